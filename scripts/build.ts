@@ -1,0 +1,95 @@
+// Builds dist/: embeds the Lua scripts, compiles src/, and removes from dist/ what has no source any more.
+// dist/ is written over, never emptied first, so that a process that runs from it meanwhile does not break.
+//   --if-stale  do nothing when no input is newer than the last successful build
+//   --clean     remove what building and testing leave behind, and stop
+
+import { execFileSync } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { join, relative } from "node:path";
+
+const root = join(import.meta.dirname, "..");
+const dist = join(root, "dist");
+// Its modification time is when the last successful build began: what changed during that build counts as newer.
+const stamp = join(root, "node_modules/.cache/holdfast/built");
+const inputs = [
+  "src",
+  "package.json",
+  "tsconfig.json",
+  "tsconfig.build.json",
+  "scripts/build.ts",
+  "scripts/embed-lua.ts",
+];
+const entries = ["index.d.ts", "testing/index.d.ts"];
+const disposable = '/// <reference lib="esnext.disposable" />\n';
+
+if (process.argv.includes("--clean")) clean();
+else if (!process.argv.includes("--if-stale") || isStale()) build();
+
+function clean(): void {
+  for (const path of ["dist", "coverage", "temp", "node_modules/.cache/holdfast"]) {
+    rmSync(join(root, path), { recursive: true, force: true });
+  }
+}
+
+function build(): void {
+  const begun = new Date();
+  runNode("scripts/embed-lua.ts");
+  runNode("node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json");
+  for (const entry of entries) referToDisposable(join(dist, entry));
+  removeOrphans();
+  mkdirSync(join(stamp, ".."), { recursive: true });
+  writeFileSync(stamp, "");
+  utimesSync(stamp, begun, begun);
+}
+
+function runNode(...args: string[]): void {
+  try {
+    execFileSync(process.execPath, args, { cwd: root, stdio: "inherit" });
+  } catch {
+    process.exit(1); // it has said why
+  }
+}
+
+/** Users without this lib in their tsconfig must still be able to read our `AsyncDisposable`. */
+function referToDisposable(path: string): void {
+  if (!existsSync(path)) return;
+  const text = readFileSync(path, "utf8").replaceAll(
+    /^\/\/\/ <reference lib="esnext\.disposable"[^>]*>\r?\n/gm,
+    "",
+  );
+  writeFileSync(path, disposable + text);
+}
+
+function removeOrphans(): void {
+  for (const file of filesBelow(dist)) {
+    const source = join(root, "src", relative(dist, file)).replace(/(\.d\.ts|\.js)$/, ".ts");
+    if (!existsSync(source)) rmSync(file);
+  }
+}
+
+function isStale(): boolean {
+  if (!existsSync(stamp) || !existsSync(join(dist, "index.js"))) return true;
+  const builtAt = statSync(stamp).mtimeMs;
+  return inputs.some((input) => newestMs(join(root, input)) > builtAt);
+}
+
+/** Folders count too: their time changes when a file in them is removed. */
+function newestMs(path: string): number {
+  const stats = statSync(path);
+  const below = stats.isDirectory() ? readdirSync(path).map((name) => newestMs(join(path, name))) : [];
+  return Math.max(stats.mtimeMs, ...below);
+}
+
+function filesBelow(folder: string): string[] {
+  const found = readdirSync(folder, { recursive: true, withFileTypes: true });
+  return found.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+}
