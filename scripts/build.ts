@@ -44,8 +44,8 @@ function build(): void {
   const begun = new Date();
   runNode("scripts/embed-lua.ts");
   runNode("node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json");
-  for (const entry of entries) referToDisposable(join(dist, entry));
   removeOrphans();
+  finishDeclarations();
   mkdirSync(join(stamp, ".."), { recursive: true });
   writeFileSync(stamp, "");
   utimesSync(stamp, begun, begun);
@@ -59,14 +59,20 @@ function runNode(...args: string[]): void {
   }
 }
 
+/** The compiler leaves `.ts` in the imports of declarations, which older compilers do not read. */
+function finishDeclarations(): void {
+  for (const file of filesBelow(dist).filter((path) => path.endsWith(".d.ts"))) {
+    const text = readFileSync(file, "utf8").replaceAll(/(\bfrom |\bimport\()"(\.[^"]*)\.ts"/g, '$1"$2.js"');
+    writeFileSync(
+      file,
+      entries.includes(relative(dist, file).replaceAll("\\", "/")) ? referToDisposable(text) : text,
+    );
+  }
+}
+
 /** Users without this lib in their tsconfig must still be able to read our `AsyncDisposable`. */
-function referToDisposable(path: string): void {
-  if (!existsSync(path)) return;
-  const text = readFileSync(path, "utf8").replaceAll(
-    /^\/\/\/ <reference lib="esnext\.disposable"[^>]*>\r?\n/gm,
-    "",
-  );
-  writeFileSync(path, disposable + text);
+function referToDisposable(declarations: string): string {
+  return disposable + declarations.replaceAll(/^\/\/\/ <reference lib="esnext\.disposable"[^>]*>\r?\n/gm, "");
 }
 
 function removeOrphans(): void {
