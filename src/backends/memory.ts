@@ -1,0 +1,260 @@
+/**
+ * States and locks in maps of this process: for tests and for single processes.
+ *
+ * Keeps the same promises as the other backends, and is the reference for them: what it answers is right by
+ * definition (test/oracle.test.ts). The protocol itself is in protocol.ts; here is only where the rows are and how
+ * wakes travel. Its clock is monotonic; it never forgets a receipt while its client is open; it survives nothing.
+ */
+/* eslint-disable @typescript-eslint/require-await -- async so that what is thrown rejects; nothing here waits */
+import { randomBytes } from "node:crypto";
+
+import { UnavailableError } from "../errors.ts";
+import type {
+  AcquireReply,
+  Backend,
+  CancelReply,
+  ListRequest,
+  LoadedState,
+  LockEntry,
+  Page,
+  Receipt,
+  ReleaseReply,
+  RenewEntry,
+  StateEntry,
+  Ticket,
+  Wake,
+  WriteReply,
+} from "./backend.ts";
+import { Protocol } from "./protocol.ts";
+import type { LockRow, ReceiptRow, Recorded, StateRow, Tables, TicketWake, WaiterRow } from "./protocol.ts";
+
+/** How long a waiter that does not ask keeps its place [L2]. */
+const askLimitMs = 12_000;
+/** How long a waiter has to answer a hand-over. */
+const handOverMs = 10_000;
+/** Expired states are also cleared away by writes of other ids, so many looked at by each. */
+const sweptPerWrite = 2;
+
+/** What several clients can share: give the same one to each of them. */
+export class Memory {
+  stamp = 0;
+  readonly states = new Map<string, StateRow>();
+  readonly locks = new Map<string, LockRow>();
+  /** By id, then by ticket. A Map keeps the order of first insertion, and so each ticket its place [L2]. */
+  readonly queues = new Map<string, Map<Ticket, WaiterRow>>();
+  readonly listeners = new Map<string, (wake: Wake) => void>();
+}
+
+export interface MemoryBackendOptions {
+  readonly memory?: Memory | undefined;
+  /** A clock in milliseconds that never goes back; tests steer it. */
+  readonly now?: (() => number) | undefined;
+}
+
+export class MemoryBackend implements Backend {
+  readonly name = "memory:";
+  readonly clientId = randomBytes(12).toString("hex");
+  readonly askAgainMs = 5_000;
+
+  readonly #memory: Memory;
+  readonly #now: () => number;
+  readonly #protocol: Protocol;
+  #closed = false;
+
+  constructor(options: MemoryBackendOptions = {}) {
+    this.#memory = options.memory ?? new Memory();
+    this.#now = options.now ?? (() => performance.now());
+    this.#protocol = new Protocol({
+      tables: new MemoryTables(this.#memory, this.#now),
+      now: this.#now,
+      askLimitMs,
+      handOverMs,
+      wake: (wake) => this.#send(wake),
+    });
+  }
+
+  async ready(): Promise<void> {
+    this.#open();
+  }
+
+  async loadState(id: string, options: { readonly expiry: boolean }): Promise<LoadedState> {
+    return this.#open().load(id, options);
+  }
+
+  async writeState(...args: Parameters<Backend["writeState"]>): Promise<WriteReply> {
+    const [id, write, ticket, receipt] = args;
+    return this.#open().write(id, write, { ticket, receipt });
+  }
+
+  async touchState(id: string, ttlMs: number): Promise<{ status: "touched" | "absent" }> {
+    return this.#open().touch(id, ttlMs);
+  }
+
+  async listStates(cursor: string | null, request: ListRequest): Promise<Page<StateEntry>> {
+    this.#open();
+    const now = this.#now();
+    return page(this.#memory.states.keys(), { ...request, cursor }, (id) => {
+      const row = this.#memory.states.get(id);
+      if (row === undefined || (row.expiresAt !== null && row.expiresAt <= now)) return null;
+      const { revision, serializer, bytes, expiresAt } = row;
+      const expiresInMs = expiresAt === null ? null : Math.ceil(expiresAt - now);
+      return { id, revision, serializer, bytes: bytes.byteLength, expiresInMs };
+    });
+  }
+
+  async acquireLock(...args: Parameters<Backend["acquireLock"]>): Promise<AcquireReply> {
+    const [id, ticket, request, receipt] = args;
+    return this.#open().acquire(id, ticket, { request, receipt });
+  }
+
+  async renewLocks(entries: readonly RenewEntry[]): Promise<("renewed" | "lost")[]> {
+    const protocol = this.#open();
+    return entries.map(({ id, ticket, leaseMs }) => protocol.renew(id, ticket, leaseMs));
+  }
+
+  async releaseLock(...args: Parameters<Backend["releaseLock"]>): Promise<ReleaseReply> {
+    const [id, ticket, request, receipt] = args;
+    return this.#open().release(id, ticket, { request, receipt });
+  }
+
+  async cancelLock(id: string, ticket: Ticket, receipt: Receipt): Promise<CancelReply> {
+    return this.#open().cancel(id, ticket, receipt);
+  }
+
+  async inspectLock(id: string): Promise<LockEntry | null> {
+    return this.#open().inspect(id);
+  }
+
+  async listLocks(cursor: string | null, request: ListRequest): Promise<Page<LockEntry>> {
+    const protocol = this.#open();
+    return page(this.#memory.locks.keys(), { ...request, cursor }, (id) => protocol.inspect(id));
+  }
+
+  onWake(listener: (wake: Wake) => void): void {
+    this.#memory.listeners.set(this.clientId, listener);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#memory.listeners.delete(this.clientId);
+  }
+
+  #open(): Protocol {
+    if (this.#closed) throw new UnavailableError("This memory backend was closed.");
+    return this.#protocol;
+  }
+
+  /** In a later turn of the event loop: replies come first, and two clients that wake each other starve nobody. */
+  #send(wake: TicketWake): void {
+    const client = wake.ticket.split(":").at(-2) ?? "";
+    setImmediate(() => this.#memory.listeners.get(client)?.(wake));
+  }
+}
+
+/** The rows of one client: its receipts are its own, all else is shared. */
+class MemoryTables implements Tables {
+  readonly #memory: Memory;
+  readonly #now: () => number;
+  readonly #receipts = new Map<number, ReceiptRow>();
+  #sweep: MapIterator<[string, StateRow]>;
+
+  constructor(memory: Memory, now: () => number) {
+    this.#memory = memory;
+    this.#now = now;
+    this.#sweep = memory.states.entries();
+  }
+
+  get stamp(): number {
+    return this.#memory.stamp;
+  }
+
+  set stamp(last: number) {
+    this.#memory.stamp = last;
+  }
+
+  stateHead(id: string): StateRow | undefined {
+    return this.#memory.states.get(id);
+  }
+
+  state(id: string): StateRow | undefined {
+    const row = this.#memory.states.get(id);
+    return row && { ...row, bytes: row.bytes.slice() }; // a serializer may hand out its input
+  }
+
+  setState(id: string, row: StateRow): void {
+    this.#sweepExpired();
+    this.#memory.states.set(id, { ...row, bytes: row.bytes.slice() });
+  }
+
+  setExpiry(id: string, expiresAt: number): void {
+    const row = this.#memory.states.get(id);
+    if (row !== undefined) this.#memory.states.set(id, { ...row, expiresAt });
+  }
+
+  deleteState(id: string): void {
+    this.#memory.states.delete(id);
+  }
+
+  lock(id: string): LockRow | undefined {
+    return this.#memory.locks.get(id);
+  }
+
+  setLock(id: string, row: LockRow): void {
+    this.#memory.locks.set(id, row);
+  }
+
+  deleteLock(id: string): void {
+    this.#memory.locks.delete(id);
+  }
+
+  waiters(id: string): readonly WaiterRow[] {
+    const queue = this.#memory.queues.get(id);
+    return queue === undefined ? [] : [...queue.values()];
+  }
+
+  setWaiter(id: string, row: WaiterRow): void {
+    const queue = this.#memory.queues.get(id) ?? new Map<Ticket, WaiterRow>();
+    queue.set(row.ticket, row);
+    this.#memory.queues.set(id, queue);
+  }
+
+  deleteWaiter(id: string, ticket: Ticket): void {
+    const queue = this.#memory.queues.get(id);
+    queue?.delete(ticket);
+    if (queue?.size === 0) this.#memory.queues.delete(id);
+  }
+
+  receipt(slot: number): ReceiptRow | undefined {
+    return this.#receipts.get(slot);
+  }
+
+  setReceipt(receipt: Receipt, reply: Recorded): void {
+    this.#receipts.set(receipt.slot, { n: receipt.n, reply });
+  }
+
+  #sweepExpired(): void {
+    const now = this.#now();
+    for (let looked = 0; looked < sweptPerWrite; looked += 1) {
+      const { done, value } = this.#sweep.next();
+      if (done === true) {
+        this.#sweep = this.#memory.states.entries();
+        return;
+      }
+      const [id, { expiresAt }] = value;
+      if (expiresAt !== null && expiresAt <= now) this.#memory.states.delete(id);
+    }
+  }
+}
+
+/** One page in the order of ids: the cursor is the last id, so what comes and goes meanwhile moves nothing else. */
+function page<Entry>(
+  ids: Iterable<string>,
+  request: ListRequest & { readonly cursor: string | null },
+  entryOf: (id: string) => Entry | null,
+): Page<Entry> {
+  const { cursor, idPrefix, limit } = request;
+  const rest = [...ids].filter((id) => id.startsWith(idPrefix) && (cursor === null || id > cursor)).sort();
+  const chosen = rest.slice(0, limit);
+  const entries = chosen.map(entryOf).filter((entry) => entry !== null);
+  return { entries, cursor: rest.length > limit ? (chosen.at(-1) ?? null) : null };
+}
