@@ -64,8 +64,8 @@ test("imports go down", () => {
   expect(offenders(goesUp)).toEqual([]);
 });
 
-test("a backend imports the contract, the errors, the diagnostics and its own files", () => {
-  const below = /^(backends\/backend|errors|diagnostics)\.ts$/;
+test("a backend imports the contract, the shared protocol, errors, diagnostics and its own files", () => {
+  const below = /^(backends\/backend|errors|diagnostics)\.ts$|^backends\/protocol\//;
   const reachesOut = ({ from, to }: Import): boolean =>
     roomOf(from) !== undefined && files.has(to) && !below.test(to) && roomOf(to) !== roomOf(from);
   expect(offenders(reachesOut)).toEqual([]);
