@@ -2,7 +2,7 @@
  * States and locks in maps of this process: for tests and for single processes.
  *
  * Keeps the same promises as the other backends, and is the reference for them: what it answers is right by
- * definition (test/oracle.test.ts). The protocol itself is in protocol.ts; here is only where the rows are and how
+ * definition (test/oracle.test.ts). The protocol itself is in protocol/; here is only where the rows are and how
  * wakes travel. Its clock is monotonic; it never forgets a receipt while its client is open; it survives nothing.
  */
 /* eslint-disable @typescript-eslint/require-await -- async so that what is thrown rejects; nothing here waits */
@@ -25,13 +25,11 @@ import type {
   Wake,
   WriteReply,
 } from "./backend.ts";
-import { Protocol } from "./protocol.ts";
-import type { LockRow, ReceiptRow, Recorded, StateRow, Tables, TicketWake, WaiterRow } from "./protocol.ts";
+import { Protocol, type Limits, type TicketWake } from "./protocol/protocol.ts";
+import type { LockRow, ReceiptRow, Recorded, StateRow, Tables, WaiterRow } from "./protocol/tables.ts";
 
-/** How long a waiter that does not ask keeps its place [L2]. */
-const askLimitMs = 12_000;
-/** How long a waiter has to answer a hand-over. */
-const handOverMs = 10_000;
+/** As on Redis: wakes are pushed, so a waiter asks every 5 s, and two asks in a row may come late. */
+const pushedLimits: Limits = { askLimitMs: 12_000, handOverMs: 10_000 };
 /** Expired states are also cleared away by writes of other ids, so many looked at by each. */
 const sweptPerWrite = 2;
 
@@ -49,6 +47,8 @@ export interface MemoryBackendOptions {
   readonly memory?: Memory | undefined;
   /** A clock in milliseconds that never goes back; tests steer it. */
   readonly now?: (() => number) | undefined;
+  /** Those of another backend, to be compared with it. */
+  readonly limits?: Limits | undefined;
 }
 
 export class MemoryBackend implements Backend {
@@ -67,8 +67,7 @@ export class MemoryBackend implements Backend {
     this.#protocol = new Protocol({
       tables: new MemoryTables(this.#memory, this.#now),
       now: this.#now,
-      askLimitMs,
-      handOverMs,
+      limits: options.limits ?? pushedLimits,
       wake: (wake) => this.#send(wake),
     });
   }

@@ -11,6 +11,7 @@ import type {
   AcquireReply,
   AcquireRequest,
   CancelReply,
+  Conflict,
   Forgotten,
   Granted,
   LoadedState,
@@ -21,96 +22,36 @@ import type {
   StateWrite,
   Ticket,
   Unreadable,
-  Conflict,
+  Waiting,
   Wake,
   WriteReply,
-} from "./backend.ts";
+} from "../backend.ts";
+import type { LockRow, Recorded, StateHead, Tables, WaiterRow } from "./tables.ts";
 
-/** What must be known of a state to judge a write. */
-export interface StateHead {
-  readonly revision: number;
-  readonly serializer: string;
-  /** By the backend's clock; `null`: never. */
-  readonly expiresAt: number | null;
-}
-
-export interface StateRow extends StateHead {
-  readonly bytes: Uint8Array;
-}
-
-/** A held lock. It lasts from `since` for `leaseMs`. */
-export interface LockRow {
-  readonly ticket: Ticket;
-  readonly fence: number;
-  readonly fences: number;
-  readonly since: number;
-  readonly leaseMs: number;
-  /** It was handed to a waiter that has not said anything since; that waiter is still in the queue. */
-  readonly unconfirmed: boolean;
-}
-
-/** A ticket in a queue, with what it last asked for. */
-export interface WaiterRow {
-  readonly ticket: Ticket;
-  readonly askedAt: number;
-  readonly leaseMs: number;
-  readonly fences: number;
-  readonly load: boolean;
-  /** It was handed the lock and has not asked since. It is passed over, but keeps its place [L9]. */
-  readonly passedOver: boolean;
-}
-
-/** The last recorded operation of one slot of a client [S5]. */
-export interface ReceiptRow {
-  readonly n: number;
-  readonly reply: Recorded;
-}
-
-/** Where the rows are. Rows are values: they are replaced, never changed in place. */
-export interface Tables {
-  /** The last stamp given. */
-  stamp: number;
-
-  stateHead(id: string): StateHead | undefined;
-  state(id: string): StateRow | undefined;
-  setState(id: string, row: StateRow): void;
-  setExpiry(id: string, expiresAt: number): void;
-  deleteState(id: string): void;
-
-  lock(id: string): LockRow | undefined;
-  setLock(id: string, row: LockRow): void;
-  deleteLock(id: string): void;
-
-  /** In the order of their first asks [L2]. */
-  waiters(id: string): readonly WaiterRow[];
-  /** A new ticket goes to the end; a known one keeps its place. */
-  setWaiter(id: string, row: WaiterRow): void;
-  deleteWaiter(id: string, ticket: Ticket): void;
-
-  /** Of the client that speaks. */
-  receipt(slot: number): ReceiptRow | undefined;
-  setReceipt(receipt: Receipt, reply: Recorded): void;
+/** What depends on how quickly waiters learn of things. */
+export interface Limits {
+  /** A waiter that has not asked for so long has given up, or died [L2]. */
+  readonly askLimitMs: number;
+  /** How long a waiter has to answer a hand-over [L9]. */
+  readonly handOverMs: number;
 }
 
 export interface ProtocolOptions {
   readonly tables: Tables;
   /** The backend's clock, in milliseconds. */
   readonly now: () => number;
-  /** A waiter that has not asked for so long has given up, or died. */
-  readonly askLimitMs: number;
-  /** How long a waiter has to answer a hand-over. */
-  readonly handOverMs: number;
+  readonly limits: Limits;
   /** Left out where nothing can push. */
   readonly wake?: ((wake: TicketWake) => void) | undefined;
 }
 
 export type TicketWake = Exclude<Wake, { kind: "again" }>;
 
-/** The replies that changed something, so that a retry must get them again [S5]. */
-export type Recorded = Extract<
-  WriteReply | ReleaseReply | CancelReply,
-  { status: "saved" | "deleted" | "released" | "kept" | "cancelled" }
->;
+export interface ReleaseStep {
+  readonly request: ReleaseRequest;
+  readonly receipt: Receipt;
+  readonly failed?: "OUT_OF_MEMORY" | undefined;
+}
 
 type Written = Extract<WriteReply, { status: "saved" | "deleted" }> | Conflict | Unreadable;
 
@@ -120,8 +61,7 @@ const forgotten: Forgotten = { status: "forgotten" };
 export class Protocol {
   readonly #tables: Tables;
   readonly #clock: () => number;
-  readonly #askLimitMs: number;
-  readonly #handOverMs: number;
+  readonly #limits: Limits;
   readonly #wake: ((wake: TicketWake) => void) | undefined;
   /** The time of this step: read once, so that a step cannot disagree with itself. */
   #now = 0;
@@ -129,8 +69,7 @@ export class Protocol {
   constructor(options: ProtocolOptions) {
     this.#tables = options.tables;
     this.#clock = options.now;
-    this.#askLimitMs = options.askLimitMs;
-    this.#handOverMs = options.handOverMs;
+    this.#limits = options.limits;
     this.#wake = options.wake;
   }
 
@@ -167,34 +106,36 @@ export class Protocol {
     const last = this.#tables.receipt(receipt.slot);
     if (last !== undefined && last.n >= receipt.n) return { status: "settled" };
 
-    let lock = this.#holder(id);
-    if (lock?.ticket === ticket) {
-      return this.#granted(id, this.#renew(id, lock, request.leaseMs), request.load);
+    let holder = this.#holder(id);
+    if (holder?.ticket === ticket) {
+      return this.#granted(id, this.#renew(id, holder, request.leaseMs), request.load);
     }
     const queue = this.#queue(id);
     const place = queue.findIndex((waiter) => waiter.ticket === ticket);
-    if (lock === undefined) {
+    if (holder === undefined) {
       // Free with a queue: the holder died. The first that lives is next, and the asker surely lives [L2] [L10].
       const next = queue.find((waiter) => !waiter.passedOver || waiter.ticket === ticket);
       if (next === undefined || next.ticket === ticket) {
-        if (place !== -1) this.#tables.deleteWaiter(id, ticket);
+        if (next !== undefined) this.#tables.deleteWaiter(id, ticket);
         return this.#granted(id, this.#grant(id, { ...request, ticket, unconfirmed: false }), request.load);
       }
-      lock = this.#handTo(id, next);
+      holder = this.#handTo(id, next);
     }
-    const queued = request.queue || place !== -1;
-    if (queued) {
-      const { leaseMs, fences, load } = request;
-      this.#tables.setWaiter(id, { ticket, askedAt: this.#now, leaseMs, fences, load, passedOver: false });
-      if (place === -1) this.#wake?.({ kind: "wanted", id, ticket: lock.ticket });
-    }
-    const before = place === -1 ? queue : queue.slice(0, place);
-    return {
-      status: queued ? "waiting" : "held",
-      holder: { token: lock.ticket, foreign: false },
-      retryInMs: this.#remaining(lock),
-      ahead: countOthers(before, lock.ticket),
-    };
+    if (!request.queue && place === -1) return { status: "held", ...this.#told(holder, queue) };
+    this.#join(id, ticket, request);
+    if (place === -1) this.#wake?.({ kind: "wanted", id, ticket: holder.ticket });
+    return { status: "waiting", ...this.#told(holder, place === -1 ? queue : queue.slice(0, place)) };
+  }
+
+  /** Reads only: what a waiting ticket would be told again; `undefined` when its ask must be a step of its own. */
+  peek(id: string, ticket: Ticket): Waiting | undefined {
+    this.#now = this.#clock();
+    const lock = this.#tables.lock(id);
+    if (lock === undefined || lock.ticket === ticket || this.#remaining(lock) <= 0) return undefined;
+    const queue = this.#tables.waiters(id).filter((waiter) => !this.#isGone(waiter));
+    const place = queue.findIndex((waiter) => waiter.ticket === ticket);
+    if (place === -1 || queue[place]?.passedOver !== false) return undefined;
+    return { status: "waiting", ...this.#told(lock, queue.slice(0, place)) };
   }
 
   renew(id: string, ticket: Ticket, leaseMs: number): "renewed" | "lost" {
@@ -205,9 +146,11 @@ export class Protocol {
     return "renewed";
   }
 
-  release(id: string, ticket: Ticket, by: { request: ReleaseRequest; receipt: Receipt }): ReleaseReply {
+  /** `failed`: the write was left out of the request since there was no room for it; the answer says so. */
+  release(id: string, ticket: Ticket, by: ReleaseStep): ReleaseReply {
     return this.#once(by.receipt, (): ReleaseReply => {
       const { write, keep, forced } = by.request;
+      const failed = by.failed === undefined ? {} : { failed: by.failed };
       const lock = this.#holder(id);
       if (lock?.ticket !== ticket || !isFenceOf(lock, forced?.ifFence)) return { status: "lost" }; // [S4] [L6]
       this.#confirm(id, lock);
@@ -219,11 +162,11 @@ export class Protocol {
       const next = this.#next(id);
       if (keep !== undefined && next === undefined) {
         const kept = this.#grant(id, { ...keep, ticket, unconfirmed: false });
-        return { status: "kept", revision, fence: kept.fence, fences: kept.fences };
+        return { status: "kept", revision, ...failed, fence: kept.fence, fences: kept.fences };
       }
       this.#passOn(id, next);
       if (forced !== undefined) this.#wake?.({ kind: "forced", id, ticket });
-      return { status: "released", revision };
+      return { status: "released", revision, ...failed };
     });
   }
 
@@ -333,7 +276,7 @@ export class Protocol {
   #queue(id: string): WaiterRow[] {
     const alive: WaiterRow[] = [];
     for (const waiter of this.#tables.waiters(id)) {
-      if (waiter.askedAt + this.#askLimitMs <= this.#now) {
+      if (this.#isGone(waiter)) {
         this.#tables.deleteWaiter(id, waiter.ticket);
       } else if (waiter.askedAt > this.#now) {
         const rebased = { ...waiter, askedAt: this.#now }; // as in #holder
@@ -344,6 +287,23 @@ export class Protocol {
       }
     }
     return alive;
+  }
+
+  #isGone(waiter: WaiterRow): boolean {
+    return waiter.askedAt + this.#limits.askLimitMs <= this.#now;
+  }
+
+  #join(id: string, ticket: Ticket, request: AcquireRequest): void {
+    const { leaseMs, fences, load } = request;
+    this.#tables.setWaiter(id, { ticket, askedAt: this.#now, leaseMs, fences, load, passedOver: false });
+  }
+
+  #told(holder: LockRow, before: readonly WaiterRow[]): Pick<Waiting, "holder" | "retryInMs" | "ahead"> {
+    return {
+      holder: { token: holder.ticket, foreign: false },
+      retryInMs: this.#remaining(holder),
+      ahead: countOthers(before, holder.ticket),
+    };
   }
 
   /** The first waiter that may have the lock. */
@@ -363,7 +323,7 @@ export class Protocol {
   /** Gives a waiter the lock for a short while; its first own command makes it a full grant. */
   #handTo(id: string, next: WaiterRow): LockRow {
     this.#tables.setWaiter(id, { ...next, passedOver: true });
-    const leaseMs = Math.min(this.#handOverMs, next.leaseMs);
+    const leaseMs = Math.min(this.#limits.handOverMs, next.leaseMs);
     const lock = this.#grant(id, { ticket: next.ticket, fences: next.fences, leaseMs, unconfirmed: true });
     if (this.#wake !== undefined) {
       const { status: _, ...granted } = this.#granted(id, lock, next.load);
