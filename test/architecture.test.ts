@@ -27,7 +27,7 @@ const floors = [
   /^open\.ts$/,
   /^store\.ts$/,
   /^(state|stateful)\.ts$|^lock\//,
-  /^backends\/backend\.ts$|^serializers\/|^(conversation|diagnostics|errors|options|timers)\.ts$/,
+  /^backends\/backend\.ts$|^serializers\/|^[^/]+\.ts$/, // the ground floor: the contract, errors, options, timers …
 ];
 const floorOf = (path: string): number => floors.findIndex((floor) => floor.test(path));
 
