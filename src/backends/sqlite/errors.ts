@@ -1,0 +1,93 @@
+/**
+ * What SQLite's and the file system's errors mean to a caller.
+ *
+ * "none" is the rule: whatever fails inside a transaction is rolled back. Only a commit whose sync failed may have
+ * reached the disk all the same, and come back to life after a crash: that one is "unknown" [S5].
+ */
+import { CorruptStateError, HoldfastError, UnavailableError, type Outcome } from "../../errors.ts";
+import type { UnavailableCode } from "../../errors.ts";
+
+/** SQLite's primary result codes: https://www.sqlite.org/rescode.html */
+const sqlite = {
+  PERM: 3,
+  BUSY: 5,
+  LOCKED: 6,
+  NOMEM: 7,
+  READONLY: 8,
+  IOERR: 10,
+  CORRUPT: 11,
+  FULL: 13,
+  CANTOPEN: 14,
+  PROTOCOL: 15,
+  SCHEMA: 17,
+  AUTH: 23,
+  NOTADB: 26,
+} as const;
+
+const unavailable: ReadonlyMap<number, { code: UnavailableCode; advice: string }> = new Map([
+  [sqlite.BUSY, { code: "UNREACHABLE", advice: "another process is writing" }],
+  [sqlite.LOCKED, { code: "UNREACHABLE", advice: "another process is writing" }],
+  [sqlite.PROTOCOL, { code: "UNREACHABLE", advice: "other processes are opening it" }],
+  [sqlite.SCHEMA, { code: "UNREACHABLE", advice: "another process is setting it up" }],
+  [sqlite.IOERR, { code: "UNREACHABLE", advice: "the disk failed" }],
+  [sqlite.PERM, { code: "ACCESS_DENIED", advice: "check the rights of the file" }],
+  [sqlite.AUTH, { code: "ACCESS_DENIED", advice: "check the rights of the file" }],
+  [sqlite.CANTOPEN, { code: "ACCESS_DENIED", advice: "check the rights of the file and its directory" }],
+  [sqlite.READONLY, { code: "READ_ONLY", advice: "the file or its file system cannot be written" }],
+  [sqlite.FULL, { code: "OUT_OF_MEMORY", advice: "make room on the disk" }],
+  [sqlite.NOMEM, { code: "OUT_OF_MEMORY", advice: "the process is out of memory" }],
+]);
+
+/** Errors after which the connection is of no more use. */
+const fatal: ReadonlySet<number> = new Set([sqlite.IOERR, sqlite.CORRUPT, sqlite.CANTOPEN, sqlite.NOTADB]);
+
+const fileErrors: ReadonlyMap<string, UnavailableCode> = new Map([
+  ["EROFS", "READ_ONLY"],
+  ["ENOSPC", "OUT_OF_MEMORY"],
+  ["EDQUOT", "OUT_OF_MEMORY"],
+]);
+
+/** Where it happened: the store's name, and whether it was the commit. */
+export interface Failure {
+  readonly name: string;
+  readonly committing: boolean;
+}
+
+/** Errors that are neither SQLite's nor ours come back as they are: they are defects. */
+export function toHoldfastError(error: unknown, where: Failure): unknown {
+  if (error instanceof HoldfastError || !(error instanceof Error)) return error;
+  const result = resultCode(error);
+  if ((error as NodeJS.ErrnoException).code === "ERR_INVALID_STATE") {
+    return new UnavailableError(`${where.name} was closed meanwhile.`, { cause: error });
+  }
+  if (result === undefined) return error;
+  if (result === sqlite.CORRUPT || result === sqlite.NOTADB) {
+    return new CorruptStateError(`${where.name} cannot be read (${error.message}). It was left as it is.`, {
+      cause: error,
+    });
+  }
+  const known = unavailable.get(result);
+  if (known === undefined) return error;
+  const outcome: Outcome = where.committing && result === sqlite.IOERR ? "unknown" : "none";
+  const message = `${where.name} is not available (${error.message}): ${known.advice}.`;
+  return new UnavailableError(message, { code: known.code, outcome, cause: error });
+}
+
+export function toFileError(error: unknown, name: string): UnavailableError {
+  const { code = "", message } = error as NodeJS.ErrnoException;
+  return new UnavailableError(`${name} cannot be opened (${message}).`, {
+    code: fileErrors.get(code) ?? "ACCESS_DENIED",
+    cause: error,
+  });
+}
+
+export function isFatal(error: unknown): boolean {
+  const result = resultCode(error);
+  return result !== undefined && fatal.has(result);
+}
+
+/** The primary code: what is above its eight bits only refines it. */
+function resultCode(error: unknown): number | undefined {
+  const { errcode } = error as { errcode?: unknown };
+  return typeof errcode === "number" ? errcode & 0xff : undefined;
+}

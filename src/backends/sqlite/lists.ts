@@ -1,0 +1,60 @@
+/**
+ * Listings, page by page in the order of keys. The cursor is the last id, so that what comes and goes meanwhile
+ * moves nothing else.
+ */
+import type { ListRequest, Page, StateEntry } from "../backend.ts";
+import type { Connection } from "./connection.ts";
+import type { SqlValue } from "./driver.ts";
+
+export interface Range extends ListRequest {
+  readonly prefix: string;
+  readonly cursor: string | null;
+}
+
+export function listStates(sql: Connection, range: Range, now: number): Page<StateEntry> {
+  const rows = sql.all(
+    `SELECT key, revision, serializer, expires_at, length(bytes) AS bytes FROM states
+     WHERE key > ? AND key >= ? AND key < ? AND (expires_at IS NULL OR expires_at > ?) ORDER BY key LIMIT ?`,
+    ...[...bounds(range), now, range.limit],
+  ) as { key: string; revision: number; serializer: string; expires_at: number | null; bytes: number }[];
+  const entries = rows.map(({ key, revision, serializer, expires_at, bytes }) => {
+    const expiresInMs = expires_at === null ? null : expires_at - now;
+    return { id: key.slice(range.prefix.length), revision, serializer, bytes, expiresInMs };
+  });
+  return {
+    entries,
+    cursor: nextCursor(
+      entries.map(({ id }) => id),
+      range,
+    ),
+  };
+}
+
+/** Expired ones included: the protocol knows them. */
+export function listLockIds(sql: Connection, range: Range): Page<string> {
+  const rows = sql.all(
+    "SELECT key FROM locks WHERE key > ? AND key >= ? AND key < ? ORDER BY key LIMIT ?",
+    ...[...bounds(range), range.limit],
+  ) as { key: string }[];
+  const entries = rows.map(({ key }) => key.slice(range.prefix.length));
+  return { entries, cursor: nextCursor(entries, range) };
+}
+
+/** After which key to begin, at which at the earliest, and before which to end. */
+function bounds({ prefix, idPrefix, cursor }: Range): SqlValue[] {
+  return [cursor === null ? "" : prefix + cursor, prefix + idPrefix, endOf(prefix + idPrefix)];
+}
+
+function nextCursor(ids: readonly string[], { limit }: Range): string | null {
+  return ids.length < limit ? null : (ids.at(-1) ?? null);
+}
+
+/** The least text above all that begin with `prefix`; every text is less than a blob. */
+function endOf(prefix: string): SqlValue {
+  const points = Array.from(prefix, (character) => character.codePointAt(0) ?? 0);
+  while (points.at(-1) === 0x10ffff) points.pop();
+  const last = points.pop();
+  if (last === undefined) return new Uint8Array(0);
+  const next = last === 0xd7ff ? 0xe000 : last + 1; // surrogates are no characters
+  return String.fromCodePoint(...points, next);
+}

@@ -1,0 +1,119 @@
+/**
+ * What the file holds, and whether it is ours to touch.
+ *
+ * A file of a newer format, of another program, or that is no database is refused and left as it is [S6]. The check
+ * therefore comes before anything is written, the journal mode included.
+ */
+import { CorruptStateError, UnavailableError } from "../../errors.ts";
+import type { SqlDatabase } from "./driver.ts";
+
+/** "Hold", in SQLite's own field for whose file it is. */
+const applicationId = 0x486f6c64;
+/** Rises when an older Holdfast could no longer read the file. */
+const formatVersion = 1;
+
+/**
+ * Keys are the store's prefix and the id. `bytes` is the last column, so that a look at the rest of a row never
+ * reads the pages of a large value.
+ */
+const schema = `
+  CREATE TABLE stamps (last INTEGER NOT NULL) STRICT;
+  INSERT INTO stamps VALUES (0);
+  CREATE TABLE states (
+    key TEXT PRIMARY KEY,
+    revision INTEGER NOT NULL,
+    serializer TEXT NOT NULL,
+    expires_at INTEGER,
+    bytes BLOB NOT NULL
+  ) STRICT;
+  CREATE INDEX states_expires_at ON states (expires_at) WHERE expires_at IS NOT NULL;
+  CREATE TABLE locks (
+    key TEXT PRIMARY KEY,
+    ticket TEXT NOT NULL,
+    fence INTEGER NOT NULL,
+    fences INTEGER NOT NULL,
+    since INTEGER NOT NULL,
+    lease_ms INTEGER NOT NULL,
+    unconfirmed INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE waiters (
+    key TEXT NOT NULL,
+    ticket TEXT NOT NULL,
+    place INTEGER NOT NULL,
+    asked_at INTEGER NOT NULL,
+    lease_ms INTEGER NOT NULL,
+    fences INTEGER NOT NULL,
+    load INTEGER NOT NULL,
+    passed_over INTEGER NOT NULL,
+    PRIMARY KEY (key, ticket)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE receipts (
+    client TEXT NOT NULL,
+    slot INTEGER NOT NULL,
+    n INTEGER NOT NULL,
+    keep_until INTEGER NOT NULL,
+    reply TEXT NOT NULL,
+    PRIMARY KEY (client, slot)
+  ) STRICT, WITHOUT ROWID;
+  PRAGMA application_id = ${String(applicationId)};
+  PRAGMA user_version = ${String(formatVersion)};
+`;
+
+/** Brings a fresh file to today's format; leaves one that is there as it is. */
+export function setUp(db: SqlDatabase, name: string): void {
+  const isFresh = checkFormat(db, name);
+  useWriteAheadLog(db, name);
+  db.exec("PRAGMA synchronous = FULL"); // what was acknowledged survives a power cut [S3]
+  if (!isFresh) return;
+  db.exec("BEGIN IMMEDIATE");
+  try {
+    if (checkFormat(db, name)) db.exec(schema); // unless another process was quicker
+    db.exec("COMMIT");
+  } catch (error) {
+    rollBack(db);
+    throw error;
+  }
+}
+
+/** SQLite ends the transaction by itself after some errors; then there is nothing left to roll back. */
+export function rollBack(db: SqlDatabase): void {
+  try {
+    db.exec("ROLLBACK");
+  } catch {
+    // What is to be told is the error that led here.
+  }
+}
+
+/** True: empty, and so for us to set up. False: ours, and readable. */
+function checkFormat(db: SqlDatabase, name: string): boolean {
+  const owner = pragma(db, "application_id");
+  const format = pragma(db, "user_version");
+  if (owner === applicationId && format === formatVersion) return false;
+  if (owner === applicationId) {
+    const advice = "It was left as it is; use the version of Holdfast that wrote it, or a later one";
+    throw new CorruptStateError(
+      `${name} has format ${String(format)}, not ${String(formatVersion)}. ${advice}.`,
+    );
+  }
+  const { tables } = db.prepare("SELECT count(*) AS tables FROM sqlite_schema").get() as { tables: number };
+  if (owner === 0 && format === 0 && tables === 0) return true;
+  throw new CorruptStateError(
+    `${name} is a database of another program. It was left as it is; name another file.`,
+  );
+}
+
+/** Fails with "locked" when two processes open a fresh file at once; whoever asked tries again. */
+function useWriteAheadLog(db: SqlDatabase, name: string): void {
+  if (pragma(db, "journal_mode") === "wal") return;
+  const mode = pragma(db, "journal_mode = WAL");
+  if (mode === "wal") return;
+  throw new UnavailableError(
+    `${name} cannot have a write-ahead log here (SQLite answered "${String(mode)}"): it needs a local file system.`,
+    { code: "ACCESS_DENIED" },
+  );
+}
+
+function pragma(db: SqlDatabase, text: string): unknown {
+  const row = db.prepare(`PRAGMA ${text}`).get();
+  return Object.values(row as Record<string, unknown>)[0];
+}

@@ -1,0 +1,18 @@
+/**
+ * Which versions of SQLite can damage a file that several processes write: https://sqlite.org/wal.html#walresetbug
+ */
+
+/** The first sound release of each branch that was mended; all later branches are sound. */
+const mended = [
+  [3, 44, 6],
+  [3, 50, 7],
+  [3, 51, 3],
+] as const;
+
+export function hasWalResetBug(version: string): boolean {
+  const [major = 0, minor = 0, patch = 0] = version.split(".").map(Number);
+  const branch = mended.find(([, mendedMinor]) => mendedMinor === minor);
+  if (branch !== undefined && major === 3) return patch < branch[2];
+  const [lastMajor, lastMinor] = mended[mended.length - 1] ?? [0, 0];
+  return major < lastMajor || (major === lastMajor && minor < lastMinor);
+}
