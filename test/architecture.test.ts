@@ -26,7 +26,7 @@ const floors = [
   /^index\.ts$/,
   /^open\.ts$/,
   /^store\.ts$/,
-  /^(state|stateful)\.ts$|^lock\//,
+  /^(state|stateful|client|tasks)\.ts$|^lock\//,
   /^backends\/backend\.ts$|^serializers\/|^[^/]+\.ts$/, // the ground floor: the contract, errors, options, timers …
 ];
 const floorOf = (path: string): number => floors.findIndex((floor) => floor.test(path));

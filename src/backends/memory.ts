@@ -45,6 +45,8 @@ export class Memory {
 
 export interface MemoryBackendOptions {
   readonly memory?: Memory | undefined;
+  /** Fresh random bits unless given. */
+  readonly clientId?: string | undefined;
   /** A clock in milliseconds that never goes back; tests steer it. */
   readonly now?: (() => number) | undefined;
   /** Those of another backend, to be compared with it. */
@@ -53,7 +55,7 @@ export interface MemoryBackendOptions {
 
 export class MemoryBackend implements Backend {
   readonly name = "memory:";
-  readonly clientId = randomBytes(12).toString("hex");
+  readonly clientId: string;
   readonly askAgainMs = 5_000;
 
   readonly #memory: Memory;
@@ -63,6 +65,7 @@ export class MemoryBackend implements Backend {
 
   constructor(options: MemoryBackendOptions = {}) {
     this.#memory = options.memory ?? new Memory();
+    this.clientId = options.clientId ?? randomBytes(12).toString("hex");
     this.#now = options.now ?? (() => performance.now());
     this.#protocol = new Protocol({
       tables: new MemoryTables(this.#memory, this.#now),

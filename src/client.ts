@@ -1,0 +1,76 @@
+/**
+ * The inside of an opened store: its settings, its conversations, its cohorts, and its life: open, draining, closed [P2].
+ *
+ * States, locks and the store itself are thin handles on it.
+ */
+import type { Backend } from "./backends/backend.ts";
+import { Conversations } from "./conversation.ts";
+import { ClosedError } from "./errors.ts";
+import { Cohorts } from "./lock/cohorts.ts";
+import type { HeldGrant } from "./lock/grant.ts";
+import { insideBody } from "./lock/held.ts";
+import type { Serializer } from "./serializers/serializer.ts";
+
+/** Parsed options of `open()`, complete. */
+export interface Settings {
+  readonly serializer: Serializer;
+  readonly leaseMs: number;
+  readonly waitMs: number;
+  readonly operationMs: number;
+  readonly maxStateBytes: number;
+}
+
+export class Client {
+  readonly settings: Settings;
+  readonly conversations: Conversations;
+  readonly cohorts: Cohorts;
+  #life: "open" | "draining" | "closed" = "open";
+  #closing: Promise<void> | undefined;
+
+  constructor(backend: Backend, settings: Settings) {
+    this.settings = settings;
+    this.conversations = new Conversations(backend, settings.operationMs);
+    this.cohorts = new Cohorts(this.conversations);
+  }
+
+  get backend(): Backend {
+    return this.conversations.backend;
+  }
+
+  /** [P2] While the store drains, only calls of bodies that still run are let in. */
+  admit(grant?: HeldGrant): void {
+    if (this.#life === "open") return;
+    if (this.#life === "draining" && (grant?.live === true || insideBody(this.cohorts.owner))) return;
+    throw new ClosedError("The store is closed: open a new one.");
+  }
+
+  /** Every call has the answer of the first. */
+  close(drainMs: number): Promise<void> {
+    return (this.#closing ??= this.#close(drainMs));
+  }
+
+  async #close(drainMs: number): Promise<void> {
+    const { keepAlive, operationMs } = this.conversations;
+    this.#life = "draining";
+    keepAlive.hold(); // a close that was called is waited for
+    this.cohorts.rejectWaiters();
+    await this.#quietWithin(drainMs);
+    this.#life = "closed";
+    this.cohorts.abort();
+    await this.#quietWithin(operationMs); // nobody may answer: their leases end by themselves
+    await this.backend.close();
+    keepAlive.drop();
+    this.conversations.close();
+  }
+
+  async #quietWithin(ms: number): Promise<void> {
+    const { deadlines } = this.conversations;
+    await new Promise<void>((resolve) => {
+      const deadline = deadlines.set(ms, resolve);
+      void this.cohorts.quiet().then(() => {
+        deadlines.clear(deadline);
+        resolve();
+      });
+    });
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * What Holdfast tells about itself, over `node:diagnostics_channel`: all names and payloads, here and nowhere else.
+ *
+ * Nothing is built or published unless somebody subscribes. Payloads hold ids, never values or passwords [P3].
+ *
+ * | channel | when | payload |
+ * |---|---|---|
+ * | `holdfast:acquire` | a grant was handed out | {@link AcquireEvent} |
+ * | `holdfast:release` | a grant ended in good order | {@link ReleaseEvent} |
+ * | `holdfast:lost` | a grant was lost | {@link LostEvent} |
+ * | `holdfast:update` | a batch of state jobs was saved | {@link UpdateEvent} |
+ * | `holdfast:warning` | something deserves a person's attention; once per store and cause | {@link WarningEvent} |
+ */
+import { channel } from "node:diagnostics_channel";
+
+export interface AcquireEvent {
+  readonly id: string;
+  /** From the call to the grant, in milliseconds. */
+  readonly waitedMs: number;
+  readonly fence: number;
+}
+
+export interface ReleaseEvent {
+  readonly id: string;
+  readonly fence: number;
+}
+
+export interface LostEvent {
+  readonly id: string;
+  readonly fence: number;
+  readonly reason: string;
+}
+
+export interface UpdateEvent {
+  readonly id: string;
+  /** How many callers this one save answered. */
+  readonly jobs: number;
+  /** Size of the saved value; 0 for a delete. */
+  readonly bytes: number;
+}
+
+export interface WarningEvent {
+  /** Stable and greppable, such as `redis-eviction`. */
+  readonly cause: string;
+  readonly message: string;
+}
+
+export const diagnostics = {
+  acquire: channel("holdfast:acquire"),
+  release: channel("holdfast:release"),
+  lost: channel("holdfast:lost"),
+  update: channel("holdfast:update"),
+  warning: channel("holdfast:warning"),
+} as const;

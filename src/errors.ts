@@ -1,0 +1,117 @@
+/**
+ * Every error that Holdfast throws on purpose.
+ *
+ * Match on `code`, not on the class: two copies of the package have two sets of classes.
+ * `outcome` says what became of the operation: "none" means that nothing was changed, "unknown" that the
+ * backend may have carried it out [S5]. Messages never hold a password [P3].
+ */
+
+/** The closed set of codes; a new one is a breaking change. */
+export type ErrorCode =
+  | "INVALID_ARGUMENT"
+  | "LOCK_TIMEOUT"
+  | "LOCK_LOST"
+  | "CONFLICT"
+  | "UNREACHABLE"
+  | "ACCESS_DENIED"
+  | "READ_ONLY"
+  | "OUT_OF_MEMORY"
+  | "SERIALIZATION"
+  | "CORRUPT_STATE"
+  | "CLOSED";
+
+/** What became of the operation that failed: certainly nothing, or nobody can tell. */
+export type Outcome = "none" | "unknown";
+
+/** Details that every error can carry. */
+export interface ErrorDetails {
+  readonly outcome?: Outcome;
+  readonly cause?: unknown;
+}
+
+/**
+ * The parent of all errors of this library.
+ *
+ * @example
+ * ```ts
+ * try {
+ *   await store.lock("invoice:7").run(send, { waitMs: 0 });
+ * } catch (error) {
+ *   if (error instanceof HoldfastError && error.code === "LOCK_TIMEOUT") return "somebody else is at it";
+ *   throw error;
+ * }
+ * ```
+ */
+export abstract class HoldfastError extends Error {
+  /** Stable; the thing to match on. */
+  abstract readonly code: ErrorCode;
+  /** "none": nothing was changed. "unknown": the backend may have carried the operation out. */
+  readonly outcome: Outcome;
+
+  constructor(message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.outcome = details.outcome ?? "none";
+    this.name = new.target.name;
+  }
+}
+
+/** A call that can never work as written: a bad id, option, target, or a misuse of the API. Mend the call. */
+export class InvalidArgumentError extends HoldfastError {
+  readonly code = "INVALID_ARGUMENT";
+}
+
+/** The lock was held by others until `waitMs` had passed. The message says by whom. */
+export class LockTimeoutError extends HoldfastError {
+  readonly code = "LOCK_TIMEOUT";
+}
+
+/**
+ * The lock was lost before the work under it was done: its lease ended, it was forced, or it was deleted.
+ * Whatever was to be saved under it was refused by the backend [S4].
+ */
+export class LockLostError extends HoldfastError {
+  readonly code = "LOCK_LOST";
+  /** From `lock.run`: what `fn` returned, though the lock was lost meanwhile. */
+  readonly result: unknown;
+
+  constructor(message: string, details: ErrorDetails & { readonly result?: unknown } = {}) {
+    super(message, details);
+    this.result = details.result;
+  }
+}
+
+/** The state is not at the revision that `ifRevision` asked for; nothing was written. Load it and decide anew. */
+export class ConflictError extends HoldfastError {
+  readonly code = "CONFLICT";
+}
+
+/** Why a backend could not serve: the codes that {@link UnavailableError} can have. */
+export type UnavailableCode = "UNREACHABLE" | "ACCESS_DENIED" | "READ_ONLY" | "OUT_OF_MEMORY";
+
+/**
+ * The backend did not answer in time, or refused to serve: not reachable, access denied, read-only, out of memory.
+ * `outcome` says whether the operation may have been carried out all the same.
+ */
+export class UnavailableError extends HoldfastError {
+  readonly code: UnavailableCode;
+
+  constructor(message: string, details: ErrorDetails & { readonly code?: UnavailableCode } = {}) {
+    super(message, details);
+    this.code = details.code ?? "UNREACHABLE";
+  }
+}
+
+/** A value that the serializer cannot keep exactly, or that is too large. Nothing was written. */
+export class SerializationError extends HoldfastError {
+  readonly code = "SERIALIZATION";
+}
+
+/** What is stored cannot be read: not ours, damaged, of a newer format or of another serializer. It is left as it is [S6]. */
+export class CorruptStateError extends HoldfastError {
+  readonly code = "CORRUPT_STATE";
+}
+
+/** The store was closed, or is closing and takes no new calls. */
+export class ClosedError extends HoldfastError {
+  readonly code = "CLOSED";
+}

@@ -1,0 +1,44 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+/** The only door of the package: re-exports, no code. */
+export { open } from "./open.ts";
+export type { RedisClientLike } from "./open.ts";
+export type { CloseOptions, ListOptions, OpenOptions } from "./options.ts";
+export type { StateInfo, Store } from "./store.ts";
+export type {
+  DeleteOptions,
+  Revision,
+  SaveOptions,
+  Snapshot,
+  State,
+  StateOptions,
+  UpdateOptions,
+  WriteOptions,
+} from "./state.ts";
+export type { Turn } from "./tasks.ts";
+export type {
+  AcquireOptions,
+  ForceReleaseOptions,
+  ForeignHolder,
+  Lock,
+  LockHolder,
+  LockInfo,
+  LockOptions,
+  TryAcquireOptions,
+} from "./lock/lock.ts";
+export type { Grant } from "./lock/grant.ts";
+export type { Serializer } from "./serializers/serializer.ts";
+export { json } from "./serializers/json.ts";
+export type { AcquireEvent, LostEvent, ReleaseEvent, UpdateEvent, WarningEvent } from "./diagnostics.ts";
+export {
+  ClosedError,
+  ConflictError,
+  CorruptStateError,
+  HoldfastError,
+  InvalidArgumentError,
+  LockLostError,
+  LockTimeoutError,
+  SerializationError,
+  UnavailableError,
+} from "./errors.ts";
+export type { ErrorCode, ErrorDetails, Outcome, UnavailableCode } from "./errors.ts";
+export type * from "./backends/backend.ts";

@@ -1,0 +1,110 @@
+/**
+ * State jobs of one turn, applied one after the other and saved once.
+ *
+ * Between two jobs the value passes through bytes, so that each sees what `load` would give it, fails alone, and
+ * gets its own copy. If the save is refused, or nobody knows what became of it, all of them share that answer [S3].
+ */
+import type { LoadedState, StateWrite } from "../backends/backend.ts";
+import { diagnostics, type UpdateEvent } from "../diagnostics.ts";
+import { HeldGrant } from "./grant.ts";
+import { runHolding } from "./held.ts";
+import type { StateJob, StateTask } from "./job.ts";
+import type { Turn } from "./turn.ts";
+
+/** Stands for "changed, but not saved yet": no revision that a caller can know. */
+const unsaved = 0;
+
+export class Batch {
+  readonly #owner: object;
+  readonly #turn: Turn;
+  readonly fence: number;
+  #stored: LoadedState;
+  #current: LoadedState;
+  #write: StateWrite | undefined;
+  #jobs: StateJob[] = [];
+  #closed = false;
+
+  constructor(owner: object, turn: Turn, stored: LoadedState) {
+    this.#owner = owner;
+    this.#turn = turn;
+    this.fence = turn.takeFence(); // one grant for all of them: nobody else comes in between
+    this.#stored = stored;
+    this.#current = stored;
+  }
+
+  /** What the next batch of this turn may start from, once this one is saved at `revision`. */
+  storedAfter(revision: number | null): LoadedState {
+    if (this.#current === null || "unreadable" in this.#current || this.#write === undefined)
+      return this.#current;
+    return revision === null ? null : { ...this.#current, revision };
+  }
+
+  /** To be saved on top of what was loaded, if that is still there. */
+  get write(): StateWrite | undefined {
+    if (this.#write === undefined || this.#stored === null) {
+      return this.#write && { ...this.#write, ifRevision: "absent" };
+    }
+    return { ...this.#write, ifRevision: "unreadable" in this.#stored ? undefined : this.#stored.revision };
+  }
+
+  get size(): number {
+    return this.#jobs.length;
+  }
+
+  /** The last job's caller learns the revision: save before anything else is applied. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Applies one job, in its caller's context, as the owner of the lock. It fails alone. */
+  async add(job: StateJob): Promise<void> {
+    const grant = new HeldGrant(this.#turn, this.fence, { onRelease: () => Promise.resolve(true) });
+    try {
+      const link = { owner: this.#owner, grant, draft: true };
+      const apply = (): ReturnType<StateTask["apply"]> => job.task.apply(this.#current, grant);
+      const write = await job.inCallersContext(() => runHolding(link, apply));
+      if (write !== undefined) this.#apply(write);
+      this.#jobs.push(job);
+      this.#closed = job.task.wantsRevision;
+    } catch (error) {
+      job.fail(error);
+    } finally {
+      await grant.release();
+    }
+  }
+
+  /** What was loaded has expired or was changed behind the protocol's back: once more, on what is there now. */
+  async redo(stored: LoadedState): Promise<void> {
+    const jobs = this.#jobs;
+    this.#jobs = [];
+    this.#stored = stored;
+    this.#current = stored;
+    this.#write = undefined;
+    for (const job of jobs) await this.add(job);
+  }
+
+  done(revision: number | null): void {
+    if (this.#write !== undefined && diagnostics.update.hasSubscribers) {
+      const bytes = this.#write.kind === "save" ? this.#write.bytes.byteLength : 0;
+      diagnostics.update.publish({ id: this.#turn.id, jobs: this.#jobs.length, bytes } satisfies UpdateEvent);
+    }
+    for (const job of this.#jobs) job.task.done(revision);
+  }
+
+  fail(error: unknown): void {
+    for (const job of this.#jobs) job.fail(error);
+  }
+
+  #apply(write: StateWrite): void {
+    if (write.kind === "delete") {
+      this.#write = write;
+      this.#current = null;
+      return;
+    }
+    // "keep" on top of a write of this batch keeps what that one set [S7].
+    const before =
+      this.#write?.kind === "save" ? this.#write.ttlMs : this.#write === undefined ? "keep" : "none";
+    this.#write = { ...write, ttlMs: write.ttlMs === "keep" ? before : write.ttlMs };
+    this.#current = { revision: unsaved, serializer: write.serializer, bytes: write.bytes };
+  }
+}

@@ -1,0 +1,177 @@
+/**
+ * The room where all cohorts of one opened store stand: which ids have callers, which tickets are alive, where wakes
+ * go, and how it all ends.
+ *
+ * A ticket is known here from before its first ask until it is settled on the backend, or surely cleared there by
+ * itself; one that is no longer wanted is cancelled in the background [L7].
+ */
+import type { Wake } from "../backends/backend.ts";
+import type { Conversations } from "../conversation.ts";
+import { ClosedError } from "../errors.ts";
+import { now, pause } from "../timers.ts";
+import { Cohort } from "./cohort.ts";
+import type { Job } from "./job.ts";
+import type { Room } from "./room.ts";
+import { makeTicket, parseTicket } from "./ticket.ts";
+import { Turn } from "./turn.ts";
+import { Watchdog } from "./watchdog.ts";
+
+/** Backends that cannot push wakes cannot tell us either that others wait. */
+const pushesFromMs = 1_000;
+/** After its lease and this (the longest ask limit of a backend) an abandoned ticket is gone by itself. */
+const askLimitMs = 12_000;
+
+export class Cohorts implements Room {
+  readonly conversations: Conversations;
+  readonly owner: object = this;
+  readonly #cohorts = new Map<string, Cohort>();
+  readonly #turns = new Map<string, Turn>();
+  /** Tickets of dead turns of this client that a reply named, while they are being cancelled. */
+  readonly #stray = new Set<string>();
+  readonly #watchdog: Watchdog;
+  #tickets = 0;
+  #quiet: (() => void) | undefined;
+  #aborted = false;
+
+  constructor(conversations: Conversations) {
+    this.conversations = conversations;
+    this.#watchdog = new Watchdog(conversations);
+    conversations.backend.onWake((wake) => this.#onWake(wake));
+  }
+
+  /** Puts the job in line for its id. */
+  add(id: string, job: Job): void {
+    let cohort = this.#cohorts.get(id);
+    if (cohort === undefined) this.#cohorts.set(id, (cohort = new Cohort(id, this)));
+    cohort.add(job);
+  }
+
+  /** Fails everybody who waits; those who are being served go on [P2]. */
+  rejectWaiters(): void {
+    for (const cohort of this.#cohorts.values()) cohort.rejectAll(new ClosedError("The store is closing."));
+  }
+
+  /** Resolves when nobody is served any more, and every ticket is settled or given up. */
+  quiet(): Promise<void> {
+    if (this.#cohorts.size === 0 && this.#turns.size === 0) return Promise.resolve();
+    return new Promise((resolve) => (this.#quiet = resolve));
+  }
+
+  /** Aborts what is still held: its lock is released, what was under way is refused. */
+  abort(): void {
+    this.#aborted = true;
+    this.rejectWaiters();
+    for (const turn of this.#turns.values()) turn.lose(new ClosedError("The store was closed."));
+  }
+
+  startTurn(id: string, leaseMs: number): Turn {
+    const { backend } = this.conversations;
+    const slot = this.conversations.takeSlot();
+    slot.n += 1;
+    const ticket = makeTicket(backend.clientId, ++this.#tickets);
+    const turn = new Turn({
+      id,
+      ticket,
+      leaseMs,
+      slot,
+      owner: this.owner,
+      assumeWanted: backend.askAgainMs < pushesFromMs,
+    });
+    this.#turns.set(ticket, turn);
+    return turn;
+  }
+
+  watch(turn: Turn): void {
+    this.#watchdog.watch(turn);
+  }
+
+  unwatch(turn: Turn): void {
+    this.#watchdog.unwatch(turn);
+  }
+
+  endTurn(turn: Turn): void {
+    if (turn.state !== "over") turn.become("over");
+    this.#watchdog.unwatch(turn);
+    this.conversations.giveSlot(turn.slot);
+    this.#turns.delete(turn.ticket);
+    this.#tellIfQuiet();
+  }
+
+  abandonTurn(turn: Turn): void {
+    this.#watchdog.unwatch(turn);
+    turn.lose("it is no longer wanted");
+    turn.become("over");
+    void this.#cancel(turn);
+  }
+
+  noticeHolder(id: string, token: string): void {
+    if (parseTicket(token).clientId !== this.conversations.backend.clientId) return;
+    if (!this.#turns.has(token)) void this.#cancelStray(id, token);
+  }
+
+  emptied(id: string): void {
+    this.#cohorts.delete(id);
+    this.#tellIfQuiet();
+  }
+
+  #tellIfQuiet(): void {
+    if (this.#cohorts.size > 0 || this.#turns.size > 0) return;
+    this.#quiet?.();
+    this.#quiet = undefined;
+  }
+
+  /** This ticket was just released by force: its holder here learns it at once, with or without a push. */
+  forced(id: string, ticket: string): void {
+    this.#onWake({ kind: "forced", id, ticket });
+  }
+
+  #onWake(wake: Wake): void {
+    if (wake.kind === "again") {
+      for (const turn of this.#turns.values()) turn.tell();
+      return;
+    }
+    const turn = this.#turns.get(wake.ticket);
+    if (wake.kind === "granted") {
+      if (turn === undefined) void this.#cancelStray(wake.id, wake.ticket);
+      else if (turn.state === "asking" || turn.state === "waiting") turn.wake(wake);
+    } else if (wake.kind === "wanted") {
+      if (turn !== undefined) turn.wanted = true;
+    } else if (turn?.state === "held") {
+      turn.lose("somebody released it by force");
+    }
+  }
+
+  /** [L7] Until the backend has answered, or has surely cleared the ticket by itself. */
+  async #cancel(turn: Turn): Promise<void> {
+    const { backend } = this.conversations;
+    const clearedAt = now() + turn.leaseMs + askLimitMs;
+    const what = `Cancelling a ticket for the lock ${JSON.stringify(turn.id)}`;
+    for (;;) {
+      try {
+        await this.conversations.tell(
+          what,
+          (receipt) => backend.cancelLock(turn.id, turn.ticket, receipt),
+          turn.slot,
+        );
+        break;
+      } catch {
+        // Whoever wanted the ticket has been told already; here it only remains to clean up.
+        if (this.#aborted || now() > clearedAt) break;
+        await pause(this.conversations.operationMs);
+      }
+    }
+    this.endTurn(turn);
+  }
+
+  /** A lost reply or a roll-back of the server left a ticket of ours there that nobody here knows. */
+  async #cancelStray(id: string, ticket: string): Promise<void> {
+    if (this.#stray.has(ticket)) return;
+    this.#stray.add(ticket);
+    const { backend } = this.conversations;
+    const what = `Cancelling a ticket for the lock ${JSON.stringify(id)}`;
+    await this.conversations
+      .tell(what, (receipt) => backend.cancelLock(id, ticket, receipt))
+      .catch(() => undefined); // the next reply that names it tries again; at the latest its lease ends
+    this.#stray.delete(ticket);
+  }
+}

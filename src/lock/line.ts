@@ -1,0 +1,109 @@
+/**
+ * The line of one cohort: jobs, first come first served [L2], each with its own patience.
+ *
+ * A Set keeps the order and lets anybody leave from the middle. Whoever leaves the line leaves no timer and no
+ * listener behind [L7]. The line knows nothing of turns and backends.
+ */
+import type { Conversations } from "../conversation.ts";
+import { StateJob, type Job } from "./job.ts";
+
+/** Fences are reserved for the jobs that wait now, and never more than this. */
+const maxFences = 64;
+
+export class Line {
+  readonly #jobs = new Set<Job>();
+  readonly #conversations: Conversations;
+  readonly #timeout: (job: Job) => Error;
+  readonly #onEmpty: () => void;
+  #blocked = false;
+
+  /** `timeout` makes the error of whoever waited too long; `onEmpty` is told when the last one gave up. */
+  constructor(conversations: Conversations, told: { timeout: (job: Job) => Error; onEmpty: () => void }) {
+    this.#conversations = conversations;
+    this.#timeout = told.timeout;
+    this.#onEmpty = told.onEmpty;
+  }
+
+  get size(): number {
+    return this.#jobs.size;
+  }
+
+  get head(): Job | undefined {
+    for (const job of this.#jobs) return job;
+    return undefined;
+  }
+
+  /** Does anybody want to wait for the lock, and not just to try? */
+  get patient(): boolean {
+    for (const job of this.#jobs) if (!job.impatient) return true;
+    return false;
+  }
+
+  add(job: Job): void {
+    const { deadlines, keepAlive } = this.#conversations;
+    keepAlive.hold(); // [P1] until it leaves the line
+    this.#jobs.add(job);
+    if (!job.impatient) job.deadline = deadlines.set(job.waitMs, () => this.#tire(job));
+    job.listen((reason) => this.reject(job, reason));
+    if (job.impatient) this.#tire(job);
+  }
+
+  /** To be served, or settled; false when it has left before. */
+  leave(job: Job): boolean {
+    if (!this.#jobs.delete(job)) return false;
+    this.#conversations.deadlines.clear(job.deadline);
+    job.unlisten();
+    this.#conversations.keepAlive.drop();
+    return true;
+  }
+
+  /** Fails the job; nothing when it is being served already. */
+  reject(job: Job, error: unknown): void {
+    if (!this.leave(job)) return;
+    job.fail(error);
+    if (this.#jobs.size === 0) this.#onEmpty();
+  }
+
+  /** Fails those that `which` picks, in order. */
+  rejectAll(error: unknown, which: (job: Job) => boolean = () => true): void {
+    for (const job of this.#jobs) if (which(job)) this.reject(job, error);
+  }
+
+  /** Somebody holds the lock, another ticket or one of us: nobody impatient can be served, now or while this lasts. */
+  block(): void {
+    this.#blocked = true;
+    for (const job of this.#jobs) this.#tireIfImpatient(job);
+  }
+
+  /** Those who stand in line may be served yet; only newcomers see that the lock is held. */
+  blockNewcomers(): void {
+    this.#blocked = true;
+  }
+
+  unblock(): void {
+    this.#blocked = false;
+  }
+
+  /** [L3] One fence for each grant job that waits now, and one for each run of state jobs between them. */
+  get fencesWanted(): number {
+    let fences = 0;
+    let inRun = false;
+    for (const job of this.#jobs) {
+      const isState = job instanceof StateJob;
+      if (!isState || !inRun) fences += 1;
+      inRun = isState;
+      if (fences === maxFences) break;
+    }
+    return Math.max(fences, 1);
+  }
+
+  /** Its time is over: it fails, unless the first answer of the backend is still to come and may serve it. */
+  #tire(job: Job): void {
+    job.impatient = true;
+    if (this.#blocked) this.reject(job, this.#timeout(job));
+  }
+
+  #tireIfImpatient(job: Job): void {
+    if (job.impatient) this.#tire(job);
+  }
+}

@@ -1,0 +1,253 @@
+/**
+ * The handle that a user has of a lock. It parses options at the door and finds the grant of the running context;
+ * waiting and order are the cohort's business.
+ */
+import type { LockEntry } from "../backends/backend.ts";
+import type { Client } from "../client.ts";
+import { diagnostics, type WarningEvent } from "../diagnostics.ts";
+import { LockLostError, LockTimeoutError } from "../errors.ts";
+import * as parse from "../options.ts";
+import { acquireChild } from "./child.ts";
+import { lockLost, parseGrant, type Grant, type HeldGrant } from "./grant.ts";
+import { liveGrant, runHolding } from "./held.ts";
+import { GrantJob } from "./job.ts";
+import { parseTicket } from "./ticket.ts";
+
+/** Options of `store.lock()`; a call's own options beat them. */
+export interface LockOptions {
+  /** How long the backend keeps a grant that nobody renews, in milliseconds, 100 … 86 400 000. */
+  leaseMs?: number;
+  /** How long `acquire` and `run` wait for others, in milliseconds; 0 tries once, `Infinity` has no deadline. */
+  waitMs?: number;
+}
+
+/** Options of `lock.acquire()` and `lock.run()`. */
+export interface AcquireOptions extends LockOptions {
+  /** Ends waiting: the promise rejects with `signal.reason`. Ignored once the lock is granted. */
+  signal?: AbortSignal;
+  /** Re-enter this grant; needed only outside `run(fn)`. A re-entry keeps the outer lease and fence. */
+  grant?: Grant;
+}
+
+/** Options of `lock.tryAcquire()`. */
+export interface TryAcquireOptions {
+  leaseMs?: number;
+  signal?: AbortSignal;
+  grant?: Grant;
+}
+
+/** Options of `lock.forceRelease()`. */
+export interface ForceReleaseOptions {
+  /** Only if the holder has this fence. */
+  ifFence?: number;
+}
+
+/** Who holds a lock of ours. */
+export interface LockHolder {
+  readonly ticket: string;
+  readonly host: string;
+  readonly pid: number;
+  /** It is held by this very store. */
+  readonly here: boolean;
+}
+
+/** A client that does not speak our protocol holds the lock by a token of its own. */
+export interface ForeignHolder {
+  readonly foreign: string;
+}
+
+/** What is known of a lock that is held. */
+export interface LockInfo {
+  readonly id: string;
+  readonly holder: LockHolder | ForeignHolder;
+  /** The first fence of the holder's turn; `null` for a foreign holder. */
+  readonly fence: number | null;
+  /** Until the lease ends if nobody renews it, in milliseconds; `null`: it never does. */
+  readonly expiresInMs: number | null;
+  /** How many processes wait for it. */
+  readonly waiters: number;
+}
+
+/**
+ * A name to contend for. The lock `x` guards the state `x`.
+ *
+ * @example
+ * ```ts
+ * await store.lock("invoice:7").run(async (grant) => {
+ *   await sendInvoice({ fence: grant.fence, signal: grant.signal });
+ * });
+ * ```
+ */
+export interface Lock {
+  readonly id: string;
+  /**
+   * Waits for the lock and gives a grant, which is renewed until you release it.
+   *
+   * @throws LockTimeoutError when others held it for `waitMs`; UnavailableError when the backend does not answer;
+   * ClosedError; whatever `signal` aborted with.
+   */
+  acquire(options?: AcquireOptions): Promise<Grant>;
+  /** Tries once: `null` when the lock is not free now. */
+  tryAcquire(options?: TryAcquireOptions): Promise<Grant | null>;
+  /**
+   * Runs `fn` while holding the lock, and releases it whatever happens. Calls for this id inside `fn` re-enter.
+   *
+   * @returns what `fn` returned.
+   * @throws what `fn` threw; as `acquire`; LockLostError when the lock was lost while `fn` ran, with fn's value in
+   * `error.result`.
+   */
+  run<R>(fn: (grant: Grant) => R | Promise<R>, options?: AcquireOptions): Promise<R>;
+  /** Who holds it; `null` when nobody does. */
+  inspect(): Promise<LockInfo | null>;
+  /**
+   * Takes the lock from whoever holds it and hands it to the next. The old holder's saves are refused from now on,
+   * and its signal aborts.
+   *
+   * @returns false when nobody held it, or not with `ifFence`.
+   */
+  forceRelease(options?: ForceReleaseOptions): Promise<boolean>;
+}
+
+export class LockHandle implements Lock {
+  readonly id: string;
+  readonly #client: Client;
+  readonly #leaseMs: number;
+  readonly #waitMs: number;
+
+  constructor(client: Client, id: string, options: LockOptions | undefined) {
+    const own = parse.parseOptions<LockOptions>("lock()", options, {
+      leaseMs: parse.leaseMs,
+      waitMs: parse.waitMs,
+    });
+    this.#client = client;
+    this.id = parse.parseId(id, "A lock's id");
+    this.#leaseMs = own.leaseMs ?? client.settings.leaseMs;
+    this.#waitMs = own.waitMs ?? client.settings.waitMs;
+  }
+
+  async acquire(options?: AcquireOptions): Promise<Grant> {
+    return this.#acquire(options, "acquire()");
+  }
+
+  async tryAcquire(options?: TryAcquireOptions): Promise<Grant | null> {
+    const { leaseMs, signal, grant } = parse.parseOptions<TryAcquireOptions>("tryAcquire()", options, {
+      leaseMs: parse.leaseMs,
+      signal: parse.signal,
+      grant: (value) => parseGrant(value, this.#client.cohorts.owner, this.id),
+    });
+    const once = {
+      waitMs: 0,
+      ...(leaseMs && { leaseMs }),
+      ...(signal && { signal }),
+      ...(grant && { grant }),
+    };
+    try {
+      return await this.#acquire(once, "tryAcquire()");
+    } catch (error) {
+      if (error instanceof LockTimeoutError) return null;
+      throw error;
+    }
+  }
+
+  async run<R>(fn: (grant: Grant) => R | Promise<R>, options?: AcquireOptions): Promise<R> {
+    const grant = await this.#acquire(options, "run()");
+    const { keepAlive } = this.#client.conversations;
+    keepAlive.hold(); // [P1] a running body keeps the process alive
+    try {
+      const result = await this.#body(grant, fn);
+      if (await this.#release(grant)) return result;
+      const { message } =
+        grant.lossError ?? lockLost(this.id, grant.fence, "it was lost while the function ran");
+      throw new LockLostError(`${message} The function had finished; what it returned is in error.result.`, {
+        result,
+      });
+    } finally {
+      keepAlive.drop();
+    }
+  }
+
+  async inspect(): Promise<LockInfo | null> {
+    this.#client.admit();
+    const entry = await this.#inspect();
+    return entry && lockInfo(entry, this.#client.backend.clientId);
+  }
+
+  async forceRelease(options?: ForceReleaseOptions): Promise<boolean> {
+    const { ifFence } = parse.parseOptions<ForceReleaseOptions>("forceRelease()", options, {
+      ifFence: parse.fence,
+    });
+    this.#client.admit();
+    const entry = await this.#inspect();
+    if (entry === null) return false;
+    const { conversations, cohorts } = this.#client;
+    const { token } = entry.holder;
+    const reply = await conversations.tell(
+      `Releasing the lock ${JSON.stringify(this.id)} by force`,
+      (receipt) => conversations.backend.releaseLock(this.id, token, { forced: { ifFence } }, receipt),
+    );
+    if (reply.status !== "released") return false;
+    cohorts.forced(this.id, token);
+    return true;
+  }
+
+  async #acquire(options: AcquireOptions | undefined, call: string): Promise<HeldGrant> {
+    const { cohorts } = this.#client;
+    const { signal, grant, ...own } = parse.parseOptions<AcquireOptions>(call, options, {
+      leaseMs: parse.leaseMs,
+      waitMs: parse.waitMs,
+      signal: parse.signal,
+      grant: (value) => parseGrant(value, cohorts.owner, this.id),
+    });
+    signal?.throwIfAborted();
+    const outer = (grant as HeldGrant | undefined) ?? liveGrant(cohorts.owner, this.id);
+    this.#client.admit(outer);
+    const patience = { leaseMs: own.leaseMs ?? this.#leaseMs, waitMs: own.waitMs ?? this.#waitMs, signal };
+    if (outer !== undefined) return acquireChild(cohorts, outer, patience);
+    const job = new GrantJob(patience);
+    cohorts.add(this.id, job);
+    return job.granted;
+  }
+
+  /** An error of `fn` always wins: what becomes of the release then is told as a warning only. */
+  async #body<R>(grant: HeldGrant, fn: (grant: Grant) => R | Promise<R>): Promise<R> {
+    try {
+      return await runHolding({ owner: this.#client.cohorts.owner, grant, draft: false }, () => fn(grant));
+    } catch (error) {
+      await this.#release(grant);
+      throw error;
+    }
+  }
+
+  /** The body was over while the lock was surely held: that its release got no answer changes nothing for its caller. */
+  async #release(grant: HeldGrant): Promise<boolean> {
+    try {
+      return await grant.release();
+    } catch (error) {
+      if (diagnostics.warning.hasSubscribers) {
+        const message = `The lock ${JSON.stringify(this.id)} was not released (its lease ends by itself): ${String(error)}`;
+        diagnostics.warning.publish({ cause: "release-unanswered", message } satisfies WarningEvent);
+      }
+      return true;
+    }
+  }
+
+  #inspect(): Promise<LockEntry | null> {
+    const { conversations } = this.#client;
+    return conversations.ask(`Inspecting the lock ${JSON.stringify(this.id)}`, () =>
+      conversations.backend.inspectLock(this.id),
+    );
+  }
+}
+
+/** A backend's entry, for users. */
+export function lockInfo(entry: LockEntry, clientId: string): LockInfo {
+  const { token, foreign } = entry.holder;
+  const { host, pid, clientId: by } = parseTicket(token);
+  return {
+    id: entry.id,
+    holder: foreign ? { foreign: token } : { ticket: token, host, pid, here: by === clientId },
+    fence: entry.fence,
+    expiresInMs: entry.expiresInMs,
+    waiters: entry.waiters,
+  };
+}

@@ -1,0 +1,25 @@
+/**
+ * What the parts of `lock/` need of the opened store they work in. The room itself is `cohorts.ts`; this interface
+ * stands alone so that imports go one way.
+ */
+import type { Conversations } from "../conversation.ts";
+import type { Turn } from "./turn.ts";
+
+export interface Room {
+  readonly conversations: Conversations;
+  /** Identifies the opened store in async contexts. */
+  readonly owner: object;
+  /** A new ticket, known to the room until it is settled, so that wakes find it. */
+  startTurn(id: string, leaseMs: number): Turn;
+  /** The turn is held from now on: keep its lease alive. */
+  watch(turn: Turn): void;
+  unwatch(turn: Turn): void;
+  /** The turn is settled on the backend, or never was known there. */
+  endTurn(turn: Turn): void;
+  /** The turn is no longer wanted, whatever the backend knows of it: cancel it there, in the background [L7]. */
+  abandonTurn(turn: Turn): void;
+  /** A reply names this ticket or token as the holder; if it is of this client and not alive, cancel it. */
+  noticeHolder(id: string, token: string): void;
+  /** Nobody is left in the cohort of this id. */
+  emptied(id: string): void;
+}

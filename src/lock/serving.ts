@@ -1,0 +1,231 @@
+/**
+ * What one turn does with the lock, from getting it to passing it on.
+ *
+ * It serves the jobs in line one after the other: a grant job has the lock until it releases; a run of state jobs is
+ * applied and saved once. At the turn's bounds the lock is passed on if others wait for it, in the step that saves.
+ * It ends when the turn is over or lost. Asking for the lock is the cohort's business.
+ */
+import type { LoadedState, ReleaseDone, ReleaseReply, StateWrite } from "../backends/backend.ts";
+import { diagnostics, type AcquireEvent, type ReleaseEvent } from "../diagnostics.ts";
+import { ConflictError, UnavailableError } from "../errors.ts";
+import { now } from "../timers.ts";
+import { Batch } from "./batch.ts";
+import { HeldGrant, lockLost } from "./grant.ts";
+import { GrantJob, StateJob } from "./job.ts";
+import type { Line } from "./line.ts";
+import type { Room } from "./room.ts";
+import type { Turn } from "./turn.ts";
+
+/** [L2] A turn is bounded: so many jobs or so long while others wait, and more generously while nobody does. */
+const wantedBounds = { jobs: 16, ms: 10 };
+const freeBounds = { jobs: 1_024, ms: 100 };
+/** An update whose state changes under it is done again so often; the lock makes that rare. */
+const maxRedos = 16;
+
+export class Serving {
+  readonly #turn: Turn;
+  readonly #line: Line;
+  readonly #room: Room;
+
+  constructor(turn: Turn, line: Line, room: Room) {
+    this.#turn = turn;
+    this.#line = line;
+    this.#room = room;
+  }
+
+  async run(): Promise<void> {
+    const turn = this.#turn;
+    while (turn.live) {
+      const job = this.#line.head;
+      if (job === undefined || job.leaseMs !== turn.leaseMs) await this.#finish();
+      else if (job instanceof GrantJob) await this.#lend(job);
+      else await this.#apply();
+    }
+    if (turn.state === "lost") this.#room.abandonTurn(turn);
+  }
+
+  /** Nobody here wants it any more. */
+  async #finish(): Promise<void> {
+    await this.#release(undefined).catch(() => undefined); // the turn is lost then, and cancelled
+  }
+
+  /** The caller has the lock until it releases or loses it. */
+  async #lend(job: GrantJob): Promise<void> {
+    const turn = this.#turn;
+    this.#line.leave(job);
+    turn.served += 1;
+    turn.loaded = undefined; // whoever has the lock may change the state
+    const ended = deferred<void>();
+    const answer = deferred<boolean>();
+    const onRelease = (): Promise<boolean> => {
+      ended.resolve();
+      return answer.promise;
+    };
+    const grant = new HeldGrant(turn, turn.takeFence(), { onRelease });
+    const us = { lose: () => ended.resolve() };
+    turn.lend(us);
+    publishAcquired(job, grant);
+    job.serve(grant);
+    this.#line.block();
+    await ended.promise;
+    turn.giveBack(us);
+    if (!turn.live) return answer.resolve(false); // [L6] what is lost cannot be released
+    publishReleased(grant);
+    const released = this.#handBack();
+    answer.resolve(released);
+    await released.catch(() => undefined); // whoever called release() has it
+  }
+
+  /** The next of us gets the lock at once, or the backend gets it back; answers whether it was still held. */
+  async #handBack(): Promise<boolean> {
+    if (this.#mayGoOn) return true;
+    const reply = await this.#release(undefined);
+    return reply.status === "released" || reply.status === "kept";
+  }
+
+  /** A run of state jobs: applied one after the other, saved once. */
+  async #apply(): Promise<void> {
+    const { keepAlive } = this.#room.conversations;
+    this.#line.blockNewcomers();
+    keepAlive.hold(); // [P1] jobs that are being served have left the line
+    try {
+      const batch = new Batch(this.#room.owner, this.#turn, await this.#load());
+      await this.#fill(batch);
+      await this.#save(batch).catch((error: unknown) => batch.fail(error));
+    } catch (error) {
+      this.#line.rejectAll(error, (job) => job instanceof StateJob); // what cannot be loaded cannot be updated
+    } finally {
+      keepAlive.drop();
+    }
+  }
+
+  /** Taken from the grant where it brought the state along. */
+  async #load(): Promise<LoadedState> {
+    const { id, loaded } = this.#turn;
+    this.#turn.loaded = undefined;
+    if (loaded !== undefined) return loaded;
+    const { conversations } = this.#room;
+    const what = `Loading the state ${JSON.stringify(id)}`;
+    return conversations.ask(what, () => conversations.backend.loadState(id, { expiry: false }));
+  }
+
+  async #fill(batch: Batch): Promise<void> {
+    const turn = this.#turn;
+    for (let job = this.#line.head; job instanceof StateJob; job = this.#line.head) {
+      if (job.leaseMs !== turn.leaseMs || batch.closed || !withinBounds(turn)) return;
+      this.#line.leave(job);
+      turn.served += 1;
+      await batch.add(job);
+    }
+  }
+
+  /** [S3] Saves what the batch changed and gives the lock up, in one step; then everybody has an answer. */
+  async #save(batch: Batch): Promise<void> {
+    const turn = this.#turn;
+    for (let tries = 1; ; tries += 1) {
+      if (!turn.live) return batch.fail(lockLost(turn.id, batch.fence, "its lease ended before the save"));
+      if (batch.write === undefined) return this.#unchanged(batch);
+      const reply = await this.#release(batch.write);
+      if (reply.status === "released" || reply.status === "kept") return this.#saved(batch, reply);
+      if (reply.status === "lost")
+        return batch.fail(lockLost(turn.id, batch.fence, "the server refused the save"));
+      if (tries === maxRedos) return batch.fail(restless(turn.id));
+      await batch.redo(await this.#load()); // what was loaded is not there any more
+    }
+  }
+
+  #saved(batch: Batch, reply: ReleaseDone): void {
+    if (reply.failed !== undefined) {
+      const { name } = this.#room.conversations.backend;
+      const text = `${name} is out of memory: the state ${JSON.stringify(this.#turn.id)} was not saved`;
+      return batch.fail(
+        new UnavailableError(`${text}. Make room there, then try again.`, { code: reply.failed }),
+      );
+    }
+    if (reply.status === "kept") this.#turn.loaded = batch.storedAfter(reply.revision);
+    batch.done(reply.revision);
+  }
+
+  #unchanged(batch: Batch): void {
+    this.#turn.loaded = batch.storedAfter(null);
+    batch.done(null);
+  }
+
+  /** May the next of us have the lock without asking the backend? */
+  get #mayGoOn(): boolean {
+    const turn = this.#turn;
+    if (!turn.live || turn.tainted || turn.fencesLeft === 0 || !withinBounds(turn)) return false;
+    // Near its end a lease is renewed before the next job gets the lock.
+    return this.#line.head?.leaseMs === turn.leaseMs && turn.until - now() > turn.grantedMs / 3;
+  }
+
+  /** Gives the lock back, or keeps it for the next of us if nobody else waits for it: one step on the backend. */
+  async #release(write: StateWrite | undefined): Promise<ReleaseReply> {
+    const turn = this.#turn;
+    const { conversations } = this.#room;
+    const { backend } = conversations;
+    const more = this.#line.head?.leaseMs === turn.leaseMs && !turn.tainted;
+    const keep = more ? { leaseMs: turn.leaseMs, fences: this.#line.fencesWanted } : undefined;
+    let sentAt = 0;
+    this.#room.unwatch(turn); // [L6] before the release is sent, or a late renewal would bring the lock back
+    turn.become("releasing");
+    try {
+      const reply = await conversations.tell<ReleaseReply>(
+        `Releasing the lock ${JSON.stringify(turn.id)}`,
+        (receipt) => {
+          sentAt = now();
+          return backend.releaseLock(turn.id, turn.ticket, { write, keep }, receipt);
+        },
+        turn.slot,
+      );
+      this.#settle(reply, sentAt);
+      return reply;
+    } catch (error) {
+      turn.lose("nobody knows what became of its release");
+      throw error;
+    }
+  }
+
+  #settle(reply: ReleaseReply, sentAt: number): void {
+    const turn = this.#turn;
+    if (reply.status === "released") {
+      turn.become("over");
+      this.#room.endTurn(turn);
+      return;
+    }
+    if (reply.status === "lost") return turn.lose("the server says that it is no longer the holder");
+    turn.slot.n += 1; // the next operation of this turn is another one [S5]
+    if (reply.status === "kept") turn.keep(reply, sentAt);
+    else turn.stillHeld();
+    if (turn.live) this.#room.watch(turn);
+  }
+}
+
+function deferred<T>(): { promise: Promise<T>; resolve: (value: T | Promise<T>) => void } {
+  let resolve: (value: T | Promise<T>) => void = () => undefined;
+  const promise = new Promise<T>((settle) => (resolve = settle));
+  return { promise, resolve };
+}
+
+function withinBounds(turn: Turn): boolean {
+  const bounds = turn.wanted ? wantedBounds : freeBounds;
+  return turn.served < bounds.jobs && now() - turn.heldSince < bounds.ms;
+}
+
+function restless(id: string): ConflictError {
+  return new ConflictError(
+    `The state ${JSON.stringify(id)} changed ${String(maxRedos)} times while it was being updated under its lock: ` +
+      `somebody writes it without the lock, or its ttlMs is shorter than the update takes.`,
+  );
+}
+
+function publishAcquired(job: GrantJob, grant: HeldGrant): void {
+  if (!diagnostics.acquire.hasSubscribers) return;
+  const event: AcquireEvent = { id: grant.id, waitedMs: now() - job.arrivedAt, fence: grant.fence };
+  diagnostics.acquire.publish(event);
+}
+
+function publishReleased(grant: HeldGrant): void {
+  if (!diagnostics.release.hasSubscribers) return;
+  diagnostics.release.publish({ id: grant.id, fence: grant.fence } satisfies ReleaseEvent);
+}

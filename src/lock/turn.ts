@@ -1,0 +1,198 @@
+/**
+ * One turn: a ticket from before its first ask until it is settled, and what is locally known of it.
+ *
+ * | state | what | may become |
+ * |---|---|---|
+ * | asking | made; no answer yet | waiting, held, over |
+ * | waiting | in the backend's queue | held, over |
+ * | held | ours until `until`, by the monotonic clock; may be lent to callers | held, releasing, lost |
+ * | releasing | the release is under way | held (kept), lost, over |
+ * | lost | no longer ours, or nobody knows; what it was lent to has been told | over |
+ * | over | settled; nothing may be done with it | – |
+ *
+ * It does not talk with the backend; the cohort does.
+ */
+import type { Granted, Holder, LoadedState, ReleaseDone, Ticket, Wake } from "../backends/backend.ts";
+import type { Slot } from "../conversation.ts";
+import { now } from "../timers.ts";
+import type { Watched } from "./watchdog.ts";
+
+export type TurnState = "asking" | "waiting" | "held" | "releasing" | "lost" | "over";
+
+const transitions: Readonly<Record<TurnState, readonly TurnState[]>> = {
+  asking: ["waiting", "held", "over"],
+  waiting: ["waiting", "held", "over"],
+  held: ["held", "releasing", "lost"],
+  releasing: ["held", "lost", "over"],
+  lost: ["over"],
+  over: [],
+};
+
+/** What a turn was lent to, told when it is lost. */
+export interface Borrower {
+  /** `reason`: words for a LockLostError, or the error itself. */
+  lose(reason: string | Error): void;
+}
+
+export class Turn implements Watched {
+  readonly id: string;
+  readonly ticket: Ticket;
+  readonly leaseMs: number;
+  readonly slot: Slot;
+  /** The opened store that this turn is of. */
+  readonly owner: object;
+
+  /** Who holds the lock, by the last answer; for the message of a timeout. */
+  holder: Holder | undefined;
+  /** When the last ask that was answered "waiting" was sent: a wake's grant counts from then [L5]. */
+  waitingSince: number | undefined;
+  /** The state as it came with the grant; taken once. */
+  loaded: LoadedState | undefined;
+  /** Others wait for this lock, as far as we know; where nobody would tell us, we assume it [L2]. */
+  wanted: boolean;
+  /** The backend knows nothing of this ticket: it was refused, and that was its only ask. */
+  traceless = false;
+  /** How many jobs this turn has served, and since when, for its bounds [L2]. */
+  served = 0;
+  heldSince = 0;
+  /** A save under this turn has no answer: it must not serve another job. */
+  tainted = false;
+  until = 0;
+  /** How long the last grant was for: the full lease, or the short one of a hand-over. */
+  grantedMs = 0;
+
+  #state: TurnState = "asking";
+  #nextFence = 0;
+  #fencesLeft = 0;
+  #wake: Extract<Wake, { kind: "granted" }> | undefined;
+  #askAgain = false;
+  #news: (() => void) | undefined;
+  readonly #borrowers = new Set<Borrower>();
+  readonly #assumeWanted: boolean;
+
+  constructor(what: {
+    id: string;
+    ticket: Ticket;
+    leaseMs: number;
+    slot: Slot;
+    owner: object;
+    assumeWanted: boolean;
+  }) {
+    this.id = what.id;
+    this.ticket = what.ticket;
+    this.leaseMs = what.leaseMs;
+    this.slot = what.slot;
+    this.owner = what.owner;
+    this.wanted = this.#assumeWanted = what.assumeWanted;
+  }
+
+  get state(): TurnState {
+    return this.#state;
+  }
+
+  become(next: TurnState): void {
+    if (!transitions[this.#state].includes(next)) {
+      throw new Error(`HOLDFAST_TURN_TRANSITION: ${this.#state} → ${next} of ${this.id}`);
+    }
+    this.#state = next;
+  }
+
+  /** Ours now, as long as the grant that was asked for (or woken) at `from` lasts. */
+  hold(grant: Omit<Granted, "status" | "state" | "waiting">, from: number): void {
+    this.become("held");
+    this.until = from + grant.leaseMs;
+    this.grantedMs = grant.leaseMs;
+    this.#nextFence = grant.fence;
+    this.#fencesLeft = grant.fences;
+    this.served = 0;
+    this.heldSince = now();
+  }
+
+  /** An ask that was sent at `sentAt` was answered: we stand in the queue. */
+  waits(sentAt: number): void {
+    if (this.#state === "asking") this.become("waiting");
+    this.waitingSince = sentAt;
+  }
+
+  /** Released and got back in the same step, since nobody else waits: a full lease and new fences. */
+  keep(reply: ReleaseDone, sentAt: number): void {
+    if (reply.fence === undefined || reply.fences === undefined)
+      throw new Error(`HOLDFAST_KEPT_WITHOUT_FENCE: ${this.id}`);
+    this.hold({ fence: reply.fence, fences: reply.fences, leaseMs: this.leaseMs }, sentAt);
+    this.wanted = this.#assumeWanted;
+  }
+
+  /** A save or release was refused though the lock is still ours. */
+  stillHeld(): void {
+    this.become("held");
+  }
+
+  get fencesLeft(): number {
+    return this.#fencesLeft;
+  }
+
+  /** [L3] The next reserved fence; every grant of the turn gets one of its own. */
+  takeFence(): number {
+    if (this.#fencesLeft === 0) throw new Error(`HOLDFAST_NO_FENCE: ${this.id}`);
+    this.#fencesLeft -= 1;
+    return this.#nextFence++;
+  }
+
+  renewed(sentAt: number): void {
+    this.until = sentAt + this.leaseMs;
+    this.grantedMs = this.leaseMs;
+  }
+
+  /** [L5] Our own calls look at the clock before anything else: timers may be late. */
+  get live(): boolean {
+    if (this.#state === "held" && now() >= this.until)
+      this.lose("its lease ended before it could be renewed");
+    return this.#state === "held";
+  }
+
+  /** No longer ours, or nobody knows: whoever it was lent to learns it now. */
+  lose(reason: string | Error): void {
+    if (this.#state !== "held" && this.#state !== "releasing") return;
+    this.become("lost");
+    for (const borrower of this.#borrowers) borrower.lose(reason);
+    this.#borrowers.clear();
+  }
+
+  lend(borrower: Borrower): void {
+    this.#borrowers.add(borrower);
+  }
+
+  giveBack(borrower: Borrower): void {
+    this.#borrowers.delete(borrower);
+  }
+
+  /** The backend says that this ticket holds the lock. It may come before the reply to its ask. */
+  wake(wake: Extract<Wake, { kind: "granted" }>): void {
+    this.#wake = wake;
+    this.tell();
+  }
+
+  takeWake(): Extract<Wake, { kind: "granted" }> | undefined {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    return wake;
+  }
+
+  /** Something changed that the waiting cohort should look at. */
+  tell(): void {
+    this.#askAgain = true;
+    this.#news?.();
+  }
+
+  /** Resolves at the next news; at once if there were some since the last time. */
+  news(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#news = () => {
+        this.#news = undefined;
+        this.#askAgain = false;
+        resolve();
+      };
+      if (this.#askAgain) this.#news();
+    });
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * A state task under a grant that the caller holds already: no turn of its own, but the same order, fence and refusal.
+ *
+ * It passes the grant's gate like a nested grant [L4], and is refused once the grant has ended [S4].
+ */
+import type { LoadedState, StateWrite, WriteReply } from "../backends/backend.ts";
+import { ConflictError, UnavailableError } from "../errors.ts";
+import { acquireChild } from "./child.ts";
+import { lockLost, type HeldGrant } from "./grant.ts";
+import { runHolding } from "./held.ts";
+import type { Patience, StateTask } from "./job.ts";
+import type { Room } from "./room.ts";
+
+/** A state that changes under its lock so often is written by somebody who ignores locks. */
+const maxTries = 16;
+
+/** Settles the task in the end, whatever happens. */
+export async function runUnder(
+  room: Room,
+  task: StateTask,
+  under: Patience & { readonly grant: HeldGrant },
+): Promise<void> {
+  room.conversations.keepAlive.hold(); // [P1]
+  try {
+    const child = await acquireChild(room, under.grant, under);
+    try {
+      if (task.plain !== undefined) settlePlain(task, await write(room, child, task.plain));
+      else await applyUnder(room, task, child);
+    } finally {
+      await child.release();
+    }
+  } catch (error) {
+    task.fail(error);
+  } finally {
+    room.conversations.keepAlive.drop();
+  }
+}
+
+async function applyUnder(room: Room, task: StateTask, child: HeldGrant): Promise<void> {
+  for (let tries = 1; tries <= maxTries; tries += 1) {
+    const stored = await load(room, child.id);
+    const link = { owner: room.owner, grant: child, draft: true };
+    const change = await runHolding(link, () => task.apply(stored, child));
+    if (change === undefined) return task.done(null);
+    const ifRevision = stored === null ? "absent" : "unreadable" in stored ? undefined : stored.revision;
+    const reply = await write(room, child, { ...change, ifRevision });
+    if (reply.status === "saved") return task.done(reply.revision);
+    if (reply.status === "deleted") return task.done(null);
+    if (reply.status === "held") throw new Error(`HOLDFAST_HELD_UNDER_GRANT: ${child.id}`);
+    // Otherwise it has expired or was changed behind the protocol's back: once more, on what is there now.
+  }
+  throw new ConflictError(
+    `The state ${JSON.stringify(child.id)} kept changing while it was updated under its lock.`,
+  );
+}
+
+function load(room: Room, id: string): Promise<LoadedState> {
+  const { conversations } = room;
+  const what = `Loading the state ${JSON.stringify(id)}`;
+  return conversations.ask(what, () => conversations.backend.loadState(id, { expiry: false }));
+}
+
+/** One write under the grant; throws LockLostError when the server refuses it. */
+async function write(room: Room, grant: HeldGrant, change: StateWrite): Promise<WriteReply> {
+  const { conversations } = room;
+  const lost = grant.lossError;
+  if (lost !== undefined) throw lost;
+  const { id, turn } = grant;
+  const reply = await grant.track(
+    conversations
+      .tell(`Writing the state ${JSON.stringify(id)}`, (receipt) =>
+        conversations.backend.writeState(id, change, turn.ticket, receipt),
+      )
+      .catch((error: unknown) => {
+        // A late copy of it could still arrive: this ticket must not serve anybody else.
+        if (error instanceof UnavailableError && error.outcome === "unknown") turn.tainted = true;
+        throw error;
+      }),
+  );
+  if (reply.status === "lost") {
+    turn.lose("the server refused a save under it");
+    throw lockLost(id, grant.fence, "the server refused the save");
+  }
+  return reply;
+}
+
+function settlePlain(task: StateTask, reply: WriteReply): void {
+  if (reply.status === "held" || reply.status === "forgotten") {
+    throw new Error(`HOLDFAST_PLAIN_REPLY: ${reply.status} under a grant`);
+  }
+  task.answer?.(reply);
+}

@@ -1,0 +1,125 @@
+/**
+ * Liveness: keeps the leases of held tickets alive, and says when one is lost [L5].
+ *
+ * A watched ticket is in one of these states; renewal has four answers, and "unknown" is one of them:
+ *
+ * | state | what | on "renewed" | on "lost" | on unknown | at its local deadline |
+ * |---|---|---|---|---|---|
+ * | kept | a third of the lease has not passed since the last renewal was sent | – | – | – | lost |
+ * | renewing | a renewal is under way | kept | lost | unsure | lost |
+ * | unsure | the last renewal got no answer; tries again soon | – | – | – | lost |
+ * | lost | told to its owner; no longer watched | – | – | – | – |
+ *
+ * The local deadline is one lease after the last successful renewal was *sent*, by the monotonic clock, so it comes
+ * no later than the server's. All renewals that are due go out in one call. Order and state are none of its business.
+ */
+import type { RenewEntry } from "../backends/backend.ts";
+import type { Conversations } from "../conversation.ts";
+import { now, type Deadline } from "../timers.ts";
+
+/** A held ticket, as the watchdog sees it. */
+export interface Watched extends RenewEntry {
+  /** The local deadline, by the monotonic clock. */
+  readonly until: number;
+  /** A renewal that was sent at `sentAt` succeeded. */
+  renewed(sentAt: number): void;
+  lose(reason: string): void;
+}
+
+type Watch = { state: "kept" | "renewing" | "unsure"; deadline: Deadline };
+
+/** Renewals fall due on a grid of this part of the lease, so that many of them share one call. */
+const gridPart = 1 / 32;
+/** After an unknown answer: this part of the lease, within these bounds. */
+const retryPart = 1 / 20;
+const minRetryMs = 10;
+const maxRetryMs = 1_000;
+
+export class Watchdog {
+  readonly #conversations: Conversations;
+  readonly #watches = new Map<Watched, Watch>();
+  #due: Watched[] = [];
+
+  constructor(conversations: Conversations) {
+    this.#conversations = conversations;
+  }
+
+  /** From now on the ticket is renewed. What it was granted with counts as its first renewal. */
+  watch(ticket: Watched): void {
+    this.unwatch(ticket);
+    this.#watches.set(ticket, { state: "kept", deadline: this.#nextRenewal(ticket) });
+  }
+
+  /** [L6] Ends renewal at once; an answer that is still under way is ignored. */
+  unwatch(ticket: Watched): void {
+    this.#conversations.deadlines.clear(this.#watches.get(ticket)?.deadline);
+    this.#watches.delete(ticket);
+  }
+
+  #nextRenewal(ticket: Watched): Deadline {
+    // A hand-over grant is shorter than the ticket's lease, so what is left of it counts.
+    const left = Math.max(Math.min(ticket.leaseMs, ticket.until - now()), 0);
+    const gridMs = ticket.leaseMs * gridPart;
+    const dueAt = Math.max(Math.floor((now() + left / 3) / gridMs) * gridMs, now());
+    const thirdMs = ticket.leaseMs / 3;
+    return this.#conversations.deadlines.set(thirdMs, () => this.#renewSoon(ticket), dueAt - thirdMs);
+  }
+
+  /** Collects what falls due in the same turn of the event loop. */
+  #renewSoon(ticket: Watched): void {
+    if (now() >= ticket.until) {
+      this.#lose(ticket, "its lease ended before it could be renewed (was the event loop blocked?)");
+      return;
+    }
+    if (this.#due.push(ticket) === 1) queueMicrotask(() => void this.#renew(this.#due.splice(0)));
+  }
+
+  async #renew(due: readonly Watched[]): Promise<void> {
+    const tickets = due.filter((ticket) => this.#watches.has(ticket));
+    if (tickets.length === 0) return;
+    const sentAt = now();
+    for (const ticket of tickets) this.#sent(ticket);
+    const withinMs = Math.min(...new Set(tickets.map((ticket) => ticket.leaseMs))) / 4;
+    const backend = this.#conversations.backend;
+    const entries = tickets.map(({ id, ticket, leaseMs }) => ({ id, ticket, leaseMs }));
+    const answers = await this.#conversations
+      .once(() => backend.renewLocks(entries), withinMs)
+      .catch(() => undefined); // unknown, whatever the reason: the local deadline decides in the end
+    tickets.forEach((ticket, index) => this.#answer(ticket, answers?.[index] ?? "unknown", sentAt));
+  }
+
+  /** Until the answer comes, the local deadline is what is watched. */
+  #sent(ticket: Watched): void {
+    const watch = this.#watches.get(ticket);
+    if (watch === undefined) return;
+    watch.state = "renewing";
+    this.#conversations.deadlines.clear(watch.deadline);
+    watch.deadline = this.#localDeadline(ticket);
+  }
+
+  #answer(ticket: Watched, answer: "renewed" | "lost" | "unknown", sentAt: number): void {
+    const watch = this.#watches.get(ticket);
+    if (watch?.state !== "renewing") return; // released or lost meanwhile
+    this.#conversations.deadlines.clear(watch.deadline);
+    if (answer === "lost") return this.#lose(ticket, "the server says that it is no longer the holder");
+    if (answer === "renewed") {
+      ticket.renewed(sentAt);
+      this.watch(ticket);
+      return;
+    }
+    watch.state = "unsure";
+    const retryMs = Math.min(Math.max(ticket.leaseMs * retryPart, minRetryMs), maxRetryMs);
+    if (now() + retryMs >= ticket.until) watch.deadline = this.#localDeadline(ticket);
+    else watch.deadline = this.#conversations.deadlines.set(retryMs, () => this.#renewSoon(ticket));
+  }
+
+  #localDeadline(ticket: Watched): Deadline {
+    const noAnswer = (): void => this.#lose(ticket, "no renewal was answered within its lease");
+    return this.#conversations.deadlines.set(ticket.leaseMs, noAnswer, ticket.until - ticket.leaseMs);
+  }
+
+  #lose(ticket: Watched, reason: string): void {
+    this.unwatch(ticket);
+    ticket.lose(reason);
+  }
+}

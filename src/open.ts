@@ -1,0 +1,217 @@
+/**
+ * From what a user names to a backend: a URL, a client of their own, a backend of their own, or the default.
+ *
+ * The one file that names concrete backends; each is loaded by its own import() when it is first used. Whatever is
+ * wrong with the target is said here and now.
+ */
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Backend } from "./backends/backend.ts";
+import { LazyBackend, type LazyKind } from "./backends/lazy.ts";
+import { InvalidArgumentError } from "./errors.ts";
+import * as parse from "./options.ts";
+import { defaults, show, type OpenOptions } from "./options.ts";
+import type { Serializer } from "./serializers/serializer.ts";
+import { json } from "./serializers/json.ts";
+import { StoreHandle, type Store } from "./store.ts";
+
+/**
+ * A connected client of `@redis/client` or `redis`, 5 or later: what of it is used. It stays yours: it is never
+ * closed here; for wakes its `duplicate()` is used, which is.
+ */
+export interface RedisClientLike {
+  sendCommand(args: readonly (string | Buffer)[], options?: object): Promise<unknown>;
+  duplicate(overrides?: object): RedisClientLike;
+}
+
+type Parsed = Omit<OpenOptions, "serializer"> & { serializer?: Serializer };
+
+/** Where wakes are pushed, a waiter asks every 5 s; where they are not, every few milliseconds. */
+const pushedAskMs = 5_000;
+const polledAskMs = 5;
+
+const allowed =
+  'redis://host:port, rediss://host:port, redis+unix:///path, sqlite:path, memory:, a connected client of "@redis/client", or a Backend';
+
+/** A backend keeps the tickets of one store; a second store on it would mix them up. */
+const opened = new WeakSet<object>();
+
+/**
+ * Opens a store: shared states and locks. Synchronous and lazy: the first use connects.
+ *
+ * @param target `redis:`, `rediss:` or `redis+unix:` URL; `sqlite:path`; `memory:`; a connected client of
+ * `@redis/client`; or a backend of your own. Default: the environment variable `HOLDFAST_URL`; else, outside
+ * production, a SQLite file `.holdfast/store.db` beside the nearest `package.json`.
+ * @throws InvalidArgumentError for a target or an option that cannot work.
+ * @example
+ * ```ts
+ * const store = open("redis://localhost:6379", { leaseMs: 10_000 });
+ * ```
+ */
+export function open(target?: string | URL | RedisClientLike | Backend, options?: OpenOptions): Store {
+  const parsed: Parsed = parse.parseOptions<Parsed>("open()", options, {
+    prefix: parse.prefix,
+    serializer: parse.serializer,
+    leaseMs: parse.leaseMs,
+    waitMs: parse.waitMs,
+    operationMs: parse.operationMs,
+    maxStateBytes: parse.maxStateBytes,
+  });
+  const { leaseMs, waitMs, operationMs, maxStateBytes } = { ...defaults, ...parsed };
+  const settings = { serializer: parsed.serializer ?? json, leaseMs, waitMs, operationMs, maxStateBytes };
+  return new StoreHandle(backendOf(target, parsed), settings);
+}
+
+function backendOf(target: unknown, options: Parsed): Backend {
+  if (target === undefined) return backendOf(defaultTarget(), options);
+  if (typeof target === "string" || target instanceof URL) return backendOfUrl(String(target), options);
+  if (isBackend(target)) return ownBackend(target, options);
+  if (isRedisClient(target)) return redisBackend({ client: target, name: "redis (your client)" }, options);
+  throw new InvalidArgumentError(`open() takes ${allowed}; got ${show(target)}.`);
+}
+
+function backendOfUrl(url: string, options: Parsed): Backend {
+  const scheme = /^([a-z+]+):/i.exec(url)?.[1]?.toLowerCase();
+  switch (scheme) {
+    case "redis":
+    case "rediss":
+    case "redis+unix":
+      return redisBackend({ url, name: redisName(url) }, options);
+    case "sqlite":
+      return sqliteBackend(sqlitePath(url), options);
+    case "memory":
+      return memoryBackend(url);
+    default:
+      // [P3] what was given may hold a password: only its scheme is shown
+      throw new InvalidArgumentError(
+        `open() takes ${allowed}; got ${scheme ? `a "${scheme}:" URL` : "a text without a scheme"}.`,
+      );
+  }
+}
+
+function redisBackend(
+  to: { name: string } & ({ url: string } | { client: RedisClientLike }),
+  options: Parsed,
+): Backend {
+  const { name, ...where } = to;
+  const operationMs = options.operationMs ?? defaults.operationMs;
+  return lazy({ name, askAgainMs: pushedAskMs }, async (clientId) => {
+    const { createRedisBackend } = await import("./backends/redis/redis.ts");
+    return createRedisBackend({ ...where, clientId, prefix: options.prefix ?? defaults.prefix, operationMs });
+  });
+}
+
+function sqliteBackend(path: string, options: Parsed): Backend {
+  return lazy({ name: `sqlite:${path}`, askAgainMs: polledAskMs }, async (clientId) => {
+    const { createSqliteBackend } = await import("./backends/sqlite.ts");
+    return createSqliteBackend({ path, clientId, prefix: options.prefix ?? defaults.prefix });
+  });
+}
+
+function memoryBackend(url: string): Backend {
+  if (!/^memory:$/i.test(url))
+    throw new InvalidArgumentError(`A memory store has no name: open("memory:"); got ${show(url)}.`);
+  return lazy({ name: "memory:", askAgainMs: pushedAskMs }, async (clientId) => {
+    const { MemoryBackend } = await import("./backends/memory.ts");
+    return new MemoryBackend({ clientId });
+  });
+}
+
+/** Client ids are 96 random bits per opened store: two stores in one process are two clients. */
+function lazy(
+  kind: Omit<LazyKind, "clientId" | "load">,
+  load: (clientId: string) => Promise<Backend>,
+): Backend {
+  const clientId = randomBytes(12).toString("hex");
+  return new LazyBackend({ ...kind, clientId, load: () => load(clientId) });
+}
+
+function ownBackend(backend: Backend, options: Parsed): Backend {
+  if (options.prefix !== undefined) {
+    throw new InvalidArgumentError(
+      "prefix goes with a URL or a client: a backend of your own has its own names.",
+    );
+  }
+  if (opened.has(backend)) {
+    throw new InvalidArgumentError("This backend serves a store already: make a new one for each open().");
+  }
+  opened.add(backend);
+  return backend;
+}
+
+/** [P3] The URL without user and password. */
+function redisName(text: string): string {
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch {
+    throw new InvalidArgumentError(
+      "The redis URL cannot be read: it should look like redis://user:password@host:6379/0.",
+    );
+  }
+  if (url.protocol === "redis+unix:") return `redis+unix:${url.pathname}`;
+  return `${url.protocol}//${url.hostname || "localhost"}:${url.port || "6379"}`;
+}
+
+function sqlitePath(url: string): string {
+  const path = /^sqlite:\/\//i.test(url) ? sqliteUrlPath(url) : url.slice("sqlite:".length);
+  if (path === "" || path.includes("\0")) {
+    throw new InvalidArgumentError(`A sqlite target names a file: sqlite:data/store.db; got ${show(url)}.`);
+  }
+  if (/^:memory:/i.test(path)) throw new InvalidArgumentError('For a store in memory use "memory:".');
+  return path;
+}
+
+/** `sqlite:///absolute/path` as other libraries write it. */
+function sqliteUrlPath(url: string): string {
+  try {
+    return fileURLToPath(url.replace(/^sqlite:/i, "file:"));
+  } catch {
+    throw new InvalidArgumentError(
+      `A sqlite URL names a local file: sqlite:///var/data/store.db; got ${show(url)}.`,
+    );
+  }
+}
+
+function defaultTarget(): string {
+  const url = process.env["HOLDFAST_URL"];
+  if (url !== undefined && url !== "") return url;
+  if (process.env["NODE_ENV"] === "production") {
+    throw new InvalidArgumentError(
+      "In production the store must be named: set HOLDFAST_URL (redis://host:6379, or sqlite:/path/to/store.db), or call open(target).",
+    );
+  }
+  const folder = join(nearestPackage(process.cwd()), ".holdfast");
+  mkdirSync(folder, { recursive: true });
+  const ignore = join(folder, ".gitignore");
+  if (!existsSync(ignore)) writeFileSync(ignore, "*\n");
+  return `sqlite:${join(folder, "store.db")}`;
+}
+
+/** The folder of the nearest package.json above; without one, the working directory itself. */
+function nearestPackage(from: string): string {
+  for (let folder = from; ; folder = dirname(folder)) {
+    if (existsSync(join(folder, "package.json"))) return folder;
+    if (folder === dirname(folder)) return from;
+  }
+}
+
+function isBackend(value: unknown): value is Backend {
+  const backend = value as Partial<Backend> | null;
+  return (
+    typeof backend === "object" &&
+    typeof backend?.acquireLock === "function" &&
+    typeof backend.writeState === "function"
+  );
+}
+
+function isRedisClient(value: unknown): value is RedisClientLike {
+  const client = value as Partial<RedisClientLike> | null;
+  return (
+    typeof client === "object" &&
+    typeof client?.sendCommand === "function" &&
+    typeof client.duplicate === "function"
+  );
+}

@@ -1,0 +1,209 @@
+/**
+ * The door: defaults in one frozen table, and the one parse of ids and options.
+ *
+ * Whatever passes here is valid; nothing behind it checks again. An option that is not known is refused, since a
+ * misspelt one that is silently ignored is the worst kind of default.
+ */
+import { InvalidArgumentError } from "./errors.ts";
+import { json } from "./serializers/json.ts";
+import type { Serializer } from "./serializers/serializer.ts";
+
+/** Options of `open()`. A call's option beats its handle's, which beats these. */
+export interface OpenOptions {
+  /** Every key and channel begins with it. Default `"holdfast:"`. */
+  prefix?: string;
+  /** How values are kept. Default `"json"`. */
+  serializer?: "json" | Serializer;
+  /** How long the backend keeps a grant that nobody renews, in milliseconds, 100 … 86 400 000. Default 30 000. */
+  leaseMs?: number;
+  /** How long a call waits for others, in milliseconds; 0 tries once, `Infinity` has no deadline. Default 10 000. */
+  waitMs?: number;
+  /** How long one conversation with the backend may take, its retries included, in milliseconds. Default 5 000. */
+  operationMs?: number;
+  /** The largest serialized state, in bytes. Default 8 MiB. */
+  maxStateBytes?: number;
+}
+
+/** Options of `store.states()` and `store.locks()`. */
+export interface ListOptions {
+  /** Only ids that begin with this. */
+  idPrefix?: string;
+}
+
+/** Options of `store.close()`. */
+export interface CloseOptions {
+  /** How long bodies that run may go on, in milliseconds. Default 10 000. */
+  drainMs?: number;
+}
+
+/** All defaults, in one place. */
+export const defaults = Object.freeze({
+  prefix: "holdfast:",
+  leaseMs: 30_000,
+  waitMs: 10_000,
+  operationMs: 5_000,
+  maxStateBytes: 8 * 1024 * 1024,
+  drainMs: 10_000,
+});
+
+const dayMs = 86_400_000;
+/** A hundred years: far beyond any use, well within what every backend can count. */
+const maxTtlMs = 36_525 * dayMs;
+const maxIdBytes = 512;
+
+/** Reads one option: the valid value, or an InvalidArgumentError that says what is allowed. */
+type Parser<T> = (value: unknown, name: string) => T;
+
+/** Checks an options object against its parsers. Missing and `undefined` are the same. */
+export function parseOptions<T extends object>(
+  what: string,
+  options: unknown,
+  parsers: { readonly [K in keyof T]-?: Parser<Exclude<T[K], undefined>> },
+): T {
+  if (options === undefined) return {} as T;
+  if (typeof options !== "object" || options === null) {
+    throw new InvalidArgumentError(`${what} takes an options object; got ${show(options)}.`);
+  }
+  const parsed: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(options)) {
+    if (!Object.hasOwn(parsers, name)) {
+      const known = Object.keys(parsers).join(", ");
+      throw new InvalidArgumentError(`${what} has no option ${show(name)}; it takes: ${known}.`);
+    }
+    if (value !== undefined) parsed[name] = parsers[name as keyof T](value, name);
+  }
+  return parsed as T;
+}
+
+function milliseconds(min: number, max: number, more = ""): Parser<number> {
+  return (value, name) => {
+    if (typeof value === "number" && value >= min && value <= max) return value;
+    throw new InvalidArgumentError(
+      `${name} must be a number of milliseconds from ${String(min)} to ${String(max)}${more}; got ${show(value)}.`,
+    );
+  };
+}
+
+function wholeMilliseconds(min: number, max: number): Parser<number> {
+  const inRange = milliseconds(min, max, ", a whole one");
+  return (value, name) =>
+    Number.isInteger(value) ? inRange(value, name) : inRange(NaN, `${name} (${show(value)})`);
+}
+
+/** Leases and TTLs are counted by the backend, in whole milliseconds. */
+export const leaseMs: Parser<number> = wholeMilliseconds(100, dayMs);
+export const ttlMs: Parser<number> = wholeMilliseconds(1, maxTtlMs);
+export const waitMs: Parser<number> = milliseconds(0, Infinity);
+export const operationMs: Parser<number> = milliseconds(1, dayMs);
+export const drainMs: Parser<number> = milliseconds(0, Infinity);
+
+export const maxStateBytes: Parser<number> = (value, name) => {
+  const max = 512 * 1024 * 1024; // what a Redis string can hold
+  if (Number.isInteger(value) && Number(value) >= 1 && Number(value) <= max) return Number(value);
+  throw new InvalidArgumentError(
+    `${name} must be a whole number of bytes from 1 to ${String(max)}; got ${show(value)}.`,
+  );
+};
+
+export const initial: Parser<() => never> = (value, name) => {
+  if (typeof value === "function") return value as () => never;
+  throw new InvalidArgumentError(`${name} must be a function that returns a new value; got ${show(value)}.`);
+};
+
+export const signal: Parser<AbortSignal> = (value, name) => {
+  if (value instanceof AbortSignal) return value;
+  throw new InvalidArgumentError(`${name} must be an AbortSignal; got ${show(value)}.`);
+};
+
+export const fence: Parser<number> = (value, name) => {
+  if (Number.isSafeInteger(value) && Number(value) > 0) return Number(value);
+  throw new InvalidArgumentError(`${name} must be a fence, such as grant.fence; got ${show(value)}.`);
+};
+
+export const ifRevision: Parser<number | "absent"> = (value, name) => {
+  if (value === "absent" || (Number.isSafeInteger(value) && Number(value) > 0))
+    return value as number | "absent";
+  throw new InvalidArgumentError(
+    `${name} must be a revision, as save() and read() give it, or "absent"; got ${show(value)}.`,
+  );
+};
+
+export const saveTtlMs: Parser<number | "keep" | "none"> = (value, name) => {
+  if (value === "keep" || value === "none") return value;
+  if (typeof value === "number") return ttlMs(value, name);
+  throw new InvalidArgumentError(
+    `${name} must be a number of milliseconds, "keep" or "none"; got ${show(value)}.`,
+  );
+};
+
+/** `"json"`, or a serializer of the user's own. */
+export const serializer: Parser<Serializer> = (value, name) => {
+  if (value === "json") return json;
+  const own = value as Partial<Serializer> | null;
+  if (typeof own?.serialize !== "function" || typeof own.deserialize !== "function") {
+    throw new InvalidArgumentError(
+      `${name} must be "json" or an object with name, serialize(value) and deserialize(bytes); got ${show(value)}.`,
+    );
+  }
+  if (typeof own.name !== "string" || !/^[A-Za-z0-9._-]{1,32}$/.test(own.name)) {
+    throw new InvalidArgumentError(
+      `A serializer's name is 1 to 32 characters of A-Z a-z 0-9 . _ -; got ${show(own.name)}.`,
+    );
+  }
+  return own as Serializer;
+};
+
+/**
+ * Ids: 1–512 bytes of UTF-8, no control characters, no lone surrogates, no leading `}` (it would end the hash tag
+ * of the key early).
+ */
+export function parseId(id: unknown, what: string): string {
+  if (typeof id !== "string") throw new InvalidArgumentError(`${what} must be a string; got ${show(id)}.`);
+  if (id === "") throw new InvalidArgumentError(`${what} must not be empty.`);
+  if (id.length > maxIdBytes || Buffer.byteLength(id) > maxIdBytes) {
+    throw new InvalidArgumentError(
+      `${what} must be at most ${String(maxIdBytes)} bytes of UTF-8; got ${show(id)}.`,
+    );
+  }
+  if (id.startsWith("}")) throw new InvalidArgumentError(`${what} must not begin with "}"; got ${show(id)}.`);
+  checkText(id, what);
+  return id;
+}
+
+/** A prefix: like an id, but may be empty, and without braces, which would move the hash tag. */
+export const prefix: Parser<string> = (value, name) => {
+  if (typeof value !== "string" || Buffer.byteLength(value) > maxIdBytes) {
+    throw new InvalidArgumentError(`${name} must be a string of at most 512 bytes; got ${show(value)}.`);
+  }
+  if (/[{}]/.test(value))
+    throw new InvalidArgumentError(`${name} must not contain braces; got ${show(value)}.`);
+  checkText(value, name);
+  return value;
+};
+
+export const idPrefix: Parser<string> = (value, name) => {
+  if (typeof value !== "string")
+    throw new InvalidArgumentError(`${name} must be a string; got ${show(value)}.`);
+  if (value !== "") parseId(value, name);
+  return value;
+};
+
+function checkText(text: string, what: string): void {
+  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
+  if (/[\u0000-\u001f\u007f-\u009f]/.test(text)) {
+    throw new InvalidArgumentError(`${what} must not contain control characters; got ${show(text)}.`);
+  }
+  if (!text.isWellFormed()) {
+    throw new InvalidArgumentError(
+      `${what} must be well-formed Unicode; it has a lone surrogate: ${show(text)}.`,
+    );
+  }
+}
+
+/** A value for a message: short, on one line, never a whole object. */
+export function show(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
+  if (typeof value === "function") return "a function";
+  if (typeof value === "object" && value !== null) return Array.isArray(value) ? "an array" : "an object";
+  return typeof value === "bigint" ? `${value.toString()}n` : String(value);
+}

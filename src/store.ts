@@ -1,0 +1,149 @@
+/**
+ * An opened store: the handles of its states and locks, what is in it, and its end.
+ *
+ * It holds no logic of its own; the client behind it has the life, the cohorts the order, the backend the truth.
+ */
+import type { Backend, ListRequest, Page, StateEntry } from "./backends/backend.ts";
+import { Client, type Settings } from "./client.ts";
+import { LockHandle, lockInfo, type Lock, type LockInfo, type LockOptions } from "./lock/lock.ts";
+import * as parse from "./options.ts";
+import { defaults, type CloseOptions, type ListOptions } from "./options.ts";
+import { StateHandle, type State, type StateOptions } from "./state.ts";
+import { stateful } from "./stateful.ts";
+
+/** What is known of a stored state without loading it. */
+export type StateInfo = StateEntry;
+
+/** How many entries a listing asks for at a time. */
+const pageSize = 500;
+
+/**
+ * An opened backend: shared states and locks. Open it once per process; it connects at its first use.
+ *
+ * @example
+ * ```ts
+ * await using store = open();
+ * const visits = store.state("visits", { initial: () => 0 });
+ * await visits.update((n) => n + 1);
+ * ```
+ */
+export interface Store extends AsyncDisposable {
+  /**
+   * Connects now, checks rights and fails fast.
+   *
+   * @throws UnavailableError naming where it tried to connect, within `operationMs`.
+   */
+  ready(): Promise<this>;
+  /** The handle of a state that has a value when it is absent. */
+  state<T>(id: string, options: StateOptions<T> & { initial: () => T }): State<T, T>;
+  /** The handle of a state; `undefined` when it is absent. */
+  state<T>(id: string, options?: StateOptions<T>): State<T>;
+  /** The handle of a lock; the lock `x` guards the state `x`. */
+  lock(id: string, options?: LockOptions): Lock;
+  /**
+   * A function with a memory: each call gets the shared state as its first argument and may change it.
+   *
+   * @example
+   * ```ts
+   * const nextNumber = store.stateful("invoice-number", () => ({ last: 0 }), (state, year: number) => {
+   *   state.last += 1;
+   *   return `${year}-${state.last}`;
+   * });
+   * await nextNumber(2026);
+   * ```
+   */
+  stateful<S extends object, A extends unknown[], R>(
+    id: string,
+    initial: () => S,
+    fn: (state: S, ...args: A) => R,
+  ): (...args: A) => Promise<Awaited<R>>;
+  /** All readable states, in no particular order; those that exist all along come exactly once. */
+  states(options?: ListOptions): AsyncIterable<StateInfo>;
+  /** All locks that are held, in no particular order. */
+  locks(options?: ListOptions): AsyncIterable<LockInfo>;
+  /**
+   * Refuses new calls and rejects waiters; lets bodies that run finish for up to `drainMs` (their own calls still
+   * work); then aborts their signals, releases every lock and closes what the store opened. May be repeated.
+   */
+  close(options?: CloseOptions): Promise<void>;
+}
+
+export class StoreHandle implements Store {
+  readonly #client: Client;
+
+  constructor(backend: Backend, settings: Settings) {
+    this.#client = new Client(backend, settings);
+  }
+
+  async ready(): Promise<this> {
+    this.#client.admit();
+    const { conversations, backend } = this.#client;
+    await conversations.ask("Connecting", () => backend.ready());
+    return this;
+  }
+
+  state<T>(id: string, options: StateOptions<T> & { initial: () => T }): State<T, T>;
+  state<T>(id: string, options?: StateOptions<T>): State<T>;
+  state<T>(id: string, options?: StateOptions<T>): State<T, never> {
+    return new StateHandle<T, never>(this.#client, id, options);
+  }
+
+  lock(id: string, options?: LockOptions): Lock {
+    return new LockHandle(this.#client, id, options);
+  }
+
+  stateful<S extends object, A extends unknown[], R>(
+    id: string,
+    initial: () => S,
+    fn: (state: S, ...args: A) => R,
+  ): (...args: A) => Promise<Awaited<R>> {
+    return stateful(this.state(id, { initial }), fn);
+  }
+
+  states(options?: ListOptions): AsyncIterable<StateInfo> {
+    return this.#list("states()", options, (cursor, request) =>
+      this.#client.backend.listStates(cursor, request),
+    );
+  }
+
+  locks(options?: ListOptions): AsyncIterable<LockInfo> {
+    const { backend } = this.#client;
+    return this.#list("locks()", options, async (cursor, request) => {
+      const page = await backend.listLocks(cursor, request);
+      return { ...page, entries: page.entries.map((entry) => lockInfo(entry, backend.clientId)) };
+    });
+  }
+
+  async close(options?: CloseOptions): Promise<void> {
+    const { drainMs } = parse.parseOptions<CloseOptions>("close()", options, { drainMs: parse.drainMs });
+    return this.#client.close(drainMs ?? defaults.drainMs);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** Page by page; a page is asked for only when the one before has been used up. */
+  #list<Entry extends { readonly id: string }>(
+    call: string,
+    options: ListOptions | undefined,
+    page: (cursor: string | null, request: ListRequest) => Promise<Page<Entry>>,
+  ): AsyncIterable<Entry> {
+    const { idPrefix } = parse.parseOptions<ListOptions>(call, options, { idPrefix: parse.idPrefix });
+    const request: ListRequest = { idPrefix: idPrefix ?? "", limit: pageSize };
+    const client = this.#client;
+    async function* pages(): AsyncGenerator<Entry> {
+      let cursor: string | null = null;
+      do {
+        client.admit();
+        const from: string | null = cursor;
+        const { entries, cursor: next }: Page<Entry> = await client.conversations.ask("Listing", () =>
+          page(from, request),
+        );
+        yield* entries;
+        cursor = next;
+      } while (cursor !== null);
+    }
+    return pages();
+  }
+}
