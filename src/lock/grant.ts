@@ -76,7 +76,7 @@ export class HeldGrant implements Grant {
 
   get signal(): AbortSignal {
     this.#controller ??= new AbortController();
-    void this.turn.live; // looks at the clock; a loss aborts below or in lose()
+    this.turn.look();
     if (this.#phase === "lost") this.#controller.abort(this.#reason);
     return this.#controller.signal;
   }
@@ -110,16 +110,16 @@ export class HeldGrant implements Grant {
 
   /** A write under this grant: release waits for its answer [S4]. */
   track<T>(write: Promise<T>): Promise<T> {
-    for (let grant: HeldGrant | undefined = this; grant !== undefined; grant = grant.parent) {
-      grant.#addWrite(write);
-    }
-    return write;
-  }
-
-  #addWrite(write: Promise<unknown>): void {
     const forget = (): boolean => this.#writes.delete(settled);
     const settled: Promise<unknown> = write.then(forget, forget);
     this.#writes.add(settled);
+    void this.parent?.track(write);
+    return write;
+  }
+
+  /** A nested grant has ended. */
+  forget(child: HeldGrant): void {
+    this.#children.delete(child);
   }
 
   async #release(): Promise<boolean> {
@@ -128,7 +128,7 @@ export class HeldGrant implements Grant {
     if (this.#children.size > 0)
       this.#endChildren(this.#lost("the grant that it was nested in was released"));
     this.turn.giveBack(this);
-    if (this.parent !== undefined) this.parent.#children.delete(this);
+    this.parent?.forget(this);
     while (this.#writes.size > 0) await Promise.all(this.#writes);
     const released = await this.#onRelease();
     return held && released;

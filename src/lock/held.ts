@@ -18,7 +18,7 @@ export interface Held {
 }
 
 const key = Symbol.for("holdfast.context.1");
-const shared = globalThis as { [key]?: AsyncLocalStorage<Held> };
+const shared: { [key]?: AsyncLocalStorage<Held> } = globalThis as object;
 const context = (shared[key] ??= new AsyncLocalStorage<Held>());
 
 /** Runs `body` as the owner of `grant`. */

@@ -66,7 +66,7 @@ export class GrantJob extends Job {
   }
 
   fail(error: unknown): void {
-    this.#reject(error as Error);
+    this.#reject(error);
   }
 }
 

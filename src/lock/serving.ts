@@ -37,7 +37,7 @@ export class Serving {
     const turn = this.#turn;
     while (turn.live) {
       const job = this.#line.head;
-      if (job === undefined || job.leaseMs !== turn.leaseMs) await this.#finish();
+      if (job?.leaseMs !== turn.leaseMs) await this.#finish();
       else if (job instanceof GrantJob) await this.#lend(job);
       else await this.#apply();
     }
@@ -69,7 +69,7 @@ export class Serving {
     this.#line.block();
     await ended.promise;
     turn.giveBack(us);
-    if (!turn.live) return answer.resolve(false); // [L6] what is lost cannot be released
+    if (!turn.live) { answer.resolve(false); return; } // [L6] what is lost cannot be released
     publishReleased(grant);
     const released = this.#handBack();
     answer.resolve(released);
@@ -123,13 +123,13 @@ export class Serving {
   async #save(batch: Batch): Promise<void> {
     const turn = this.#turn;
     for (let tries = 1; ; tries += 1) {
-      if (!turn.live) return batch.fail(lockLost(turn.id, batch.fence, "its lease ended before the save"));
-      if (batch.write === undefined) return this.#unchanged(batch);
+      if (!turn.live) { batch.fail(lockLost(turn.id, batch.fence, "its lease ended before the save")); return; }
+      if (batch.write === undefined) { this.#unchanged(batch); return; }
       const reply = await this.#release(batch.write);
-      if (reply.status === "released" || reply.status === "kept") return this.#saved(batch, reply);
+      if (reply.status === "released" || reply.status === "kept") { this.#saved(batch, reply); return; }
       if (reply.status === "lost")
-        return batch.fail(lockLost(turn.id, batch.fence, "the server refused the save"));
-      if (tries === maxRedos) return batch.fail(restless(turn.id));
+        { batch.fail(lockLost(turn.id, batch.fence, "the server refused the save")); return; }
+      if (tries === maxRedos) { batch.fail(restless(turn.id)); return; }
       await batch.redo(await this.#load()); // what was loaded is not there any more
     }
   }

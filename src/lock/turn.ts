@@ -144,9 +144,13 @@ export class Turn implements Watched {
   }
 
   /** [L5] Our own calls look at the clock before anything else: timers may be late. */
+  look(): void {
+    if (this.#state === "held" && now() >= this.until) this.lose("its lease ended before it could be renewed");
+  }
+
+  /** Held, and surely so by the clock. */
   get live(): boolean {
-    if (this.#state === "held" && now() >= this.until)
-      this.lose("its lease ended before it could be renewed");
+    this.look();
     return this.#state === "held";
   }
 

@@ -26,7 +26,10 @@ export interface Watched extends RenewEntry {
   lose(reason: string): void;
 }
 
-type Watch = { state: "kept" | "renewing" | "unsure"; deadline: Deadline };
+interface Watch {
+  state: "kept" | "renewing" | "unsure";
+  deadline: Deadline;
+}
 
 /** Renewals fall due on a grid of this part of the lease, so that many of them share one call. */
 const gridPart = 1 / 32;
