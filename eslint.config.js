@@ -29,6 +29,8 @@ export default defineConfig(
       "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],
       "@typescript-eslint/no-confusing-void-expression": ["error", { ignoreArrowShorthand: true, ignoreVoidReturningFunctions: true }],
       "@typescript-eslint/no-unused-vars": ["error", { argsIgnorePattern: "^_", varsIgnorePattern: "^_" }],
+      // An AbortSignal's reason is passed on as it is, whatever it is.
+      "@typescript-eslint/prefer-promise-reject-errors": ["error", { allowThrowingUnknown: true }],
       // The rule cannot tell a callback's `T | void` ("return the new value, or nothing") from a mistake.
       "@typescript-eslint/no-invalid-void-type": "off",
     },

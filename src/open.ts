@@ -9,7 +9,7 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Backend } from "./backends/backend.ts";
-import { LazyBackend, type LazyKind } from "./backends/lazy.ts";
+import { LazyBackend, type LazyKind } from "./lazy-backend.ts";
 import { InvalidArgumentError } from "./errors.ts";
 import * as parse from "./options.ts";
 import { defaults, show, type OpenOptions } from "./options.ts";

@@ -34,7 +34,7 @@ function waitAtGate(room: Room, parent: HeldGrant, patience: Patience): Promise<
   const entered = new Promise<Leave>((resolve, reject) => {
     let giveUp = (): boolean => false;
     const stop = (error: unknown): void => {
-      if (giveUp()) reject(error);
+      if (giveUp()) reject(error); // or whatever the caller's signal aborted with
     };
     const onAbort = (): void => stop(signal?.reason);
     const onLoss = (): void => stop(parent.lossError);

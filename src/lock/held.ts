@@ -19,6 +19,7 @@ export interface Held {
 
 const key = Symbol.for("holdfast.context.1");
 const shared: { [key]?: AsyncLocalStorage<Held> } = globalThis as object;
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- another copy of the package may have set it
 const context = (shared[key] ??= new AsyncLocalStorage<Held>());
 
 /** Runs `body` as the owner of `grant`. */

@@ -21,7 +21,7 @@ import type {
   Unreadable,
   Wake,
   WriteReply,
-} from "./backend.ts";
+} from "./backends/backend.ts";
 
 /** What is known of a backend before it is loaded. */
 export interface LazyKind {
