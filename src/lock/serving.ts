@@ -69,7 +69,10 @@ export class Serving {
     this.#line.block();
     await ended.promise;
     turn.giveBack(us);
-    if (!turn.live) { answer.resolve(false); return; } // [L6] what is lost cannot be released
+    if (!turn.live) {
+      answer.resolve(false);
+      return;
+    } // [L6] what is lost cannot be released
     publishReleased(grant);
     const released = this.#handBack();
     answer.resolve(released);
@@ -123,13 +126,27 @@ export class Serving {
   async #save(batch: Batch): Promise<void> {
     const turn = this.#turn;
     for (let tries = 1; ; tries += 1) {
-      if (!turn.live) { batch.fail(lockLost(turn.id, batch.fence, "its lease ended before the save")); return; }
-      if (batch.write === undefined) { this.#unchanged(batch); return; }
+      if (!turn.live) {
+        batch.fail(lockLost(turn.id, batch.fence, "its lease ended before the save"));
+        return;
+      }
+      if (batch.write === undefined) {
+        this.#unchanged(batch);
+        return;
+      }
       const reply = await this.#release(batch.write);
-      if (reply.status === "released" || reply.status === "kept") { this.#saved(batch, reply); return; }
-      if (reply.status === "lost")
-        { batch.fail(lockLost(turn.id, batch.fence, "the server refused the save")); return; }
-      if (tries === maxRedos) { batch.fail(restless(turn.id)); return; }
+      if (reply.status === "released" || reply.status === "kept") {
+        this.#saved(batch, reply);
+        return;
+      }
+      if (reply.status === "lost") {
+        batch.fail(lockLost(turn.id, batch.fence, "the server refused the save"));
+        return;
+      }
+      if (tries === maxRedos) {
+        batch.fail(restless(turn.id));
+        return;
+      }
       await batch.redo(await this.#load()); // what was loaded is not there any more
     }
   }

@@ -145,7 +145,8 @@ export class Turn implements Watched {
 
   /** [L5] Our own calls look at the clock before anything else: timers may be late. */
   look(): void {
-    if (this.#state === "held" && now() >= this.until) this.lose("its lease ended before it could be renewed");
+    if (this.#state === "held" && now() >= this.until)
+      this.lose("its lease ended before it could be renewed");
   }
 
   /** Held, and surely so by the clock. */

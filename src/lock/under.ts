@@ -41,11 +41,20 @@ async function applyUnder(room: Room, task: StateTask, child: HeldGrant): Promis
     const stored = await load(room, child.id);
     const link = { owner: room.owner, grant: child, draft: true };
     const change = await runHolding(link, () => task.apply(stored, child));
-    if (change === undefined) { task.done(null); return; }
+    if (change === undefined) {
+      task.done(null);
+      return;
+    }
     const ifRevision = stored === null ? "absent" : "unreadable" in stored ? undefined : stored.revision;
     const reply = await write(room, child, { ...change, ifRevision });
-    if (reply.status === "saved") { task.done(reply.revision); return; }
-    if (reply.status === "deleted") { task.done(null); return; }
+    if (reply.status === "saved") {
+      task.done(reply.revision);
+      return;
+    }
+    if (reply.status === "deleted") {
+      task.done(null);
+      return;
+    }
     if (reply.status === "held") throw new Error(`HOLDFAST_HELD_UNDER_GRANT: ${child.id}`);
     // Otherwise it has expired or was changed behind the protocol's back: once more, on what is there now.
   }
