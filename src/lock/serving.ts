@@ -37,14 +37,14 @@ export class Serving {
     const turn = this.#turn;
     while (turn.live) {
       const job = this.#line.head;
-      if (job?.leaseMs !== turn.leaseMs) await this.#finish();
+      if (!this.#mayGoOn) await this.#finish();
       else if (job instanceof GrantJob) await this.#lend(job);
       else await this.#apply();
     }
     if (turn.state === "lost") this.#room.abandonTurn(turn);
   }
 
-  /** Nobody here wants it any more. */
+  /** Nobody here wants it any more, or this turn has had its share. */
   async #finish(): Promise<void> {
     await this.#release(undefined).catch(() => undefined); // the turn is lost then, and cancelled
   }
@@ -168,7 +168,7 @@ export class Serving {
     batch.done(null);
   }
 
-  /** May the next of us have the lock without asking the backend? */
+  /** Is there a next of us, who may have the lock without asking the backend? */
   get #mayGoOn(): boolean {
     const turn = this.#turn;
     if (!turn.live || turn.tainted || turn.fencesLeft === 0 || !withinBounds(turn)) return false;
