@@ -128,7 +128,9 @@ export class SqliteBackend implements Backend {
     if (again !== undefined) return again;
     const version = session.connection.version(); // before the step, so that no change after it goes unseen
     const askedAt = this.#now();
-    const reply = await this.#write(({ protocol }) => protocol.acquire(id, ticket, { request, receipt }));
+    const reply = await this.#commit(session, () =>
+      session.protocol.acquire(id, ticket, { request, receipt }),
+    );
     if (reply.status === "waiting") {
       this.#told.set(ticket, { request, askedAt, answeredAt: askedAt, version, reply });
     } else {
@@ -196,9 +198,13 @@ export class SqliteBackend implements Backend {
 
   async #write<T>(step: (session: Session) => T): Promise<T> {
     const session = await this.#open();
-    return session.connection.write(() => {
-      const reply = step(session);
-      this.#clearSometimes(session.tables);
+    return this.#commit(session, () => step(session));
+  }
+
+  #commit<T>({ connection, tables }: Session, step: () => T): Promise<T> {
+    return connection.write(() => {
+      const reply = step();
+      this.#clearSometimes(tables);
       return reply;
     });
   }
