@@ -54,20 +54,20 @@ export class Client {
     this.#life = "draining";
     keepAlive.hold(); // a close that was called is waited for
     this.cohorts.rejectWaiters();
-    await this.#quietWithin(drainMs);
+    await this.#within(drainMs, this.cohorts.bodiesOver());
     this.#life = "closed";
     this.cohorts.abort();
-    await this.#quietWithin(operationMs); // nobody may answer: their leases end by themselves
+    await this.#within(operationMs, this.cohorts.settled()); // nobody may answer: their leases end by themselves
     await this.backend.close();
     keepAlive.drop();
     this.conversations.close();
   }
 
-  async #quietWithin(ms: number): Promise<void> {
+  async #within(ms: number, event: Promise<void>): Promise<void> {
     const { deadlines } = this.conversations;
     await new Promise<void>((resolve) => {
       const deadline = deadlines.set(ms, resolve);
-      void this.cohorts.quiet().then(() => {
+      void event.then(() => {
         deadlines.clear(deadline);
         resolve();
       });

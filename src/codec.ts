@@ -34,8 +34,8 @@ export class Codec {
     }
     if (bytes.byteLength > this.#maxBytes) {
       throw new SerializationError(
-        `The new value of ${this.#state} takes ${String(bytes.byteLength)} bytes, more than maxStateBytes ` +
-          `(${String(this.#maxBytes)}). Split it into several states, or raise maxStateBytes.`,
+        `The new value of ${this.#state} takes ${bytes.byteLength} bytes, more than maxStateBytes ` +
+          `(${this.#maxBytes}). Split it into several states, or raise maxStateBytes.`,
       );
     }
     return bytes;
@@ -44,9 +44,7 @@ export class Codec {
   /** A fresh value. Throws CorruptStateError for what this handle cannot read [S6]. */
   decode(bytes: Uint8Array): unknown {
     if (bytes.byteLength > this.#maxBytes) {
-      throw this.#corrupt(
-        `it takes ${String(bytes.byteLength)} bytes, more than maxStateBytes (${String(this.#maxBytes)})`,
-      );
+      throw this.#corrupt(`it takes ${bytes.byteLength} bytes, more than maxStateBytes (${this.#maxBytes})`);
     }
     try {
       return this.serializer.deserialize(bytes);

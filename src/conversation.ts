@@ -158,7 +158,7 @@ export class Conversations {
         ? "It may have been carried out: load before you repeat it."
         : "Nothing was changed.";
     return new UnavailableError(
-      `${what} got no answer within operationMs (${String(this.operationMs)} ms): ${cause.message}. ${advice}`,
+      `${what} got no answer within operationMs (${this.operationMs} ms): ${cause.message}. ${advice}`,
       { code, outcome, cause },
     );
   }

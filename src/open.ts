@@ -9,6 +9,7 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Backend } from "./backends/backend.ts";
+import type { RedisClientLike } from "./backends/redis/shapes.ts";
 import { LazyBackend, type LazyKind } from "./lazy-backend.ts";
 import { InvalidArgumentError } from "./errors.ts";
 import * as parse from "./options.ts";
@@ -17,14 +18,7 @@ import type { Serializer } from "./serializers/serializer.ts";
 import { json } from "./serializers/json.ts";
 import { StoreHandle, type Store } from "./store.ts";
 
-/**
- * A connected client of `@redis/client` or `redis`, 5 or later: what of it is used. It stays yours: it is never
- * closed here; for wakes its `duplicate()` is used, which is.
- */
-export interface RedisClientLike {
-  sendCommand(args: readonly (string | Buffer)[], options?: object): Promise<unknown>;
-  duplicate(overrides?: object): RedisClientLike;
-}
+export type { RedisClientLike };
 
 type Parsed = Omit<OpenOptions, "serializer"> & { serializer?: Serializer };
 
@@ -68,7 +62,7 @@ function backendOf(target: unknown, options: Parsed): Backend {
   if (target === undefined) return backendOf(defaultTarget(), options);
   if (typeof target === "string" || target instanceof URL) return backendOfUrl(String(target), options);
   if (isBackend(target)) return ownBackend(target, options);
-  if (isRedisClient(target)) return redisBackend({ client: target, name: "redis (your client)" }, options);
+  if (isRedisClient(target)) return redisBackend(target, "redis (your client)", options);
   throw new InvalidArgumentError(`open() takes ${allowed}; got ${show(target)}.`);
 }
 
@@ -78,7 +72,7 @@ function backendOfUrl(url: string, options: Parsed): Backend {
     case "redis":
     case "rediss":
     case "redis+unix":
-      return redisBackend({ url, name: redisName(url) }, options);
+      return redisBackend(url, redisName(url), options);
     case "sqlite":
       return sqliteBackend(sqlitePath(url), options);
     case "memory":
@@ -91,15 +85,11 @@ function backendOfUrl(url: string, options: Parsed): Backend {
   }
 }
 
-function redisBackend(
-  to: { name: string } & ({ url: string } | { client: RedisClientLike }),
-  options: Parsed,
-): Backend {
-  const { name, ...where } = to;
+function redisBackend(target: string | RedisClientLike, name: string, options: Parsed): Backend {
   const operationMs = options.operationMs ?? defaults.operationMs;
   return lazy({ name, askAgainMs: pushedAskMs }, async (clientId) => {
     const { createRedisBackend } = await import("./backends/redis/redis.ts");
-    return createRedisBackend({ ...where, clientId, prefix: options.prefix ?? defaults.prefix, operationMs });
+    return createRedisBackend({ target, clientId, prefix: options.prefix ?? defaults.prefix, operationMs });
   });
 }
 
@@ -209,9 +199,5 @@ function isBackend(value: unknown): value is Backend {
 
 function isRedisClient(value: unknown): value is RedisClientLike {
   const client = value as Partial<RedisClientLike> | null;
-  return (
-    typeof client === "object" &&
-    typeof client?.sendCommand === "function" &&
-    typeof client.duplicate === "function"
-  );
+  return typeof client === "object" && typeof client?.sendCommand === "function" && "isReady" in client;
 }

@@ -79,7 +79,7 @@ function milliseconds(min: number, max: number, more = ""): Parser<number> {
   return (value, name) => {
     if (typeof value === "number" && value >= min && value <= max) return value;
     throw new InvalidArgumentError(
-      `${name} must be a number of milliseconds from ${String(min)} to ${String(max)}${more}; got ${show(value)}.`,
+      `${name} must be a number of milliseconds from ${min} to ${max}${more}; got ${show(value)}.`,
     );
   };
 }
@@ -101,7 +101,7 @@ export const maxStateBytes: Parser<number> = (value, name) => {
   const max = 512 * 1024 * 1024; // what a Redis string can hold
   if (Number.isInteger(value) && Number(value) >= 1 && Number(value) <= max) return Number(value);
   throw new InvalidArgumentError(
-    `${name} must be a whole number of bytes from 1 to ${String(max)}; got ${show(value)}.`,
+    `${name} must be a whole number of bytes from 1 to ${max}; got ${show(value)}.`,
   );
 };
 
@@ -161,9 +161,7 @@ export function parseId(id: unknown, what: string): string {
   if (typeof id !== "string") throw new InvalidArgumentError(`${what} must be a string; got ${show(id)}.`);
   if (id === "") throw new InvalidArgumentError(`${what} must not be empty.`);
   if (id.length > maxIdBytes || Buffer.byteLength(id) > maxIdBytes) {
-    throw new InvalidArgumentError(
-      `${what} must be at most ${String(maxIdBytes)} bytes of UTF-8; got ${show(id)}.`,
-    );
+    throw new InvalidArgumentError(`${what} must be at most ${maxIdBytes} bytes of UTF-8; got ${show(id)}.`);
   }
   if (id.startsWith("}")) throw new InvalidArgumentError(`${what} must not begin with "}"; got ${show(id)}.`);
   checkText(id, what);

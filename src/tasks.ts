@@ -179,13 +179,9 @@ abstract class PlainTask<R> extends Task<R> implements StateTask {
 
   #conflict(revision: number | null): ConflictError {
     const wanted =
-      this.plain.ifRevision === "absent" ? "it to be absent" : `revision ${String(this.plain.ifRevision)}`;
+      this.plain.ifRevision === "absent" ? "it to be absent" : `revision ${this.plain.ifRevision}`;
     const found =
-      revision === null
-        ? "it is absent"
-        : revision === 0
-          ? "it has just changed"
-          : `it is at ${String(revision)}`;
+      revision === null ? "it is absent" : revision === 0 ? "it has just changed" : `it is at ${revision}`;
     return new ConflictError(
       `The state ${JSON.stringify(this.#id)} was not written: you asked for ${wanted}, and ${found}.`,
     );

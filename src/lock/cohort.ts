@@ -50,11 +50,20 @@ export class Cohort {
       this.#line.unblock();
       if (await this.#writeFreely()) continue;
       const turn = await this.#enter();
-      if (turn !== undefined) await new Serving(turn, this.#line, this.#room).run();
+      if (turn !== undefined) await this.#serve(turn);
       this.#turn = undefined;
     }
     this.#running = false;
     this.#room.emptied(this.id);
+  }
+
+  async #serve(turn: Turn): Promise<void> {
+    const over = this.#room.serving();
+    try {
+      await new Serving(turn, this.#line, this.#room).run();
+    } finally {
+      over();
+    }
   }
 
   /** [S8] A save or delete that stands alone needs no turn where the lock is free. */

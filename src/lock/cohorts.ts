@@ -30,7 +30,9 @@ export class Cohorts implements Room {
   readonly #stray = new Set<string>();
   readonly #watchdog: Watchdog;
   #tickets = 0;
-  #quiet: (() => void) | undefined;
+  #served = 0;
+  readonly #onceIdle: (() => void)[] = [];
+  readonly #onceSettled: (() => void)[] = [];
   #aborted = false;
 
   constructor(conversations: Conversations) {
@@ -51,10 +53,16 @@ export class Cohorts implements Room {
     for (const cohort of this.#cohorts.values()) cohort.rejectAll(new ClosedError("The store is closing."));
   }
 
-  /** Resolves when nobody is served any more, and every ticket is settled or given up. */
-  quiet(): Promise<void> {
-    if (this.#cohorts.size === 0 && this.#turns.size === 0) return Promise.resolve();
-    return new Promise((resolve) => (this.#quiet = resolve));
+  /** Resolves when no body runs any more: nobody has a grant, and no function is being applied. */
+  bodiesOver(): Promise<void> {
+    return this.#served === 0 ? Promise.resolve() : new Promise((resolve) => this.#onceIdle.push(resolve));
+  }
+
+  /** Resolves when every ticket is settled or given up. */
+  settled(): Promise<void> {
+    return this.#turns.size === 0
+      ? Promise.resolve()
+      : new Promise((resolve) => this.#onceSettled.push(resolve));
   }
 
   /** Aborts what is still held: its lock is released, what was under way is refused. */
@@ -94,7 +102,7 @@ export class Cohorts implements Room {
     this.#watchdog.unwatch(turn);
     this.conversations.giveSlot(turn.slot);
     this.#turns.delete(turn.ticket);
-    this.#tellIfQuiet();
+    if (this.#turns.size === 0) for (const resolve of this.#onceSettled.splice(0)) resolve();
   }
 
   abandonTurn(turn: Turn): void {
@@ -111,13 +119,14 @@ export class Cohorts implements Room {
 
   emptied(id: string): void {
     this.#cohorts.delete(id);
-    this.#tellIfQuiet();
   }
 
-  #tellIfQuiet(): void {
-    if (this.#cohorts.size > 0 || this.#turns.size > 0) return;
-    this.#quiet?.();
-    this.#quiet = undefined;
+  serving(): () => void {
+    this.#served += 1;
+    return () => {
+      this.#served -= 1;
+      if (this.#served === 0) for (const resolve of this.#onceIdle.splice(0)) resolve();
+    };
   }
 
   /** This ticket was just released by force: its holder here learns it at once, with or without a push. */

@@ -163,7 +163,7 @@ export function parseGrant(value: unknown, owner: object, id: string): HeldGrant
 
 export function lockLost(id: string, fence: number, reason: string): LockLostError {
   return new LockLostError(
-    `The lock ${JSON.stringify(id)} (fence ${String(fence)}) is no longer held: ${reason}. ` +
+    `The lock ${JSON.stringify(id)} (fence ${fence}) is no longer held: ${reason}. ` +
       `Nothing is saved under it any more; acquire it again and decide anew.`,
   );
 }

@@ -5,7 +5,7 @@
 import type { LockEntry } from "../backends/backend.ts";
 import type { Client } from "../client.ts";
 import { diagnostics, type WarningEvent } from "../diagnostics.ts";
-import { LockLostError, LockTimeoutError } from "../errors.ts";
+import { InvalidArgumentError, LockLostError, LockTimeoutError } from "../errors.ts";
 import * as parse from "../options.ts";
 import { acquireChild } from "./child.ts";
 import { lockLost, parseGrant, type Grant, type HeldGrant } from "./grant.ts";
@@ -150,6 +150,9 @@ export class LockHandle implements Lock {
   }
 
   async run<R>(fn: (grant: Grant) => R | Promise<R>, options?: AcquireOptions): Promise<R> {
+    if (typeof fn !== "function") {
+      throw new InvalidArgumentError(`run() takes a function to run under the lock; got ${parse.show(fn)}.`);
+    }
     const grant = await this.#acquire(options, "run()");
     const { keepAlive } = this.#client.conversations;
     keepAlive.hold(); // [P1] a running body keeps the process alive

@@ -231,7 +231,7 @@ function withinBounds(turn: Turn): boolean {
 
 function restless(id: string): ConflictError {
   return new ConflictError(
-    `The state ${JSON.stringify(id)} changed ${String(maxRedos)} times while it was being updated under its lock: ` +
+    `The state ${JSON.stringify(id)} changed ${maxRedos} times while it was being updated under its lock: ` +
       `somebody writes it without the lock, or its ttlMs is shorter than the update takes.`,
   );
 }

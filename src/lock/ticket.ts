@@ -16,7 +16,7 @@ const host =
     .slice(0, 64) || "unknown";
 
 export function makeTicket(clientId: string, n: number): Ticket {
-  return `${host}:${String(process.pid)}:${clientId}:${String(n)}`;
+  return `${host}:${process.pid}:${clientId}:${n}`;
 }
 
 export function parseTicket(ticket: Ticket): TicketParts {

@@ -9,7 +9,7 @@ export function timeoutError(
   wait: { readonly id: string; readonly waitMs: number; readonly holder: Holder | undefined },
 ): LockTimeoutError {
   const waited =
-    wait.waitMs === 0 ? "was not free at once" : `was not free within waitMs (${String(wait.waitMs)} ms)`;
+    wait.waitMs === 0 ? "was not free at once" : `was not free within waitMs (${wait.waitMs} ms)`;
   return new LockTimeoutError(
     `The lock ${JSON.stringify(wait.id)} ${waited}: ${describe(room, wait.holder)}.`,
   );
@@ -19,7 +19,7 @@ export function timeoutError(
 export function siblingTimeoutError(id: string, waitMs: number): LockTimeoutError {
   return new LockTimeoutError(
     `The lock ${JSON.stringify(id)} is yours, but another branch of the same owner was busy under it for ` +
-      `waitMs (${String(waitMs)} ms): branches of one owner exclude each other.`,
+      `waitMs (${waitMs} ms): branches of one owner exclude each other.`,
   );
 }
 
@@ -32,5 +32,5 @@ function describe(room: Room, holder: Holder | undefined): string {
     return `it is held by a foreign client (token ${JSON.stringify(holder.token.slice(0, 60))})`;
   const ticket = parseTicket(holder.token);
   if (ticket.clientId === room.conversations.backend.clientId) return self;
-  return `it is held by process ${String(ticket.pid)} on ${ticket.host}`;
+  return `it is held by process ${ticket.pid} on ${ticket.host}`;
 }
