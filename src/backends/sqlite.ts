@@ -153,11 +153,7 @@ export class SqliteBackend implements Backend {
       const isFull = error instanceof UnavailableError && error.code === "OUT_OF_MEMORY";
       if (!isFull || request.write === undefined) throw error;
       // No room for the value; there may be some for passing the lock on.
-      const release = {
-        request: { ...request, write: undefined },
-        receipt,
-        failed: "OUT_OF_MEMORY",
-      } as const;
+      const release = { request: {}, receipt, failed: "OUT_OF_MEMORY" } as const;
       return this.#write(({ protocol }) => protocol.release(id, ticket, release));
     }
   }

@@ -121,10 +121,8 @@ describe("a full disk", () => {
     expect(await one.release({ write: save(big) })).toEqual(failed);
     expect(await client.load("x")).toBeNull();
     const keep = { leaseMs: 1_000, fences: 1 };
-    expect(await two.release({ write: save(big), keep })).toMatchObject({
-      status: "kept",
-      failed: "OUT_OF_MEMORY",
-    });
+    expect(await two.release({ write: save(big), keep })).toEqual(failed);
+    expect(await client.backend.inspectLock("x")).toBeNull();
   });
 });
 

@@ -83,13 +83,13 @@ export class Protocol {
       const lock = this.#holder(id);
       if (by.ticket === null) {
         // [S8] a write without a ticket goes before nobody: not before the holder, not before who waits.
-        if (lock !== undefined || this.#queue(id).some((waiter) => !waiter.passedOver))
-          return { status: "held" };
-      } else {
-        if (lock?.ticket !== by.ticket) return { status: "lost" }; // [S4]
-        this.#confirm(id, lock);
+        if (lock !== undefined || this.#next(id) !== undefined) return { status: "held" };
+      } else if (lock?.ticket !== by.ticket) {
+        return { status: "lost" }; // [S4]
       }
-      return this.#write(id, write);
+      const written = this.#write(id, write);
+      if (lock !== undefined && isRecorded(written)) this.#confirm(id, lock);
+      return written;
     });
   }
 
@@ -123,7 +123,7 @@ export class Protocol {
     }
     if (!request.queue && place === -1) return { status: "held", ...this.#told(holder, queue) };
     this.#join(id, ticket, request);
-    if (place === -1) this.#wake?.({ kind: "wanted", id, ticket: holder.ticket });
+    if (queue[place]?.passedOver !== false) this.#wake?.({ kind: "wanted", id, ticket: holder.ticket });
     return { status: "waiting", ...this.#told(holder, place === -1 ? queue : queue.slice(0, place)) };
   }
 
@@ -146,26 +146,25 @@ export class Protocol {
     return "renewed";
   }
 
-  /** `failed`: the write was left out of the request since there was no room for it; the answer says so. */
+  /** `failed`: write and keep were left out of the request since there was no room; the answer says so. */
   release(id: string, ticket: Ticket, by: ReleaseStep): ReleaseReply {
     return this.#once(by.receipt, (): ReleaseReply => {
       const { write, keep, forced } = by.request;
       const failed = by.failed === undefined ? {} : { failed: by.failed };
       const lock = this.#holder(id);
       if (lock?.ticket !== ticket || !isFenceOf(lock, forced?.ifFence)) return { status: "lost" }; // [S4] [L6]
-      this.#confirm(id, lock);
-
       const written = write === undefined ? null : this.#write(id, write);
       if (written?.status === "conflict" || written?.status === "unreadable") return written;
+      this.#confirm(id, lock);
       const revision = written?.status === "saved" ? written.revision : null;
 
       const next = this.#next(id);
       if (keep !== undefined && next === undefined) {
         const kept = this.#grant(id, { ...keep, ticket, unconfirmed: false });
-        return { status: "kept", revision, ...failed, fence: kept.fence, fences: kept.fences };
+        return { status: "kept", revision, fence: kept.fence, fences: kept.fences };
       }
-      this.#passOn(id, next);
       if (forced !== undefined) this.#wake?.({ kind: "forced", id, ticket });
+      this.#passOn(id, next);
       return { status: "released", revision, ...failed };
     });
   }
@@ -302,7 +301,7 @@ export class Protocol {
     return {
       holder: { token: holder.ticket, foreign: false },
       retryInMs: this.#remaining(holder),
-      ahead: countOthers(before, holder.ticket),
+      ahead: countWaiting(before, holder.ticket),
     };
   }
 
@@ -366,7 +365,7 @@ export class Protocol {
   }
 
   #countWaiters(id: string, lock: LockRow): number {
-    return countOthers(this.#tables.waiters(id), lock.ticket);
+    return countWaiting(this.#tables.waiters(id), lock.ticket);
   }
 }
 
@@ -378,7 +377,7 @@ function isFenceOf(lock: LockRow, fence: number | undefined): boolean {
   return fence === undefined || (fence >= lock.fence && fence < lock.fence + lock.fences);
 }
 
-/** A holder that has not confirmed is in the queue too, but waits no more. */
-function countOthers(waiters: readonly WaiterRow[], holder: Ticket): number {
-  return waiters.filter((waiter) => waiter.ticket !== holder).length;
+/** Who was passed over holds nobody up until it asks again, and the holder waits no more. */
+function countWaiting(waiters: readonly WaiterRow[], holder: Ticket): number {
+  return waiters.filter((waiter) => !waiter.passedOver && waiter.ticket !== holder).length;
 }
