@@ -1,0 +1,112 @@
+/**
+ * The port on a client that the user has made and connected. We send through it and never close it; its `duplicate()`
+ * is the connection for wakes, and that one is ours.
+ *
+ * Reconnecting is its owner's business. What it queues while it is offline may reach the server late: scripts refuse
+ * late copies [S5], and we do not add to its queue while it is not ready.
+ */
+import {
+  ReplyError,
+  type RedisClient,
+  type RedisCommand,
+  type RedisReply,
+  type Subscriber,
+} from "./client.ts";
+import { closedFailure, linkFailure } from "./failures.ts";
+import { Link, type Connection } from "./link.ts";
+import { isReply, readOptions, type RedisClientLike, type SubscriberConnection } from "./shapes.ts";
+
+export class BorrowedRedis implements RedisClient {
+  readonly name: string;
+  readonly #client: RedisClientLike;
+  readonly #operationMs: number;
+  #wakes: Link<Connection & SubscriberConnection> | undefined;
+  #closed = false;
+
+  constructor(client: RedisClientLike, operationMs: number) {
+    this.name = nameOf(client);
+    this.#client = client;
+    this.#operationMs = operationMs;
+  }
+
+  connect(): Promise<void> {
+    const failure = this.#unusable();
+    return failure === undefined ? Promise.resolve() : Promise.reject(failure);
+  }
+
+  send<T>(command: RedisCommand, read: (reply: RedisReply) => T): Promise<T> {
+    const failure = this.#unusable();
+    if (failure !== undefined) return Promise.reject(failure);
+    return this.#client.sendCommand(command.args, readOptions(command.bytes)).then(
+      (reply) => read(reply as RedisReply),
+      (error: unknown) => {
+        const cause = error instanceof Error ? error : new Error(String(error));
+        if (isReply(cause)) throw new ReplyError(cause.message);
+        throw linkFailure(this.name, new Error(cause.message), !neverSent.has(cause.message));
+      },
+    );
+  }
+
+  subscribe(channel: string, subscriber: Subscriber): void {
+    this.#wakes = new Link({
+      make: () => this.#duplicate(),
+      prepare: (connection) => connection.subscribe(channel, (bytes) => subscriber.message(bytes), true),
+      attemptMs: this.#operationMs / 2,
+      onUp: () => subscriber.up(),
+      onDown: (error) => subscriber.down(error),
+    });
+    this.#wakes.connect().catch(() => undefined); // it goes on by itself, and `down` was told
+  }
+
+  close(): Promise<void> {
+    this.#closed = true;
+    this.#wakes?.close();
+    return Promise.resolve();
+  }
+
+  #unusable(): Error | undefined {
+    if (this.#closed) return closedFailure(this.name);
+    if (this.#client.isReady !== false) return undefined;
+    return linkFailure(
+      this.name,
+      new Error("the client that was passed to open() is not connected; connect it first"),
+      false,
+    );
+  }
+
+  #duplicate(): Connection & SubscriberConnection {
+    const { options } = this.#client as { options?: { socket?: object } };
+    const duplicate = this.#client.duplicate?.({
+      socket: { ...options?.socket, reconnectStrategy: false, connectTimeout: this.#operationMs / 2 },
+      disableOfflineQueue: true,
+      pingInterval: undefined,
+    });
+    if (!canSubscribe(duplicate))
+      throw new Error("the client that was passed to open() has no duplicate() that can subscribe");
+    duplicate.unref?.(); // [P1]
+    return duplicate;
+  }
+}
+
+const neverSent: ReadonlySet<string> = new Set([
+  "The client is offline",
+  "The client is closed",
+  "The queue is full",
+]);
+
+function canSubscribe(client: unknown): client is Connection & SubscriberConnection & { unref?(): void } {
+  if (typeof client !== "object" || client === null) return false;
+  const methods = client as Record<string, unknown>;
+  return ["connect", "subscribe", "on", "destroy"].every((name) => typeof methods[name] === "function");
+}
+
+/** From the options that it was made with; never the URL itself, which may hold a password [P3]. */
+function nameOf(client: RedisClientLike): string {
+  const { options } = client as {
+    options?: { socket?: { host?: unknown; port?: unknown; path?: unknown; tls?: unknown } };
+  };
+  const { host, port, path, tls } = options?.socket ?? {};
+  if (typeof path === "string") return `redis+unix://${path}`;
+  const place = typeof host === "string" && host !== "" ? host : "localhost";
+  return `${tls === true ? "rediss" : "redis"}://${place}:${typeof port === "number" ? String(port) : "6379"}`;
+}

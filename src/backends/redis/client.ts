@@ -1,0 +1,47 @@
+/**
+ * The port: what the backend needs of a Redis client, and nothing about locks.
+ *
+ * An adapter sends each command once, in the order of the calls; those of one tick leave as one pipeline, and each
+ * has its own answer. It reconnects by itself, for ever, but never sends a command again: whether to retry is decided
+ * above. A command that could not be sent at once, for want of a connection, waits for the next attempt to connect.
+ */
+
+/** Strings are sent as UTF-8. */
+export type RedisArgument = string | Buffer;
+
+/** Strings arrive as strings or, for a command that wants bytes, as buffers. */
+export type RedisReply = string | number | Buffer | null | readonly RedisReply[];
+
+export interface RedisCommand {
+  readonly args: readonly RedisArgument[];
+  /** Strings of the reply are wanted as they are. */
+  readonly bytes: boolean;
+}
+
+/** What a subscription tells. */
+export interface Subscriber {
+  message(bytes: Buffer): void;
+  /** Subscribed, or subscribed again: messages may have been missed before. */
+  up(): void;
+  /** Not subscribed any more, or not yet: an attempt failed. */
+  down(error: Error): void;
+}
+
+/** The server answered with an error: it is alive, and did not carry the command out. */
+export class ReplyError extends Error {}
+
+export interface RedisClient {
+  /** For messages: where the server is; never with a password [P3]. */
+  readonly name: string;
+  /** Resolves once connected. Throws UnavailableError, as `send` does. */
+  connect(): Promise<void>;
+  /**
+   * Sends one command, and reads its reply by `read`. Throws ReplyError for the server's own error, UnavailableError
+   * for everything else: its outcome is "none" only if the command certainly never reached the server.
+   */
+  send<T>(command: RedisCommand, read: (reply: RedisReply) => T): Promise<T>;
+  /** Once: listens on a channel over a connection of its own, for as long as the client is open. */
+  subscribe(channel: string, subscriber: Subscriber): void;
+  /** Closes what the adapter opened; never throws. Calls after it throw UnavailableError. */
+  close(): Promise<void>;
+}

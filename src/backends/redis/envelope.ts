@@ -1,0 +1,40 @@
+/**
+ * What stands under a state's key: `hf1 <revision> <serializer>\n`, then the bytes [S6]. Written by lua/lib/change.lua
+ * and read here.
+ */
+import type { LoadedState, UnreadableState } from "../backend.ts";
+
+/** As long as a head can be; lua/lib/head.lua and lua/describe.lua read as much. */
+const headBytes = 128;
+
+export interface Head {
+  readonly revision: number;
+  readonly serializer: string;
+  /** Where the bytes begin. */
+  readonly length: number;
+}
+
+/** `null`: not ours. */
+export function readHead(value: Buffer): Head | null {
+  const head = value.toString("latin1", 0, headBytes);
+  const found = /^hf1 (\d+) ([\w.-]+)\n/.exec(head);
+  if (found === null) return null;
+  return { revision: Number(found[1]), serializer: found[2] ?? "", length: found[0].length };
+}
+
+export function readState(value: Buffer | null): LoadedState {
+  if (value === null) return null;
+  const head = readHead(value);
+  if (head === null) return unreadable(value);
+  return { revision: head.revision, serializer: head.serializer, bytes: value.subarray(head.length) };
+}
+
+export function unreadableType(type: string): UnreadableState {
+  return { unreadable: `a Redis ${type}` };
+}
+
+function unreadable(value: Buffer): UnreadableState {
+  const format = /^(hf\d+) /.exec(value.toString("latin1", 0, headBytes))?.[1];
+  const isNewer = format !== undefined && format !== "hf1";
+  return { unreadable: isNewer ? `format ${format}` : "data that Holdfast did not write" };
+}

@@ -1,0 +1,27 @@
+-- Ends somebody else's grant: exactly this ticket's, or a foreign token; the next waiter gets the lock, the old holder
+-- is told.
+-- KEYS: lock queue asks stamp done state
+-- ARGV: ticket slot n keep refresh proofSlot proofN seen ifFence
+--   slot … proofN: as in release.lua, of whoever forces; ifFence: one of the holder's fences, or empty for any
+-- Replies: 'released', 'lost', 'forgotten', or the recorded reply of the first try
+-- Promises: S4 S5 L2 L6 L8 L11
+local lock, queue, asks, stamp, done, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local ticket, slot, n, keep, refresh, proof_slot, proof_n = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+local seen, if_fence = tonumber(ARGV[8]), tonumber(ARGV[9])
+-- @include receipt
+-- @include stamp
+-- @include holder
+-- @include queue
+-- @include hand-over
+local known = recall()
+if known then return known end
+local held = redis.call('GET', lock)
+if held ~= ticket and not is_held_by(held, ticket) then return 'lost' end
+local holder, client, first, last = parse_holder(held)
+if if_fence and (not holder or if_fence < first or if_fence > last) then return 'lost' end
+redis.call('ZCARD', queue)
+leave(ticket)
+redis.call('DEL', lock)
+if holder then wake(client, 'forced ' .. holder .. ' ' .. id) end
+hand_over(clock(), nil)
+return remember('released')

@@ -1,0 +1,32 @@
+-- A change of a state: first everything that can refuse it, then the write [S2] [S3] [S6] [S7].
+-- Expects: state, kind, serializer, ttl, if_revision, bytes (of ARGV), seen, and the libraries head and stamp.
+-- `ttl` is milliseconds, `keep` or `none`; `if_revision` a revision, `absent`, or empty for any.
+local function refusal(revision, written_by, unreadable)
+  if unreadable then return 'unreadable ' .. unreadable end
+  local at = revision and text(revision) or 'absent'
+  if if_revision ~= '' and if_revision ~= at then return 'conflict ' .. at end
+  if kind == 'save' and revision and written_by ~= serializer then
+    return 'unreadable a state of the serializer "' .. written_by .. '"'
+  end
+  return nil
+end
+-- Answers the new revision ('-' for a delete), or nil and Redis's error (out of memory: nothing was written).
+local function change(now, revision)
+  if kind == 'delete' then
+    redis.call('DEL', state)
+    return '-'
+  end
+  local floor = seen
+  if revision and revision > floor then floor = revision end
+  local stamped, word = reserve(now, floor, 1)
+  if not stamped then return nil, word end
+  local value = 'hf1 ' .. word .. ' ' .. serializer .. '\n' .. bytes
+  if ttl == 'keep' then
+    redis.call('SET', state, value, 'KEEPTTL')
+  elseif ttl == 'none' then
+    redis.call('SET', state, value)
+  else
+    redis.call('SET', state, value, 'PX', ttl)
+  end
+  return word
+end

@@ -1,0 +1,56 @@
+-- Hand-over: the lock goes to the first waiter that lives, in the step that frees it [L2] [L8] [L10].
+-- Expects: lock, state, seen, and the libraries stamp, holder and queue.
+-- The winner has a short lease until its first own command, which also takes it out of the queue; it is parked until
+-- then. A waiter that listens for wakes ("p") is known to be gone when nobody received its wake [L9].
+local HAND_OVER_MS = 10000
+-- Larger states are not sent along with a wake.
+local WAKE_BYTES = 16384
+-- One walk is bounded: 1 000 dead waiters are about 5 ms. If there are more, the next ask goes on.
+local STEPS = 1000
+local prefix, id = string.match(KEYS[1], '^(.-)lock:{(.*)}$')
+-- Wakes are hints: a denied or failing PUBLISH must not stop a release. Answers how many got it, or nil.
+local function wake(client, message)
+  local receivers = redis.pcall('PUBLISH', prefix .. 'wake:' .. client, message)
+  if type(receivers) == 'number' then return receivers end
+  return nil
+end
+-- `-` left out, `a` absent, `s` and the bytes as stored.
+local function state_for_wake(wish)
+  if not string.find(wish, 's', 1, true) then return '-', '' end
+  local size = redis.pcall('STRLEN', state)
+  if type(size) == 'table' or size > WAKE_BYTES then return '-', '' end
+  local value = redis.call('GET', state)
+  if value then return 's', value end
+  return 'a', ''
+end
+-- Answers the winner's ticket, first fence, number of fences and lease; nil when nobody lives.
+-- The caller of an acquire gets no wake and its full lease, since it hears of it by the reply.
+local function hand_over(now, caller)
+  for _ = 1, STEPS do
+    local ticket = first_waiter()
+    if not ticket then return nil end
+    local lease, wish, fences = ask_of(ticket, now)
+    if not lease then
+      leave(ticket)
+    else
+      local first, failure = reserve(now, seen, fences)
+      if not first then return nil, failure end
+      if ticket == caller then
+        leave(ticket)
+        redis.call('SET', lock, value_of(ticket, first, fences), 'PX', lease)
+        return ticket, first, fences, lease
+      end
+      park(ticket, now)
+      if lease > HAND_OVER_MS then lease = HAND_OVER_MS end
+      local kind, bytes = state_for_wake(wish)
+      local head = 'granted ' .. ticket .. ' ' .. text(first) .. ' ' .. fences .. ' ' .. lease
+      local _, client = parse_holder(ticket .. ' 0')
+      local receivers = wake(client or '', head .. ' ' .. count_waiters() .. ' ' .. kind .. ' ' .. id .. '\n' .. bytes)
+      if receivers ~= 0 or not string.find(wish, 'p', 1, true) then
+        redis.call('SET', lock, value_of(ticket, first, fences), 'PX', lease)
+        return ticket, first, fences, lease
+      end
+    end
+  end
+  return nil
+end

@@ -1,0 +1,29 @@
+-- The queue of a lock: a sorted set of tickets by the stamp of their first ask, so that nobody loses its place [L2].
+-- Expects: queue, asks (keys), BEYOND. `asks` holds, per ticket: `<asked at> <leaseMs> <wish> <fences> <place>`.
+-- A ticket that is passed over (its hand-over is not confirmed, or nobody listens for it) is parked: it moves to the
+-- end, with the score BEYOND + now, so that no walk meets it again; its next ask brings it back to its place.
+-- So each ask pays for at most one step of a later walk, however many waiters die [L9].
+-- Who has not asked for so long is gone: 12 s, in microseconds [L2].
+local ASK_LIMIT = 12000000
+local LIVE = '(' .. string.format('%.0f', BEYOND)
+local function count_waiters()
+  return redis.call('ZCOUNT', queue, '-inf', LIVE)
+end
+local function first_waiter()
+  return redis.call('ZRANGEBYSCORE', queue, '-inf', LIVE, 'LIMIT', 0, 1)[1]
+end
+-- Needs no memory. HDEL comes first: where `asks` is no hash, nothing is written.
+local function leave(ticket)
+  redis.call('HDEL', asks, ticket)
+  redis.call('ZREM', queue, ticket)
+end
+local function park(ticket, now)
+  redis.call('ZADD', queue, text(BEYOND + now), ticket)
+end
+-- asked at, leaseMs, wish, fences, place; nil when it never asked or its ask is too old.
+local function ask_of(ticket, now)
+  local ask = redis.call('HGET', asks, ticket)
+  local asked, lease, wish, fences, place = string.match(ask or '', '^(%d+) (%d+) (%S+) (%d+) (%d+)$')
+  if not asked or now - tonumber(asked) > ASK_LIMIT then return nil end
+  return tonumber(lease), wish, tonumber(fences), place
+end

@@ -1,0 +1,24 @@
+-- Receipts: what the server remembers of a client's operations, so that a retry gets the first try's answer [S5].
+-- Expects: done (the key), slot, n, keep, refresh, proof_slot, proof_n (of ARGV).
+-- In the hash: slot -> `<n> <reply>`. The client lets the hash be refreshed every keep/4 (refresh is '1' then).
+local function number_of(record)
+  return tonumber(string.match(record or '', '^%d+')) or -1
+end
+-- The answer to a retry or a late copy; nil when this operation is new and may go on.
+local function recall()
+  local record = redis.call('HGET', done, slot)
+  local last = number_of(record)
+  if last == tonumber(n) then return string.sub(record, #n + 2) end
+  if last > tonumber(n) then return 'forgotten' end
+  if proof_slot ~= '' and number_of(redis.call('HGET', done, proof_slot)) < tonumber(proof_n) then
+    return 'forgotten'
+  end
+  return nil
+end
+local function remember(reply)
+  -- By pcall: what was done is done. A new field may mean a new hash: then it has no expiry yet.
+  if redis.pcall('HSET', done, slot, n .. ' ' .. reply) == 1 or refresh == '1' then
+    redis.call('PEXPIRE', done, keep)
+  end
+  return reply
+end

@@ -1,0 +1,6 @@
+-- Reads a state together with its remaining life. Without the life, the client sends a plain GET instead.
+-- KEYS: state
+-- ARGV: none
+-- Replies: [bytes or null, remaining ms or -1 for ever]
+-- Promises: S1 S6
+return { redis.call('GET', KEYS[1]), redis.call('PTTL', KEYS[1]) }

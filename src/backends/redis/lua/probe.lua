@@ -1,0 +1,33 @@
+-- Uses, once, every command that the other scripts use, on a key of its own that is gone afterwards: whoever may not
+-- run one of them, or may not touch our keys, learns it here and not in the middle of a release.
+-- KEYS: probe
+-- ARGV: channel
+-- Replies: 'ready', or Redis's error
+-- Promises: S1 P1
+local probe = KEYS[1]
+redis.call('TIME')
+redis.call('DEL', probe)
+redis.call('SET', probe, 'x', 'PX', 1000)
+redis.call('GET', probe)
+redis.call('GETRANGE', probe, 0, 0)
+redis.call('STRLEN', probe)
+redis.call('TYPE', probe)
+redis.call('EXISTS', probe)
+redis.call('PTTL', probe)
+redis.call('DEL', probe)
+redis.call('HSET', probe, 'x', 'x')
+redis.call('PEXPIRE', probe, 1000)
+redis.call('HGET', probe, 'x')
+redis.call('HEXISTS', probe, 'x')
+redis.call('HLEN', probe)
+redis.call('HDEL', probe, 'x')
+redis.call('ZADD', probe, 1, 'x')
+redis.call('ZCARD', probe)
+redis.call('ZCOUNT', probe, '-inf', '(0')
+redis.call('ZSCORE', probe, 'x')
+redis.call('ZRANK', probe, 'x')
+redis.call('ZRANGEBYSCORE', probe, '-inf', '(0', 'LIMIT', 0, 1)
+redis.call('ZREM', probe, 'x')
+-- Wakes are hints: who may not publish does without.
+redis.pcall('PUBLISH', ARGV[1], '')
+return 'ready'

@@ -1,0 +1,45 @@
+-- Saves or deletes a state: under a ticket only while it holds the lock, without one only while the lock is free and
+-- nobody waits for it [S4] [S8].
+-- KEYS: lock queue asks stamp done state
+-- ARGV: ticket slot n keep refresh proofSlot proofN seen kind serializer ttl ifRevision bytes
+--   ticket: empty for none; slot … proofN: as in release.lua; kind: save or delete
+-- Replies: 'saved <revision>', 'deleted', 'held', 'lost', 'conflict <revision or absent>', 'unreadable <what it is>'
+--   (all four: nothing was written), 'forgotten', or the recorded reply of the first try
+-- Promises: S2 S3 S4 S5 S6 S7 S8
+local lock, queue, asks, stamp, done, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local ticket, slot, n, keep, refresh, proof_slot, proof_n = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+local seen, kind, serializer, ttl, if_revision, bytes = tonumber(ARGV[8]), ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13]
+-- @include receipt
+-- @include stamp
+-- @include queue
+-- @include head
+-- @include change
+local known = recall()
+if known then return known end
+local now = clock()
+-- A walk over dead waiters is bounded; while more stand there, the write takes its place behind them.
+local function somebody_waits()
+  for _ = 1, 1000 do
+    local first = first_waiter()
+    if not first then return false end
+    if ask_of(first, now) then return true end
+    leave(first)
+  end
+  return true
+end
+if ticket ~= '' then
+  local held = redis.call('GET', lock)
+  if not held or string.sub(held, 1, #ticket + 1) ~= ticket .. ' ' then return 'lost' end
+elseif redis.call('EXISTS', lock, queue) > 0 then
+  if redis.call('EXISTS', lock) == 1 or somebody_waits() then return 'held' end
+end
+-- The first command after a hand-over confirms it, once nothing can refuse it any more.
+local confirms = ticket ~= '' and redis.call('HEXISTS', asks, ticket) == 1 and redis.call('ZSCORE', queue, ticket)
+local revision, written_by, unreadable = read_head()
+local refused = refusal(revision, written_by, unreadable)
+if refused then return refused end
+local written, failure = change(now, revision)
+if not written then return failure end
+if confirms then leave(ticket) end
+if kind == 'delete' then return remember('deleted') end
+return remember('saved ' .. written)

@@ -1,0 +1,148 @@
+/**
+ * The port on `@redis/client`, for a URL: two connections of our own, one for commands and one for wakes.
+ *
+ * The package is loaded when first needed. It writes all commands of one tick at once and answers each apart. Its own
+ * reconnecting, offline queue and time-outs are switched off: they would send behind our back what has failed above.
+ */
+import type { Address } from "./address.ts";
+import {
+  ReplyError,
+  type RedisClient,
+  type RedisCommand,
+  type RedisReply,
+  type Subscriber,
+} from "./client.ts";
+import { closedFailure, linkFailure, replyFailure } from "./failures.ts";
+import { Link, type Connection } from "./link.ts";
+import { isReply, readOptions, type Sender, type SubscriberConnection } from "./shapes.ts";
+import { StallWatch } from "./stall.ts";
+
+type OwnConnection = Connection & Sender & SubscriberConnection;
+
+export class NodeRedis implements RedisClient {
+  readonly name: string;
+  readonly #address: Address;
+  readonly #operationMs: number;
+  readonly #main: Link<OwnConnection>;
+  readonly #watch: StallWatch;
+  #wakes: Link<OwnConnection> | undefined;
+  #closed = false;
+
+  constructor(address: Address, operationMs: number) {
+    this.name = address.name;
+    this.#address = address;
+    this.#operationMs = operationMs;
+    this.#main = new Link({ make: () => this.#make(), attemptMs: this.#attemptMs });
+    // A black-holed connection is given up early enough for a retry to get through.
+    const stallMs = operationMs / 3;
+    this.#watch = new StallWatch(stallMs, () =>
+      this.#main.drop(new Error(`no answer within ${String(Math.round(stallMs))} ms`)),
+    );
+  }
+
+  /** Two attempts fit into one conversation. */
+  get #attemptMs(): number {
+    return this.#operationMs / 2;
+  }
+
+  async connect(): Promise<void> {
+    try {
+      await this.#main.connect();
+    } catch (error) {
+      throw this.#connectFailure(error);
+    }
+  }
+
+  send<T>(command: RedisCommand, read: (reply: RedisReply) => T): Promise<T> {
+    const connection = this.#main.up;
+    if (connection !== undefined) return this.#send(connection, command, read);
+    return this.connect().then(() => {
+      const now = this.#main.up;
+      if (now === undefined) throw this.#connectFailure(new Error("the connection broke at once"));
+      return this.#send(now, command, read);
+    });
+  }
+
+  subscribe(channel: string, subscriber: Subscriber): void {
+    this.#wakes = new Link({
+      make: () => this.#make(),
+      prepare: (connection) => connection.subscribe(channel, (bytes) => subscriber.message(bytes), true),
+      attemptMs: this.#attemptMs,
+      onUp: () => subscriber.up(),
+      onDown: (error) => subscriber.down(this.#clean(error)),
+    });
+    this.#wakes.connect().catch(() => undefined); // it goes on by itself, and `down` was told
+  }
+
+  close(): Promise<void> {
+    this.#closed = true;
+    this.#main.close();
+    this.#wakes?.close();
+    return Promise.resolve();
+  }
+
+  #send<T>(connection: OwnConnection, command: RedisCommand, read: (reply: RedisReply) => T): Promise<T> {
+    this.#watch.sent();
+    return connection.sendCommand(command.args, readOptions(command.bytes)).then(
+      (reply) => {
+        this.#watch.answered();
+        return read(reply as RedisReply);
+      },
+      (error: unknown) => {
+        this.#watch.answered();
+        throw this.#sendFailure(error);
+      },
+    );
+  }
+
+  async #make(): Promise<OwnConnection> {
+    const { createClient } = await import("@redis/client");
+    const { socket, username, password, database } = this.#address;
+    const client = createClient({
+      socket: {
+        ...socket,
+        connectTimeout: this.#attemptMs,
+        reconnectStrategy: false,
+        keepAliveInitialDelay: 5_000, // a silent death of the wake connection is noticed by the kernel
+      },
+      ...(username === undefined ? {} : { username }),
+      ...(password === undefined ? {} : { password }),
+      ...(database === 0 ? {} : { database }),
+      name: "holdfast",
+      disableClientInfo: true,
+      disableOfflineQueue: true,
+      maintNotifications: "disabled",
+    } as Parameters<typeof createClient>[0]);
+    client.unref(); // [P1]
+    return client;
+  }
+
+  #connectFailure(error: unknown): Error {
+    if (this.#closed) return closedFailure(this.name);
+    const cause = this.#clean(error);
+    return isReply(cause) ? replyFailure(this.name, cause.message) : linkFailure(this.name, cause, false);
+  }
+
+  #sendFailure(error: unknown): Error {
+    const cause = this.#clean(error);
+    if (isReply(cause)) return new ReplyError(cause.message);
+    if (this.#closed) return closedFailure(this.name);
+    return linkFailure(this.name, cause, !neverSent.has(cause.message));
+  }
+
+  /** [P3] A server may quote what it did not understand, a password too. */
+  #clean(error: unknown): Error {
+    let message = error instanceof Error ? error.message : String(error);
+    const { password } = this.#address;
+    if (password !== undefined)
+      message = message.replaceAll(password, "***").replaceAll(encodeURIComponent(password), "***");
+    return new Error(message);
+  }
+}
+
+/** What the package says of commands that it did not even take. */
+const neverSent: ReadonlySet<string> = new Set([
+  "The client is offline",
+  "The client is closed",
+  "The queue is full",
+]);

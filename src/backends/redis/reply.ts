@@ -1,0 +1,167 @@
+/**
+ * Reads what the scripts answer and what wakes say. The other half of each layout is the header of its script; nothing
+ * else knows them. Statuses come as text, or as buffers where the same reply carries a state.
+ */
+import type {
+  AcquireReply,
+  AcquireRequest,
+  CancelReply,
+  Granted,
+  Holder,
+  LoadedState,
+  LockEntry,
+  ReleaseReply,
+  StateEntry,
+  Unreadable,
+  Wake,
+  WriteReply,
+} from "../backend.ts";
+import type { RedisReply } from "./client.ts";
+import { readHead, readState, unreadableType } from "./envelope.ts";
+
+export function readAcquire(reply: RedisReply, request: AcquireRequest): AcquireReply {
+  if (typeof reply === "number") return granted(reply, request);
+  if (!Array.isArray(reply)) return { status: expect(reply, "settled") };
+  const [first, second, third] = reply as readonly RedisReply[];
+  if (typeof first === "number") {
+    return { ...granted(first, request), state: loaded(second, third) };
+  }
+  const status = expect(first, "granted", "waiting", "held");
+  return status === "granted" ? grantedInFull(reply, request) : waiting(status, reply);
+}
+
+function granted(fence: number, request: AcquireRequest): Granted {
+  return { status: "granted", fence, fences: request.fences, leaseMs: request.leaseMs, waiting: 0 };
+}
+
+function grantedInFull(reply: readonly RedisReply[], request: AcquireRequest): Granted {
+  const [, fence, fences, leaseMs, others, value, type] = reply;
+  const grant = { fence: int(fence), fences: int(fences), leaseMs: int(leaseMs), waiting: int(others) };
+  return { status: "granted", ...grant, ...(request.load ? { state: loaded(value, type) } : {}) };
+}
+
+function waiting(status: "waiting" | "held", reply: readonly RedisReply[]): AcquireReply {
+  const [, held, left, ahead] = reply;
+  return { status, holder: readHolder(text(held)).holder, retryInMs: life(left), ahead: int(ahead) };
+}
+
+function loaded(value: RedisReply | undefined, type: RedisReply | undefined): LoadedState {
+  if (type !== undefined && type !== null) return unreadableType(text(type));
+  return readState(Buffer.isBuffer(value) ? value : null);
+}
+
+export function readRelease(reply: RedisReply): ReleaseReply {
+  const [status, ...words] = text(reply).split(" ");
+  const [revision, second, third] = words;
+  if (status === "released") {
+    const failed = second === "OUT_OF_MEMORY" ? { failed: second } : {};
+    return { status, revision: revisionOf(revision), ...failed } as ReleaseReply;
+  }
+  if (status === "kept") {
+    return { status, revision: revisionOf(revision), fence: Number(second), fences: Number(third) };
+  }
+  if (status === "conflict") return { status, revision: revisionOf(revision) };
+  if (status === "unreadable") return { status, unreadable: words.join(" ") };
+  return { status: expect(status, "lost", "forgotten") };
+}
+
+export function readWrite(reply: RedisReply): WriteReply {
+  const [status, ...words] = text(reply).split(" ");
+  if (status === "saved") return { status, revision: Number(words[0]) };
+  if (status === "conflict") return { status, revision: revisionOf(words[0]) };
+  if (status === "unreadable") return { status, unreadable: words.join(" ") };
+  return { status: expect(status, "deleted", "held", "lost", "forgotten") };
+}
+
+export function readCancel(reply: RedisReply): CancelReply {
+  return { status: expect(reply, "cancelled", "released", "forgotten") };
+}
+
+export function readTouch(reply: RedisReply): { readonly status: "touched" | "absent" } | Unreadable {
+  const [status, ...words] = text(reply).split(" ");
+  if (status === "unreadable") return { status, unreadable: words.join(" ") };
+  return { status: expect(status, "touched", "absent") };
+}
+
+export function readLoad(reply: RedisReply): LoadedState {
+  if (!Array.isArray(reply)) return readState(Buffer.isBuffer(reply) ? reply : null);
+  const [value, left] = reply as readonly RedisReply[];
+  const state = readState(Buffer.isBuffer(value) ? value : null);
+  return state === null || "unreadable" in state ? state : { ...state, expiresInMs: life(left) };
+}
+
+/** `null`: absent, or not to be read. */
+export function readDescription(id: string, reply: RedisReply): StateEntry | null {
+  if (!Array.isArray(reply)) return null;
+  const [value, length, left] = reply as readonly RedisReply[];
+  const head = Buffer.isBuffer(value) ? readHead(value) : null;
+  if (head === null) return null;
+  const { revision, serializer } = head;
+  return { id, revision, serializer, bytes: int(length) - head.length, expiresInMs: life(left) };
+}
+
+/** `null`: the lock is free. */
+export function readInspect(id: string, reply: RedisReply): LockEntry | null {
+  if (!Array.isArray(reply)) return null;
+  const [held, left, waiters] = reply as readonly RedisReply[];
+  return { id, ...readHolder(text(held)), expiresInMs: life(left), waiters: int(waiters) };
+}
+
+type Held = Pick<LockEntry, "holder" | "fence" | "lastFence">;
+
+/** `<ticket> <fence>` or `<ticket> <first> <last>`; anything else is the token of a foreign client [L11]. */
+function readHolder(value: string): Held {
+  const found = /^(\S+:\d+:[0-9a-f]+:\d+) (\d+)(?: (\d+))?$/.exec(value);
+  const holder: Holder = { token: found?.[1] ?? value, foreign: found === null };
+  if (found === null) return { holder, fence: null, lastFence: null };
+  return { holder, fence: Number(found[2]), lastFence: Number(found[3] ?? found[2]) };
+}
+
+/** `null`: not a message of ours. A wake is a hint, so that what cannot be read is passed over. */
+export function readWake(message: Buffer): Wake | null {
+  const end = message.indexOf(10);
+  const words = message.toString("utf8", 0, end === -1 ? message.length : end).split(" ");
+  const [kind, ticket = ""] = words;
+  // The id comes last, since it may hold spaces.
+  if (kind === "wanted" || kind === "forced") return { kind, ticket, id: words.slice(2).join(" ") };
+  if (kind !== "granted" || end === -1) return null;
+  const [fence, fences, leaseMs, others] = words.slice(2, 6).map(Number);
+  if (fence === undefined || fences === undefined || leaseMs === undefined || others === undefined)
+    return null;
+  const state = wakeState(words[6], message.subarray(end + 1));
+  return { kind, ticket, id: words.slice(7).join(" "), fence, fences, leaseMs, waiting: others, ...state };
+}
+
+function wakeState(kind: string | undefined, bytes: Buffer): { state?: LoadedState } {
+  if (kind === "s") return { state: readState(bytes) };
+  return kind === "a" ? { state: null } : {};
+}
+
+/** What every layout error of ours throws: a broken invariant, not an outcome. */
+function expect<Word extends string>(reply: RedisReply | undefined, ...words: readonly Word[]): Word {
+  const word = reply === undefined ? "" : text(reply);
+  const found = words.find((known) => known === word);
+  if (found === undefined) throw new Error(`HOLDFAST_REDIS_REPLY: ${word.slice(0, 100)}`);
+  return found;
+}
+
+export function text(reply: RedisReply | undefined): string {
+  if (typeof reply === "string") return reply;
+  if (Buffer.isBuffer(reply)) return reply.toString();
+  throw new Error(`HOLDFAST_REDIS_REPLY: text expected, got ${typeof reply}`);
+}
+
+function int(reply: RedisReply | undefined): number {
+  if (typeof reply === "number") return reply;
+  throw new Error(`HOLDFAST_REDIS_REPLY: a number expected, got ${typeof reply}`);
+}
+
+/** PTTL: -1 is for ever. -2 is impossible inside a script that has just seen the key. */
+function life(reply: RedisReply | undefined): number | null {
+  const left = int(reply);
+  return left < 0 ? null : left;
+}
+
+function revisionOf(word: string | undefined): number | null {
+  return word === undefined || word === "-" || word === "absent" ? null : Number(word);
+}
