@@ -1,0 +1,234 @@
+// A TCP proxy in front of a Redis that understands just enough of its protocol to do harm at a chosen command.
+
+import { once } from "node:events";
+import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
+
+import { scripts } from "../../src/backends/redis/scripts.ts";
+
+/** What happens to one command. */
+export type Fault =
+  /** The server runs it; its reply is lost and the connection cut. */
+  | "lose-reply"
+  /** It is cut off before the server sees it. */
+  | "lose-request"
+  /** As "lose-request"; but it is kept, and reaches the server when `deliver()` is called. */
+  | "hold-back"
+  /** Its reply and all later ones of the connection come so much later. */
+  | { readonly delayMs: number };
+
+export interface SeenCommand {
+  /** The name of the script, or the command in capitals: `acquire`, `SUBSCRIBE`. */
+  readonly name: string;
+  /** Bytes as latin1. */
+  readonly args: readonly string[];
+}
+
+const scriptNames = new Map<string, string>(Object.values(scripts).map(({ sha1, name }) => [sha1, name]));
+
+export async function startProxy(target: { readonly port: number }): Promise<Proxy> {
+  const proxy = new Proxy(target.port);
+  await proxy.listen();
+  return proxy;
+}
+
+export class Proxy {
+  /** Every command that came by, in order. */
+  readonly seen: SeenCommand[] = [];
+  /** Decides for each command; by default all pass. */
+  fault: (command: SeenCommand) => Fault | undefined = () => undefined;
+  readonly #target: number;
+  readonly #server: Server;
+  readonly #pairs = new Set<Pair>();
+  readonly #held: Buffer[] = [];
+  #frozen = false;
+
+  constructor(target: number) {
+    this.#target = target;
+    this.#server = createServer((client) => {
+      const pair = new Pair(client, connect(this.#target, "127.0.0.1"), {
+        judge: (command) => this.#judge(command),
+        hold: (bytes) => this.#held.push(bytes),
+        frozen: () => this.#frozen,
+      });
+      this.#pairs.add(pair);
+      client.once("close", () => this.#pairs.delete(pair));
+    });
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${String(this.port)}`;
+  }
+
+  async listen(): Promise<void> {
+    this.#server.listen(0, "127.0.0.1");
+    await once(this.#server, "listening");
+  }
+
+  /** Does this once, to the nth command of that name from now on. */
+  strike(name: string, fault: Fault, nth = 1): void {
+    let left = nth;
+    this.fault = (command) => (command.name === name && --left === 0 ? fault : undefined);
+  }
+
+  /** Cuts every connection that passes. */
+  cut(): void {
+    for (const pair of this.#pairs) pair.cut();
+  }
+
+  /** From now on nothing passes on the connections that exist, and nothing is refused; new ones work. */
+  blackHole(): void {
+    for (const pair of this.#pairs) pair.frozen = true;
+  }
+
+  /** The same for new connections, too, until it is switched off. */
+  set frozen(frozen: boolean) {
+    this.#frozen = frozen;
+    if (frozen) this.blackHole();
+  }
+
+  /** What was held back reaches the server now, over a connection of its own. Answers the replies as they came. */
+  async deliver(): Promise<string[]> {
+    const replies: string[] = [];
+    for (const bytes of this.#held.splice(0)) {
+      const socket = connect(this.#target, "127.0.0.1");
+      const frames = new Frames();
+      await once(socket, "connect");
+      socket.write(bytes);
+      for await (const chunk of socket) {
+        const frame = frames.add(chunk as Buffer)[0];
+        if (frame === undefined) continue;
+        replies.push(frame.toString("latin1"));
+        break;
+      }
+      socket.destroy();
+    }
+    return replies;
+  }
+
+  async close(): Promise<void> {
+    this.cut();
+    this.#server.close();
+    await once(this.#server, "close");
+  }
+
+  #judge(command: SeenCommand): Fault | undefined {
+    this.seen.push(command);
+    return this.fault(command);
+  }
+}
+
+interface Rules {
+  judge(command: SeenCommand): Fault | undefined;
+  hold(bytes: Buffer): void;
+  frozen(): boolean;
+}
+
+/** One connection of a client and ours to the server for it. */
+class Pair {
+  frozen = false;
+  readonly #client: Socket;
+  readonly #server: Socket;
+  readonly #rules: Rules;
+  readonly #requests = new Frames();
+  readonly #replies = new Frames();
+  /** What is to be done with the replies that are under way, in order. */
+  readonly #expected: (Fault | undefined)[] = [];
+  #delayMs = 0;
+
+  constructor(client: Socket, server: Socket, rules: Rules) {
+    this.#client = client;
+    this.#server = server;
+    this.#rules = rules;
+    this.frozen = rules.frozen();
+    client.on("data", (chunk) => this.#onRequests(chunk));
+    server.on("data", (chunk) => this.#onReplies(chunk));
+    for (const socket of [client, server]) {
+      socket.on("error", () => this.cut());
+      socket.on("close", () => this.cut());
+    }
+  }
+
+  cut(): void {
+    this.#client.destroy();
+    this.#server.destroy();
+  }
+
+  #onRequests(chunk: Buffer): void {
+    if (this.frozen) return;
+    for (const frame of this.#requests.add(chunk)) {
+      const fault = this.#rules.judge(parseCommand(frame));
+      if (fault === "hold-back") this.#rules.hold(frame);
+      if (fault === "hold-back" || fault === "lose-request") return this.cut();
+      this.#expected.push(fault);
+      this.#server.write(frame);
+    }
+  }
+
+  #onReplies(chunk: Buffer): void {
+    if (this.frozen) return;
+    for (const frame of this.#replies.add(chunk)) {
+      const isPush = frame[0] === 0x3e; // ">": answers nothing, except that a SUBSCRIBE is answered by one
+      const fault = isPush && !frame.includes("subscribe") ? undefined : this.#expected.shift();
+      if (fault === "lose-reply") return this.cut();
+      if (typeof fault === "object") this.#delayMs = fault.delayMs;
+      if (this.#delayMs === 0) this.#client.write(frame);
+      else setTimeout(() => this.#client.write(frame), this.#delayMs);
+    }
+  }
+}
+
+function parseCommand(frame: Buffer): SeenCommand {
+  const text = frame.toString("latin1");
+  const args: string[] = [];
+  for (let at = text.indexOf("\r\n") + 2; at < text.length;) {
+    const end = text.indexOf("\r\n", at);
+    const length = Number(text.slice(at + 1, end));
+    args.push(text.slice(end + 2, end + 2 + length));
+    at = end + 2 + length + 2;
+  }
+  const [command = "", sha1 = ""] = args;
+  const name =
+    command.toUpperCase() === "EVALSHA" ? (scriptNames.get(sha1) ?? "EVALSHA") : command.toUpperCase();
+  return { name, args };
+}
+
+/** Cuts a stream of RESP into whole values. */
+class Frames {
+  #rest: Buffer = Buffer.alloc(0);
+
+  add(chunk: Buffer): Buffer[] {
+    const all = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    const frames: Buffer[] = [];
+    let at = 0;
+    for (let end = frameEnd(all, at); end !== -1; end = frameEnd(all, at)) {
+      frames.push(all.subarray(at, end));
+      at = end;
+    }
+    this.#rest = all.subarray(at);
+    return frames;
+  }
+}
+
+/** Where the value that begins at `at` ends; -1 when it is not all there yet. */
+function frameEnd(bytes: Buffer, at: number): number {
+  const line = bytes.indexOf("\r\n", at);
+  if (line === -1) return -1;
+  const kind = String.fromCharCode(bytes[at] ?? 0);
+  const count = Number(bytes.toString("latin1", at + 1, line));
+  const next = line + 2;
+  if ("$!=".includes(kind)) {
+    const end = count === -1 ? next : next + count + 2;
+    return end <= bytes.length ? end : -1;
+  }
+  if (!"*~>%|".includes(kind)) return next;
+  let end = next;
+  for (let left = "%|".includes(kind) ? count * 2 : count; left > 0; left -= 1) {
+    end = end < bytes.length ? frameEnd(bytes, end) : -1;
+    if (end === -1) return -1;
+  }
+  return end;
+}

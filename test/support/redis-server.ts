@@ -1,0 +1,289 @@
+// Real Redis servers for tests: each on a free port of 127.0.0.1, in a folder of its own, gone with the process that
+// started it, however that ends. Finds redis-server or valkey-server, or installs Debian's package where it may.
+
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { connect, createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { createClient } from "@redis/client";
+
+export interface RedisOptions {
+  readonly password?: string;
+  /** Lines of an ACL file, such as `user app on >secret ~app:* +@all`. The tests' own user stays the default one. */
+  readonly acl?: readonly string[];
+  readonly maxmemory?: string;
+  readonly appendonly?: boolean;
+  readonly replicaOf?: { readonly port: number };
+  /** More arguments for the command line. */
+  readonly more?: readonly string[];
+}
+
+/** Starts a server and waits until it answers. */
+export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
+  const program = findRedis() ?? (await installRedis());
+  const server = new RedisServer(program, options);
+  await server.start();
+  return server;
+}
+
+const running = new Set<RedisServer>();
+process.once("exit", () => {
+  for (const server of running) server.end();
+});
+
+export class RedisServer {
+  readonly folder = mkdtempSync(join(tmpdir(), "holdfast-redis-"));
+  readonly #program: string;
+  readonly #options: RedisOptions;
+  #port = 0;
+  #child: ChildProcess | undefined;
+  #guard: ChildProcess | undefined;
+
+  constructor(program: string, options: RedisOptions) {
+    this.#program = program;
+    this.#options = options;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  get url(): string {
+    const { password } = this.#options;
+    return `redis://${password === undefined ? "" : `:${password}@`}127.0.0.1:${String(this.#port)}`;
+  }
+
+  get pid(): number {
+    return this.#child?.pid ?? 0;
+  }
+
+  async start(): Promise<void> {
+    running.add(this);
+    for (let tries = 1; ; tries += 1) {
+      if (this.#port === 0) this.#port = await freePort();
+      try {
+        await this.#launch();
+        return;
+      } catch (error) {
+        if (tries === 5) throw error;
+        if (tries < 3) continue; // the port may still be on its way to being free
+        this.#port = 0;
+      }
+    }
+  }
+
+  /** Ends it in good order, and removes what it wrote. */
+  async stop(): Promise<void> {
+    await this.#kill("SIGKILL");
+    this.end();
+  }
+
+  /** As if the power failed. */
+  kill(): Promise<void> {
+    return this.#kill("SIGKILL");
+  }
+
+  /** On the same port, with what it had kept on disk or with nothing. */
+  async restart(memory: "empty" | "keep"): Promise<void> {
+    if (memory === "keep" && this.#child !== undefined) await this.command("SAVE");
+    await this.#kill("SIGKILL");
+    if (memory === "empty") {
+      for (const name of ["dump.rdb", "appendonlydir", "appendonly.aof"]) {
+        rmSync(join(this.folder, name), { recursive: true, force: true });
+      }
+    }
+    await this.start();
+  }
+
+  /** Nothing is answered from here on, and nothing is refused: the machine hangs. */
+  pause(): void {
+    this.#child?.kill("SIGSTOP");
+  }
+
+  resume(): void {
+    this.#child?.kill("SIGCONT");
+  }
+
+  /** One command over a connection of its own, as the default user. */
+  async command(...args: string[]): Promise<unknown> {
+    const { password } = this.#options;
+    const client = createClient({
+      RESP: 2,
+      socket: { host: "127.0.0.1", port: this.#port, reconnectStrategy: false },
+      ...(password === undefined ? {} : { password }),
+      disableClientInfo: true,
+      maintNotifications: "disabled",
+    });
+    client.on("error", () => {});
+    await client.connect();
+    try {
+      return await client.sendCommand(args);
+    } finally {
+      client.destroy();
+    }
+  }
+
+  /** How often each command was called, by the server's own count: `evalsha`, `script|load` … */
+  async calls(): Promise<Record<string, number>> {
+    const info = String(await this.command("INFO", "commandstats"));
+    const lines = info.matchAll(/^cmdstat_(\S+?):calls=(\d+)/gm);
+    return Object.fromEntries([...lines].map(([, name, calls]) => [name ?? "", Number(calls)]));
+  }
+
+  async keys(): Promise<string[]> {
+    return ((await this.command("KEYS", "*")) as string[]).sort();
+  }
+
+  /** For the end of the process: at once, and without waiting. */
+  end(): void {
+    running.delete(this);
+    this.#child?.kill("SIGKILL");
+    this.#guard?.kill("SIGKILL");
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  async #kill(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child;
+    this.#child = undefined;
+    this.#guard?.kill("SIGKILL");
+    if (child?.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, "exit");
+    child.ref();
+    child.kill(signal);
+    await exited;
+  }
+
+  async #launch(): Promise<void> {
+    const child = spawn(this.#program, this.#arguments(), { stdio: "ignore" });
+    child.unref();
+    this.#child = child;
+    // A process that is killed cannot clean up: the guard does when its standard input ends.
+    const clean = `cat; kill -9 ${String(child.pid)}; rm -rf '${this.folder}'`;
+    this.#guard = spawn("sh", ["-c", clean], { stdio: ["pipe", "ignore", "ignore"] });
+    this.#guard.unref();
+    (this.#guard.stdin as unknown as { unref(): void }).unref();
+    await this.#answering(child);
+  }
+
+  async #answering(child: ChildProcess): Promise<void> {
+    const failed = (): boolean => child.exitCode !== null || child.signalCode !== null;
+    for (const until = performance.now() + 20_000; performance.now() < until;) {
+      if (failed()) break;
+      if (await answers(this.#port)) return;
+      await sleep(10);
+    }
+    await this.#kill("SIGKILL");
+    throw new Error(`${this.#program} did not start:\n${readLog(join(this.folder, "log"))}`);
+  }
+
+  #arguments(): string[] {
+    const { password, acl, maxmemory, appendonly, replicaOf, more } = this.#options;
+    const args = ["--port", String(this.#port), "--bind", "127.0.0.1", "--dir", this.folder, "--save", ""];
+    args.push("--logfile", join(this.folder, "log"), "--enable-debug-command", "yes");
+    if (password !== undefined && acl === undefined) args.push("--requirepass", password);
+    if (acl !== undefined) {
+      const file = join(this.folder, "users.acl");
+      const first = password === undefined ? "nopass" : `>${password}`;
+      writeFileSync(file, [`user default on ${first} ~* &* +@all`, ...acl, ""].join("\n"));
+      args.push("--aclfile", file);
+    }
+    if (maxmemory !== undefined) args.push("--maxmemory", maxmemory);
+    if (appendonly === true) args.push("--appendonly", "yes", "--appendfsync", "always");
+    if (replicaOf !== undefined) args.push("--replicaof", "127.0.0.1", String(replicaOf.port));
+    return [...args, ...(more ?? [])];
+  }
+}
+
+/** A port that nobody listens on at this moment. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+/** Whether a server has finished loading: any answer but LOADING will do. */
+function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1", () => socket.write("PING\r\n"));
+    const say = (yes: boolean): void => {
+      socket.destroy();
+      resolve(yes);
+    };
+    socket.on("data", (data) => say(!data.toString().startsWith("-LOADING")));
+    socket.on("error", () => say(false));
+    socket.setTimeout(1_000, () => say(false));
+  });
+}
+
+function readLog(path: string): string {
+  return existsSync(path) ? readFileSync(path, "utf8") : "(no log)";
+}
+
+function findRedis(): string | undefined {
+  const folders = [
+    ...(process.env["PATH"] ?? "").split(delimiter),
+    "/usr/bin",
+    "/usr/local/bin",
+    "/usr/sbin",
+  ];
+  const names = ["redis-server", "valkey-server"];
+  return names
+    .flatMap((name) => folders.map((folder) => join(folder, name)))
+    .find((path) => existsSync(path));
+}
+
+/** Debian's package, once for all processes that run tests at this time. */
+async function installRedis(): Promise<string> {
+  const mayInstall = process.getuid?.() === 0 && existsSync("/etc/debian_version");
+  if (!mayInstall) {
+    throw new Error(
+      "The tests need a Redis: install redis-server 6.2 or newer, or valkey-server, so that it is found on PATH " +
+        "(Debian and Ubuntu: `sudo apt-get install redis-server`; macOS: `brew install redis`).",
+    );
+  }
+  return await withLock(join(tmpdir(), "holdfast-redis-install"), () => {
+    const present = findRedis();
+    if (present !== undefined) return present;
+    const install = ["install", "-y", "--no-install-recommends", "redis-server"];
+    if (!aptGet(install) && !(aptGet(["update"]) && aptGet(install))) {
+      throw new Error(
+        "The tests need a Redis, and `apt-get install redis-server` failed: install it by hand.",
+      );
+    }
+    const installed = findRedis();
+    if (installed === undefined) throw new Error("redis-server was installed but is not found on PATH.");
+    return installed;
+  });
+}
+
+function aptGet(args: readonly string[]): boolean {
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+  return spawnSync("apt-get", args, { env, stdio: ["ignore", "ignore", "inherit"] }).status === 0;
+}
+
+/** A folder can be made by one process only. One that is ten minutes old was left behind by a process that died. */
+async function withLock<T>(folder: string, work: () => T): Promise<T> {
+  for (;;) {
+    try {
+      mkdirSync(folder);
+      break;
+    } catch {
+      const age = Date.now() - (statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
+      if (age > 600_000) rmSync(folder, { recursive: true, force: true });
+      else await sleep(200);
+    }
+  }
+  try {
+    return work();
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
