@@ -132,7 +132,7 @@ export class Protocol {
     this.#now = this.#clock();
     const lock = this.#tables.lock(id);
     if (lock === undefined || lock.ticket === ticket || this.#remaining(lock) <= 0) return undefined;
-    const queue = this.#tables.waiters(id).filter((waiter) => !this.#isGone(waiter));
+    const queue = this.#present(id);
     const place = queue.findIndex((waiter) => waiter.ticket === ticket);
     if (place === -1 || queue[place]?.passedOver !== false) return undefined;
     return { status: "waiting", ...this.#told(lock, queue.slice(0, place)) };
@@ -288,6 +288,11 @@ export class Protocol {
     return alive;
   }
 
+  /** As {@link #queue}, for those that only read. */
+  #present(id: string): WaiterRow[] {
+    return this.#tables.waiters(id).filter((waiter) => !this.#isGone(waiter));
+  }
+
   #isGone(waiter: WaiterRow): boolean {
     return waiter.askedAt + this.#limits.askLimitMs <= this.#now;
   }
@@ -365,7 +370,7 @@ export class Protocol {
   }
 
   #countWaiters(id: string, lock: LockRow): number {
-    return countWaiting(this.#tables.waiters(id), lock.ticket);
+    return countWaiting(this.#present(id), lock.ticket);
   }
 }
 

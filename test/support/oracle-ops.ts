@@ -1,0 +1,155 @@
+// Random sequences of calls of the Backend contract, as data: small numbers that pick among what is there when they
+// are carried out (oracle-run.ts), so that a failing sequence can be shrunk.
+
+import fc from "fast-check";
+
+export interface WriteOp {
+  readonly kind: "save" | "delete";
+  readonly value: number;
+  readonly serializer: "json" | "other";
+  /** Which of the durations; "keep" or "none". */
+  readonly ttl: number | "keep" | "none";
+  readonly ifRevision: "any" | "absent" | "latest" | "old";
+}
+
+/** On a retry: none, one that the backend must know, one that it cannot know. */
+export type ProofOp = "none" | "known" | "unknown";
+
+export interface KeepOp {
+  readonly lease: number;
+  readonly fences: number;
+}
+
+export type Op =
+  | {
+      readonly op: "ask";
+      readonly fresh: boolean;
+      readonly ticket: number;
+      readonly client: number;
+      readonly id: number;
+      readonly lease: number;
+      readonly queue: boolean;
+      readonly load: boolean;
+      readonly fences: number;
+    }
+  | { readonly op: "renew"; readonly tickets: readonly number[]; readonly lease: number }
+  | {
+      readonly op: "release";
+      readonly ticket: number;
+      readonly write: WriteOp | null;
+      readonly keep: KeepOp | null;
+      readonly proof: ProofOp;
+    }
+  | {
+      readonly op: "force";
+      readonly ticket: number;
+      readonly client: number;
+      readonly ifFence: number | null;
+    }
+  | { readonly op: "cancel"; readonly ticket: number; readonly proof: ProofOp }
+  | { readonly op: "write-under"; readonly ticket: number; readonly write: WriteOp; readonly proof: ProofOp }
+  | {
+      readonly op: "write";
+      readonly client: number;
+      readonly id: number;
+      readonly write: WriteOp;
+      readonly proof: ProofOp;
+    }
+  | { readonly op: "touch"; readonly client: number; readonly id: number; readonly ttl: number }
+  | { readonly op: "load" | "inspect"; readonly client: number; readonly id: number }
+  | { readonly op: "list"; readonly client: number }
+  /** A retry or a late copy of something done before. */
+  | { readonly op: "again"; readonly entry: number }
+  | { readonly op: "advance"; readonly ticks: number };
+
+const client = fc.nat(2);
+const id = fc.nat(1);
+const lease = fc.nat(2);
+const ttl = fc.nat(1);
+/** A recent one more often than an old one: the interpreter counts from the end. */
+const ticket = fc.oneof({ weight: 3, arbitrary: fc.nat(3) }, { weight: 1, arbitrary: fc.nat(12) });
+const fences = fc.integer({ min: 1, max: 3 });
+const proof = fc.oneof(
+  { weight: 8, arbitrary: fc.constant<ProofOp>("none") },
+  { weight: 2, arbitrary: fc.constant<ProofOp>("known") },
+  { weight: 1, arbitrary: fc.constant<ProofOp>("unknown") },
+);
+const write: fc.Arbitrary<WriteOp> = fc.record({
+  kind: fc.oneof(
+    { weight: 4, arbitrary: fc.constant("save" as const) },
+    { weight: 1, arbitrary: fc.constant("delete" as const) },
+  ),
+  value: fc.nat(99),
+  serializer: fc.oneof(
+    { weight: 9, arbitrary: fc.constant("json" as const) },
+    { weight: 1, arbitrary: fc.constant("other" as const) },
+  ),
+  ttl: fc.oneof(ttl, fc.constantFrom("keep" as const, "none" as const)),
+  ifRevision: fc.oneof(
+    { weight: 5, arbitrary: fc.constant("any" as const) },
+    { weight: 3, arbitrary: fc.constantFrom("latest" as const, "absent" as const, "old" as const) },
+  ),
+});
+const keep: fc.Arbitrary<KeepOp> = fc.record({ lease, fences });
+const is = <Name extends string>(name: Name): fc.Arbitrary<Name> => fc.constant(name);
+
+const weighted: readonly { weight: number; arbitrary: fc.Arbitrary<Op> }[] = [
+  {
+    weight: 12,
+    arbitrary: fc.record({
+      op: is("ask"),
+      fresh: fc.boolean(),
+      ticket,
+      client,
+      id,
+      lease,
+      queue: fc
+        .oneof({ weight: 4, arbitrary: is("yes") }, { weight: 1, arbitrary: is("no") })
+        .map((yes) => yes === "yes"),
+      load: fc.boolean(),
+      fences,
+    }),
+  },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      op: is("release"),
+      ticket,
+      write: fc.option(write, { nil: null }),
+      keep: fc.option(keep, { freq: 2, nil: null }),
+      proof,
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      op: is("renew"),
+      tickets: fc.array(ticket, { minLength: 1, maxLength: 3 }),
+      lease,
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ op: is("force"), ticket, client, ifFence: fc.option(fc.nat(3), { nil: null }) }),
+  },
+  { weight: 3, arbitrary: fc.record({ op: is("cancel"), ticket, proof }) },
+  { weight: 4, arbitrary: fc.record({ op: is("write-under"), ticket, write, proof }) },
+  { weight: 4, arbitrary: fc.record({ op: is("write"), client, id, write, proof }) },
+  { weight: 1, arbitrary: fc.record({ op: is("touch"), client, id, ttl }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ op: fc.constantFrom("load" as const, "inspect" as const), client, id }),
+  },
+  { weight: 1, arbitrary: fc.record({ op: is("list"), client }) },
+  { weight: 5, arbitrary: fc.record({ op: is("again"), entry: fc.nat(6) }) },
+];
+
+/** `advances`: how often time passes, against 46 for all else. */
+export function sequences(advances: number, maxLength: number): fc.Arbitrary<Op[]> {
+  const advance: fc.Arbitrary<Op> = fc.record({ op: is("advance"), ticks: fc.integer({ min: 1, max: 4 }) });
+  return fc.array(fc.oneof(...weighted, { weight: advances, arbitrary: advance }), {
+    minLength: 1,
+    maxLength,
+    size: "max",
+  });
+}
