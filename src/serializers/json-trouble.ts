@@ -1,0 +1,266 @@
+/**
+ * What JSON cannot keep, where it is, and what to do instead.
+ *
+ * This is the complete list of the rules, and it decides; it runs only when the quick walks of `json.ts` see
+ * something odd, so it is written to be read, not to be fast. It calls no `toJSON`, and no getter of an object.
+ *
+ * What counts is what `JSON.stringify` would write: own enumerable properties. Others are left alone, as by spread,
+ * except that any symbol key is refused: objects of the runtime (`Math`, `arguments`, iterators) are known by theirs.
+ */
+
+/** How many objects and arrays may lie inside each other, the outermost included. Far below what any stack holds. */
+export const maxDepth = 512;
+
+/** The first thing in a value that JSON would change or drop. */
+export interface Trouble {
+  /** Where: `$.items[3].price`. */
+  readonly path: string;
+  /** What, as the end of a sentence that begins with the path: "is NaN". */
+  readonly found: string;
+  /** What to store instead, as a sentence without its full stop. */
+  readonly advice: string;
+}
+
+/** Looks a value through; `undefined` when JSON keeps all of it. */
+export function findTrouble(value: unknown): Trouble | undefined {
+  return inspect(value, { keys: [], ancestors: [], seen: new Map() });
+}
+
+/** Found, and advice. */
+type Complaint = readonly [found: string, advice: string];
+
+interface Trail {
+  /** From the root to here. */
+  readonly keys: PropertyKey[];
+  /** The containers on the way, so that a cycle is seen. */
+  readonly ancestors: object[];
+  /** Containers that were found to be in order, and how deep: a value that shares its parts is walked in linear time. */
+  readonly seen: Map<object, number>;
+}
+
+/** A Map cannot hold 2²⁴ entries; what is beyond this many is looked through at every place. */
+const maxSeen = 1_000_000;
+
+const keyLength = 40;
+const keysShown = 12;
+const loneSurrogate = /\p{Surrogate}/u;
+const identifier = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u;
+
+function inspect(value: unknown, trail: Trail): Trouble | undefined {
+  if (typeof value === "object" && value !== null) return inspectContainer(value, trail);
+  return report(complainOfPrimitive(value), trail);
+}
+
+function inspectContainer(value: object, trail: Trail): Trouble | undefined {
+  const complaint = complainOfCycle(value, trail) ?? complainOfDepth(trail) ?? complainOfKind(value);
+  if (complaint !== undefined) return report(complaint, trail);
+
+  const depth = trail.ancestors.length;
+  if ((trail.seen.get(value) ?? -1) >= depth) return undefined;
+  trail.ancestors.push(value);
+  const trouble =
+    inspectSymbols(value, trail) ??
+    (Array.isArray(value) ? inspectArray(value, trail) : inspectObject(value, trail));
+  trail.ancestors.pop();
+  if (trouble === undefined && trail.seen.size < maxSeen) trail.seen.set(value, depth);
+  return trouble;
+}
+
+function inspectSymbols(value: object, trail: Trail): Trouble | undefined {
+  const [symbol] = Object.getOwnPropertySymbols(value);
+  if (symbol === undefined) return undefined;
+  return reportAt(symbol, ["has a symbol for a key", "Use a text for the key"], trail);
+}
+
+function inspectArray(array: readonly unknown[], trail: Trail): Trouble | undefined {
+  for (let index = 0; index < array.length; index += 1) {
+    const item = array[index]; // also by a getter: to look for one at each index would cost the quick walk too much
+    const trouble =
+      item === undefined
+        ? reportAt(index, complainOfGap(array, index), trail)
+        : inspectAt(index, item, trail);
+    if (trouble !== undefined) return trouble;
+  }
+  const name = Object.keys(array).find((key) => !isIndex(key, array.length));
+  if (name === undefined) return undefined;
+  return reportAt(name, ["is a named property of an array", "Store an object that holds the array"], trail);
+}
+
+function inspectObject(object: object, trail: Trail): Trouble | undefined {
+  for (const key of Object.keys(object)) {
+    const property = Object.getOwnPropertyDescriptor(object, key);
+    const isAccessor = property?.get !== undefined || property?.set !== undefined;
+    const value: unknown = property?.value;
+    if (!isAccessor && value === undefined) continue; // JSON leaves it out, and so do we
+    const complaint = isAccessor ? accessorComplaint : complainOfKey(key);
+    if (complaint !== undefined) return reportAt(key, complaint, trail);
+    const trouble = inspectAt(key, value, trail);
+    if (trouble !== undefined) return trouble;
+  }
+  return undefined;
+}
+
+function inspectAt(key: string | number, value: unknown, trail: Trail): Trouble | undefined {
+  trail.keys.push(key);
+  const trouble = inspect(value, trail);
+  trail.keys.pop();
+  return trouble;
+}
+
+function complainOfGap(array: readonly unknown[], index: number): Complaint {
+  if (Object.hasOwn(array, index))
+    return ["is undefined, inside an array", "Store null, or take the item out"];
+  return ["is a hole in a sparse array", "Store null there, or an object with numbers for keys"];
+}
+
+const accessorComplaint: Complaint = ["is a getter or setter", "Store its present value as a plain property"];
+
+function complainOfKey(key: string): Complaint | undefined {
+  if (key === "__proto__") {
+    return ['has the key "__proto__", which is refused on loading', "Use another key, or an array of pairs"];
+  }
+  if (!loneSurrogate.test(key)) return undefined;
+  return ["has half a character (a lone surrogate) in its key", wellFormedAdvice];
+}
+
+const wellFormedAdvice = "Clean the text with text.toWellFormed(), or do not cut it inside a character";
+
+function complainOfPrimitive(value: unknown): Complaint | undefined {
+  switch (typeof value) {
+    case "number":
+      return complainOfNumber(value);
+    case "string":
+      return complainOfText(value);
+    case "bigint":
+      return ["is a bigint", "Store it as a text with String(value), and read it back with BigInt(text)"];
+    case "undefined":
+      return ["is undefined", "Store null, or delete the state"];
+    case "function":
+      return ["is a function", "Store the data that it works on"];
+    case "symbol":
+      return ["is a symbol", "Store a text"];
+    default:
+      return undefined;
+  }
+}
+
+function complainOfText(text: string): Complaint | undefined {
+  if (!loneSurrogate.test(text)) return undefined;
+  return ["has half a character (a lone surrogate) in its text", wellFormedAdvice];
+}
+
+function complainOfNumber(value: number): Complaint | undefined {
+  if (Object.is(value, -0)) return ["is -0", "Store 0 (value + 0 turns the one into the other)"];
+  return Number.isFinite(value) ? undefined : [`is ${value}`, "Store null"];
+}
+
+function complainOfCycle(value: object, { keys, ancestors }: Trail): Complaint | undefined {
+  const index = ancestors.indexOf(value);
+  if (index === -1) return undefined;
+  return [
+    `refers back to ${formatPath(keys.slice(0, index))}, in a cycle`,
+    "Store an id in place of the reference",
+  ];
+}
+
+function complainOfDepth({ ancestors }: Trail): Complaint | undefined {
+  if (ancestors.length < maxDepth) return undefined;
+  return [
+    `is nested more than ${maxDepth} levels deep`,
+    "Store a flat list of nodes that name their parents",
+  ];
+}
+
+function complainOfKind(value: object): Complaint | undefined {
+  const isPlain = Array.isArray(value) ? isPlainArray(value) : isPlainObject(value);
+  if (!isPlain) return complainOfClass(value);
+  if (!("toJSON" in value) || typeof value.toJSON !== "function") return undefined;
+  return ["has a toJSON method, so that something else would be stored", "Store what toJSON() returns"];
+}
+
+function complainOfClass(value: object): Complaint {
+  const tag = Object.prototype.toString.call(value).slice("[object ".length, -1);
+  const name = constructorName(Object.getPrototypeOf(value) as object) ?? tag;
+  const found =
+    name === "Object" ? "is an object with a prototype of its own" : `is an instance of ${shorten(name)}`;
+  const advice = adviceByTag.get(ArrayBuffer.isView(value) ? "ArrayBuffer" : tag);
+  return [found, advice ?? "Store a plain object or array with its data, such as { ...value }"];
+}
+
+const unbox = "Store value.valueOf()";
+const keepAway = "Keep it in the process, and store the data that it works on";
+
+const adviceByTag = new Map([
+  ["Date", "Store value.toISOString(), or the number value.getTime()"],
+  ["Map", "Store Object.fromEntries(map), or the array of pairs [...map]"],
+  ["Set", "Store the array [...set]"],
+  ["RegExp", "Store its source and flags"],
+  ["Error", "Store its name and message"],
+  ["Promise", "Await it, and store what it resolves with"],
+  ["ArrayBuffer", 'Store Array.from(bytes), or the text Buffer.from(bytes).toString("base64")'],
+  ["SharedArrayBuffer", keepAway],
+  ["WeakMap", keepAway],
+  ["WeakSet", keepAway],
+  ["WeakRef", keepAway],
+  ["URL", "Store url.href"],
+  ["Number", unbox],
+  ["String", unbox],
+  ["Boolean", unbox],
+  ["BigInt", "Store the text value.toString()"],
+]);
+
+function constructorName(value: object): string | undefined {
+  if (!("constructor" in value) || typeof value.constructor !== "function") return undefined;
+  return value.constructor.name === "" ? undefined : value.constructor.name;
+}
+
+function isPlainObject(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || isRootPrototype(prototype);
+}
+
+/** An array of this realm or of another (`node:vm`): there too, `Array.prototype` is an array on top of the root. */
+function isPlainArray(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return Array.isArray(prototype) && isRootPrototype(Object.getPrototypeOf(prototype));
+}
+
+/** `Object.prototype`, ours or another realm's: nothing is above it, and it has what only that object has. */
+function isRootPrototype(prototype: unknown): boolean {
+  if (prototype === Object.prototype) return true;
+  if (typeof prototype !== "object" || prototype === null || Object.getPrototypeOf(prototype) !== null)
+    return false;
+  return Object.hasOwn(prototype, "hasOwnProperty") && constructorName(prototype) === "Object";
+}
+
+function isIndex(key: string, length: number): boolean {
+  return String(Number(key)) === key && Number(key) < length;
+}
+
+function reportAt(key: PropertyKey, complaint: Complaint, trail: Trail): Trouble {
+  const [found, advice] = complaint;
+  return { path: formatPath([...trail.keys, key]), found, advice };
+}
+
+function report(complaint: Complaint | undefined, trail: Trail): Trouble | undefined {
+  if (complaint === undefined) return undefined;
+  const [found, advice] = complaint;
+  return { path: formatPath(trail.keys), found, advice };
+}
+
+/** `$.items[3].price`; of a long path, both ends. */
+function formatPath(keys: readonly PropertyKey[]): string {
+  if (keys.length <= keysShown) return `$${keys.map(formatKey).join("")}`;
+  const half = keysShown / 2;
+  return `${formatPath(keys.slice(0, half))} … ${keys.slice(-half).map(formatKey).join("")}`;
+}
+
+function formatKey(key: PropertyKey): string {
+  if (typeof key === "number") return `[${key}]`;
+  if (typeof key === "symbol") return `[${shorten(String(key))}]`;
+  return identifier.test(key) && key.length <= keyLength ? `.${key}` : `[${JSON.stringify(shorten(key))}]`;
+}
+
+function shorten(text: string): string {
+  return text.length <= keyLength ? text : `${text.slice(0, keyLength - 1)}…`;
+}
