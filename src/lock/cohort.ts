@@ -72,14 +72,18 @@ export class Cohort {
     if (this.#line.size !== 1 || !(job instanceof StateJob) || job.task.plain === undefined) return false;
     const { plain } = job.task;
     const { conversations } = this.#room;
+    this.#line.engage(job);
     try {
       const reply = await conversations.tell(`Writing the state ${JSON.stringify(this.id)}`, (receipt) =>
         conversations.backend.writeState(this.id, plain, null, receipt),
       );
-      if (reply.status === "held") return false;
+      if (reply.status === "held") {
+        this.#line.disengage();
+        return false;
+      }
       if (this.#line.leave(job)) job.task.answer?.(reply);
     } catch (error) {
-      this.#line.reject(job, error);
+      if (this.#line.leave(job)) job.fail(error);
     }
     return true;
   }

@@ -16,6 +16,8 @@ export class Line {
   readonly #timeout: (job: Job) => Error;
   readonly #onEmpty: () => void;
   #blocked = false;
+  #engaged: Job | undefined;
+  #wouldEnd: { readonly error: unknown } | undefined;
 
   /** `timeout` makes the error of whoever waited too long; `onEmpty` is told when the last one gave up. */
   constructor(conversations: Conversations, told: { timeout: (job: Job) => Error; onEmpty: () => void }) {
@@ -57,8 +59,25 @@ export class Line {
     return true;
   }
 
+  /** Its write is under way: it no longer waits, so what would end its waiting is put off until the answer [S5]. */
+  engage(job: Job): void {
+    this.#engaged = job;
+    this.#wouldEnd = undefined;
+  }
+
+  /** The answer was that it must wait: now it can be given up again, or has been. */
+  disengage(): void {
+    const [job, end] = [this.#engaged, this.#wouldEnd];
+    this.#engaged = undefined;
+    if (job !== undefined && end !== undefined) this.reject(job, end.error);
+  }
+
   /** Fails the job; nothing when it is being served already. */
   reject(job: Job, error: unknown): void {
+    if (job === this.#engaged) {
+      this.#wouldEnd ??= { error };
+      return;
+    }
     if (!this.leave(job)) return;
     job.fail(error);
     if (this.#jobs.size === 0) this.#onEmpty();
