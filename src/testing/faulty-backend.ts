@@ -1,0 +1,199 @@
+/**
+ * A backend that fails on command: a wrapper around any other, for tests.
+ *
+ * It changes nothing by itself; what goes wrong is a {@link Fault}, planned for one call or for all calls of a method.
+ * Faults work at the contract, between the core and the backend, so the same ones break every backend alike.
+ */
+import type {
+  AcquireReply,
+  AcquireRequest,
+  Backend,
+  CancelReply,
+  ListRequest,
+  LoadedState,
+  LockEntry,
+  Page,
+  Receipt,
+  ReleaseReply,
+  ReleaseRequest,
+  RenewEntry,
+  StateEntry,
+  StateWrite,
+  Ticket,
+  Unreadable,
+  Wake,
+  WriteReply,
+} from "../backends/backend.ts";
+import type { Fault } from "./faults.ts";
+
+/** The calls of a backend that can be made to fail. */
+export type FaultyMethod = Exclude<keyof Backend, "name" | "clientId" | "askAgainMs" | "onWake" | "close">;
+
+/** A call that was made, with what it was made with. */
+export interface MadeCall {
+  readonly method: FaultyMethod;
+  readonly args: readonly unknown[];
+}
+
+/** A fault that waits for its call. */
+export interface Plan {
+  readonly fired: boolean;
+  /** It will not fire any more. */
+  cancel(): void;
+}
+
+interface Planned extends Plan {
+  readonly method: FaultyMethod | "any";
+  readonly fault: Fault;
+  fired: boolean;
+  /** Fires when it gets to 0; then it is over, unless it is for all calls. */
+  callsToGo: number;
+  readonly forAll: boolean;
+}
+
+/**
+ * @example
+ * ```ts
+ * const faulty = new FaultyBackend(new MyBackend());
+ * const store = open(faulty);
+ * faulty.once("releaseLock", loseReply()); // the save is carried out, but nobody hears of it
+ * await store.state("n", { initial: () => 0 }).update((n) => n + 1);
+ * assert.equal(await store.state("n").load(), 1);
+ * ```
+ */
+export class FaultyBackend implements Backend {
+  /** Every call so far, in order. */
+  readonly calls: MadeCall[] = [];
+  /** "drop": wakes are lost on the way. */
+  wakes: "deliver" | "drop" = "deliver";
+  readonly #inner: Backend;
+  readonly #plans = new Set<Planned>();
+  readonly #answered = new Map<FaultyMethod, (() => void)[]>();
+
+  constructor(inner: Backend) {
+    this.#inner = inner;
+  }
+
+  /** Plans the fault for the `nth` call of the method from now on. */
+  once(method: FaultyMethod | "any", fault: Fault, nth = 1): Plan {
+    return this.#plan({ method, fault, callsToGo: nth, forAll: false });
+  }
+
+  /** Plans the fault for every call of the method from now on. */
+  always(method: FaultyMethod | "any", fault: Fault): Plan {
+    return this.#plan({ method, fault, callsToGo: 1, forAll: true });
+  }
+
+  get name(): string {
+    return this.#inner.name;
+  }
+
+  get clientId(): string {
+    return this.#inner.clientId;
+  }
+
+  get askAgainMs(): number {
+    return this.#inner.askAgainMs;
+  }
+
+  ready(): Promise<void> {
+    return this.#call({ method: "ready", args: [] }, () => this.#inner.ready());
+  }
+
+  loadState(...args: [id: string, options: { readonly expiry: boolean }]): Promise<LoadedState> {
+    return this.#call({ method: "loadState", args }, () => this.#inner.loadState(...args));
+  }
+
+  writeState(
+    ...args: [id: string, write: StateWrite, ticket: Ticket | null, receipt: Receipt]
+  ): Promise<WriteReply> {
+    return this.#call({ method: "writeState", args }, () => this.#inner.writeState(...args));
+  }
+
+  touchState(
+    ...args: [id: string, ttlMs: number]
+  ): Promise<{ readonly status: "touched" | "absent" } | Unreadable> {
+    return this.#call({ method: "touchState", args }, () => this.#inner.touchState(...args));
+  }
+
+  listStates(...args: [cursor: string | null, request: ListRequest]): Promise<Page<StateEntry>> {
+    return this.#call({ method: "listStates", args }, () => this.#inner.listStates(...args));
+  }
+
+  acquireLock(
+    ...args: [id: string, ticket: Ticket, request: AcquireRequest, receipt: Receipt]
+  ): Promise<AcquireReply> {
+    return this.#call({ method: "acquireLock", args }, () => this.#inner.acquireLock(...args));
+  }
+
+  renewLocks(entries: readonly RenewEntry[]): Promise<readonly ("renewed" | "lost")[]> {
+    return this.#call({ method: "renewLocks", args: [entries] }, () => this.#inner.renewLocks(entries));
+  }
+
+  releaseLock(
+    ...args: [id: string, ticket: Ticket, request: ReleaseRequest, receipt: Receipt]
+  ): Promise<ReleaseReply> {
+    return this.#call({ method: "releaseLock", args }, () => this.#inner.releaseLock(...args));
+  }
+
+  cancelLock(...args: [id: string, ticket: Ticket, receipt: Receipt]): Promise<CancelReply> {
+    return this.#call({ method: "cancelLock", args }, () => this.#inner.cancelLock(...args));
+  }
+
+  inspectLock(id: string): Promise<LockEntry | null> {
+    return this.#call({ method: "inspectLock", args: [id] }, () => this.#inner.inspectLock(id));
+  }
+
+  listLocks(...args: [cursor: string | null, request: ListRequest]): Promise<Page<LockEntry>> {
+    return this.#call({ method: "listLocks", args }, () => this.#inner.listLocks(...args));
+  }
+
+  onWake(listener: (wake: Wake) => void): void {
+    this.#inner.onWake((wake) => {
+      if (this.wakes === "deliver") listener(wake);
+    });
+  }
+
+  close(): Promise<void> {
+    return this.#inner.close();
+  }
+
+  #plan(plan: Pick<Planned, "method" | "fault" | "callsToGo" | "forAll">): Plan {
+    const planned: Planned = { ...plan, fired: false, cancel: () => this.#plans.delete(planned) };
+    this.#plans.add(planned);
+    return planned;
+  }
+
+  async #call<R>(call: MadeCall, carryOut: () => Promise<R>): Promise<R> {
+    const { method } = call;
+    this.calls.push(call);
+    // Whoever waits for the next answer of this method waits for the one of this call.
+    const told = this.#answered.get(method) ?? [];
+    this.#answered.delete(method);
+    try {
+      const fault = this.#due(method);
+      if (fault === undefined) return await carryOut();
+      const nextAnswered = new Promise<void>((resolve) => this.#onNextAnswer(method, resolve));
+      return await fault({ method, carryOut, nextAnswered });
+    } finally {
+      for (const tell of told) tell();
+    }
+  }
+
+  #onNextAnswer(method: FaultyMethod, tell: () => void): void {
+    this.#answered.set(method, [...(this.#answered.get(method) ?? []), tell]);
+  }
+
+  #due(method: FaultyMethod): Fault | undefined {
+    let due: Fault | undefined;
+    for (const plan of this.#plans) {
+      if (plan.method !== "any" && plan.method !== method) continue;
+      if (!plan.forAll && (plan.callsToGo -= 1) > 0) continue;
+      if (due !== undefined) continue; // one fault at a time
+      plan.fired = true;
+      due = plan.fault;
+      if (!plan.forAll) this.#plans.delete(plan);
+    }
+    return due;
+  }
+}

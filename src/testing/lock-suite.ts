@@ -1,0 +1,38 @@
+/**
+ * What every backend must do with locks: the contract, reply by reply, and whole stores on top of it.
+ */
+import { callCases } from "./lock-suite/calls.ts";
+import { contractCases } from "./lock-suite/contract.ts";
+import { lossCases } from "./lock-suite/loss.ts";
+import { lostReplyCases } from "./lock-suite/lost-replies.ts";
+import { ownerCases } from "./lock-suite/owners.ts";
+import { queueCases } from "./lock-suite/queue.ts";
+import { register, type SuiteOptions } from "./suite.ts";
+
+/**
+ * Proves the lock promises [L1]…[L11] of a backend. Each test's name begins with the promises that it proves.
+ *
+ * @example
+ * ```ts
+ * import { test } from "node:test";
+ * import { lockSuite } from "holdfast/testing";
+ *
+ * const storage = new MyStorage();
+ * lockSuite({
+ *   test,
+ *   createBackend: () => new MyBackend(storage),
+ *   pushes: false,
+ *   hooks: { deleteLock: (id) => storage.remove(`lock:${id}`) },
+ * });
+ * ```
+ */
+export function lockSuite(options: SuiteOptions): void {
+  register(options, [
+    ...contractCases,
+    ...queueCases,
+    ...callCases,
+    ...ownerCases,
+    ...lossCases,
+    ...lostReplyCases,
+  ]);
+}

@@ -1,0 +1,274 @@
+/** Losing a lock [L5] and giving up [L7]: the holder learns it in time, and nothing is left behind. */
+import { strict as assert } from "node:assert";
+import { getEventListeners } from "node:events";
+import type { Store } from "../../store.ts";
+import { aborted, deferred, eventually, inTime, pause, rejection, rejectsWith } from "../checks.ts";
+import { delay, failBefore, hang, LateCopy, loseReply, meanwhile } from "../faults.ts";
+import { needing, proof, type Case } from "../suite.ts";
+
+/** A call that may have to wait, with a signal to stop it. Settles when whatever it got has been given back. */
+interface Stoppable {
+  readonly name: string;
+  readonly run: (store: Store, id: string, signal: AbortSignal) => Promise<unknown>;
+}
+
+const stoppables: readonly Stoppable[] = [
+  { name: "acquire", run: async (store, id, signal) => (await store.lock(id).acquire({ signal })).release() },
+  {
+    name: "tryAcquire",
+    run: async (store, id, signal) => (await store.lock(id).tryAcquire({ signal }))?.release(),
+  },
+  { name: "lock.run", run: (store, id, signal) => store.lock(id).run(() => pause(1), { signal }) },
+  { name: "save", run: (store, id, signal) => store.state<string>(id).save("mine", { signal }) },
+  { name: "delete", run: (store, id, signal) => store.state<string>(id).delete({ signal }) },
+  { name: "update", run: (store, id, signal) => store.state<string>(id).update(() => "mine", { signal }) },
+];
+
+/** Aborted before and after each of its calls in turn, the lock being free or held by another for a while. */
+function abortCase({ name, run }: Stoppable, held: boolean): Case {
+  const when = held ? "while another holds the lock" : "on a free lock";
+  return {
+    name: `[L7] ${name} ${when}, aborted at each await point: it ends with the reason or has its effect; nothing is left`,
+    async run(world) {
+      const { store, faults } = await world.faultyStore();
+      const other = await world.store();
+      for (let nth = 1, fired = true; fired; nth += 1) {
+        for (const moment of ["before", "after"] as const) {
+          const id = world.id();
+          await other.state<string>(id).save("old");
+          const grant = held ? await other.lock(id).acquire() : undefined;
+          const controller = new AbortController();
+          const reason = new Error("enough");
+          const plan = faults.once("any", meanwhile({ [moment]: () => controller.abort(reason) }), nth);
+          const call = run(store, id, controller.signal).then(
+            () => "done",
+            (error: unknown) => error,
+          );
+          if (grant !== undefined) void pause(30).then(() => grant.release());
+          const end = await inTime(call);
+          if (end !== "done") assert.equal(end, reason);
+          await world.becomesFree(id);
+          plan.cancel();
+          fired = plan.fired;
+          // What was given up is not done; what was done was not given up.
+          if (end !== "done")
+            assert.equal(await other.state(id).load(), "old", `aborted ${moment} call ${String(nth)}`);
+        }
+      }
+    },
+  };
+}
+
+export const lossCases: readonly Case[] = [
+  proof(
+    "[L5] nobody answers renewals: the signal aborts at the latest one lease after the last one was sent",
+    async (world) => {
+      const { store, faults } = await world.faultyStore({ leaseMs: 400 });
+      const grant = await store.lock(world.id()).acquire();
+      const { signal } = grant;
+      faults.always("renewLocks", hang());
+      assert.equal((await aborted(signal)).code, "LOCK_LOST");
+      assert.equal(await grant.release(), false);
+    },
+  ),
+  proof(
+    "[L5] nobody answers renewals: the signal has aborted by the time that another enters",
+    async (world) => {
+      const { store, faults } = await world.faultyStore({ leaseMs: 400 });
+      const other = await world.store();
+      const id = world.id();
+      faults.always("renewLocks", hang());
+      const grant = await store.lock(id).acquire();
+      const { signal } = grant; // looking at it again would look at the clock
+      await using next = await other.lock(id).acquire();
+      assert.equal(signal.aborted, true);
+      assert.ok(next.fence > grant.fence);
+      assert.equal(await grant.release(), false);
+    },
+  ),
+  proof(
+    "[L5] the event loop blocked beyond the lease: the very next look says that the lock is lost",
+    async (world) => {
+      const store = await world.store({ leaseMs: 150 });
+      const grant = await store.lock(world.id()).acquire();
+      const { signal } = grant;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 250); // as a long computation would
+      assert.equal(grant.signal.aborted, true);
+      assert.equal(signal.aborted, true);
+      await rejectsWith(store.state(grant.id).save(1, { grant }), "LOCK_LOST");
+      assert.equal(await grant.release(), false);
+      await world.becomesFree(grant.id);
+    },
+  ),
+  proof("[L5] one lost renewal is made up for by the next: the lock stays held", async (world) => {
+    const { store, faults } = await world.faultyStore({ leaseMs: 600 });
+    const other = await world.store();
+    const grant = await store.lock(world.id()).acquire();
+    const plans = [1, 3, 5].map((nth) => faults.once("renewLocks", loseReply(), nth));
+    await eventually(() => assert.ok(plans.every(({ fired }) => fired)));
+    await eventually(() =>
+      assert.ok(faults.calls.filter(({ method }) => method === "renewLocks").length > 6),
+    );
+    assert.equal(grant.signal.aborted, false);
+    assert.equal(await other.lock(grant.id).tryAcquire(), null);
+    assert.equal(await grant.release(), true);
+  }),
+  needing(
+    ["deleteLock"],
+    "[L5] the lock deleted behind the holder's back: the next renewal tells, release answers false",
+    async (world) => {
+      const [store, other] = await world.stores(2, { leaseMs: 300 });
+      const id = world.id();
+      const run = store.lock(id).run(async ({ signal }) => {
+        await world.hook("deleteLock")(id);
+        assert.equal((await aborted(signal)).code, "LOCK_LOST");
+        await using _next = await other.lock(id).acquire();
+        return "what fn returned";
+      });
+      const error = await rejectsWith(run, "LOCK_LOST");
+      assert.equal(error.result, "what fn returned");
+      await world.becomesFree(id);
+    },
+  ),
+  proof(
+    "[L5] a grant whose reply comes after its lease is not handed out, and is given back",
+    async (world) => {
+      const { store, faults } = await world.faultyStore({ leaseMs: 150 });
+      const id = world.id();
+      faults.once("acquireLock", delay(0, 250));
+      const handedOutAt = store.lock(id).acquire();
+      const grant = await handedOutAt; // by a later ask
+      assert.equal(grant.signal.aborted, false);
+      assert.ok(faults.calls.filter(({ method }) => method === "acquireLock").length > 1);
+      await grant.release();
+      await world.becomesFree(id);
+    },
+  ),
+  proof(
+    "[L7] a caller whose time ran out while its grant was under way leaves no lock behind",
+    async (world) => {
+      const [{ store, faults }, other] = [await world.faultyStore(), await world.store()];
+      const id = world.id();
+      const held = await other.lock(id).acquire();
+      const waiting = rejection(store.lock(id).acquire({ waitMs: 80 }));
+      await eventually(async () => assert.equal((await other.lock(id).inspect())?.waiters, 1));
+      faults.once("cancelLock", delay(60));
+      assert.equal((await waiting).code, "LOCK_TIMEOUT");
+      await held.release(); // it may be handed to the one that has given up
+      await world.becomesFree(id);
+    },
+  ),
+  proof("[L7] whoever gives up does not disturb the others of the same process", async (world) => {
+    const [store, other] = await world.stores(2);
+    const id = world.id();
+    const held = await other.lock(id).acquire();
+    const controller = new AbortController();
+    const order: string[] = [];
+    const enter = (name: string) => store.lock(id).run(() => void order.push(name));
+    const calls = [
+      rejection(store.lock(id).acquire({ signal: controller.signal })),
+      enter("a"),
+      rejection(store.lock(id).acquire({ waitMs: 20 })),
+      enter("b"),
+      rejection(store.state(id).save(1, { signal: controller.signal })),
+    ];
+    await pause(30);
+    controller.abort(new Error("enough"));
+    await held.release();
+    await Promise.all(calls);
+    assert.deepEqual(order, ["a", "b"]);
+    assert.equal(await store.state(id).load(), undefined);
+    await world.becomesFree(id);
+  }),
+  proof("[L7] a signal that has aborted already: nothing is even asked", async (world) => {
+    const { store, faults } = await world.faultyStore();
+    const reason = new Error("before");
+    const signal = AbortSignal.abort(reason);
+    const id = world.id();
+    for (const { run } of stoppables) assert.equal(await rejection(run(store, id, signal)), reason);
+    assert.deepEqual(faults.calls, []);
+  }),
+  proof(
+    "[L7] a signal that aborts after the grant is ignored, and no listener is left on it",
+    async (world) => {
+      const store = await world.store();
+      const controller = new AbortController();
+      const { signal } = controller;
+      const grant = await store.lock(world.id()).acquire({ signal });
+      controller.abort();
+      assert.deepEqual(getEventListeners(signal, "abort"), []);
+      assert.equal(grant.signal.aborted, false);
+      assert.equal(await grant.release(), true);
+    },
+  ),
+  ...stoppables.flatMap((stoppable) => [abortCase(stoppable, false), abortCase(stoppable, true)]),
+  proof("[L6] a renewal that arrives after the release does not bring the lock back", async (world) => {
+    const { store, faults } = await world.faultyStore({ leaseMs: 300 });
+    const other = await world.store();
+    const id = world.id();
+    const copy = new LateCopy();
+    const plan = faults.once("renewLocks", copy.fault);
+    const grant = await store.lock(id).acquire();
+    await eventually(() => assert.ok(plan.fired));
+    await grant.release();
+    await copy.deliver();
+    assert.equal(await other.lock(id).inspect(), null);
+  }),
+  proof("[L6] release and renewal race, again and again: the lock is free each time", async (world) => {
+    const [store, other] = [await world.store({ leaseMs: 100 }), await world.store()];
+    const ids = Array.from({ length: 100 }, () => world.id());
+    await Promise.all(
+      ids.map(async (id, n) => {
+        const grant = await store.lock(id).acquire();
+        await pause(20 + (n % 30)); // around the renewal at a third of the lease
+        await grant.release();
+      }),
+    );
+    for (const id of ids) assert.equal(await other.lock(id).inspect(), null);
+  }),
+  proof(
+    "[L5] what nobody answers for operationMs fails as UNREACHABLE, also for whoever only waits",
+    async (world) => {
+      const { store, faults } = await world.faultyStore({ operationMs: 150 });
+      const id = world.id();
+      const silent = faults.always("any", failBefore("unknown"));
+      await rejectsWith(store.lock(id).acquire(), "UNREACHABLE");
+      await rejectsWith(store.lock(id).tryAcquire(), "UNREACHABLE");
+      await rejectsWith(store.lock(id).inspect(), "UNREACHABLE");
+      silent.cancel();
+      await (await store.lock(id).acquire()).release();
+      await world.becomesFree(id);
+    },
+  ),
+  proof(
+    "[L7] a store that could not be reached while a waiter gave up cleans up when it can",
+    async (world) => {
+      const { store, faults } = await world.faultyStore({ operationMs: 100 });
+      const other = await world.store();
+      const id = world.id();
+      const held = await other.lock(id).acquire();
+      const waiting = rejection(store.lock(id).acquire({ waitMs: 50 }));
+      await eventually(async () => assert.equal((await other.lock(id).inspect())?.waiters, 1));
+      const silent = faults.always("any", failBefore("unknown"));
+      assert.equal((await waiting).code, "LOCK_TIMEOUT");
+      await pause(250);
+      silent.cancel();
+      await eventually(async () => assert.equal((await other.lock(id).inspect())?.waiters, 0));
+      await held.release();
+      await world.becomesFree(id);
+    },
+  ),
+  proof("[L5] an error of fn wins over the loss of the lock", async (world) => {
+    const { store, faults } = await world.faultyStore({ leaseMs: 150 });
+    faults.always("renewLocks", failBefore("unknown"));
+    const gone = deferred();
+    const mine = new Error("mine");
+    const run = store.lock(world.id()).run(async ({ signal }) => {
+      await aborted(signal);
+      gone.resolve();
+      throw mine;
+    });
+    await gone.promise;
+    assert.equal(await rejection(run), mine);
+  }),
+];

@@ -1,0 +1,180 @@
+/** Lost replies of lock calls [S5]: no lock blocks itself, and one release frees it. */
+import { strict as assert } from "node:assert";
+import type { Store } from "../../store.ts";
+import { eventually, pause, rejection } from "../checks.ts";
+import { failBefore, LateCopy, loseReply, type Fault } from "../faults.ts";
+import { proof, type Case } from "../suite.ts";
+
+interface LockOperation {
+  readonly name: string;
+  /** Answers what it is worth telling; the lock must be free afterwards. */
+  run(store: Store, id: string): Promise<unknown>;
+  readonly answer: unknown;
+}
+
+const operations: readonly LockOperation[] = [
+  { name: "lock.run", run: (store, id) => store.lock(id).run(() => "ran"), answer: "ran" },
+  {
+    name: "acquire and release",
+    run: async (store, id) => (await store.lock(id).acquire()).release(),
+    answer: true,
+  },
+  {
+    name: "tryAcquire and release",
+    run: async (store, id) => (await store.lock(id).tryAcquire())?.release(),
+    answer: true,
+  },
+  {
+    name: "five callers at once",
+    run: (store, id) => Promise.all([1, 2, 3, 4, 5].map((n) => store.lock(id).run(() => n))),
+    answer: [1, 2, 3, 4, 5],
+  },
+  {
+    name: "acquire and forceRelease by the same store",
+    run: async (store, id) => {
+      const grant = await store.lock(id).acquire();
+      const forced = await store.lock(id).forceRelease();
+      return [forced, await grant.release()];
+    },
+    answer: [true, false],
+  },
+];
+
+interface LockMishap {
+  readonly name: string;
+  plan(): { fault: Fault; settle?: () => Promise<void> };
+}
+
+const mishaps: readonly LockMishap[] = [
+  { name: "its reply lost", plan: () => ({ fault: loseReply() }) },
+  { name: "it failing before it was carried out", plan: () => ({ fault: failBefore("unknown") }) },
+  {
+    name: "its first copy arriving after the retry",
+    plan() {
+      const copy = new LateCopy();
+      return { fault: copy.afterRetry, settle: () => copy.deliver() };
+    },
+  },
+  {
+    name: "its first copy arriving when all is over",
+    plan() {
+      const copy = new LateCopy();
+      return { fault: copy.fault, settle: () => copy.deliver() };
+    },
+  },
+];
+
+function matrixCase(operation: LockOperation, mishap: LockMishap): Case {
+  return {
+    name: `[S5] ${operation.name}, at each backend call with ${mishap.name}: once, and nothing left`,
+    async run(world) {
+      const { store, faults } = await world.faultyStore();
+      for (let nth = 1, fired = true; fired; nth += 1) {
+        const id = world.id();
+        const { fault, settle } = mishap.plan();
+        const plan = faults.once("any", fault, nth);
+        assert.deepEqual(await operation.run(store, id), operation.answer, `call ${String(nth)}`);
+        await settle?.();
+        plan.cancel();
+        fired = plan.fired;
+        await world.becomesFree(id);
+      }
+    },
+  };
+}
+
+const oneByOne: readonly Case[] = [
+  proof(
+    "[S5] a waiter whose asks lose their replies has one place in the queue, and gets the lock",
+    async (world) => {
+      const { store, faults } = await world.faultyStore();
+      const other = await world.store();
+      const id = world.id();
+      const held = await other.lock(id).acquire();
+      faults.once("acquireLock", loseReply());
+      faults.once("acquireLock", loseReply(), 2);
+      const waiting = store.lock(id).acquire();
+      await eventually(async () => assert.equal((await other.lock(id).inspect())?.waiters, 1));
+      await held.release();
+      await (await waiting).release();
+      await world.becomesFree(id);
+    },
+  ),
+  proof(
+    "[S5] a release whose reply is lost while the next one enters: the next one keeps the lock",
+    async (world) => {
+      const { store, faults } = await world.faultyStore();
+      const other = await world.store();
+      const id = world.id();
+      const grant = await store.lock(id).acquire();
+      const next = other.lock(id).acquire();
+      await eventually(async () => assert.equal((await store.lock(id).inspect())?.waiters, 1));
+      faults.once(
+        "releaseLock",
+        loseReply(() => next),
+      );
+      assert.equal(await grant.release(), true);
+      const entered = await next;
+      assert.equal((await other.lock(id).inspect())?.fence, entered.fence);
+      assert.equal(await entered.release(), true);
+    },
+  ),
+  proof(
+    "[S5] [L7] a cancel whose reply is lost is repeated, and its first copy does no harm",
+    async (world) => {
+      const { store, faults } = await world.faultyStore();
+      const other = await world.store();
+      const id = world.id();
+      const held = await other.lock(id).acquire();
+      const copy = new LateCopy();
+      faults.once("cancelLock", copy.fault);
+      const given = await rejection(store.lock(id).acquire({ waitMs: 30 }));
+      assert.equal(given.code, "LOCK_TIMEOUT");
+      await eventually(async () => assert.equal((await other.lock(id).inspect())?.waiters, 0));
+      const again = store.lock(id).acquire();
+      await eventually(async () => assert.equal((await other.lock(id).inspect())?.waiters, 1));
+      await copy.deliver();
+      await pause(10);
+      assert.equal((await other.lock(id).inspect())?.waiters, 1); // the new waiter is another ticket
+      await held.release();
+      await (await again).release();
+      await world.becomesFree(id);
+    },
+  ),
+  proof(
+    "[S5] forceRelease, its reply lost and another holding by the time of the retry: only the first is released",
+    async (world) => {
+      const { store, faults } = await world.faultyStore();
+      const [first, second] = await world.stores(2);
+      const id = world.id();
+      const held = await first.lock(id).acquire();
+      const next = second.lock(id).acquire();
+      await eventually(async () => assert.equal((await first.lock(id).inspect())?.waiters, 1));
+      faults.once(
+        "releaseLock",
+        loseReply(() => next),
+      );
+      assert.equal(await store.lock(id).forceRelease(), true);
+      const entered = await next;
+      assert.equal(await held.release(), false);
+      assert.equal(entered.signal.aborted, false);
+      assert.equal(await entered.release(), true);
+    },
+  ),
+  proof("[L7] a lost cancel of a grant that came late frees the lock all the same", async (world) => {
+    const { store, faults } = await world.faultyStore({ operationMs: 100 });
+    const id = world.id();
+    // The ask is carried out, but every reply is lost until the caller has given up.
+    const silent = faults.always("acquireLock", loseReply());
+    const lost = faults.always("cancelLock", loseReply());
+    assert.equal((await rejection(store.lock(id).acquire())).code, "UNREACHABLE");
+    lost.cancel();
+    silent.cancel();
+    await world.becomesFree(id);
+  }),
+];
+
+export const lostReplyCases: readonly Case[] = [
+  ...operations.flatMap((operation) => mishaps.map((mishap) => matrixCase(operation, mishap))),
+  ...oneByOne,
+];

@@ -1,0 +1,204 @@
+/** The contract of the queue: hand-overs, dead waiters, wakes, and foreign clients. */
+import { strict as assert } from "node:assert";
+import type { Wake } from "../../backends/backend.ts";
+import { eventually } from "../checks.ts";
+import { saving, textOf, type Hand } from "../hand.ts";
+import { needing, proof, type Case } from "../suite.ts";
+import type { World } from "../world.ts";
+
+async function three(world: World): Promise<[Hand, Hand, Hand, string]> {
+  const [a, b, c] = await world.hands(3);
+  return [a, b, c, world.id()];
+}
+
+/** The wake of this kind for this ticket, when it has come. */
+function woken<K extends Wake["kind"]>(
+  hand: Hand,
+  kind: K,
+  ticket: string,
+): Promise<Extract<Wake, { kind: K }>> {
+  return eventually(() => {
+    const wake = hand.wakes.find((one) => one.kind === kind && "ticket" in one && one.ticket === ticket);
+    assert.ok(wake, `no wake "${kind}" yet`);
+    return wake as Extract<Wake, { kind: K }>;
+  });
+}
+
+export const queueCases: readonly Case[] = [
+  proof("[L7] a cancelled waiter is out of the queue, and may be cancelled again", async (world) => {
+    const [a, b, c, id] = await three(world);
+    const [one, two, last] = [a.hold(id), b.hold(id), c.hold(id)];
+    await one.granted();
+    await two.queued();
+    assert.equal(await last.queued(), 1);
+    assert.deepEqual(await two.cancel(), { status: "cancelled" });
+    assert.deepEqual(await two.cancel(), { status: "cancelled" });
+    assert.equal(await last.queued(), 0);
+    await one.released();
+    await last.granted();
+  }),
+  proof("[L7] a grant that comes too late is passed on by its cancel, once", async (world) => {
+    const [a, b, c, id] = await three(world);
+    const [one, two, last] = [a.hold(id), b.hold(id), c.hold(id)];
+    await one.granted();
+    await two.queued();
+    await last.queued();
+    await one.released();
+    assert.deepEqual(await two.cancel(), { status: "released" });
+    await last.granted();
+    assert.deepEqual(await two.cancel(), { status: "released" });
+    assert.equal(await last.renew(), "renewed");
+    await last.released();
+    await world.becomesFree(id);
+  }),
+  proof(
+    "[L10] a dead holder's lock is free after its lease, and the first waiter has it by asking",
+    async (world) => {
+      const [a, b, , id] = await three(world);
+      const [dead, waiter] = [a.hold(id), b.hold(id)];
+      const first = await dead.granted({ leaseMs: 150 });
+      const next = await eventually(async () => waiter.granted({ leaseMs: 60_000 }));
+      assert.ok(next.fence > first.fence);
+      assert.equal(await dead.renew(), "lost");
+      assert.deepEqual(await dead.release(), { status: "lost" });
+    },
+  ),
+  proof("[L9] who is handed the lock and says nothing is passed over, and keeps its place", async (world) => {
+    const [a, b, c, id] = await three(world);
+    const [one, stopped, next] = [a.hold(id), b.hold(id), c.hold(id)];
+    await one.granted();
+    await stopped.queued({ leaseMs: 150 });
+    await next.queued();
+    await one.released();
+    assert.equal((await a.backend.inspectLock(id))?.holder.token, stopped.ticket);
+    await eventually(async () => next.granted());
+    assert.equal(await stopped.queued({ leaseMs: 150 }), 0); // it goes on, and is the first of those who wait
+    await next.released();
+    await stopped.granted();
+    await stopped.released();
+    await world.becomesFree(id);
+  }),
+  proof(
+    "[L9] several dead waiters in a row cost a hand-over lease each at most, and nobody else moves",
+    async (world) => {
+      const [a, b, c, id] = await three(world);
+      const one = a.hold(id);
+      await one.granted();
+      for (let n = 0; n < 4; n += 1) await b.hold(id).queued({ leaseMs: 100 });
+      const [next, last] = [c.hold(id), a.hold(id)];
+      await next.queued();
+      await last.queued();
+      await one.released();
+      await eventually(async () => {
+        await last.queued(); // alive, and behind
+        await next.granted();
+      });
+      await next.released();
+      await eventually(async () => last.granted());
+    },
+  ),
+  ...(["renew", "write", "release"] as const).map((word): Case => ({
+    name: `[L9] the first own command of who was handed the lock confirms it: a ${word}`,
+    async run(world) {
+      const [a, b, , id] = await three(world);
+      const [one, two] = [a.hold(id), b.hold(id)];
+      await one.granted();
+      await two.queued();
+      await one.released();
+      if (word === "renew") assert.equal(await two.renew(), "renewed");
+      if (word === "write") assert.equal((await two.write(saving("1"), b.receipt())).status, "saved");
+      assert.equal((await a.backend.inspectLock(id))?.waiters, 0);
+      await two.released();
+      await world.becomesFree(id);
+    },
+  })),
+  needing(
+    ["pushes"],
+    "[L8] a release wakes the first waiter, with its fences, and with the state if it wants it",
+    async (world) => {
+      const [a, b, c, id] = await three(world);
+      const [one, two, last] = [a.hold(id), b.hold(id), c.hold(id)];
+      await one.granted();
+      await two.queued({ load: true, fences: 5 });
+      await last.queued();
+      await one.released({ write: saving("1") });
+      const wake = await woken(b, "granted", two.ticket);
+      const entry = await a.backend.inspectLock(id);
+      assert.equal(entry?.holder.token, two.ticket);
+      assert.deepEqual([wake.fence, wake.fence + wake.fences - 1], [entry.fence, entry.lastFence]);
+      assert.equal(wake.fences, 5);
+      assert.equal(wake.waiting, 1);
+      assert.ok(wake.leaseMs > 0);
+      if (wake.state !== undefined) assert.equal(textOf(wake.state), "1");
+      assert.ok(!c.wakes.some(({ kind }) => kind === "granted"), "exactly one waiter is woken");
+    },
+  ),
+  needing(["pushes"], "[L2] a holder is told when somebody begins to wait", async (world) => {
+    const [a, b, , id] = await three(world);
+    const [one, two] = [a.hold(id), b.hold(id)];
+    await one.granted();
+    await two.queued();
+    await woken(a, "wanted", one.ticket);
+  }),
+  needing(["pushes"], "[L6] a holder is told when it was released by force", async (world) => {
+    const [a, b, , id] = await three(world);
+    const one = a.hold(id);
+    await one.granted();
+    await b.backend.releaseLock(id, one.ticket, { forced: {} }, b.receipt());
+    await woken(a, "forced", one.ticket);
+  }),
+  needing(
+    ["putForeignLock", "removeForeignLock"],
+    "[L11] a foreign client's lock excludes us: we wait, are told its token, and cannot write",
+    async (world) => {
+      const [a, b, , id] = await three(world);
+      assert.equal(await world.hook("putForeignLock")(id, "their token", 60_000), true);
+      const hold = a.hold(id);
+      const reply = await hold.ask();
+      assert.equal(reply.status, "waiting");
+      assert.deepEqual(reply.holder, { token: "their token", foreign: true });
+      assert.deepEqual(await b.write(id, saving("1")), { status: "held" });
+      assert.deepEqual(await hold.write(saving("1"), a.receipt()), { status: "lost" });
+      const entry = await b.backend.inspectLock(id);
+      assert.deepEqual([entry?.fence, entry?.holder.foreign, entry?.waiters], [null, true, 1]);
+      assert.equal(await world.hook("removeForeignLock")(id, "not it"), false);
+      assert.equal(await world.hook("removeForeignLock")(id, "their token"), true);
+      await hold.granted();
+    },
+  ),
+  needing(
+    ["putForeignLock", "removeForeignLock"],
+    "[L11] our lock excludes a foreign client, also when it was handed on; it may have it when it is free",
+    async (world) => {
+      const [a, b, , id] = await three(world);
+      const [one, two] = [a.hold(id), b.hold(id)];
+      const put = (): Promise<boolean> => world.hook("putForeignLock")(id, "their token", 60_000);
+      await one.granted();
+      assert.equal(await put(), false);
+      assert.equal(await world.hook("removeForeignLock")(id, "their token"), false);
+      await two.queued();
+      await one.released();
+      assert.equal(await put(), false);
+      await two.granted();
+      await two.released();
+      assert.equal(await put(), true);
+      assert.equal((await a.backend.inspectLock(id))?.holder.token, "their token");
+    },
+  ),
+  needing(
+    ["putForeignLock"],
+    "[L11] a foreign lock without a lease is never taken for free, and can be released by force",
+    async (world) => {
+      const [a, b, , id] = await three(world);
+      assert.equal(await world.hook("putForeignLock")(id, "for ever", null), true);
+      const hold = a.hold(id);
+      const reply = await hold.ask();
+      assert.equal(reply.status, "waiting");
+      assert.equal(reply.retryInMs, null);
+      assert.equal((await b.backend.inspectLock(id))?.expiresInMs, null);
+      const forced = await b.backend.releaseLock(id, "for ever", { forced: {} }, b.receipt());
+      assert.equal(forced.status, "released");
+      await hold.granted();
+    },
+  ),
+];

@@ -1,0 +1,35 @@
+/**
+ * What every backend must do with states: the contract, reply by reply, and whole stores on top of it.
+ */
+import { dataCases } from "./state-suite/data.ts";
+import { grantCases } from "./state-suite/grants.ts";
+import { lostReplyCases } from "./state-suite/lost-replies.ts";
+import { receiptCases } from "./state-suite/receipts.ts";
+import { updateCases } from "./state-suite/updates.ts";
+import { valueCases } from "./state-suite/values.ts";
+import { writeCases } from "./state-suite/writes.ts";
+import { register, type SuiteOptions } from "./suite.ts";
+
+/**
+ * Proves the state promises [S1]…[S8] of a backend. Each test's name begins with the promises that it proves.
+ *
+ * @example
+ * ```ts
+ * import { test } from "node:test";
+ * import { stateSuite } from "holdfast/testing";
+ *
+ * const storage = new MyStorage();
+ * stateSuite({ test, createBackend: () => new MyBackend(storage), pushes: false });
+ * ```
+ */
+export function stateSuite(options: SuiteOptions): void {
+  register(options, [
+    ...writeCases,
+    ...receiptCases,
+    ...dataCases,
+    ...valueCases,
+    ...updateCases,
+    ...grantCases,
+    ...lostReplyCases,
+  ]);
+}

@@ -1,0 +1,104 @@
+/** The contract of receipts [S5]: a retry is answered as the first try was, and a late copy does nothing. */
+import { strict as assert } from "node:assert";
+import { deleting, saving } from "../hand.ts";
+import { needing, proof, type Case } from "../suite.ts";
+
+export const receiptCases: readonly Case[] = [
+  proof("[S5] a repeated save or delete is answered as the first time, and done once", async (world) => {
+    const [a, b] = await world.hands(2);
+    const id = world.id();
+    const receipt = a.receipt();
+    const first = await a.write(id, saving("1"), receipt);
+    await b.saved(id, saving("2"));
+    assert.deepEqual(await a.write(id, saving("1"), receipt), first);
+    assert.equal(await a.load(id), "2");
+    const second = { ...receipt, n: 2 };
+    assert.deepEqual(await a.write(id, deleting(), second), { status: "deleted" });
+    await b.saved(id, saving("3"));
+    assert.deepEqual(await a.write(id, deleting(), second), { status: "deleted" });
+    assert.equal(await a.load(id), "3");
+  }),
+  proof(
+    "[S5] a repeated conditional save is answered as the first time, not as a conflict with itself",
+    async (world) => {
+      const [a, id] = [await world.hand(), world.id()];
+      const receipt = a.receipt();
+      const first = await a.write(id, saving("1", { ifRevision: "absent" }), receipt);
+      assert.equal(first.status, "saved");
+      assert.deepEqual(await a.write(id, saving("1", { ifRevision: "absent" }), receipt), first);
+    },
+  ),
+  proof(
+    "[S5] a late copy of a save is refused, also when the lock is free and the state absent",
+    async (world) => {
+      const [a, id] = [await world.hand(), world.id()];
+      const receipt = a.receipt();
+      await a.write(id, saving("1"), receipt);
+      await a.write(id, deleting(), { ...receipt, n: 2 });
+      assert.deepEqual(await a.write(id, saving("1"), receipt), { status: "forgotten" });
+      assert.equal(await a.load(id), null);
+    },
+  ),
+  proof(
+    "[S5] a retry whose proof is not known does nothing: the backend has lost its memory",
+    async (world) => {
+      const [a, id, other] = [await world.hand(), world.id(), world.id()];
+      const proof = { slot: 4_000, n: 4 };
+      const retry = { ...a.receipt(), proof };
+      assert.deepEqual(await a.write(id, saving("1"), retry), { status: "forgotten" });
+      await a.write(other, saving("1"), { ...retry, slot: 4_000, n: 3, proof: undefined });
+      assert.deepEqual(await a.write(id, saving("1"), retry), { status: "forgotten" });
+      assert.equal(await a.load(id), null);
+      await a.write(other, saving("1"), { ...retry, slot: 4_000, n: 5, proof: undefined });
+      assert.equal((await a.write(id, saving("1"), retry)).status, "saved");
+    },
+  ),
+  needing(
+    ["flush"],
+    "[S5] a retry after a flush does nothing, and says that nobody can tell",
+    async (world) => {
+      const [a, id, other] = [await world.hand(), world.id(), world.id()];
+      const before = a.receipt();
+      await a.write(other, saving("0"), before);
+      const receipt = a.receipt();
+      await a.write(id, saving("1"), receipt);
+      await world.hook("flush")();
+      const retry = { ...receipt, proof: { slot: before.slot, n: before.n } };
+      assert.deepEqual(await a.write(id, saving("1"), retry), { status: "forgotten" });
+      assert.equal(await a.load(id), null);
+    },
+  ),
+  proof(
+    "[S5] an answer that did nothing is not recorded: the same receipt may succeed later",
+    async (world) => {
+      const [a, b] = await world.hands(2);
+      const id = world.id();
+      const receipt = a.receipt();
+      const hold = b.hold(id);
+      await hold.granted();
+      assert.deepEqual(await a.write(id, saving("1"), receipt), { status: "held" });
+      await hold.released();
+      assert.equal((await a.write(id, saving("1", { ifRevision: 7 }), receipt)).status, "conflict");
+      assert.equal((await a.write(id, saving("1"), receipt)).status, "saved");
+    },
+  ),
+  proof("[S5] receipts are each client's own", async (world) => {
+    const [a, b] = await world.hands(2);
+    const id = world.id();
+    const receipt = { slot: 0, n: 5, keepMs: 60_000 };
+    assert.equal((await a.write(id, saving("a"), receipt)).status, "saved");
+    assert.equal((await b.write(id, saving("b"), receipt)).status, "saved");
+    assert.equal(await a.load(id), "b");
+  }),
+  proof("[S5] a write under a ticket is done once as well", async (world) => {
+    const [a, id] = [await world.hand(), world.id()];
+    const hold = a.hold(id);
+    await hold.granted();
+    const receipt = a.receipt();
+    const first = await hold.write(saving("1"), receipt);
+    assert.equal((await hold.write(saving("2"), a.receipt())).status, "saved");
+    assert.deepEqual(await hold.write(saving("1"), receipt), first);
+    assert.equal(await a.load(id), "2");
+    await hold.released();
+  }),
+];

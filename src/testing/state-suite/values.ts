@@ -1,0 +1,254 @@
+/** States as a user sees them: values in, values out, and what the draft functions may and may not do. */
+import { strict as assert } from "node:assert";
+import type { Serializer } from "../../serializers/serializer.ts";
+import { rejection, rejectsWith } from "../checks.ts";
+import { needing, proof, type Case } from "../suite.ts";
+
+interface Cart {
+  items: string[];
+}
+const emptyCart = (): Cart => ({ items: [] });
+
+export const valueCases: readonly Case[] = [
+  proof("[S1] load answers what is stored, initial() or undefined, and writes nothing", async (world) => {
+    const [store, id] = [await world.store(), world.id()];
+    assert.equal(await store.state(id).load(), undefined);
+    assert.deepEqual(await store.state(id, { initial: emptyCart }).load(), { items: [] });
+    assert.equal(await store.state(id).read(), undefined);
+    const revision = await store.state<Cart>(id).save({ items: ["a"] });
+    assert.deepEqual(await store.state(id, { initial: emptyCart }).load(), { items: ["a"] });
+    const stored = { value: { items: ["a"] }, revision, expiresInMs: null };
+    assert.deepEqual(await store.state<Cart>(id).read(), stored);
+  }),
+  proof("[S1] initial is copied: whoever changes what load gave changes nobody else's", async (world) => {
+    const [store, id] = [await world.store(), world.id()];
+    const shared = emptyCart();
+    const cart = store.state(id, { initial: () => shared });
+    (await cart.load()).items.push("mine");
+    await cart.update((draft) => void draft.items.push("a"));
+    assert.deepEqual(shared, { items: [] });
+    assert.deepEqual(await cart.load(), { items: ["a"] });
+  }),
+  proof("[S2] save serializes before it returns, and answers the revision", async (world) => {
+    const [store, id] = [await world.store(), world.id()];
+    const cart = store.state<Cart>(id);
+    const value = { items: ["a"] };
+    const saving = cart.save(value);
+    value.items.push("too late");
+    const revision = await saving;
+    assert.deepEqual(await cart.read(), { value: { items: ["a"] }, revision, expiresInMs: null });
+  }),
+  proof(
+    "[S2] trySave inserts if absent, compares and sets, and answers null otherwise; save throws",
+    async (world) => {
+      const [store, id] = [await world.store(), world.id()];
+      const state = store.state<number>(id);
+      const first = await state.trySave(1, { ifRevision: "absent" });
+      assert.ok(first !== null);
+      assert.equal(await state.trySave(2, { ifRevision: "absent" }), null);
+      await rejectsWith(state.save(2, { ifRevision: "absent" }), "CONFLICT");
+      const second = await state.trySave(2, { ifRevision: first });
+      assert.ok(second !== null && second > first);
+      assert.equal(await state.trySave(3, { ifRevision: first }), null);
+      await rejectsWith(state.delete({ ifRevision: first }), "CONFLICT");
+      await rejectsWith(state.delete({ ifRevision: "absent" }), "CONFLICT");
+      assert.equal(await state.load(), 2);
+      await state.delete({ ifRevision: second });
+      assert.equal(await state.load(), undefined);
+      await state.delete();
+      await state.delete({ ifRevision: "absent" });
+    },
+  ),
+  proof("[S3] update takes a changed draft or a new value, and answers what is now stored", async (world) => {
+    const [store, id] = [await world.store(), world.id()];
+    const cart = store.state(id, { initial: emptyCart });
+    assert.deepEqual(await cart.update((draft) => void draft.items.push("a")), { items: ["a"] });
+    assert.deepEqual(await cart.update((draft) => ({ items: [...draft.items, "b"] })), {
+      items: ["a", "b"],
+    });
+    assert.deepEqual(await cart.update((draft) => Promise.resolve(draft)), { items: ["a", "b"] });
+    const count = store.state(world.id(), { initial: () => 0 });
+    assert.equal(await count.update((n) => n + 1), 1);
+    assert.equal(await count.update(() => undefined), 1);
+    assert.equal(await count.load(), 1);
+  }),
+  proof(
+    "[S3] update without initial gets undefined, and what stays undefined is not stored",
+    async (world) => {
+      const [store, id] = [await world.store(), world.id()];
+      const state = store.state<number>(id);
+      assert.equal(await state.update((n) => n), undefined);
+      assert.equal(await state.read(), undefined);
+      assert.equal(await state.update((n) => (n ?? 0) + 5), 5);
+      assert.equal(await state.load(), 5);
+    },
+  ),
+  proof(
+    "[S3] a changed draft and another value returned is a mistake, and nothing is saved",
+    async (world) => {
+      const [store, id] = [await world.store(), world.id()];
+      const cart = store.state(id, { initial: emptyCart });
+      const both = cart.update((draft) => {
+        draft.items.push("a");
+        return { items: ["b"] };
+      });
+      await rejectsWith(both, "INVALID_ARGUMENT");
+      assert.equal(await cart.read(), undefined);
+      await world.becomesFree(id);
+    },
+  ),
+  proof("[S3] equal bytes are not saved again and keep their revision", async (world) => {
+    const [store, id] = [await world.store(), world.id()];
+    const cart = store.state<Cart>(id);
+    const revision = await cart.save({ items: ["a"] });
+    await cart.update(() => undefined);
+    await cart.update(() => ({ items: ["a"] }));
+    await cart.run((draft) => draft?.items.length);
+    assert.equal((await cart.read())?.revision, revision);
+    await cart.update((draft) => void draft?.items.push("b"));
+    assert.ok(((await cart.read())?.revision ?? 0) > revision);
+  }),
+  proof("[S3] if the function throws, the caller gets that very error and nothing changes", async (world) => {
+    const [store, id] = [await world.store(), world.id()];
+    const cart = store.state<Cart>(id);
+    const revision = await cart.save({ items: ["a"] });
+    const mine = new Error("mine");
+    const change = (draft: Cart | undefined): never => {
+      draft?.items.push("b");
+      throw mine;
+    };
+    assert.equal(await rejection(cart.update(change)), mine);
+    assert.equal(await rejection(cart.run((draft) => Promise.resolve().then(() => change(draft)))), mine);
+    const stored = { value: { items: ["a"] }, revision, expiresInMs: null };
+    assert.deepEqual(await cart.read(), stored);
+    await world.becomesFree(id);
+  }),
+  proof("[S3] run saves the changed draft and answers the function's own result", async (world) => {
+    const [store, id] = [await world.store(), world.id()];
+    const stock = store.state(id, { initial: () => ({ left: 2 }) });
+    const buy = (s: { left: number }): boolean => {
+      if (s.left === 0) return false;
+      s.left -= 1;
+      return true;
+    };
+    assert.deepEqual(await Promise.all([stock.run(buy), stock.run(buy), stock.run(buy)]), [
+      true,
+      true,
+      false,
+    ]);
+    assert.deepEqual(await stock.load(), { left: 0 });
+    const error = await rejection(store.state(world.id(), { initial: () => 1 }).run((n: number) => n));
+    assert.match(error.message, /update/);
+  }),
+  proof("[S3] a stateful function remembers, across stores", async (world) => {
+    const [one, two] = [await world.store(), await world.store()];
+    const id = world.id();
+    const make = (store: typeof one) =>
+      store.stateful(
+        id,
+        () => ({ last: 0 }),
+        (state, year: number) => {
+          state.last += 1;
+          return `${String(year)}-${String(state.last)}`;
+        },
+      );
+    assert.equal(await make(one)(2026), "2026-1");
+    assert.equal(await make(two)(2027), "2027-2");
+    assert.deepEqual(await one.state(id).load(), { last: 2 });
+  }),
+  proof(
+    "[S6] a value that cannot be kept exactly, or is too large, is refused and nothing is written",
+    async (world) => {
+      const store = await world.store({ maxStateBytes: 100 });
+      const state = store.state<unknown>(world.id());
+      await state.save("kept");
+      await rejectsWith(state.save({ at: new Date() }), "SERIALIZATION");
+      await rejectsWith(state.save("x".repeat(100)), "SERIALIZATION");
+      await rejectsWith(
+        state.update(() => NaN),
+        "SERIALIZATION",
+      );
+      await rejectsWith(
+        state.update(() => "x".repeat(100)),
+        "SERIALIZATION",
+      );
+      assert.equal(await state.load(), "kept");
+    },
+  ),
+  proof(
+    "[S6] data of another serializer is not read and not overwritten; a delete makes room",
+    async (world) => {
+      const text: Serializer = {
+        name: "suite-text",
+        serialize: (value) => new TextEncoder().encode(String(value)),
+        deserialize: (bytes) => new TextDecoder().decode(bytes),
+      };
+      const [store, id] = [await world.store(), world.id()];
+      const mine = store.state<string>(id, { serializer: text });
+      await mine.save("not json");
+      const theirs = store.state<string>(id);
+      await rejectsWith(theirs.load(), "CORRUPT_STATE");
+      await rejectsWith(theirs.read(), "CORRUPT_STATE");
+      await rejectsWith(theirs.save("x"), "CORRUPT_STATE");
+      await rejectsWith(
+        theirs.update(() => "x"),
+        "CORRUPT_STATE",
+      );
+      assert.equal(await mine.load(), "not json");
+      await theirs.delete();
+      await theirs.save("x");
+      assert.equal(await theirs.load(), "x");
+    },
+  ),
+  needing(["putGarbage"], "[S6] what is no state throws, and is left as it is", async (world) => {
+    const [store, id] = [await world.store(), world.id()];
+    await world.hook("putGarbage")(id);
+    const state = store.state(id, { initial: () => 0 });
+    for (let round = 0; round < 2; round += 1) {
+      const error = await rejectsWith(state.load(), "CORRUPT_STATE");
+      assert.match(error.message, new RegExp(id));
+      await rejectsWith(
+        state.update((n) => n + 1),
+        "CORRUPT_STATE",
+      );
+      await rejectsWith(state.save(1), "CORRUPT_STATE");
+      await rejectsWith(state.trySave(1, { ifRevision: "absent" }), "CORRUPT_STATE");
+      await store.lock(id).run(async () => rejectsWith(state.save(1), "CORRUPT_STATE"));
+    }
+    await world.becomesFree(id);
+  }),
+  proof(
+    "[S7] the handle's ttlMs slides with each write; without one a write keeps the life; options beat it",
+    async (world) => {
+      const [store, id] = [await world.store(), world.id()];
+      const lives = store.state(id, { initial: () => 0, ttlMs: 600_000 });
+      const plain = store.state<number>(id);
+      const left = async (): Promise<number> => (await plain.read())?.expiresInMs ?? Infinity;
+      await lives.update((n) => n + 1);
+      assert.ok((await left()) <= 600_000);
+      assert.equal(await plain.touch(300_000), true);
+      await plain.update((n) => (n ?? 0) + 1);
+      assert.ok((await left()) <= 300_000);
+      await lives.save(3);
+      assert.ok((await left()) > 300_000);
+      await lives.update((n) => n + 1, { ttlMs: 200_000 });
+      assert.ok((await left()) <= 200_000);
+      await plain.save(5, { ttlMs: "none" });
+      assert.equal(await left(), Infinity);
+      await lives.update((n) => n + 1, { ttlMs: "keep" });
+      assert.equal(await left(), Infinity);
+      assert.equal(await store.state(world.id()).touch(1_000), false);
+    },
+  ),
+  proof("[S1] states() gives every state below a prefix once", async (world) => {
+    const [store, under] = [await world.store(), world.id()];
+    const ids = Array.from({ length: 12 }, (_, n) => `${under}:${String(n).padStart(2, "0")}`);
+    await Promise.all(ids.map((id) => store.state(id).save({ id })));
+    const listed: string[] = [];
+    for await (const { id, revision } of store.states({ idPrefix: `${under}:` })) {
+      assert.ok(revision > 0);
+      listed.push(id);
+    }
+    assert.deepEqual(listed.sort(), ids);
+  }),
+];
