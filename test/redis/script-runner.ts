@@ -1,0 +1,211 @@
+// Runs the Lua scripts directly, reply by reply, as a client that makes every argument by hand.
+
+import { createClient } from "@redis/client";
+
+import { makeKeys } from "../../src/backends/redis/keys.ts";
+import { scripts } from "../../src/backends/redis/scripts.ts";
+import type { RedisServer } from "../support/redis-server.ts";
+
+export type Reply = string | number | null | Reply[];
+type Raw = ReturnType<typeof createClient>;
+
+export const prefix = "t:";
+/** Client ids of the three clients of these tests. */
+export const [A, B, C] = ["a", "b", "c"].map((letter) => letter.repeat(24)) as [string, string, string];
+
+export const ticketOf = (client: string, n = 1): string => `host:1:${client}:${String(n)}`;
+export const clientOf = (ticket: string): string => ticket.split(":")[2] ?? "";
+
+/** The receipt of a ticket is in the slot of its own number, unless a test says otherwise. */
+export interface Told {
+  readonly id?: string;
+  readonly slot?: number;
+  readonly n?: number;
+  readonly keep?: number;
+  readonly refresh?: boolean;
+  readonly proof?: readonly [slot: number, n: number];
+  readonly seen?: number;
+}
+
+export interface Asked extends Told {
+  readonly leaseMs?: number;
+  readonly fences?: number;
+  readonly wish?: string;
+}
+
+export interface Change extends Told {
+  readonly kind?: "save" | "delete" | "none";
+  readonly serializer?: string;
+  readonly ttl?: string;
+  readonly ifRevision?: string;
+  readonly bytes?: string;
+  readonly keepFor?: readonly [leaseMs: number, fences: number];
+}
+
+export class ScriptRunner {
+  readonly #server: RedisServer;
+  readonly #client: Raw;
+  readonly #subscriber: Raw;
+
+  private constructor(server: RedisServer, client: Raw, subscriber: Raw) {
+    this.#server = server;
+    this.#client = client;
+    this.#subscriber = subscriber;
+  }
+
+  static async connect(server: RedisServer): Promise<ScriptRunner> {
+    const options = { url: server.url, maintNotifications: "disabled" } as const;
+    const [client, subscriber] = [createClient(options), createClient(options)];
+    for (const one of [client, subscriber]) {
+      one.on("error", () => {});
+      await one.connect();
+    }
+    return new ScriptRunner(server, client as Raw, subscriber as Raw);
+  }
+
+  close(): void {
+    this.#client.destroy();
+    this.#subscriber.destroy();
+  }
+
+  command(...args: string[]): Promise<Reply> {
+    return this.#client.sendCommand(args);
+  }
+
+  async reset(): Promise<void> {
+    await this.command("CONFIG", "SET", "maxmemory", "0");
+    await this.command("FLUSHALL");
+    await this.#subscriber.unsubscribe();
+  }
+
+  /** From here on nothing that needs memory may be written. */
+  fill(): Promise<Reply> {
+    return this.command("CONFIG", "SET", "maxmemory", "1");
+  }
+
+  /** What arrives on the channels of these clients from here on. */
+  async listen(...clients: string[]): Promise<string[]> {
+    const heard: string[] = [];
+    for (const client of clients) {
+      await this.#subscriber.subscribe(`${prefix}wake:${client}`, (message) => heard.push(message));
+    }
+    return heard;
+  }
+
+  /** After this, whatever was published before has been heard. */
+  async settle(): Promise<void> {
+    let done: () => void = () => {};
+    const heard = new Promise<void>((resolve) => (done = resolve));
+    await this.#subscriber.subscribe("settle", () => done());
+    await this.command("PUBLISH", "settle", "");
+    await heard;
+    await this.#subscriber.unsubscribe("settle");
+  }
+
+  run(script: keyof typeof scripts, keys: readonly string[], args: readonly string[]): Promise<Reply> {
+    return this.command("EVAL", scripts[script].text, String(keys.length), ...keys, ...args);
+  }
+
+  acquire(ticket: string, asked: Asked = {}): Promise<Reply> {
+    const { leaseMs = 30_000, fences = 1, wish = "-", seen = 0, slot = slotOf(ticket), n = 1 } = asked;
+    const args = [ticket, slot, n, seen, leaseMs, fences, wish].map(String);
+    return this.run("acquire", keysOf(ticket, asked.id), args);
+  }
+
+  release(ticket: string, told: Told = {}): Promise<Reply> {
+    return this.run("release", keysOf(ticket, told.id), [ticket, ...receipt(ticket, told)]);
+  }
+
+  cancel(ticket: string, told: Told = {}): Promise<Reply> {
+    return this.run("cancel", keysOf(ticket, told.id), [ticket, ...receipt(ticket, told)]);
+  }
+
+  force(ticket: string, told: Told & { readonly by: string; readonly ifFence?: number }): Promise<Reply> {
+    const args = [ticket, ...receipt(told.by, told), String(told.ifFence ?? "")];
+    return this.run("force", keysOf(told.by, told.id), args);
+  }
+
+  renew(ticket: string, leaseMs = 30_000): Promise<Reply> {
+    return this.run("renew", keysOf(ticket).slice(0, 3), [ticket, String(leaseMs)]);
+  }
+
+  commit(ticket: string, change: Change = {}): Promise<Reply> {
+    const keep = change.keepFor === undefined ? ["", "0"] : change.keepFor.map(String);
+    const args = [ticket, ...receipt(ticket, change), ...changeOf(change), ...keep];
+    return this.run("commit", keysOf(ticket, change.id), args);
+  }
+
+  /** Under the ticket, or under none but with its client's receipts. */
+  write(ticket: string, change: Change & { readonly free?: boolean } = {}): Promise<Reply> {
+    const args = [change.free === true ? "" : ticket, ...receipt(ticket, change), ...changeOf(change)];
+    return this.run("write", keysOf(ticket, change.id), args);
+  }
+
+  touch(ttlMs: number, id = "x"): Promise<Reply> {
+    return this.run("touch", [names(A).state(id)], [String(ttlMs)]);
+  }
+
+  /** The server's own clock, in µs. */
+  async now(): Promise<number> {
+    const [seconds, micros] = (await this.command("TIME")) as string[];
+    return Number(seconds) * 1_000_000 + Number(micros);
+  }
+
+  /** Makes the ticket one that asked so long ago. */
+  async age(ticket: string, seconds: number, id = "x"): Promise<void> {
+    const ask = String(await this.command("HGET", `${prefix}asks:{${id}}`, ticket));
+    const [, ...rest] = ask.split(" ");
+    const then = (await this.now()) - seconds * 1_000_000;
+    await this.command("HSET", `${prefix}asks:{${id}}`, ticket, [then, ...rest].join(" "));
+  }
+
+  /** The holder dies: its lease ends. */
+  expire(id = "x"): Promise<Reply> {
+    return this.command("DEL", `${prefix}lock:{${id}}`);
+  }
+
+  /** Tickets that wait and may be handed the lock, in order. */
+  async waiting(id = "x"): Promise<Reply> {
+    return await this.command("ZRANGEBYSCORE", `${prefix}queue:{${id}}`, "-inf", `(${String(2 ** 52)}`);
+  }
+
+  /** Everything that is stored, byte by byte. */
+  async everything(): Promise<Record<string, Reply>> {
+    const keys = ((await this.command("KEYS", "*")) as string[]).sort();
+    const dumps = keys.map(async (key) => [key, await this.command("DUMP", key)] as const);
+    return Object.fromEntries(await Promise.all(dumps));
+  }
+
+  get server(): RedisServer {
+    return this.#server;
+  }
+}
+
+export const lockKey = `${prefix}lock:{x}`;
+export const queueKey = `${prefix}queue:{x}`;
+export const asksKey = `${prefix}asks:{x}`;
+export const stateKey = `${prefix}state:{x}`;
+export const stampKey = `${prefix}stamp`;
+export const doneKey = (client: string): string => `${prefix}done:${client}`;
+
+function names(client: string): ReturnType<typeof makeKeys> {
+  return makeKeys(prefix, client);
+}
+
+function keysOf(ticket: string, id = "x"): readonly string[] {
+  return names(clientOf(ticket)).all(id);
+}
+
+function slotOf(ticket: string): number {
+  return Number(ticket.split(":")[3] ?? 0);
+}
+
+function receipt(ticket: string, told: Told): string[] {
+  const { slot = slotOf(ticket), n = 1, keep = 10_000, refresh = false, proof, seen = 0 } = told;
+  return [slot, n, keep, refresh ? 1 : 0, proof?.[0] ?? "", proof?.[1] ?? "", seen].map(String);
+}
+
+function changeOf(change: Change): string[] {
+  const { kind = "save", serializer = "json", ttl = "keep", ifRevision = "", bytes = "new" } = change;
+  return [kind, serializer, ttl, ifRevision, bytes];
+}

@@ -1,0 +1,566 @@
+// acquire, release, cancel, force, renew and inspect: reply by reply, on a real server.
+
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+
+import { startRedis, type RedisServer } from "../support/redis-server.ts";
+import * as at from "./script-runner.ts";
+import { A, B, C, ScriptRunner, ticketOf, type Reply } from "./script-runner.ts";
+
+const [a, b, c] = [ticketOf(A), ticketOf(B), ticketOf(C)];
+const past2090 = 3_800_000_000_000_000;
+
+let server: RedisServer;
+let run: ScriptRunner;
+beforeAll(async () => {
+  server = await startRedis();
+  run = await ScriptRunner.connect(server);
+});
+afterAll(async () => {
+  run.close();
+  await server.stop();
+});
+beforeEach(() => run.reset());
+
+const list = (reply: Reply): Reply[] => reply as Reply[];
+/** The fence of a grant, in whichever shape it came. */
+const fenceOf = (reply: Reply): number =>
+  Number(Array.isArray(reply) ? reply[reply[0] === "granted" ? 1 : 0] : reply);
+
+describe("acquire", () => {
+  test("[L1] [L3] a free lock is granted, with a lease and a fence", async () => {
+    const before = await run.now();
+    const fence = Number(await run.acquire(a, { leaseMs: 5_000 }));
+    expect(fence).toBeGreaterThan(before);
+    expect(await run.command("GET", at.lockKey)).toBe(`${a} ${String(fence)}`);
+    expect(Number(await run.command("PTTL", at.lockKey))).toBeGreaterThan(4_900);
+    expect(await run.command("GET", at.stampKey)).toBe(String(fence));
+    expect(Object.keys(await run.everything())).toEqual([at.lockKey, at.stampKey]);
+  });
+
+  test("[L3] fences rise across release, expiry, DEL and another id", async () => {
+    const fences: number[] = [];
+    for (let turn = 1; turn <= 5; turn += 1) {
+      fences.push(Number(await run.acquire(ticketOf(A, turn), { fences: 64 })));
+      if (turn % 2 === 0) await run.release(ticketOf(A, turn));
+      else await run.expire();
+      fences.push(Number(await run.acquire(ticketOf(B, turn), { id: "y" })));
+      await run.expire("y");
+    }
+    for (let turn = 1; turn < 10; turn += 1) {
+      expect(fences[turn]).toBeGreaterThan((fences[turn - 1] ?? 0) + (turn % 2 === 1 ? 63 : 0));
+    }
+  });
+
+  test("[L3] several fences are reserved at once", async () => {
+    const first = Number(await run.acquire(a, { fences: 64 }));
+    expect(await run.command("GET", at.lockKey)).toBe(`${a} ${String(first)} ${String(first + 63)}`);
+    expect(await run.command("GET", at.stampKey)).toBe(String(first + 63));
+  });
+
+  test("[L3] a clock that was set back: the last stamp is the floor", async () => {
+    await run.command("SET", at.stampKey, String(past2090));
+    expect(await run.acquire(a, { fences: 3 })).toBe(past2090 + 1);
+    expect(await run.command("GET", at.stampKey)).toBe(String(past2090 + 3));
+  });
+
+  test("[L3] a stamp that was lost or rolled back: what the client saw is the floor", async () => {
+    expect(await run.acquire(a, { seen: past2090 })).toBe(past2090 + 1);
+  });
+
+  test.each(["", "abc", "9e18", "-5", "1.5"])(
+    "[L3] a stamp that is none (%j) is replaced by time",
+    async (stamp) => {
+      await run.command("SET", at.stampKey, stamp);
+      const before = await run.now();
+      const fence = Number(await run.acquire(a));
+      expect(fence).toBeGreaterThan(before);
+      expect(fence).toBeLessThan(before + 1e7);
+      expect(await run.command("GET", at.stampKey)).toBe(String(fence));
+    },
+  );
+
+  test("[S5] the holder that asks again gets the same grant and its full lease", async () => {
+    const fence = Number(await run.acquire(a, { leaseMs: 1_000, fences: 2 }));
+    expect(await run.acquire(a, { leaseMs: 9_000, fences: 5 })).toEqual(["granted", fence, 2, 9_000, 0]);
+    expect(Number(await run.command("PTTL", at.lockKey))).toBeGreaterThan(8_900);
+  });
+
+  test("[S1] the state comes along when it is asked for", async () => {
+    expect(list(await run.acquire(a, { wish: "s" }))).toEqual([expect.any(Number), null]);
+    await run.commit(a, { bytes: "hello" });
+    const stored = await run.command("GET", at.stateKey);
+    const fence = fenceOf(await run.acquire(ticketOf(A, 2), { wish: "s" }));
+    expect(await run.acquire(ticketOf(A, 2), { wish: "s" })).toEqual([
+      "granted",
+      fence,
+      1,
+      30_000,
+      0,
+      stored,
+    ]);
+  });
+
+  test("[S6] what is no string is reported as what it is, and the lock is granted", async () => {
+    await run.command("RPUSH", at.stateKey, "x");
+    const granted = list(await run.acquire(a, { wish: "s" }));
+    expect(granted).toEqual([expect.any(Number), null, "list"]);
+    const again = await run.acquire(a, { wish: "s" });
+    expect(again).toEqual(["granted", granted[0], 1, 30_000, 0, null, "list"]);
+  });
+
+  test("[L1] a held lock is not granted; who does not queue leaves nothing behind", async () => {
+    const fence = Number(await run.acquire(a));
+    const reply = list(await run.acquire(b));
+    expect(reply).toEqual(["held", `${a} ${String(fence)}`, expect.any(Number), 0]);
+    expect(Number(reply[2])).toBeGreaterThan(29_000);
+    expect(Object.keys(await run.everything())).toEqual([at.lockKey, at.stampKey]);
+  });
+
+  test("[L2] [L8] who queues has a place, and the holder is told once", async () => {
+    await run.acquire(a);
+    const heard = await run.listen(A, B);
+    expect(list(await run.acquire(b, { wish: "q" }))).toEqual([
+      "waiting",
+      expect.any(String),
+      expect.any(Number),
+      0,
+    ]);
+    expect(list(await run.acquire(c, { wish: "q" }))).toEqual([
+      "waiting",
+      expect.any(String),
+      expect.any(Number),
+      1,
+    ]);
+    expect(list(await run.acquire(b, { wish: "q" }))[3]).toBe(0);
+    expect(list(await run.acquire(ticketOf(C, 9)))).toEqual([
+      "held",
+      expect.any(String),
+      expect.any(Number),
+      2,
+    ]);
+    await run.settle();
+    expect(heard).toEqual([`wanted ${a} x`, `wanted ${a} x`]);
+    expect(await run.waiting()).toEqual([b, c]);
+    for (const key of [at.queueKey, at.asksKey])
+      expect(Number(await run.command("PTTL", key))).toBeGreaterThan(29_000);
+  });
+
+  test("[L2] an ask is as the waiter last asked, and its place as it first did", async () => {
+    await run.acquire(a);
+    await run.acquire(b, { wish: "q" });
+    const before = String(await run.command("HGET", at.asksKey, b)).split(" ");
+    await run.acquire(c, { wish: "q" });
+    await run.acquire(b, { wish: "sp", leaseMs: 700, fences: 9 }); // without "q": it stays all the same
+    const after = String(await run.command("HGET", at.asksKey, b)).split(" ");
+    expect(after.slice(1)).toEqual(["700", "sp", "9", before[4]]);
+    expect(Number(after[0])).toBeGreaterThan(Number(before[0]));
+    expect(await run.waiting()).toEqual([b, c]);
+  });
+
+  test("[S5] a ticket that was released or cancelled is settled", async () => {
+    await run.acquire(a);
+    await run.release(a);
+    const before = await run.everything();
+    expect(await run.acquire(a, { wish: "qs" })).toBe("settled");
+    expect(await run.acquire(a, { n: 0 })).toBe("settled");
+    expect(await run.everything()).toEqual(before);
+    await run.cancel(b);
+    expect(await run.acquire(b, { wish: "q" })).toBe("settled");
+    expect(await run.acquire(ticketOf(A, 7), { slot: 1, n: 2 })).toBeTypeOf("number");
+  });
+
+  test.each(["token", "", "two words", "1 2 3", a, `${a} 12x`, "\u0000\u00ff", "x".repeat(5_000)])(
+    "[L11] a foreign token (%j) excludes us and is left as it is",
+    async (token) => {
+      await run.command("SET", at.lockKey, token, "NX", "PX", "20000");
+      const held = list(await run.acquire(b));
+      expect(held).toEqual(["held", token, expect.any(Number), 0]);
+      expect(list(await run.acquire(b, { wish: "q" }))[0]).toBe("waiting");
+      expect(await run.release(b)).toBe("lost");
+      expect(await run.renew(b)).toBe(0);
+      expect(await run.command("GET", at.lockKey)).toBe(token);
+      await run.command("PERSIST", at.lockKey);
+      expect(list(await run.acquire(b))[2]).toBe(-1);
+      await run.expire();
+      expect(list(await run.acquire(b))[0]).toBe("granted");
+    },
+  );
+
+  test("a full server refuses, and nothing is written", async () => {
+    await run.acquire(a, { id: "y" });
+    const before = await run.everything();
+    await run.fill();
+    await expect(run.acquire(b)).rejects.toThrow(/OOM/);
+    await expect(run.acquire(b, { id: "y", wish: "q" })).rejects.toThrow(/OOM/);
+    expect(await run.everything()).toEqual(before);
+  });
+});
+
+describe("a free lock with a queue", () => {
+  /** A holds, the others wait, A dies. */
+  async function orphaned(...waiters: [ticket: string, wish: string][]): Promise<void> {
+    await run.acquire(a);
+    for (const [ticket, wish] of waiters) await run.acquire(ticket, { wish });
+    await run.expire();
+  }
+
+  test("[L2] [L10] goes to the first waiter, whoever asks", async () => {
+    await orphaned([b, "q"], [c, "q"]);
+    const heard = await run.listen(B);
+    const reply = list(await run.acquire(c, { wish: "q" }));
+    await run.settle();
+    const [, , fence] = (heard[0] ?? "").split(" ");
+    expect(heard).toEqual([`granted ${b} ${String(fence)} 1 10000 1 - x\n`]);
+    expect(reply).toEqual(["waiting", `${b} ${String(fence)}`, expect.any(Number), 0]);
+    expect(Number(reply[2])).toBeGreaterThan(9_900);
+  });
+
+  test("[L10] the first waiter that asks has it, with its full lease, and waits no more", async () => {
+    await orphaned([b, "q"], [c, "q"]);
+    const reply = list(await run.acquire(b, { wish: "q", leaseMs: 20_000 }));
+    expect(reply).toEqual(["granted", expect.any(Number), 1, 20_000, 1]);
+    expect(Number(await run.command("PTTL", at.lockKey))).toBeGreaterThan(19_900);
+    expect(await run.waiting()).toEqual([c]);
+    expect(await run.command("HKEYS", at.asksKey)).toEqual([c]);
+  });
+
+  test("[L2] a newcomer that does not queue does not overtake", async () => {
+    await orphaned([b, "q"]);
+    expect(list(await run.acquire(c))).toEqual(["held", expect.stringContaining(b), expect.any(Number), 0]);
+  });
+
+  test("[L9] who has not asked for 12 s is removed, however many there are", async () => {
+    const dead = Array.from({ length: 50 }, (_, n): [string, string] => [ticketOf(B, n), "q"]);
+    await orphaned(...dead);
+    for (const [ticket] of dead) await run.age(ticket, 12.1);
+    expect(list(await run.acquire(c, { wish: "q" }))[0]).toBe("granted");
+    expect(await run.command("EXISTS", at.queueKey, at.asksKey)).toBe(0);
+  });
+
+  test("[L2] who asked within 12 s keeps its place", async () => {
+    await orphaned([b, "q"], [c, "q"]);
+    await run.age(b, 11.5);
+    expect(list(await run.acquire(c, { wish: "q" }))[1]).toContain(b);
+  });
+
+  test("[L9] who listens for wakes but does not receive its own is passed over, and keeps its place", async () => {
+    await orphaned([b, "qp"], [c, "qp"]);
+    const heard = await run.listen(C);
+    const reply = list(await run.acquire(ticketOf(A, 2), { wish: "q" }));
+    await run.settle();
+    expect(reply[1]).toContain(c);
+    expect(heard[0]).toContain(`granted ${c} `);
+    expect(list(await run.acquire(b, { wish: "qp" }))).toEqual([
+      "waiting",
+      expect.any(String),
+      expect.any(Number),
+      0,
+    ]);
+    expect(await run.waiting()).toEqual([b, ticketOf(A, 2)]);
+  });
+
+  test("[L9] who does not confirm a hand-over is passed over at the next one, and keeps its place", async () => {
+    await orphaned([b, "q"], [c, "q"]);
+    expect(list(await run.acquire(c, { wish: "q" }))[1]).toContain(b);
+    await run.expire();
+    expect(list(await run.acquire(c, { wish: "q" }))[0]).toBe("granted");
+    expect(list(await run.acquire(b, { wish: "q" }))[3]).toBe(0);
+    const heard = await run.listen(B);
+    await run.release(c);
+    await run.settle();
+    expect(heard[0]).toContain(`granted ${b} `);
+  });
+
+  test("[L9] a walk is bounded, meets nobody twice, and the next ask goes on", async () => {
+    await run.acquire(a);
+    const now = await run.now();
+    const members: string[] = [];
+    const fields: string[] = [];
+    for (let n = 0; n < 2_500; n += 1) {
+      members.push(String(now - 1e7 + n), ticketOf(B, n));
+      fields.push(ticketOf(B, n), `${String(now - (n % 2) * 2e7)} 30000 qp 1 ${String(now - 1e7 + n)}`);
+    }
+    await run.command("ZADD", at.queueKey, ...members);
+    await run.command("HSET", at.asksKey, ...fields);
+    await run.expire();
+    expect(list(await run.acquire(c, { wish: "q" })).slice(0, 4)).toEqual([
+      "waiting",
+      expect.any(String),
+      1,
+      0,
+    ]);
+    expect(list(await run.waiting())).toHaveLength(1_501);
+    expect(list(await run.acquire(c, { wish: "q" }))[0]).toBe("waiting");
+    expect(list(await run.acquire(c, { wish: "q" }))[0]).toBe("granted");
+    expect(await run.waiting()).toEqual([]);
+    // Of those, half had asked: they are parked, and whoever joins clears two of them once they are gone for good.
+    const parked = Number(await run.command("ZCARD", at.queueKey));
+    expect(parked).toBe(1_250);
+    for (const [ticket] of [[ticketOf(B, 0)], [ticketOf(B, 2)]] as const) {
+      await run.command("ZADD", at.queueKey, String(2 ** 52 + now - 2e7), ticket);
+    }
+    await run.acquire(ticketOf(A, 5), { wish: "q" });
+    expect(await run.command("ZCARD", at.queueKey)).toBe(parked - 1);
+    expect(await run.command("HEXISTS", at.asksKey, ticketOf(B, 0))).toBe(0);
+  });
+});
+
+describe("release", () => {
+  test("[L6] frees the lock, and leaves a receipt that expires", async () => {
+    await run.acquire(a);
+    expect(await run.release(a)).toBe("released");
+    expect(Object.keys(await run.everything())).toEqual([at.doneKey(A), at.stampKey]);
+    expect(await run.command("HGETALL", at.doneKey(A))).toMatchObject({ 1: "1 released" });
+    expect(Number(await run.command("PTTL", at.doneKey(A)))).toBeGreaterThan(9_000);
+  });
+
+  test("[S5] the life of receipts is renewed when the client says so, and for a new slot", async () => {
+    const life = async (): Promise<Reply> => run.command("PTTL", at.doneKey(A));
+    await run.acquire(a);
+    await run.release(a);
+    await run.command("PERSIST", at.doneKey(A));
+    await run.acquire(a, { n: 2 });
+    await run.release(a, { n: 2 });
+    expect(await life()).toBe(-1);
+    await run.acquire(a, { n: 3 });
+    await run.release(a, { n: 3, refresh: true, keep: 5_000 });
+    expect(await life()).toBeGreaterThan(4_900);
+    await run.command("PERSIST", at.doneKey(A));
+    await run.acquire(a, { n: 4 });
+    await run.release(a, { n: 4, slot: 77 });
+    expect(await life()).toBeGreaterThan(9_900);
+  });
+
+  test("[L6] what is not held is not released: expired, taken over, never had", async () => {
+    await run.acquire(a);
+    await run.expire();
+    expect(await run.release(a)).toBe("lost");
+    await run.acquire(b);
+    const before = await run.everything();
+    expect(await run.release(a)).toBe("lost");
+    expect(await run.release(b.slice(0, -1))).toBe("lost"); // the beginning of the holder's ticket
+    expect(await run.everything()).toEqual(before);
+  });
+
+  test("[S5] a retry is answered as the first try, also when another holds the lock by now", async () => {
+    await run.acquire(a);
+    await run.release(a);
+    await run.acquire(b);
+    expect(await run.release(a, { proof: [9, 9] })).toBe("released");
+    expect(await run.command("GET", at.lockKey)).toContain(b);
+  });
+
+  test("[S5] late copies and lost receipts are told apart from a lost lock", async () => {
+    await run.acquire(a);
+    await run.release(a, { n: 5 });
+    expect(await run.release(a, { n: 4 })).toBe("forgotten");
+    expect(await run.release(a, { n: 6 })).toBe("lost");
+    expect(await run.release(a, { n: 6, proof: [1, 5] })).toBe("lost");
+    expect(await run.release(a, { n: 6, proof: [1, 6] })).toBe("forgotten");
+    expect(await run.release(a, { n: 6, proof: [2, 1] })).toBe("forgotten");
+  });
+
+  test("[L2] [L8] hands the lock to the first waiter, and wakes it alone", async () => {
+    await run.acquire(a);
+    await run.acquire(b, { wish: "qp", fences: 3, leaseMs: 700 });
+    await run.acquire(c, { wish: "qp" });
+    const heard = await run.listen(B, C);
+    await run.release(a);
+    await run.settle();
+    const value = String(await run.command("GET", at.lockKey));
+    const [, first, last] = value.split(" ");
+    expect(value.startsWith(`${b} `)).toBe(true);
+    expect(Number(last)).toBe(Number(first) + 2);
+    expect(heard).toEqual([`granted ${b} ${String(first)} 3 700 1 - x\n`]);
+    expect(Number(await run.command("PTTL", at.lockKey))).toBeLessThanOrEqual(700);
+  });
+
+  test("[L9] the hand-over lease is at most 10 s", async () => {
+    await run.acquire(a);
+    await run.acquire(b, { wish: "q", leaseMs: 86_400_000 });
+    await run.release(a);
+    expect(Number(await run.command("PTTL", at.lockKey))).toBeLessThanOrEqual(10_000);
+  });
+
+  test.each([
+    ["absent", undefined, "a", ""],
+    ["small", "s".repeat(16_000), "s", "s".repeat(16_000)],
+    ["large", "s".repeat(16_384), "-", ""],
+  ])("[L8] the wake brings the state if it wants it: %s", async (_name, stored, kind, sent) => {
+    if (stored !== undefined)
+      await run.command("SET", at.stateKey, stored + (stored.length > 16_000 ? "s" : ""));
+    await run.acquire(a);
+    await run.acquire(b, { wish: "qs" });
+    const heard = await run.listen(B);
+    await run.release(a);
+    await run.settle();
+    const [head, ...bytes] = (heard[0] ?? "").split("\n");
+    expect(head).toMatch(new RegExp(`^granted ${b} \\d+ 1 10000 0 ${kind} x$`));
+    expect(bytes.join("\n")).toBe(sent);
+  });
+
+  test("[L8] an id is what is between the braces, whatever is in it", async () => {
+    const id = "a b}c{lock:{ü";
+    await run.acquire(a, { id });
+    const heard = await run.listen(A, B);
+    await run.acquire(b, { id, wish: "q" });
+    await run.release(a, { id });
+    await run.settle();
+    expect(heard[0]).toBe(`wanted ${a} ${id}`);
+    expect(heard[1]?.endsWith(` - ${id}\n`)).toBe(true);
+  });
+
+  test("a full server can release, hand over and cancel", async () => {
+    await run.acquire(a);
+    await run.acquire(b, { wish: "q" });
+    await run.acquire(c, { wish: "q" });
+    await run.fill();
+    expect(await run.release(a)).toBe("released");
+    expect(await run.command("GET", at.lockKey)).toContain(b);
+    expect(await run.cancel(b)).toBe("released");
+    expect(await run.command("GET", at.lockKey)).toContain(c);
+    expect(await run.force(c, { by: ticketOf(A, 5) })).toBe("released");
+    expect(await run.command("EXISTS", at.lockKey, at.queueKey, at.asksKey)).toBe(0);
+  });
+});
+
+describe("cancel", () => {
+  test("[L7] a waiter leaves nothing behind", async () => {
+    await run.acquire(a);
+    await run.acquire(b, { wish: "q" });
+    expect(await run.cancel(b)).toBe("cancelled");
+    expect(await run.command("EXISTS", at.queueKey, at.asksKey)).toBe(0);
+    expect(await run.command("HGETALL", at.doneKey(B))).toMatchObject({ 1: "1 cancelled" });
+    expect(await run.cancel(b)).toBe("cancelled");
+  });
+
+  test("[L7] a grant that came too late is passed on", async () => {
+    await run.acquire(a);
+    await run.acquire(b, { wish: "q" });
+    await run.acquire(c, { wish: "q" });
+    await run.release(a);
+    expect(await run.cancel(b)).toBe("released");
+    expect(await run.command("GET", at.lockKey)).toContain(c);
+    expect(await run.cancel(b)).toBe("released");
+    expect(await run.command("GET", at.lockKey)).toContain(c);
+  });
+
+  test("[S5] a late copy, or one whose proof is gone, does nothing", async () => {
+    await run.acquire(a);
+    await run.cancel(ticketOf(A, 2), { slot: 1, n: 7 });
+    const before = await run.everything();
+    expect(await run.cancel(a, { n: 6 })).toBe("forgotten");
+    expect(await run.cancel(a, { slot: 3, proof: [1, 8] })).toBe("forgotten");
+    expect(await run.everything()).toEqual(before);
+  });
+});
+
+describe("force", () => {
+  const by = ticketOf(C, 50);
+
+  test("[L6] ends exactly that grant, tells its holder, and hands over", async () => {
+    const fence = Number(await run.acquire(a, { fences: 2 }));
+    await run.acquire(b, { wish: "q" });
+    const heard = await run.listen(A, B);
+    expect(await run.force(b, { by })).toBe("lost");
+    expect(await run.force(a, { by, ifFence: fence + 2 })).toBe("lost");
+    expect(await run.force(a, { by, ifFence: fence - 1 })).toBe("lost");
+    expect(await run.force(a, { by, ifFence: fence + 1 })).toBe("released");
+    await run.settle();
+    expect(heard[0]).toBe(`forced ${a} x`);
+    expect(heard[1]).toContain(`granted ${b} `);
+    expect(await run.release(a)).toBe("lost");
+    expect(await run.force(a, { by, ifFence: fence + 1 })).toBe("released"); // the receipt
+    expect(await run.command("GET", at.lockKey)).toContain(b);
+  });
+
+  test.each(["token", "two words", ""])("[L11] ends the lock of a foreign client (%j)", async (token) => {
+    await run.command("SET", at.lockKey, token);
+    expect(await run.force(token, { by, ifFence: 1 })).toBe("lost");
+    expect(await run.force(token, { by })).toBe("released");
+    expect(await run.command("EXISTS", at.lockKey)).toBe(0);
+  });
+});
+
+describe("renew and inspect", () => {
+  test("[L5] renews what is held, and only that", async () => {
+    await run.acquire(a, { leaseMs: 1_000 });
+    expect(await run.renew(a, 20_000)).toBe(1);
+    expect(Number(await run.command("PTTL", at.lockKey))).toBeGreaterThan(19_900);
+    expect(await run.renew(b)).toBe(0);
+    await run.expire();
+    expect(await run.renew(a)).toBe(0);
+    expect(await run.command("EXISTS", at.lockKey)).toBe(0);
+  });
+
+  test("[L9] a renewal confirms a hand-over", async () => {
+    await run.acquire(a);
+    await run.acquire(b, { wish: "q" });
+    await run.release(a);
+    expect(await run.command("ZCARD", at.queueKey)).toBe(1);
+    expect(await run.renew(b)).toBe(1);
+    expect(await run.command("EXISTS", at.queueKey, at.asksKey)).toBe(0);
+  });
+
+  test("inspect says who, for how long, and how many wait", async () => {
+    const inspect = (): Promise<Reply> => run.run("inspect", [at.lockKey, at.queueKey], []);
+    expect(await inspect()).toBe(0);
+    await run.acquire(a, { leaseMs: 5_000 });
+    await run.acquire(b, { wish: "q" });
+    await run.acquire(c, { wish: "q" });
+    expect(await inspect()).toEqual([expect.stringContaining(a), expect.any(Number), 2]);
+    await run.release(a);
+    expect(await inspect()).toEqual([expect.stringContaining(b), expect.any(Number), 1]);
+  });
+});
+
+async function isRefused(call: Promise<Reply>): Promise<boolean> {
+  try {
+    await call;
+    return false;
+  } catch (error) {
+    expect(String(error)).toContain("WRONGTYPE");
+    return true;
+  }
+}
+
+describe("what is not ours", () => {
+  const others = [at.lockKey, at.queueKey, at.asksKey, at.stampKey, at.doneKey(B)];
+  const calls: Record<string, () => Promise<Reply>> = {
+    acquire: () => run.acquire(b, { wish: "q" }),
+    release: () => run.release(b, { n: 2 }),
+    commit: () => run.commit(b, { n: 2 }),
+    cancel: () => run.cancel(b, { n: 2 }),
+    force: () => run.force(a, { by: ticketOf(B, 2) }),
+    renew: () => run.renew(b),
+    write: () => run.write(b, { n: 2 }),
+    "release by the holder": () => run.release(a),
+    "commit by the holder": () => run.commit(a),
+    "cancel by the holder": () => run.cancel(a),
+    "write by the holder": () => run.write(a),
+  };
+
+  // Each of our keys is, in turn, of a type that we never write: whatever a script answers, it does all or nothing.
+  describe.each(others)("%s is a stream", (key) => {
+    test.each(Object.keys(calls))("[S1] %s refuses and writes nothing, or does without it", async (name) => {
+      await run.acquire(a);
+      await run.acquire(b, { wish: "q" });
+      await run.command("DEL", key);
+      await run.command("XADD", key, "*", "x", "x");
+      const before = await run.everything();
+      const refused = await isRefused(calls[name]!());
+      if (refused) expect(await run.everything()).toEqual(before);
+      expect(await run.command("TYPE", key)).toBe("stream");
+    });
+
+    test("[S1] an acquire of a free lock does the same, but that it may take a stamp", async () => {
+      await run.command("XADD", key, "*", "x", "x");
+      const before = await run.everything();
+      const refused = await isRefused(run.acquire(b, { wish: "q" }));
+      const { [at.stampKey]: _, ...after } = await run.everything();
+      if (refused && key !== at.stampKey) expect(after).toEqual(before);
+      expect(refused).toBe(key !== at.asksKey);
+      expect(await run.command("TYPE", key)).toBe("stream");
+    });
+  });
+});

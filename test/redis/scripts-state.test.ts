@@ -1,0 +1,319 @@
+// commit, write, touch, load and describe: reply by reply, on a real server.
+
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+
+import { startRedis, type RedisServer } from "../support/redis-server.ts";
+import * as at from "./script-runner.ts";
+import { A, B, C, ScriptRunner, ticketOf, type Change, type Reply } from "./script-runner.ts";
+
+const [a, b, c] = [ticketOf(A), ticketOf(B), ticketOf(C)];
+const past2090 = 3_800_000_000_000_000;
+
+let server: RedisServer;
+let run: ScriptRunner;
+beforeAll(async () => {
+  server = await startRedis();
+  run = await ScriptRunner.connect(server);
+});
+afterAll(async () => {
+  run.close();
+  await server.stop();
+});
+beforeEach(() => run.reset());
+
+const words = (reply: Reply): string[] => String(reply).split(" ");
+const stored = (): Promise<Reply> => run.command("GET", at.stateKey);
+let turns = 1_000;
+const nextTicket = (): string => ticketOf(A, (turns += 1));
+const life = async (): Promise<number> => Number(await run.command("PTTL", at.stateKey));
+
+/** Both scripts that change a state, as one who holds the lock, so that the same is asked of both. */
+const writers: Record<string, (change: Change) => Promise<Reply>> = {
+  commit: async (change) => {
+    const ticket = nextTicket();
+    await run.acquire(ticket);
+    const reply = await run.commit(ticket, change);
+    await run.cancel(ticket, { slot: 0, n: Number(ticket.split(":")[3]) });
+    return reply;
+  },
+  "write under a ticket": async (change) => {
+    const ticket = nextTicket();
+    await run.acquire(ticket);
+    const reply = await run.write(ticket, change);
+    await run.expire();
+    return reply;
+  },
+  "write of a free lock": (change) => run.write(nextTicket(), { ...change, free: true }),
+};
+
+describe.each(Object.entries(writers))("%s", (_name, write) => {
+  test("[S2] [S6] a save says how to read it, and its revision", async () => {
+    const before = await run.now();
+    const revision = words(await write({ bytes: "a\nb\u0000" }))[1];
+    expect(Number(revision)).toBeGreaterThan(before);
+    expect(await stored()).toBe(`hf1 ${String(revision)} json\na\nb\u0000`);
+  });
+
+  test("[S2] revisions rise across saves, delete, and the loss of the stamp", async () => {
+    const revisions: number[] = [];
+    for (let turn = 0; turn < 6; turn += 1) {
+      revisions.push(Number(words(await write({}))[1]));
+      if (turn === 1) await write({ kind: "delete" });
+      if (turn === 2) await run.command("DEL", at.stampKey);
+      if (turn === 3) await run.command("SET", at.stampKey, "17");
+      if (turn === 4) await run.command("FLUSHALL");
+    }
+    expect(revisions).toEqual([...new Set(revisions)].sort((one, two) => one - two));
+  });
+
+  test("[S2] the revision of the state, and what the client saw, are floors", async () => {
+    await run.command("SET", at.stateKey, `hf1 ${String(past2090)} json\nold`);
+    expect(words(await write({}))[1]).toBe(String(past2090 + 1));
+    expect(words(await write({ seen: past2090 + 50 }))[1]).toBe(String(past2090 + 51));
+  });
+
+  test("[S2] ifRevision: anything else is a conflict, and nothing is written", async () => {
+    expect(await write({ ifRevision: "7" })).toBe("conflict absent");
+    expect(await write({ kind: "delete", ifRevision: "7" })).toBe("conflict absent");
+    const revision = words(await write({ ifRevision: "absent" }))[1] ?? "";
+    const before = await stored();
+    expect(await write({ ifRevision: "absent" })).toBe(`conflict ${revision}`);
+    expect(await write({ ifRevision: "7" })).toBe(`conflict ${revision}`);
+    expect(await write({ kind: "delete", ifRevision: "absent" })).toBe(`conflict ${revision}`);
+    expect(await stored()).toBe(before);
+    expect(words(await write({ ifRevision: revision }))[1]).toMatch(/^\d+$/);
+  });
+
+  test("[S7] the life of a state is set, kept or ended with the value", async () => {
+    await write({ ttl: "keep" });
+    expect(await life()).toBe(-1);
+    await write({ ttl: "5000" });
+    expect(await life()).toBeGreaterThan(4_900);
+    await run.command("PEXPIRE", at.stateKey, "3000");
+    await write({ ttl: "keep" });
+    expect(await life()).toBeGreaterThan(2_900);
+    expect(await life()).toBeLessThanOrEqual(3_000);
+    await write({ ttl: "none" });
+    expect(await life()).toBe(-1);
+  });
+
+  test("a delete leaves nothing, and may be done to what is absent", async () => {
+    expect(await write({ kind: "delete" })).toMatch(/^(released -|deleted)$/);
+    await write({});
+    expect(await write({ kind: "delete" })).toMatch(/^(released -|deleted)$/);
+    expect(await run.command("EXISTS", at.stateKey)).toBe(0);
+  });
+
+  test.each([
+    ["hf2 5 json\nnew", "unreadable format hf2"],
+    ["not ours", "unreadable data that Holdfast did not write"],
+    ["", "unreadable data that Holdfast did not write"],
+    ["hf1 5 json", "unreadable data that Holdfast did not write"], // truncated
+    ["hf1 x json\n", "unreadable data that Holdfast did not write"],
+    ['hf1 5 other\n"x"', 'unreadable a state of the serializer "other"'],
+  ])("[S6] over %j nothing is saved", async (present, reply) => {
+    await run.command("SET", at.stateKey, present);
+    expect(await write({})).toBe(reply);
+    expect(await stored()).toBe(present);
+    if (!present.startsWith("hf1 5 other")) expect(await write({ kind: "delete" })).toBe(reply);
+  });
+
+  test("[S6] over another type nothing is saved", async () => {
+    await run.command("RPUSH", at.stateKey, "x");
+    expect(await write({})).toBe("unreadable a Redis list");
+    expect(await run.command("TYPE", at.stateKey)).toBe("list");
+  });
+});
+
+describe("commit", () => {
+  test("[S3] [S4] saves and releases in one step, and only for the holder", async () => {
+    await run.acquire(a);
+    expect(await run.commit(b)).toBe("lost");
+    expect(await stored()).toBeNull();
+    expect(await run.commit(a, { bytes: "1" })).toMatch(/^released \d+$/);
+    expect(await run.command("EXISTS", at.lockKey)).toBe(0);
+    await run.acquire(b);
+    expect(await run.commit(c, { bytes: "2" })).toBe("lost");
+    expect(await stored()).toMatch(/\n1$/);
+  });
+
+  test("[S5] a repeated commit is answered as the first time, and done once", async () => {
+    await run.acquire(a);
+    const reply = await run.commit(a, { bytes: "1" });
+    await run.acquire(b);
+    await run.commit(b, { bytes: "2" });
+    expect(await run.commit(a, { bytes: "1" })).toBe(reply);
+    expect(await run.commit(a, { bytes: "1", n: 0 })).toBe("forgotten");
+    expect(await run.commit(a, { n: 2, proof: [1, 2] })).toBe("forgotten");
+    expect(await stored()).toMatch(/\n2$/);
+  });
+
+  test("[S2] a refused write keeps the lock, and leaves no receipt: it may be tried again", async () => {
+    await run.acquire(a);
+    expect(await run.commit(a, { ifRevision: "7" })).toBe("conflict absent");
+    expect(await run.command("EXISTS", at.doneKey(A))).toBe(0);
+    expect(await run.renew(a)).toBe(1);
+    expect(words(await run.commit(a, { ifRevision: "absent" }))[0]).toBe("released");
+  });
+
+  test("[L2] [L8] hands over with the state that it saved", async () => {
+    await run.acquire(a);
+    await run.acquire(b, { wish: "qs" });
+    const heard = await run.listen(B);
+    const revision = words(await run.commit(a, { bytes: "fresh", keepFor: [1_000, 2] }))[1];
+    await run.settle();
+    expect(heard[0]).toMatch(
+      new RegExp(`^granted ${b} \\d+ 1 10000 0 s x\nhf1 ${String(revision)} json\nfresh$`),
+    );
+  });
+
+  test("[L2] [L3] keeps the lock with new fences and its full lease, if nobody waits", async () => {
+    const fence = Number(await run.acquire(a));
+    const [kept, revision, first, count] = words(await run.commit(a, { keepFor: [9_000, 5] }));
+    expect([kept, count]).toEqual(["kept", "5"]);
+    expect(Number(revision)).toBeGreaterThan(fence);
+    expect(Number(first)).toBeGreaterThan(Number(revision));
+    expect(await run.command("GET", at.lockKey)).toBe(`${a} ${String(first)} ${String(Number(first) + 4)}`);
+    expect(Number(await run.command("PTTL", at.lockKey))).toBeLessThanOrEqual(9_000);
+    expect(await run.commit(a, { keepFor: [9_000, 5] })).toBe(`kept ${String(revision)} ${String(first)} 5`);
+    expect(await run.commit(a, { kind: "none", n: 2, keepFor: [9_000, 1] })).toMatch(/^kept - \d+ 1$/);
+    expect(await run.release(a, { n: 3 })).toBe("released");
+  });
+
+  test("[L9] a queue of the dead does not end a turn", async () => {
+    await run.acquire(a);
+    await run.acquire(b, { wish: "q" });
+    await run.age(b, 13);
+    expect(words(await run.commit(a, { keepFor: [9_000, 1] }))[0]).toBe("kept");
+    expect(await run.command("EXISTS", at.queueKey)).toBe(0);
+  });
+
+  test("a full server: the save fails, the release does not, and the answer says both", async () => {
+    await run.acquire(a);
+    await run.acquire(b, { wish: "q" });
+    await run.fill();
+    expect(await run.commit(a, { keepFor: [9_000, 1] })).toBe("released - OUT_OF_MEMORY");
+    expect(await run.command("GET", at.lockKey)).toContain(b);
+    expect(await run.commit(a)).toBe("released - OUT_OF_MEMORY");
+    expect(await run.commit(b)).toBe("released - OUT_OF_MEMORY");
+    expect(await run.command("EXISTS", at.lockKey, at.stateKey, at.queueKey, at.asksKey)).toBe(0);
+  });
+
+  test("a full server deletes and releases", async () => {
+    await run.acquire(a);
+    await run.write(a, { slot: 3 });
+    await run.fill();
+    expect(await run.commit(a, { kind: "delete", keepFor: [9_000, 1] })).toMatch(/^(released -|kept - .*)$/);
+    expect(await run.command("EXISTS", at.stateKey)).toBe(0);
+  });
+});
+
+describe("write", () => {
+  test("[S8] is refused while anybody holds the lock", async () => {
+    await run.acquire(a);
+    const before = await run.everything();
+    expect(await run.write(b, { free: true })).toBe("held");
+    expect(await run.write(b, { kind: "delete", free: true })).toBe("held");
+    expect(await run.everything()).toEqual(before);
+    await run.release(a);
+    expect(words(await run.write(b, { free: true }))[0]).toBe("saved");
+    await run.command("SET", at.lockKey, "foreign");
+    expect(await run.write(b, { n: 2, free: true })).toBe("held");
+    await run.command("DEL", at.lockKey);
+    await run.command("SADD", at.lockKey, "x");
+    expect(await run.write(b, { n: 2, free: true })).toBe("held");
+  });
+
+  test("[S8] is refused while anybody waits for the lock, but not for the dead", async () => {
+    await run.acquire(a);
+    await run.acquire(b, { wish: "q" });
+    await run.acquire(c, { wish: "q" });
+    await run.expire();
+    expect(await run.write(ticketOf(A, 2), { free: true })).toBe("held");
+    await run.age(b, 13);
+    expect(await run.write(ticketOf(A, 2), { free: true })).toBe("held");
+    expect(await run.waiting()).toEqual([c]);
+    await run.age(c, 13);
+    expect(words(await run.write(ticketOf(A, 2), { free: true }))[0]).toBe("saved");
+    expect(await run.command("EXISTS", at.queueKey, at.asksKey)).toBe(0);
+  });
+
+  test("[S4] under a ticket it is refused once that holds the lock no more", async () => {
+    expect(await run.write(a)).toBe("lost");
+    await run.acquire(a);
+    expect(words(await run.write(a))[0]).toBe("saved");
+    expect(await run.write(b)).toBe("lost");
+    await run.expire();
+    expect(await run.write(a, { n: 2 })).toBe("lost");
+    expect(await run.write(a)).toMatch(/^saved/); // the receipt
+  });
+
+  test("[L9] under a ticket it confirms a hand-over", async () => {
+    await run.acquire(a);
+    await run.acquire(b, { wish: "q" });
+    await run.release(a);
+    expect(await run.write(b, { ifRevision: "7", slot: 9 })).toBe("conflict absent");
+    expect(await run.command("EXISTS", at.queueKey, at.asksKey)).toBe(2);
+    await run.write(b, { slot: 9 });
+    expect(await run.command("EXISTS", at.queueKey, at.asksKey)).toBe(0);
+  });
+
+  test("[S5] is done once, whatever comes in between", async () => {
+    const first = await run.write(a, { bytes: "1", free: true });
+    await run.write(b, { bytes: "2", free: true });
+    expect(await run.write(a, { bytes: "1", free: true })).toBe(first);
+    await run.acquire(c);
+    expect(await run.write(a, { bytes: "1", free: true })).toBe(first);
+    expect(await run.write(a, { bytes: "3", free: true, n: 0 })).toBe("forgotten");
+    expect(await run.write(a, { bytes: "3", free: true, n: 2, proof: [1, 2] })).toBe("forgotten");
+    expect(await stored()).toMatch(/\n2$/);
+  });
+
+  test("a full server refuses a save, and nothing is written", async () => {
+    await run.acquire(a);
+    const before = await run.everything();
+    await run.fill();
+    await expect(run.write(a)).rejects.toThrow(/OOM/);
+    await expect(run.write(b, { id: "y", free: true })).rejects.toThrow(/OOM/);
+    expect(await run.everything()).toEqual(before);
+    expect(await run.write(b, { id: "y", kind: "delete", free: true })).toBe("deleted");
+  });
+});
+
+describe("touch, load, describe and probe", () => {
+  test("[S7] touch sets a new life of what is there and readable", async () => {
+    expect(await run.touch(5_000)).toBe("absent");
+    await run.write(a, { free: true });
+    expect(await run.touch(5_000)).toBe("touched");
+    expect(await life()).toBeGreaterThan(4_900);
+    await run.command("SET", at.stateKey, "hf9 1 json\n");
+    expect(await run.touch(5_000)).toBe("unreadable format hf9");
+    expect(await life()).toBe(-1);
+  });
+
+  test("[S1] load brings the bytes and their life", async () => {
+    const load = (): Promise<Reply> => run.run("load", [at.stateKey], []);
+    expect(await load()).toEqual([null, -2]);
+    await run.write(a, { free: true, ttl: "5000" });
+    expect(await load()).toEqual([await stored(), expect.any(Number)]);
+    await run.command("DEL", at.stateKey);
+    await run.command("SADD", at.stateKey, "x");
+    await expect(load()).rejects.toThrow(/WRONGTYPE/);
+  });
+
+  test("[S6] describe passes over what is absent or no string", async () => {
+    const describeState = (): Promise<Reply> => run.run("describe", [at.stateKey], []);
+    expect(await describeState()).toBe(0);
+    await run.write(a, { free: true, bytes: "x".repeat(500) });
+    const whole = String(await stored());
+    expect(await describeState()).toEqual([whole.slice(0, 128), whole.length, -1]);
+    await run.command("DEL", at.stateKey);
+    await run.command("SADD", at.stateKey, "x");
+    expect(await describeState()).toBe(0);
+  });
+
+  test("the probe leaves nothing", async () => {
+    expect(await run.run("probe", ["t:probe:{x}"], ["t:wake:x"])).toBe("ready");
+    expect(await run.everything()).toEqual({});
+  });
+});
