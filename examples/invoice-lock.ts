@@ -1,0 +1,20 @@
+/** A lock: sends an invoice. Run it in two terminals at once, and the second waits for the first. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { open } from "holdfast";
+
+const store = open();
+
+await store.lock("invoice:7").run(async (grant) => {
+  await sendInvoice({ fence: grant.fence, signal: grant.signal });
+});
+await store.close();
+
+/**
+ * The fence rises with every grant, so that a mail server could refuse a sender that has lost the lock in the meantime;
+ * the signal aborts when that happens, so that this sender stops.
+ */
+async function sendInvoice({ fence, signal }: { fence: number; signal: AbortSignal }): Promise<void> {
+  console.log(`sending, fence ${fence}`);
+  await sleep(500, undefined, { signal });
+  console.log(`sent, fence ${fence}`);
+}

@@ -1,0 +1,72 @@
+/**
+ * `npm start`: several processes tally the words of text files together, one of them is killed half-way, and still every word
+ * counts exactly once. `npm start -- --help` says more. How it is done is in worker.ts; this file is the frame around it.
+ */
+import { randomUUID } from "node:crypto";
+import { constants } from "node:os";
+import type { HoldfastError } from "holdfast";
+import { help, readOptions, refuseMemory, UsageError, type Options } from "./options.ts";
+import { compare, grouped, Progress, report, verdict } from "./report.ts";
+import { openStore, removeRun, tallyOf } from "./tally.ts";
+import { Team } from "./team.ts";
+import { countPlainly, planChunks } from "./words.ts";
+
+try {
+  const options = readOptions(process.argv.slice(2));
+  if (options.help) console.log(help);
+  else process.exitCode = await main(options);
+} catch (error) {
+  const isUsage = error instanceof UsageError || (error as HoldfastError).code === "INVALID_ARGUMENT";
+  console.error((error as Error).message);
+  if (isUsage) console.error("npm start -- --help says what there is.");
+  process.exitCode = isUsage ? 2 : 1;
+}
+
+async function main({ files, workers, seed, naive, ...options }: Options): Promise<number> {
+  refuseMemory();
+  const chunks = await planChunks(files, options.chunks);
+  if (chunks.length === 0) throw new UsageError("There is nothing in these files.");
+  const run = randomUUID().slice(0, 8);
+  const store = openStore();
+  await store.ready();
+  console.log(opening(workers, { files: files.length, chunks: chunks.length, seed, naive }));
+
+  const progress = new Progress(chunks.length);
+  const team = new Team({ run, workers, seed, naive, chunks }, progress);
+  try {
+    const interrupted = await Promise.race([endingSignal(), team.work()]);
+    progress.end();
+    if (interrupted !== undefined) return 128 + constants.signals[interrupted];
+
+    const tally = await tallyOf(store, run).load();
+    const comparison = compare(tally, await countPlainly(files));
+    console.log(`${report(tally, team)}\n\n${verdict(comparison)}\n\n${closing(naive)}`);
+    return comparison.missing + comparison.surplus === 0 ? 0 : 1;
+  } finally {
+    await team.dismiss();
+    await removeRun(store, run);
+    await store.close();
+  }
+}
+
+/** Ctrl-C and its kin: whoever ends us early shall find nothing left behind, either. A second one is not waited for. */
+function endingSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, resolve);
+    process.stdout.on("error", () => resolve("SIGPIPE")); // npm start | head
+  });
+}
+
+function opening(
+  workers: number,
+  of: { files: number; chunks: number; seed: number; naive: boolean },
+): string {
+  const who = workers === 1 ? "1 worker tallies" : `${workers} workers tally`;
+  const how = of.naive ? ", with bare load and save" : "";
+  return `${who} the words of ${grouped(of.files)} files in ${of.chunks} chunks${how} (seed ${of.seed}).`;
+}
+
+function closing(naive: boolean): string {
+  if (!naive) return "The same without locks and atomic updates:  npm start -- --naive";
+  return "Between the load and the save of one worker others save, and are overwritten.\nWithout such losses:  npm start";
+}
