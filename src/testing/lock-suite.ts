@@ -7,7 +7,8 @@ import { lossCases } from "./lock-suite/loss.ts";
 import { lostReplyCases } from "./lock-suite/lost-replies.ts";
 import { ownerCases } from "./lock-suite/owners.ts";
 import { queueCases } from "./lock-suite/queue.ts";
-import { register, type SuiteOptions } from "./suite.ts";
+import type { SuiteOptions } from "./options.ts";
+import { register } from "./suite.ts";
 
 /**
  * Proves the lock promises [L1]…[L11] of a backend. Each test's name begins with the promises that it proves.

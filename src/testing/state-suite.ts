@@ -8,7 +8,8 @@ import { receiptCases } from "./state-suite/receipts.ts";
 import { updateCases } from "./state-suite/updates.ts";
 import { valueCases } from "./state-suite/values.ts";
 import { writeCases } from "./state-suite/writes.ts";
-import { register, type SuiteOptions } from "./suite.ts";
+import type { SuiteOptions } from "./options.ts";
+import { register } from "./suite.ts";
 
 /**
  * Proves the state promises [S1]…[S8] of a backend. Each test's name begins with the promises that it proves.

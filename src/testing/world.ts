@@ -11,7 +11,7 @@ import type { Store } from "../store.ts";
 import { eventually } from "./checks.ts";
 import { FaultyBackend } from "./faulty-backend.ts";
 import { Hand } from "./hand.ts";
-import type { SuiteHooks, SuiteOptions } from "./suite.ts";
+import type { SuiteHooks, SuiteOptions } from "./options.ts";
 
 /** A store whose backend fails on command. */
 export interface FaultyStore {
