@@ -89,7 +89,7 @@ export interface Unreadable extends UnreadableState {
   readonly status: "unreadable";
 }
 
-/** Who holds a lock: one of our tickets, or the token of a foreign client. */
+/** Who holds a lock: one of our tickets, or the token of a foreign client [L11]. */
 export interface Holder {
   /** The ticket or the token, as stored. */
   readonly token: string;
@@ -262,7 +262,7 @@ export interface Backend {
   listStates(cursor: string | null, request: ListRequest): Promise<Page<StateEntry>>;
 
   /**
-   * Grants the lock, or says who holds it. The ticket that holds it gets the same answer again, with its full
+   * Grants the lock to one ticket at a time [L1], or says who holds it. The ticket that holds it gets the same answer again, with its full
    * lease [S5]. A ticket that waits keeps its place, and its fences, lease and wish for the state are as last asked.
    * `receipt` is the one that its release or cancel will carry: once that is recorded the ticket is "settled".
    * A free lock with a queue goes to the first live waiter [L2] [L9] [L10].
@@ -287,7 +287,7 @@ export interface Backend {
   /** In no particular order. */
   listLocks(cursor: string | null, request: ListRequest): Promise<Page<LockEntry>>;
 
-  /** At most one listener. */
+  /** At most one listener. Where wakes are pushed, a hand-over wakes exactly the ticket that got the lock [L8]. */
   onWake(listener: (wake: Wake) => void): void;
 
   /** Ends what the backend itself opened; never throws. Calls after it throw UnavailableError. */
