@@ -40,8 +40,9 @@ async function main({ files, workers, seed, naive, ...options }: Options): Promi
 
     const tally = await tallyOf(store, run).load();
     const comparison = compare(tally, await countPlainly(files));
-    console.log(`${report(tally, team)}\n\n${verdict(comparison)}\n\n${closing(naive)}`);
-    return comparison.missing + comparison.surplus === 0 ? 0 : 1;
+    const isEqual = comparison.missing + comparison.surplus === 0;
+    console.log(`${report(tally, team)}\n\n${verdict(comparison)}\n\n${closing(naive, isEqual)}`);
+    return isEqual ? 0 : 1;
   } finally {
     await team.dismiss();
     await removeRun(store, run);
@@ -63,10 +64,11 @@ function opening(
 ): string {
   const who = workers === 1 ? "1 worker tallies" : `${workers} workers tally`;
   const how = of.naive ? ", with bare load and save" : "";
-  return `${who} the words of ${grouped(of.files)} files in ${of.chunks} chunks${how} (seed ${of.seed}).`;
+  return `${who} the words of ${grouped(of.files)} ${of.files === 1 ? "file" : "files"} in ${of.chunks} chunks${how} (seed ${of.seed}).`;
 }
 
-function closing(naive: boolean): string {
+function closing(naive: boolean, isEqual: boolean): string {
   if (!naive) return "The same without locks and atomic updates:  npm start -- --naive";
+  if (isEqual) return "This time nobody saved between the load and the save of another.";
   return "Between the load and the save of one worker others save, and are overwritten.\nWithout such losses:  npm start";
 }

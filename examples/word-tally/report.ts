@@ -104,7 +104,7 @@ export function verdict({ words, distinct, missing, surplus }: Comparison): stri
 function rate({ takeovers, recordedMs }: Team): string {
   const late = new Set(takeovers.map(({ chunk }) => chunk));
   const times = [...recordedMs].filter(([chunk]) => !late.has(chunk)).map(([, time]) => time);
-  const seconds = Math.max(...times) / 1000;
+  const seconds = Math.max(1, ...times) / 1000;
   return `${recordedMs.size}; ${(times.length / seconds).toFixed(0)} per second`;
 }
 
