@@ -40,6 +40,8 @@ export class Proxy {
   readonly #server: Server;
   readonly #pairs = new Set<Pair>();
   readonly #held: Buffer[] = [];
+  /** How many pieces arrived from clients. */
+  chunks = 0;
   #frozen = false;
 
   constructor(target: number) {
@@ -48,6 +50,7 @@ export class Proxy {
       const pair = new Pair(client, connect(this.#target, "127.0.0.1"), {
         judge: (command) => this.#judge(command),
         hold: (bytes) => this.#held.push(bytes),
+        count: () => (this.chunks += 1),
         frozen: () => this.#frozen,
       });
       this.#pairs.add(pair);
@@ -125,6 +128,7 @@ interface Rules {
   judge(command: SeenCommand): Fault | undefined;
   hold(bytes: Buffer): void;
   frozen(): boolean;
+  count(): void;
 }
 
 /** One connection of a client and ours to the server for it. */
@@ -159,6 +163,7 @@ class Pair {
 
   #onRequests(chunk: Buffer): void {
     if (this.frozen) return;
+    this.#rules.count();
     for (const frame of this.#requests.add(chunk)) {
       const fault = this.#rules.judge(parseCommand(frame));
       if (fault === "hold-back") this.#rules.hold(frame);

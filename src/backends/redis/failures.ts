@@ -24,7 +24,10 @@ const unavailable =
 
 /** In this order: "NOAUTH HELLO must be …" and "ERR … max number of clients" have several words in them. */
 const makers: readonly (readonly [RegExp, Maker])[] = [
-  [/\b(NOAUTH|WRONGPASS|NOPERM)\b|has no permissions|ACL failure|invalid password|unknown command/i, denied],
+  [
+    /\b(NOAUTH|WRONGPASS|NOPERM)\b|has no permissions|ACL failure|user executing the script|invalid password|unknown command/i,
+    denied,
+  ],
   [/\bOOM\b/, unavailable("OUT_OF_MEMORY", "is out of memory. Raise its maxmemory or remove data")],
   [/\bREADONLY\b/, unavailable("READ_ONLY", "is a read-only replica. Connect to the primary")],
   [/\b(MISCONF|NOREPLICAS)\b/, unavailable("READ_ONLY", "takes no writes at present")],

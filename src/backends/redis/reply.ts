@@ -125,9 +125,8 @@ export function readWake(message: Buffer): Wake | null {
   // The id comes last, since it may hold spaces.
   if (kind === "wanted" || kind === "forced") return { kind, ticket, id: words.slice(2).join(" ") };
   if (kind !== "granted" || end === -1) return null;
-  const [fence, fences, leaseMs, others] = words.slice(2, 6).map(Number);
-  if (fence === undefined || fences === undefined || leaseMs === undefined || others === undefined)
-    return null;
+  const [fence = NaN, fences = NaN, leaseMs = NaN, others = NaN] = words.slice(2, 6).map(Number);
+  if (!Number.isSafeInteger(fence + fences + leaseMs + others)) return null;
   const state = wakeState(words[6], message.subarray(end + 1));
   return { kind, ticket, id: words.slice(7).join(" "), fence, fences, leaseMs, waiting: others, ...state };
 }

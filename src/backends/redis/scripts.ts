@@ -704,11 +704,10 @@ export const scripts = {
   },
   probe: {
     name: "probe",
-    sha1: "68286ee039136799654bfd5bc3a4ed447062012a",
+    sha1: "a22eb783b877a3a0cbaeae9afcdc7c83d2d324d5",
     text: [
       "local probe = KEYS[1]",
       "redis.call('TIME')",
-      "redis.call('DEL', probe)",
       "redis.call('SET', probe, 'x', 'PX', 1000)",
       "redis.call('GET', probe)",
       "redis.call('GETRANGE', probe, 0, 0)",

@@ -6,7 +6,6 @@
 -- Promises: S1 P1
 local probe = KEYS[1]
 redis.call('TIME')
-redis.call('DEL', probe)
 redis.call('SET', probe, 'x', 'PX', 1000)
 redis.call('GET', probe)
 redis.call('GETRANGE', probe, 0, 0)

@@ -1,0 +1,99 @@
+// Backends for tests, with what they say and hear on the side.
+
+import { once } from "node:events";
+import { inspect } from "node:util";
+
+import type { Wake } from "../../src/backends/backend.ts";
+import {
+  createRedisBackend,
+  type RedisBackend,
+  type RedisBackendOptions,
+} from "../../src/backends/redis/redis.ts";
+import { diagnostics, type WarningEvent } from "../../src/diagnostics.ts";
+import { HoldfastError } from "../../src/errors.ts";
+import { ContractClient } from "../support/contract-client.ts";
+
+export class TestClient extends ContractClient {
+  declare readonly backend: RedisBackend;
+  readonly wakes: Wake[] = [];
+  #heard = new EventTarget();
+
+  constructor(target: RedisBackendOptions["target"], options: Partial<RedisBackendOptions> = {}) {
+    super(createRedisBackend({ target, prefix: "t:", operationMs: 3_000, ...options }));
+    opened.add(this);
+    this.backend.onWake((wake) => {
+      this.wakes.push(wake);
+      this.#heard.dispatchEvent(new Event("wake"));
+    });
+  }
+
+  /** The nth wake of that kind; waits for it. */
+  async wake<K extends Wake["kind"]>(kind: K, nth = 1): Promise<Extract<Wake, { kind: K }>> {
+    for (;;) {
+      const found = this.wakes.filter((wake) => wake.kind === kind)[nth - 1];
+      if (found !== undefined) return found as Extract<Wake, { kind: K }>;
+      await once(this.#heard, "wake");
+    }
+  }
+
+  /** Connected and subscribed. */
+  async listening(): Promise<this> {
+    await this.backend.ready();
+    await this.wake("again");
+    return this;
+  }
+}
+
+const opened = new Set<TestClient>();
+
+export async function closeClients(): Promise<void> {
+  for (const client of opened) await client.backend.close();
+  opened.clear();
+}
+
+/** The error of a call that must fail, as one of ours. */
+export async function failure(call: Promise<unknown>): Promise<HoldfastError> {
+  const error = await call.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (error instanceof HoldfastError) return error;
+  throw new Error(`not one of our errors: ${inspect(error)}`);
+}
+
+/** The same of calls that run together. */
+export function failures(...calls: Promise<unknown>[]): Promise<HoldfastError[]> {
+  return Promise.all(calls.map(failure));
+}
+
+export async function eventuallyTrue(look: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await look())) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+/** Everything that a person could see of an error: messages, stacks, causes, properties. */
+export const visible = (value: unknown): string => inspect(value, { depth: 10, showHidden: true });
+
+/** What is warned of while this runs. */
+export async function warningsDuring(work: () => Promise<unknown>): Promise<WarningEvent[]> {
+  const events: WarningEvent[] = [];
+  const listener = (event: unknown): number => events.push(event as WarningEvent);
+  diagnostics.warning.subscribe(listener);
+  try {
+    await work();
+  } finally {
+    diagnostics.warning.unsubscribe(listener);
+  }
+  return events;
+}
+
+/** Repeats an attempt until it succeeds, as the core would, but without its deadline. */
+export async function eventually<T>(attempt: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!(error instanceof HoldfastError)) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+}
