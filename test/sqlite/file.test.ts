@@ -9,6 +9,7 @@ import { describe, expect, test, vi } from "vitest";
 
 import type { WarningEvent } from "../../src/diagnostics.ts";
 import { loadDriver, type SqlDriver } from "../../src/backends/sqlite/driver.ts";
+import { setUp } from "../../src/backends/sqlite/schema.ts";
 import { hasWalResetBug } from "../../src/backends/sqlite/version.ts";
 import { save } from "../support/contract-client.ts";
 import { failure, sqliteFolder } from "../support/sqlite-folder.ts";
@@ -48,6 +49,23 @@ describe("opening", () => {
     const client = folder.connect();
     await client.saved("x", save("1"));
     expect(await client.load("x")).toBe("1");
+  });
+
+  test("two that set up a fresh file at once do it once", async () => {
+    const folder = sqliteFolder();
+    let isFirst = true;
+    class Late extends DatabaseSync {
+      override exec(sql: string): void {
+        if (sql === "BEGIN IMMEDIATE" && isFirst) {
+          isFirst = false;
+          setUp(folder.raw(), "the other one");
+        }
+        super.exec(sql);
+      }
+    }
+    const client = folder.connect({ driver: Late });
+    await client.saved("x", save("1"));
+    expect([await client.load("x"), isFirst]).toEqual(["1", false]);
   });
 
   test("stores of two prefixes on one file do not see each other", async () => {

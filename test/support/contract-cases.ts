@@ -502,6 +502,8 @@ export function contractCases(name: string, cases: Cases): void {
       expect(await two.ask()).toMatchObject({ status: "waiting", retryInMs: 1 });
       time += 1;
       expect(await two.ask()).toMatchObject({ status: "granted", waiting: 0 });
+      await two.release();
+      expect(await a.backend.inspectLock("x")).toBeNull();
     });
 
     test("[L10] [L3] a clock that is set back does not lengthen a lease beyond its length", async () => {

@@ -3,6 +3,7 @@
 // What must differ is made equal first: client ids become names, and stamps are compared by their order, not by their
 // value. What the core never does is not tried: two different operations under one receipt that was recorded.
 
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
 
 import type {
@@ -29,8 +30,10 @@ export interface Comparison {
   readonly advance: (ticks: number) => Promise<void>;
   /** False where both sides read their own clocks: then durations are compared by whether there is one. */
   readonly exactTimes: boolean;
-  /** False where the subject cannot wake. Otherwise: waits until all wakes have arrived. */
-  readonly wakesSettled: false | (() => Promise<void>);
+  /** Asked after each step: false ends the run, since the two clocks may no longer agree on what has expired. */
+  readonly keepsPace?: () => boolean;
+  /** Whether the subject can wake. */
+  readonly wakes: boolean;
 }
 
 interface Slot {
@@ -90,23 +93,37 @@ export class OracleRun {
   }
 
   async run(ops: readonly Op[]): Promise<void> {
-    for (const op of ops) await this.#step(op);
-    if (this.#options.wakesSettled === false) return;
-    await this.#options.wakesSettled();
+    for (const op of ops) if (!(await this.#step(op))) return;
+    if (!this.#options.wakes) return;
+    await this.#wakesSettle();
     this.#compare(this.#wakes[0], this.#wakes[1]);
   }
 
-  async #step(op: Op): Promise<void> {
-    if (op.op === "advance") return this.#options.advance(op.ticks);
-    const entry = op.op === "again" ? this.#earlier(op.entry) : this.#entry(op);
-    if (entry === undefined) return;
-    if (op.op !== "again") this.#history.push(entry);
-    await this.#carryOut(entry);
+  /** Those that come too many need a moment, those that are missing get a second. */
+  async #wakesSettle(): Promise<void> {
+    const deadline = performance.now() + 1_000;
+    await sleep(10);
+    while (this.#wakes[1].flat().length < this.#wakes[0].flat().length && performance.now() < deadline)
+      await sleep(5);
   }
 
-  async #carryOut(entry: Entry): Promise<void> {
+  /** False: the run ends here. */
+  async #step(op: Op): Promise<boolean> {
+    if (op.op === "advance") {
+      await this.#options.advance(op.ticks);
+      return true;
+    }
+    const entry = op.op === "again" ? this.#earlier(op.entry) : this.#entry(op);
+    if (entry === undefined) return true;
+    if (op.op !== "again") this.#history.push(entry);
     const [reference, subject] = [await entry.call(0), await entry.call(1)];
+    if (this.#options.keepsPace?.() === false) return false;
     this.#compare(reference, subject);
+    this.#note(entry, reference, subject);
+    return true;
+  }
+
+  #note(entry: Entry, reference: unknown, subject: unknown): void {
     this.#noteRevision(entry.id, reference, subject);
     const status = (reference as { status?: string } | null)?.status ?? "";
     if (entry.receipt === null || !recordedStatuses.has(status)) return;

@@ -112,6 +112,7 @@ export class Protocol {
     }
     const queue = this.#queue(id);
     const place = queue.findIndex((waiter) => waiter.ticket === ticket);
+    const joins = request.queue || place !== -1;
     if (holder === undefined) {
       // Free with a queue: the holder died. The first that lives is next, and the asker surely lives [L2] [L10].
       const next = queue.find((waiter) => !waiter.passedOver || waiter.ticket === ticket);
@@ -119,11 +120,13 @@ export class Protocol {
         if (next !== undefined) this.#tables.deleteWaiter(id, ticket);
         return this.#granted(id, this.#grant(id, { ...request, ticket, unconfirmed: false }), request.load);
       }
+      if (joins) this.#join(id, ticket, request); // first, since the wake says how many wait
       holder = this.#handTo(id, next);
+    } else if (joins) {
+      this.#join(id, ticket, request);
+      if (queue[place]?.passedOver !== false) this.#wake?.({ kind: "wanted", id, ticket: holder.ticket });
     }
-    if (!request.queue && place === -1) return { status: "held", ...this.#told(holder, queue) };
-    this.#join(id, ticket, request);
-    if (queue[place]?.passedOver !== false) this.#wake?.({ kind: "wanted", id, ticket: holder.ticket });
+    if (!joins) return { status: "held", ...this.#told(holder, queue) };
     return { status: "waiting", ...this.#told(holder, place === -1 ? queue : queue.slice(0, place)) };
   }
 
