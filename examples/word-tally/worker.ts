@@ -30,7 +30,8 @@ process.on("disconnect", leave);
 await store.ready();
 const job = (await tell({ kind: "ready" })) as Job;
 const tally = tallyOf(store, job.run);
-const order = shuffled(job.chunks.length, job.seed * 100 + job.worker);
+// One order for all: what a dead worker leaves behind is then the first that anybody tries, once its lease has ended.
+const order = shuffled(job.chunks.length, job.seed);
 
 try {
   await (job.naive ? countNaively() : countTogether());
@@ -52,7 +53,7 @@ async function countTogether(): Promise<void> {
       continue;
     }
     try {
-      if (counted[claim.chunk] === undefined) await countOne(claim.chunk);
+      if (counted[claim.chunk] === undefined) counted = await countOne(claim.chunk);
     } finally {
       await claim.grant.release();
     }
@@ -67,22 +68,26 @@ async function claimOneOf(chunks: readonly number[]) {
   return undefined;
 }
 
-async function countOne(chunk: number): Promise<void> {
+async function countOne(chunk: number): Promise<Tally["countedBy"]> {
   await tell({ kind: "claimed", chunk });
-  const recorded = await record(chunk, await countChunk(job.chunks[chunk] ?? []));
-  if (recorded) await tell({ kind: "recorded", chunk });
+  const { isNew, countedBy } = await record(chunk, await countChunk(job.chunks[chunk] ?? []));
+  if (isNew) await tell({ kind: "recorded", chunk });
+  return countedBy;
 }
 
 /**
  * The lock of a chunk spares two workers the same work; it is this that makes a chunk count exactly once. A worker that was
  * suspended longer than its lease comes back and finds here that another has done its work.
  */
-async function record(chunk: number, counts: Counts): Promise<boolean> {
+async function record(chunk: number, counts: Counts) {
   return tally.run((draft) => {
-    if (draft.countedBy[chunk] !== undefined) return false;
-    draft.countedBy[chunk] = job.worker;
-    addTo(draft.words, counts);
-    return true;
+    const { words, countedBy } = draft;
+    const isNew = countedBy[chunk] === undefined;
+    if (isNew) {
+      countedBy[chunk] = job.worker;
+      addTo(words, counts);
+    }
+    return { isNew, countedBy }; // what the others have recorded by now is worth knowing
   });
 }
 
