@@ -90,6 +90,5 @@ class Reader {
 
   #skip(separator: string): void {
     if (this.#next() === separator) this.#at += 1;
-    this.#next();
   }
 }

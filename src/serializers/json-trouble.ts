@@ -23,7 +23,7 @@ export interface Trouble {
 
 /** Looks a value through; `undefined` when JSON keeps all of it. */
 export function findTrouble(value: unknown): Trouble | undefined {
-  return inspect(value, { keys: [], ancestors: [], seen: new Map() });
+  return inspect(value, { keys: [], ancestors: [], seen: new Map(), places: 0 });
 }
 
 /** Found, and advice. */
@@ -34,12 +34,23 @@ interface Trail {
   readonly keys: PropertyKey[];
   /** The containers on the way, so that a cycle is seen. */
   readonly ancestors: object[];
-  /** Containers that were found to be in order, and how deep: a value that shares its parts is walked in linear time. */
-  readonly seen: Map<object, number>;
+  /** Containers that were found to be in order: a value that shares its parts is walked in linear time. */
+  readonly seen: Map<object, Seen>;
+  /** How many containers would be written so far: a shared one counts at each of its places. */
+  places: number;
+}
+
+interface Seen {
+  readonly depth: number;
+  /** How many containers are in it, itself included. */
+  readonly places: number;
 }
 
 /** A Map cannot hold 2²⁴ entries; what is beyond this many is looked through at every place. */
 const maxSeen = 1_000_000;
+
+/** Each takes three bytes or more, and no string can be longer than 2²⁹; JSON.stringify would go on for ever. */
+const maxPlaces = 2 ** 28;
 
 const keyLength = 40;
 const keysShown = 12;
@@ -56,14 +67,28 @@ function inspectContainer(value: object, trail: Trail): Trouble | undefined {
   if (complaint !== undefined) return report(complaint, trail);
 
   const depth = trail.ancestors.length;
-  if ((trail.seen.get(value) ?? -1) >= depth) return undefined;
+  const seen = trail.seen.get(value);
+  if (seen !== undefined && seen.depth >= depth) return countPlaces(seen.places, trail);
+  const before = trail.places;
   trail.ancestors.push(value);
-  const trouble =
-    inspectSymbols(value, trail) ??
-    (Array.isArray(value) ? inspectArray(value, trail) : inspectObject(value, trail));
+  const trouble = inspectInside(value, trail);
   trail.ancestors.pop();
-  if (trouble === undefined && trail.seen.size < maxSeen) trail.seen.set(value, depth);
-  return trouble;
+  if (trouble !== undefined) return trouble;
+  const overflow = countPlaces(1, trail);
+  if (trail.seen.size < maxSeen) trail.seen.set(value, { depth, places: trail.places - before });
+  return overflow;
+}
+
+function countPlaces(places: number, trail: Trail): Trouble | undefined {
+  trail.places += places;
+  if (trail.places <= maxPlaces) return undefined;
+  return report(["is too large: a shared part is written at each of its places", byIdAdvice], trail);
+}
+
+function inspectInside(value: object, trail: Trail): Trouble | undefined {
+  const trouble = inspectSymbols(value, trail);
+  if (trouble !== undefined) return trouble;
+  return Array.isArray(value) ? inspectArray(value, trail) : inspectObject(value, trail);
 }
 
 function inspectSymbols(value: object, trail: Trail): Trouble | undefined {
@@ -154,6 +179,8 @@ function complainOfNumber(value: number): Complaint | undefined {
   return Number.isFinite(value) ? undefined : [`is ${value}`, "Store null"];
 }
 
+const byIdAdvice = "Store an id in place of the reference";
+
 function complainOfCycle(value: object, { keys, ancestors }: Trail): Complaint | undefined {
   const index = ancestors.indexOf(value);
   if (index === -1) return undefined;
@@ -174,8 +201,15 @@ function complainOfDepth({ ancestors }: Trail): Complaint | undefined {
 function complainOfKind(value: object): Complaint | undefined {
   const isPlain = Array.isArray(value) ? isPlainArray(value) : isPlainObject(value);
   if (!isPlain) return complainOfClass(value);
+  if (isRawJson(value)) return ["is made by JSON.rawJSON", "Store its text, value.rawJSON, as a string"];
   if (!("toJSON" in value) || typeof value.toJSON !== "function") return undefined;
   return ["has a toJSON method, so that something else would be stored", "Store what toJSON() returns"];
+}
+
+/** Written as the number that it holds, whose digits would be lost on reading. Node 20 has no such thing yet. */
+function isRawJson(value: object): boolean {
+  const { isRawJSON } = JSON as { readonly isRawJSON?: (value: object) => boolean };
+  return isRawJSON?.(value) ?? false;
 }
 
 function complainOfClass(value: object): Complaint {

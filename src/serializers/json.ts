@@ -19,19 +19,20 @@ import type { Serializer } from "./serializer.ts";
 /**
  * JSON, for plain data: `null`, booleans, numbers, strings, arrays, and objects without a class.
  *
- * `serialize` refuses with `SerializationError` what JSON would change or drop: `NaN`, `Infinity`, `-0`, bigint, `Date`,
- * `Map`, `Set`, typed arrays, class instances, whatever has a `toJSON` method, functions, symbols, getters, `undefined`
- * anywhere but in an object's property, sparse arrays, named properties of arrays, cycles, lone surrogates, the key
- * `__proto__`, and nesting deeper than 512. The message names the path, such as `$.items[3].price`.
+ * `serialize` refuses with `SerializationError` what JSON would change or drop: `NaN`, `Infinity`, `-0`, bigint,
+ * `Date`, `Map`, `Set`, typed arrays, class instances, whatever has a `toJSON` method, functions, symbols, getters of
+ * objects, `undefined` anywhere but in an object's property, sparse arrays, named properties of arrays, cycles, lone
+ * surrogates, the key `__proto__`, and nesting deeper than 512. The message names the path, such as
+ * `$.items[3].price`, and says what to store instead.
  *
- * Kept by other means, so know: a property that is `undefined` or not enumerable is left out; what is referred to from
+ * What it keeps, but not quite: a property that is `undefined` or not enumerable is left out; what is referred to from
  * two places comes back as two copies; an object without a prototype comes back as an ordinary one. Keys keep their
- * order, so that values that differ only in it give different bytes.
+ * order, so values that differ only in that give different bytes.
  *
- * `deserialize` refuses with `CorruptStateError` what is not JSON in UTF-8, a byte order mark included, and what `serialize`
- * would refuse to save again: `-0`, `1e999`, an escaped lone surrogate, the key `__proto__`, nesting deeper than 512.
- * JSON written by others is welcome otherwise: white space, any order of keys, `1e3`, escapes. Of a key that occurs
- * twice the last one counts; a number with more digits than a double holds is read as the nearest double.
+ * `deserialize` refuses with `CorruptStateError` what is not JSON in UTF-8, a byte order mark included, and what
+ * `serialize` would refuse to save again: `-0`, `1e999`, an escaped lone surrogate, the key `__proto__`, nesting deeper
+ * than 512. JSON written by others is welcome otherwise: white space, any order of keys, `1e3`, escapes. Of a key that
+ * occurs twice the last one counts; a number with more digits than a double holds is read as the nearest double.
  *
  * @example
  * ```ts
@@ -46,7 +47,7 @@ const suspicious = -1;
 
 /**
  * A walk gives up, suspicious, after this many objects and arrays. A value whose parts are shared 2⁴⁰-fold is small in
- * memory but has no end for a walk; `findTrouble` remembers what it has seen, and `JSON.stringify` stops at 512 MiB.
+ * memory, but has no end for a walk; `findTrouble` remembers what it has seen.
  */
 const maxVisits = 4_000_000;
 
@@ -135,14 +136,16 @@ function walkArray(array: readonly unknown[], depth: number, visits: number): nu
   // Unequal when there are named properties; holes are noticed below, since they read as undefined.
   if (Object.values(array).length !== array.length) return suspicious;
   let left = visits - 1;
-  for (let index = 0; index < array.length && left >= 0; index += 1)
+  for (let index = 0; index < array.length && left >= 0; index += 1) {
     left = walk(array[index], depth + 1, left);
+  }
   return left;
 }
 
 function walkObject(object: object, depth: number, visits: number): number {
   const prototype: unknown = Object.getPrototypeOf(object);
-  if ((prototype !== Object.prototype && prototype !== null) || isMarked(object)) return suspicious;
+  if (prototype !== Object.prototype && (prototype !== null || "rawJSON" in object)) return suspicious;
+  if (isMarked(object)) return suspicious;
   let left = visits - 1;
   for (const key in object) {
     const property = Object.getOwnPropertyDescriptor(object, key); // unlike object[key], it calls no getter
@@ -215,8 +218,10 @@ const longNumber = 200;
 /** How often `bracket` occurs, as far as it matters. */
 function count(text: string, bracket: string): number {
   let found = 0;
-  for (let at = text.indexOf(bracket); at !== -1 && found <= maxDepth; at = text.indexOf(bracket, at + 1))
+  for (let at = text.indexOf(bracket); at !== -1; at = text.indexOf(bracket, at + 1)) {
     found += 1;
+    if (found > maxDepth) break;
+  }
   return found;
 }
 
@@ -244,7 +249,10 @@ function isDigit(code: number): boolean {
   return code >= 0x30 && code <= 0x39;
 }
 
-/** By way of Buffer, whose pool makes small ones four times as fast as TextEncoder does; but not a Buffer: its slice() is no copy. */
+/**
+ * By way of Buffer, whose pool makes small ones four times as fast as TextEncoder does. But not a Buffer, since its
+ * slice() is no copy. Who keeps the bytes for long had better copy them: they may be a view of 8 KiB.
+ */
 function toBytes(text: string): Uint8Array {
   const { buffer, byteOffset, byteLength } = Buffer.from(text, "utf8");
   return new Uint8Array(buffer, byteOffset, byteLength);

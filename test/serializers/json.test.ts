@@ -58,6 +58,8 @@ function argumentsOf(..._values: unknown[]): unknown {
   return arguments; // eslint-disable-line prefer-rest-params
 }
 
+const { rawJSON: rawJson } = JSON as unknown as { readonly rawJSON: (text: string) => object };
+
 class Invoice {
   total = 1;
 }
@@ -92,6 +94,7 @@ describe("serialize keeps", () => {
 
   test("objects without a prototype, and those of another realm", () => {
     expect(textOf({ __proto__: null, a: 1 })).toBe('{"a":1}');
+    expect(textOf({ __proto__: null, rawJSON: "1" })).toBe('{"rawJSON":"1"}');
     const foreign: unknown = runInNewContext(`({ list: [1, { a: "b" }], bare: Object.create(null) })`);
     expect(textOf(foreign)).toBe('{"list":[1,{"a":"b"}],"bare":{}}');
   });
@@ -201,7 +204,28 @@ const refused: [name: string, value: unknown, found: string, advice: string][] =
     "is an object with a prototype",
     "",
   ],
+  [
+    "one on top of its own",
+    Object.create({ __proto__: null, constructor: Object }),
+    "is an object with a",
+    "",
+  ],
+  ["one that poses as the root", new (class Object { hasOwnProperty = 1; })(), "is an object with a prototype", ""], // prettier-ignore
+  ["a method of the root's name", new (class Object { hasOwnProperty() {} })(), "is an object with a prototype", ""], // prettier-ignore
+  [
+    "one on top of another root",
+    Object.create({ __proto__: null, hasOwnProperty: 1, constructor: Invoice }),
+    "is an instance of Invoice",
+    "",
+  ],
+  [
+    "an array on top of an object",
+    Object.setPrototypeOf([], {}),
+    "is an object with a prototype of its own",
+    "",
+  ],
   ["what poses as an array", Object.create(Array.prototype), "is an instance of Array", ""],
+  ["raw JSON", rawJson("12345678901234567890"), "is made by JSON.rawJSON", "Store its text"],
   ["a toJSON method", { toJSON: () => 1 }, "has a toJSON method", "what toJSON() returns"],
   [
     "a hidden toJSON method",
@@ -221,7 +245,7 @@ describe("serialize refuses", () => {
     ];
     for (const [path, whole] of places) {
       const message = refusalOf(whole);
-      expect(message).toContain(`JSON cannot keep this value: ${path} ${found}`);
+      expect(message.indexOf(`JSON cannot keep this value: ${path} ${found}`)).toBe(0);
       expect(message).toContain(advice);
       expect(message).toContain("; or plug in a serializer of your own.");
     }
@@ -239,8 +263,13 @@ describe("serialize refuses", () => {
     ["a match", [/b/.exec("abc")], "$[0].index is a named property of an array. Store an object"],
     [
       "a numeral that is no index",
-      Object.assign([1], { "01": 2 }),
+      Object.assign([1, 2, 3], { "01": 2 }),
       '$["01"] is a named property of an array',
+    ],
+    [
+      "a number that is no index",
+      Object.assign([1], { "4294967295": 2 }),
+      '$["4294967295"] is a named property',
     ],
     ["a hole and a name", Object.assign(new Array(1), { a: 2 }), "$[0] is a hole in a sparse array"],
     ["a symbol key", { a: { [Symbol("s")]: 1 } }, "$.a[Symbol(s)] has a symbol for a key. Use a text"],
@@ -260,6 +289,7 @@ describe("serialize refuses", () => {
     ["a cycle further down", { a: [cyclic] }, "$.a[0].list[1].top refers back to $.a[0], in a cycle"],
     ["level 513", nested(513), "is nested more than 512 levels deep. Store a flat list"],
     ["level 1 000 000", nested(1_000_000), "is nested more than 512 levels deep"],
+    ["not what is left out", { a: undefined, "\ud800": undefined, b: NaN }, "$.b is NaN"],
     ["the first trouble of many", { a: [1], b: 1n, c: NaN }, "$.b is a bigint"],
   ])("%s", (_name, value, sentence) => {
     expect(refusalOf(value)).toContain(sentence);
@@ -271,6 +301,15 @@ describe("serialize refuses", () => {
     for (let level = 0; level < 213; level += 1) value = [value];
     expect(textOf([part, [part]])).toBeTypeOf("string");
     expect(refusalOf([part, value])).toContain("is nested more than 512 levels deep");
+  });
+
+  test("soon, what has more places than could ever be walked", () => {
+    let value: unknown = {};
+    for (let level = 0; level < 60; level += 1) value = { left: value, right: value };
+    expect(refusalOf([{ left: {}, value }, NaN])).toContain(
+      " is too large: a shared part is written at each of",
+    );
+    expect(refusalOf([NaN, value])).toContain("$[0] is NaN");
   });
 
   test("what Object.prototype and Array.prototype would write instead", () => {
