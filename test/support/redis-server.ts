@@ -183,7 +183,7 @@ export class RedisServer {
   #arguments(): string[] {
     const { password, acl, maxmemory, appendonly, replicaOf, more } = this.#options;
     const args = ["--port", String(this.#port), "--bind", "127.0.0.1", "--dir", this.folder, "--save", ""];
-    args.push("--logfile", join(this.folder, "log"), "--enable-debug-command", "yes");
+    args.push("--logfile", join(this.folder, "log"));
     if (password !== undefined && acl === undefined) args.push("--requirepass", password);
     if (acl !== undefined) {
       const file = join(this.folder, "users.acl");
