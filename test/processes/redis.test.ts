@@ -1,0 +1,312 @@
+// Whole stores on a real Redis, with harm done to the connection and to the server: what goes over the wire, lost
+// replies, killed subscribers, foreign clients, a server that restarts empty. Scenarios 6, 9, 11, 18 and 19.
+
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+
+import { open, type OpenOptions, type Store } from "../../src/index.ts";
+import { startProxy, type Fault, type Proxy } from "../support/proxy.ts";
+import { startRedis, type RedisServer } from "../support/redis-server.ts";
+
+let server: RedisServer;
+let proxy: Proxy;
+const stores: Store[] = [];
+
+/** Straight to the server, or by the proxy. */
+function connect(url: string, options?: OpenOptions): Store {
+  const store = open(url, options);
+  stores.push(store);
+  return store;
+}
+
+beforeAll(async () => {
+  server = await startRedis();
+});
+beforeEach(async () => {
+  proxy = await startProxy(server);
+});
+afterEach(async () => {
+  await Promise.all(stores.splice(0).map((store) => store.close({ drainMs: 0 })));
+  await proxy.close();
+});
+afterAll(() => server.stop());
+
+const lockKey = (id: string): string => `holdfast:lock:{${id}}`;
+const waiters = async (store: Store, id: string): Promise<number> =>
+  (await store.lock(id).inspect())?.waiters ?? 0;
+const sentSince = (from: number): string[] => proxy.seen.slice(from).map(({ name }) => name);
+
+describe("on the wire", () => {
+  test("[L8] 1000 uncontended lock.run are 2000 EVALSHA, and nothing else", async () => {
+    const store = connect(proxy.url);
+    const lock = store.lock("uncontended");
+    await lock.run(() => undefined); // connects and loads the scripts
+    const before = { seen: proxy.seen.length, calls: await server.calls() };
+    for (let n = 0; n < 1_000; n += 1) await lock.run(() => undefined);
+    const sent = sentSince(before.seen);
+    expect(Object.fromEntries(new Set(sent).entries())).toEqual({ acquire: "acquire", release: "release" });
+    expect(sent).toHaveLength(2_000);
+    expect(((await server.calls())["evalsha"] ?? 0) - (before.calls["evalsha"] ?? 0)).toBe(2_000);
+  });
+
+  test("[S3] 1000 uncontended updates are 2000 EVALSHA, and nothing else", async () => {
+    const state = connect(proxy.url).state("uncontended", { initial: () => ({ n: 0 }) });
+    await state.update((draft) => void (draft.n += 1));
+    const before = { seen: proxy.seen.length, calls: await server.calls() };
+    for (let n = 0; n < 1_000; n += 1) await state.update((draft) => void (draft.n += 1));
+    const sent = sentSince(before.seen);
+    expect(new Set(sent).size).toBe(2);
+    expect(sent).toHaveLength(2_000);
+    expect(((await server.calls())["evalsha"] ?? 0) - (before.calls["evalsha"] ?? 0)).toBe(2_000);
+    expect(await state.load()).toEqual({ n: 1_001 });
+  });
+
+  test("[S8] a save on a free lock is one EVALSHA; 100 updates at once are few", async () => {
+    const store = connect(proxy.url);
+    const state = store.state("few", { initial: () => 0 });
+    await state.save(0);
+    let from = proxy.seen.length;
+    for (let n = 0; n < 50; n += 1) await state.save(n);
+    expect(sentSince(from)).toHaveLength(50);
+    from = proxy.seen.length;
+    await Promise.all(Array.from({ length: 100 }, () => state.update((n) => n + 1)));
+    expect(sentSince(from).length).toBeLessThanOrEqual(4);
+    expect(await state.load()).toBe(149);
+  });
+
+  test("[L8] a waiter sends at most 3 commands in 10 s", async () => {
+    const [holder, waiter] = [connect(server.url), connect(proxy.url)];
+    const held = await holder.lock("long").acquire();
+    const waiting = waiter.lock("long").acquire({ waitMs: 60_000 });
+    await expect.poll(() => waiters(holder, "long")).toBe(1);
+    const from = proxy.seen.length - 1; // its first ask counts
+    await sleep(10_000);
+    expect(sentSince(from).length, sentSince(from).join(" ")).toBeLessThanOrEqual(3);
+    await held.release();
+    await (await waiting).release();
+  }, 30_000);
+
+  test("scripts that the server has forgotten between two calls: nobody notices", async () => {
+    const state = connect(server.url).state("forgotten scripts", { initial: () => 0 });
+    for (let n = 0; n < 5; n += 1) {
+      expect(await state.update((before) => before + 1)).toBe(n + 1);
+      await server.command("SCRIPT", "FLUSH", "SYNC");
+    }
+  });
+});
+
+describe("the connection", () => {
+  const killSubscribers = () => server.command("CLIENT", "KILL", "TYPE", "pubsub");
+
+  const subscribers = async (): Promise<number> =>
+    ((await server.command("PUBSUB", "CHANNELS")) as string[]).length;
+
+  test("[L2] [L8] whoever's subscriber is killed keeps its place, and enters in its turn", async () => {
+    const [holder, first, second] = [connect(server.url), connect(server.url), connect(server.url)];
+    const held = await holder.lock("place").acquire();
+    const order: string[] = [];
+    const one = first.lock("place").run(() => void order.push("first"));
+    await expect.poll(() => waiters(holder, "place")).toBe(1);
+    const two = second.lock("place").run(() => void order.push("second"));
+    await expect.poll(() => waiters(holder, "place")).toBe(2);
+    const before = await subscribers();
+    await killSubscribers();
+    await expect.poll(subscribers).toBe(before);
+    expect(await waiters(holder, "place")).toBe(2);
+    await held.release();
+    await Promise.all([one, two]);
+    expect(order).toEqual(["first", "second"]);
+  });
+
+  test("[L8] [L9] who is passed over since its subscriber was just killed is the next one, before newcomers", async () => {
+    const [holder, first, second, third] = Array.from({ length: 4 }, () => connect(server.url));
+    const held = await holder!.lock("passed").acquire();
+    const order: string[] = [];
+    const enter = async (store: Store, name: string): Promise<void> =>
+      store.lock("passed").run(async () => {
+        order.push(name);
+        await expect.poll(subscribers).toBeGreaterThan(3); // until everybody listens again
+      });
+    const one = enter(first!, "first");
+    await expect.poll(() => waiters(holder!, "passed")).toBe(1);
+    const two = enter(second!, "second");
+    await expect.poll(() => waiters(holder!, "passed")).toBe(2);
+    await Promise.all([killSubscribers(), held.release()]);
+    const last = enter(third!, "third");
+    await Promise.all([one, two, last]);
+    expect(order.indexOf("first")).toBeLessThan(order.indexOf("third"));
+  });
+
+  test("[L8] the subscriber killed just before each of many releases: the waiter enters all the same", async () => {
+    const [holder, waiter] = [connect(server.url), connect(server.url)];
+    for (let round = 0; round < 5; round += 1) {
+      const held = await holder.lock("flapping").acquire();
+      const waiting = waiter.lock("flapping").acquire();
+      await expect.poll(() => waiters(holder, "flapping")).toBe(1);
+      await Promise.all([killSubscribers(), held.release()]);
+      await (await waiting).release();
+    }
+    expect(await holder.lock("flapping").inspect()).toBeNull();
+  }, 40_000);
+
+  test("[L5] a black hole while holding: the signal aborts; others enter; the old one is refused when it is back", async () => {
+    const [holder, other] = [connect(proxy.url, { leaseMs: 600, operationMs: 1_000 }), connect(server.url)];
+    const grant = await holder.lock("black hole").acquire();
+    const { signal } = grant;
+    proxy.frozen = true;
+    const theirs = await other.lock("black hole").acquire();
+    expect(signal.aborted).toBe(true);
+    expect(signal.reason).toMatchObject({ code: "LOCK_LOST" });
+    await other.state("black hole").save("theirs", { grant: theirs });
+    proxy.frozen = false;
+    const late = holder.state("black hole").save("late", { grant });
+    await expect(late).rejects.toMatchObject({ code: "LOCK_LOST" });
+    expect(await grant.release()).toBe(false);
+    expect(await other.state("black hole").load()).toBe("theirs");
+    expect(await theirs.release()).toBe(true);
+  });
+});
+
+interface Log {
+  ids: string[];
+}
+
+/** What is done to one command on its way, and what may happen before its retry. */
+const harms: readonly { name: string; fault: Fault; rival: boolean; late: boolean }[] = [
+  { name: "its reply lost and the connection cut", fault: "lose-reply", rival: false, late: false },
+  { name: "it lost and the connection cut", fault: "lose-request", rival: false, late: false },
+  {
+    name: "its reply lost and another writing before the retry",
+    fault: "lose-reply",
+    rival: true,
+    late: false,
+  },
+  { name: "its first copy arriving after the retry", fault: "hold-back", rival: false, late: true },
+  {
+    name: "its first copy arriving after the retry and another's write",
+    fault: "hold-back",
+    rival: true,
+    late: true,
+  },
+];
+
+describe("[S5] each command of a call in turn", () => {
+  const calls: readonly [string, (store: Store, id: string) => Promise<unknown>, unknown][] = [
+    ["an update", (store, id) => push(store, id, "mine"), undefined],
+    ["lock.run", (store, id) => store.lock(id).run(() => "ran"), "ran"],
+    ["a save", async (store, id) => typeof (await store.state(`${id} saved`).save(1)), "number"],
+    ["acquire and release", async (store, id) => (await store.lock(id).acquire()).release(), true],
+  ];
+  const push = async (store: Store, id: string, name: string): Promise<void> => {
+    await store.state(id, { initial: (): Log => ({ ids: [] }) }).update((log) => void log.ids.push(name));
+  };
+
+  for (const [what, call, answer] of calls) {
+    test.each(harms)(
+      `[S5] ${what}, with $name: once, and answered as at first`,
+      async ({ name, fault, rival, late }) => {
+        const [store, other] = [connect(proxy.url, { waitMs: 30_000 }), connect(server.url)];
+        await call(store, `${what}, warm`);
+        for (let nth = 1, struck = true; struck; nth += 1) {
+          const id = `${what}, ${name}, ${String(nth)}`;
+          const rivals: Promise<void>[] = [];
+          let left = nth;
+          struck = false;
+          proxy.fault = ({ name: command }) => {
+            if (!/^[a-z]/.test(command) || command === "load" || struck || (left -= 1) > 0) return undefined;
+            struck = true;
+            if (rival) rivals.push(push(other, id, "theirs"));
+            return fault;
+          };
+          expect(await call(store, id)).toEqual(answer);
+          await Promise.all(rivals);
+          if (late) await proxy.deliver();
+          proxy.fault = () => undefined;
+          await expect.poll(() => other.lock(id).inspect()).toBeNull();
+          const { ids } = (await other.state<Log>(id).load()) ?? { ids: [] };
+          const expected = [
+            ...(what === "an update" ? ["mine"] : []),
+            ...(rivals.length > 0 ? ["theirs"] : []),
+          ];
+          expect(ids.toSorted()).toEqual(expected);
+        }
+      },
+      40_000,
+    );
+  }
+});
+
+describe("behind the protocol's back", () => {
+  test("[L11] a foreign SET NX PX excludes us, and we exclude it", async () => {
+    const store = connect(server.url);
+    const set = (id: string, ms = 30_000): Promise<unknown> =>
+      server.command("SET", lockKey(id), "token", "NX", "PX", String(ms));
+    expect(await set("foreign")).toBe("OK");
+    expect(await store.lock("foreign").tryAcquire()).toBeNull();
+    const refused = store.state("foreign").save(1, { waitMs: 0 });
+    await expect(refused).rejects.toMatchObject({ code: "LOCK_TIMEOUT" });
+    const held = await store.lock("ours").acquire();
+    expect(await set("ours")).toBeNull();
+    expect(await server.command("GET", lockKey("ours"))).not.toBe("token");
+    await held.release();
+    expect(await set("ours", 300)).toBe("OK");
+    await (await store.lock("ours").acquire()).release(); // when their lease has ended
+    expect(await server.command("GET", lockKey("foreign"))).toBe("token");
+  });
+
+  test("[L5] [S4] the lock deleted: renewal reports it, the save is refused", async () => {
+    const store = connect(server.url, { leaseMs: 600 });
+    const grant = await store.lock("deleted").acquire();
+    await server.command("DEL", lockKey("deleted"));
+    await expect.poll(() => grant.signal.aborted).toBe(true);
+    const late = store.state("deleted").save(1, { grant });
+    await expect(late).rejects.toMatchObject({ code: "LOCK_LOST" });
+  });
+
+  test("[S2] [L3] [S4] the server killed and restarted empty while a lock is held and waited for", async () => {
+    const own = await startRedis();
+    const [store, other] = [open(own.url, { leaseMs: 1_000 }), open(own.url, { leaseMs: 1_000 })];
+    const state = store.state<string>("restarted");
+    const before = await state.save("before");
+    const grant = await store.lock("restarted").acquire();
+    const waiting = other.lock("restarted").acquire({ waitMs: 30_000 });
+    await expect.poll(() => waiters(store, "restarted")).toBe(1);
+    await own.restart("empty");
+    const theirs = await waiting;
+    expect(theirs.fence).toBeGreaterThan(grant.fence);
+    await expect.poll(() => grant.signal.aborted, { timeout: 5_000 }).toBe(true);
+    await expect(state.save("late", { grant })).rejects.toMatchObject({ code: "LOCK_LOST" });
+    expect(await grant.release()).toBe(false);
+    expect(await other.state("restarted").read()).toBeUndefined();
+    const after = await other.state<string>("restarted").save("after", { grant: theirs });
+    expect(after).toBeGreaterThan(before);
+    expect(await theirs.release()).toBe(true);
+    await Promise.all([store.close(), other.close()]);
+    await own.stop();
+  }, 40_000);
+
+  test("[S5] [S3] the server away for a while: calls wait for it, and none is lost or done twice", async () => {
+    const own = await startRedis({ appendonly: true });
+    const store = open(own.url, { operationMs: 20_000, waitMs: 60_000 });
+    const state = store.state("away", { initial: (): Log => ({ ids: [] }) });
+    const added: string[] = [];
+    const lane = async (lane: number): Promise<void> => {
+      for (let n = 0; n < 60; n += 1) {
+        const id = `${String(lane)}:${String(n)}`;
+        await state.update((log) => void log.ids.push(id));
+        added.push(id);
+      }
+    };
+    const lanes = [lane(0), lane(1), lane(2)];
+    for (let round = 1; round <= 2; round += 1) {
+      await expect.poll(() => added.length, { timeout: 20_000 }).toBeGreaterThan(round * 30);
+      await own.kill();
+      await sleep(200);
+      await own.start();
+    }
+    await Promise.all(lanes);
+    expect((await state.load()).ids.toSorted()).toEqual(added.toSorted());
+    await store.close();
+    await own.stop();
+  }, 60_000);
+});
