@@ -25,7 +25,8 @@ import type {
   Wake,
   WriteReply,
 } from "./backend.ts";
-import { Protocol, type Limits, type TicketWake } from "./protocol/protocol.ts";
+import { Protocol, type TicketWake } from "./protocol/protocol.ts";
+import type { Limits } from "./protocol/step.ts";
 import type { LockRow, ReceiptRow, Recorded, StateRow, Tables, WaiterRow } from "./protocol/tables.ts";
 
 /** As on Redis: wakes are pushed, so a waiter asks every 5 s, and two asks in a row may come late. */
@@ -180,12 +181,12 @@ class MemoryTables implements Tables {
 
   state(id: string): StateRow | undefined {
     const row = this.#memory.states.get(id);
-    return row && { ...row, bytes: row.bytes.slice() }; // a serializer may hand out its input
+    return row && { ...row, bytes: copy(row.bytes) }; // a serializer may hand out its input
   }
 
   setState(id: string, row: StateRow): void {
     this.#sweepExpired();
-    this.#memory.states.set(id, { ...row, bytes: row.bytes.slice() });
+    this.#memory.states.set(id, { ...row, bytes: copy(row.bytes) });
   }
 
   setExpiry(id: string, expiresAt: number): void {
@@ -259,4 +260,9 @@ function page<Entry>(
   const chosen = rest.slice(0, limit);
   const entries = chosen.map(entryOf).filter((entry) => entry !== null);
   return { entries, cursor: rest.length > limit ? (chosen.at(-1) ?? null) : null };
+}
+
+/** Not `bytes.slice()`: that of a Buffer is a view. */
+function copy(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes);
 }

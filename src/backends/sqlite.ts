@@ -28,7 +28,8 @@ import type {
   Waiting,
   WriteReply,
 } from "./backend.ts";
-import { Protocol, type Limits } from "./protocol/protocol.ts";
+import { Protocol } from "./protocol/protocol.ts";
+import type { Limits } from "./protocol/step.ts";
 import { Connection } from "./sqlite/connection.ts";
 import { loadDriver, type SqlDriver } from "./sqlite/driver.ts";
 import { listLockIds, listStates } from "./sqlite/lists.ts";

@@ -11,7 +11,6 @@ import type {
   AcquireReply,
   AcquireRequest,
   CancelReply,
-  Conflict,
   Forgotten,
   Granted,
   LoadedState,
@@ -21,20 +20,14 @@ import type {
   ReleaseRequest,
   StateWrite,
   Ticket,
-  Unreadable,
   Waiting,
   Wake,
   WriteReply,
 } from "../backend.ts";
-import type { LockRow, Recorded, StateHead, Tables, WaiterRow } from "./tables.ts";
-
-/** What depends on how quickly waiters learn of things. */
-export interface Limits {
-  /** A waiter that has not asked for so long has given up, or died [L2]. */
-  readonly askLimitMs: number;
-  /** How long a waiter has to answer a hand-over [L9]. */
-  readonly handOverMs: number;
-}
+import { clearedWaiters, countWaiting, nextWaiter, noteAsk, presentWaiters } from "./queue.ts";
+import { loadState, touchState, writeState } from "./states.ts";
+import { reserveStamps, type Limits, type Step } from "./step.ts";
+import type { LockRow, Recorded, Tables, WaiterRow } from "./tables.ts";
 
 export interface ProtocolOptions {
   readonly tables: Tables;
@@ -53,8 +46,6 @@ export interface ReleaseStep {
   readonly failed?: "OUT_OF_MEMORY" | undefined;
 }
 
-type Written = Extract<WriteReply, { status: "saved" | "deleted" }> | Conflict | Unreadable;
-
 const recordedStatuses: ReadonlySet<string> = new Set(["saved", "deleted", "released", "kept", "cancelled"]);
 const forgotten: Forgotten = { status: "forgotten" };
 
@@ -63,19 +54,18 @@ export class Protocol {
   readonly #clock: () => number;
   readonly #limits: Limits;
   readonly #wake: ((wake: TicketWake) => void) | undefined;
-  /** The time of this step: read once, so that a step cannot disagree with itself. */
-  #now = 0;
+  #step: Step;
 
   constructor(options: ProtocolOptions) {
     this.#tables = options.tables;
     this.#clock = options.now;
     this.#limits = options.limits;
     this.#wake = options.wake;
+    this.#step = this.#begin();
   }
 
   load(id: string, options: { readonly expiry: boolean }): LoadedState {
-    this.#now = this.#clock();
-    return this.#load(id, options.expiry);
+    return loadState(this.#begin(), id, options.expiry);
   }
 
   write(id: string, write: StateWrite, by: { ticket: Ticket | null; receipt: Receipt }): WriteReply {
@@ -83,25 +73,22 @@ export class Protocol {
       const lock = this.#holder(id);
       if (by.ticket === null) {
         // [S8] a write without a ticket goes before nobody: not before the holder, not before who waits.
-        if (lock !== undefined || this.#next(id) !== undefined) return { status: "held" };
+        if (lock !== undefined || nextWaiter(this.#step, id) !== undefined) return { status: "held" };
       } else if (lock?.ticket !== by.ticket) {
         return { status: "lost" }; // [S4]
       }
-      const written = this.#write(id, write);
+      const written = writeState(this.#step, id, write);
       if (lock !== undefined && isRecorded(written)) this.#confirm(id, lock);
       return written;
     });
   }
 
   touch(id: string, ttlMs: number): { status: "touched" | "absent" } {
-    this.#now = this.#clock();
-    if (this.#head(id) === undefined) return { status: "absent" };
-    this.#tables.setExpiry(id, this.#now + ttlMs);
-    return { status: "touched" };
+    return touchState(this.#begin(), id, ttlMs);
   }
 
   acquire(id: string, ticket: Ticket, ask: { request: AcquireRequest; receipt: Receipt }): AcquireReply {
-    this.#now = this.#clock();
+    this.#begin();
     const { request, receipt } = ask;
     const last = this.#tables.receipt(receipt.slot);
     if (last !== undefined && last.n >= receipt.n) return { status: "settled" };
@@ -110,7 +97,7 @@ export class Protocol {
     if (holder?.ticket === ticket) {
       return this.#granted(id, this.#renew(id, holder, request.leaseMs), request.load);
     }
-    const queue = this.#queue(id);
+    const queue = clearedWaiters(this.#step, id);
     const place = queue.findIndex((waiter) => waiter.ticket === ticket);
     const joins = request.queue || place !== -1;
     if (holder === undefined) {
@@ -120,10 +107,10 @@ export class Protocol {
         if (next !== undefined) this.#tables.deleteWaiter(id, ticket);
         return this.#granted(id, this.#grant(id, { ...request, ticket, unconfirmed: false }), request.load);
       }
-      if (joins) this.#join(id, ticket, request); // first, since the wake says how many wait
+      if (joins) noteAsk(this.#step, id, { ...request, ticket }); // first, since the wake says how many wait
       holder = this.#handTo(id, next);
     } else if (joins) {
-      this.#join(id, ticket, request);
+      noteAsk(this.#step, id, { ...request, ticket });
       if (queue[place]?.passedOver !== false) this.#wake?.({ kind: "wanted", id, ticket: holder.ticket });
     }
     if (!joins) return { status: "held", ...this.#told(holder, queue) };
@@ -132,17 +119,17 @@ export class Protocol {
 
   /** Reads only: what a waiting ticket would be told again; `undefined` when its ask must be a step of its own. */
   peek(id: string, ticket: Ticket): Waiting | undefined {
-    this.#now = this.#clock();
+    this.#begin();
     const lock = this.#tables.lock(id);
     if (lock === undefined || lock.ticket === ticket || this.#remaining(lock) <= 0) return undefined;
-    const queue = this.#present(id);
+    const queue = presentWaiters(this.#step, id);
     const place = queue.findIndex((waiter) => waiter.ticket === ticket);
     if (place === -1 || queue[place]?.passedOver !== false) return undefined;
     return { status: "waiting", ...this.#told(lock, queue.slice(0, place)) };
   }
 
   renew(id: string, ticket: Ticket, leaseMs: number): "renewed" | "lost" {
-    this.#now = this.#clock();
+    this.#begin();
     const lock = this.#holder(id);
     if (lock?.ticket !== ticket) return "lost";
     this.#renew(id, lock, leaseMs);
@@ -156,12 +143,12 @@ export class Protocol {
       const failed = by.failed === undefined ? {} : { failed: by.failed };
       const lock = this.#holder(id);
       if (lock?.ticket !== ticket || !isFenceOf(lock, forced?.ifFence)) return { status: "lost" }; // [S4] [L6]
-      const written = write === undefined ? null : this.#write(id, write);
+      const written = write === undefined ? null : writeState(this.#step, id, write);
       if (written?.status === "conflict" || written?.status === "unreadable") return written;
       this.#confirm(id, lock);
       const revision = written?.status === "saved" ? written.revision : null;
 
-      const next = this.#next(id);
+      const next = nextWaiter(this.#step, id);
       if (keep !== undefined && next === undefined) {
         const kept = this.#grant(id, { ...keep, ticket, unconfirmed: false });
         return { status: "kept", revision, fence: kept.fence, fences: kept.fences };
@@ -177,14 +164,14 @@ export class Protocol {
       const held = this.#holder(id)?.ticket === ticket;
       this.#tables.deleteWaiter(id, ticket); // [L7]
       if (!held) return { status: "cancelled" };
-      this.#passOn(id, this.#next(id));
+      this.#passOn(id, nextWaiter(this.#step, id));
       return { status: "released" };
     });
   }
 
   /** Reads only. */
   inspect(id: string): LockEntry | null {
-    this.#now = this.#clock();
+    this.#begin();
     const lock = this.#tables.lock(id);
     if (lock === undefined || this.#remaining(lock) <= 0) return null;
     return {
@@ -199,7 +186,7 @@ export class Protocol {
 
   /** Does what was not done before, and gives what was done before its first answer again [S5]. */
   #once<Reply extends { status: string }>(receipt: Receipt, step: () => Reply): Reply | Forgotten {
-    this.#now = this.#clock();
+    this.#begin();
     const { slot, n, proof } = receipt;
     const last = this.#tables.receipt(slot);
     // One client, one slot, one number: the recorded reply is of this very operation, hence of its kind.
@@ -214,51 +201,6 @@ export class Protocol {
     return reply;
   }
 
-  #load(id: string, expiry: boolean): LoadedState {
-    const row = this.#tables.state(id);
-    if (row === undefined || this.#isOver(row)) return null;
-    const { revision, serializer, bytes } = row;
-    if (!expiry) return { revision, serializer, bytes };
-    const expiresInMs = row.expiresAt === null ? null : Math.ceil(row.expiresAt - this.#now);
-    return { revision, serializer, bytes, expiresInMs };
-  }
-
-  #head(id: string): StateHead | undefined {
-    const head = this.#tables.stateHead(id);
-    return head === undefined || this.#isOver(head) ? undefined : head;
-  }
-
-  #isOver(state: StateHead): boolean {
-    return state.expiresAt !== null && state.expiresAt <= this.#now;
-  }
-
-  #write(id: string, write: StateWrite): Written {
-    const head = this.#head(id);
-    const revision = head?.revision ?? null;
-    const wanted = write.ifRevision === "absent" ? null : write.ifRevision;
-    if (wanted !== undefined && wanted !== revision) return { status: "conflict", revision };
-    if (write.kind === "delete") {
-      this.#tables.deleteState(id);
-      return { status: "deleted" };
-    }
-    const { bytes, serializer, ttlMs } = write;
-    if (head !== undefined && head.serializer !== serializer) {
-      return { status: "unreadable", unreadable: `a state of the serializer "${head.serializer}"` }; // [S6]
-    }
-    const kept = head?.expiresAt ?? null;
-    const expiresAt = ttlMs === "keep" ? kept : ttlMs === "none" ? null : this.#now + ttlMs; // [S7]
-    const saved = this.#stamp(1);
-    this.#tables.setState(id, { revision: saved, serializer, bytes, expiresAt });
-    return { status: "saved", revision: saved };
-  }
-
-  /** Reserves rising numbers and answers the first: the clock in µs, unless that would not rise [S2] [L3]. */
-  #stamp(count: number): number {
-    const first = Math.max(Math.floor(this.#now * 1000), this.#tables.stamp + 1);
-    this.#tables.stamp = first + count - 1;
-    return first;
-  }
-
   /** Who holds the lock now. */
   #holder(id: string): LockRow | undefined {
     const lock = this.#tables.lock(id);
@@ -267,42 +209,11 @@ export class Protocol {
       this.#tables.deleteLock(id);
       return undefined;
     }
-    if (lock.since <= this.#now) return lock;
+    if (lock.since <= this.#step.now) return lock;
     // The clock was set back. From this look on, the lease lasts its length and no longer.
-    const rebased = { ...lock, since: this.#now };
+    const rebased = { ...lock, since: this.#step.now };
     this.#tables.setLock(id, rebased);
     return rebased;
-  }
-
-  /** Who waits, without those that have not asked for too long. */
-  #queue(id: string): WaiterRow[] {
-    const alive: WaiterRow[] = [];
-    for (const waiter of this.#tables.waiters(id)) {
-      if (this.#isGone(waiter)) {
-        this.#tables.deleteWaiter(id, waiter.ticket);
-      } else if (waiter.askedAt > this.#now) {
-        const rebased = { ...waiter, askedAt: this.#now }; // as in #holder
-        this.#tables.setWaiter(id, rebased);
-        alive.push(rebased);
-      } else {
-        alive.push(waiter);
-      }
-    }
-    return alive;
-  }
-
-  /** As {@link #queue}, for those that only read. */
-  #present(id: string): WaiterRow[] {
-    return this.#tables.waiters(id).filter((waiter) => !this.#isGone(waiter));
-  }
-
-  #isGone(waiter: WaiterRow): boolean {
-    return waiter.askedAt + this.#limits.askLimitMs <= this.#now;
-  }
-
-  #join(id: string, ticket: Ticket, request: AcquireRequest): void {
-    const { leaseMs, fences, load } = request;
-    this.#tables.setWaiter(id, { ticket, askedAt: this.#now, leaseMs, fences, load, passedOver: false });
   }
 
   #told(holder: LockRow, before: readonly WaiterRow[]): Pick<Waiting, "holder" | "retryInMs" | "ahead"> {
@@ -311,11 +222,6 @@ export class Protocol {
       retryInMs: this.#remaining(holder),
       ahead: countWaiting(before, holder.ticket),
     };
-  }
-
-  /** The first waiter that may have the lock. */
-  #next(id: string): WaiterRow | undefined {
-    return this.#queue(id).find((waiter) => !waiter.passedOver);
   }
 
   /** Ends the holder's grant: the next waiter has the lock, or nobody. */
@@ -341,7 +247,14 @@ export class Protocol {
 
   #grant(id: string, wish: Pick<LockRow, "ticket" | "fences" | "leaseMs" | "unconfirmed">): LockRow {
     const { ticket, fences, leaseMs, unconfirmed } = wish;
-    const lock = { ticket, fence: this.#stamp(fences), fences, since: this.#now, leaseMs, unconfirmed };
+    const lock = {
+      ticket,
+      fence: reserveStamps(this.#step, fences),
+      fences,
+      since: this.#step.now,
+      leaseMs,
+      unconfirmed,
+    };
     this.#tables.setLock(id, lock);
     return lock;
   }
@@ -350,12 +263,12 @@ export class Protocol {
     const { fence, fences, leaseMs } = lock;
     const waiting = this.#countWaiters(id, lock);
     const granted: Granted = { status: "granted", fence, fences, leaseMs, waiting };
-    return load ? { ...granted, state: this.#load(id, false) } : granted;
+    return load ? { ...granted, state: loadState(this.#step, id, false) } : granted;
   }
 
   #renew(id: string, lock: LockRow, leaseMs: number): LockRow {
     if (lock.unconfirmed) this.#tables.deleteWaiter(id, lock.ticket);
-    const renewed = { ...lock, since: this.#now, leaseMs, unconfirmed: false };
+    const renewed = { ...lock, since: this.#step.now, leaseMs, unconfirmed: false };
     this.#tables.setLock(id, renewed);
     return renewed;
   }
@@ -369,11 +282,16 @@ export class Protocol {
 
   /** Whole milliseconds, and never more than the lease is long, whatever the clock did. */
   #remaining(lock: LockRow): number {
-    return Math.ceil(Math.min(lock.leaseMs, lock.since + lock.leaseMs - this.#now));
+    return Math.ceil(Math.min(lock.leaseMs, lock.since + lock.leaseMs - this.#step.now));
   }
 
   #countWaiters(id: string, lock: LockRow): number {
-    return countWaiting(this.#present(id), lock.ticket);
+    return countWaiting(presentWaiters(this.#step, id), lock.ticket);
+  }
+
+  #begin(): Step {
+    this.#step = { tables: this.#tables, limits: this.#limits, now: this.#clock() };
+    return this.#step;
   }
 }
 
@@ -383,9 +301,4 @@ function isRecorded(reply: { status: string }): reply is Recorded {
 
 function isFenceOf(lock: LockRow, fence: number | undefined): boolean {
   return fence === undefined || (fence >= lock.fence && fence < lock.fence + lock.fences);
-}
-
-/** Who was passed over holds nobody up until it asks again, and the holder waits no more. */
-function countWaiting(waiters: readonly WaiterRow[], holder: Ticket): number {
-  return waiters.filter((waiter) => !waiter.passedOver && waiter.ticket !== holder).length;
 }
