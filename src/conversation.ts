@@ -66,7 +66,16 @@ export class Conversations {
     return { slot: slot.index, n: slot.n, keepMs: this.#keepMs };
   }
 
-  /** An operation that changes nothing, or that may be repeated freely: retried until it is answered. */
+  /** An operation that changes nothing: whatever fails, nothing was done. */
+  async read<T>(what: string, attempt: () => Promise<T>): Promise<T> {
+    try {
+      return await this.#converse(what, attempt);
+    } catch (error) {
+      throw error instanceof HoldfastError ? withOutcome(error, "none") : error;
+    }
+  }
+
+  /** An operation that may be repeated freely: retried until it is answered. */
   async ask<T>(what: string, attempt: () => Promise<T>): Promise<T> {
     return this.#converse(what, attempt);
   }
@@ -115,6 +124,7 @@ export class Conversations {
     const from = now();
     const endsAt = from + this.operationMs;
     let outcome: Outcome = "none";
+    let cause: HoldfastError | undefined;
     this.keepAlive.hold();
     try {
       for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
@@ -124,8 +134,10 @@ export class Conversations {
           if (!(error instanceof HoldfastError)) throw error;
           if (error.outcome === "unknown") outcome = "unknown";
           if (!isPassing(error)) throw withOutcome(error, outcome);
+          // Of several failures the last that says more than "no answer" tells what is wrong.
+          if (!(error instanceof NoAnswer)) cause = error;
           const wait = pauseMs * (0.5 + Math.random() / 2);
-          if (now() + wait >= endsAt) throw this.#outOfTime({ what, outcome, cause: error });
+          if (now() + wait >= endsAt) throw this.#outOfTime({ what, outcome, cause: cause ?? error });
           await pause(wait);
         }
       }
@@ -138,7 +150,7 @@ export class Conversations {
   #inTime<T>(attempt: Promise<T>, time: { withinMs: number; from: number }): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const giveUp = (): void =>
-        reject(new UnavailableError(`${this.backend.name} did not answer`, { outcome: "unknown" }));
+        reject(new NoAnswer(`${this.backend.name} did not answer`, { outcome: "unknown" }));
       const deadline = this.deadlines.set(time.withinMs, giveUp, time.from);
       const settle = <V>(then: (value: V) => void) => {
         return (value: V) => {
@@ -153,16 +165,19 @@ export class Conversations {
   #outOfTime(failure: { what: string; outcome: Outcome; cause: HoldfastError }): UnavailableError {
     const { what, outcome, cause } = failure;
     const code = cause instanceof UnavailableError ? cause.code : "UNREACHABLE";
-    const advice =
-      outcome === "unknown"
-        ? "It may have been carried out: load before you repeat it."
-        : "Nothing was changed.";
-    return new UnavailableError(
-      `${what} got no answer within operationMs (${this.operationMs} ms): ${cause.message}. ${advice}`,
-      { code, outcome, cause },
-    );
+    const text = `${what} failed within operationMs (${this.operationMs} ms): ${cause.message}.`;
+    return new UnavailableError(outcome === "unknown" ? `${text} ${loadFirst}` : text, {
+      code,
+      outcome,
+      cause,
+    });
   }
 }
+
+const loadFirst = "It may have been carried out: look before you repeat it.";
+
+/** Nothing came back in time; what is wrong, nobody said. */
+class NoAnswer extends UnavailableError {}
 
 /** Failures that may pass by themselves: the server is away, busy, or a replica that becomes the primary. */
 function isPassing(error: HoldfastError): boolean {
@@ -173,7 +188,8 @@ function isPassing(error: HoldfastError): boolean {
 function withOutcome(error: HoldfastError, outcome: Outcome): HoldfastError {
   if (error.outcome === outcome) return error;
   if (error instanceof UnavailableError) {
-    return new UnavailableError(error.message, { code: error.code, outcome, cause: error });
+    const message = outcome === "none" ? error.message.replace(` ${loadFirst}`, "") : error.message;
+    return new UnavailableError(message, { code: error.code, outcome, cause: error.cause ?? error });
   }
   return error instanceof CorruptStateError
     ? new CorruptStateError(error.message, { outcome, cause: error })
@@ -181,9 +197,7 @@ function withOutcome(error: HoldfastError, outcome: Outcome): HoldfastError {
 }
 
 function forgotten(what: string, backend: string): UnavailableError {
-  return new UnavailableError(
-    `${what}: ${backend} lost its memory between two tries, so nobody can tell whether it was carried out. ` +
-      `Load before you repeat it.`,
-    { outcome: "unknown" },
-  );
+  return new UnavailableError(`${what}: ${backend} lost its memory between two tries. ${loadFirst}`, {
+    outcome: "unknown",
+  });
 }

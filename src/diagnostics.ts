@@ -8,8 +8,8 @@
  * | `holdfast:acquire` | a grant was handed out | {@link AcquireEvent} |
  * | `holdfast:release` | a grant ended in good order | {@link ReleaseEvent} |
  * | `holdfast:lost` | a grant was lost | {@link LostEvent} |
- * | `holdfast:update` | a batch of state jobs was saved | {@link UpdateEvent} |
- * | `holdfast:warning` | something deserves a person's attention; once per store and cause | {@link WarningEvent} |
+ * | `holdfast:update` | a write was acknowledged: of one caller or of a whole batch | {@link UpdateEvent} |
+ * | `holdfast:warning` | something deserves a person's attention; what does not change is said once per store | {@link WarningEvent} |
  */
 import { channel } from "node:diagnostics_channel";
 

@@ -220,7 +220,7 @@ export class StateHandle<T, D> implements State<T, D> {
   async #load(expiry: boolean): Promise<StoredState | null> {
     this.#client.admit();
     const { conversations } = this.#client;
-    const loaded = await conversations.ask(this.#what("Loading"), () =>
+    const loaded = await conversations.read(this.#what("Loading"), () =>
       conversations.backend.loadState(this.id, { expiry }),
     );
     return this.#codec.readable(loaded);

@@ -28,6 +28,8 @@ const pageSize = 500;
  * ```
  */
 export interface Store extends AsyncDisposable {
+  /** Where it is kept, for messages: `redis://localhost:6379`, `sqlite:/path`, `memory:`; never with a password. */
+  readonly name: string;
   /**
    * Connects now, checks rights and fails fast.
    *
@@ -75,10 +77,14 @@ export class StoreHandle implements Store {
     this.#client = new Client(backend, settings);
   }
 
+  get name(): string {
+    return this.#client.backend.name;
+  }
+
   async ready(): Promise<this> {
     this.#client.admit();
     const { conversations, backend } = this.#client;
-    await conversations.ask("Connecting", () => backend.ready());
+    await conversations.read(`Connecting to ${backend.name}`, () => backend.ready());
     return this;
   }
 
@@ -133,14 +139,17 @@ export class StoreHandle implements Store {
     const request: ListRequest = { idPrefix: idPrefix ?? "", limit: pageSize };
     const client = this.#client;
     async function* pages(): AsyncGenerator<Entry> {
+      const seen = new Set<string>(); // a backend may name an entry again on a later page
       let cursor: string | null = null;
       do {
         client.admit();
         const from: string | null = cursor;
-        const { entries, cursor: next }: Page<Entry> = await client.conversations.ask("Listing", () =>
+        const { entries, cursor: next }: Page<Entry> = await client.conversations.read("Listing", () =>
           page(from, request),
         );
-        yield* entries;
+        for (const entry of entries) {
+          if (seen.size !== seen.add(entry.id).size) yield entry;
+        }
         cursor = next;
       } while (cursor !== null);
     }

@@ -213,7 +213,7 @@ export interface ListRequest {
   readonly limit: number;
 }
 
-/** Entries that exist during the whole listing come exactly once over all pages; others may or may not come. */
+/** Entries that exist during the whole listing come at least once over all pages; others may or may not come. */
 export interface Page<Entry> {
   readonly entries: readonly Entry[];
   /** Where to go on; `null` at the end. */

@@ -22,6 +22,8 @@ export class Batch {
   #current: LoadedState;
   #write: StateWrite | undefined;
   #jobs: StateJob[] = [];
+  /** Those that failed alone; they learn it with the others, when the lock is not theirs any more. */
+  readonly #failed: { readonly job: StateJob; readonly error: unknown }[] = [];
   #closed = false;
 
   constructor(owner: object, turn: Turn, stored: LoadedState) {
@@ -67,7 +69,7 @@ export class Batch {
       this.#jobs.push(job);
       this.#closed = job.task.wantsRevision;
     } catch (error) {
-      job.fail(error);
+      this.#failed.push({ job, error });
     } finally {
       await grant.release();
     }
@@ -84,15 +86,18 @@ export class Batch {
   }
 
   done(revision: number | null): void {
-    if (this.#write !== undefined && diagnostics.update.hasSubscribers) {
-      const bytes = this.#write.kind === "save" ? this.#write.bytes.byteLength : 0;
-      diagnostics.update.publish({ id: this.#turn.id, jobs: this.#jobs.length, bytes } satisfies UpdateEvent);
-    }
+    if (this.#write !== undefined) publishUpdate(this.#turn.id, this.#jobs.length, this.#write);
     for (const job of this.#jobs) job.task.done(revision);
+    this.#tellFailed();
   }
 
   fail(error: unknown): void {
     for (const job of this.#jobs) job.fail(error);
+    this.#tellFailed();
+  }
+
+  #tellFailed(): void {
+    for (const { job, error } of this.#failed) job.fail(error);
   }
 
   #apply(write: StateWrite): void {
@@ -107,4 +112,11 @@ export class Batch {
     this.#write = { ...write, ttlMs: write.ttlMs === "keep" ? before : write.ttlMs };
     this.#current = { revision: unsaved, serializer: write.serializer, bytes: write.bytes };
   }
+}
+
+/** A write was acknowledged; it answered so many callers. */
+export function publishUpdate(id: string, jobs: number, write: StateWrite): void {
+  if (!diagnostics.update.hasSubscribers) return;
+  const bytes = write.kind === "save" ? write.bytes.byteLength : 0;
+  diagnostics.update.publish({ id, jobs, bytes } satisfies UpdateEvent);
 }

@@ -8,6 +8,7 @@
 import type { AcquireReply, AcquireRequest, Granted } from "../backends/backend.ts";
 import { UnavailableError } from "../errors.ts";
 import { now } from "../timers.ts";
+import { publishUpdate } from "./batch.ts";
 import { StateJob, type Job } from "./job.ts";
 import { Line } from "./line.ts";
 import type { Room } from "./room.ts";
@@ -81,6 +82,7 @@ export class Cohort {
         this.#line.disengage();
         return false;
       }
+      if (reply.status === "saved" || reply.status === "deleted") publishUpdate(this.id, 1, plain);
       if (this.#line.leave(job)) job.task.answer?.(reply);
     } catch (error) {
       if (this.#line.leave(job)) job.fail(error);

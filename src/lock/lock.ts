@@ -236,7 +236,7 @@ export class LockHandle implements Lock {
 
   #inspect(): Promise<LockEntry | null> {
     const { conversations } = this.#client;
-    return conversations.ask(`Inspecting the lock ${JSON.stringify(this.id)}`, () =>
+    return conversations.read(`Inspecting the lock ${JSON.stringify(this.id)}`, () =>
       conversations.backend.inspectLock(this.id),
     );
   }

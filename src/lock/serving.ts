@@ -41,6 +41,7 @@ export class Serving {
       else if (job instanceof GrantJob) await this.#lend(job);
       else await this.#apply();
     }
+    this.#line.unblock();
     if (turn.state === "lost") this.#room.abandonTurn(turn);
   }
 
@@ -69,18 +70,18 @@ export class Serving {
     this.#line.block();
     await ended.promise;
     turn.giveBack(us);
-    if (!turn.live) {
-      answer.resolve(false);
-      return;
-    } // [L6] what is lost cannot be released
-    publishReleased(grant);
-    const released = this.#handBack();
+    const released = this.#handBack(grant);
     answer.resolve(released);
     await released.catch(() => undefined); // whoever called release() has it
   }
 
   /** The next of us gets the lock at once, or the backend gets it back; answers whether it was still held. */
-  async #handBack(): Promise<boolean> {
+  async #handBack(grant: HeldGrant): Promise<boolean> {
+    if (!this.#turn.live) {
+      this.#line.unblock();
+      return false; // [L6] what is lost cannot be released
+    }
+    publishReleased(grant);
     if (this.#mayGoOn) return true;
     const reply = await this.#release(undefined);
     return reply.status === "released" || reply.status === "kept";
@@ -94,7 +95,8 @@ export class Serving {
     try {
       const batch = new Batch(this.#room.owner, this.#turn, await this.#load());
       await this.#fill(batch);
-      await this.#save(batch).catch((error: unknown) => batch.fail(error));
+      const error = await this.#save(batch).catch((failure: unknown) => failure);
+      if (error !== undefined) batch.fail(error);
     } catch (error) {
       this.#line.rejectAll(error, (job) => job instanceof StateJob); // what cannot be loaded cannot be updated
     } finally {
@@ -109,7 +111,7 @@ export class Serving {
     if (loaded !== undefined) return loaded;
     const { conversations } = this.#room;
     const what = `Loading the state ${JSON.stringify(id)}`;
-    return conversations.ask(what, () => conversations.backend.loadState(id, { expiry: false }));
+    return conversations.read(what, () => conversations.backend.loadState(id, { expiry: false }));
   }
 
   async #fill(batch: Batch): Promise<void> {
@@ -122,49 +124,31 @@ export class Serving {
     }
   }
 
-  /** [S3] Saves what the batch changed and gives the lock up, in one step; then everybody has an answer. */
-  async #save(batch: Batch): Promise<void> {
-    const turn = this.#turn;
-    for (let tries = 1; ; tries += 1) {
-      if (!turn.live) {
-        batch.fail(lockLost(turn.id, batch.fence, "its lease ended before the save"));
-        return;
-      }
-      if (batch.write === undefined) {
-        this.#unchanged(batch);
-        return;
-      }
+  /** [S3] Saves what the batch changed and gives the lock up, in one step; answers what went wrong, if anything did. */
+  async #save(batch: Batch): Promise<Error | undefined> {
+    const { id } = this.#turn;
+    for (let tries = 1; this.#turn.live; tries += 1) {
+      if (batch.write === undefined) return this.#unchanged(batch);
       const reply = await this.#release(batch.write);
-      if (reply.status === "released" || reply.status === "kept") {
-        this.#saved(batch, reply);
-        return;
-      }
-      if (reply.status === "lost") {
-        batch.fail(lockLost(turn.id, batch.fence, "the server refused the save"));
-        return;
-      }
-      if (tries === maxRedos) {
-        batch.fail(restless(turn.id));
-        return;
-      }
+      if (reply.status === "released" || reply.status === "kept") return this.#saved(batch, reply);
+      if (reply.status === "lost") return lockLost(id, batch.fence, "the server refused the save");
+      if (tries === maxRedos) return restless(id);
       await batch.redo(await this.#load()); // what was loaded is not there any more
     }
+    return lockLost(id, batch.fence, "its lease ended before the save");
   }
 
-  #saved(batch: Batch, reply: ReleaseDone): void {
-    if (reply.failed !== undefined) {
-      const { name } = this.#room.conversations.backend;
-      const text = `${name} is out of memory: the state ${JSON.stringify(this.#turn.id)} was not saved`;
-      return batch.fail(
-        new UnavailableError(`${text}. Make room there, then try again.`, { code: reply.failed }),
-      );
-    }
+  #saved(batch: Batch, reply: ReleaseDone): Error | undefined {
+    if (reply.failed !== undefined) return outOfMemory(this.#room.conversations.backend.name, this.#turn.id);
     if (reply.status === "kept") this.#turn.loaded = batch.storedAfter(reply.revision);
     batch.done(reply.revision);
+    return undefined;
   }
 
-  #unchanged(batch: Batch): void {
-    this.#turn.loaded = batch.storedAfter(null);
+  /** Nothing to write. Whoever has an answer does not hold the lock any more, so it comes after the release. */
+  async #unchanged(batch: Batch): Promise<undefined> {
+    if (!this.#mayGoOn) await this.#finish();
+    if (this.#turn.live) this.#turn.loaded = batch.storedAfter(null);
     batch.done(null);
   }
 
@@ -205,6 +189,7 @@ export class Serving {
 
   #settle(reply: ReleaseReply, sentAt: number): void {
     const turn = this.#turn;
+    if (reply.status === "released" || reply.status === "lost") this.#line.unblock(); // whoever comes now asks anew
     if (reply.status === "released") {
       turn.become("over");
       this.#room.endTurn(turn);
@@ -227,6 +212,11 @@ function deferred<T>(): { promise: Promise<T>; resolve: (value: T | Promise<T>) 
 function withinBounds(turn: Turn): boolean {
   const bounds = turn.wanted ? wantedBounds : freeBounds;
   return turn.served < bounds.jobs && now() - turn.heldSince < bounds.ms;
+}
+
+function outOfMemory(name: string, id: string): UnavailableError {
+  const text = `${name} is out of memory: the state ${JSON.stringify(id)} was not saved. Make room there, then try again.`;
+  return new UnavailableError(text, { code: "OUT_OF_MEMORY" });
 }
 
 function restless(id: string): ConflictError {

@@ -5,6 +5,7 @@
  */
 import type { LoadedState, StateWrite, WriteReply } from "../backends/backend.ts";
 import { ConflictError, UnavailableError } from "../errors.ts";
+import { publishUpdate } from "./batch.ts";
 import { acquireChild } from "./child.ts";
 import { lockLost, type HeldGrant } from "./grant.ts";
 import { runHolding } from "./held.ts";
@@ -66,7 +67,7 @@ async function applyUnder(room: Room, task: StateTask, child: HeldGrant): Promis
 function load(room: Room, id: string): Promise<LoadedState> {
   const { conversations } = room;
   const what = `Loading the state ${JSON.stringify(id)}`;
-  return conversations.ask(what, () => conversations.backend.loadState(id, { expiry: false }));
+  return conversations.read(what, () => conversations.backend.loadState(id, { expiry: false }));
 }
 
 /** One write under the grant; throws LockLostError when the server refuses it. */
@@ -86,6 +87,7 @@ async function write(room: Room, grant: HeldGrant, change: StateWrite): Promise<
         throw error;
       }),
   );
+  if (reply.status === "saved" || reply.status === "deleted") publishUpdate(id, 1, change);
   if (reply.status === "lost") {
     turn.lose("the server refused a save under it");
     throw lockLost(id, grant.fence, "the server refused the save");

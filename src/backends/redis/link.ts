@@ -26,12 +26,16 @@ export interface LinkOptions<C extends Connection> {
 
 /** Pauses before the attempts: at once after a break, then soon, then every half second. */
 const pausesMs = [0, 25, 50, 100, 200, 400, 500];
+/** After so many failures in a row nobody is kept waiting through a pause: what has not been sent can be told apart. */
+const shortFailures = 3;
 
 export class Link<C extends Connection> {
   readonly #options: LinkOptions<C>;
   #connection: C | undefined;
   #attempt: Promise<C> | undefined;
   #failures = 0;
+  #lastError = new Error("not connected");
+  #pausing = false;
   #closed = false;
 
   constructor(options: LinkOptions<C>) {
@@ -43,10 +47,11 @@ export class Link<C extends Connection> {
     return this.#connection;
   }
 
-  /** Joins the attempt that is under way, or starts one; rejects with that attempt's error. */
+  /** Joins the attempt that is under way, or starts one; rejects with that attempt's error, in a pause with the last. */
   connect(): Promise<C> {
     if (this.#connection !== undefined) return Promise.resolve(this.#connection);
     if (this.#closed) return Promise.reject(new Error("closed"));
+    if (this.#pausing && this.#failures >= shortFailures) return Promise.reject(this.#lastError);
     return (this.#attempt ??= this.#try());
   }
 
@@ -63,7 +68,9 @@ export class Link<C extends Connection> {
   }
 
   async #try(): Promise<C> {
+    this.#pausing = true;
     await pause(pausesMs[Math.min(this.#failures, pausesMs.length - 1)] ?? 0);
+    this.#pausing = false;
     try {
       const connection = await this.#open();
       this.#attempt = undefined;
@@ -74,7 +81,8 @@ export class Link<C extends Connection> {
     } catch (error) {
       this.#attempt = undefined;
       this.#failures += 1;
-      this.#goOn(toError(error));
+      this.#lastError = toError(error);
+      this.#goOn(this.#lastError);
       throw error;
     }
   }
