@@ -83,6 +83,7 @@ export class SqliteBackend implements Backend {
   readonly #path: string;
   readonly #prefix: string;
   readonly #now: () => number;
+  readonly #grainMs: number;
   #driver: SqlDriver | undefined;
   #session: Session | undefined;
   readonly #told = new Map<Ticket, Told>();
@@ -92,6 +93,7 @@ export class SqliteBackend implements Backend {
 
   constructor(options: SqliteOptions) {
     const clock = options.now ?? Date.now;
+    this.#grainMs = options.now === undefined ? 1 : 0; // the wall clock counts whole milliseconds
     this.#path = resolve(options.path);
     this.#prefix = options.prefix;
     this.clientId = options.clientId ?? randomBytes(12).toString("hex");
@@ -248,7 +250,7 @@ export class SqliteBackend implements Backend {
     this.#warnOfOldVersion(connection);
     const now = this.#now;
     const tables = new SqlTables({ connection, prefix: this.#prefix, clientId: this.clientId, now });
-    const protocol = new Protocol({ tables, now, limits: sqliteLimits });
+    const protocol = new Protocol({ tables, now, grainMs: this.#grainMs, limits: sqliteLimits });
     this.#session = { connection, tables, protocol };
     return this.#session;
   }

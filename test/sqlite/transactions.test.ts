@@ -202,6 +202,21 @@ describe("waiting", () => {
     await two.granted();
   });
 
+  test("[L5] no lease ends early, not by the fraction of a millisecond that the clock does not show", async () => {
+    const folder = sqliteFolder();
+    const [a, b] = [folder.connect(), folder.connect()];
+    for (let round = 0; round < 20; round += 1) {
+      const id = `x${String(round)}`;
+      const askedAt = performance.now();
+      await a.turn(id).granted({ leaseMs: 100 });
+      const other = b.turn(id);
+      const told = await other.ask();
+      await sleep((told as { retryInMs: number }).retryInMs - 4 + Math.random() * 2);
+      while ((await other.ask()).status === "waiting");
+      expect(performance.now() - askedAt).toBeGreaterThanOrEqual(100);
+    }
+  });
+
   test("[L8] [L10] a change is seen at the next ask: release, cancel of another, end of a lease", async () => {
     const folder = sqliteFolder();
     const [a, b, c] = [folder.connect(), folder.connect(), folder.connect()];

@@ -33,6 +33,8 @@ export interface ProtocolOptions {
   readonly tables: Tables;
   /** The backend's clock, in milliseconds. */
   readonly now: () => number;
+  /** The grain of that clock: what it counts in. No lease may end early because the clock was about to tick. */
+  readonly grainMs?: number | undefined;
   readonly limits: Limits;
   /** Left out where nothing can push. */
   readonly wake?: ((wake: TicketWake) => void) | undefined;
@@ -52,6 +54,7 @@ const forgotten: Forgotten = { status: "forgotten" };
 export class Protocol {
   readonly #tables: Tables;
   readonly #clock: () => number;
+  readonly #grainMs: number;
   readonly #limits: Limits;
   readonly #wake: ((wake: TicketWake) => void) | undefined;
   #step: Step;
@@ -59,6 +62,7 @@ export class Protocol {
   constructor(options: ProtocolOptions) {
     this.#tables = options.tables;
     this.#clock = options.now;
+    this.#grainMs = options.grainMs ?? 0;
     this.#limits = options.limits;
     this.#wake = options.wake;
     this.#step = this.#begin();
@@ -282,7 +286,7 @@ export class Protocol {
 
   /** Whole milliseconds, and never more than the lease is long, whatever the clock did. */
   #remaining(lock: LockRow): number {
-    return Math.ceil(Math.min(lock.leaseMs, lock.since + lock.leaseMs - this.#step.now));
+    return Math.ceil(Math.min(lock.leaseMs, lock.since + lock.leaseMs + this.#grainMs - this.#step.now));
   }
 
   #countWaiters(id: string, lock: LockRow): number {

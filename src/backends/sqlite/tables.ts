@@ -139,7 +139,7 @@ export class SqlTables implements Tables {
       ...[now, limit],
     );
     this.#sql.run(
-      "DELETE FROM locks WHERE key IN (SELECT key FROM locks WHERE since + lease_ms <= ? LIMIT ?)",
+      "DELETE FROM locks WHERE key IN (SELECT key FROM locks WHERE since + lease_ms < ? LIMIT ?)",
       ...[now, limit],
     );
     this.#sql.run(
