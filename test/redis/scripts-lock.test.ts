@@ -493,6 +493,26 @@ describe("renew and inspect", () => {
     expect(await run.command("EXISTS", at.lockKey)).toBe(0);
   });
 
+  test("[L9] an ask confirms a hand-over, and gives the full lease", async () => {
+    await run.acquire(a);
+    await run.acquire(b, { wish: "q" });
+    await run.release(a);
+    expect(list(await run.acquire(b, { wish: "q", leaseMs: 20_000 })).slice(2)).toEqual([1, 20_000, 0]);
+    expect(await run.command("EXISTS", at.queueKey, at.asksKey)).toBe(0);
+  });
+
+  test("[L1] a ticket that begins like the holder's is another one", async () => {
+    await run.acquire(ticketOf(A, 12));
+    expect(list(await run.acquire(a))[0]).toBe("held");
+    expect(await run.release(a)).toBe("lost");
+    expect(await run.commit(a)).toBe("lost");
+    expect(await run.write(a)).toBe("lost");
+    expect(await run.renew(a)).toBe(0);
+    expect(await run.force(a, { by: b })).toBe("lost");
+    expect(await run.cancel(a)).toBe("cancelled");
+    expect(await run.release(ticketOf(A, 12))).toBe("released");
+  });
+
   test("[L9] a renewal confirms a hand-over", async () => {
     await run.acquire(a);
     await run.acquire(b, { wish: "q" });
@@ -525,7 +545,7 @@ async function isRefused(call: Promise<Reply>): Promise<boolean> {
 }
 
 describe("what is not ours", () => {
-  const others = [at.lockKey, at.queueKey, at.asksKey, at.stampKey, at.doneKey(B)];
+  const others = [at.lockKey, at.queueKey, at.asksKey, at.stampKey, at.doneKey(A), at.doneKey(B)];
   const calls: Record<string, () => Promise<Reply>> = {
     acquire: () => run.acquire(b, { wish: "q" }),
     release: () => run.release(b, { n: 2 }),
@@ -559,7 +579,7 @@ describe("what is not ours", () => {
       const refused = await isRefused(run.acquire(b, { wish: "q" }));
       const { [at.stampKey]: _, ...after } = await run.everything();
       if (refused && key !== at.stampKey) expect(after).toEqual(before);
-      expect(refused).toBe(key !== at.asksKey);
+      expect(refused).toBe(![at.asksKey, at.doneKey(A)].includes(key));
       expect(await run.command("TYPE", key)).toBe("stream");
     });
   });

@@ -165,6 +165,7 @@ describe("commit", () => {
     expect(heard[0]).toMatch(
       new RegExp(`^granted ${b} \\d+ 1 10000 0 s x\nhf1 ${String(revision)} json\nfresh$`),
     );
+    expect(await run.command("GET", at.lockKey)).toContain(b);
   });
 
   test("[L2] [L3] keeps the lock with new fences and its full lease, if nobody waits", async () => {
@@ -197,6 +198,23 @@ describe("commit", () => {
     expect(await run.commit(a)).toBe("released - OUT_OF_MEMORY");
     expect(await run.commit(b)).toBe("released - OUT_OF_MEMORY");
     expect(await run.command("EXISTS", at.lockKey, at.stateKey, at.queueKey, at.asksKey)).toBe(0);
+  });
+
+  test("a full server: a turn whose save failed is not gone on with", async () => {
+    await run.acquire(a);
+    await run.acquire(b, { wish: "q" });
+    await run.age(b, 13);
+    await run.fill();
+    expect(await run.commit(a, { keepFor: [9_000, 1] })).toBe("released - OUT_OF_MEMORY");
+    expect(await run.command("EXISTS", at.lockKey)).toBe(0);
+  });
+
+  test("[S1] only a lack of memory may fail a save and not the release", async () => {
+    await run.acquire(a);
+    await run.command("DEL", at.stampKey);
+    await run.command("SADD", at.stampKey, "x");
+    await expect(run.commit(a)).rejects.toThrow(/WRONGTYPE/);
+    expect(await run.renew(a)).toBe(1);
   });
 
   test("a full server deletes and releases", async () => {
