@@ -76,7 +76,7 @@ export class Conversations {
   }
 
   /** An operation that may be repeated freely: retried until it is answered. */
-  async ask<T>(what: string, attempt: () => Promise<T>): Promise<T> {
+  ask<T>(what: string, attempt: () => Promise<T>): Promise<T> {
     return this.#converse(what, attempt);
   }
 
@@ -152,13 +152,16 @@ export class Conversations {
       const giveUp = (): void =>
         reject(new NoAnswer(`${this.backend.name} did not answer`, { outcome: "unknown" }));
       const deadline = this.deadlines.set(time.withinMs, giveUp, time.from);
-      const settle = <V>(then: (value: V) => void) => {
-        return (value: V) => {
+      attempt.then(
+        (reply) => {
           this.deadlines.clear(deadline);
-          then(value);
-        };
-      };
-      attempt.then(settle(resolve), settle(reject));
+          resolve(reply);
+        },
+        (error: unknown) => {
+          this.deadlines.clear(deadline);
+          reject(error);
+        },
+      );
     });
   }
 

@@ -5,7 +5,7 @@
  * turn does with the lock is in `serving.ts`. It is gone only when nobody is left in it.
  * How leases are kept alive is the watchdog's business; what a value is, the state's.
  */
-import type { AcquireReply, AcquireRequest, Granted } from "../backends/backend.ts";
+import type { AcquireReply, AcquireRequest, Granted, StateWrite } from "../backends/backend.ts";
 import { UnavailableError } from "../errors.ts";
 import { now } from "../timers.ts";
 import { publishUpdate } from "./batch.ts";
@@ -49,7 +49,8 @@ export class Cohort {
     await Promise.resolve(); // whoever comes in the same tick shares the first turn
     while (this.#line.size > 0) {
       this.#line.unblock();
-      if (await this.#writeFreely()) continue;
+      const job = this.#lonelyWrite;
+      if (job !== undefined && (await this.#writeFreely(job, job.task.plain))) continue;
       const turn = await this.#enter();
       if (turn !== undefined) await this.#serve(turn);
       this.#turn = undefined;
@@ -67,11 +68,14 @@ export class Cohort {
     }
   }
 
-  /** [S8] A save or delete that stands alone needs no turn where the lock is free. */
-  async #writeFreely(): Promise<boolean> {
+  /** A save or delete that stands alone. */
+  get #lonelyWrite(): (StateJob & { task: { plain: StateWrite } }) | undefined {
     const job = this.#line.head;
-    if (this.#line.size !== 1 || !(job instanceof StateJob) || job.task.plain === undefined) return false;
-    const { plain } = job.task;
+    return this.#line.size === 1 && job instanceof StateJob && isPlain(job) ? job : undefined;
+  }
+
+  /** [S8] It needs no turn where the lock is free; answers whether that was so. */
+  async #writeFreely(job: StateJob, plain: StateWrite): Promise<boolean> {
     const { conversations } = this.#room;
     this.#line.engage(job);
     try {
@@ -191,4 +195,8 @@ export class Cohort {
     const overdue = (job: Job): boolean => job.impatient || now() - job.arrivedAt >= operationMs;
     this.#line.rejectAll(error, passing ? overdue : undefined);
   }
+}
+
+function isPlain(job: StateJob): job is StateJob & { task: { plain: StateWrite } } {
+  return job.task.plain !== undefined;
 }

@@ -36,28 +36,40 @@ export interface Grant extends AsyncDisposable {
 
 type Phase = "live" | "ended" | "lost";
 
+/** Who lent the grant, and wants to know how it ends. */
+export interface GrantEvents {
+  /** Called once, after `release()`, when nothing under the grant is under way; answers whether it was still held. */
+  readonly onRelease: () => Promise<boolean>;
+  /** The grant was lost while it was held. */
+  readonly onLose?: () => void;
+}
+
 export class HeldGrant implements Grant {
   readonly turn: Turn;
   readonly fence: number;
   readonly parent: HeldGrant | undefined;
-  /** Orders what is done under this grant: nested grants, saves, updates. */
-  readonly gate = new Gate();
-  readonly #onRelease: () => Promise<boolean>;
-  readonly #children = new Set<HeldGrant>();
-  readonly #writes = new Set<Promise<unknown>>();
+  readonly #told: GrantEvents;
+  // Most grants have nothing under them: these are made when first needed.
+  #gate: Gate | undefined;
+  #children: Set<HeldGrant> | undefined;
+  #writes: Set<Promise<unknown>> | undefined;
   #phase: Phase = "live";
   #reason: Error | undefined;
   #controller: AbortController | undefined;
   #released: Promise<boolean> | undefined;
 
-  /** `onRelease` is called once, when the grant has ended in good order and nothing under it is under way. */
-  constructor(turn: Turn, fence: number, from: { parent?: HeldGrant; onRelease: () => Promise<boolean> }) {
+  constructor(turn: Turn, fence: number, from: GrantEvents & { readonly parent?: HeldGrant }) {
     this.turn = turn;
     this.fence = fence;
     this.parent = from.parent;
-    this.#onRelease = from.onRelease;
+    this.#told = from;
     if (from.parent === undefined) turn.lend(this);
-    else from.parent.#children.add(this);
+    else (from.parent.#children ??= new Set()).add(this);
+  }
+
+  /** Orders what is done under this grant: nested grants, saves, updates. */
+  get gate(): Gate {
+    return (this.#gate ??= new Gate());
   }
 
   get id(): string {
@@ -100,6 +112,7 @@ export class HeldGrant implements Grant {
       diagnostics.lost.publish(event);
     }
     this.#controller?.abort(this.#reason);
+    this.#told.onLose?.();
   }
 
   /** The error for whoever comes too late; `undefined` while the grant is live. */
@@ -110,28 +123,27 @@ export class HeldGrant implements Grant {
 
   /** A write under this grant: release waits for its answer [S4]. */
   track<T>(write: Promise<T>): Promise<T> {
-    const forget = (): boolean => this.#writes.delete(settled);
+    const writes = (this.#writes ??= new Set());
+    const forget = (): boolean => writes.delete(settled);
     const settled: Promise<unknown> = write.then(forget, forget);
-    this.#writes.add(settled);
+    writes.add(settled);
     void this.parent?.track(write);
     return write;
   }
 
   /** A nested grant has ended. */
   forget(child: HeldGrant): void {
-    this.#children.delete(child);
+    this.#children?.delete(child);
   }
 
   async #release(): Promise<boolean> {
     const held = this.live;
     if (held) this.#phase = "ended";
-    if (this.#children.size > 0)
-      this.#endChildren(this.#lost("the grant that it was nested in was released"));
+    if (this.#children?.size) this.#endChildren(this.#lost("the grant that it was nested in was released"));
     this.turn.giveBack(this);
     this.parent?.forget(this);
-    while (this.#writes.size > 0) await Promise.all(this.#writes);
-    const released = await this.#onRelease();
-    return held && released;
+    while (this.#writes?.size) await Promise.all(this.#writes);
+    return (await this.#told.onRelease()) && held;
   }
 
   #lost(reason: string): LockLostError {
@@ -139,8 +151,8 @@ export class HeldGrant implements Grant {
   }
 
   #endChildren(reason: Error): void {
-    for (const child of this.#children) child.lose(reason);
-    this.#children.clear();
+    for (const child of this.#children ?? []) child.lose(reason);
+    this.#children?.clear();
   }
 }
 

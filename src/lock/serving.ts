@@ -58,18 +58,17 @@ export class Serving {
     turn.loaded = undefined; // whoever has the lock may change the state
     const ended = deferred<void>();
     const answer = deferred<boolean>();
-    const onRelease = (): Promise<boolean> => {
-      ended.resolve();
-      return answer.promise;
-    };
-    const grant = new HeldGrant(turn, turn.takeFence(), { onRelease });
-    const us = { lose: () => ended.resolve() };
-    turn.lend(us);
+    const grant = new HeldGrant(turn, turn.takeFence(), {
+      onRelease: () => {
+        ended.resolve();
+        return answer.promise;
+      },
+      onLose: () => ended.resolve(),
+    });
     publishAcquired(job, grant);
     job.serve(grant);
     this.#line.block();
     await ended.promise;
-    turn.giveBack(us);
     const released = this.#handBack(grant);
     answer.resolve(released);
     await released.catch(() => undefined); // whoever called release() has it

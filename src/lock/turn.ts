@@ -70,7 +70,7 @@ export class Turn implements Watched {
   #wake: Extract<Wake, { kind: "granted" }> | undefined;
   #askAgain = false;
   #news: (() => void) | undefined;
-  readonly #borrowers = new Set<Borrower>();
+  #borrower: Borrower | undefined;
   readonly #assumeWanted: boolean;
 
   constructor(what: {
@@ -162,16 +162,18 @@ export class Turn implements Watched {
   lose(reason: string | Error): void {
     if (this.#state !== "held" && this.#state !== "releasing") return;
     this.become("lost");
-    for (const borrower of this.#borrowers) borrower.lose(reason);
-    this.#borrowers.clear();
+    const borrower = this.#borrower;
+    this.#borrower = undefined;
+    borrower?.lose(reason);
   }
 
+  /** [L1] To one at a time. */
   lend(borrower: Borrower): void {
-    this.#borrowers.add(borrower);
+    this.#borrower = borrower;
   }
 
   giveBack(borrower: Borrower): void {
-    this.#borrowers.delete(borrower);
+    if (this.#borrower === borrower) this.#borrower = undefined;
   }
 
   /** The backend says that this ticket holds the lock. It may come before the reply to its ask. */
