@@ -1,0 +1,183 @@
+// Attempts, retries, deadlines and receipts [S5], with attempts that do what the test says.
+
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+
+import { MemoryBackend } from "../../src/backends/memory.ts";
+import type { Receipt, WriteReply } from "../../src/backends/backend.ts";
+import { Conversations } from "../../src/conversation.ts";
+import { CorruptStateError, UnavailableError, type Outcome, type UnavailableCode } from "../../src/errors.ts";
+
+const unavailable = (outcome: Outcome, code: UnavailableCode = "UNREACHABLE"): UnavailableError =>
+  new UnavailableError(`planned ${outcome}`, { outcome, code });
+const saved = { status: "saved", revision: 1 } as const;
+
+/** Does one step per attempt; the last one again and again. Steps that are errors are thrown. */
+function script<T>(...steps: (T | Error)[]): {
+  attempt: (receipt?: Receipt) => Promise<T>;
+  seen: (Receipt | undefined)[];
+} {
+  const seen: (Receipt | undefined)[] = [];
+  const attempt = async (receipt?: Receipt): Promise<T> => {
+    const step = steps[Math.min(seen.length, steps.length - 1)];
+    seen.push(receipt);
+    if (step instanceof Error) throw step;
+    return step as T;
+  };
+  return { attempt, seen };
+}
+
+describe("a conversation", () => {
+  let conversations: Conversations;
+  beforeEach(() => {
+    conversations = new Conversations(new MemoryBackend(), 200);
+  });
+  afterEach(() => conversations.close());
+
+  test.each(["UNREACHABLE", "READ_ONLY"] as const)(
+    "[S5] is retried until it is answered: %s",
+    async (code) => {
+      const { attempt, seen } = script<string>(
+        unavailable("none", code),
+        unavailable("unknown", code),
+        "answer",
+      );
+      expect(await conversations.ask("Asking", attempt)).toBe("answer");
+      expect(seen).toHaveLength(3);
+    },
+  );
+
+  test.each(["ACCESS_DENIED", "OUT_OF_MEMORY"] as const)(
+    "is not retried when that cannot help: %s",
+    async (code) => {
+      const { attempt, seen } = script(unavailable("none", code));
+      await expect(conversations.ask("Asking", attempt)).rejects.toMatchObject({ code, outcome: "none" });
+      expect(seen).toHaveLength(1);
+    },
+  );
+
+  test("is not retried when the backend answered with damage, or broke", async () => {
+    for (const error of [new CorruptStateError("no lock"), new TypeError("a bug")]) {
+      const { attempt, seen } = script(error);
+      await expect(conversations.ask("Asking", attempt)).rejects.toBe(error);
+      expect(seen).toHaveLength(1);
+    }
+  });
+
+  test.each([
+    ["never sent", [unavailable("none")], "none"],
+    ["always unknown", [unavailable("unknown")], "unknown"],
+    ["unknown once, then surely not", [unavailable("unknown"), unavailable("none")], "unknown"],
+    ["surely not once, then unknown", [unavailable("none"), unavailable("unknown")], "unknown"],
+  ] as const)("[S5] out of time: %s", async (_, steps, outcome) => {
+    const { attempt, seen } = script<never>(...steps);
+    const failing = conversations.ask("Asking", attempt);
+    await expect(failing).rejects.toMatchObject({ code: "UNREACHABLE", outcome });
+    await expect(failing).rejects.toThrow(/^Asking .*operationMs \(200 ms\)/);
+    expect(seen.length).toBeGreaterThan(2);
+    expect(seen.length).toBeLessThan(40); // pauses grow
+  });
+
+  test("[S5] unknown once, then refused for good: the outcome stays unknown", async () => {
+    const { attempt } = script<never>(unavailable("unknown"), unavailable("none", "ACCESS_DENIED"));
+    const failing = conversations.ask("Asking", attempt);
+    await expect(failing).rejects.toMatchObject({ code: "ACCESS_DENIED", outcome: "unknown" });
+  });
+
+  test("[S5] reading changes nothing, so that its failure is never unknown", async () => {
+    const failing = conversations.read("Reading", script<never>(unavailable("unknown")).attempt);
+    await expect(failing).rejects.toMatchObject({ code: "UNREACHABLE", outcome: "none" });
+    await expect(failing).rejects.not.toThrow(/carried out/);
+  });
+
+  test("[S5] an attempt that is never answered does not hang its caller", async () => {
+    const failing = conversations.ask("Asking", () => new Promise<never>(() => undefined));
+    await expect(failing).rejects.toMatchObject({ code: "UNREACHABLE", outcome: "unknown" });
+  });
+
+  test("one attempt, given up after its own time", async () => {
+    const late = conversations.once(() => new Promise<never>(() => undefined), 20);
+    await expect(late).rejects.toMatchObject({ code: "UNREACHABLE" });
+    expect(await conversations.once(async () => 5, 1_000)).toBe(5);
+  });
+});
+
+describe("[S5] a conversation with a receipt", () => {
+  let conversations: Conversations;
+  beforeEach(() => {
+    conversations = new Conversations(new MemoryBackend(), 200);
+  });
+  afterEach(() => conversations.close());
+  const tell = (told: ReturnType<typeof script<WriteReply>>) => conversations.tell("Telling", told.attempt);
+
+  test("carries the same receipt at each try, and a new one for each operation", async () => {
+    const first = script<WriteReply>(unavailable("unknown"), unavailable("unknown"), saved);
+    expect(await tell(first)).toEqual(saved);
+    const numbers = first.seen.map((receipt) => [receipt?.slot, receipt?.n]);
+    expect(numbers).toEqual([numbers[0], numbers[0], numbers[0]]);
+    const second = script<WriteReply>(saved);
+    await tell(second);
+    expect([second.seen[0]?.slot, second.seen[0]?.n]).toEqual([numbers[0]?.[0], (numbers[0]?.[1] ?? 0) + 1]);
+  });
+
+  test("operations at once have slots of their own", async () => {
+    const told = Array.from({ length: 5 }, () => script<WriteReply>(saved));
+    await Promise.all(told.map(tell));
+    expect(new Set(told.map(({ seen }) => seen[0]?.slot)).size).toBe(5);
+    const again = Array.from({ length: 5 }, () => script<WriteReply>(saved));
+    await Promise.all(again.map(tell));
+    expect(again.map(({ seen }) => seen[0]?.slot).sort()).toEqual([0, 1, 2, 3, 4]); // used again
+  });
+
+  test("a retry carries a proof: what this client last saw recorded; the first try does not", async () => {
+    const first = script<WriteReply>(unavailable("unknown"), saved);
+    await tell(first);
+    expect(first.seen.map((receipt) => receipt?.proof)).toEqual([undefined, undefined]); // nothing seen yet
+    const second = script<WriteReply>(unavailable("unknown"), saved);
+    await tell(second);
+    expect(second.seen[0]?.proof).toBeUndefined();
+    expect(second.seen[1]?.proof).toMatchObject({ slot: first.seen[0]?.slot, n: first.seen[0]?.n });
+  });
+
+  test("what did nothing is no proof", async () => {
+    await tell(script<WriteReply>({ status: "conflict", revision: null }));
+    const second = script<WriteReply>(unavailable("unknown"), saved);
+    await tell(second);
+    expect(second.seen[1]?.proof).toBeUndefined();
+  });
+
+  test("a proof that is old is not asked for: the backend may have let it expire", async () => {
+    await tell(script<WriteReply>(saved));
+    await new Promise((resolve) => setTimeout(resolve, 250));
+    const second = script<WriteReply>(unavailable("unknown"), saved);
+    await tell(second);
+    expect(second.seen[1]?.proof).toBeUndefined();
+  });
+
+  test("receipts are to be kept for longer than any retry can take", async () => {
+    const told = script<WriteReply>(saved);
+    await tell(told);
+    expect(told.seen[0]?.keepMs).toBeGreaterThanOrEqual(60_000);
+    const slow = new Conversations(new MemoryBackend(), 3_600_000);
+    const slowly = script<WriteReply>(saved);
+    await slow.tell("Telling", slowly.attempt);
+    expect(slowly.seen[0]?.keepMs).toBeGreaterThanOrEqual(2 * 3_600_000);
+    slow.close();
+  });
+
+  test("forgotten: an error whose outcome is unknown, and the slot is not used up", async () => {
+    const failing = tell(script<WriteReply>({ status: "forgotten" }));
+    await expect(failing).rejects.toMatchObject({ code: "UNREACHABLE", outcome: "unknown" });
+    await expect(failing).rejects.toThrow(/lost its memory/);
+    const next = script<WriteReply>(saved);
+    await tell(next);
+    expect([next.seen[0]?.slot, next.seen[0]?.n]).toEqual([0, 2]);
+  });
+
+  test("with a slot of the caller's, its present number is used", async () => {
+    const slot = conversations.takeSlot();
+    slot.n = 7;
+    const told = script<WriteReply>(saved);
+    await conversations.tell("Telling", told.attempt, slot);
+    expect(told.seen[0]).toMatchObject({ slot: slot.index, n: 7 });
+  });
+});

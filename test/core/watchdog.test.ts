@@ -1,0 +1,221 @@
+// The state table of the watchdog, line by line, with a backend that answers what it is told and the clock in our hands.
+
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+
+import { MemoryBackend } from "../../src/backends/memory.ts";
+import type { RenewEntry } from "../../src/backends/backend.ts";
+import { Conversations } from "../../src/conversation.ts";
+import { Watchdog, type Watched } from "../../src/lock/watchdog.ts";
+
+type Answer = "renewed" | "lost";
+
+/** Asked to renew, it answers when and what the test says. */
+class Scripted extends MemoryBackend {
+  readonly asked: {
+    readonly at: number;
+    readonly tickets: string[];
+    readonly answer: (answers: Answer[]) => void;
+    readonly fail: () => void;
+  }[] = [];
+
+  override renewLocks(entries: readonly RenewEntry[]): Promise<Answer[]> {
+    return new Promise((resolve, reject) => {
+      const tickets = entries.map(({ ticket }) => ticket);
+      const fail = (): void => reject(new Error("nobody there"));
+      this.asked.push({ at: performance.now(), tickets, answer: resolve, fail });
+    });
+  }
+}
+
+class Ticket implements Watched {
+  readonly id: string;
+  readonly ticket: string;
+  readonly leaseMs: number;
+  until: number;
+  readonly told: string[] = [];
+
+  constructor(name: string, leaseMs: number, grantedMs = leaseMs) {
+    this.id = name;
+    this.ticket = name;
+    this.leaseMs = leaseMs;
+    this.until = performance.now() + grantedMs;
+  }
+
+  renewed(sentAt: number): void {
+    this.until = sentAt + this.leaseMs;
+    this.told.push(`renewed from ${String(sentAt)}`);
+  }
+
+  lose(reason: string): void {
+    this.told.push(`lost at ${String(performance.now())}: ${reason}`);
+  }
+}
+
+describe("[L5] the watchdog", () => {
+  let backend: Scripted;
+  let conversations: Conversations;
+  let watchdog: Watchdog;
+  const advance = (ms: number): Promise<unknown> => vi.advanceTimersByTimeAsync(ms);
+  const last = () => backend.asked.at(-1)!;
+  const watch = (name: string, leaseMs: number, grantedMs?: number): Ticket => {
+    const ticket = new Ticket(name, leaseMs, grantedMs);
+    watchdog.watch(ticket);
+    return ticket;
+  };
+
+  beforeEach(() => {
+    vi.useFakeTimers({
+      toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "performance"],
+    });
+    backend = new Scripted();
+    conversations = new Conversations(backend, 5_000);
+    watchdog = new Watchdog(conversations);
+  });
+  afterEach(() => {
+    conversations.close();
+    vi.useRealTimers();
+  });
+
+  test("kept → renewing → kept: renews at about a third of the lease, again and again", async () => {
+    const ticket = watch("a", 3_000);
+    for (let round = 1; round <= 5; round += 1) {
+      while (backend.asked.length < round) await advance(1);
+      last().answer(["renewed"]);
+      await advance(0);
+      expect(ticket.told).toHaveLength(round);
+      expect(ticket.until).toBe(last().at + 3_000); // from when it was sent
+    }
+    const gaps = backend.asked.map(({ at }, n) => at - (backend.asked[n - 1]?.at ?? 0));
+    expect(Math.max(...gaps)).toBeLessThanOrEqual(1_000);
+    expect(Math.min(...gaps)).toBeGreaterThan(800);
+  });
+
+  test("renewing → lost: the server says so", async () => {
+    const ticket = watch("a", 3_000);
+    await advance(1_000);
+    last().answer(["lost"]);
+    await advance(10_000);
+    expect(ticket.told).toEqual([expect.stringMatching(/^lost at 9\d\d|^lost at 1000/) as string]);
+    expect(backend.asked).toHaveLength(1); // no longer watched
+  });
+
+  test("renewing → unsure → renewing → kept: an unknown answer is tried again soon", async () => {
+    const ticket = watch("a", 3_000);
+    await advance(1_000);
+    last().fail();
+    await advance(150); // a twentieth of the lease
+    expect(backend.asked).toHaveLength(2);
+    expect(ticket.told).toEqual([]);
+    last().answer(["renewed"]);
+    await advance(0);
+    expect(ticket.told).toEqual([`renewed from ${String(last().at)}`]);
+  });
+
+  test("no answer at all is unknown after a quarter of the lease; at the local deadline it is lost, exactly once", async () => {
+    const ticket = watch("a", 3_000);
+    await advance(2_999);
+    expect(ticket.told).toEqual([]);
+    expect(backend.asked.length).toBeGreaterThanOrEqual(2);
+    await advance(1);
+    expect(ticket.told).toEqual([expect.stringMatching(/^lost at 3000: no renewal was answered/) as string]);
+    const asked = backend.asked.length;
+    for (const { answer } of backend.asked) answer(["renewed"]); // too late
+    await advance(10_000);
+    expect(ticket.told).toHaveLength(1);
+    expect(backend.asked).toHaveLength(asked);
+  });
+
+  test("unsure → lost at the local deadline, one lease after the last renewal that succeeded was sent", async () => {
+    const ticket = watch("a", 3_000);
+    await advance(1_000);
+    const sentAt = last().at;
+    await advance(500); // a slow answer
+    last().answer(["renewed"]);
+    await advance(0);
+    expect(ticket.until).toBe(sentAt + 3_000);
+    for (let n = 0; n < 200 && ticket.told.length < 2; n += 1) {
+      const before = backend.asked.length;
+      await advance(20);
+      if (backend.asked.length > before) last().fail();
+    }
+    const lostAt = Number(/^lost at (\d+)/.exec(ticket.told[1] ?? "")?.[1]);
+    expect(lostAt).toBeLessThanOrEqual(sentAt + 3_000);
+    expect(lostAt).toBeGreaterThan(sentAt + 2_900);
+  });
+
+  test("a renewal is never repeated in a busy loop, however short the lease", async () => {
+    watch("a", 100);
+    for (let ms = 0; ms < 100; ms += 1) {
+      await advance(1);
+      for (const { fail } of backend.asked) fail();
+    }
+    expect(backend.asked.length).toBeLessThanOrEqual(8);
+  });
+
+  test("the event loop was blocked beyond the lease: lost, and nothing is sent any more", async () => {
+    const ticket = watch("a", 300);
+    vi.setSystemTime(0);
+    const blocked = performance.now() + 1_000;
+    const clock = vi.spyOn(performance, "now").mockReturnValue(blocked);
+    await advance(100);
+    clock.mockRestore();
+    expect(ticket.told).toEqual([expect.stringMatching(/blocked/) as string]);
+    expect(backend.asked).toEqual([]);
+  });
+
+  test("[L6] unwatched: no more renewals, and the answer under way is ignored", async () => {
+    const ticket = watch("a", 3_000);
+    await advance(1_000);
+    watchdog.unwatch(ticket);
+    last().answer(["lost"]);
+    await advance(10_000);
+    expect(ticket.told).toEqual([]);
+    expect(backend.asked).toHaveLength(1);
+    watchdog.unwatch(ticket); // twice is once
+  });
+
+  test("[L6] unwatched and watched again while a renewal is under way: its answer is not the new one's", async () => {
+    const ticket = watch("a", 3_000);
+    await advance(1_000);
+    const old = last();
+    watchdog.unwatch(ticket);
+    ticket.until = performance.now() + 3_000;
+    watchdog.watch(ticket);
+    old.answer(["lost"]);
+    await advance(500);
+    expect(ticket.told).toEqual([]);
+    await advance(500);
+    expect(backend.asked).toHaveLength(2);
+  });
+
+  test("a hand-over grant, shorter than the lease, is renewed in time", async () => {
+    const ticket = watch("a", 30_000, 600);
+    await advance(200);
+    expect(backend.asked).toHaveLength(1);
+    last().answer(["renewed"]);
+    await advance(0);
+    expect(ticket.until).toBe(last().at + 30_000);
+  });
+
+  test("all that are due go out in one call, and each has its own answer", async () => {
+    const tickets = ["a", "b", "c"].map((name) => watch(name, 3_000));
+    await advance(10);
+    tickets.push(watch("d", 3_000));
+    await advance(990);
+    expect(backend.asked.map(({ tickets: sent }) => sent)).toEqual([["a", "b", "c", "d"]]);
+    last().answer(["renewed", "lost", "renewed", "renewed"]);
+    await advance(0);
+    const words = tickets.map(({ told }) => told[0]?.split(" ")[0]);
+    expect(words).toEqual(["renewed", "lost", "renewed", "renewed"]);
+  });
+
+  test("a backend that answers too few leaves the others unknown, not lost", async () => {
+    const [a, b] = [watch("a", 3_000), watch("b", 3_000)];
+    await advance(1_000);
+    last().answer(["renewed"]);
+    await advance(0);
+    expect([a.told.length, b.told.length]).toEqual([1, 0]);
+    await advance(150);
+    expect(last().tickets).toEqual(["b"]);
+  });
+});
