@@ -94,6 +94,19 @@ describe("states", () => {
     expect(await b.saved("z", save("1"))).toBeGreaterThan(fence + 5); // it loaded y
   });
 
+  test("[S2] [L3] what a wake told is a floor, too", async () => {
+    await b.listening();
+    const turn = a.turn("x");
+    await turn.granted();
+    await b.turn("x").ask({ fences: 3 });
+    const past2090 = 3_800_000_000_000_000;
+    await server.command("SET", "t:stamp", String(past2090));
+    await turn.release();
+    expect((await b.wake("granted")).fence).toBe(past2090 + 1);
+    await server.command("FLUSHALL");
+    expect(await b.saved("y", save("1"))).toBe(past2090 + 4);
+  });
+
   test("listing: every state once, whatever the prefix and the ids look like", async () => {
     const odd = new TestClient(server.url, { prefix: "od*d?[x]\\:" });
     const numbers = Array.from({ length: 300 }, (_, n) => `a*b:${String(n)}`);

@@ -233,26 +233,38 @@ describe("wakes", () => {
 
   test("[L9] a waiter whose subscription is down does not rely on it, and is handed the lock all the same", async () => {
     const a = await new TestClient(server.url, { operationMs }).listening();
+    const b = await new TestClient(proxy.url, { operationMs }).listening();
     proxy.fault = (command) => (command.name === "SUBSCRIBE" ? "lose-request" : undefined);
-    const b = new TestClient(proxy.url, { operationMs });
+    await server.command("CLIENT", "KILL", "TYPE", "pubsub");
+    await a.wake("again", 2);
+    await eventuallyTrue(() => proxy.seen.filter((command) => command.name === "SUBSCRIBE").length > 1);
     const [mine, theirs] = [a.turn("x"), b.turn("x")];
     await mine.granted();
     await theirs.ask();
     await mine.release();
+    expect(await a.backend.inspectLock("x")).toMatchObject({ holder: { token: theirs.ticket } });
     expect(await theirs.ask()).toMatchObject({ status: "granted" });
   });
 
-  test("[L8] who cannot subscribe is warned and asks more often, until it can", async () => {
-    proxy.fault = (command) => (command.name === "SUBSCRIBE" ? "lose-request" : undefined);
+  test("[L8] who cannot subscribe is warned, once, and asks more often, until it can", async () => {
+    const cannot = (): void => {
+      proxy.fault = (command) => (command.name === "SUBSCRIBE" ? "lose-request" : undefined);
+    };
+    cannot();
     const a = new TestClient(proxy.url, { operationMs });
     const warnings = await warningsDuring(async () => {
       await a.backend.ready();
+      for (const nth of [1, 2]) {
+        await eventuallyTrue(() => a.backend.askAgainMs === 250);
+        proxy.fault = () => undefined;
+        await a.wake("again", nth);
+        expect(a.backend.askAgainMs).toBe(5_000);
+        cannot();
+        await server.command("CLIENT", "KILL", "TYPE", "pubsub");
+      }
       await eventuallyTrue(() => a.backend.askAgainMs === 250);
     });
     expect(warnings).toMatchObject([{ cause: "redis-no-wakes" }]);
-    proxy.fault = () => undefined;
-    await a.wake("again");
-    expect(a.backend.askAgainMs).toBe(5_000);
   });
 
   test("[P1] what does not look like a wake is passed over", async () => {
@@ -393,6 +405,13 @@ describe("the user's own client", () => {
     const error = await failure(new TestClient(own, { operationMs }).backend.ready());
     expect(error).toMatchObject({ code: "UNREACHABLE", outcome: "none" });
     expect(error.message).toContain("connect it first");
+  });
+
+  test("what it did not take was not done", async () => {
+    own = makeOwn({ disableOfflineQueue: true });
+    const bare = { sendCommand: (args: string[], options: object) => own.sendCommand(args, options) };
+    const error = await failure(new TestClient(bare as never, { operationMs }).load("x"));
+    expect(error).toMatchObject({ code: "UNREACHABLE", outcome: "none" });
   });
 
   test("[S5] when it loses its connection the outcome is unknown, and the retry is answered", async () => {

@@ -88,6 +88,7 @@ export class BorrowedRedis implements RedisClient {
   }
 }
 
+/** What the package says of commands that it did not even take. */
 const neverSent: ReadonlySet<string> = new Set([
   "The client is offline",
   "The client is closed",

@@ -127,7 +127,7 @@ export class NodeRedis implements RedisClient {
     const cause = this.#clean(error);
     if (isReply(cause)) return new ReplyError(cause.message);
     if (this.#closed) return closedFailure(this.name);
-    return linkFailure(this.name, cause, !neverSent.has(cause.message));
+    return linkFailure(this.name, cause, true);
   }
 
   /** [P3] A server may quote what it did not understand, a password too. */
@@ -139,10 +139,3 @@ export class NodeRedis implements RedisClient {
     return new Error(message);
   }
 }
-
-/** What the package says of commands that it did not even take. */
-const neverSent: ReadonlySet<string> = new Set([
-  "The client is offline",
-  "The client is closed",
-  "The queue is full",
-]);
