@@ -310,7 +310,7 @@ describe("ready and close", () => {
     const pending = Promise.allSettled([a.turn("x").ask(), a.load("x")]);
     await a.backend.close();
     for (const one of await pending)
-      expect(one).toMatchObject({ status: "rejected", reason: { code: "UNREACHABLE" } });
+      expect(one).toMatchObject({ status: "rejected", reason: { code: "UNREACHABLE", outcome: "unknown" } });
     await eventuallyTrue(async () => (await connections()).commands === 0);
     expect(await connections()).toEqual({ commands: 0, wakes: 0 });
     for (const error of await failures(
@@ -410,7 +410,7 @@ describe("the user's own client", () => {
   test("what it did not take was not done", async () => {
     own = makeOwn({ disableOfflineQueue: true });
     const bare = { sendCommand: (args: string[], options: object) => own.sendCommand(args, options) };
-    const error = await failure(new TestClient(bare as never, { operationMs }).load("x"));
+    const error = await failure(new TestClient(bare, { operationMs }).load("x"));
     expect(error).toMatchObject({ code: "UNREACHABLE", outcome: "none" });
   });
 

@@ -5,13 +5,7 @@
  * Reconnecting is its owner's business. What it queues while it is offline may reach the server late: scripts refuse
  * late copies [S5], and we do not add to its queue while it is not ready.
  */
-import {
-  ReplyError,
-  type RedisClient,
-  type RedisCommand,
-  type RedisReply,
-  type Subscriber,
-} from "./client.ts";
+import type { Answer, RedisClient, RedisCommand, RedisReply, Subscriber } from "./client.ts";
 import { closedFailure, linkFailure } from "./failures.ts";
 import { Link, type Connection } from "./link.ts";
 import { isReply, readOptions, type RedisClientLike, type SubscriberConnection } from "./shapes.ts";
@@ -34,14 +28,14 @@ export class BorrowedRedis implements RedisClient {
     return failure === undefined ? Promise.resolve() : Promise.reject(failure);
   }
 
-  send<T>(command: RedisCommand, read: (reply: RedisReply) => T): Promise<T> {
+  send<T>(command: RedisCommand, answer: Answer<T>): Promise<T> {
     const failure = this.#unusable();
     if (failure !== undefined) return Promise.reject(failure);
     return this.#client.sendCommand(command.args, readOptions(command.bytes)).then(
-      (reply) => read(reply as RedisReply),
+      (reply) => answer.read(reply as RedisReply),
       (error: unknown) => {
         const cause = error instanceof Error ? error : new Error(String(error));
-        if (isReply(cause)) throw new ReplyError(cause.message);
+        if (isReply(cause)) return answer.refused(cause.message);
         throw linkFailure(this.name, new Error(cause.message), !neverSent.has(cause.message));
       },
     );

@@ -27,8 +27,12 @@ export interface Subscriber {
   down(error: Error): void;
 }
 
-/** The server answered with an error: it is alive, and did not carry the command out. */
-export class ReplyError extends Error {}
+/** What to make of a reply. */
+export interface Answer<T> {
+  read(reply: RedisReply): T;
+  /** The server's own error, as text: it is alive, and did not carry the command out. */
+  refused(said: string): T | Promise<T>;
+}
 
 export interface RedisClient {
   /** For messages: where the server is; never with a password [P3]. */
@@ -36,10 +40,10 @@ export interface RedisClient {
   /** Resolves once connected. Throws UnavailableError, as `send` does. */
   connect(): Promise<void>;
   /**
-   * Sends one command, and reads its reply by `read`. Throws ReplyError for the server's own error, UnavailableError
-   * for everything else: its outcome is "none" only if the command certainly never reached the server.
+   * Sends one command, and makes of its reply what `answer` makes of it. Throws UnavailableError when there is no
+   * reply: its outcome is "none" only if the command certainly never reached the server.
    */
-  send<T>(command: RedisCommand, read: (reply: RedisReply) => T): Promise<T>;
+  send<T>(command: RedisCommand, answer: Answer<T>): Promise<T>;
   /** Once: listens on a channel over a connection of its own, for as long as the client is open. */
   subscribe(channel: string, subscriber: Subscriber): void;
   /** Closes what the adapter opened; never throws. Calls after it throw UnavailableError. */

@@ -5,13 +5,7 @@
  * reconnecting, offline queue and time-outs are switched off: they would send behind our back what has failed above.
  */
 import type { Address } from "./address.ts";
-import {
-  ReplyError,
-  type RedisClient,
-  type RedisCommand,
-  type RedisReply,
-  type Subscriber,
-} from "./client.ts";
+import type { Answer, RedisClient, RedisCommand, RedisReply, Subscriber } from "./client.ts";
 import { closedFailure, linkFailure, replyFailure } from "./failures.ts";
 import { Link, type Connection } from "./link.ts";
 import { isReply, readOptions, type Sender, type SubscriberConnection } from "./shapes.ts";
@@ -33,11 +27,12 @@ export class NodeRedis implements RedisClient {
     this.#address = address;
     this.#operationMs = operationMs;
     this.#main = new Link({ make: () => this.#make(), attemptMs: this.#attemptMs });
-    // A black-holed connection is given up early enough for a retry to get through.
-    const stallMs = operationMs / 3;
-    this.#watch = new StallWatch(stallMs, () =>
-      this.#main.drop(new Error(`no answer within ${String(Math.round(stallMs))} ms`)),
-    );
+    this.#watch = new StallWatch(this.#stallMs, () => this.#main.drop(new Error("nothing was answered")));
+  }
+
+  /** A black-holed connection is given up early enough for a retry to get through. */
+  get #stallMs(): number {
+    return this.#operationMs / 3;
   }
 
   /** Two attempts fit into one conversation. */
@@ -53,13 +48,13 @@ export class NodeRedis implements RedisClient {
     }
   }
 
-  send<T>(command: RedisCommand, read: (reply: RedisReply) => T): Promise<T> {
+  send<T>(command: RedisCommand, answer: Answer<T>): Promise<T> {
     const connection = this.#main.up;
-    if (connection !== undefined) return this.#send(connection, command, read);
+    if (connection !== undefined) return this.#send(connection, command, answer);
     return this.connect().then(() => {
       const now = this.#main.up;
       if (now === undefined) throw this.#connectFailure(new Error("the connection broke at once"));
-      return this.#send(now, command, read);
+      return this.#send(now, command, answer);
     });
   }
 
@@ -81,16 +76,18 @@ export class NodeRedis implements RedisClient {
     return Promise.resolve();
   }
 
-  #send<T>(connection: OwnConnection, command: RedisCommand, read: (reply: RedisReply) => T): Promise<T> {
+  #send<T>(connection: OwnConnection, command: RedisCommand, answer: Answer<T>): Promise<T> {
     this.#watch.sent();
     return connection.sendCommand(command.args, readOptions(command.bytes)).then(
       (reply) => {
         this.#watch.answered();
-        return read(reply as RedisReply);
+        return answer.read(reply as RedisReply);
       },
       (error: unknown) => {
         this.#watch.answered();
-        throw this.#sendFailure(error);
+        const cause = this.#clean(error);
+        if (isReply(cause)) return answer.refused(cause.message);
+        throw linkFailure(this.name, this.#whyBroken(cause), true);
       },
     );
   }
@@ -123,11 +120,11 @@ export class NodeRedis implements RedisClient {
     return isReply(cause) ? replyFailure(this.name, cause.message) : linkFailure(this.name, cause, false);
   }
 
-  #sendFailure(error: unknown): Error {
-    const cause = this.#clean(error);
-    if (isReply(cause)) return new ReplyError(cause.message);
-    if (this.#closed) return closedFailure(this.name);
-    return linkFailure(this.name, cause, true);
+  /** The package says only that we ended the connection. */
+  #whyBroken(cause: Error): Error {
+    if (this.#closed) return new Error("this store was closed");
+    if (cause.message !== "Disconnects client") return cause;
+    return new Error(`nothing was answered for ${String(Math.round(this.#stallMs))} ms`);
   }
 
   /** [P3] A server may quote what it did not understand, a password too. */

@@ -1,12 +1,12 @@
 /**
  * Redis as a backend: every call is one script (or a plain read), one attempt, one answer.
  *
- * The protocol is in lua/; this file puts its arguments together and reads its replies. Retrying, waiting and renewing
- * are done above, connecting below (client.ts).
+ * The protocol is in lua/; this file puts its arguments together, and reply.ts reads its answers. Retrying, waiting and
+ * renewing are done above; connecting, below (client.ts).
  */
 import { randomBytes } from "node:crypto";
 import { diagnostics, type WarningEvent } from "../../diagnostics.ts";
-import { HoldfastError, UnavailableError } from "../../errors.ts";
+import { HoldfastError } from "../../errors.ts";
 import type {
   AcquireReply,
   AcquireRequest,
@@ -29,21 +29,17 @@ import type {
 } from "../backend.ts";
 import { parseAddress } from "./address.ts";
 import { BorrowedRedis } from "./borrowed.ts";
-import { ReplyError, type RedisArgument, type RedisClient, type RedisReply } from "./client.ts";
+import { Caller, type Call, type PlainCall } from "./caller.ts";
+import type { RedisArgument, RedisClient, RedisReply } from "./client.ts";
 import { unreadableType } from "./envelope.ts";
-import { replyFailure } from "./failures.ts";
+import { FirstUse } from "./first-use.ts";
 import { makeKeys, type Keys } from "./keys.ts";
 import { NodeRedis } from "./node-redis.ts";
 import { ReceiptArguments } from "./receipts.ts";
 import * as read from "./reply.ts";
-import { scripts, type Script } from "./scripts.ts";
+import { scripts } from "./scripts.ts";
 import type { RedisClientLike } from "./shapes.ts";
-
-/** Without a wake: seldom where wakes are pushed [L8], often where they cannot be. */
-const pushedAskAgainMs = 5_000;
-const polledAskAgainMs = 250;
-/** A subscription that fails so often in a row is not expected soon. */
-const patience = 3;
+import { Wakes } from "./wakes.ts";
 
 export interface RedisBackendOptions {
   /** A URL, or the user's own connected client. */
@@ -68,81 +64,67 @@ export function createRedisBackend(options: RedisBackendOptions): RedisBackend {
   });
 }
 
-interface Call<T> {
-  readonly script: Script;
-  readonly keys: readonly string[];
-  readonly args: readonly RedisArgument[];
-  readonly read: (reply: RedisReply) => T;
-  readonly bytes?: boolean | undefined;
-  /** For messages. */
-  readonly id?: string | undefined;
-}
-
 export class RedisBackend implements Backend {
   readonly name: string;
   readonly clientId: string;
   readonly #client: RedisClient;
   readonly #keys: Keys;
+  readonly #caller: Caller;
+  readonly #wakes: Wakes;
+  readonly #firstUse: FirstUse;
   readonly #receipts = new ReceiptArguments();
   readonly #warned = new Set<string>();
-  /** Scripts that are being loaded: one SCRIPT LOAD serves all who miss one. */
-  readonly #loading = new Map<string, Promise<unknown>>();
   #listener: ((wake: Wake) => void) | undefined;
   /** The highest stamp that this client has seen: the floor of the next ones [S2] [L3]. */
   #seen = 0;
-  #listening = false;
-  #missedSubscriptions = 0;
-  #subscribed = false;
-  #prepared = false;
-  #preparing: Promise<void> | undefined;
 
   constructor(client: RedisClient, names: { readonly prefix: string; readonly clientId: string }) {
     this.name = client.name;
     this.clientId = names.clientId;
     this.#client = client;
-    this.#keys = makeKeys(names.prefix, names.clientId);
+    const keys = makeKeys(names.prefix, names.clientId);
+    const caller = new Caller(client);
+    const warn = (cause: string, message: string): void => this.#warn(cause, message);
+    const onWake = (wake: Wake): void => this.#heard(wake);
+    const wakes = new Wakes({ client, channel: keys.channel, onWake, warn });
+    this.#firstUse = new FirstUse({ client, caller, keys, warn, onConnected: () => wakes.start() });
+    this.#keys = keys;
+    this.#caller = caller;
+    this.#wakes = wakes;
   }
 
   get askAgainMs(): number {
-    return this.#listening || this.#missedSubscriptions < patience ? pushedAskAgainMs : polledAskAgainMs;
+    return this.#wakes.askAgainMs;
   }
 
   ready(): Promise<void> {
-    return this.#prepared ? this.#client.connect() : this.#prepare();
+    return this.#firstUse.ready();
   }
 
-  loadState(id: string, options: { readonly expiry: boolean }): Promise<LoadedState> {
+  async loadState(id: string, options: { readonly expiry: boolean }): Promise<LoadedState> {
     const key = this.#keys.state(id);
-    const loaded = options.expiry
-      ? this.#run({ script: scripts.load, keys: [key], args: [], read: read.readLoad, bytes: true, id })
-      : this.#command(["GET", key], read.readLoad, id);
-    return loaded.then(
-      (state) => {
-        if (state !== null && !("unreadable" in state)) this.#see(state.revision);
-        return state;
-      },
-      (error: unknown) => this.#unreadable(key, error),
-    );
+    const call = { keys: [key], args: [], read: read.readLoad, bytes: true, id };
+    try {
+      if (options.expiry) return this.#noteState(await this.#run({ ...call, script: scripts.load }));
+      return this.#noteState(await this.#plain({ args: ["GET", key], read: read.readLoad, id }));
+    } catch (error) {
+      if (!isCorrupt(error)) throw error;
+      // What GET refuses is there all the same: it is reported as what it is [S1] [S6].
+      const type = await this.#plain({ args: ["TYPE", key], read: read.text });
+      return type === "none" ? null : unreadableType(type);
+    }
   }
 
   // eslint-disable-next-line max-params -- the contract's
-  async writeState(
-    id: string,
-    write: StateWrite,
-    ticket: Ticket | null,
-    receipt: Receipt,
-  ): Promise<WriteReply> {
-    const args = [...this.#told(receipt), ...changeArguments(write)];
-    const call = {
+  writeState(id: string, write: StateWrite, ticket: Ticket | null, receipt: Receipt): Promise<WriteReply> {
+    const told = this.#told(receipt);
+    return this.#recorded(told, {
       script: scripts.write,
       keys: this.#keys.all(id),
-      args: [ticket ?? "", ...args],
+      args: [ticket ?? "", ...told, ...changeArguments(write)],
       read: read.readWrite,
       id,
-    };
-    const reply = await this.#recorded(call, args);
-    if (reply.status === "saved") this.#see(reply.revision);
-    return reply;
+    });
   }
 
   touchState(id: string, ttlMs: number): Promise<{ readonly status: "touched" | "absent" } | Unreadable> {
@@ -151,75 +133,56 @@ export class RedisBackend implements Backend {
   }
 
   // eslint-disable-next-line max-params -- the contract's
-  async acquireLock(
-    id: string,
-    ticket: Ticket,
-    request: AcquireRequest,
-    receipt: Receipt,
-  ): Promise<AcquireReply> {
+  acquireLock(id: string, ticket: Ticket, request: AcquireRequest, receipt: Receipt): Promise<AcquireReply> {
     const { leaseMs, queue, load, fences } = request;
-    const wish = `${queue ? "q" : ""}${load ? "s" : ""}${this.#listening ? "p" : ""}` || "-";
-    const of = [ticket, String(receipt.slot), String(receipt.n), String(this.#seen)];
-    const reply = await this.#run({
+    const wish = `${queue ? "q" : ""}${load ? "s" : ""}${this.#wakes.listening ? "p" : ""}` || "-";
+    const told = [ticket, String(receipt.slot), String(receipt.n), String(this.#seen)];
+    return this.#run({
       script: scripts.acquire,
       keys: this.#keys.all(id),
-      args: [...of, millis(leaseMs), String(fences), wish],
-      read: (raw) => read.readAcquire(raw, request),
+      args: [...told, millis(leaseMs), String(fences), wish],
+      read: (raw) => {
+        const reply = read.readAcquire(raw, request);
+        if (reply.status === "granted") this.#see(reply.fence + reply.fences - 1);
+        return reply;
+      },
       bytes: load,
       id,
     });
-    if (reply.status === "granted") this.#see(reply.fence + reply.fences - 1);
-    return reply;
   }
 
   async renewLocks(entries: readonly RenewEntry[]): Promise<readonly ("renewed" | "lost")[]> {
     const renewals = entries.map(({ id, ticket, leaseMs }) => {
       const keys = this.#keys.all(id).slice(0, 3);
-      const result = (reply: RedisReply): "renewed" | "lost" => (reply === 1 ? "renewed" : "lost");
-      return this.#run({
-        script: scripts.renew,
-        keys,
-        args: [ticket, millis(leaseMs)],
-        read: result,
-        id,
-      }).catch(lostIfCorrupt);
+      const call = { script: scripts.renew, keys, args: [ticket, millis(leaseMs)], read: read.readRenew, id };
+      return this.#run(call).catch(insteadIfCorrupt("lost" as const));
     });
     return Promise.all(renewals);
   }
 
+  /** Who forces a release writes nothing and keeps nothing: it is another's lock. */
   // eslint-disable-next-line max-params -- the contract's
-  async releaseLock(
-    id: string,
-    ticket: Ticket,
-    request: ReleaseRequest,
-    receipt: Receipt,
-  ): Promise<ReleaseReply> {
+  releaseLock(id: string, ticket: Ticket, request: ReleaseRequest, receipt: Receipt): Promise<ReleaseReply> {
     const { write, keep, forced } = request;
     const told = this.#told(receipt);
     const call = { keys: this.#keys.all(id), read: read.readRelease, id };
     if (forced !== undefined) {
       const args = [ticket, ...told, String(forced.ifFence ?? "")];
-      return this.#recorded({ ...call, script: scripts.force, args }, told);
+      return this.#recorded(told, { ...call, script: scripts.force, args });
     }
     if (write === undefined && keep === undefined) {
-      return this.#recorded({ ...call, script: scripts.release, args: [ticket, ...told] }, told);
+      return this.#recorded(told, { ...call, script: scripts.release, args: [ticket, ...told] });
     }
     const kept = keep === undefined ? ["", "0"] : [millis(keep.leaseMs), String(keep.fences)];
     const args = [ticket, ...told, ...changeArguments(write), ...kept];
-    const reply = await this.#recorded({ ...call, script: scripts.commit, args }, told);
-    if ("revision" in reply && reply.revision !== null) this.#see(reply.revision);
-    if (reply.status === "kept" && reply.fence !== undefined)
-      this.#see(reply.fence + (reply.fences ?? 1) - 1);
-    return reply;
+    return this.#recorded(told, { ...call, script: scripts.commit, args });
   }
 
   cancelLock(id: string, ticket: Ticket, receipt: Receipt): Promise<CancelReply> {
     const told = this.#told(receipt);
-    const keys = this.#keys.all(id);
-    return this.#recorded(
-      { script: scripts.cancel, keys, args: [ticket, ...told], read: read.readCancel, id },
-      told,
-    );
+    const args = [ticket, ...told];
+    const call = { script: scripts.cancel, keys: this.#keys.all(id), args, read: read.readCancel, id };
+    return this.#recorded(told, call);
   }
 
   inspectLock(id: string): Promise<LockEntry | null> {
@@ -229,24 +192,18 @@ export class RedisBackend implements Backend {
   }
 
   listStates(cursor: string | null, request: ListRequest): Promise<Page<StateEntry>> {
-    const describe = (id: string): Promise<StateEntry | null> =>
-      this.#run({
-        script: scripts.describe,
-        keys: [this.#keys.state(id)],
-        args: [],
-        read: (reply) => read.readDescription(id, reply),
-        bytes: true,
-        id,
-      });
+    const describe = (id: string): Promise<StateEntry | null> => {
+      const entry = (reply: RedisReply): StateEntry | null => read.readDescription(id, reply);
+      const keys = [this.#keys.state(id)];
+      return this.#run({ script: scripts.describe, keys, args: [], read: entry, bytes: true, id });
+    };
     return this.#list("state", { cursor, request, describe });
   }
 
   listLocks(cursor: string | null, request: ListRequest): Promise<Page<LockEntry>> {
-    return this.#list("lock", {
-      cursor,
-      request,
-      describe: (id) => this.inspectLock(id).catch(nullIfCorrupt),
-    });
+    const describe = (id: string): Promise<LockEntry | null> =>
+      this.inspectLock(id).catch(insteadIfCorrupt(null));
+    return this.#list("lock", { cursor, request, describe });
   }
 
   onWake(listener: (wake: Wake) => void): void {
@@ -262,12 +219,41 @@ export class RedisBackend implements Backend {
     kind: "state" | "lock",
     page: { cursor: string | null; request: ListRequest; describe: (id: string) => Promise<Entry | null> },
   ): Promise<Page<Entry>> {
-    const match = this.#keys.pattern(kind, page.request.idPrefix);
-    const scan = ["SCAN", page.cursor ?? "0", "MATCH", match, "COUNT", String(page.request.limit)];
-    const [next, names] = await this.#command(scan, readScan);
+    const { idPrefix, limit } = page.request;
+    const match = this.#keys.pattern(kind, idPrefix);
+    const args = ["SCAN", page.cursor ?? "0", "MATCH", match, "COUNT", String(limit)];
+    const { cursor, names } = await this.#plain({ args, read: read.readScan });
     const ids = new Set(names.map((name) => this.#keys.idOf(kind, name)));
     const entries = await Promise.all([...ids].map(page.describe));
-    return { entries: entries.filter((entry) => entry !== null), cursor: next === "0" ? null : next };
+    return { entries: entries.filter((entry) => entry !== null), cursor };
+  }
+
+  #run<T>(call: Call<T>): Promise<T> {
+    if (this.#firstUse.done) return this.#caller.run(call);
+    return this.#firstUse.before().then(() => this.#caller.run(call));
+  }
+
+  #plain<T>(call: PlainCall<T>): Promise<T> {
+    if (this.#firstUse.done) return this.#caller.plain(call);
+    return this.#firstUse.before().then(() => this.#caller.plain(call));
+  }
+
+  /** Runs an operation that leaves a receipt and may take stamps. */
+  #recorded<T extends WriteReply | ReleaseReply | CancelReply>(
+    told: readonly string[],
+    call: Call<T>,
+  ): Promise<T> {
+    const sentAt = performance.now();
+    return this.#run({
+      ...call,
+      read: (raw) => {
+        const reply = call.read(raw);
+        if (recordedStatuses.has(reply.status)) this.#receipts.recorded(told, sentAt);
+        if ("revision" in reply) this.#see(reply.revision ?? 0);
+        if ("fence" in reply) this.#see((reply.fence ?? 0) + (reply.fences ?? 1) - 1);
+        return reply;
+      },
+    });
   }
 
   /** slot n keep refresh proofSlot proofN seen */
@@ -275,136 +261,13 @@ export class RedisBackend implements Backend {
     return [...this.#receipts.for(receipt), String(this.#seen)];
   }
 
-  /** Runs an operation that leaves a receipt. */
-  async #recorded<T extends { status: string }>(call: Call<T>, told: readonly RedisArgument[]): Promise<T> {
-    const sentAt = performance.now();
-    const reply = await this.#run(call);
-    if (recordedStatuses.has(reply.status)) this.#receipts.recorded(told as readonly string[], sentAt);
-    return reply;
+  #noteState(state: LoadedState): LoadedState {
+    if (state !== null && "revision" in state) this.#see(state.revision);
+    return state;
   }
 
-  /** One EVALSHA. A script that the server does not know was certainly not run: it is loaded, and the call repeated. */
-  #run<T>(call: Call<T>): Promise<T> {
-    if (!this.#prepared) return this.#prepareFor().then(() => this.#evaluate(call));
-    return this.#evaluate(call);
-  }
-
-  #evaluate<T>(call: Call<T>): Promise<T> {
-    const { script, keys } = call;
-    const args = ["EVALSHA", script.sha1, String(keys.length), ...keys, ...call.args];
-    const command = { args, bytes: call.bytes === true };
-    return this.#client.send(command, call.read).catch(async (error: unknown) => {
-      if (!(error instanceof ReplyError) || !error.message.includes("NOSCRIPT"))
-        throw this.#failure(error, call.id);
-      await this.#load(script);
-      return this.#client.send(command, call.read).catch((again: unknown) => {
-        throw this.#failure(again, call.id);
-      });
-    });
-  }
-
-  #load(script: Script): Promise<unknown> {
-    let loading = this.#loading.get(script.name);
-    if (loading === undefined) {
-      loading = this.#client
-        .send({ args: ["SCRIPT", "LOAD", script.text], bytes: false }, (reply) => reply)
-        .catch((error: unknown) => {
-          throw this.#failure(error);
-        })
-        .finally(() => this.#loading.delete(script.name));
-      this.#loading.set(script.name, loading);
-    }
-    return loading;
-  }
-
-  /** A plain read; its strings arrive as bytes. */
-  async #command<T>(args: readonly string[], take: (reply: RedisReply) => T, id?: string): Promise<T> {
-    if (!this.#prepared) await this.#prepareFor();
-    return this.#client.send({ args, bytes: true }, take).catch((error: unknown) => {
-      throw this.#failure(error, id);
-    });
-  }
-
-  /** Before an operation, what `ready()` would refuse matters only if nothing could succeed. */
-  async #prepareFor(): Promise<void> {
-    try {
-      await this.#prepare();
-    } catch (error) {
-      if (error instanceof UnavailableError && (error.code === "READ_ONLY" || error.code === "OUT_OF_MEMORY"))
-        return;
-      throw error;
-    }
-  }
-
-  #prepare(): Promise<void> {
-    this.#preparing ??= this.#prepareOnce().finally(() => (this.#preparing = undefined));
-    return this.#preparing;
-  }
-
-  /** The first connection: rights are probed, wakes subscribed to, and a server that may forget is warned of. */
-  async #prepareOnce(): Promise<void> {
-    await this.#client.connect();
-    this.#subscribe();
-    const probe = {
-      script: scripts.probe,
-      keys: [this.#keys.probe],
-      args: [this.#keys.channel],
-      read: () => undefined,
-    };
-    await Promise.all([this.#evaluate(probe), this.#checkEviction()]);
-    this.#prepared = true;
-  }
-
-  #subscribe(): void {
-    if (this.#subscribed) return;
-    this.#subscribed = true;
-    this.#client.subscribe(this.#keys.channel, {
-      message: (bytes) => this.#heard(bytes),
-      up: () => {
-        this.#listening = true;
-        this.#missedSubscriptions = 0;
-        this.#tell({ kind: "again" });
-      },
-      down: (error) => {
-        this.#listening = false;
-        this.#missedSubscriptions += 1;
-        if (this.#missedSubscriptions === patience) {
-          this.#warn(
-            "redis-no-wakes",
-            `${this.name} does not let this process subscribe to ${this.#keys.channel} (${error.message}). Waiting for locks works, by asking every ${String(polledAskAgainMs)} ms.`,
-          );
-        }
-      },
-    });
-  }
-
-  async #checkEviction(): Promise<void> {
-    const info = await this.#client
-      .send({ args: ["INFO", "memory"], bytes: false }, read.text)
-      .catch(() => "");
-    const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1] ?? "noeviction";
-    const limit = Number(/^maxmemory:(\d+)/m.exec(info)?.[1] ?? 0);
-    if (policy === "noeviction" || limit === 0) return;
-    this.#warn(
-      "redis-eviction",
-      `${this.name} may evict locks and states when its memory is full: its maxmemory-policy is ${policy}. Set it to noeviction.`,
-    );
-  }
-
-  #warn(cause: string, message: string): void {
-    if (this.#warned.has(cause)) return;
-    this.#warned.add(cause);
-    diagnostics.warning.publish({ cause, message } satisfies WarningEvent);
-  }
-
-  #heard(message: Buffer): void {
-    const wake = read.readWake(message);
-    if (wake === null) return;
+  #heard(wake: Wake): void {
     if (wake.kind === "granted") this.#see(wake.fence + wake.fences - 1);
-    this.#tell(wake);
-  }
-
-  #tell(wake: Wake): void {
     this.#listener?.(wake);
   }
 
@@ -412,15 +275,10 @@ export class RedisBackend implements Backend {
     if (stamp > this.#seen && Number.isSafeInteger(stamp)) this.#seen = stamp;
   }
 
-  /** What GET refuses is there all the same: it is reported as what it is [S1] [S6]. */
-  async #unreadable(key: string, error: unknown): Promise<LoadedState> {
-    if (!(error instanceof HoldfastError) || error.code !== "CORRUPT_STATE") throw error;
-    const type = await this.#command(["TYPE", key], read.text);
-    return type === "none" ? null : unreadableType(type);
-  }
-
-  #failure(error: unknown, id?: string): unknown {
-    return error instanceof ReplyError ? replyFailure(this.name, error.message, id) : error;
+  #warn(cause: string, message: string): void {
+    if (this.#warned.has(cause)) return;
+    this.#warned.add(cause);
+    diagnostics.warning.publish({ cause, message } satisfies WarningEvent);
   }
 }
 
@@ -441,17 +299,13 @@ function millis(ms: number): string {
   return String(Math.max(1, Math.round(ms)));
 }
 
-function readScan(reply: RedisReply): readonly [string, readonly string[]] {
-  const [cursor, names] = reply as readonly [RedisReply, readonly RedisReply[]];
-  return [read.text(cursor), names.map(read.text)];
+function isCorrupt(error: unknown): boolean {
+  return error instanceof HoldfastError && error.code === "CORRUPT_STATE";
 }
 
-function lostIfCorrupt(error: unknown): "lost" {
-  if (error instanceof HoldfastError && error.code === "CORRUPT_STATE") return "lost";
-  throw error;
-}
-
-function nullIfCorrupt(error: unknown): null {
-  if (error instanceof HoldfastError && error.code === "CORRUPT_STATE") return null;
-  throw error;
+function insteadIfCorrupt<T>(instead: T): (error: unknown) => T {
+  return (error) => {
+    if (isCorrupt(error)) return instead;
+    throw error;
+  };
 }

@@ -90,6 +90,17 @@ export function readLoad(reply: RedisReply): LoadedState {
   return state === null || "unreadable" in state ? state : { ...state, expiresInMs: life(left) };
 }
 
+export function readRenew(reply: RedisReply): "renewed" | "lost" {
+  return reply === 1 ? "renewed" : "lost";
+}
+
+/** Where to go on, `null` at the end, and the names of this page. */
+export function readScan(reply: RedisReply): { cursor: string | null; names: readonly string[] } {
+  const [next, names] = reply as readonly [RedisReply, readonly RedisReply[]];
+  const cursor = text(next);
+  return { cursor: cursor === "0" ? null : cursor, names: names.map(text) };
+}
+
 /** `null`: absent, or not to be read. */
 export function readDescription(id: string, reply: RedisReply): StateEntry | null {
   if (!Array.isArray(reply)) return null;
