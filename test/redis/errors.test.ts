@@ -1,6 +1,8 @@
 // Each way in which Redis can refuse has its own code, a message that says where and what to do, and no password.
 
 import { createClient } from "@redis/client";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,7 +10,7 @@ import { afterEach, expect, test } from "vitest";
 
 import { parseAddress } from "../../src/backends/redis/address.ts";
 import { save } from "../support/contract-client.ts";
-import { startRedis, type RedisOptions, type RedisServer } from "../support/redis-server.ts";
+import { freePort, startRedis, type RedisOptions, type RedisServer } from "../support/redis-server.ts";
 import {
   closeClients,
   eventually,
@@ -118,6 +120,26 @@ test("URLs: host, port, database, user, TLS, sockets", () => {
   });
 });
 
+test("TLS: the certificate is checked", async () => {
+  const folder = join(import.meta.dirname, "tls");
+  const files = ["--tls-cert-file", join(folder, "cert.pem"), "--tls-key-file", join(folder, "key.pem")];
+  const port = await freePort();
+  await start({ more: ["--tls-port", String(port), ...files, "--tls-auth-clients", "no"] });
+  const url = `rediss://localhost:${String(port)}`;
+  expect(await inOwnProcess(url, { NODE_EXTRA_CA_CERTS: join(folder, "cert.pem") })).toBe("ready\n");
+  expect(await inOwnProcess(url, {})).toBe("UNREACHABLE\n");
+  const error = await failure(new TestClient(url, { operationMs }).backend.ready());
+  expect(error.message).toContain(`${url} cannot be reached`);
+  expect(error.message).toContain("certificate");
+});
+
+test("clients of other packages are refused with a reason", () => {
+  for (const member of ["defineCommand", "masters", "getMasterNode"]) {
+    const other = { sendCommand: () => Promise.resolve(), duplicate: () => ({}), [member]: () => {} };
+    expect(() => new TestClient(other)).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT" }));
+  }
+});
+
 test("a Unix socket, and a database of its own", async () => {
   const folder = mkdtempSync(join(tmpdir(), "holdfast-socket-"));
   const path = join(folder, "redis.sock");
@@ -179,6 +201,12 @@ test("the rights that docs/redis.md names are enough for everything, and each is
   expect((await a.backend.listStates(null, { idPrefix: "", limit: 10 })).entries).toHaveLength(1);
 
   const spare = ["+subscribe", "+publish", "+scan", "+info", "+client|setname"]; // the page says what they are for
+  const least = rights.filter((right) => !spare.includes(right)).join(" ");
+  await server.command("ACL", "SETUSER", "least", "on", ">pw", "~t:*", "&t:*", ...least.split(" "));
+  const enough = new TestClient(urlOf(server, "least:pw@"), { operationMs });
+  await enough.backend.ready();
+  expect((await enough.turn("y").ask()).status).toBe("granted");
+
   for (const right of rights.filter((one) => !spare.includes(one))) {
     const others = rights.filter((one) => one !== right).join(" ");
     await server.command(
@@ -299,6 +327,18 @@ test("eviction is warned of, once; and only where it can happen", async () => {
     );
   }
 });
+
+/** What a backend says to `ready()` in a process of its own. */
+async function inOwnProcess(url: string, env: Record<string, string>): Promise<string> {
+  const child = spawn(process.execPath, [join(import.meta.dirname, "idle.ts"), url], {
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let said = "";
+  child.stdout.on("data", (chunk: Buffer) => (said += chunk.toString()));
+  await once(child, "close");
+  return said;
+}
 
 async function repeatUntilRefused(call: () => Promise<unknown>): Promise<never> {
   for (;;) await call();

@@ -5,6 +5,7 @@
  * Reconnecting is its owner's business. What it queues while it is offline may reach the server late: scripts refuse
  * late copies [S5], and we do not add to its queue while it is not ready.
  */
+import { InvalidArgumentError } from "../../errors.ts";
 import type { Answer, RedisClient, RedisCommand, RedisReply, Subscriber } from "./client.ts";
 import { closedFailure, linkFailure } from "./failures.ts";
 import { Link, type Connection } from "./link.ts";
@@ -18,6 +19,7 @@ export class BorrowedRedis implements RedisClient {
   #closed = false;
 
   constructor(client: RedisClientLike, operationMs: number) {
+    refuseOthers(client);
     this.name = nameOf(client);
     this.#client = client;
     this.#operationMs = operationMs;
@@ -88,6 +90,21 @@ const neverSent: ReadonlySet<string> = new Set([
   "The client is closed",
   "The queue is full",
 ]);
+
+/** Clients that look alike but take their arguments in another form, each known by a member of its own. */
+const others: readonly (readonly [member: string, what: string])[] = [
+  ["defineCommand", "an ioredis client"],
+  ["masters", "a cluster client"],
+  ["getMasterNode", "a Sentinel client"],
+];
+
+function refuseOthers(client: RedisClientLike): void {
+  const what = others.find(([member]) => member in client)?.[1];
+  if (what === undefined) return;
+  throw new InvalidArgumentError(
+    `open() got ${what}, which Holdfast cannot use yet. Pass a URL, or a client made by createClient() of "@redis/client".`,
+  );
+}
 
 function canSubscribe(client: unknown): client is Connection & SubscriberConnection & { unref?(): void } {
   if (typeof client !== "object" || client === null) return false;

@@ -8,7 +8,7 @@
 /** What a connection must be able to do. */
 export interface Connection {
   connect(): Promise<unknown>;
-  /** Ends it at once; what is under way fails. May be called twice. */
+  /** Ends it at once; what is under way fails. */
   destroy(): void;
   on(event: "error" | "end" | "ready", listener: (error?: unknown) => void): unknown;
 }
@@ -63,8 +63,9 @@ export class Link<C extends Connection> {
 
   close(): void {
     this.#closed = true;
-    this.#connection?.destroy();
-    this.#connection = undefined;
+    const connection = this.#connection;
+    this.#connection = undefined; // first: ending it says so to us, too
+    if (connection !== undefined) end(connection);
   }
 
   async #try(): Promise<C> {
@@ -104,8 +105,8 @@ export class Link<C extends Connection> {
       return connection;
     } catch (error) {
       // Destroyed while it was still connecting, a socket may come up all the same.
-      connection.on("ready", () => connection.destroy());
-      connection.destroy();
+      connection.on("ready", () => end(connection));
+      end(connection);
       throw error;
     }
   }
@@ -122,7 +123,7 @@ export class Link<C extends Connection> {
   #broke(connection: C, error: Error): void {
     if (this.#connection !== connection) return;
     this.#connection = undefined;
-    connection.destroy();
+    end(connection);
     this.#goOn(error);
   }
 
@@ -130,6 +131,15 @@ export class Link<C extends Connection> {
     if (this.#closed) return;
     this.#options.onDown?.(error);
     this.connect().catch(() => undefined); // whoever waits for this attempt has its error
+  }
+}
+
+/** Some versions of the package throw at what is ended already. */
+function end(connection: Connection): void {
+  try {
+    connection.destroy();
+  } catch {
+    // it is ended, which is all that was wanted
   }
 }
 
