@@ -45,6 +45,9 @@ export class Conversations {
   readonly #freeSlots: Slot[] = [];
   #slots = 0;
   #proof: Proof | undefined;
+  #running = 0;
+  readonly #onceOver: (() => void)[] = [];
+  #closed = false;
 
   constructor(backend: Backend, operationMs: number) {
     this.backend = backend;
@@ -95,7 +98,9 @@ export class Conversations {
     const proof = this.#freshProof();
     let attempts = 0;
     try {
-      const reply = await this.#converse(what, () => attempt(attempts++ === 0 ? first : { ...first, proof }));
+      const reply = await this.#converse(what, () =>
+        attempt(attempts++ === 0 ? first : { ...first, retry: true, proof }),
+      );
       if (reply.status === "forgotten") throw forgotten(what, this.backend.name);
       if (recorded.has(reply.status)) this.#proof = { slot: first.slot, n: first.n, at: now() };
       return reply as Exclude<T, Forgotten>;
@@ -109,8 +114,21 @@ export class Conversations {
     return this.#inTime(attempt(), { withinMs, from: now() });
   }
 
-  /** Ends the timers; conversations that run go on until they are answered or out of time. */
+  /** Resolves when no conversation runs. */
+  over(): Promise<void> {
+    return this.#running === 0 ? Promise.resolve() : new Promise((resolve) => this.#onceOver.push(resolve));
+  }
+
+  /** Nothing is tried again from now on. Conversations that run keep their deadlines; the last one ends the timers. */
   close(): void {
+    this.#closed = true;
+    this.#endWhenOver();
+  }
+
+  #endWhenOver(): void {
+    if (this.#running > 0) return;
+    for (const resolve of this.#onceOver.splice(0)) resolve();
+    if (!this.#closed) return;
     this.deadlines.clearAll();
     this.keepAlive.close();
   }
@@ -126,6 +144,7 @@ export class Conversations {
     let outcome: Outcome = "none";
     let cause: HoldfastError | undefined;
     this.keepAlive.hold();
+    this.#running += 1;
     try {
       for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
         try {
@@ -133,7 +152,7 @@ export class Conversations {
         } catch (error) {
           if (!(error instanceof HoldfastError)) throw error;
           if (error.outcome === "unknown") outcome = "unknown";
-          if (!isPassing(error)) throw withOutcome(error, outcome);
+          if (!isPassing(error) || this.#closed) throw withOutcome(error, outcome);
           // Of several failures the last that says more than "no answer" tells what is wrong.
           if (!(error instanceof NoAnswer)) cause = error;
           const wait = pauseMs * (0.5 + Math.random() / 2);
@@ -143,6 +162,8 @@ export class Conversations {
       }
     } finally {
       this.keepAlive.drop();
+      this.#running -= 1;
+      this.#endWhenOver();
     }
   }
 

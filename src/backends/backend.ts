@@ -23,13 +23,16 @@ export type Ticket = string;
  *
  * A client runs one operation per slot at a time, and `n` rises with each. The backend keeps the last `n` of each
  * slot with its reply: equal `n` → the recorded reply, nothing done; smaller `n` → a late copy, "forgotten".
- * Only operations that changed something need a record.
+ * What changed something is recorded; so is the refusal of a retry, or its first copy, arriving late, could still be
+ * carried out.
  */
 export interface Receipt {
   readonly slot: number;
   readonly n: number;
   /** How long the backend must remember a receipt of this client after its last use. */
   readonly keepMs: number;
+  /** An earlier copy of this operation was sent, and may still arrive: record whatever is answered. */
+  readonly retry?: boolean | undefined;
   /**
    * Only on retries: a receipt that the backend must still have. Where it knows neither this operation nor a
    * receipt of `proof.slot` with an `n` of at least `proof.n`, it has lost its memory: "forgotten", nothing done.
@@ -264,8 +267,8 @@ export interface Backend {
   /**
    * Grants the lock to one ticket at a time [L1], or says who holds it. The ticket that holds it gets the same
    * answer again, with its full lease [S5]. A ticket that waits keeps its place, and its fences, lease and wish for
-   * the state are as last asked. `receipt` is the one that its release or cancel will carry: once that is recorded
-   * the ticket is "settled". A free lock with a queue goes to the first live waiter [L2] [L9] [L10].
+   * the state are as last asked. `receipt` is the one that its release or cancel will carry: once one is recorded
+   * that was not refused, the ticket is "settled". A free lock with a queue goes to the first live waiter [L2] [L9] [L10].
    */
   acquireLock(id: string, ticket: Ticket, request: AcquireRequest, receipt: Receipt): Promise<AcquireReply>;
 

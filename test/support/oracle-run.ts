@@ -272,7 +272,8 @@ export class OracleRun {
     call: (side: 0 | 1, receipt: Receipt) => Promise<unknown>,
   ): Entry {
     const { client, slot, n } = ticket;
-    const receipt = { ...this.#receipt(slot.index, n), proof: this.#proof(client, proof) };
+    const proven = this.#proof(client, proof);
+    const receipt = { ...this.#receipt(slot.index, n), proof: proven, retry: proven !== undefined };
     return {
       id: ticket.id,
       receipt: { client, slot: slot.index, n },
@@ -296,7 +297,8 @@ export class OracleRun {
     how: { proof: ProofOp; call: (side: 0 | 1, receipt: Receipt) => Promise<unknown> },
   ): Entry {
     const slot = this.#takeSlot(client);
-    const receipt = { ...this.#receipt(slot.index, slot.n), proof: this.#proof(client, how.proof) };
+    const proven = this.#proof(client, how.proof);
+    const receipt = { ...this.#receipt(slot.index, slot.n), proof: proven, retry: proven !== undefined };
     this.#freeSlots[client]!.push(slot);
     return {
       id,

@@ -27,7 +27,7 @@ import type {
 import { clearedWaiters, countWaiting, nextWaiter, noteAsk, presentWaiters } from "./queue.ts";
 import { loadState, touchState, writeState } from "./states.ts";
 import { reserveStamps, type Limits, type Step } from "./step.ts";
-import type { LockRow, Recorded, Tables, WaiterRow } from "./tables.ts";
+import type { LockRow, ReceiptRow, Recorded, Tables, WaiterRow } from "./tables.ts";
 
 export interface ProtocolOptions {
   readonly tables: Tables;
@@ -48,7 +48,8 @@ export interface ReleaseStep {
   readonly failed?: "OUT_OF_MEMORY" | undefined;
 }
 
-const recordedStatuses: ReadonlySet<string> = new Set(["saved", "deleted", "released", "kept", "cancelled"]);
+/** What changed something. */
+const effects: ReadonlySet<string> = new Set(["saved", "deleted", "released", "kept", "cancelled"]);
 const forgotten: Forgotten = { status: "forgotten" };
 
 export class Protocol {
@@ -82,7 +83,7 @@ export class Protocol {
         return { status: "lost" }; // [S4]
       }
       const written = writeState(this.#step, id, write);
-      if (lock !== undefined && isRecorded(written)) this.#confirm(id, lock);
+      if (lock !== undefined && isEffect(written)) this.#confirm(id, lock);
       return written;
     });
   }
@@ -95,7 +96,7 @@ export class Protocol {
     this.#begin();
     const { request, receipt } = ask;
     const last = this.#tables.receipt(receipt.slot);
-    if (last !== undefined && last.n >= receipt.n) return { status: "settled" };
+    if (last !== undefined && isSettled(last, receipt.n)) return { status: "settled" };
 
     let holder = this.#holder(id);
     if (holder?.ticket === ticket) {
@@ -164,13 +165,14 @@ export class Protocol {
   }
 
   cancel(id: string, ticket: Ticket, receipt: Receipt): CancelReply {
-    return this.#once(receipt, (): CancelReply => {
+    const step = (): CancelReply => {
       const held = this.#holder(id)?.ticket === ticket;
       this.#tables.deleteWaiter(id, ticket); // [L7]
       if (!held) return { status: "cancelled" };
       this.#passOn(id, nextWaiter(this.#step, id));
       return { status: "released" };
-    });
+    };
+    return this.#once(receipt, step, isEffect); // a release that was refused has ended nothing
   }
 
   /** Reads only. */
@@ -189,19 +191,25 @@ export class Protocol {
   }
 
   /** Does what was not done before, and gives what was done before its first answer again [S5]. */
-  #once<Reply extends { status: string }>(receipt: Receipt, step: () => Reply): Reply | Forgotten {
+  #once<Reply extends Recorded>(
+    receipt: Receipt,
+    step: () => Reply | Forgotten,
+    answers: (recorded: Recorded) => boolean = () => true,
+  ): Reply | Forgotten {
     this.#begin();
     const { slot, n, proof } = receipt;
     const last = this.#tables.receipt(slot);
     // One client, one slot, one number: the recorded reply is of this very operation, hence of its kind.
-    if (last?.n === n) return last.reply as unknown as Reply;
+    if (last?.n === n && answers(last.reply)) return last.reply as unknown as Reply;
     if (last !== undefined && last.n > n) return forgotten;
     if (proof !== undefined) {
       const proven = this.#tables.receipt(proof.slot);
       if (proven === undefined || proven.n < proof.n) return forgotten;
     }
     const reply = step();
-    if (isRecorded(reply)) this.#tables.setReceipt(receipt, reply);
+    if (reply.status === "forgotten") return reply;
+    // What a retry was refused must not be carried out by its first copy, arriving late.
+    if (isEffect(reply) || receipt.retry === true) this.#tables.setReceipt(receipt, reply);
     return reply;
   }
 
@@ -299,8 +307,13 @@ export class Protocol {
   }
 }
 
-function isRecorded(reply: { status: string }): reply is Recorded {
-  return recordedStatuses.has(reply.status);
+/** A refusal that was recorded for a retry ended nothing. */
+function isSettled(last: ReceiptRow, n: number): boolean {
+  return last.n > n || (last.n === n && isEffect(last.reply));
+}
+
+function isEffect(reply: { status: string }): boolean {
+  return effects.has(reply.status);
 }
 
 function isFenceOf(lock: LockRow, fence: number | undefined): boolean {

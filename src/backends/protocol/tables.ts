@@ -3,7 +3,7 @@
  *
  * Rows are values: they are replaced, never changed in place. Times are milliseconds by the backend's clock.
  */
-import type { CancelReply, Receipt, ReleaseReply, Ticket, WriteReply } from "../backend.ts";
+import type { CancelReply, Forgotten, Receipt, ReleaseReply, Ticket, WriteReply } from "../backend.ts";
 
 /** What must be known of a state to judge a write. */
 export interface StateHead {
@@ -71,8 +71,5 @@ export interface Tables {
   setReceipt(receipt: Receipt, reply: Recorded): void;
 }
 
-/** The replies that changed something, so that a retry must get them again [S5]. */
-export type Recorded = Extract<
-  WriteReply | ReleaseReply | CancelReply,
-  { status: "saved" | "deleted" | "released" | "kept" | "cancelled" }
->;
+/** A reply that a retry, or a late copy, must get again [S5]. */
+export type Recorded = Exclude<WriteReply | ReleaseReply | CancelReply, Forgotten>;

@@ -13,13 +13,14 @@ export class ReceiptArguments {
 
   /** Time comes from the monotonic clock. */
   for(receipt: Receipt, now: number = performance.now()): readonly string[] {
-    const { slot, n, proof } = receipt;
+    const { slot, n, retry, proof } = receipt;
     if (receipt.keepMs > this.#keepMs) {
       this.#keepMs = receipt.keepMs;
       this.#renewedAt = -Infinity;
     }
     const due = now - this.#renewedAt >= this.#keepMs / 4;
-    const proven = proof === undefined ? ["", ""] : [String(proof.slot), String(proof.n)];
+    const proven =
+      proof === undefined ? [retry === true ? "-" : "", ""] : [String(proof.slot), String(proof.n)];
     const keepMs = String(Math.ceil(this.#keepMs * 1.25));
     return [String(slot), String(n), keepMs, due ? "1" : "0", ...(proven as [string, string])];
   }

@@ -15,7 +15,13 @@ local ticket, slot, n, lease, fences, wish = ARGV[1], ARGV[2], ARGV[3], ARGV[5],
 local seen = tonumber(ARGV[4])
 -- @include stamp
 local record = redis.call('HGET', done, slot)
-if record and (tonumber(string.match(record, '^%d+')) or -1) >= tonumber(n) then return 'settled' end
+if record then
+  -- A refusal that was recorded for a retry ended nothing.
+  local last, word = string.match(record, '^(%d+) (%a+)')
+  last = tonumber(last) or -1
+  local settled = word == 'released' or word == 'kept' or word == 'cancelled'
+  if last > tonumber(n) or last == tonumber(n) and settled then return 'settled' end
+end
 local function load()
   local value = redis.pcall('GET', state)
   if type(value) == 'table' then return false, redis.call('TYPE', state).ok end

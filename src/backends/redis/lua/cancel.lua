@@ -13,7 +13,7 @@ local seen = tonumber(ARGV[8])
 -- @include queue
 -- @include hand-over
 local known = recall()
-if known then return known end
+if known and is_end(known) then return known end
 local held = redis.call('GET', lock)
 redis.call('ZCARD', queue)
 leave(ticket)

@@ -18,7 +18,7 @@ local lease, fences = ARGV[14], tonumber(ARGV[15])
 -- @include change
 local known = recall()
 if known then return known end
-if not is_held_by(redis.call('GET', lock), ticket) then return 'lost' end
+if not is_held_by(redis.call('GET', lock), ticket) then return refuse('lost') end
 -- Types are checked before the first write: HLEN for the hash that the walk will read.
 local waited_for = redis.call('ZCARD', queue) > 0
 if waited_for then redis.call('HLEN', asks) end
@@ -27,7 +27,7 @@ local revision, failed = '-', ''
 if kind ~= 'none' then
   local at, written_by, unreadable = read_head()
   local refused = refusal(at, written_by, unreadable)
-  if refused then return refused end
+  if refused then return refuse(refused) end
   local written, failure = change(now, at)
   if not written and not string.find(failure.err, 'OOM', 1, true) then return failure end
   if written then revision = written else failed = ' OUT_OF_MEMORY' end

@@ -16,9 +16,9 @@ local seen, if_fence = tonumber(ARGV[8]), tonumber(ARGV[9])
 local known = recall()
 if known then return known end
 local held = redis.call('GET', lock)
-if held ~= ticket and not is_held_by(held, ticket) then return 'lost' end
+if held ~= ticket and not is_held_by(held, ticket) then return refuse('lost') end
 local holder, client, first, last = parse_holder(held)
-if if_fence and (not holder or if_fence < first or if_fence > last) then return 'lost' end
+if if_fence and (not holder or if_fence < first or if_fence > last) then return refuse('lost') end
 redis.call('ZCARD', queue)
 leave(ticket)
 redis.call('DEL', lock)

@@ -29,15 +29,15 @@ local function somebody_waits()
 end
 if ticket ~= '' then
   local held = redis.call('GET', lock)
-  if not held or string.sub(held, 1, #ticket + 1) ~= ticket .. ' ' then return 'lost' end
+  if not held or string.sub(held, 1, #ticket + 1) ~= ticket .. ' ' then return refuse('lost') end
 elseif redis.call('EXISTS', lock, queue) > 0 then
-  if redis.call('EXISTS', lock) == 1 or somebody_waits() then return 'held' end
+  if redis.call('EXISTS', lock) == 1 or somebody_waits() then return refuse('held') end
 end
 -- The first command after a hand-over confirms it, once nothing can refuse it any more.
 local confirms = ticket ~= '' and redis.call('HEXISTS', asks, ticket) == 1 and redis.call('ZSCORE', queue, ticket)
 local revision, written_by, unreadable = read_head()
 local refused = refusal(revision, written_by, unreadable)
-if refused then return refused end
+if refused then return refuse(refused) end
 local written, failure = change(now, revision)
 if not written then return failure end
 if confirms then leave(ticket) end

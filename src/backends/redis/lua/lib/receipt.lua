@@ -1,6 +1,7 @@
 -- Receipts: what the server remembers of a client's operations, so that a retry gets the first try's answer [S5].
 -- Expects: done (the key), slot, n, keep, refresh, proof_slot, proof_n (of ARGV).
 -- In the hash: slot -> `<n> <reply>`. The client lets the hash be refreshed every keep/4 (refresh is '1' then).
+-- proof_slot: empty on the first try; on a retry the slot of a receipt that must be there, or '-'.
 local function number_of(record)
   return tonumber(string.match(record or '', '^%d+')) or -1
 end
@@ -10,7 +11,7 @@ local function recall()
   local last = number_of(record)
   if last == tonumber(n) then return string.sub(record, #n + 2) end
   if last > tonumber(n) then return 'forgotten' end
-  if proof_slot ~= '' and number_of(redis.call('HGET', done, proof_slot)) < tonumber(proof_n) then
+  if proof_n ~= '' and number_of(redis.call('HGET', done, proof_slot)) < tonumber(proof_n) then
     return 'forgotten'
   end
   return nil
@@ -21,4 +22,14 @@ local function remember(reply)
     redis.call('PEXPIRE', done, keep)
   end
   return reply
+end
+-- Does a recorded reply end its ticket? A refusal, recorded for a retry, does not.
+local function is_end(reply)
+  local word = string.match(reply, '^%a+')
+  return word == 'released' or word == 'kept' or word == 'cancelled' or word == 'forgotten'
+end
+-- Nothing was done. A retry records that: its first copy, arriving late, must not be carried out after all.
+local function refuse(reply)
+  if proof_slot == '' then return reply end
+  return remember(reply)
 end
