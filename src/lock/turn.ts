@@ -103,6 +103,7 @@ export class Turn implements Watched {
   /** Ours now, as long as the grant that was asked for (or woken) at `from` lasts. */
   hold(grant: Omit<Granted, "status" | "state" | "waiting">, from: number): void {
     this.become("held");
+    this.holder = undefined; // whoever it was, it is us now
     this.until = from + grant.leaseMs * usablePart;
     this.grantedMs = grant.leaseMs;
     this.#nextFence = grant.fence;
