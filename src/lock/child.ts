@@ -22,7 +22,8 @@ export async function acquireChild(room: Room, parent: HeldGrant, patience: Pati
     leave();
     return Promise.resolve(true);
   };
-  return new HeldGrant(parent.turn, parent.fence, { parent, onRelease });
+  // Lost with its parent: nobody may wait for its release, which may never come.
+  return new HeldGrant(parent.turn, parent.fence, { parent, onRelease, onLose: leave });
 }
 
 function waitAtGate(room: Room, parent: HeldGrant, patience: Patience): Promise<Leave> {

@@ -100,16 +100,21 @@ export class Cohort {
     if (head === undefined) return undefined;
     const turn = this.#room.startTurn(this.id, head.leaseMs);
     this.#turn = turn;
+    let from = now();
     try {
       while (this.#line.head?.leaseMs === turn.leaseMs) {
         if (this.#takeWake(turn)) return turn;
+        from = now();
         const askAgainMs = await this.#ask(turn);
         if (turn.live) return turn;
-        if (turn.state === "lost") break; // granted, but too late: not handed out [L7]
+        if (turn.state === "lost") {
+          this.#answeredTooLate(turn);
+          break;
+        }
         if (askAgainMs > 0 && this.#line.size > 0) await this.#news(turn, askAgainMs);
       }
     } catch (error) {
-      this.#failed(error);
+      this.#failed(error, from);
     }
     if (turn.traceless) this.#room.endTurn(turn);
     else this.#room.abandonTurn(turn);
@@ -130,6 +135,7 @@ export class Cohort {
     turn.traceless = false;
     const reply = await conversations.ask(`Acquiring the lock ${JSON.stringify(this.id)}`, () => {
       attempts += 1;
+      turn.asks += 1;
       sentAt = now();
       return conversations.backend.acquireLock(
         this.id,
@@ -166,6 +172,8 @@ export class Cohort {
   #takeWake(turn: Turn): boolean {
     const wake = turn.takeWake();
     if (wake === undefined || turn.waitingSince === undefined) return false;
+    // Once it has asked again, a wake may be a late one, of a grant that is over: another ask tells [L1].
+    if (turn.asks > 1) return false;
     const left = turn.waitingSince + wake.leaseMs - now();
     // Little is left of the hand-over lease: ask first, which gives the full one.
     if (left < wake.leaseMs / 2) return false;
@@ -187,12 +195,21 @@ export class Cohort {
     deadlines.clear(deadline);
   }
 
-  /** Nobody answered for as long as one conversation may take, or the answer was a refusal. */
-  #failed(error: unknown): void {
+  /** Granted, but its lease was over when we heard of it: not handed out [L7]. Whoever has time left tries again. */
+  #answeredTooLate({ leaseMs }: Turn): void {
+    const { name } = this.#room.conversations.backend;
+    const error = new UnavailableError(
+      `The lock ${JSON.stringify(this.id)} was granted, but ${name} took longer to say so than its lease lasts ` +
+        `(leaseMs: ${leaseMs}). Use a longer one.`,
+    );
+    this.#line.rejectAll(error, (job) => job.impatient);
+  }
+
+  /** Nobody answered a conversation that began at `from`, for as long as one may take; or the answer was a refusal. */
+  #failed(error: unknown, from: number): void {
     const passing = error instanceof UnavailableError && error.code === "UNREACHABLE";
-    const { operationMs } = this.#room.conversations;
     // Whoever came during that conversation has not had its own time yet.
-    const overdue = (job: Job): boolean => job.impatient || now() - job.arrivedAt >= operationMs;
+    const overdue = (job: Job): boolean => job.impatient || job.arrivedAt <= from;
     this.#line.rejectAll(error, passing ? overdue : undefined);
   }
 }

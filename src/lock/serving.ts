@@ -117,6 +117,7 @@ export class Serving {
     const turn = this.#turn;
     for (let job = this.#line.head; job instanceof StateJob; job = this.#line.head) {
       if (job.leaseMs !== turn.leaseMs || batch.closed || !withinBounds(turn)) return;
+      if (!turn.live) return; // those who stand in line yet can have another turn
       this.#line.leave(job);
       turn.served += 1;
       await batch.add(job);
@@ -155,8 +156,10 @@ export class Serving {
   get #mayGoOn(): boolean {
     const turn = this.#turn;
     if (!turn.live || turn.tainted || turn.fencesLeft === 0 || !withinBounds(turn)) return false;
-    // Near its end a lease is renewed before the next job gets the lock.
-    return this.#line.head?.leaseMs === turn.leaseMs && turn.until - now() > turn.grantedMs / 3;
+    if (this.#line.head?.leaseMs !== turn.leaseMs) return false;
+    // Near its end a lease is renewed before the next job gets the lock. Not before the first one: where answers
+    // take that long, a renewed lease is near its end as well, and nobody would ever be served.
+    return turn.served === 0 || turn.until - now() > turn.grantedMs / 3;
   }
 
   /** Gives the lock back, or keeps it for the next of us if nobody else waits for it: one step on the backend. */
@@ -196,6 +199,7 @@ export class Serving {
     }
     if (reply.status === "lost") return turn.lose("the server says that it is no longer the holder");
     turn.slot.n += 1; // the next operation of this turn is another one [S5]
+    if (turn.state === "lost") return; // the store was closed meanwhile: it is cancelled next
     if (reply.status === "kept") turn.keep(reply, sentAt);
     else turn.stillHeld();
     if (turn.live) this.#room.watch(turn);

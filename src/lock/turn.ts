@@ -49,6 +49,8 @@ export class Turn implements Watched {
   holder: Holder | undefined;
   /** When the last ask that was answered "waiting" was sent: a wake's grant counts from then [L5]. */
   waitingSince: number | undefined;
+  /** How often it was sent to the backend as an ask, repetitions of one that got no answer included. */
+  asks = 0;
   /** The state as it came with the grant; taken once. */
   loaded: LoadedState | undefined;
   /** Others wait for this lock, as far as we know; where nobody would tell us, we assume it [L2]. */
