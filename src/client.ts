@@ -50,20 +50,22 @@ export class Client {
   }
 
   async #close(drainMs: number): Promise<void> {
-    const { keepAlive, operationMs } = this.conversations;
+    const { conversations, cohorts } = this;
+    const { keepAlive, operationMs } = conversations;
     this.#life = "draining";
     keepAlive.hold(); // a close that was called is waited for
-    this.cohorts.rejectWaiters();
-    await this.#within(drainMs, this.cohorts.bodiesOver());
+    cohorts.rejectWaiters();
+    await this.#within(drainMs, cohorts.bodiesOver());
     this.#life = "closed";
-    this.cohorts.abort();
-    await this.#within(operationMs, this.cohorts.settled()); // nobody may answer: their leases end by themselves
+    cohorts.abort();
+    // Calls that are under way get their answers. Nobody may answer: then leases end by themselves.
+    await this.#within(operationMs, Promise.all([cohorts.settled(), conversations.over()]));
     await this.backend.close();
     keepAlive.drop();
-    this.conversations.close();
+    conversations.close();
   }
 
-  async #within(ms: number, event: Promise<void>): Promise<void> {
+  async #within(ms: number, event: Promise<unknown>): Promise<void> {
     const { deadlines } = this.conversations;
     await new Promise<void>((resolve) => {
       const deadline = deadlines.set(ms, resolve);

@@ -69,7 +69,11 @@ export class Cohorts implements Room {
   abort(): void {
     this.#aborted = true;
     this.rejectWaiters();
-    for (const turn of this.#turns.values()) turn.lose(new ClosedError("The store was closed."));
+    for (const turn of this.#turns.values()) {
+      const held = turn.state === "held";
+      turn.lose(new ClosedError("The store was closed."));
+      if (held) this.abandonTurn(turn); // at once: a function that works under it may go on for long
+    }
   }
 
   startTurn(id: string, leaseMs: number): Turn {
