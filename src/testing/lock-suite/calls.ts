@@ -87,10 +87,16 @@ export const callCases: readonly Case[] = [
   }),
   proof("[L2] a turn is bounded: a process with many callers lets the others in", async (world) => {
     const [a, b, id] = await two(world);
+    const holder = await world.store();
+    const held = await holder.lock(id).acquire();
     let ahead = 0;
-    const many = range(300).map(() => a.lock(id).run(() => void (ahead += 1)));
+    const many = range(100).map(() => a.lock(id).run(() => void (ahead += 1)));
+    await eventually(async () => assert.equal((await holder.lock(id).inspect())?.waiters, 1));
     const one = b.lock(id).run(() => ahead);
-    assert.ok((await one) < 250, "the other process had to wait for all of them");
+    await eventually(async () => assert.equal((await holder.lock(id).inspect())?.waiters, 2));
+    await held.release();
+    const before = await one;
+    assert.ok(before <= 16, `the other one had to wait for ${String(before)} calls`);
     await Promise.all(many);
   }),
   proof(
@@ -155,6 +161,17 @@ export const callCases: readonly Case[] = [
       await world.becomesFree(id);
     },
   ),
+  proof("[L7] LockTimeoutError names who holds the lock now, not who held it before", async (world) => {
+    const [a, b, id] = await two(world);
+    const theirs = await b.lock(id).acquire();
+    const waiting = a.lock(id).acquire();
+    await eventually(async () => assert.equal((await b.lock(id).inspect())?.waiters, 1));
+    await theirs.release();
+    const ours = await waiting;
+    const error = await rejectsWith(a.lock(id).acquire({ waitMs: 20 }), "LOCK_TIMEOUT");
+    assert.match(error.message, /this very store/);
+    await ours.release();
+  }),
   needing(
     ["putForeignLock", "removeForeignLock"],
     "[L11] LockTimeoutError names a foreign holder's token; we go on when it gives the lock back",

@@ -214,6 +214,16 @@ export const lossCases: readonly Case[] = [
     await copy.deliver();
     assert.equal(await other.lock(id).inspect(), null);
   }),
+  proof("[L6] renewal ends before the release is sent", async (world) => {
+    const { store, faults } = await world.faultyStore({ leaseMs: 300 });
+    const grant = await store.lock(world.id()).acquire();
+    faults.once("releaseLock", delay(250));
+    let renewed = 0;
+    const releasing = grant.release();
+    faults.always("renewLocks", meanwhile({ before: () => (renewed += 1) }));
+    await releasing;
+    assert.equal(renewed, 0);
+  }),
   proof("[L6] release and renewal race, again and again: the lock is free each time", async (world) => {
     const [store, other] = [await world.store({ leaseMs: 100 }), await world.store()];
     const ids = Array.from({ length: 100 }, () => world.id());

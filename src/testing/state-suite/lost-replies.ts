@@ -190,6 +190,21 @@ const oneByOne: readonly Case[] = [
     },
   ),
   proof(
+    "[S5] a save that was answered with a conflict at its retry: its first copy, arriving late, is refused",
+    async (world) => {
+      const { store, faults } = await world.faultyStore();
+      const rival = await world.store();
+      const id = world.id();
+      const copy = new LateCopy();
+      faults.once("writeState", copy.fault);
+      await rival.state<string>(id).save("theirs");
+      assert.equal(await store.state<string>(id).trySave("mine", { ifRevision: "absent" }), null);
+      await rival.state(id).delete();
+      await copy.deliver();
+      assert.equal(await rival.state(id).load(), undefined);
+    },
+  ),
+  proof(
     "[S5] a save that had to queue at its retry: its first copy, arriving late, is refused",
     async (world) => {
       const { store, faults } = await world.faultyStore();

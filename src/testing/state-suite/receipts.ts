@@ -82,6 +82,24 @@ export const receiptCases: readonly Case[] = [
       assert.equal((await a.write(id, saving("1"), receipt)).status, "saved");
     },
   ),
+  proof(
+    "[S5] the refusal of a retry is recorded: its first copy, arriving late, is refused too",
+    async (world) => {
+      const [a, b] = await world.hands(2);
+      const id = world.id();
+      const [receipt, other] = [a.receipt(), a.receipt()];
+      const hold = b.hold(id);
+      await hold.granted();
+      const held = await a.write(id, saving("1"), { ...receipt, retry: true });
+      assert.deepEqual(held, { status: "held" });
+      await hold.released();
+      const conflict = await a.write(id, saving("2", { ifRevision: 7 }), { ...other, retry: true });
+      assert.deepEqual(conflict, { status: "conflict", revision: null });
+      assert.deepEqual(await a.write(id, saving("1"), receipt), held);
+      assert.deepEqual(await a.write(id, saving("2", { ifRevision: 7 }), other), conflict);
+      assert.equal(await b.load(id), null);
+    },
+  ),
   proof("[S5] receipts are each client's own", async (world) => {
     const [a, b] = await world.hands(2);
     const id = world.id();
