@@ -9,7 +9,7 @@ export interface Script {
 export const scripts = {
   acquire: {
     name: "acquire",
-    sha1: "6aa8c54fffb4395c762238a6f4ce9c8a613ab55e",
+    sha1: "55422dd8971068ac637dcfc1ccc045db113edf89",
     text: [
       "local lock, queue, asks, stamp, done, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]",
       "local ticket, slot, n, lease, fences, wish = ARGV[1], ARGV[2], ARGV[3], ARGV[5], tonumber(ARGV[6]), ARGV[7]",
@@ -37,11 +37,11 @@ export const scripts = {
       "return first, word",
       "end",
       "local record = redis.call('HGET', done, slot)",
-      "if record then",
-      "local last, word = string.match(record, '^(%d+) (%a+)')",
-      "last = tonumber(last) or -1",
-      "local settled = word == 'released' or word == 'kept' or word == 'cancelled'",
-      "if last > tonumber(n) or last == tonumber(n) and settled then return 'settled' end",
+      "local recorded = record and tonumber(string.match(record, '^%d+')) or -1",
+      "if recorded > tonumber(n) then return 'settled' end",
+      "if recorded == tonumber(n) then",
+      "local word = string.match(record, '^%d+ (%a+)')",
+      "if word == 'released' or word == 'kept' or word == 'cancelled' then return 'settled' end",
       "end",
       "local function load()",
       "local value = redis.pcall('GET', state)",

@@ -15,12 +15,12 @@ local ticket, slot, n, lease, fences, wish = ARGV[1], ARGV[2], ARGV[3], ARGV[5],
 local seen = tonumber(ARGV[4])
 -- @include stamp
 local record = redis.call('HGET', done, slot)
-if record then
+local recorded = record and tonumber(string.match(record, '^%d+')) or -1
+if recorded > tonumber(n) then return 'settled' end
+if recorded == tonumber(n) then
   -- A refusal that was recorded for a retry ended nothing.
-  local last, word = string.match(record, '^(%d+) (%a+)')
-  last = tonumber(last) or -1
-  local settled = word == 'released' or word == 'kept' or word == 'cancelled'
-  if last > tonumber(n) or last == tonumber(n) and settled then return 'settled' end
+  local word = string.match(record, '^%d+ (%a+)')
+  if word == 'released' or word == 'kept' or word == 'cancelled' then return 'settled' end
 end
 local function load()
   local value = redis.pcall('GET', state)
