@@ -158,6 +158,7 @@ export class Cohorts implements Room {
   async #cancel(turn: Turn): Promise<void> {
     const { backend } = this.conversations;
     const clearedAt = now() + turn.leaseMs + askLimitMs;
+    turn.slot.n += 1; // it is another operation than a release that nobody answered [S5]
     const what = `Cancelling a ticket for the lock ${JSON.stringify(turn.id)}`;
     for (;;) {
       try {
