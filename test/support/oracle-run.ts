@@ -57,7 +57,12 @@ interface TestTicket {
 interface Entry {
   readonly call: (side: 0 | 1) => Promise<unknown>;
   /** Client, slot and n, where it can be recorded. */
-  readonly receipt: { readonly client: number; readonly slot: number; readonly n: number } | null;
+  readonly receipt: {
+    readonly client: number;
+    readonly slot: number;
+    readonly n: number;
+    readonly retry: boolean;
+  } | null;
   readonly id: string;
   readonly done: (status: string) => void;
 }
@@ -126,12 +131,14 @@ export class OracleRun {
   #note(entry: Entry, reference: unknown, subject: unknown): void {
     this.#noteRevision(entry.id, reference, subject);
     const status = (reference as { status?: string } | null)?.status ?? "";
-    if (entry.receipt === null || !recordedStatuses.has(status)) return;
-    const { client, slot, n } = entry.receipt;
+    if (entry.receipt === null) return;
+    const { client, slot, n, retry } = entry.receipt;
+    const didSomething = recordedStatuses.has(status);
+    if (!didSomething && (!retry || status === "forgotten")) return; // the refusal of a retry is recorded as well
     const key = `${client} ${slot} ${n}`;
     if (this.#recorded.has(key)) return;
     this.#recorded.set(key, entry);
-    this.#proofs[client] = { slot, n };
+    if (didSomething) this.#proofs[client] = { slot, n };
     entry.done(status);
   }
 
@@ -276,11 +283,11 @@ export class OracleRun {
     const receipt = { ...this.#receipt(slot.index, n), proof: proven, retry: proven !== undefined };
     return {
       id: ticket.id,
-      receipt: { client, slot: slot.index, n },
+      receipt: { client, slot: slot.index, n, retry: receipt.retry },
       call: (side) => call(side, receipt),
       done: (status) => {
-        if (status === "kept") {
-          ticket.n += 1;
+        if (status !== "released" && status !== "cancelled") {
+          ticket.n += 1; // what this ticket does next is another operation
         } else {
           ticket.isOver = true;
           slot.n = ticket.n;
@@ -302,7 +309,7 @@ export class OracleRun {
     this.#freeSlots[client]!.push(slot);
     return {
       id,
-      receipt: { client, slot: slot.index, n: slot.n },
+      receipt: { client, slot: slot.index, n: slot.n, retry: receipt.retry },
       call: (side) => how.call(side, receipt),
       done: () => {},
     };
