@@ -17,7 +17,7 @@ export interface Options {
 export const help = `npm run bench -- [options]
 
   --only <case,…>   only these cases: CASES
-  --quick           a look in at most two minutes; its figures are for nobody else
+  --quick           a look in less than two minutes, not at everybody everywhere; nothing to cite
   --rounds <n>      rounds per contender, 5 (with --quick 2)
   --json <file>     write everything that was measured
   --write           write bench/RESULTS.md and bench/charts/; a full run does so by itself

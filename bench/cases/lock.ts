@@ -1,4 +1,4 @@
-import { everybody } from "../contenders.ts";
+import { everybody, few } from "../contenders.ts";
 import type { Mark, Measured } from "../model.ts";
 import { median } from "../numbers.ts";
 import { atLeast, atMost, best, ratio } from "../report/compare.ts";
@@ -30,7 +30,7 @@ async function run({ server, quick, rounds, say }: Bench): Promise<Outcome> {
       say(config);
       const some = await measure(teams, server, {
         config,
-        contenders: everybody,
+        contenders: quick && workers > 1 ? few : everybody,
         workers,
         callers,
         task: "lockDistinct",
@@ -57,7 +57,7 @@ async function proof(
 ): Promise<Map<string, Measured["checks"]>> {
   const measured = await measure(teams, undefined, {
     config: `proof ${workers}`,
-    contenders: everybody,
+    contenders: quick && workers > 1 ? few : everybody,
     workers,
     callers: 16,
     task: "countUnderLock",
