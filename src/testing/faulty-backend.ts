@@ -24,6 +24,7 @@ import type {
   Wake,
   WriteReply,
 } from "../backends/backend.ts";
+import { pause } from "./checks.ts";
 import type { Fault } from "./faults.ts";
 
 /** The calls of a backend that can be made to fail. */
@@ -64,8 +65,8 @@ interface Planned extends Plan {
 export class FaultyBackend implements Backend {
   /** Every call so far, in order. */
   readonly calls: MadeCall[] = [];
-  /** "drop": wakes are lost on the way. */
-  wakes: "deliver" | "drop" = "deliver";
+  /** "drop": wakes are lost on the way. A number: they come so many milliseconds late. */
+  wakes: "deliver" | "drop" | number = "deliver";
   readonly #inner: Backend;
   readonly #plans = new Set<Planned>();
   readonly #answered = new Map<FaultyMethod, (() => void)[]>();
@@ -151,6 +152,7 @@ export class FaultyBackend implements Backend {
   onWake(listener: (wake: Wake) => void): void {
     this.#inner.onWake((wake) => {
       if (this.wakes === "deliver") listener(wake);
+      else if (this.wakes !== "drop") void pause(this.wakes).then(() => listener(wake));
     });
   }
 

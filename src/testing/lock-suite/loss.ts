@@ -86,6 +86,63 @@ export const lossCases: readonly Case[] = [
       assert.equal(await grant.release(), false);
     },
   ),
+  needing(
+    ["pushes"],
+    "[L5] a wake that comes late: its grant counts from the last ask, so it is over before another enters",
+    async (world) => {
+      const { store, faults } = await world.faultyStore({ leaseMs: 1_000 });
+      const [holder, hand, id] = [await world.store(), await world.hand(), world.id()];
+      const held = await holder.lock(id).acquire();
+      const waiting = store.lock(id).acquire();
+      await eventually(async () => assert.equal((await holder.lock(id).inspect())?.waiters, 1));
+      faults.wakes = 350;
+      faults.always("renewLocks", hang());
+      const next = hand.hold(id);
+      await next.queued();
+      await held.release();
+      const { signal } = await waiting;
+      await eventually(() => next.granted());
+      assert.equal(signal.aborted, true);
+    },
+  ),
+  proof(
+    "[L7] a ticket of ours that nobody here knows is given back as soon as a reply names it",
+    async (world) => {
+      const { store, faults } = await world.faultyStore();
+      const id = world.id();
+      const ticket = `host:1:${faults.clientId}:999999`; // as if its grant's reply and its cancel had been lost
+      const request = { leaseMs: 60_000, queue: false, load: false, fences: 1 };
+      const granted = await faults.acquireLock(id, ticket, request, { slot: 900, n: 1, keepMs: 60_000 });
+      assert.equal(granted.status, "granted");
+      await (await store.lock(id).acquire()).release();
+      await world.becomesFree(id);
+    },
+  ),
+  needing(
+    ["pushes"],
+    "[L7] a ticket of ours that nobody here knows is given back as soon as it is woken",
+    async (world) => {
+      const { store, faults } = await world.faultyStore();
+      const [hand, id] = [await world.hand(), world.id()];
+      // Wakes may need a connection that is made when the first is waited for.
+      const first = hand.hold(id);
+      await first.granted();
+      const warm = store.lock(id).acquire();
+      await eventually(async () => assert.equal((await hand.backend.inspectLock(id))?.waiters, 1));
+      await first.released();
+      await (await warm).release();
+      const holder = hand.hold(id);
+      await holder.granted();
+      const ticket = `host:1:${faults.clientId}:999999`;
+      const request = { leaseMs: 60_000, queue: true, load: false, fences: 1 };
+      const waiting = await faults.acquireLock(id, ticket, request, { slot: 900, n: 1, keepMs: 60_000 });
+      assert.equal(waiting.status, "waiting");
+      await holder.released();
+      // By its cancel, long before its hand-over lease has ended.
+      await eventually(async () => assert.equal(await hand.backend.inspectLock(id), null), 6_000);
+      await world.becomesFree(id);
+    },
+  ),
   proof(
     "[L5] the event loop blocked beyond the lease: the very next look says that the lock is lost",
     async (world) => {

@@ -1,5 +1,6 @@
 /** Re-entry [L4]: by owner, nested, and still excluding. */
 import { strict as assert } from "node:assert";
+import { getEventListeners } from "node:events";
 import type { Grant } from "../../lock/grant.ts";
 import { aborted, deferred, pause, rejection, rejectsWith, stillPending } from "../checks.ts";
 import { proof, type Case } from "../suite.ts";
@@ -63,6 +64,7 @@ export const ownerCases: readonly Case[] = [
       const sibling = await lock.acquire();
       const error = await rejectsWith(lock.acquire({ waitMs: 20 }), "LOCK_TIMEOUT");
       assert.match(error.message, /another branch of the same owner/);
+      assert.deepEqual(getEventListeners(grant.signal, "abort"), []); // [L7]
       assert.equal(await lock.tryAcquire({ grant }), null);
       const saving = store.state(lock.id).save(1);
       await stillPending(saving);

@@ -1,13 +1,38 @@
 /** The contract of the queue: hand-overs, dead waiters, wakes, and foreign clients. */
 import { strict as assert } from "node:assert";
 import type { Wake } from "../../backends/backend.ts";
-import { eventually } from "../checks.ts";
+import { eventually, pause } from "../checks.ts";
 import { saving, textOf, type Hand } from "../hand.ts";
 import { needing, proof, type Case } from "../suite.ts";
 import type { World } from "../world.ts";
 
 async function three(world: World): Promise<[Hand, Hand, Hand, string]> {
   const [a, b, c] = await world.hands(3);
+  return [a, b, c, world.id()];
+}
+
+/**
+ * Clients that are known to hear their wakes: the connection for them may be made only when the first is waited for,
+ * and what happens before then is found by asking.
+ */
+async function listening(world: World): Promise<[Hand, Hand, Hand, string]> {
+  const hands = await world.hands(3);
+  const other = await world.hand();
+  for (const hand of hands) {
+    await eventually(async () => {
+      const holder = other.hold(world.id());
+      const waits = hand.hold(holder.id);
+      await holder.granted();
+      await waits.queued();
+      await holder.released();
+      await pause(50);
+      const heard = hand.wakes.some((wake) => wake.kind === "granted" && wake.ticket === waits.ticket);
+      await waits.cancel();
+      assert.ok(heard, "no wake was heard");
+    });
+    hand.wakes.length = 0;
+  }
+  const [a, b, c] = hands;
   return [a, b, c, world.id()];
 }
 
@@ -117,7 +142,7 @@ export const queueCases: readonly Case[] = [
     ["pushes"],
     "[L8] a release wakes the first waiter, with its fences, and with the state if it wants it",
     async (world) => {
-      const [a, b, c, id] = await three(world);
+      const [a, b, c, id] = await listening(world);
       const [one, two, last] = [a.hold(id), b.hold(id), c.hold(id)];
       await one.granted();
       await two.queued({ load: true, fences: 5 });
@@ -135,14 +160,14 @@ export const queueCases: readonly Case[] = [
     },
   ),
   needing(["pushes"], "[L2] a holder is told when somebody begins to wait", async (world) => {
-    const [a, b, , id] = await three(world);
+    const [a, b, , id] = await listening(world);
     const [one, two] = [a.hold(id), b.hold(id)];
     await one.granted();
     await two.queued();
     await woken(a, "wanted", one.ticket);
   }),
   needing(["pushes"], "[L6] a holder is told when it was released by force", async (world) => {
-    const [a, b, , id] = await three(world);
+    const [a, b, , id] = await listening(world);
     const one = a.hold(id);
     await one.granted();
     await b.backend.releaseLock(id, one.ticket, { forced: {} }, b.receipt());

@@ -238,6 +238,12 @@ export const valueCases: readonly Case[] = [
       await lives.update((n) => n + 1, { ttlMs: "keep" });
       assert.equal(await left(), Infinity);
       assert.equal(await store.state(world.id()).touch(1_000), false);
+      // Of several updates that are saved at once, each does what it would have done alone.
+      await Promise.all([
+        plain.update((n) => (n ?? 0) + 1, { ttlMs: 200_000 }),
+        plain.update((n) => (n ?? 0) + 1, { ttlMs: "keep" }),
+      ]);
+      assert.ok((await left()) <= 200_000);
     },
   ),
   proof("[S1] states() gives every state below a prefix once", async (world) => {
