@@ -1,11 +1,14 @@
 // Sixty-four callers in four processes on one lock: never two inside, in turns, and everybody gets a fair share.
 
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 
 import { open, type Store } from "../../src/index.ts";
+import { poll } from "../support/poll.ts";
 import { served, type Served } from "../support/served.ts";
 import { killAll, Worker } from "../support/workers.ts";
+
+vi.setConfig({ testTimeout: 60_000 });
 
 interface Entry {
   readonly call: number;
@@ -48,7 +51,7 @@ for (const name of ["Redis", "SQLite"] as const) {
       const inside = join(backend.folder, "inside");
       const order = { id: "contended", callers, forMs: 6_000, inside };
       const running = workers.map((worker) => worker.order<Contended>("contend", order));
-      await expect.poll(() => waiters("contended"), { timeout: 10_000 }).toBe(processes);
+      await poll(() => waiters("contended")).toBe(processes);
       await held.release();
       const results = await Promise.all(running);
 
@@ -93,7 +96,7 @@ for (const name of ["Redis", "SQLite"] as const) {
             return fence;
           };
           entered.push(enter(workers[w]!));
-          await expect.poll(() => waiters(id), { timeout: 10_000 }).toBe(place + 1);
+          await poll(() => waiters(id)).toBe(place + 1);
         }
         await held.release();
         const fences = await Promise.all(entered);

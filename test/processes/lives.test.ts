@@ -1,10 +1,13 @@
 // What keeps a process alive, and what does not [P1] [P2]. Scenarios 24 and 25.
 
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 
 import { open, type Store } from "../../src/index.ts";
+import { poll } from "../support/poll.ts";
 import { served, type Served } from "../support/served.ts";
 import { killAll, Worker } from "../support/workers.ts";
+
+vi.setConfig({ testTimeout: 60_000 });
 
 for (const name of ["Redis", "SQLite"] as const) {
   describe(name, () => {
@@ -31,9 +34,7 @@ for (const name of ["Redis", "SQLite"] as const) {
 
     test("[P1] a store that was used and never closed, with a grant, does not keep its process alive", async () => {
       expect(await live("idle")).toEqual([{ idle: expect.any(Number) as number }]);
-      await expect
-        .poll(() => store.lock("held by an idle process").inspect(), { timeout: 10_000 })
-        .toBeNull();
+      await poll(() => store.lock("held by an idle process").inspect()).toBeNull();
     });
 
     test("[P1] a call that waits keeps its process alive until it is answered", async () => {

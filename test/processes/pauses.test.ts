@@ -1,16 +1,22 @@
 // Holders that are stopped, blocked or killed, for real: the server refuses what comes too late, and the others go on.
 // Scenarios 1, 10, 23 and 25.
 
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 
 import { open, type Store } from "../../src/index.ts";
+import { poll } from "../support/poll.ts";
 import { served, type Served } from "../support/served.ts";
 import { killAll, Worker } from "../support/workers.ts";
+
+vi.setConfig({ testTimeout: 60_000 });
 
 interface Granted {
   readonly fence: number;
 }
+/** Of those that are to lose their locks. */
 const leaseMs = 400;
+/** Of those that are not, however busy the machine. */
+const long = { leaseMs: 20_000, waitMs: 60_000 };
 
 for (const name of ["Redis", "SQLite"] as const) {
   describe(name, () => {
@@ -35,7 +41,7 @@ for (const name of ["Redis", "SQLite"] as const) {
       const mine = await held(first, { id, as: "first" });
       await first.order("save", { id, as: "first", value: "first" });
       first.signal("SIGSTOP");
-      const theirs = await held(second, { id, as: "second" });
+      const theirs = await held(second, { id, as: "second", how: long });
       expect(theirs).toBeGreaterThan(mine); // [L3]
       await second.order("save", { id, as: "second", value: "second" });
       first.signal("SIGCONT");
@@ -53,7 +59,7 @@ for (const name of ["Redis", "SQLite"] as const) {
       const worker = new Worker(backend.url);
       await held(worker, { id: "woken", as: "mine" });
       worker.signal("SIGSTOP");
-      await expect.poll(() => store.lock("woken").inspect(), { timeout: 10_000 }).toBeNull();
+      await poll(() => store.lock("woken").inspect()).toBeNull();
       worker.signal("SIGCONT");
       await worker.until((told) => told.some(({ aborted }) => aborted === "mine"));
     });
@@ -67,7 +73,7 @@ for (const name of ["Redis", "SQLite"] as const) {
         const worker = new Worker(backend.url);
         const id = `blocked, ${where}`;
         const mine = await held(worker, { id, as: "first" });
-        const waiting = held(worker, { id, as: "second", ...other });
+        const waiting = held(worker, { id, as: "second", how: long, ...other });
         await worker.order("block", { ms: leaseMs * 2 });
         const theirs = await waiting;
         expect(theirs).toBeGreaterThan(mine);
@@ -84,8 +90,8 @@ for (const name of ["Redis", "SQLite"] as const) {
       const [holder, waiter] = [new Worker(backend.url), new Worker(backend.url)];
       const id = "killed";
       const mine = await held(holder, { id, as: "mine", how: { leaseMs: 2_000 } });
-      const waiting = held(waiter, { id, as: "theirs" });
-      await expect.poll(async () => (await store.lock(id).inspect())?.waiters).toBe(1);
+      const waiting = held(waiter, { id, as: "theirs", how: long });
+      await poll(async () => (await store.lock(id).inspect())?.waiters).toBe(1);
       await holder.kill();
       const left = (await store.lock(id).inspect())?.expiresInMs ?? 0;
       expect(left).toBeLessThanOrEqual(2_000);
@@ -100,14 +106,14 @@ for (const name of ["Redis", "SQLite"] as const) {
       const holder = await store.lock(id).acquire();
       const waiters = async (): Promise<number | undefined> => (await store.lock(id).inspect())?.waiters;
       dead.order("acquire", { id, as: "never", how: { leaseMs } }).catch(() => undefined);
-      await expect.poll(waiters).toBe(1);
-      const waiting = held(waiter, { id, as: "theirs", how: { waitMs: 15_000 } });
-      await expect.poll(waiters).toBe(2);
+      await poll(waiters).toBe(1);
+      const waiting = held(waiter, { id, as: "theirs", how: long });
+      await poll(waiters).toBe(2);
       await dead.kill();
       await holder.release();
       await waiting;
       expect(await waiter.order("release", { as: "theirs" })).toBe(true);
-      await expect.poll(() => store.lock(id).inspect(), { timeout: 15_000 }).toBeNull();
+      await poll(() => store.lock(id).inspect()).toBeNull();
     });
 
     test("[L9] a waiter that is stopped as it is granted does not hand out a dead grant when it goes on", async () => {
@@ -116,10 +122,10 @@ for (const name of ["Redis", "SQLite"] as const) {
       const holder = await store.lock(id).acquire();
       const waiters = async (): Promise<number | undefined> => (await store.lock(id).inspect())?.waiters;
       const late = stopped.order<Granted>("acquire", { id, as: "late", how: { leaseMs, waitMs: 60_000 } });
-      await expect.poll(waiters).toBe(1);
+      await poll(waiters).toBe(1);
       stopped.signal("SIGSTOP");
-      const waiting = held(next, { id, as: "next", how: { waitMs: 30_000 } });
-      await expect.poll(waiters).toBe(2);
+      const waiting = held(next, { id, as: "next", how: long });
+      await poll(waiters).toBe(2);
       await holder.release();
       const theirs = await waiting; // it was passed over
       stopped.signal("SIGCONT");

@@ -2,11 +2,14 @@
 // replies, killed subscribers, foreign clients, a server that restarts empty. Scenarios 6, 9, 11, 18 and 19.
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 
 import { open, type OpenOptions, type Store } from "../../src/index.ts";
+import { poll } from "../support/poll.ts";
 import { startProxy, type Fault, type Proxy } from "../support/proxy.ts";
 import { startRedis, type RedisServer } from "../support/redis-server.ts";
+
+vi.setConfig({ testTimeout: 60_000 });
 
 let server: RedisServer;
 let proxy: Proxy;
@@ -78,7 +81,7 @@ describe("on the wire", () => {
     const [holder, waiter] = [connect(server.url), connect(proxy.url)];
     const held = await holder.lock("long").acquire();
     const waiting = waiter.lock("long").acquire({ waitMs: 60_000 });
-    await expect.poll(() => waiters(holder, "long")).toBe(1);
+    await poll(() => waiters(holder, "long")).toBe(1);
     const from = proxy.seen.length - 1; // its first ask counts
     await sleep(10_000);
     expect(sentSince(from).length, sentSince(from).join(" ")).toBeLessThanOrEqual(3);
@@ -106,12 +109,12 @@ describe("the connection", () => {
     const held = await holder.lock("place").acquire();
     const order: string[] = [];
     const one = first.lock("place").run(() => void order.push("first"));
-    await expect.poll(() => waiters(holder, "place")).toBe(1);
+    await poll(() => waiters(holder, "place")).toBe(1);
     const two = second.lock("place").run(() => void order.push("second"));
-    await expect.poll(() => waiters(holder, "place")).toBe(2);
+    await poll(() => waiters(holder, "place")).toBe(2);
     const before = await subscribers();
     await killSubscribers();
-    await expect.poll(subscribers).toBe(before);
+    await poll(subscribers).toBe(before);
     expect(await waiters(holder, "place")).toBe(2);
     await held.release();
     await Promise.all([one, two]);
@@ -125,12 +128,12 @@ describe("the connection", () => {
     const enter = async (store: Store, name: string): Promise<void> =>
       store.lock("passed").run(async () => {
         order.push(name);
-        await expect.poll(subscribers).toBeGreaterThan(3); // until everybody listens again
+        await poll(subscribers).toBeGreaterThan(3); // until everybody listens again
       });
     const one = enter(first!, "first");
-    await expect.poll(() => waiters(holder!, "passed")).toBe(1);
+    await poll(() => waiters(holder!, "passed")).toBe(1);
     const two = enter(second!, "second");
-    await expect.poll(() => waiters(holder!, "passed")).toBe(2);
+    await poll(() => waiters(holder!, "passed")).toBe(2);
     await Promise.all([killSubscribers(), held.release()]);
     const last = enter(third!, "third");
     await Promise.all([one, two, last]);
@@ -142,7 +145,7 @@ describe("the connection", () => {
     for (let round = 0; round < 5; round += 1) {
       const held = await holder.lock("flapping").acquire();
       const waiting = waiter.lock("flapping").acquire();
-      await expect.poll(() => waiters(holder, "flapping")).toBe(1);
+      await poll(() => waiters(holder, "flapping")).toBe(1);
       await Promise.all([killSubscribers(), held.release()]);
       await (await waiting).release();
     }
@@ -222,7 +225,7 @@ describe("[S5] each command of a call in turn", () => {
           await Promise.all(rivals);
           if (late) await proxy.deliver();
           proxy.fault = () => undefined;
-          await expect.poll(() => other.lock(id).inspect()).toBeNull();
+          await poll(() => other.lock(id).inspect()).toBeNull();
           const { ids } = (await other.state<Log>(id).load()) ?? { ids: [] };
           const expected = [
             ...(what === "an update" ? ["mine"] : []),
@@ -258,7 +261,7 @@ describe("behind the protocol's back", () => {
     const store = connect(server.url, { leaseMs: 600 });
     const grant = await store.lock("deleted").acquire();
     await server.command("DEL", lockKey("deleted"));
-    await expect.poll(() => grant.signal.aborted).toBe(true);
+    await poll(() => grant.signal.aborted).toBe(true);
     const late = store.state("deleted").save(1, { grant });
     await expect(late).rejects.toMatchObject({ code: "LOCK_LOST" });
   });
@@ -270,11 +273,11 @@ describe("behind the protocol's back", () => {
     const before = await state.save("before");
     const grant = await store.lock("restarted").acquire();
     const waiting = other.lock("restarted").acquire({ waitMs: 30_000 });
-    await expect.poll(() => waiters(store, "restarted")).toBe(1);
+    await poll(() => waiters(store, "restarted")).toBe(1);
     await own.restart("empty");
     const theirs = await waiting;
     expect(theirs.fence).toBeGreaterThan(grant.fence);
-    await expect.poll(() => grant.signal.aborted, { timeout: 5_000 }).toBe(true);
+    await poll(() => grant.signal.aborted).toBe(true);
     await expect(state.save("late", { grant })).rejects.toMatchObject({ code: "LOCK_LOST" });
     expect(await grant.release()).toBe(false);
     expect(await other.state("restarted").read()).toBeUndefined();
@@ -299,7 +302,7 @@ describe("behind the protocol's back", () => {
     };
     const lanes = [lane(0), lane(1), lane(2)];
     for (let round = 1; round <= 2; round += 1) {
-      await expect.poll(() => added.length, { timeout: 20_000 }).toBeGreaterThan(round * 30);
+      await poll(() => added.length).toBeGreaterThan(round * 30);
       await own.kill();
       await sleep(200);
       await own.start();
