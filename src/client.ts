@@ -60,7 +60,7 @@ export class Client {
     cohorts.abort();
     // Calls that are under way get their answers. Nobody may answer: then leases end by themselves.
     await this.#within(operationMs, Promise.all([cohorts.settled(), conversations.over()]));
-    await this.backend.close();
+    await this.#within(operationMs, this.backend.close());
     keepAlive.drop();
     conversations.close();
   }
@@ -69,10 +69,11 @@ export class Client {
     const { deadlines } = this.conversations;
     await new Promise<void>((resolve) => {
       const deadline = deadlines.set(ms, resolve);
-      void event.then(() => {
+      const done = (): void => {
         deadlines.clear(deadline);
         resolve();
-      });
+      };
+      event.then(done, done); // closing goes on, whatever a backend of the user's own does
     });
   }
 }

@@ -9,6 +9,7 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Backend } from "./backends/backend.ts";
+import { parseAddress } from "./backends/redis/address.ts";
 import type { RedisClientLike } from "./backends/redis/shapes.ts";
 import { LazyBackend, type LazyKind } from "./lazy-backend.ts";
 import { InvalidArgumentError } from "./errors.ts";
@@ -72,17 +73,25 @@ function backendOfUrl(url: string, options: Parsed): Backend {
     case "redis":
     case "rediss":
     case "redis+unix":
-      return redisBackend(url, redisName(url), options);
+      return redisBackend(url, parseAddress(url).name, options);
     case "sqlite":
       return sqliteBackend(sqlitePath(url), options);
     case "memory":
       return memoryBackend(url);
     default:
-      // [P3] what was given may hold a password: only its scheme is shown
-      throw new InvalidArgumentError(
-        `open() takes ${allowed}; got ${scheme ? `a "${scheme}:" URL` : "a text without a scheme"}.`,
-      );
+      throw unknownTarget(url, scheme);
   }
+}
+
+/** [P3] What was given may hold a password: it is shown only where it cannot. */
+function unknownTarget(text: string, scheme: string | undefined): InvalidArgumentError {
+  const hint = /^[\w.-]+:\d+$/.test(text)
+    ? ` Did you mean ${show(`redis://${text}`)}?`
+    : /^[\w./-]+$/.test(text)
+      ? ` Did you mean ${show(`sqlite:${text}`)}?`
+      : "";
+  const got = scheme === undefined ? "a text without a scheme" : `a "${scheme}:" URL`;
+  return new InvalidArgumentError(`open() (or HOLDFAST_URL) takes ${allowed}; got ${got}.${hint}`);
 }
 
 function redisBackend(target: string | RedisClientLike, name: string, options: Parsed): Backend {
@@ -129,20 +138,6 @@ function ownBackend(backend: Backend, options: Parsed): Backend {
   }
   opened.add(backend);
   return backend;
-}
-
-/** [P3] The URL without user and password. */
-function redisName(text: string): string {
-  let url: URL;
-  try {
-    url = new URL(text);
-  } catch {
-    throw new InvalidArgumentError(
-      "The redis URL cannot be read: it should look like redis://user:password@host:6379/0.",
-    );
-  }
-  if (url.protocol === "redis+unix:") return `redis+unix:${url.pathname}`;
-  return `${url.protocol}//${url.hostname || "localhost"}:${url.port || "6379"}`;
 }
 
 function sqlitePath(url: string): string {

@@ -62,7 +62,9 @@ export function parseOptions<T extends object>(
 ): T {
   if (options === undefined) return {} as T;
   if (typeof options !== "object" || options === null) {
-    throw new InvalidArgumentError(`${what} takes an options object; got ${show(options)}.`);
+    const hint =
+      typeof options === "function" ? " Did you mean { initial: … }, or to give the function first?" : "";
+    throw new InvalidArgumentError(`${what} takes an options object; got ${show(options)}.${hint}`);
   }
   const parsed: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(options)) {
@@ -85,9 +87,9 @@ function milliseconds(min: number, max: number, more = ""): Parser<number> {
 }
 
 function wholeMilliseconds(min: number, max: number): Parser<number> {
-  const inRange = milliseconds(min, max, ", a whole one");
+  const whole = milliseconds(min, max, ", a whole one");
   return (value, name) =>
-    Number.isInteger(value) ? inRange(value, name) : inRange(NaN, `${name} (${show(value)})`);
+    whole(typeof value === "number" && !Number.isInteger(value) ? String(value) : value, name);
 }
 
 /** Leases and TTLs are counted by the backend, in whole milliseconds. */

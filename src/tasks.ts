@@ -7,7 +7,6 @@
 import type { LoadedState, StateWrite, StoredState, WriteReply } from "./backends/backend.ts";
 import { equalBytes, type Codec } from "./codec.ts";
 import { ConflictError, InvalidArgumentError } from "./errors.ts";
-import { lockLost } from "./lock/grant.ts";
 import type { StateTask } from "./lock/job.ts";
 
 /** What a draft function sees of the lock that it runs under. */
@@ -147,11 +146,11 @@ abstract class PlainTask<R> extends Task<R> implements StateTask {
   readonly wantsRevision = true;
   readonly plain: StateWrite;
   protected readonly codec: Codec;
-  readonly #id: string;
+  protected readonly id: string;
 
   constructor(id: string, codec: Codec, write: StateWrite) {
     super();
-    this.#id = id;
+    this.id = id;
     this.codec = codec;
     this.plain = write;
   }
@@ -170,7 +169,7 @@ abstract class PlainTask<R> extends Task<R> implements StateTask {
     else if (reply.status === "deleted") this.done(null);
     else if (reply.status === "conflict") this.fail(this.#conflict(reply.revision));
     else if (reply.status === "unreadable") this.fail(this.codec.corrupt(reply.unreadable));
-    else this.fail(lockLost(this.#id, NaN, "the server refused the save"));
+    else this.fail(new Error(`HOLDFAST_PLAIN_WRITE_LOST: ${this.id}`)); // without a ticket nothing can be lost
   }
 
   abstract done(revision: number | null): void;
@@ -183,7 +182,7 @@ abstract class PlainTask<R> extends Task<R> implements StateTask {
     const found =
       revision === null ? "it is absent" : revision === 0 ? "it has just changed" : `it is at ${revision}`;
     return new ConflictError(
-      `The state ${JSON.stringify(this.#id)} was not written: you asked for ${wanted}, and ${found}.`,
+      `The state ${JSON.stringify(this.id)} was not written: you asked for ${wanted}, and ${found}.`,
     );
   }
 }
@@ -194,7 +193,8 @@ export class SaveTask extends PlainTask<number> {
   }
 
   done(revision: number | null): void {
-    this.resolve(revision ?? 0);
+    if (revision === null) this.fail(new Error(`HOLDFAST_SAVE_WITHOUT_REVISION: ${this.id}`));
+    else this.resolve(revision);
   }
 
   protected replaced(loaded: LoadedState): StoredState | null {

@@ -6,6 +6,7 @@
  */
 import type { LoadedState, StateWrite } from "../backends/backend.ts";
 import { diagnostics, type UpdateEvent } from "../diagnostics.ts";
+import { ConflictError } from "../errors.ts";
 import { HeldGrant } from "./grant.ts";
 import { runHolding } from "./held.ts";
 import type { StateJob, StateTask } from "./job.ts";
@@ -119,4 +120,14 @@ export function publishUpdate(id: string, jobs: number, write: StateWrite): void
   if (!diagnostics.update.hasSubscribers) return;
   const bytes = write.kind === "save" ? write.bytes.byteLength : 0;
   diagnostics.update.publish({ id, jobs, bytes } satisfies UpdateEvent);
+}
+
+/** An update whose state changes under it is done again so often; the lock makes that rare. */
+export const maxTries = 16;
+
+export function restless(id: string): ConflictError {
+  return new ConflictError(
+    `The state ${JSON.stringify(id)} changed ${maxTries} times while it was being updated under its lock: ` +
+      `somebody writes it without the lock, or its ttlMs is shorter than the update takes.`,
+  );
 }

@@ -11,10 +11,6 @@ export class Gate {
   readonly #waiting = new Set<() => void>();
   #taken = false;
 
-  get taken(): boolean {
-    return this.#taken;
-  }
-
   /** Enters at once if nobody is inside, else `undefined`. */
   tryEnter(): Leave | undefined {
     if (this.#taken) return undefined;

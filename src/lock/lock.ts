@@ -5,7 +5,7 @@
 import type { LockEntry } from "../backends/backend.ts";
 import type { Client } from "../client.ts";
 import { diagnostics, type WarningEvent } from "../diagnostics.ts";
-import { InvalidArgumentError, LockLostError, LockTimeoutError } from "../errors.ts";
+import { InvalidArgumentError, LockLostError, LockTimeoutError, UnavailableError } from "../errors.ts";
 import * as parse from "../options.ts";
 import { acquireChild } from "./child.ts";
 import { lockLost, parseGrant, type Grant, type HeldGrant } from "./grant.ts";
@@ -151,7 +151,9 @@ export class LockHandle implements Lock {
 
   async run<R>(fn: (grant: Grant) => R | Promise<R>, options?: AcquireOptions): Promise<R> {
     if (typeof fn !== "function") {
-      throw new InvalidArgumentError(`run() takes a function to run under the lock; got ${parse.show(fn)}.`);
+      throw new InvalidArgumentError(
+        `run() takes a function to run under the lock, and then its options: run(fn, options); got ${parse.show(fn)}.`,
+      );
     }
     const grant = await this.#acquire(options, "run()");
     const { keepAlive } = this.#client.conversations;
@@ -226,6 +228,7 @@ export class LockHandle implements Lock {
     try {
       return await grant.release();
     } catch (error) {
+      if (!(error instanceof UnavailableError)) throw error;
       if (diagnostics.warning.hasSubscribers) {
         const message = `The lock ${JSON.stringify(this.id)} was not released (its lease ends by itself): ${String(error)}`;
         diagnostics.warning.publish({ cause: "release-unanswered", message } satisfies WarningEvent);

@@ -7,9 +7,9 @@
  */
 import type { LoadedState, ReleaseDone, ReleaseReply, StateWrite } from "../backends/backend.ts";
 import { diagnostics, type AcquireEvent, type ReleaseEvent } from "../diagnostics.ts";
-import { ConflictError, UnavailableError } from "../errors.ts";
+import { HoldfastError, UnavailableError } from "../errors.ts";
 import { now } from "../timers.ts";
-import { Batch } from "./batch.ts";
+import { Batch, maxTries, restless } from "./batch.ts";
 import { HeldGrant, lockLost } from "./grant.ts";
 import { GrantJob, StateJob } from "./job.ts";
 import type { Line } from "./line.ts";
@@ -19,8 +19,6 @@ import type { Turn } from "./turn.ts";
 /** [L2] A turn is bounded: so many jobs or so long while others wait, and more generously while nobody does. */
 const wantedBounds = { jobs: 16, ms: 10 };
 const freeBounds = { jobs: 1_024, ms: 100 };
-/** An update whose state changes under it is done again so often; the lock makes that rare. */
-const maxRedos = 16;
 
 export class Serving {
   readonly #turn: Turn;
@@ -47,7 +45,7 @@ export class Serving {
 
   /** Nobody here wants it any more, or this turn has had its share. */
   async #finish(): Promise<void> {
-    await this.#release(undefined).catch(() => undefined); // the turn is lost then, and cancelled
+    await this.#release(undefined).catch(absorbFailure); // the turn is lost then, and cancelled
   }
 
   /** The caller has the lock until it releases or loses it. */
@@ -80,10 +78,9 @@ export class Serving {
       this.#line.unblock();
       return false; // [L6] what is lost cannot be released
     }
-    publishReleased(grant);
-    if (this.#mayGoOn) return true;
-    const reply = await this.#release(undefined);
-    return reply.status === "released" || reply.status === "kept";
+    const held = this.#mayGoOn || isDone(await this.#release(undefined));
+    if (held) publishReleased(grant);
+    return held;
   }
 
   /** A run of state jobs: applied one after the other, saved once. */
@@ -130,9 +127,9 @@ export class Serving {
     for (let tries = 1; this.#turn.live; tries += 1) {
       if (batch.write === undefined) return this.#unchanged(batch);
       const reply = await this.#release(batch.write);
-      if (reply.status === "released" || reply.status === "kept") return this.#saved(batch, reply);
+      if (isDone(reply)) return this.#saved(batch, reply);
       if (reply.status === "lost") return lockLost(id, batch.fence, "the server refused the save");
-      if (tries === maxRedos) return restless(id);
+      if (tries === maxTries) return restless(id);
       await batch.redo(await this.#load()); // what was loaded is not there any more
     }
     return lockLost(id, batch.fence, "its lease ended before the save");
@@ -170,6 +167,7 @@ export class Serving {
     const more = this.#line.head?.leaseMs === turn.leaseMs && !turn.tainted;
     const keep = more ? { leaseMs: turn.leaseMs, fences: this.#line.fencesWanted } : undefined;
     let sentAt = 0;
+    if (!turn.live) return { status: "lost" }; // the clock may have moved since the caller looked
     this.#room.unwatch(turn); // [L6] before the release is sent, or a late renewal would bring the lock back
     turn.become("releasing");
     try {
@@ -206,6 +204,15 @@ export class Serving {
   }
 }
 
+function isDone(reply: ReleaseReply): reply is ReleaseDone {
+  return reply.status === "released" || reply.status === "kept";
+}
+
+/** What a backend failed at is told elsewhere; a broken invariant is not a failure of a backend. */
+function absorbFailure(error: unknown): void {
+  if (!(error instanceof HoldfastError)) throw error;
+}
+
 function deferred<T>(): { promise: Promise<T>; resolve: (value: T | Promise<T>) => void } {
   let resolve: (value: T | Promise<T>) => void = () => undefined;
   const promise = new Promise<T>((settle) => (resolve = settle));
@@ -220,13 +227,6 @@ function withinBounds(turn: Turn): boolean {
 function outOfMemory(name: string, id: string): UnavailableError {
   const text = `${name} is out of memory: the state ${JSON.stringify(id)} was not saved. Make room there, then try again.`;
   return new UnavailableError(text, { code: "OUT_OF_MEMORY" });
-}
-
-function restless(id: string): ConflictError {
-  return new ConflictError(
-    `The state ${JSON.stringify(id)} changed ${maxRedos} times while it was being updated under its lock: ` +
-      `somebody writes it without the lock, or its ttlMs is shorter than the update takes.`,
-  );
 }
 
 function publishAcquired(job: GrantJob, grant: HeldGrant): void {

@@ -18,8 +18,8 @@ export function timeoutError(
 /** A branch under the same grant had it all the time. */
 export function siblingTimeoutError(id: string, waitMs: number): LockTimeoutError {
   return new LockTimeoutError(
-    `The lock ${JSON.stringify(id)} is yours, but another branch of the same owner was busy under it for ` +
-      `waitMs (${waitMs} ms): branches of one owner exclude each other.`,
+    `The lock ${JSON.stringify(id)} is yours, but another branch of the same owner was busy under it` +
+      `${waitMs === 0 ? "" : ` for waitMs (${waitMs} ms)`}: branches of one owner exclude each other.`,
   );
 }
 

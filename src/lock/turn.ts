@@ -5,12 +5,12 @@
  * |---|---|---|
  * | asking | made; no answer yet | waiting, held, over |
  * | waiting | in the backend's queue | held, over |
- * | held | ours until `until`, by the monotonic clock; may be lent to callers | held, releasing, lost |
+ * | held | ours until `until`, by the monotonic clock; may be lent to callers | releasing, lost |
  * | releasing | the release is under way | held (kept), lost, over |
  * | lost | no longer ours, or nobody knows; what it was lent to has been told | over |
  * | over | settled; nothing may be done with it | – |
  *
- * It does not talk with the backend; the cohort does.
+ * It does not talk with the backend: the cohort asks, serving releases, the room cancels.
  */
 import type { Granted, Holder, LoadedState, ReleaseDone, Ticket, Wake } from "../backends/backend.ts";
 import type { Slot } from "../conversation.ts";
@@ -21,8 +21,8 @@ export type TurnState = "asking" | "waiting" | "held" | "releasing" | "lost" | "
 
 const transitions: Readonly<Record<TurnState, readonly TurnState[]>> = {
   asking: ["waiting", "held", "over"],
-  waiting: ["waiting", "held", "over"],
-  held: ["held", "releasing", "lost"],
+  waiting: ["held", "over"],
+  held: ["releasing", "lost"],
   releasing: ["held", "lost", "over"],
   lost: ["over"],
   over: [],

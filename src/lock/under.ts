@@ -4,16 +4,13 @@
  * It passes the grant's gate like a nested grant [L4], and is refused once the grant has ended [S4].
  */
 import type { LoadedState, StateWrite, WriteReply } from "../backends/backend.ts";
-import { ConflictError, UnavailableError } from "../errors.ts";
-import { publishUpdate } from "./batch.ts";
+import { UnavailableError } from "../errors.ts";
+import { maxTries, publishUpdate, restless } from "./batch.ts";
 import { acquireChild } from "./child.ts";
 import { lockLost, type HeldGrant } from "./grant.ts";
 import { runHolding } from "./held.ts";
 import type { Patience, StateTask } from "./job.ts";
 import type { Room } from "./room.ts";
-
-/** A state that changes under its lock so often is written by somebody who ignores locks. */
-const maxTries = 16;
 
 /** Settles the task in the end, whatever happens. */
 export async function runUnder(
@@ -59,9 +56,7 @@ async function applyUnder(room: Room, task: StateTask, child: HeldGrant): Promis
     if (reply.status === "held") throw new Error(`HOLDFAST_HELD_UNDER_GRANT: ${child.id}`);
     // Otherwise it has expired or was changed behind the protocol's back: once more, on what is there now.
   }
-  throw new ConflictError(
-    `The state ${JSON.stringify(child.id)} kept changing while it was updated under its lock.`,
-  );
+  throw restless(child.id);
 }
 
 function load(room: Room, id: string): Promise<LoadedState> {

@@ -190,7 +190,7 @@ describe("[P3] a password is never shown", () => {
   test("[P3] in names and in the errors of a server that cannot be reached", async () => {
     const port = await freePort();
     const store = open(`redis://user:${secret}@127.0.0.1:${String(port)}/3`, { operationMs: 200 });
-    expect(store.name).toBe(`redis://127.0.0.1:${String(port)}`);
+    expect(store.name).toBe(`redis://127.0.0.1:${String(port)}/3`);
     const errors = await Promise.all(
       [store.ready(), store.state("x").load(), store.state("x").save(1), store.lock("x").acquire()].map(
         (call) =>
