@@ -322,7 +322,7 @@ export const callCases: readonly Case[] = [
     for (const id of ids) await world.becomesFree(id);
   }),
   proof("[P2] close gives up after operationMs when nobody answers", async (world) => {
-    const { store, faults } = await world.faultyStore({ operationMs: 200 });
+    const { store, faults } = await world.faultyStore({ operationMs: 1_000 });
     await store.lock(world.id()).acquire();
     faults.always("any", failBefore("unknown"));
     await store.close({ drainMs: 0 });

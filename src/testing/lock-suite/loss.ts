@@ -207,7 +207,7 @@ export const lossCases: readonly Case[] = [
       const [{ store, faults }, other] = [await world.faultyStore(), await world.store()];
       const id = world.id();
       const held = await other.lock(id).acquire();
-      const waiting = rejection(store.lock(id).acquire({ waitMs: 80 }));
+      const waiting = rejection(store.lock(id).acquire({ waitMs: 1_000 }));
       await eventually(async () => assert.equal((await other.lock(id).inspect())?.waiters, 1));
       faults.once("cancelLock", delay(60));
       assert.equal((await waiting).code, "LOCK_TIMEOUT");
@@ -296,12 +296,11 @@ export const lossCases: readonly Case[] = [
   proof(
     "[L5] what nobody answers for operationMs fails as UNREACHABLE, also for whoever only waits",
     async (world) => {
-      const { store, faults } = await world.faultyStore({ operationMs: 150 });
+      const { store, faults } = await world.faultyStore({ operationMs: 1_000 });
       const id = world.id();
       const silent = faults.always("any", failBefore("unknown"));
-      await rejectsWith(store.lock(id).acquire(), "UNREACHABLE");
-      await rejectsWith(store.lock(id).tryAcquire(), "UNREACHABLE");
-      await rejectsWith(store.lock(id).inspect(), "UNREACHABLE");
+      const calls = [store.lock(id).acquire(), store.lock(id).tryAcquire(), store.lock(id).inspect()];
+      await Promise.all(calls.map((call) => rejectsWith(call, "UNREACHABLE")));
       silent.cancel();
       await (await store.lock(id).acquire()).release();
       await world.becomesFree(id);
@@ -310,15 +309,15 @@ export const lossCases: readonly Case[] = [
   proof(
     "[L7] a store that could not be reached while a waiter gave up cleans up when it can",
     async (world) => {
-      const { store, faults } = await world.faultyStore({ operationMs: 100 });
+      const { store, faults } = await world.faultyStore({ operationMs: 1_000 });
       const other = await world.store();
       const id = world.id();
       const held = await other.lock(id).acquire();
-      const waiting = rejection(store.lock(id).acquire({ waitMs: 50 }));
+      const waiting = rejection(store.lock(id).acquire({ waitMs: 500 }));
       await eventually(async () => assert.equal((await other.lock(id).inspect())?.waiters, 1));
       const silent = faults.always("any", failBefore("unknown"));
       assert.equal((await waiting).code, "LOCK_TIMEOUT");
-      await pause(250);
+      await pause(1_300);
       silent.cancel();
       await eventually(async () => assert.equal((await other.lock(id).inspect())?.waiters, 0));
       await held.release();

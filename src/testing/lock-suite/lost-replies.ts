@@ -162,7 +162,7 @@ const oneByOne: readonly Case[] = [
     },
   ),
   proof("[L7] a lost cancel of a grant that came late frees the lock all the same", async (world) => {
-    const { store, faults } = await world.faultyStore({ operationMs: 100 });
+    const { store, faults } = await world.faultyStore({ operationMs: 1_000 });
     const id = world.id();
     // The ask is carried out, but every reply is lost until the caller has given up.
     const silent = faults.always("acquireLock", loseReply());

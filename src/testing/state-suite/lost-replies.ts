@@ -224,7 +224,7 @@ const oneByOne: readonly Case[] = [
   proof(
     "[S5] nobody answers before the deadline: outcome unknown if it was sent, none if it never was",
     async (world) => {
-      const { store, faults } = await world.faultyStore({ operationMs: 150 });
+      const { store, faults } = await world.faultyStore({ operationMs: 1_000 });
       const state = store.state<number>(world.id());
       const never = faults.always("writeState", failBefore("none"));
       const none = await rejectsWith(state.save(1), "UNREACHABLE");
@@ -239,7 +239,7 @@ const oneByOne: readonly Case[] = [
     },
   ),
   proof("[S5] an update whose save nobody answers fails as unknown, and frees the lock", async (world) => {
-    const { store, faults } = await world.faultyStore({ operationMs: 150 });
+    const { store, faults } = await world.faultyStore({ operationMs: 1_000 });
     const id = world.id();
     const silent = faults.always("releaseLock", failBefore("unknown"));
     const state = store.state(id, { initial: () => 0 });
@@ -273,7 +273,7 @@ const oneByOne: readonly Case[] = [
   proof(
     "[S1] a load that fails is retried, and throws in the end; it never answers absent",
     async (world) => {
-      const { store, faults } = await world.faultyStore({ operationMs: 150 });
+      const { store, faults } = await world.faultyStore({ operationMs: 1_000 });
       const id = world.id();
       const state = store.state(id, { initial: () => 0 });
       await state.save(5);
@@ -281,12 +281,8 @@ const oneByOne: readonly Case[] = [
       assert.equal(await state.load(), 5);
       const silent = faults.always("loadState", failBefore("unknown"));
       const noGrant = faults.always("acquireLock", failBefore("unknown"));
-      await rejectsWith(state.load(), "UNREACHABLE");
-      await rejectsWith(state.read(), "UNREACHABLE");
-      await rejectsWith(
-        state.update((n) => n + 1),
-        "UNREACHABLE",
-      );
+      const calls = [state.load(), state.read(), state.update((n) => n + 1)];
+      await Promise.all(calls.map((call) => rejectsWith(call, "UNREACHABLE")));
       silent.cancel();
       noGrant.cancel();
       assert.equal(await state.load(), 5);
