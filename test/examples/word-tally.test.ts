@@ -107,7 +107,7 @@ test.for([
 
 test.for([
   ["memory:", 2, "one process alone"],
-  ["postgres://localhost", 2, "open() takes redis://"],
+  ["postgres://localhost", 2, "takes redis://"],
   ["redis://127.0.0.1:1", 1, "redis://127.0.0.1:1"],
 ] as const)("a store that cannot serve: %s", async ([url, status, message]) => {
   const { code, stdout, stderr } = await run(main, ["--quick"], url);
