@@ -73,6 +73,27 @@ export const writeCases: readonly Case[] = [
     assertRises(revisions, "revisions");
     assertRises(fences, "fences");
   }),
+  needing(
+    ["flush"],
+    "[S2] [L3] also across a flush and for a client that has seen nothing, since time goes on",
+    async (world) => {
+      const [a, b] = await world.hands(2);
+      const id = world.id();
+      let last = 0;
+      for (let round = 0; round < 20; round += 1) {
+        const hold = a.hold(id);
+        const { fence, fences } = await hold.granted({ fences: 64 });
+        last = fence + fences - 1;
+        await hold.released();
+      }
+      const revision = await a.saved(id, saving("before"));
+      await world.hook("flush")();
+      const next = b.hold(id);
+      assert.ok((await next.granted()).fence > last);
+      await next.released();
+      assert.ok((await b.saved(id, saving("after"))) > revision);
+    },
+  ),
   proof(
     "[S2] a write at another revision is a conflict that says which, and nothing is written",
     async (world) => {
