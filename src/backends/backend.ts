@@ -267,8 +267,8 @@ export interface Backend {
   /**
    * Grants the lock to one ticket at a time [L1], or says who holds it. The ticket that holds it gets the same
    * answer again, with its full lease [S5]. A ticket that waits keeps its place, and its fences, lease and wish for
-   * the state are as last asked. `receipt` is the one that its release or cancel will carry: once one is recorded
-   * that was not refused, the ticket is "settled". A free lock with a queue goes to the first live waiter [L2] [L9] [L10].
+   * the state are as last asked. `receipt` is the one that its first release will carry; a cancel has a greater `n`.
+   * Once one of them is recorded, and was not refused, the ticket is "settled". A free lock with a queue goes to the first live waiter [L2] [L9] [L10].
    */
   acquireLock(id: string, ticket: Ticket, request: AcquireRequest, receipt: Receipt): Promise<AcquireReply>;
 
