@@ -33,7 +33,14 @@ interface Reply {
 }
 
 /** Answers after which the backend has recorded the receipt: the operations that changed something. */
-const recorded: ReadonlySet<string> = new Set(["saved", "deleted", "released", "kept", "cancelled"]);
+const recorded: ReadonlySet<string> = new Set([
+  "saved",
+  "deleted",
+  "touched",
+  "released",
+  "kept",
+  "cancelled",
+]);
 
 /** All conversations of one opened store. */
 export class Conversations {

@@ -18,7 +18,7 @@ import type {
   StateEntry,
   StateWrite,
   Ticket,
-  Unreadable,
+  TouchReply,
   Wake,
   WriteReply,
 } from "./backends/backend.ts";
@@ -62,8 +62,8 @@ export class LazyBackend implements Backend {
     return this.#with((backend) => backend.writeState(id, write, ticket, receipt));
   }
 
-  touchState(id: string, ttlMs: number): Promise<{ readonly status: "touched" | "absent" } | Unreadable> {
-    return this.#with((backend) => backend.touchState(id, ttlMs));
+  touchState(id: string, ttlMs: number, receipt: Receipt): Promise<TouchReply> {
+    return this.#with((backend) => backend.touchState(id, ttlMs, receipt));
   }
 
   listStates(cursor: string | null, request: ListRequest): Promise<Page<StateEntry>> {

@@ -2,7 +2,7 @@
  * The handle that a user has of a state: reads go straight to the backend, writes go through the cohort of its id or
  * under a grant that the caller holds [S8]. It parses options at the door; it knows nothing of queues and leases.
  */
-import type { StoredState } from "./backends/backend.ts";
+import type { StoredState, TouchReply } from "./backends/backend.ts";
 import type { Client } from "./client.ts";
 import { Codec } from "./codec.ts";
 import { ConflictError, InvalidArgumentError } from "./errors.ts";
@@ -202,8 +202,8 @@ export class StateHandle<T, D> implements State<T, D> {
     const ms = parse.ttlMs(ttlMs, "ttlMs");
     this.#client.admit();
     const { conversations } = this.#client;
-    const reply = await conversations.ask(this.#what("Touching"), () =>
-      conversations.backend.touchState(this.id, ms),
+    const reply = await conversations.tell<TouchReply>(this.#what("Touching"), (receipt) =>
+      conversations.backend.touchState(this.id, ms, receipt),
     );
     if (reply.status === "unreadable") throw this.#codec.corrupt(reply.unreadable);
     return reply.status === "touched";

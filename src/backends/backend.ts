@@ -110,6 +110,8 @@ export type WriteReply =
   | Unreadable
   | Forgotten;
 
+export type TouchReply = { readonly status: "touched" | "absent" } | Unreadable | Forgotten;
+
 export interface AcquireRequest {
   readonly leaseMs: number;
   /** Join the queue when the lock is held by another. A ticket that is queued stays so until it is cancelled. */
@@ -258,8 +260,8 @@ export interface Backend {
    */
   writeState(id: string, write: StateWrite, ticket: Ticket | null, receipt: Receipt): Promise<WriteReply>;
 
-  /** Sets a new life of a state; "absent" when there is none. Needs no receipt: twice is once. */
-  touchState(id: string, ttlMs: number): Promise<{ readonly status: "touched" | "absent" } | Unreadable>;
+  /** Sets a new life of a state [S7]; "absent" when there is none. Once [S5]: a late copy could end what was saved since. */
+  touchState(id: string, ttlMs: number, receipt: Receipt): Promise<TouchReply>;
 
   /** In no particular order. Skips what is unreadable. */
   listStates(cursor: string | null, request: ListRequest): Promise<Page<StateEntry>>;

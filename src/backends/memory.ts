@@ -22,6 +22,7 @@ import type {
   RenewEntry,
   StateEntry,
   Ticket,
+  TouchReply,
   Wake,
   WriteReply,
 } from "./backend.ts";
@@ -89,8 +90,8 @@ export class MemoryBackend implements Backend {
     return this.#open().write(id, write, { ticket, receipt });
   }
 
-  async touchState(id: string, ttlMs: number): Promise<{ status: "touched" | "absent" }> {
-    return this.#open().touch(id, ttlMs);
+  async touchState(id: string, ttlMs: number, receipt: Receipt): Promise<TouchReply> {
+    return this.#open().touch(id, ttlMs, receipt);
   }
 
   async listStates(cursor: string | null, request: ListRequest): Promise<Page<StateEntry>> {

@@ -25,6 +25,7 @@ import type {
   RenewEntry,
   StateEntry,
   Ticket,
+  TouchReply,
   Waiting,
   WriteReply,
 } from "./backend.ts";
@@ -35,6 +36,7 @@ import { loadDriver, type SqlDriver } from "./sqlite/driver.ts";
 import { listLockIds, listStates } from "./sqlite/lists.ts";
 import { SqlTables } from "./sqlite/tables.ts";
 import { hasWalResetBug } from "./sqlite/version.ts";
+import { wallMicros } from "./sqlite/wall-micros.ts";
 
 export interface SqliteOptions {
   readonly path: string;
@@ -84,6 +86,7 @@ export class SqliteBackend implements Backend {
   readonly #prefix: string;
   readonly #now: () => number;
   readonly #grainMs: number;
+  readonly #micros: (() => number) | undefined;
   #driver: SqlDriver | undefined;
   #session: Session | undefined;
   readonly #told = new Map<Ticket, Told>();
@@ -94,6 +97,7 @@ export class SqliteBackend implements Backend {
   constructor(options: SqliteOptions) {
     const clock = options.now ?? Date.now;
     this.#grainMs = options.now === undefined ? 1 : 0; // the wall clock counts whole milliseconds
+    this.#micros = options.now === undefined ? wallMicros : undefined;
     this.#path = resolve(options.path);
     this.#prefix = options.prefix;
     this.clientId = options.clientId ?? randomBytes(12).toString("hex");
@@ -115,8 +119,8 @@ export class SqliteBackend implements Backend {
     return this.#write(({ protocol }) => protocol.write(id, write, { ticket, receipt }));
   }
 
-  async touchState(id: string, ttlMs: number): Promise<{ status: "touched" | "absent" }> {
-    return this.#write(({ protocol }) => protocol.touch(id, ttlMs));
+  async touchState(id: string, ttlMs: number, receipt: Receipt): Promise<TouchReply> {
+    return this.#write(({ protocol }) => protocol.touch(id, ttlMs, receipt));
   }
 
   async listStates(cursor: string | null, request: ListRequest): Promise<Page<StateEntry>> {
@@ -250,7 +254,8 @@ export class SqliteBackend implements Backend {
     this.#warnOfOldVersion(connection);
     const now = this.#now;
     const tables = new SqlTables({ connection, prefix: this.#prefix, clientId: this.clientId, now });
-    const protocol = new Protocol({ tables, now, grainMs: this.#grainMs, limits: sqliteLimits });
+    const clock = { now, grainMs: this.#grainMs, micros: this.#micros };
+    const protocol = new Protocol({ tables, ...clock, limits: sqliteLimits });
     this.#session = { connection, tables, protocol };
     return this.#session;
   }

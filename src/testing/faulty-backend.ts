@@ -20,7 +20,7 @@ import type {
   StateEntry,
   StateWrite,
   Ticket,
-  Unreadable,
+  TouchReply,
   Wake,
   WriteReply,
 } from "../backends/backend.ts";
@@ -111,9 +111,7 @@ export class FaultyBackend implements Backend {
     return this.#call({ method: "writeState", args }, () => this.#inner.writeState(...args));
   }
 
-  touchState(
-    ...args: [id: string, ttlMs: number]
-  ): Promise<{ readonly status: "touched" | "absent" } | Unreadable> {
+  touchState(...args: [id: string, ttlMs: number, receipt: Receipt]): Promise<TouchReply> {
     return this.#call({ method: "touchState", args }, () => this.#inner.touchState(...args));
   }
 

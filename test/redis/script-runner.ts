@@ -141,8 +141,13 @@ export class ScriptRunner {
     return this.run("write", keysOf(ticket, change.id), args);
   }
 
-  touch(ttlMs: number, id = "x"): Promise<Reply> {
-    return this.run("touch", [names(A).state(id)], [String(ttlMs)]);
+  touch(ttlMs: number, told: Told = {}): Promise<Reply> {
+    const [, , , , done, state] = names(A).all(told.id ?? "x");
+    return this.run(
+      "touch",
+      [String(state), String(done)],
+      [String(ttlMs), ...receipt(`host:1:${A}:${String(told.slot ?? 1)}`, told).slice(0, 6)],
+    );
   }
 
   /** The server's own clock, in µs. */

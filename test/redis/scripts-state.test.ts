@@ -300,13 +300,23 @@ describe("write", () => {
 
 describe("touch, load, describe and probe", () => {
   test("[S7] touch sets a new life of what is there and readable", async () => {
-    expect(await run.touch(5_000)).toBe("absent");
-    await run.write(a, { free: true });
-    expect(await run.touch(5_000)).toBe("touched");
+    expect(await run.touch(5_000, { n: 2 })).toBe("absent");
+    await run.write(a, { free: true, slot: 7 });
+    expect(await run.touch(5_000, { n: 3 })).toBe("touched");
     expect(await life()).toBeGreaterThan(4_900);
     await run.command("SET", at.stateKey, "hf9 1 json\n");
-    expect(await run.touch(5_000)).toBe("unreadable format hf9");
+    expect(await run.touch(5_000, { n: 4 })).toBe("unreadable format hf9");
     expect(await life()).toBe(-1);
+  });
+
+  test("[S5] touch is done once; late copies and lost receipts are told apart", async () => {
+    await run.write(a, { free: true, slot: 7 });
+    expect(await run.touch(5_000, { n: 3 })).toBe("touched");
+    await run.write(a, { free: true, slot: 7, n: 2, ttl: "none" });
+    expect(await run.touch(5_000, { n: 3 })).toBe("touched");
+    expect(await life()).toBe(-1); // that was the answer of before, and no more
+    expect(await run.touch(5_000, { n: 2 })).toBe("forgotten");
+    expect(await run.touch(5_000, { n: 4, proof: [9, 1] })).toBe("forgotten");
   });
 
   test("[S1] load brings the bytes and their life", async () => {

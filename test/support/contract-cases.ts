@@ -175,11 +175,11 @@ export function contractCases(name: string, cases: Cases): void {
       expect(await a.expiry("x")).toBe(60);
       await a.saved("x", save("3", { ttlMs: "none" }));
       expect(await a.expiry("x")).toBeNull();
-      expect(await a.backend.touchState("x", 70)).toEqual({ status: "touched" });
+      expect(await a.backend.touchState("x", 70, a.receipt())).toEqual({ status: "touched" });
       expect(await a.expiry("x")).toBe(70);
       time += 70;
       expect(await a.load("x")).toBeNull();
-      expect(await a.backend.touchState("x", 70)).toEqual({ status: "absent" });
+      expect(await a.backend.touchState("x", 70, a.receipt())).toEqual({ status: "absent" });
       await a.saved("x", save("4", { ttlMs: "keep" }));
       expect(await a.expiry("x")).toBeNull();
     });

@@ -55,7 +55,13 @@ export type Op =
       readonly write: WriteOp;
       readonly proof: ProofOp;
     }
-  | { readonly op: "touch"; readonly client: number; readonly id: number; readonly ttl: number }
+  | {
+      readonly op: "touch";
+      readonly client: number;
+      readonly id: number;
+      readonly ttl: number;
+      readonly proof: ProofOp;
+    }
   | { readonly op: "load" | "inspect"; readonly client: number; readonly id: number }
   | { readonly op: "list"; readonly client: number }
   /** A retry or a late copy of something done before. */
@@ -135,7 +141,7 @@ const weighted: readonly { weight: number; arbitrary: fc.Arbitrary<Op> }[] = [
   { weight: 3, arbitrary: fc.record({ op: is("cancel"), ticket, proof }) },
   { weight: 4, arbitrary: fc.record({ op: is("write-under"), ticket, write, proof }) },
   { weight: 4, arbitrary: fc.record({ op: is("write"), client, id, write, proof }) },
-  { weight: 1, arbitrary: fc.record({ op: is("touch"), client, id, ttl }) },
+  { weight: 1, arbitrary: fc.record({ op: is("touch"), client, id, ttl, proof }) },
   {
     weight: 3,
     arbitrary: fc.record({ op: fc.constantFrom("load" as const, "inspect" as const), client, id }),

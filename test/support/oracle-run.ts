@@ -70,7 +70,7 @@ interface Entry {
 const ids = ["x", "y"];
 const stampKeys = new Set(["revision", "fence", "lastFence"]);
 const durationKeys = new Set(["retryInMs", "expiresInMs"]);
-const recordedStatuses = new Set(["saved", "deleted", "released", "kept", "cancelled"]);
+const recordedStatuses = new Set(["saved", "deleted", "touched", "released", "kept", "cancelled"]);
 
 export class OracleRun {
   readonly #options: Comparison;
@@ -176,6 +176,8 @@ export class OracleRun {
         return this.#write(op.client, ids[op.id]!, op);
       case "renew":
         return this.#renew(op);
+      case "touch":
+        return this.#touch(op);
       default:
         return this.#look(op);
     }
@@ -240,6 +242,14 @@ export class OracleRun {
     });
   }
 
+  #touch(op: Extract<Op, { op: "touch" }>): Entry {
+    const [id, ttlMs] = [ids[op.id]!, this.#options.ttls[op.ttl]!];
+    return this.#ofSlot(op.client, id, {
+      proof: op.proof,
+      call: (side, receipt) => this.#backend(side, op.client).touchState(id, ttlMs, receipt),
+    });
+  }
+
   #renew(op: Extract<Op, { op: "renew" }>): Entry | undefined {
     const first = this.#pick(op.tickets[0] ?? 0, false);
     if (first === undefined) return undefined;
@@ -253,11 +263,10 @@ export class OracleRun {
     );
   }
 
-  #look(op: Extract<Op, { op: "touch" | "load" | "inspect" | "list" }>): Entry {
+  #look(op: Extract<Op, { op: "load" | "inspect" | "list" }>): Entry {
     const id = "id" in op ? ids[op.id]! : "";
     return this.#without(id, async (side) => {
       const backend = this.#backend(side, op.client);
-      if (op.op === "touch") return backend.touchState(id, this.#options.ttls[op.ttl]!);
       if (op.op === "load") return backend.loadState(id, { expiry: true });
       if (op.op === "inspect") return backend.inspectLock(id);
       return [

@@ -20,6 +20,7 @@ import type {
   ReleaseRequest,
   StateWrite,
   Ticket,
+  TouchReply,
   Waiting,
   Wake,
   WriteReply,
@@ -35,6 +36,8 @@ export interface ProtocolOptions {
   readonly now: () => number;
   /** The grain of that clock: what it counts in. No lease may end early because the clock was about to tick. */
   readonly grainMs?: number | undefined;
+  /** The same clock in microseconds, where it can be read more finely than `now` tells. */
+  readonly micros?: (() => number) | undefined;
   readonly limits: Limits;
   /** Left out where nothing can push. */
   readonly wake?: ((wake: TicketWake) => void) | undefined;
@@ -49,12 +52,20 @@ export interface ReleaseStep {
 }
 
 /** What changed something. */
-const effects: ReadonlySet<string> = new Set(["saved", "deleted", "released", "kept", "cancelled"]);
+const effects: ReadonlySet<string> = new Set([
+  "saved",
+  "deleted",
+  "touched",
+  "released",
+  "kept",
+  "cancelled",
+]);
 const forgotten: Forgotten = { status: "forgotten" };
 
 export class Protocol {
   readonly #tables: Tables;
   readonly #clock: () => number;
+  readonly #micros: (() => number) | undefined;
   readonly #grainMs: number;
   readonly #limits: Limits;
   readonly #wake: ((wake: TicketWake) => void) | undefined;
@@ -63,6 +74,7 @@ export class Protocol {
   constructor(options: ProtocolOptions) {
     this.#tables = options.tables;
     this.#clock = options.now;
+    this.#micros = options.micros;
     this.#grainMs = options.grainMs ?? 0;
     this.#limits = options.limits;
     this.#wake = options.wake;
@@ -88,8 +100,8 @@ export class Protocol {
     });
   }
 
-  touch(id: string, ttlMs: number): { status: "touched" | "absent" } {
-    return touchState(this.#begin(), id, ttlMs);
+  touch(id: string, ttlMs: number, receipt: Receipt): TouchReply {
+    return this.#once(receipt, () => touchState(this.#step, id, ttlMs));
   }
 
   acquire(id: string, ticket: Ticket, ask: { request: AcquireRequest; receipt: Receipt }): AcquireReply {
@@ -302,7 +314,9 @@ export class Protocol {
   }
 
   #begin(): Step {
-    this.#step = { tables: this.#tables, limits: this.#limits, now: this.#clock() };
+    const now = this.#clock();
+    const micros = this.#micros?.() ?? Math.floor(now * 1000);
+    this.#step = { tables: this.#tables, limits: this.#limits, now, micros };
     return this.#step;
   }
 }

@@ -16,11 +16,13 @@ export interface Step {
   readonly limits: Limits;
   /** Read once, so that a step cannot disagree with itself. */
   readonly now: number;
+  /** The same in whole microseconds, as finely as the clock can be read: what stamps begin at. */
+  readonly micros: number;
 }
 
 /** Reserves rising numbers and answers the first: the clock in µs, unless that would not rise [S2] [L3]. */
-export function reserveStamps({ tables, now }: Step, count: number): number {
-  const first = Math.max(Math.floor(now * 1000), tables.stamp + 1);
+export function reserveStamps({ tables, micros }: Step, count: number): number {
+  const first = Math.max(micros, tables.stamp + 1);
   tables.stamp = first + count - 1;
   return first;
 }

@@ -3,7 +3,15 @@
  *
  * Rows are values: they are replaced, never changed in place. Times are milliseconds by the backend's clock.
  */
-import type { CancelReply, Forgotten, Receipt, ReleaseReply, Ticket, WriteReply } from "../backend.ts";
+import type {
+  CancelReply,
+  Forgotten,
+  Receipt,
+  ReleaseReply,
+  Ticket,
+  TouchReply,
+  WriteReply,
+} from "../backend.ts";
 
 /** What must be known of a state to judge a write. */
 export interface StateHead {
@@ -72,4 +80,4 @@ export interface Tables {
 }
 
 /** A reply that a retry, or a late copy, must get again [S5]. */
-export type Recorded = Exclude<WriteReply | ReleaseReply | CancelReply, Forgotten>;
+export type Recorded = Exclude<WriteReply | TouchReply | ReleaseReply | CancelReply, Forgotten>;

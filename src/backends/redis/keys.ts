@@ -9,6 +9,8 @@ export interface Keys {
   readonly queue: (id: string) => string;
   /** KEYS of the scripts that may pass a lock on: lock queue asks stamp done state. */
   readonly all: (id: string) => readonly string[];
+  /** The receipts of this client. */
+  readonly done: string;
   /** The channel on which this client is woken. */
   readonly channel: string;
   /** For the probe of rights; it exists for a moment only. */
@@ -33,6 +35,7 @@ export function makeKeys(prefix: string, clientId: string): Keys {
     lock,
     queue,
     all: (id) => [lock(id), queue(id), asks(id), stamp, done, state(id)],
+    done,
     channel: `${prefix}wake:${clientId}`,
     probe: `${prefix}probe:{${clientId}}`,
     pattern: (kind, idPrefix) => `${escapeGlob(`${prefix}${kind}:{${idPrefix}`)}*}`,

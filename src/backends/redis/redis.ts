@@ -23,7 +23,7 @@ import type {
   StateEntry,
   StateWrite,
   Ticket,
-  Unreadable,
+  TouchReply,
   Wake,
   WriteReply,
 } from "../backend.ts";
@@ -127,9 +127,16 @@ export class RedisBackend implements Backend {
     });
   }
 
-  touchState(id: string, ttlMs: number): Promise<{ readonly status: "touched" | "absent" } | Unreadable> {
-    const keys = [this.#keys.state(id)];
-    return this.#run({ script: scripts.touch, keys, args: [millis(ttlMs)], read: read.readTouch, id });
+  touchState(id: string, ttlMs: number, receipt: Receipt): Promise<TouchReply> {
+    const told = this.#receipts.for(receipt);
+    const keys = [this.#keys.state(id), this.#keys.done];
+    return this.#recorded(told, {
+      script: scripts.touch,
+      keys,
+      args: [millis(ttlMs), ...told],
+      read: read.readTouch,
+      id,
+    });
   }
 
   // eslint-disable-next-line max-params -- the contract's
@@ -239,7 +246,7 @@ export class RedisBackend implements Backend {
   }
 
   /** Runs an operation that leaves a receipt and may take stamps. */
-  #recorded<T extends WriteReply | ReleaseReply | CancelReply>(
+  #recorded<T extends WriteReply | TouchReply | ReleaseReply | CancelReply>(
     told: readonly string[],
     call: Call<T>,
   ): Promise<T> {
@@ -282,7 +289,14 @@ export class RedisBackend implements Backend {
   }
 }
 
-const recordedStatuses: ReadonlySet<string> = new Set(["saved", "deleted", "released", "kept", "cancelled"]);
+const recordedStatuses: ReadonlySet<string> = new Set([
+  "saved",
+  "deleted",
+  "touched",
+  "released",
+  "kept",
+  "cancelled",
+]);
 
 /** kind serializer ttl ifRevision bytes */
 function changeArguments(write: StateWrite | undefined): readonly RedisArgument[] {

@@ -12,7 +12,7 @@ import type {
   LockEntry,
   ReleaseReply,
   StateEntry,
-  Unreadable,
+  TouchReply,
   Wake,
   WriteReply,
 } from "../backend.ts";
@@ -77,10 +77,10 @@ export function readCancel(reply: RedisReply): CancelReply {
   return { status: expect(reply, "cancelled", "released", "forgotten") };
 }
 
-export function readTouch(reply: RedisReply): { readonly status: "touched" | "absent" } | Unreadable {
+export function readTouch(reply: RedisReply): TouchReply {
   const [status, ...words] = text(reply).split(" ");
   if (status === "unreadable") return { status, unreadable: words.join(" ") };
-  return { status: expect(status, "touched", "absent") };
+  return { status: expect(status, "touched", "absent", "forgotten") };
 }
 
 export function readLoad(reply: RedisReply): LoadedState {

@@ -57,27 +57,39 @@ export const dataCases: readonly Case[] = [
     await within(400_000, 500_000);
     await a.saved(id, saving("3", { ttlMs: "none" }));
     assert.equal(await left(), null);
-    assert.deepEqual(await a.backend.touchState(id, 700_000), { status: "touched" });
+    assert.deepEqual(await a.backend.touchState(id, 700_000, a.receipt()), { status: "touched" });
     await within(600_000, 700_000);
     const hold = a.hold(id);
     await hold.granted();
     assert.equal((await hold.release({ write: saving("4", { ttlMs: 50 }) })).status, "released");
     await eventually(async () => assert.equal(await a.load(id), null));
-    assert.deepEqual(await a.backend.touchState(id, 70_000), { status: "absent" });
+    assert.deepEqual(await a.backend.touchState(id, 70_000, a.receipt()), { status: "absent" });
     await a.saved(id, saving("5", { ttlMs: "keep" }));
     assert.equal(await left(), null); // a life that has ended is not kept
   }),
   proof("[S7] touching changes neither value nor revision", async (world) => {
     const [a, id] = [await world.hand(), world.id()];
     const revision = await a.saved(id, saving("1"));
-    await a.backend.touchState(id, 100_000);
+    await a.backend.touchState(id, 100_000, a.receipt());
     assert.equal((await a.stored(id)).revision, revision);
     assert.equal(await a.load(id), "1");
+  }),
+  proof("[S5] a late copy of a touch does not end the life of what was saved since", async (world) => {
+    const [a, id] = [await world.hand(), world.id()];
+    await a.saved(id, saving("1"));
+    const receipt = a.receipt();
+    assert.deepEqual(await a.backend.touchState(id, 50_000, receipt), { status: "touched" });
+    await a.saved(id, saving("2", { ttlMs: "none" }));
+    assert.deepEqual(await a.backend.touchState(id, 50_000, receipt), { status: "touched" }); // its answer, no more
+    assert.equal(
+      ((await a.backend.loadState(id, { expiry: true })) as { expiresInMs?: unknown }).expiresInMs,
+      null,
+    );
   }),
   proof("[S7] a touch is felt at once, also when it shortens the life", async (world) => {
     const [a, id] = [await world.hand(), world.id()];
     await a.saved(id, saving("1", { ttlMs: 500_000 }));
-    await a.backend.touchState(id, 20);
+    await a.backend.touchState(id, 20, a.receipt());
     await pause(20);
     await eventually(async () => assert.equal(await a.load(id), null));
   }),

@@ -1,12 +1,17 @@
 -- Gives a state a new life.
--- KEYS: state
--- ARGV: ttlMs
--- Replies: 'touched', 'absent', 'unreadable <what it is>'
--- Promises: S6 S7
-local state = KEYS[1]
+-- KEYS: state done
+-- ARGV: ttlMs slot n keep refresh proofSlot proofN
+--   slot … proofN: as in release.lua
+-- Replies: 'touched', 'absent', 'unreadable <what it is>' (both: nothing was done), 'forgotten', or the recorded reply
+-- Promises: S5 S6 S7
+local state, done = KEYS[1], KEYS[2]
+local ttl, slot, n, keep, refresh, proof_slot, proof_n = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+-- @include receipt
 -- @include head
+local known = recall()
+if known then return known end
 local revision, _, unreadable = read_head()
-if unreadable then return 'unreadable ' .. unreadable end
-if not revision then return 'absent' end
-redis.call('PEXPIRE', state, ARGV[1])
-return 'touched'
+if unreadable then return refuse('unreadable ' .. unreadable) end
+if not revision then return refuse('absent') end
+redis.call('PEXPIRE', state, ttl)
+return remember('touched')
