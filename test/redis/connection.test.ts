@@ -143,7 +143,7 @@ describe("a reply that is lost", () => {
     proxy.strike("acquire", "hold-back");
     await failure(turn.ask());
     expect(await turn.cancel()).toEqual({ status: "cancelled" });
-    expect(await proxy.deliver()).toEqual(["$7\r\nsettled\r\n"]);
+    expect(await proxy.deliver()).toEqual(["*1\r\n$7\r\nsettled\r\n"]);
     expect(await a.backend.inspectLock("x")).toBeNull();
   });
 });
@@ -308,6 +308,7 @@ describe("ready and close", () => {
     const a = await new TestClient(server.url, { operationMs }).listening();
     expect(await connections()).toEqual({ commands: 1, wakes: 1 });
     const pending = Promise.allSettled([a.turn("x").ask(), a.load("x")]);
+    await new Promise<void>((resolve) => process.nextTick(resolve)); // they are sent at the end of the tick
     await a.backend.close();
     for (const one of await pending)
       expect(one).toMatchObject({ status: "rejected", reason: { code: "UNREACHABLE", outcome: "unknown" } });

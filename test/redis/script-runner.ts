@@ -106,14 +106,27 @@ export class ScriptRunner {
     return this.command("EVAL", scripts[script].text, String(keys.length), ...keys, ...args);
   }
 
+  /** Of a script that serves many: the reply to its one operation, which may be an error. */
+  async #one(
+    script: keyof typeof scripts,
+    ticket: string,
+    call: { id: string | undefined; args: readonly string[] },
+  ): Promise<Reply> {
+    const { common: first, each } = names(clientOf(ticket));
+    const [reply] = (await this.run(script, [...first, ...each(call.id ?? "x")], call.args)) as Reply[];
+    if ((reply as unknown) instanceof Error) throw reply as unknown as Error;
+    return reply ?? null;
+  }
+
   acquire(ticket: string, asked: Asked = {}): Promise<Reply> {
     const { leaseMs = 30_000, fences = 1, wish = "-", seen = 0, slot = slotOf(ticket), n = 1 } = asked;
-    const args = [ticket, slot, n, seen, leaseMs, fences, wish].map(String);
-    return this.run("acquire", keysOf(ticket, asked.id), args);
+    const args = [seen, ticket, slot, n, leaseMs, fences, wish].map(String);
+    return this.#one("acquire", ticket, { id: asked.id, args });
   }
 
   release(ticket: string, told: Told = {}): Promise<Reply> {
-    return this.run("release", keysOf(ticket, told.id), [ticket, ...receipt(ticket, told)]);
+    const args = [...common(told), ticket, ...own(ticket, told)];
+    return this.#one("release", ticket, { id: told.id, args });
   }
 
   cancel(ticket: string, told: Told = {}): Promise<Reply> {
@@ -131,8 +144,8 @@ export class ScriptRunner {
 
   commit(ticket: string, change: Change = {}): Promise<Reply> {
     const keep = change.keepFor === undefined ? ["", "0"] : change.keepFor.map(String);
-    const args = [ticket, ...receipt(ticket, change), ...changeOf(change), ...keep];
-    return this.run("commit", keysOf(ticket, change.id), args);
+    const args = [...common(change), ticket, ...own(ticket, change), ...changeOf(change), ...keep];
+    return this.#one("commit", ticket, { id: change.id, args });
   }
 
   /** Under the ticket, or under none but with its client's receipts. */
@@ -146,7 +159,7 @@ export class ScriptRunner {
     return this.run(
       "touch",
       [String(state), String(done)],
-      [String(ttlMs), ...receipt(`host:1:${A}:${String(told.slot ?? 1)}`, told).slice(0, 6)],
+      [String(ttlMs), ...receipt(`host:1:${A}:${String(told.slot ?? 1)}`, told).slice(0, 5)],
     );
   }
 
@@ -205,9 +218,21 @@ function slotOf(ticket: string): number {
   return Number(ticket.split(":")[3] ?? 0);
 }
 
+/** slot n proof */
+function own(ticket: string, told: Told): string[] {
+  const { slot = slotOf(ticket), n = 1, proof } = told;
+  return [String(slot), String(n), proof?.join(" ") ?? ""];
+}
+
+/** seen keep refresh */
+function common({ keep = 10_000, refresh = false, seen = 0 }: Told): string[] {
+  return [seen, keep, refresh ? 1 : 0].map(String);
+}
+
+/** slot n proof keep refresh seen */
 function receipt(ticket: string, told: Told): string[] {
-  const { slot = slotOf(ticket), n = 1, keep = 10_000, refresh = false, proof, seen = 0 } = told;
-  return [slot, n, keep, refresh ? 1 : 0, proof?.[0] ?? "", proof?.[1] ?? "", seen].map(String);
+  const [seen = "", keep = "", refresh = ""] = common(told);
+  return [...own(ticket, told), keep, refresh, seen];
 }
 
 function changeOf(change: Change): string[] {

@@ -160,10 +160,10 @@ describe("acquire", () => {
   test("[S5] a ticket that was released or cancelled is settled", async () => {
     await run.acquire(a);
     await run.release(a);
-    const before = await run.everything();
+    const before = await everythingButStamp();
     expect(await run.acquire(a, { wish: "qs" })).toBe("settled");
     expect(await run.acquire(a, { n: 0 })).toBe("settled");
-    expect(await run.everything()).toEqual(before);
+    expect(await everythingButStamp()).toEqual(before);
     await run.cancel(b);
     expect(await run.acquire(b, { wish: "q" })).toBe("settled");
     expect(await run.acquire(ticketOf(A, 7), { slot: 1, n: 2 })).toBeTypeOf("number");
@@ -535,6 +535,12 @@ describe("renew and inspect", () => {
   });
 });
 
+/** A stamp that was taken in vain is of no account: what counts is that they rise. */
+async function everythingButStamp(): Promise<Record<string, Reply>> {
+  const { [at.stampKey]: _, ...rest } = await run.everything();
+  return rest;
+}
+
 async function isRefused(call: Promise<Reply>): Promise<boolean> {
   try {
     await call;
@@ -568,18 +574,17 @@ describe("what is not ours", () => {
       await run.acquire(b, { wish: "q" });
       await run.command("DEL", key);
       await run.command("XADD", key, "*", "x", "x");
-      const before = await run.everything();
+      const before = await everythingButStamp();
       const refused = await isRefused(calls[name]!());
-      if (refused) expect(await run.everything()).toEqual(before);
+      if (refused) expect(await everythingButStamp()).toEqual(before);
       expect(await run.command("TYPE", key)).toBe("stream");
     });
 
     test("[S1] an acquire of a free lock does the same, but that it may take a stamp", async () => {
       await run.command("XADD", key, "*", "x", "x");
-      const before = await run.everything();
+      const before = await everythingButStamp();
       const refused = await isRefused(run.acquire(b, { wish: "q" }));
-      const { [at.stampKey]: _, ...after } = await run.everything();
-      if (refused && key !== at.stampKey) expect(after).toEqual(before);
+      if (refused) expect(await everythingButStamp()).toEqual(before);
       expect(refused).toBe(![at.asksKey, at.doneKey(A)].includes(key));
       expect(await run.command("TYPE", key)).toBe("stream");
     });

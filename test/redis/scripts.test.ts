@@ -18,14 +18,19 @@ function header(text: string): string {
   return /^(--.*\n)+/.exec(text)?.[0] ?? "";
 }
 
-/** The words after `-- KEYS:` or `-- ARGV:`. */
-function declared(text: string, list: "KEYS" | "ARGV"): string[] {
+/** The words after `-- KEYS:` or `-- ARGV:`; those of a script that serves many, apart. */
+function declared(text: string, list: "KEYS" | "ARGV"): { common: string[]; each: string[] } {
   const line = new RegExp(`^-- ${list}: (.*)$`, "m").exec(header(text))?.[1] ?? "";
-  return line === "none" ? [] : line.split(" ");
+  const [common = "", each] = line.split(/, and for each \w+: /);
+  return { common: common === "none" ? [] : common.split(" "), each: each?.split(" ") ?? [] };
 }
 
-function used(text: string, list: "KEYS" | "ARGV"): number[] {
-  const found = code(included(text)).matchAll(new RegExp(`\\b${list}\\[(\\d+)\\]`, "g"));
+/** `KEYS[k + 3]`: the third of those of one operation. */
+const indexOf = { KEYS: "k", ARGV: "a" } as const;
+
+function used(text: string, list: "KEYS" | "ARGV", which: "common" | "each"): number[] {
+  const before = which === "common" ? "" : `${indexOf[list]} \\+ `;
+  const found = code(included(text)).matchAll(new RegExp(`\\b${list}\\[${before}(\\d+)\\]`, "g"));
   return [...new Set([...found].map((match) => Number(match[1])))].sort((one, two) => one - two);
 }
 
@@ -49,15 +54,19 @@ describe.each(files)("the header of %s", (name) => {
   });
 
   test("declares exactly the KEYS and ARGV that the body uses", () => {
-    expect(used(text, "KEYS")).toEqual(upTo(declared(text, "KEYS").length));
-    expect(used(text, "ARGV")).toEqual(upTo(declared(text, "ARGV").length));
+    for (const list of ["KEYS", "ARGV"] as const) {
+      for (const which of ["common", "each"] as const)
+        expect(used(text, list, which)).toEqual(upTo(declared(text, list)[which].length));
+    }
   });
 
   test("gives them the names that the body gives them", () => {
     for (const list of ["KEYS", "ARGV"] as const) {
-      const names = declared(text, list);
-      for (const [index, given] of namesGiven(code(text), list))
-        expect(snake(names[index - 1] ?? "")).toBe(given);
+      const { common, each } = declared(text, list);
+      for (const [index, given] of namesGiven(code(text), `${list}\\[`))
+        expect(snake(common[index - 1] ?? "")).toBe(given);
+      for (const [index, given] of namesGiven(code(text), `${list}\\[${indexOf[list]} \\+ `))
+        expect(snake(each[index - 1] ?? "")).toBe(given);
     }
   });
 
@@ -70,11 +79,11 @@ describe.each(files)("the header of %s", (name) => {
 });
 
 /** `local lock, queue = KEYS[1], KEYS[2]` and `local seen = tonumber(ARGV[8])`. */
-function* namesGiven(text: string, list: string): Generator<[number, string]> {
-  for (const [, left = "", right = ""] of text.matchAll(/^local ([\w, ]+) = (.*)$/gm)) {
+function* namesGiven(text: string, before: string): Generator<[number, string]> {
+  for (const [, left = "", right = ""] of text.matchAll(/^ *(?:local )?([\w, ]+) = (.*)$/gm)) {
     const values = right.split(", ");
     for (const [at, name] of left.split(", ").entries()) {
-      const index = new RegExp(`^(?:tonumber\\()?${list}\\[(\\d+)\\]`).exec(values[at] ?? "")?.[1];
+      const index = new RegExp(`^(?:tonumber\\()?${before}(\\d+)\\]`).exec(values[at] ?? "")?.[1];
       if (index !== undefined) yield [Number(index), name];
     }
   }

@@ -39,7 +39,7 @@ export class Caller {
     const args = ["EVALSHA", script.sha1, String(keys.length), ...keys, ...call.args];
     const command = { args, bytes: call.bytes === true };
     const refused = async (said: string): Promise<T> => {
-      if (!said.includes("NOSCRIPT")) throw this.#failure(said, id);
+      if (!said.includes("NOSCRIPT")) throw this.failure(said, id);
       await this.#load(script);
       return this.#client.send(command, { read, refused: (again) => this.#fail(again, id) });
     };
@@ -52,6 +52,11 @@ export class Caller {
     return this.#client.send({ args, bytes: true }, { read, refused: (said) => this.#fail(said, id) });
   }
 
+  /** What an error reply means; `id`: the lock or state that the command was about. */
+  failure(said: string, id: string | undefined): Error {
+    return replyFailure(this.#client.name, said, id);
+  }
+
   #load(script: Script): Promise<unknown> {
     const known = this.#loading.get(script.name);
     if (known !== undefined) return known;
@@ -62,10 +67,6 @@ export class Caller {
   }
 
   #fail(said: string, id: string | undefined): never {
-    throw this.#failure(said, id);
-  }
-
-  #failure(said: string, id: string | undefined): Error {
-    return replyFailure(this.#client.name, said, id);
+    throw this.failure(said, id);
   }
 }

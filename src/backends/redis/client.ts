@@ -9,8 +9,8 @@
 /** Strings are sent as UTF-8. */
 export type RedisArgument = string | Buffer;
 
-/** Strings arrive as strings or, for a command that wants bytes, as buffers. */
-export type RedisReply = string | number | Buffer | null | readonly RedisReply[];
+/** Strings arrive as strings or, for a command that wants bytes, as buffers; errors only as elements of an array. */
+export type RedisReply = string | number | Buffer | Error | null | readonly RedisReply[];
 
 export interface RedisCommand {
   readonly args: readonly RedisArgument[];

@@ -1,32 +1,46 @@
 /**
- * Arguments for receipts [S5], as lua/lib/receipt.lua takes them: slot n keep refresh proofSlot proofN.
+ * The hash that holds this client's receipts [S5], as lua/lib/receipt.lua keeps it, and how long it is to live.
  *
- * The receipts of a client live in one hash that expires. Its life is renewed by an operation now and then instead of
- * by every one, which spares a command in most scripts: a hash that lives 5/4 of what was asked for and is renewed in
- * every quarter of it has always at least what was asked for left.
+ * It expires. Its life is renewed by an operation now and then instead of by every one, which spares a command in most
+ * scripts: a hash that lives 5/4 of what was asked for and is renewed in every quarter of it has always at least what
+ * was asked for left.
  */
 import type { Receipt } from "../backend.ts";
 
-export class ReceiptArguments {
+/** What one script is told of the hash. */
+export interface Life {
+  /** keep refresh */
+  readonly args: readonly [keep: string, refresh: string];
+  readonly sentAt: number;
+}
+
+export class ReceiptHash {
   #renewedAt = -Infinity;
   #keepMs = 0;
 
-  /** Time comes from the monotonic clock. */
-  for(receipt: Receipt, now: number = performance.now()): readonly string[] {
-    const { slot, n, retry, proof } = receipt;
+  /** An operation with this receipt is going to be sent. Answers its own arguments: slot n proof. */
+  for(receipt: Receipt): readonly [slot: string, n: string, proof: string] {
     if (receipt.keepMs > this.#keepMs) {
       this.#keepMs = receipt.keepMs;
       this.#renewedAt = -Infinity;
     }
-    const due = now - this.#renewedAt >= this.#keepMs / 4;
-    const proven =
-      proof === undefined ? [retry === true ? "-" : "", ""] : [String(proof.slot), String(proof.n)];
-    const keepMs = String(Math.ceil(this.#keepMs * 1.25));
-    return [String(slot), String(n), keepMs, due ? "1" : "0", ...(proven as [string, string])];
+    return [String(receipt.slot), String(receipt.n), proofOf(receipt)];
   }
 
-  /** An operation that was sent at `sentAt` was recorded: if it was to renew the hash, it did. */
-  recorded(args: readonly string[], sentAt: number): void {
-    if (args[3] === "1") this.#renewedAt = Math.max(this.#renewedAt, sentAt);
+  /** For a script that is sent now, by the monotonic clock. */
+  life(now: number = performance.now()): Life {
+    const due = now - this.#renewedAt >= this.#keepMs / 4;
+    return { args: [String(Math.ceil(this.#keepMs * 1.25)), due ? "1" : "0"], sentAt: now };
   }
+
+  /** That script recorded something: if it was to renew the hash, it did. */
+  recorded({ args, sentAt }: Life): void {
+    if (args[1] === "1") this.#renewedAt = Math.max(this.#renewedAt, sentAt);
+  }
+}
+
+/** Empty on the first try; on a retry a receipt that must be there, or `-` where none is known. */
+function proofOf({ retry, proof }: Receipt): string {
+  if (proof !== undefined) return `${String(proof.slot)} ${String(proof.n)}`;
+  return retry === true ? "-" : "";
 }

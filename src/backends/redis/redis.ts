@@ -29,13 +29,14 @@ import type {
 } from "../backend.ts";
 import { parseAddress } from "./address.ts";
 import { BorrowedRedis } from "./borrowed.ts";
+import { Batcher, type Common, type Operation } from "./batcher.ts";
 import { Caller, type Call, type PlainCall } from "./caller.ts";
 import type { RedisArgument, RedisClient, RedisReply } from "./client.ts";
 import { unreadableType } from "./envelope.ts";
 import { FirstUse } from "./first-use.ts";
 import { makeKeys, type Keys } from "./keys.ts";
 import { NodeRedis } from "./node-redis.ts";
-import { ReceiptArguments } from "./receipts.ts";
+import { ReceiptHash, type Life } from "./receipts.ts";
 import * as read from "./reply.ts";
 import { scripts } from "./scripts.ts";
 import type { RedisClientLike } from "./shapes.ts";
@@ -72,7 +73,10 @@ export class RedisBackend implements Backend {
   readonly #caller: Caller;
   readonly #wakes: Wakes;
   readonly #firstUse: FirstUse;
-  readonly #receipts = new ReceiptArguments();
+  readonly #receipts = new ReceiptHash();
+  readonly #acquires: Batcher;
+  readonly #releases: Batcher;
+  readonly #commits: Batcher;
   readonly #warned = new Set<string>();
   #listener: ((wake: Wake) => void) | undefined;
   /** The highest stamp that this client has seen: the floor of the next ones [S2] [L3]. */
@@ -91,6 +95,9 @@ export class RedisBackend implements Backend {
     this.#keys = keys;
     this.#caller = caller;
     this.#wakes = wakes;
+    this.#acquires = new Batcher(caller, scripts.acquire, () => this.#common(false));
+    this.#releases = new Batcher(caller, scripts.release, () => this.#common(true));
+    this.#commits = new Batcher(caller, scripts.commit, () => this.#common(true));
   }
 
   get askAgainMs(): number {
@@ -117,23 +124,23 @@ export class RedisBackend implements Backend {
 
   // eslint-disable-next-line max-params -- the contract's
   writeState(id: string, write: StateWrite, ticket: Ticket | null, receipt: Receipt): Promise<WriteReply> {
-    const told = this.#told(receipt);
-    return this.#recorded(told, {
+    const args = this.#receipts.for(receipt);
+    return this.#recorded({
       script: scripts.write,
       keys: this.#keys.all(id),
-      args: [ticket ?? "", ...told, ...changeArguments(write)],
+      args: (life) => [ticket ?? "", ...args, ...life, String(this.#seen), ...changeArguments(write)],
       read: read.readWrite,
       id,
     });
   }
 
   touchState(id: string, ttlMs: number, receipt: Receipt): Promise<TouchReply> {
-    const told = this.#receipts.for(receipt);
+    const args = [millis(ttlMs), ...this.#receipts.for(receipt)];
     const keys = [this.#keys.state(id), this.#keys.done];
-    return this.#recorded(told, {
+    return this.#recorded({
       script: scripts.touch,
       keys,
-      args: [millis(ttlMs), ...told],
+      args: (life) => [...args, ...life],
       read: read.readTouch,
       id,
     });
@@ -143,18 +150,18 @@ export class RedisBackend implements Backend {
   acquireLock(id: string, ticket: Ticket, request: AcquireRequest, receipt: Receipt): Promise<AcquireReply> {
     const { leaseMs, queue, load, fences } = request;
     const wish = `${queue ? "q" : ""}${load ? "s" : ""}${this.#wakes.listening ? "p" : ""}` || "-";
-    const told = [ticket, String(receipt.slot), String(receipt.n), String(this.#seen)];
-    return this.#run({
-      script: scripts.acquire,
-      keys: this.#keys.all(id),
-      args: [...told, millis(leaseMs), String(fences), wish],
+    const args = [ticket, String(receipt.slot), String(receipt.n), millis(leaseMs), String(fences), wish];
+    return this.#add(this.#acquires, {
+      id,
+      keys: this.#keys.each(id),
+      args,
+      bytes: 0,
+      wantsBytes: load,
       read: (raw) => {
         const reply = read.readAcquire(raw, request);
         if (reply.status === "granted") this.#see(reply.fence + reply.fences - 1);
         return reply;
       },
-      bytes: load,
-      id,
     });
   }
 
@@ -167,29 +174,35 @@ export class RedisBackend implements Backend {
     return Promise.all(renewals);
   }
 
-  /** Who forces a release writes nothing and keeps nothing: it is another's lock. */
   // eslint-disable-next-line max-params -- the contract's
   releaseLock(id: string, ticket: Ticket, request: ReleaseRequest, receipt: Receipt): Promise<ReleaseReply> {
     const { write, keep, forced } = request;
-    const told = this.#told(receipt);
-    const call = { keys: this.#keys.all(id), read: read.readRelease, id };
-    if (forced !== undefined) {
-      const args = [ticket, ...told, String(forced.ifFence ?? "")];
-      return this.#recorded(told, { ...call, script: scripts.force, args });
-    }
-    if (write === undefined && keep === undefined) {
-      return this.#recorded(told, { ...call, script: scripts.release, args: [ticket, ...told] });
-    }
+    const told = this.#receipts.for(receipt);
+    if (forced !== undefined) return this.#force(id, [ticket, ...told], forced.ifFence);
+    const operation = {
+      id,
+      keys: this.#keys.each(id),
+      args: [ticket, ...told],
+      bytes: 0,
+      wantsBytes: false,
+      read: (reply: RedisReply, life: Life) => this.#note(read.readRelease(reply), life),
+    };
+    if (write === undefined && keep === undefined) return this.#add(this.#releases, operation);
     const kept = keep === undefined ? ["", "0"] : [millis(keep.leaseMs), String(keep.fences)];
-    const args = [ticket, ...told, ...changeArguments(write), ...kept];
-    return this.#recorded(told, { ...call, script: scripts.commit, args });
+    const args = [...operation.args, ...changeArguments(write), ...kept];
+    const bytes = write?.kind === "save" ? write.bytes.byteLength : 0;
+    return this.#add(this.#commits, { ...operation, args, bytes });
   }
 
   cancelLock(id: string, ticket: Ticket, receipt: Receipt): Promise<CancelReply> {
-    const told = this.#told(receipt);
-    const args = [ticket, ...told];
-    const call = { script: scripts.cancel, keys: this.#keys.all(id), args, read: read.readCancel, id };
-    return this.#recorded(told, call);
+    const told = this.#receipts.for(receipt);
+    return this.#recorded({
+      script: scripts.cancel,
+      keys: this.#keys.all(id),
+      args: (life) => [ticket, ...told, ...life, String(this.#seen)],
+      read: read.readCancel,
+      id,
+    });
   }
 
   inspectLock(id: string): Promise<LockEntry | null> {
@@ -245,27 +258,47 @@ export class RedisBackend implements Backend {
     return this.#firstUse.before().then(() => this.#caller.plain(call));
   }
 
-  /** Runs an operation that leaves a receipt and may take stamps. */
-  #recorded<T extends WriteReply | TouchReply | ReleaseReply | CancelReply>(
-    told: readonly string[],
-    call: Call<T>,
-  ): Promise<T> {
-    const sentAt = performance.now();
-    return this.#run({
-      ...call,
-      read: (raw) => {
-        const reply = call.read(raw);
-        if (recordedStatuses.has(reply.status)) this.#receipts.recorded(told, sentAt);
-        if ("revision" in reply) this.#see(reply.revision ?? 0);
-        if ("fence" in reply) this.#see((reply.fence ?? 0) + (reply.fences ?? 1) - 1);
-        return reply;
-      },
+  #add<T>(batcher: Batcher, operation: Operation<T>): Promise<T> {
+    if (this.#firstUse.done) return batcher.add(operation);
+    return this.#firstUse.before().then(() => batcher.add(operation));
+  }
+
+  /** Who forces a release writes nothing and keeps nothing: it is another's lock. */
+  #force(id: string, told: readonly string[], ifFence: number | undefined): Promise<ReleaseReply> {
+    return this.#recorded({
+      script: scripts.force,
+      keys: this.#keys.all(id),
+      args: (life) => [...told, ...life, String(this.#seen), String(ifFence ?? "")],
+      read: read.readRelease,
+      id,
     });
   }
 
-  /** slot n keep refresh proofSlot proofN seen */
-  #told(receipt: Receipt): readonly string[] {
-    return [...this.#receipts.for(receipt), String(this.#seen)];
+  /** Runs one operation that leaves a receipt and may take a stamp. */
+  #recorded<T extends Recorded>(
+    call: Omit<Call<T>, "args"> & { args: (life: Life["args"]) => readonly RedisArgument[] },
+  ): Promise<T> {
+    const life = this.#receipts.life();
+    return this.#run({
+      ...call,
+      args: call.args(life.args),
+      read: (raw) => this.#note(call.read(raw), life),
+    });
+  }
+
+  /** Takes note of what such an operation was answered. */
+  #note<T extends Recorded>(reply: T, life: Life): T {
+    if (recordedStatuses.has(reply.status)) this.#receipts.recorded(life);
+    if ("revision" in reply) this.#see(reply.revision ?? 0);
+    if ("fence" in reply) this.#see((reply.fence ?? 0) + (reply.fences ?? 1) - 1);
+    return reply;
+  }
+
+  /** What the operations of one script have in common. */
+  #common(withLife: boolean): Common {
+    const life = this.#receipts.life();
+    const args = [String(this.#seen), ...(withLife ? life.args : [])];
+    return { keys: this.#keys.common, args, life };
   }
 
   #noteState(state: LoadedState): LoadedState {
@@ -288,6 +321,8 @@ export class RedisBackend implements Backend {
     diagnostics.warning.publish({ cause, message } satisfies WarningEvent);
   }
 }
+
+type Recorded = WriteReply | TouchReply | ReleaseReply | CancelReply;
 
 const recordedStatuses: ReadonlySet<string> = new Set([
   "saved",

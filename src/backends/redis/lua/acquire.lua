@@ -1,112 +1,149 @@
--- Takes a lock, or joins its queue, or says who holds it. The holder that asks again gets the same answer and its full
--- lease; a waiter that asks again keeps its place. Where the lock is free and others wait, the first that lives gets it.
--- KEYS: lock queue asks stamp done state
--- ARGV: ticket slot n seen leaseMs fences wish
---   slot, n: of the receipt that this ticket's release or cancel will carry; seen: the highest stamp that the client saw
+-- Takes locks: each is taken, or its queue joined, or it is said who holds it. The holder that asks again gets the same
+-- answer and its full lease; a waiter that asks again keeps its place. Where a lock is free and others wait, the first
+-- that lives gets it. One script serves all asks that a client makes at once; each has its own reply, or its own error.
+-- KEYS: stamp done, and for each ask: lock queue asks state
+-- ARGV: seen, and for each ask: ticket slot n leaseMs fences wish
+--   seen: the highest stamp that the client saw; slot, n: of the receipt that this ticket's release or cancel will carry
 --   wish: letters of: q join the queue, s send the state along, p wakes are listened for; or -
--- Replies: fence (an integer: granted as asked, nobody waits, no state asked for)
+-- Replies: an array, with for each ask one of
+--   fence (an integer: granted as asked, nobody waits, no state asked for)
 --   [fence, bytes or null, type] (the same with the state; type only when it is no string)
 --   ['granted', fence, fences, leaseMs, waiting, bytes or null, type]
 --   ['waiting' or 'held', who holds it, remaining lease in ms or -1, how many are ahead]
 --   'settled': this ticket was released or cancelled: a late copy [S5]
 -- Promises: S1 S5 L1 L2 L3 L5 L8 L9 L10 L11
-local lock, queue, asks, stamp, done, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local ticket, slot, n, lease, fences, wish = ARGV[1], ARGV[2], ARGV[3], ARGV[5], tonumber(ARGV[6]), ARGV[7]
-local seen = tonumber(ARGV[4])
+local stamp, done, seen = KEYS[1], KEYS[2], tonumber(ARGV[1])
+local lock, queue, asks, state
+local ticket, slot, n, lease, fences, wish
+local function take(ask)
+  local k, a = 4 * ask - 2, 6 * ask - 5
+  lock, queue, asks, state = KEYS[k + 1], KEYS[k + 2], KEYS[k + 3], KEYS[k + 4]
+  ticket, slot, n = ARGV[a + 1], ARGV[a + 2], ARGV[a + 3]
+  lease, fences, wish = ARGV[a + 4], tonumber(ARGV[a + 5]), ARGV[a + 6]
+end
 -- @include stamp
-local record = redis.call('HGET', done, slot)
-local recorded = record and tonumber(string.match(record, '^%d+')) or -1
-if recorded > tonumber(n) then return 'settled' end
-if recorded == tonumber(n) then
+local function is_settled(record)
+  if not record then return false end
+  local recorded = tonumber(string.match(record, '^%d+')) or -1
+  if recorded ~= tonumber(n) then return recorded > tonumber(n) end
   -- A refusal that was recorded for a retry ended nothing.
   local word = string.match(record, '^%d+ (%a+)')
-  if word == 'released' or word == 'kept' or word == 'cancelled' then return 'settled' end
+  return word == 'released' or word == 'kept' or word == 'cancelled'
 end
 local function load()
   local value = redis.pcall('GET', state)
   if type(value) == 'table' then return false, redis.call('TYPE', state).ok end
   return value, nil
 end
-local wants_state = string.find(wish, 's', 1, true)
 
--- The lock is free and nobody waits: the common case, with nothing in it that it does not need.
+-- What all have in common is asked for once.
+local count = (#KEYS - 2) / 4
+local slots, queues, wanted = {}, {}, 0
+for i = 1, count do
+  slots[i], queues[i] = ARGV[6 * i - 3], KEYS[4 * i]
+  wanted = wanted + tonumber(ARGV[6 * i])
+end
+local records = redis.call('HMGET', done, unpack(slots))
+local anybody_waits = redis.call('EXISTS', unpack(queues)) > 0
 local now = clock()
-local first
-if redis.call('ZCARD', queue) == 0 then
-  local last
-  first, last = reserve(now, seen, fences)
-  if not first then return last end
-  local value = ticket .. ' ' .. last
-  if fences > 1 then value = ticket .. ' ' .. text(first) .. ' ' .. last end
-  if redis.call('SET', lock, value, 'NX', 'PX', lease) then
-    if not wants_state then return first end
-    return { first, load() }
+local fence, failure = reserve(now, seen, wanted)
+
+-- A lock is free and nobody waits: the common case, with nothing in it that it does not need.
+local replies, others = {}, {}
+for i = 1, count do
+  take(i)
+  if is_settled(records[i]) then
+    replies[i] = 'settled'
+  elseif anybody_waits and redis.pcall('ZCARD', queue) ~= 0 then
+    others[#others + 1] = i
+  elseif not fence then
+    replies[i] = failure
+  else
+    local value = ticket .. ' ' .. text(fence)
+    if fences > 1 then value = value .. ' ' .. text(fence + fences - 1) end
+    if not redis.call('SET', lock, value, 'NX', 'PX', lease) then
+      others[#others + 1] = i
+    elseif string.find(wish, 's', 1, true) then
+      replies[i] = { fence, load() }
+    else
+      replies[i] = fence
+    end
+    fence = fence + fences
   end
 end
+if #others == 0 then return replies end
 
+-- @include alone
 -- @include holder
 -- @include queue
 -- @include hand-over
-local function granted(at, count, lease_ms)
-  local reply = { 'granted', at, count, lease_ms, count_waiters() }
-  if wants_state then reply[6], reply[7] = load() end
+local function granted(at, reserved, lease_ms)
+  local reply = { 'granted', at, reserved, lease_ms, count_waiters() }
+  if string.find(wish, 's', 1, true) then reply[6], reply[7] = load() end
   return reply
 end
-local held = redis.call('GET', lock)
-if is_held_by(held, ticket) then
-  local _, _, mine, last = parse_holder(held)
-  leave(ticket)
-  redis.call('PEXPIRE', lock, lease)
-  return granted(mine, last - mine + 1, tonumber(lease))
-end
-
--- Notes the ask. A ticket that stands in the queue keeps its place, whether or not it wants to join.
-local score = redis.call('ZSCORE', queue, ticket)
-local old = redis.call('HGET', asks, ticket)
-local joins = score or string.find(wish, 'q', 1, true)
-local newly = joins and not (score and tonumber(score) < BEYOND)
-if joins then
-  local place = string.match(old or '', ' (%d+)$')
+-- Notes the ask. A ticket that stands in the queue keeps its place, whether or not it wants to join. Answers whether it
+-- is new there, or was passed over; or nil and Redis's error.
+local function note(score)
+  local place = string.match(redis.call('HGET', asks, ticket) or '', ' (%d+)$')
   if not place then
-    if not first then
-      local failure
-      first, failure = reserve(now, seen, 1)
-      if not first then return failure end
-    end
-    place = text(first)
+    local stamped, refused = reserve(now, seen, 1)
+    if not stamped then return nil, refused end
+    place = text(stamped)
   end
   redis.call('HSET', asks, ticket, text(now) .. ' ' .. lease .. ' ' .. wish .. ' ' .. fences .. ' ' .. place)
   redis.call('ZADD', queue, place, ticket)
   -- Whoever waits asks every few seconds; when nobody does any more, both go.
   redis.call('PEXPIRE', asks, 30000)
   redis.call('PEXPIRE', queue, 30000)
+  return not (score and tonumber(score) < BEYOND)
 end
-if newly then
-  -- Each that joins clears up to two that were parked and never asked again.
-  local gone = redis.call('ZRANGEBYSCORE', queue, text(BEYOND), text(BEYOND + now - ASK_LIMIT), 'LIMIT', 0, 2)
-  for _, dead in ipairs(gone) do leave(dead) end
-end
-
-if held then
-  local holder, client = parse_holder(held)
-  if newly and holder then wake(client, 'wanted ' .. holder .. ' ' .. id) end
-else
-  -- Free with a queue: the holder died.
-  local winner, at, count, lease_ms = hand_over(now, ticket)
-  if winner == ticket then return granted(at, count, lease_ms) end
-  if winner then
-    held = value_of(winner, at, count)
-  elseif type(at) == 'table' then
-    return at
-  elseif not first_waiter() then
-    local fence, failure = reserve(now, seen, fences)
-    if not fence then return failure end
-    redis.call('SET', lock, value_of(ticket, fence, fences), 'PX', lease)
-    return granted(fence, fences, tonumber(lease))
-  else
-    -- More dead waiters than one walk may meet: the next ask goes on, at once.
-    return { joins and 'waiting' or 'held', first_waiter() .. ' 0', 1, 0 }
+local function ask()
+  local held = redis.call('GET', lock)
+  if is_held_by(held, ticket) then
+    local _, _, mine, last = parse_holder(held)
+    leave(ticket)
+    redis.call('PEXPIRE', lock, lease)
+    return granted(mine, last - mine + 1, tonumber(lease))
   end
+  local score = redis.call('ZSCORE', queue, ticket)
+  local joins, newly = score or string.find(wish, 'q', 1, true), false
+  if joins then
+    local refused
+    newly, refused = note(score)
+    if refused then return refused end
+  end
+  if newly then
+    -- Each that joins clears up to two that were parked and never asked again.
+    local gone = redis.call('ZRANGEBYSCORE', queue, text(BEYOND), text(BEYOND + now - ASK_LIMIT), 'LIMIT', 0, 2)
+    for _, dead in ipairs(gone) do leave(dead) end
+  end
+  if held then
+    local holder, client = parse_holder(held)
+    if newly and holder then wake(client, 'wanted ' .. holder .. ' ' .. lock_id()) end
+  else
+    -- Free with a queue: the holder died.
+    local winner, at, reserved, lease_ms = hand_over(now, ticket)
+    if winner == ticket then return granted(at, reserved, lease_ms) end
+    if winner then
+      held = value_of(winner, at, reserved)
+    elseif type(at) == 'table' then
+      return at
+    elseif not first_waiter() then
+      local first, refused = reserve(now, seen, fences)
+      if not first then return refused end
+      redis.call('SET', lock, value_of(ticket, first, fences), 'PX', lease)
+      return granted(first, fences, tonumber(lease))
+    else
+      -- More dead waiters than one walk may meet: the next ask goes on, at once.
+      return { joins and 'waiting' or 'held', first_waiter() .. ' 0', 1, 0 }
+    end
+  end
+  if joins then return { 'waiting', held, redis.call('PTTL', lock), redis.call('ZRANK', queue, ticket) } end
+  return { 'held', held, redis.call('PTTL', lock), count_waiters() }
 end
-if joins then return { 'waiting', held, redis.call('PTTL', lock), redis.call('ZRANK', queue, ticket) } end
-return { 'held', held, redis.call('PTTL', lock), count_waiters() }
+for _, i in ipairs(others) do
+  take(i)
+  replies[i] = alone(ask)
+end
+return replies

@@ -1,18 +1,18 @@
 -- Ends a ticket wherever it stands: it leaves the queue, or passes on the lock if it holds that by now [L7].
 -- KEYS: lock queue asks stamp done state
--- ARGV: ticket slot n keep refresh proofSlot proofN seen
+-- ARGV: ticket slot n proof keep refresh seen
 --   as in release.lua
 -- Replies: 'cancelled' (it waited, or was nowhere), 'released' (it held the lock), 'forgotten', or the recorded reply
 -- Promises: S5 L2 L7 L8 L9
 local lock, queue, asks, stamp, done, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local ticket, slot, n, keep, refresh, proof_slot, proof_n = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-local seen = tonumber(ARGV[8])
+local ticket, slot, n, proof, keep, refresh = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local seen = tonumber(ARGV[7])
 -- @include receipt
 -- @include stamp
 -- @include holder
 -- @include queue
 -- @include hand-over
-local known = recall()
+local known = recall(redis.call('HGET', done, slot))
 if known and is_end(known) then return known end
 local held = redis.call('GET', lock)
 redis.call('ZCARD', queue)

@@ -1,51 +1,99 @@
--- Changes the state and gives the lock back, in one step; or keeps it when that is asked for and nobody waits.
+-- Changes states and gives their locks back, each in one step; or keeps a lock when that is asked for and nobody waits.
 -- A save that fails for want of memory does not stop the release, whose answer says so.
--- KEYS: lock queue asks stamp done state
--- ARGV: ticket slot n keep refresh proofSlot proofN seen kind serializer ttl ifRevision bytes leaseMs fences
---   slot … proofN: as in release.lua; kind: save, delete or none; leaseMs, fences: to keep the lock, or empty
--- Replies: 'released <revision or ->', 'released - OUT_OF_MEMORY', 'kept <revision or -> <first fence> <fences>',
+-- One script serves all commits that a client makes at once, of different ids; each has its own reply, or error.
+-- KEYS: stamp done, and for each commit: lock queue asks state
+-- ARGV: seen keep refresh, and for each commit: ticket slot n proof kind serializer ttl ifRevision bytes leaseMs fences
+--   keep … proof: as in release.lua; kind: save, delete or none; leaseMs, fences: to keep the lock, or empty and 0
+-- Replies: an array, with for each commit one of
+--   'released <revision or ->', 'released - OUT_OF_MEMORY', 'kept <revision or -> <first fence> <fences>',
 --   'lost', 'conflict <revision or absent>', 'unreadable <what it is>' (all three: nothing was done), 'forgotten'
 -- Promises: S2 S3 S4 S5 S6 S7 L2 L3 L6 L8 L9
-local lock, queue, asks, stamp, done, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local ticket, slot, n, keep, refresh, proof_slot, proof_n = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-local seen, kind, serializer, ttl, if_revision, bytes = tonumber(ARGV[8]), ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13]
-local lease, fences = ARGV[14], tonumber(ARGV[15])
+local stamp, done = KEYS[1], KEYS[2]
+local seen, keep, refresh = tonumber(ARGV[1]), ARGV[2], ARGV[3]
+local lock, queue, asks, state
+local ticket, slot, n, proof, kind, serializer, ttl, if_revision, bytes, lease, fences
+local function take(commit)
+  local k, a = 4 * commit - 2, 11 * commit - 8
+  lock, queue, asks, state = KEYS[k + 1], KEYS[k + 2], KEYS[k + 3], KEYS[k + 4]
+  ticket, slot, n, proof = ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 4]
+  kind, serializer, ttl, if_revision, bytes = ARGV[a + 5], ARGV[a + 6], ARGV[a + 7], ARGV[a + 8], ARGV[a + 9]
+  lease, fences = ARGV[a + 10], tonumber(ARGV[a + 11])
+end
+-- @include alone
 -- @include receipt
 -- @include stamp
 -- @include holder
 -- @include queue
 -- @include head
 -- @include change
-local known = recall()
-if known then return known end
-if not is_held_by(redis.call('GET', lock), ticket) then return refuse('lost') end
--- Types are checked before the first write: HLEN for the hash that the walk will read.
-local waited_for = redis.call('ZCARD', queue) > 0
-if waited_for then redis.call('HLEN', asks) end
-local now = clock()
-local revision, failed = '-', ''
-if kind ~= 'none' then
-  local at, written_by, unreadable = read_head()
-  local refused = refusal(at, written_by, unreadable)
-  if refused then return refuse(refused) end
-  local written, failure = change(now, at)
-  if not written and not string.find(failure.err, 'OOM', 1, true) then return failure end
-  if written then revision = written else failed = ' OUT_OF_MEMORY' end
-end
 
 -- @include hand-over
-local winner
-if waited_for then
-  leave(ticket)
-  redis.call('DEL', lock)
-  winner = hand_over(now, nil)
+
+-- What all have in common is asked for once. Stamps are reserved for every save and for every lock that may be kept.
+local count = (#KEYS - 2) / 4
+local locks, queues, slots, wanted = {}, {}, {}, 0
+for i = 1, count do
+  take(i)
+  locks[i], queues[i], slots[i] = lock, queue, slot
+  wanted = wanted + fences + (kind == 'save' and 1 or 0)
 end
-if not winner and lease ~= '' and failed == '' then
-  local first = reserve(now, seen, fences)
+local holders = redis.call('MGET', unpack(locks))
+local records = redis.call('HMGET', done, unpack(slots))
+local anybody_waits = redis.call('EXISTS', unpack(queues)) > 0
+local now = clock()
+local stamped = wanted > 0 and reserve(now, seen, wanted) or nil
+local function next_stamps(number)
+  local first = stamped
+  if first then stamped = first + number end
+  return first
+end
+
+local replies, freed, receipts = {}, {}, {}
+local function note(reply)
+  receipts[#receipts + 1] = slot
+  receipts[#receipts + 1] = n .. ' ' .. reply
+  return reply
+end
+-- Answers the revision or '-', and what the reply says besides; or nil and why it is refused.
+local function save()
+  local at, written_by, unreadable = read_head()
+  local refused = refusal(at, written_by, unreadable)
+  if refused then return nil, refused end
+  local written, failure = change(now, at, kind == 'save' and next_stamps(1))
+  if written then return written, '' end
+  if not string.find(failure.err, 'OOM', 1, true) then error(failure) end
+  return '-', ' OUT_OF_MEMORY'
+end
+local function commit(record, held)
+  local known = recall(record)
+  if known then return known end
+  if not is_held_by(held or redis.call('GET', lock), ticket) then return refuse('lost') end
+  -- Types are checked before the first write: HLEN for the hash that the walk will read.
+  local waited_for = anybody_waits and redis.call('ZCARD', queue) > 0
+  if waited_for then redis.call('HLEN', asks) end
+  local revision, failed = '-', ''
+  if kind ~= 'none' then
+    revision, failed = save()
+    if not revision then return refuse(failed) end
+  end
+  local winner
+  if waited_for then
+    leave(ticket)
+    redis.call('DEL', lock)
+    winner = hand_over(now, nil)
+  end
+  local first = lease ~= '' and failed == '' and not winner and next_stamps(fences)
   if first then
     redis.call('SET', lock, value_of(ticket, first, fences), 'PX', lease)
-    return remember('kept ' .. revision .. ' ' .. text(first) .. ' ' .. fences)
+    return note('kept ' .. revision .. ' ' .. text(first) .. ' ' .. fences)
   end
+  if not waited_for then freed[#freed + 1] = lock end
+  return note('released ' .. revision .. failed)
 end
-if not winner then redis.call('DEL', lock) end
-return remember('released ' .. revision .. failed)
+for i = 1, count do
+  take(i)
+  replies[i] = alone(commit, records[i], holders[i])
+end
+if #freed > 0 then redis.call('DEL', unpack(freed)) end
+if #receipts > 0 then write_down(receipts) end
+return replies

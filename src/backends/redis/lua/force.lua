@@ -1,19 +1,19 @@
 -- Ends somebody else's grant: exactly this ticket's, or a foreign token; the next waiter gets the lock, the old holder
 -- is told.
 -- KEYS: lock queue asks stamp done state
--- ARGV: ticket slot n keep refresh proofSlot proofN seen ifFence
---   slot … proofN: as in release.lua, of whoever forces; ifFence: one of the holder's fences, or empty for any
+-- ARGV: ticket slot n proof keep refresh seen ifFence
+--   slot … refresh: as in release.lua, of whoever forces; ifFence: one of the holder's fences, or empty for any
 -- Replies: 'released', 'lost', 'forgotten', or the recorded reply of the first try
 -- Promises: S4 S5 L2 L6 L8 L11
 local lock, queue, asks, stamp, done, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local ticket, slot, n, keep, refresh, proof_slot, proof_n = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-local seen, if_fence = tonumber(ARGV[8]), tonumber(ARGV[9])
+local ticket, slot, n, proof, keep, refresh = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local seen, if_fence = tonumber(ARGV[7]), tonumber(ARGV[8])
 -- @include receipt
 -- @include stamp
 -- @include holder
 -- @include queue
 -- @include hand-over
-local known = recall()
+local known = recall(redis.call('HGET', done, slot))
 if known then return known end
 local held = redis.call('GET', lock)
 if held ~= ticket and not is_held_by(held, ticket) then return refuse('lost') end
@@ -22,6 +22,6 @@ if if_fence and (not holder or if_fence < first or if_fence > last) then return 
 redis.call('ZCARD', queue)
 leave(ticket)
 redis.call('DEL', lock)
-if holder then wake(client, 'forced ' .. holder .. ' ' .. id) end
+if holder then wake(client, 'forced ' .. holder .. ' ' .. lock_id()) end
 hand_over(clock(), nil)
 return remember('released')

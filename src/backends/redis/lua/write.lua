@@ -1,20 +1,20 @@
 -- Saves or deletes a state: under a ticket only while it holds the lock, without one only while the lock is free and
 -- nobody waits for it [S4] [S8].
 -- KEYS: lock queue asks stamp done state
--- ARGV: ticket slot n keep refresh proofSlot proofN seen kind serializer ttl ifRevision bytes
---   ticket: empty for none; slot … proofN: as in release.lua; kind: save or delete
+-- ARGV: ticket slot n proof keep refresh seen kind serializer ttl ifRevision bytes
+--   ticket: empty for none; slot … refresh: as in release.lua; kind: save or delete
 -- Replies: 'saved <revision>', 'deleted', 'held', 'lost', 'conflict <revision or absent>', 'unreadable <what it is>'
 --   (all four: nothing was written), 'forgotten', or the recorded reply of the first try
 -- Promises: S2 S3 S4 S5 S6 S7 S8
 local lock, queue, asks, stamp, done, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local ticket, slot, n, keep, refresh, proof_slot, proof_n = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-local seen, kind, serializer, ttl, if_revision, bytes = tonumber(ARGV[8]), ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13]
+local ticket, slot, n, proof, keep, refresh = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local seen, kind, serializer, ttl, if_revision, bytes = tonumber(ARGV[7]), ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12]
 -- @include receipt
 -- @include stamp
 -- @include queue
 -- @include head
 -- @include change
-local known = recall()
+local known = recall(redis.call('HGET', done, slot))
 if known then return known end
 local now = clock()
 -- A walk over dead waiters is bounded; while more stand there, the write takes its place behind them.

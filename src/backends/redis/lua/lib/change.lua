@@ -11,15 +11,20 @@ local function refusal(revision, written_by, unreadable)
   return nil
 end
 -- Answers the new revision ('-' for a delete), or nil and Redis's error (out of memory: nothing was written).
-local function change(now, revision)
+-- `stamped`: a stamp that was reserved for it, good unless the state stands higher; or nil.
+local function change(now, revision, stamped)
   if kind == 'delete' then
     redis.call('DEL', state)
     return '-'
   end
   local floor = seen
   if revision and revision > floor then floor = revision end
-  local stamped, word = reserve(now, floor, 1)
-  if not stamped then return nil, word end
+  if not stamped or stamped <= floor then
+    local failure
+    stamped, failure = reserve(now, floor, 1)
+    if not stamped then return nil, failure end
+  end
+  local word = text(stamped)
   local value = 'hf1 ' .. word .. ' ' .. serializer .. '\n' .. bytes
   if ttl == 'keep' then
     redis.call('SET', state, value, 'KEEPTTL')

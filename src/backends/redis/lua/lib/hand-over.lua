@@ -7,9 +7,12 @@ local HAND_OVER_MS = 10000
 local WAKE_BYTES = 16384
 -- One walk is bounded: 1 000 dead waiters are about 5 ms. If there are more, the next ask goes on.
 local STEPS = 1000
-local prefix, id = string.match(KEYS[1], '^(.-)lock:{(.*)}$')
+local function lock_id()
+  return string.match(lock, 'lock:{(.*)}$')
+end
 -- Wakes are hints: a denied or failing PUBLISH must not stop a release. Answers how many got it, or nil.
 local function wake(client, message)
+  local prefix = string.match(lock, '^(.-)lock:{')
   local receivers = redis.pcall('PUBLISH', prefix .. 'wake:' .. client, message)
   if type(receivers) == 'number' then return receivers end
   return nil
@@ -45,7 +48,7 @@ local function hand_over(now, caller)
       local kind, bytes = state_for_wake(wish)
       local head = 'granted ' .. ticket .. ' ' .. text(first) .. ' ' .. fences .. ' ' .. lease
       local _, client = parse_holder(ticket .. ' 0')
-      local receivers = wake(client or '', head .. ' ' .. count_waiters() .. ' ' .. kind .. ' ' .. id .. '\n' .. bytes)
+      local receivers = wake(client or '', head .. ' ' .. count_waiters() .. ' ' .. kind .. ' ' .. lock_id() .. '\n' .. bytes)
       if receivers ~= 0 or not string.find(wish, 'p', 1, true) then
         redis.call('SET', lock, value_of(ticket, first, fences), 'PX', lease)
         return ticket, first, fences, lease

@@ -1,26 +1,27 @@
 -- Receipts: what the server remembers of a client's operations, so that a retry gets the first try's answer [S5].
--- Expects: done (the key), slot, n, keep, refresh, proof_slot, proof_n (of ARGV).
+-- Expects: done (the key), slot, n, keep, refresh, proof (of ARGV).
 -- In the hash: slot -> `<n> <reply>`. The client lets the hash be refreshed every keep/4 (refresh is '1' then).
--- proof_slot: empty on the first try; on a retry the slot of a receipt that must be there, or '-'.
+-- proof: empty on the first try; on a retry `<slot> <n>` of a receipt that must be there, or '-'.
 local function number_of(record)
   return tonumber(string.match(record or '', '^%d+')) or -1
 end
--- The answer to a retry or a late copy; nil when this operation is new and may go on.
-local function recall()
-  local record = redis.call('HGET', done, slot)
+-- The answer to a retry or a late copy; nil when this operation is new and may go on. `record`: what its slot holds.
+local function recall(record)
   local last = number_of(record)
   if last == tonumber(n) then return string.sub(record, #n + 2) end
   if last > tonumber(n) then return 'forgotten' end
-  if proof_n ~= '' and number_of(redis.call('HGET', done, proof_slot)) < tonumber(proof_n) then
-    return 'forgotten'
-  end
+  local proof_slot, proof_n = string.match(proof, '^(%d+) (%d+)$')
+  if proof_n and number_of(redis.call('HGET', done, proof_slot)) < tonumber(proof_n) then return 'forgotten' end
   return nil
 end
+-- Slots and what they hold now, one after the other. By pcall: what was done is done.
+local function write_down(records)
+  -- A new field may mean a new hash: then it has no expiry yet.
+  local new = redis.pcall('HSET', done, unpack(records))
+  if refresh == '1' or (type(new) == 'number' and new > 0) then redis.call('PEXPIRE', done, keep) end
+end
 local function remember(reply)
-  -- By pcall: what was done is done. A new field may mean a new hash: then it has no expiry yet.
-  if redis.pcall('HSET', done, slot, n .. ' ' .. reply) == 1 or refresh == '1' then
-    redis.call('PEXPIRE', done, keep)
-  end
+  write_down({ slot, n .. ' ' .. reply })
   return reply
 end
 -- Does a recorded reply end its ticket? A refusal, recorded for a retry, does not.
@@ -30,6 +31,6 @@ local function is_end(reply)
 end
 -- Nothing was done. A retry records that: its first copy, arriving late, must not be carried out after all.
 local function refuse(reply)
-  if proof_slot == '' then return reply end
+  if proof == '' then return reply end
   return remember(reply)
 end
