@@ -42,6 +42,15 @@ export interface Change extends Told {
   readonly keepFor?: readonly [leaseMs: number, fences: number];
 }
 
+/** One operation of a script that serves many. */
+interface Single {
+  readonly id: string | undefined;
+  readonly ticket: string;
+  readonly common: readonly string[];
+  readonly fields: readonly (string | number)[];
+  readonly bytes?: readonly string[];
+}
+
 export class ScriptRunner {
   readonly #server: RedisServer;
   readonly #client: Raw;
@@ -107,26 +116,23 @@ export class ScriptRunner {
   }
 
   /** Of a script that serves many: the reply to its one operation, which may be an error. */
-  async #one(
-    script: keyof typeof scripts,
-    ticket: string,
-    call: { id: string | undefined; args: readonly string[] },
-  ): Promise<Reply> {
-    const { common: first, each } = names(clientOf(ticket));
-    const [reply] = (await this.run(script, [...first, ...each(call.id ?? "x")], call.args)) as Reply[];
+  async #one(script: keyof typeof scripts, call: Single): Promise<Reply> {
+    const { common: keys } = names(clientOf(call.ticket));
+    const operation = [call.id ?? "x", call.ticket, ...call.fields];
+    const args = [prefix, ...call.common, JSON.stringify([operation]), ...(call.bytes ?? [])];
+    const [reply] = (await this.run(script, keys, args)) as Reply[];
     if ((reply as unknown) instanceof Error) throw reply as unknown as Error;
     return reply ?? null;
   }
 
   acquire(ticket: string, asked: Asked = {}): Promise<Reply> {
     const { leaseMs = 30_000, fences = 1, wish = "-", seen = 0, slot = slotOf(ticket), n = 1 } = asked;
-    const args = [seen, ticket, slot, n, leaseMs, fences, wish].map(String);
-    return this.#one("acquire", ticket, { id: asked.id, args });
+    const fields = [String(slot), String(n), String(leaseMs), fences, wish];
+    return this.#one("acquire", { id: asked.id, ticket, common: [String(seen)], fields });
   }
 
   release(ticket: string, told: Told = {}): Promise<Reply> {
-    const args = [...common(told), ticket, ...own(ticket, told)];
-    return this.#one("release", ticket, { id: told.id, args });
+    return this.#one("release", { id: told.id, ticket, common: common(told), fields: own(ticket, told) });
   }
 
   cancel(ticket: string, told: Told = {}): Promise<Reply> {
@@ -143,9 +149,11 @@ export class ScriptRunner {
   }
 
   commit(ticket: string, change: Change = {}): Promise<Reply> {
-    const keep = change.keepFor === undefined ? ["", "0"] : change.keepFor.map(String);
-    const args = [...common(change), ticket, ...own(ticket, change), ...changeOf(change), ...keep];
-    return this.#one("commit", ticket, { id: change.id, args });
+    const [leaseMs = "", fences = 0] = change.keepFor ?? [];
+    const [kind = "", serializer = "", ttl = "", ifRevision = "", bytes = ""] = changeOf(change);
+    const of = [kind, serializer, ttl, ifRevision, String(leaseMs), fences];
+    const call = { id: change.id, ticket, common: common(change), fields: [...own(ticket, change), ...of] };
+    return this.#one("commit", kind === "save" ? { ...call, bytes: [bytes] } : call);
   }
 
   /** Under the ticket, or under none but with its client's receipts. */

@@ -18,19 +18,14 @@ function header(text: string): string {
   return /^(--.*\n)+/.exec(text)?.[0] ?? "";
 }
 
-/** The words after `-- KEYS:` or `-- ARGV:`; those of a script that serves many, apart. */
-function declared(text: string, list: "KEYS" | "ARGV"): { common: string[]; each: string[] } {
-  const line = new RegExp(`^-- ${list}: (.*)$`, "m").exec(header(text))?.[1] ?? "";
-  const [common = "", each] = line.split(/, and for each \w+: /);
-  return { common: common === "none" ? [] : common.split(" "), each: each?.split(" ") ?? [] };
+/** The words after `-- KEYS:`, `-- ARGV:` or `-- Each operation:`. */
+function declared(text: string, list: "KEYS" | "ARGV" | "Each operation"): string[] {
+  const line = new RegExp(`^-- ${list}: (.*)$`, "m").exec(header(text))?.[1] ?? "none";
+  return line === "none" ? [] : line.split(" ");
 }
 
-/** `KEYS[k + 3]`: the third of those of one operation. */
-const indexOf = { KEYS: "k", ARGV: "a" } as const;
-
-function used(text: string, list: "KEYS" | "ARGV", which: "common" | "each"): number[] {
-  const before = which === "common" ? "" : `${indexOf[list]} \\+ `;
-  const found = code(included(text)).matchAll(new RegExp(`\\b${list}\\[${before}(\\d+)\\]`, "g"));
+function used(text: string, list: "KEYS" | "ARGV"): number[] {
+  const found = code(included(text)).matchAll(new RegExp(`\\b${list}\\[(\\d+)\\]`, "g"));
   return [...new Set([...found].map((match) => Number(match[1])))].sort((one, two) => one - two);
 }
 
@@ -54,19 +49,25 @@ describe.each(files)("the header of %s", (name) => {
   });
 
   test("declares exactly the KEYS and ARGV that the body uses", () => {
-    for (const list of ["KEYS", "ARGV"] as const) {
-      for (const which of ["common", "each"] as const)
-        expect(used(text, list, which)).toEqual(upTo(declared(text, list)[which].length));
-    }
+    expect(used(text, "KEYS")).toEqual(upTo(declared(text, "KEYS").length));
+    expect(used(text, "ARGV")).toEqual(upTo(declared(text, "ARGV").length));
   });
 
   test("gives them the names that the body gives them", () => {
     for (const list of ["KEYS", "ARGV"] as const) {
-      const { common, each } = declared(text, list);
-      for (const [index, given] of namesGiven(code(text), `${list}\\[`))
-        expect(snake(common[index - 1] ?? "")).toBe(given);
-      for (const [index, given] of namesGiven(code(text), `${list}\\[${indexOf[list]} \\+ `))
-        expect(snake(each[index - 1] ?? "")).toBe(given);
+      const names = declared(text, list);
+      for (const [index, given] of namesGiven(code(text), list))
+        expect(snake(names[index - 1] ?? "")).toBe(given);
+    }
+  });
+
+  test("declares the fields of an operation as the body takes them apart", () => {
+    const names = declared(text, "Each operation").map(snake);
+    const taken = [...code(text).matchAll(/^ *(?:local )?([\w, ]+) = unpack\(operation/gm)];
+    expect(taken.length > 0 || code(text).includes("operation[")).toBe(names.length > 0);
+    for (const [, left = ""] of taken) {
+      const given = left.split(", ");
+      expect(given.map((name, index) => (name === "_" ? names[index] : name))).toEqual(names);
     }
   });
 
@@ -79,11 +80,11 @@ describe.each(files)("the header of %s", (name) => {
 });
 
 /** `local lock, queue = KEYS[1], KEYS[2]` and `local seen = tonumber(ARGV[8])`. */
-function* namesGiven(text: string, before: string): Generator<[number, string]> {
-  for (const [, left = "", right = ""] of text.matchAll(/^ *(?:local )?([\w, ]+) = (.*)$/gm)) {
+function* namesGiven(text: string, list: string): Generator<[number, string]> {
+  for (const [, left = "", right = ""] of text.matchAll(/^local ([\w, ]+) = (.*)$/gm)) {
     const values = right.split(", ");
     for (const [at, name] of left.split(", ").entries()) {
-      const index = new RegExp(`^(?:tonumber\\()?${before}(\\d+)\\]`).exec(values[at] ?? "")?.[1];
+      const index = new RegExp(`^(?:\\w[\\w.]*\\()?${list}\\[(\\d+)\\]`).exec(values[at] ?? "")?.[1];
       if (index !== undefined) yield [Number(index), name];
     }
   }

@@ -6,7 +6,7 @@
  * Two operations on one id never share a script, so that a script meets each lock once.
  */
 import type { Caller } from "./caller.ts";
-import type { RedisArgument, RedisReply } from "./client.ts";
+import type { RedisReply } from "./client.ts";
 import type { Life } from "./receipts.ts";
 import type { Script } from "./scripts.ts";
 
@@ -14,12 +14,15 @@ import type { Script } from "./scripts.ts";
 const maxOperations = 64;
 const maxBytes = 262_144;
 
+/** A field of an operation: text, except for what a script counts with. */
+export type Field = string | number;
+
 export interface Operation<T> {
   readonly id: string;
-  readonly keys: readonly string[];
-  readonly args: readonly RedisArgument[];
-  /** How large the arguments are, where they are not small. */
-  readonly bytes: number;
+  /** As the header of the script names them: the id comes first. */
+  readonly fields: readonly Field[];
+  /** What a save brings. */
+  readonly bytes?: Buffer | undefined;
   /** Strings of the reply are wanted as bytes. */
   readonly wantsBytes: boolean;
   /** `life`: that of the receipts, as the script was told of it. */
@@ -68,8 +71,8 @@ export class Batcher {
     const { keys, args, life } = this.#common();
     const call = {
       script: this.#script,
-      keys: [...keys, ...batch.keys],
-      args: [...args, ...batch.args],
+      keys,
+      args: [...args, JSON.stringify(batch.operations), ...batch.payloads],
       bytes: batch.wantsBytes,
       read: (replies: RedisReply) => batch.answer(replies, life, this.#caller),
     };
@@ -78,8 +81,8 @@ export class Batcher {
 }
 
 class Batch {
-  readonly keys: string[] = [];
-  readonly args: RedisArgument[] = [];
+  readonly operations: (readonly Field[])[] = [];
+  readonly payloads: Buffer[] = [];
   wantsBytes = false;
   readonly #waiting: Waiting[] = [];
   readonly #ids = new Set<string>();
@@ -91,15 +94,18 @@ class Batch {
 
   takes({ id, bytes }: Operation<unknown>): boolean {
     if (this.isEmpty) return true;
-    return this.#waiting.length < maxOperations && this.#bytes + bytes <= maxBytes && !this.#ids.has(id);
+    const size = this.#bytes + (bytes?.byteLength ?? 0);
+    return this.#waiting.length < maxOperations && size <= maxBytes && !this.#ids.has(id);
   }
 
   add<T>(operation: Operation<T>): Promise<T> {
     this.#ids.add(operation.id);
-    this.#bytes += operation.bytes;
     this.wantsBytes ||= operation.wantsBytes;
-    for (const key of operation.keys) this.keys.push(key);
-    for (const arg of operation.args) this.args.push(arg);
+    this.operations.push(operation.fields);
+    if (operation.bytes !== undefined) {
+      this.payloads.push(operation.bytes);
+      this.#bytes += operation.bytes.byteLength;
+    }
     return new Promise((resolve, reject) => {
       this.#waiting.push({ operation, resolve: resolve as Waiting["resolve"], reject });
     });

@@ -7,10 +7,10 @@ export interface Keys {
   readonly state: (id: string) => string;
   readonly lock: (id: string) => string;
   readonly queue: (id: string) => string;
-  /** Of the scripts for many locks at once, KEYS of all: stamp done. */
+  /** What the scripts for many locks at once make their other keys of. */
+  readonly prefix: string;
+  /** Their KEYS: stamp done. */
   readonly common: readonly string[];
-  /** The others of theirs: lock queue asks state. */
-  readonly each: (id: string) => readonly string[];
   /** KEYS of the other scripts that may pass a lock on: lock queue asks stamp done state. */
   readonly all: (id: string) => readonly string[];
   /** The receipts of this client. */
@@ -39,8 +39,8 @@ export function makeKeys(prefix: string, clientId: string): Keys {
     lock,
     queue,
     all: (id) => [lock(id), queue(id), asks(id), stamp, done, state(id)],
+    prefix,
     common: [stamp, done],
-    each: (id) => [lock(id), queue(id), asks(id), state(id)],
     done,
     channel: `${prefix}wake:${clientId}`,
     probe: `${prefix}probe:{${clientId}}`,

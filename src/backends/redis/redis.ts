@@ -124,11 +124,12 @@ export class RedisBackend implements Backend {
 
   // eslint-disable-next-line max-params -- the contract's
   writeState(id: string, write: StateWrite, ticket: Ticket | null, receipt: Receipt): Promise<WriteReply> {
-    const args = this.#receipts.for(receipt);
+    const told = this.#receipts.for(receipt);
+    const { change, bytes } = changeOf(write);
     return this.#recorded({
       script: scripts.write,
       keys: this.#keys.all(id),
-      args: (life) => [ticket ?? "", ...args, ...life, String(this.#seen), ...changeArguments(write)],
+      args: (life) => [ticket ?? "", ...told, ...life, String(this.#seen), ...change, bytes ?? ""],
       read: read.readWrite,
       id,
     });
@@ -150,12 +151,10 @@ export class RedisBackend implements Backend {
   acquireLock(id: string, ticket: Ticket, request: AcquireRequest, receipt: Receipt): Promise<AcquireReply> {
     const { leaseMs, queue, load, fences } = request;
     const wish = `${queue ? "q" : ""}${load ? "s" : ""}${this.#wakes.listening ? "p" : ""}` || "-";
-    const args = [ticket, String(receipt.slot), String(receipt.n), millis(leaseMs), String(fences), wish];
+    const { slot, n } = receipt;
     return this.#add(this.#acquires, {
       id,
-      keys: this.#keys.each(id),
-      args,
-      bytes: 0,
+      fields: [id, ticket, String(slot), String(n), millis(leaseMs), fences, wish],
       wantsBytes: load,
       read: (raw) => {
         const reply = read.readAcquire(raw, request);
@@ -181,17 +180,15 @@ export class RedisBackend implements Backend {
     if (forced !== undefined) return this.#force(id, [ticket, ...told], forced.ifFence);
     const operation = {
       id,
-      keys: this.#keys.each(id),
-      args: [ticket, ...told],
-      bytes: 0,
+      fields: [id, ticket, ...told],
       wantsBytes: false,
       read: (reply: RedisReply, life: Life) => this.#note(read.readRelease(reply), life),
     };
     if (write === undefined && keep === undefined) return this.#add(this.#releases, operation);
-    const kept = keep === undefined ? ["", "0"] : [millis(keep.leaseMs), String(keep.fences)];
-    const args = [...operation.args, ...changeArguments(write), ...kept];
-    const bytes = write?.kind === "save" ? write.bytes.byteLength : 0;
-    return this.#add(this.#commits, { ...operation, args, bytes });
+    const { change, bytes } = changeOf(write);
+    const kept = keep === undefined ? ["", 0] : [millis(keep.leaseMs), keep.fences];
+    const fields = [...operation.fields, ...change, ...kept];
+    return this.#add(this.#commits, { ...operation, fields, bytes });
   }
 
   cancelLock(id: string, ticket: Ticket, receipt: Receipt): Promise<CancelReply> {
@@ -297,8 +294,8 @@ export class RedisBackend implements Backend {
   /** What the operations of one script have in common. */
   #common(withLife: boolean): Common {
     const life = this.#receipts.life();
-    const args = [String(this.#seen), ...(withLife ? life.args : [])];
-    return { keys: this.#keys.common, args, life };
+    const { prefix, common } = this.#keys;
+    return { keys: common, args: [prefix, String(this.#seen), ...(withLife ? life.args : [])], life };
   }
 
   #noteState(state: LoadedState): LoadedState {
@@ -333,14 +330,15 @@ const recordedStatuses: ReadonlySet<string> = new Set([
   "cancelled",
 ]);
 
-/** kind serializer ttl ifRevision bytes */
-function changeArguments(write: StateWrite | undefined): readonly RedisArgument[] {
-  if (write === undefined) return ["none", "", "", "", ""];
+/** kind serializer ttl ifRevision, and the bytes apart */
+function changeOf(write: StateWrite | undefined): { change: readonly string[]; bytes: Buffer | undefined } {
+  if (write === undefined) return { change: ["none", "", "", ""], bytes: undefined };
   const ifRevision = String(write.ifRevision ?? "");
-  if (write.kind === "delete") return ["delete", "", "", ifRevision, ""];
+  if (write.kind === "delete") return { change: ["delete", "", "", ifRevision], bytes: undefined };
   const { bytes, serializer, ttlMs } = write;
   const ttl = typeof ttlMs === "number" ? millis(ttlMs) : ttlMs;
-  return ["save", serializer, ttl, ifRevision, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)];
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return { change: ["save", serializer, ttl, ifRevision], bytes: buffer };
 }
 
 /** Redis takes whole milliseconds, and no zero. */

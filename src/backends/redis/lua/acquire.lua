@@ -1,8 +1,10 @@
 -- Takes locks: each is taken, or its queue joined, or it is said who holds it. The holder that asks again gets the same
 -- answer and its full lease; a waiter that asks again keeps its place. Where a lock is free and others wait, the first
 -- that lives gets it. One script serves all asks that a client makes at once; each has its own reply, or its own error.
--- KEYS: stamp done, and for each ask: lock queue asks state
--- ARGV: seen, and for each ask: ticket slot n leaseMs fences wish
+-- KEYS: stamp done
+-- ARGV: prefix seen operations
+-- Each operation: id ticket slot n leaseMs fences wish
+--   operations: JSON, an array of arrays
 --   seen: the highest stamp that the client saw; slot, n: of the receipt that this ticket's release or cancel will carry
 --   wish: letters of: q join the queue, s send the state along, p wakes are listened for; or -
 -- Replies: an array, with for each ask one of
@@ -12,17 +14,11 @@
 --   ['waiting' or 'held', who holds it, remaining lease in ms or -1, how many are ahead]
 --   'settled': this ticket was released or cancelled: a late copy [S5]
 -- Promises: S1 S5 L1 L2 L3 L5 L8 L9 L10 L11
-local stamp, done, seen = KEYS[1], KEYS[2], tonumber(ARGV[1])
-local lock, queue, asks, state
-local ticket, slot, n, lease, fences, wish
-local function take(ask)
-  local k, a = 4 * ask - 2, 6 * ask - 5
-  lock, queue, asks, state = KEYS[k + 1], KEYS[k + 2], KEYS[k + 3], KEYS[k + 4]
-  ticket, slot, n = ARGV[a + 1], ARGV[a + 2], ARGV[a + 3]
-  lease, fences, wish = ARGV[a + 4], tonumber(ARGV[a + 5]), ARGV[a + 6]
-end
+local stamp, done = KEYS[1], KEYS[2]
+local prefix, seen, operations = ARGV[1], tonumber(ARGV[2]), cjson.decode(ARGV[3])
+-- @include aim
 -- @include stamp
-local function is_settled(record)
+local function is_settled(record, n)
   if not record then return false end
   local recorded = tonumber(string.match(record, '^%d+')) or -1
   if recorded ~= tonumber(n) then return recorded > tonumber(n) end
@@ -37,11 +33,10 @@ local function load()
 end
 
 -- What all have in common is asked for once.
-local count = (#KEYS - 2) / 4
 local slots, queues, wanted = {}, {}, 0
-for i = 1, count do
-  slots[i], queues[i] = ARGV[6 * i - 3], KEYS[4 * i]
-  wanted = wanted + tonumber(ARGV[6 * i])
+for i, operation in ipairs(operations) do
+  slots[i], queues[i] = operation[3], queue_start .. operation[1] .. '}'
+  wanted = wanted + operation[6]
 end
 local records = redis.call('HMGET', done, unpack(slots))
 local anybody_waits = redis.call('EXISTS', unpack(queues)) > 0
@@ -50,9 +45,10 @@ local fence, failure = reserve(now, seen, wanted)
 
 -- A lock is free and nobody waits: the common case, with nothing in it that it does not need.
 local replies, others = {}, {}
-for i = 1, count do
-  take(i)
-  if is_settled(records[i]) then
+for i, operation in ipairs(operations) do
+  local id, ticket, _, n, lease, fences, wish = unpack(operation)
+  aim(id)
+  if is_settled(records[i], n) then
     replies[i] = 'settled'
   elseif anybody_waits and redis.pcall('ZCARD', queue) ~= 0 then
     others[#others + 1] = i
@@ -64,6 +60,7 @@ for i = 1, count do
     if not redis.call('SET', lock, value, 'NX', 'PX', lease) then
       others[#others + 1] = i
     elseif string.find(wish, 's', 1, true) then
+      aim_at_state(id)
       replies[i] = { fence, load() }
     else
       replies[i] = fence
@@ -73,6 +70,7 @@ for i = 1, count do
 end
 if #others == 0 then return replies end
 
+local id, ticket, slot, n, lease, fences, wish
 -- @include alone
 -- @include holder
 -- @include queue
@@ -143,7 +141,8 @@ local function ask()
   return { 'held', held, redis.call('PTTL', lock), count_waiters() }
 end
 for _, i in ipairs(others) do
-  take(i)
+  id, ticket, slot, n, lease, fences, wish = unpack(operations[i])
+  aim_at_all(id)
   replies[i] = alone(ask)
 end
 return replies

@@ -1,24 +1,20 @@
 -- Changes states and gives their locks back, each in one step; or keeps a lock when that is asked for and nobody waits.
 -- A save that fails for want of memory does not stop the release, whose answer says so.
 -- One script serves all commits that a client makes at once, of different ids; each has its own reply, or error.
--- KEYS: stamp done, and for each commit: lock queue asks state
--- ARGV: seen keep refresh, and for each commit: ticket slot n proof kind serializer ttl ifRevision bytes leaseMs fences
+-- KEYS: stamp done
+-- ARGV: prefix seen keep refresh operations
+-- Each operation: id ticket slot n proof kind serializer ttl ifRevision leaseMs fences
+--   operations: JSON, an array of arrays; after it come the bytes of each that is a save, in order
 --   keep … proof: as in release.lua; kind: save, delete or none; leaseMs, fences: to keep the lock, or empty and 0
 -- Replies: an array, with for each commit one of
 --   'released <revision or ->', 'released - OUT_OF_MEMORY', 'kept <revision or -> <first fence> <fences>',
 --   'lost', 'conflict <revision or absent>', 'unreadable <what it is>' (all three: nothing was done), 'forgotten'
 -- Promises: S2 S3 S4 S5 S6 S7 L2 L3 L6 L8 L9
 local stamp, done = KEYS[1], KEYS[2]
-local seen, keep, refresh = tonumber(ARGV[1]), ARGV[2], ARGV[3]
-local lock, queue, asks, state
-local ticket, slot, n, proof, kind, serializer, ttl, if_revision, bytes, lease, fences
-local function take(commit)
-  local k, a = 4 * commit - 2, 11 * commit - 8
-  lock, queue, asks, state = KEYS[k + 1], KEYS[k + 2], KEYS[k + 3], KEYS[k + 4]
-  ticket, slot, n, proof = ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 4]
-  kind, serializer, ttl, if_revision, bytes = ARGV[a + 5], ARGV[a + 6], ARGV[a + 7], ARGV[a + 8], ARGV[a + 9]
-  lease, fences = ARGV[a + 10], tonumber(ARGV[a + 11])
-end
+local prefix, seen, keep, refresh, operations = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], cjson.decode(ARGV[5])
+local id, ticket, slot, n, proof, kind, serializer, ttl, if_revision, lease, fences
+local bytes
+-- @include aim
 -- @include alone
 -- @include receipt
 -- @include stamp
@@ -30,12 +26,11 @@ end
 -- @include hand-over
 
 -- What all have in common is asked for once. Stamps are reserved for every save and for every lock that may be kept.
-local count = (#KEYS - 2) / 4
 local locks, queues, slots, wanted = {}, {}, {}, 0
-for i = 1, count do
-  take(i)
-  locks[i], queues[i], slots[i] = lock, queue, slot
-  wanted = wanted + fences + (kind == 'save' and 1 or 0)
+for i, operation in ipairs(operations) do
+  aim(operation[1])
+  locks[i], queues[i], slots[i] = lock, queue, operation[3]
+  wanted = wanted + operation[11] + (operation[6] == 'save' and 1 or 0)
 end
 local holders = redis.call('MGET', unpack(locks))
 local records = redis.call('HMGET', done, unpack(slots))
@@ -90,8 +85,14 @@ local function commit(record, held)
   if not waited_for then freed[#freed + 1] = lock end
   return note('released ' .. revision .. failed)
 end
-for i = 1, count do
-  take(i)
+local payload = 5
+for i, operation in ipairs(operations) do
+  id, ticket, slot, n, proof, kind, serializer, ttl, if_revision, lease, fences = unpack(operation)
+  aim_at_all(id)
+  if kind == 'save' then
+    payload = payload + 1
+    bytes = ARGV[payload]
+  end
   replies[i] = alone(commit, records[i], holders[i])
 end
 if #freed > 0 then redis.call('DEL', unpack(freed)) end

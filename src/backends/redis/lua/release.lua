@@ -1,28 +1,25 @@
 -- Gives locks back: each to the first waiter that lives, or to nobody. With a change of the state or `keep`: commit.lua.
 -- One script serves all releases that a client makes at once, of different ids; each has its own reply, or error.
--- KEYS: stamp done, and for each release: lock queue asks state
--- ARGV: seen keep refresh, and for each release: ticket slot n proof
+-- KEYS: stamp done
+-- ARGV: prefix seen keep refresh operations
+-- Each operation: id ticket slot n proof
+--   operations: JSON, an array of arrays
 --   keep: how long receipts live, in ms; refresh: '1' when that is due; proof: empty on the first try; on a retry
 --   `<slot> <n>` of a receipt that must be there, or '-'
 -- Replies: an array, with for each release one of
 --   'released', 'lost', 'forgotten', or the recorded reply of the first try
 -- Promises: S5 L2 L6 L8 L9
 local stamp, done = KEYS[1], KEYS[2]
-local seen, keep, refresh = tonumber(ARGV[1]), ARGV[2], ARGV[3]
-local lock, queue, asks, state
+local prefix, seen, keep, refresh, operations = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], cjson.decode(ARGV[5])
 local ticket, slot, n, proof
-local function take(release)
-  local k, a = 4 * release - 2, 4 * release - 1
-  lock, queue, asks, state = KEYS[k + 1], KEYS[k + 2], KEYS[k + 3], KEYS[k + 4]
-  ticket, slot, n, proof = ARGV[a + 1], ARGV[a + 2], ARGV[a + 3], ARGV[a + 4]
-end
+-- @include aim
 -- @include receipt
 
 -- What all have in common is asked for once.
-local count = (#KEYS - 2) / 4
 local locks, queues = {}, {}
-for i = 1, count do
-  locks[i], queues[i] = KEYS[4 * i - 1], KEYS[4 * i]
+for i, operation in ipairs(operations) do
+  aim(operation[1])
+  locks[i], queues[i] = lock, queue
 end
 local holders = redis.call('MGET', unpack(locks))
 local anybody_waits = redis.call('EXISTS', unpack(queues)) > 0
@@ -30,14 +27,13 @@ local anybody_waits = redis.call('EXISTS', unpack(queues)) > 0
 -- A lock is held by its ticket and nobody waits: the common case. Whoever still holds the lock has not released it, so
 -- that only the others need to look for their receipt.
 local replies, others, freed, receipts = {}, {}, {}, {}
-for i = 1, count do
-  take(i)
-  local held = holders[i]
-  local is_holder = held and string.sub(held, 1, #ticket + 1) == ticket .. ' '
-  if is_holder and not (anybody_waits and redis.pcall('ZCARD', queue) ~= 0) then
-    freed[#freed + 1] = lock
-    receipts[#receipts + 1] = slot
-    receipts[#receipts + 1] = n .. ' released'
+for i, operation in ipairs(operations) do
+  local held, mine = holders[i], operation[2] .. ' '
+  local is_holder = held and string.sub(held, 1, #mine) == mine
+  if is_holder and not (anybody_waits and redis.pcall('ZCARD', queues[i]) ~= 0) then
+    freed[#freed + 1] = locks[i]
+    receipts[#receipts + 1] = operation[3]
+    receipts[#receipts + 1] = operation[4] .. ' released'
     replies[i] = 'released'
   else
     others[#others + 1] = i
@@ -66,7 +62,9 @@ local function release()
   return remember('released')
 end
 for _, i in ipairs(others) do
-  take(i)
+  local id
+  id, ticket, slot, n, proof = unpack(operations[i])
+  aim_at_all(id)
   replies[i] = alone(release)
 end
 return replies
