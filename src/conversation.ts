@@ -8,7 +8,7 @@
  */
 import type { Backend, Forgotten, Receipt } from "./backends/backend.ts";
 import { CorruptStateError, HoldfastError, UnavailableError, type Outcome } from "./errors.ts";
-import { Deadlines, KeepAlive, now, pause } from "./timers.ts";
+import { Deadlines, KeepAlive, now, pause, type Deadline } from "./timers.ts";
 
 /** The first pause between two attempts; it doubles up to the longest. */
 const firstPauseMs = 1;
@@ -41,6 +41,15 @@ const recorded: ReadonlySet<string> = new Set([
   "kept",
   "cancelled",
 ]);
+
+/** What a conversation is about, for the error of one that failed. */
+export type What = string | { readonly doing: string; readonly id: string };
+
+/** Who hears of its end. */
+interface Listener<T> {
+  readonly resolve: (reply: T) => void;
+  readonly reject: (error: unknown) => void;
+}
 
 /** All conversations of one opened store. */
 export class Conversations {
@@ -77,25 +86,25 @@ export class Conversations {
   }
 
   /** An operation that changes nothing: whatever fails, nothing was done. */
-  async read<T>(what: string, attempt: () => Promise<T>): Promise<T> {
-    try {
-      return await this.#converse(what, attempt);
-    } catch (error) {
-      throw error instanceof HoldfastError ? withOutcome(error, "none") : error;
-    }
+  read<T>(what: What, attempt: () => Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const failed = (error: unknown): void =>
+        reject(error instanceof HoldfastError ? withOutcome(error, "none") : (error as Error));
+      this.#begin(what, attempt, { resolve, reject: failed });
+    });
   }
 
   /** An operation that may be repeated freely: retried until it is answered. */
-  ask<T>(what: string, attempt: () => Promise<T>): Promise<T> {
-    return this.#converse(what, attempt);
+  ask<T>(what: What, attempt: () => Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => this.#begin(what, attempt, { resolve, reject }));
   }
 
   /**
    * An operation that must take effect once [S5]: its retries carry the same receipt.
    * With a `slot` of the caller's, its present `n` is used; otherwise a free one is taken for this operation.
    */
-  async tell<T extends Reply>(
-    what: string,
+  tell<T extends Reply>(
+    what: What,
     attempt: (receipt: Receipt) => Promise<T | Forgotten>,
     slot?: Slot,
   ): Promise<Exclude<T, Forgotten>> {
@@ -104,21 +113,36 @@ export class Conversations {
     const first = this.receipt(own);
     const proof = this.#freshProof();
     let attempts = 0;
-    try {
-      const reply = await this.#converse(what, () =>
-        attempt(attempts++ === 0 ? first : { ...first, retry: true, proof }),
-      );
-      if (reply.status === "forgotten") throw forgotten(what, this.backend.name);
-      if (recorded.has(reply.status)) this.#proof = { slot: first.slot, n: first.n, at: now() };
-      return reply as Exclude<T, Forgotten>;
-    } finally {
-      if (slot === undefined) this.giveSlot(own);
-    }
+    const again = (): Promise<T | Forgotten> =>
+      attempt(attempts++ === 0 ? first : { ...first, retry: true, proof });
+    return new Promise((resolve, reject) => {
+      this.#begin(what, again, {
+        resolve: (reply) => {
+          if (slot === undefined) this.giveSlot(own);
+          if (recorded.has(reply.status)) this.#proof = { slot: first.slot, n: first.n, at: now() };
+          if (reply.status === "forgotten") reject(forgotten(what, this.backend.name));
+          else resolve(reply as Exclude<T, Forgotten>);
+        },
+        reject: (error) => {
+          if (slot === undefined) this.giveSlot(own);
+          reject(error as Error);
+        },
+      });
+    });
   }
 
   /** One attempt and no retry, given up after `withinMs`: for whoever has a rhythm of its own. */
   once<T>(attempt: () => Promise<T>, withinMs: number): Promise<T> {
-    return this.#inTime(attempt(), { withinMs, from: now() });
+    return new Promise<T>((resolve, reject) => {
+      const giveUp = (): void => reject(noAnswer(this.backend.name));
+      const deadline = this.deadlines.set(withinMs, giveUp);
+      const clear = (): void => this.deadlines.clear(deadline);
+      attempt().finally(clear).then(resolve, reject);
+    });
+  }
+
+  get isClosed(): boolean {
+    return this.#closed;
   }
 
   /** Resolves when no conversation runs. */
@@ -145,70 +169,126 @@ export class Conversations {
     return this.#proof !== undefined && now() - this.#proof.at < this.operationMs ? this.#proof : undefined;
   }
 
-  async #converse<T>(what: string, attempt: () => Promise<T>): Promise<T> {
-    const from = now();
-    const endsAt = from + this.operationMs;
-    let outcome: Outcome = "none";
-    let cause: HoldfastError | undefined;
+  #begin<T>(what: What, attempt: () => Promise<T>, listener: Listener<T>): void {
     this.keepAlive.hold();
     this.#running += 1;
-    try {
-      for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
-        try {
-          return await this.#inTime(attempt(), { withinMs: this.operationMs, from });
-        } catch (error) {
-          if (!(error instanceof HoldfastError)) throw error;
-          if (error.outcome === "unknown") outcome = "unknown";
-          if (!isPassing(error) || this.#closed) throw withOutcome(error, outcome);
-          // Of several failures the last that says more than "no answer" tells what is wrong.
-          if (!(error instanceof NoAnswer)) cause = error;
-          const wait = pauseMs * (0.5 + Math.random() / 2);
-          if (now() + wait >= endsAt) throw this.#outOfTime({ what, outcome, cause: cause ?? error });
-          await pause(wait);
-        }
-      }
-    } finally {
+    const over = (): void => {
       this.keepAlive.drop();
       this.#running -= 1;
-      this.#endWhenOver();
-    }
-  }
-
-  /** The attempt's answer, or an error once its time is over: a backend that hangs must not hang its callers. */
-  #inTime<T>(attempt: Promise<T>, time: { withinMs: number; from: number }): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      const giveUp = (): void =>
-        reject(new NoAnswer(`${this.backend.name} did not answer`, { outcome: "unknown" }));
-      const deadline = this.deadlines.set(time.withinMs, giveUp, time.from);
-      attempt.then(
-        (reply) => {
-          this.deadlines.clear(deadline);
-          resolve(reply);
-        },
-        (error: unknown) => {
-          this.deadlines.clear(deadline);
-          reject(error);
-        },
-      );
-    });
-  }
-
-  #outOfTime(failure: { what: string; outcome: Outcome; cause: HoldfastError }): UnavailableError {
-    const { what, outcome, cause } = failure;
-    const code = cause instanceof UnavailableError ? cause.code : "UNREACHABLE";
-    const text = `${what} failed within operationMs (${this.operationMs} ms): ${cause.message}.`;
-    return new UnavailableError(outcome === "unknown" ? `${text} ${loadFirst}` : text, {
-      code,
-      outcome,
-      cause,
-    });
+      if (this.#running === 0) this.#endWhenOver();
+    };
+    new Conversation({ conversations: this, what, attempt, listener, over }).try();
   }
 }
 
-const loadFirst = "It may have been carried out: look before you repeat it.";
+/** One of them: attempts until one is answered, all within one deadline. */
+class Conversation<T> {
+  readonly #all: Conversations;
+  readonly #what: What;
+  readonly #attempt: () => Promise<T>;
+  readonly #listener: Listener<T>;
+  readonly #onOver: () => void;
+  readonly #deadline: Deadline;
+  readonly #endsAt: number;
+  #pauseMs = firstPauseMs;
+  /** An attempt is under way. */
+  #trying = false;
+  #isOver = false;
+  #outcome: Outcome = "none";
+  #cause: HoldfastError | undefined;
+
+  constructor(of: {
+    conversations: Conversations;
+    what: What;
+    attempt: () => Promise<T>;
+    listener: Listener<T>;
+    over: () => void;
+  }) {
+    const { operationMs, deadlines } = of.conversations;
+    const from = now();
+    this.#all = of.conversations;
+    this.#what = of.what;
+    this.#attempt = of.attempt;
+    this.#listener = of.listener;
+    this.#onOver = of.over;
+    this.#endsAt = from + operationMs;
+    // A backend that hangs must not hang its callers.
+    this.#deadline = deadlines.set(operationMs, () => this.#late(), from);
+  }
+
+  try(): void {
+    this.#trying = true;
+    this.#attempted().then(
+      (reply) => {
+        if (this.#isOver) return; // its callers have been told that nobody answered
+        this.#end();
+        this.#listener.resolve(reply);
+      },
+      (error: unknown) => this.#failed(error),
+    );
+  }
+
+  #attempted(): Promise<T> {
+    try {
+      return this.#attempt();
+    } catch (error) {
+      return Promise.reject(error as Error); // a backend of the user's own
+    }
+  }
+
+  #failed(error: unknown): void {
+    if (this.#isOver) return;
+    this.#trying = false;
+    if (!(error instanceof HoldfastError)) return this.#giveUp(error);
+    if (error.outcome === "unknown") this.#outcome = "unknown";
+    if (!isPassing(error) || this.#all.isClosed) return this.#giveUp(withOutcome(error, this.#outcome));
+    this.#cause = error;
+    const waitMs = this.#pauseMs * (0.5 + Math.random() / 2);
+    if (now() + waitMs >= this.#endsAt) return this.#giveUp(this.#outOfTime());
+    this.#pauseMs = Math.min(this.#pauseMs * 2, longestPauseMs);
+    void pause(waitMs).then(() => {
+      if (!this.#isOver) this.try();
+    });
+  }
+
+  /** Of several failures the last that said what is wrong tells it; this one says only that nothing came back. */
+  #late(): void {
+    if (this.#trying) this.#outcome = "unknown";
+    this.#giveUp(this.#outOfTime());
+  }
+
+  #giveUp(error: unknown): void {
+    this.#end();
+    this.#listener.reject(error);
+  }
+
+  #end(): void {
+    this.#isOver = true;
+    this.#all.deadlines.clear(this.#deadline);
+    this.#onOver();
+  }
+
+  #outOfTime(): UnavailableError {
+    const { operationMs, backend } = this.#all;
+    const outcome = this.#outcome;
+    const cause = this.#cause ?? noAnswer(backend.name);
+    const code = cause instanceof UnavailableError ? cause.code : "UNREACHABLE";
+    const text = `${textOf(this.#what)} failed within operationMs (${operationMs} ms): ${cause.message}.`;
+    const message = outcome === "unknown" ? `${text} ${loadFirst}` : text;
+    return new UnavailableError(message, { code, outcome, cause });
+  }
+}
+
+function textOf(what: What): string {
+  return typeof what === "string" ? what : `${what.doing} ${JSON.stringify(what.id)}`;
+}
 
 /** Nothing came back in time; what is wrong, nobody said. */
-class NoAnswer extends UnavailableError {}
+function noAnswer(backend: string): UnavailableError {
+  return new UnavailableError(`${backend} did not answer`, { outcome: "unknown" });
+}
+
+const loadFirst = "It may have been carried out: look before you repeat it.";
 
 /** Failures that may pass by themselves: the server is away, busy, or a replica that becomes the primary. */
 function isPassing(error: HoldfastError): boolean {
@@ -227,8 +307,8 @@ function withOutcome(error: HoldfastError, outcome: Outcome): HoldfastError {
     : error;
 }
 
-function forgotten(what: string, backend: string): UnavailableError {
-  return new UnavailableError(`${what}: ${backend} lost its memory between two tries. ${loadFirst}`, {
+function forgotten(what: What, backend: string): UnavailableError {
+  return new UnavailableError(`${textOf(what)}: ${backend} lost its memory between two tries. ${loadFirst}`, {
     outcome: "unknown",
   });
 }

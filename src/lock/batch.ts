@@ -7,13 +7,17 @@
 import type { LoadedState, StateWrite } from "../backends/backend.ts";
 import { diagnostics, type UpdateEvent } from "../diagnostics.ts";
 import { ConflictError } from "../errors.ts";
-import { HeldGrant } from "./grant.ts";
+import { HeldGrant, type Lender } from "./grant.ts";
 import { runHolding } from "./held.ts";
 import type { StateJob, StateTask } from "./job.ts";
 import type { Turn } from "./turn.ts";
 
 /** Stands for "changed, but not saved yet": no revision that a caller can know. */
 const unsaved = 0;
+
+/** Nothing happens when the grant of one job ends: the batch goes on. */
+const stillHeld = Promise.resolve(true);
+const nobody: Lender = { onRelease: () => stillHeld };
 
 export class Batch {
   readonly #owner: object;
@@ -61,7 +65,7 @@ export class Batch {
 
   /** Applies one job, in its caller's context, as the owner of the lock. It fails alone. */
   async add(job: StateJob): Promise<void> {
-    const grant = new HeldGrant(this.#turn, this.fence, { onRelease: () => Promise.resolve(true) });
+    const grant = new HeldGrant({ turn: this.#turn, fence: this.fence, lender: nobody });
     try {
       const link = { owner: this.#owner, grant, draft: true };
       const apply = (): ReturnType<StateTask["apply"]> => job.task.apply(this.#current, grant);

@@ -4,7 +4,7 @@
  * Whoever already holds the lock gets it again without asking the backend; branches of one owner go one after the
  * other through the gate of the grant that they share.
  */
-import { HeldGrant } from "./grant.ts";
+import { HeldGrant, type Lender } from "./grant.ts";
 import type { Leave } from "./gate.ts";
 import type { Patience } from "./job.ts";
 import type { Room } from "./room.ts";
@@ -18,12 +18,14 @@ export async function acquireChild(room: Room, parent: HeldGrant, patience: Pati
     leave();
     throw error;
   }
-  const onRelease = (): Promise<boolean> => {
-    leave();
-    return Promise.resolve(true);
+  const lender: Lender = {
+    onRelease: () => {
+      leave();
+      return Promise.resolve(true);
+    },
+    onLose: leave, // lost with its parent: nobody may wait for its release, which may never come
   };
-  // Lost with its parent: nobody may wait for its release, which may never come.
-  return new HeldGrant(parent.turn, parent.fence, { parent, onRelease, onLose: leave });
+  return new HeldGrant({ turn: parent.turn, fence: parent.fence, parent, lender });
 }
 
 function waitAtGate(room: Room, parent: HeldGrant, patience: Patience): Promise<Leave> {

@@ -32,6 +32,11 @@ export class Cohort {
     });
   }
 
+  /** Without callers. */
+  get isIdle(): boolean {
+    return !this.#running;
+  }
+
   /** Puts the job at the end of the line. It is settled in the end, whatever happens. */
   add(job: Job): void {
     this.#line.add(job);
@@ -55,16 +60,17 @@ export class Cohort {
       if (turn !== undefined) await this.#serve(turn);
       this.#turn = undefined;
     }
+    this.#line.unblock(); // what this cohort knew of the lock is history for its next caller
     this.#running = false;
-    this.#room.emptied(this.id);
+    this.#room.emptied();
   }
 
   async #serve(turn: Turn): Promise<void> {
-    const over = this.#room.serving();
+    this.#room.serve();
     try {
       await new Serving(turn, this.#line, this.#room).run();
     } finally {
-      over();
+      this.#room.served();
     }
   }
 
@@ -79,7 +85,8 @@ export class Cohort {
     const { conversations } = this.#room;
     this.#line.engage(job);
     try {
-      const reply = await conversations.tell(`Writing the state ${JSON.stringify(this.id)}`, (receipt) =>
+      const what = { doing: "Writing the state", id: this.id };
+      const reply = await conversations.tell(what, (receipt) =>
         conversations.backend.writeState(this.id, plain, null, receipt),
       );
       if (reply.status === "held") {
@@ -133,7 +140,7 @@ export class Cohort {
     let attempts = 0;
     let sentAt = 0;
     turn.traceless = false;
-    const reply = await conversations.ask(`Acquiring the lock ${JSON.stringify(this.id)}`, () => {
+    const reply = await conversations.ask({ doing: "Acquiring the lock", id: this.id }, () => {
       attempts += 1;
       turn.asks += 1;
       sentAt = now();

@@ -12,7 +12,7 @@ import { now, pause } from "../timers.ts";
 import { Cohort } from "./cohort.ts";
 import type { Job } from "./job.ts";
 import type { Room } from "./room.ts";
-import { makeTicket, parseTicket } from "./ticket.ts";
+import { parseTicket, slotOf, TicketMaker } from "./ticket.ts";
 import { Turn } from "./turn.ts";
 import { Watchdog } from "./watchdog.ts";
 
@@ -21,15 +21,22 @@ const pushesFromMs = 1_000;
 /** After its lease and this (the longest ask limit of a backend) an abandoned ticket is gone by itself. */
 const askLimitMs = 12_000;
 
+/** So many cohorts without callers are kept. */
+const maxIdle = 1_000;
+
 export class Cohorts implements Room {
   readonly conversations: Conversations;
   readonly owner: object = this;
-  readonly #cohorts = new Map<string, Cohort>();
-  readonly #turns = new Map<string, Turn>();
+  #cohorts = new Map<string, Cohort>();
+  /** How many of them have no callers. */
+  #idle = 0;
+  /** By slot. No map that many pass through: see {@link Deadlines} for what that costs. */
+  readonly #turns: (Turn | undefined)[] = [];
+  #alive = 0;
   /** Tickets of dead turns of this client that a reply named, while they are being cancelled. */
   readonly #stray = new Set<string>();
   readonly #watchdog: Watchdog;
-  #tickets = 0;
+  readonly #tickets: TicketMaker;
   #served = 0;
   readonly #onceIdle: (() => void)[] = [];
   readonly #onceSettled: (() => void)[] = [];
@@ -38,6 +45,7 @@ export class Cohorts implements Room {
   constructor(conversations: Conversations) {
     this.conversations = conversations;
     this.#watchdog = new Watchdog(conversations);
+    this.#tickets = new TicketMaker(conversations.backend.clientId);
     conversations.backend.onWake((wake) => this.#onWake(wake));
   }
 
@@ -45,6 +53,7 @@ export class Cohorts implements Room {
   add(id: string, job: Job): void {
     let cohort = this.#cohorts.get(id);
     if (cohort === undefined) this.#cohorts.set(id, (cohort = new Cohort(id, this)));
+    else if (cohort.isIdle) this.#idle -= 1;
     cohort.add(job);
   }
 
@@ -60,19 +69,19 @@ export class Cohorts implements Room {
 
   /** Resolves when every ticket is settled or given up. */
   settled(): Promise<void> {
-    return this.#turns.size === 0
-      ? Promise.resolve()
-      : new Promise((resolve) => this.#onceSettled.push(resolve));
+    return this.#alive === 0 ? Promise.resolve() : new Promise((resolve) => this.#onceSettled.push(resolve));
   }
 
   /** Aborts what is still held: its lock is released, what was under way is refused. */
   abort(): void {
     this.#aborted = true;
     this.rejectWaiters();
-    for (const turn of this.#turns.values()) {
+    for (const turn of this.#turns) {
+      if (turn === undefined) continue;
       const held = turn.state === "held";
       turn.lose(new ClosedError("The store was closed."));
-      if (held) this.abandonTurn(turn); // at once: a function that works under it may go on for long
+      // At once: a function that works under it may go on for long. One that was lent to a caller is over already.
+      if (held && turn.state === "lost") this.abandonTurn(turn);
     }
   }
 
@@ -80,16 +89,16 @@ export class Cohorts implements Room {
     const { backend } = this.conversations;
     const slot = this.conversations.takeSlot();
     slot.n += 1;
-    const ticket = makeTicket(backend.clientId, ++this.#tickets);
     const turn = new Turn({
       id,
-      ticket,
+      ticket: this.#tickets.make(slot.index),
       leaseMs,
       slot,
       owner: this.owner,
       assumeWanted: backend.askAgainMs < pushesFromMs,
     });
-    this.#turns.set(ticket, turn);
+    this.#turns[slot.index] = turn;
+    this.#alive += 1;
     return turn;
   }
 
@@ -105,8 +114,9 @@ export class Cohorts implements Room {
     if (turn.state !== "over") turn.become("over");
     this.#watchdog.unwatch(turn);
     this.conversations.giveSlot(turn.slot);
-    this.#turns.delete(turn.ticket);
-    if (this.#turns.size === 0) for (const resolve of this.#onceSettled.splice(0)) resolve();
+    this.#turns[turn.slot.index] = undefined;
+    this.#alive -= 1;
+    if (this.#alive === 0) for (const resolve of this.#onceSettled.splice(0)) resolve();
   }
 
   abandonTurn(turn: Turn): void {
@@ -118,19 +128,24 @@ export class Cohorts implements Room {
 
   noticeHolder(id: string, token: string): void {
     if (parseTicket(token).clientId !== this.conversations.backend.clientId) return;
-    if (!this.#turns.has(token)) void this.#cancelStray(id, token);
+    if (this.#turn(token) === undefined) void this.#cancelStray(id, token);
   }
 
-  emptied(id: string): void {
-    this.#cohorts.delete(id);
+  /** It stays for a while, since the next call for its id may come soon. */
+  emptied(): void {
+    this.#idle += 1;
+    if (this.#idle < maxIdle || this.#idle * 2 < this.#cohorts.size) return;
+    this.#cohorts = new Map([...this.#cohorts].filter(([, cohort]) => !cohort.isIdle));
+    this.#idle = 0;
   }
 
-  serving(): () => void {
+  serve(): void {
     this.#served += 1;
-    return () => {
-      this.#served -= 1;
-      if (this.#served === 0) for (const resolve of this.#onceIdle.splice(0)) resolve();
-    };
+  }
+
+  served(): void {
+    this.#served -= 1;
+    if (this.#served === 0) for (const resolve of this.#onceIdle.splice(0)) resolve();
   }
 
   /** This ticket was just released by force: its holder here learns it at once, with or without a push. */
@@ -140,10 +155,10 @@ export class Cohorts implements Room {
 
   #onWake(wake: Wake): void {
     if (wake.kind === "again") {
-      for (const turn of this.#turns.values()) turn.tell();
+      for (const turn of this.#turns) turn?.tell();
       return;
     }
-    const turn = this.#turns.get(wake.ticket);
+    const turn = this.#turn(wake.ticket);
     if (wake.kind === "granted") {
       if (turn === undefined) void this.#cancelStray(wake.id, wake.ticket);
       else if (turn.state === "asking" || turn.state === "waiting") turn.wake(wake);
@@ -154,12 +169,18 @@ export class Cohorts implements Room {
     }
   }
 
+  /** The turn of this ticket, while it is alive. */
+  #turn(ticket: string): Turn | undefined {
+    const turn = this.#turns[slotOf(ticket)];
+    return turn?.ticket === ticket ? turn : undefined;
+  }
+
   /** [L7] Until the backend has answered, or has surely cleared the ticket by itself. */
   async #cancel(turn: Turn): Promise<void> {
     const { backend } = this.conversations;
     const clearedAt = now() + turn.leaseMs + askLimitMs;
     turn.slot.n += 1; // it is another operation than a release that nobody answered [S5]
-    const what = `Cancelling a ticket for the lock ${JSON.stringify(turn.id)}`;
+    const what = { doing: "Cancelling a ticket for the lock", id: turn.id };
     for (;;) {
       try {
         await this.conversations.tell(
@@ -182,7 +203,7 @@ export class Cohorts implements Room {
     if (this.#stray.has(ticket)) return;
     this.#stray.add(ticket);
     const { backend } = this.conversations;
-    const what = `Cancelling a ticket for the lock ${JSON.stringify(id)}`;
+    const what = { doing: "Cancelling a ticket for the lock", id };
     await this.conversations
       .tell(what, (receipt) => backend.cancelLock(id, ticket, receipt))
       .catch(() => undefined); // the next reply that names it tries again; at the latest its lease ends

@@ -37,18 +37,18 @@ export interface Grant extends AsyncDisposable {
 type Phase = "live" | "ended" | "lost";
 
 /** Who lent the grant, and wants to know how it ends. */
-export interface GrantEvents {
+export interface Lender {
   /** Called once, after `release()`, when nothing under the grant is under way; answers whether it was still held. */
-  readonly onRelease: () => Promise<boolean>;
+  onRelease(grant: HeldGrant): Promise<boolean>;
   /** The grant was lost while it was held. */
-  readonly onLose?: () => void;
+  onLose?(grant: HeldGrant): void;
 }
 
 export class HeldGrant implements Grant {
   readonly turn: Turn;
   readonly fence: number;
   readonly parent: HeldGrant | undefined;
-  readonly #told: GrantEvents;
+  readonly #lender: Lender;
   // Most grants have nothing under them: these are made when first needed.
   #gate: Gate | undefined;
   #children: Set<HeldGrant> | undefined;
@@ -58,13 +58,18 @@ export class HeldGrant implements Grant {
   #controller: AbortController | undefined;
   #released: Promise<boolean> | undefined;
 
-  constructor(turn: Turn, fence: number, from: GrantEvents & { readonly parent?: HeldGrant }) {
-    this.turn = turn;
-    this.fence = fence;
-    this.parent = from.parent;
-    this.#told = from;
-    if (from.parent === undefined) turn.lend(this);
-    else (from.parent.#children ??= new Set()).add(this);
+  constructor(of: {
+    readonly turn: Turn;
+    readonly fence: number;
+    readonly lender: Lender;
+    readonly parent?: HeldGrant;
+  }) {
+    this.turn = of.turn;
+    this.fence = of.fence;
+    this.parent = of.parent;
+    this.#lender = of.lender;
+    if (of.parent === undefined) of.turn.lend(this);
+    else (of.parent.#children ??= new Set()).add(this);
   }
 
   /** Orders what is done under this grant: nested grants, saves, updates. */
@@ -112,7 +117,7 @@ export class HeldGrant implements Grant {
       diagnostics.lost.publish(event);
     }
     this.#controller?.abort(this.#reason);
-    this.#told.onLose?.();
+    this.#lender.onLose?.(this);
   }
 
   /** The error for whoever comes too late; `undefined` while the grant is live. */
@@ -136,14 +141,19 @@ export class HeldGrant implements Grant {
     this.#children?.delete(child);
   }
 
-  async #release(): Promise<boolean> {
+  #release(): Promise<boolean> {
     const held = this.live;
     if (held) this.#phase = "ended";
     if (this.#children?.size) this.#endChildren(this.#lost("the grant that it was nested in was released"));
     this.turn.giveBack(this);
     this.parent?.forget(this);
+    const released = this.#writes?.size ? this.#releaseAfterWrites() : this.#lender.onRelease(this);
+    return held ? released : released.then(() => false);
+  }
+
+  async #releaseAfterWrites(): Promise<boolean> {
     while (this.#writes?.size) await Promise.all(this.#writes);
-    return (await this.#told.onRelease()) && held;
+    return this.#lender.onRelease(this);
   }
 
   #lost(reason: string): LockLostError {

@@ -20,8 +20,12 @@ export abstract class Job {
   readonly arrivedAt = now();
   /** Its time for waiting is over; only an answer that is still under way can serve it. */
   impatient: boolean;
-  /** Set by the cohort; undone when the job leaves the line. */
+  /** Set by the line; undone when the job leaves it. */
   deadline: Deadline | undefined;
+  /** Where it stands in line, if it does: the line's own. */
+  inLine = false;
+  before: Job | undefined;
+  after: Job | undefined;
   readonly #signal: AbortSignal | undefined;
   #onAbort: (() => void) | undefined;
 

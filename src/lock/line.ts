@@ -1,8 +1,8 @@
 /**
  * The line of one cohort: jobs, first come first served [L2], each with its own patience.
  *
- * A Set keeps the order and lets anybody leave from the middle. Whoever leaves the line leaves no timer and no
- * listener behind [L7]. The line knows nothing of turns and backends.
+ * Each knows who stands before and after it, so that anybody can leave from the middle. Whoever leaves the line leaves
+ * no timer and no listener behind [L7]. The line knows nothing of turns and backends.
  */
 import type { Conversations } from "../conversation.ts";
 import { StateJob, type Job } from "./job.ts";
@@ -11,7 +11,11 @@ import { StateJob, type Job } from "./job.ts";
 const maxFences = 64;
 
 export class Line {
-  readonly #jobs = new Set<Job>();
+  #first: Job | undefined;
+  #last: Job | undefined;
+  #size = 0;
+  /** How many of them have no time left. */
+  #impatient = 0;
   readonly #conversations: Conversations;
   readonly #timeout: (job: Job) => Error;
   readonly #onEmpty: () => void;
@@ -27,32 +31,31 @@ export class Line {
   }
 
   get size(): number {
-    return this.#jobs.size;
+    return this.#size;
   }
 
   get head(): Job | undefined {
-    for (const job of this.#jobs) return job;
-    return undefined;
+    return this.#first;
   }
 
   /** Does anybody want to wait for the lock, and not just to try? */
   get patient(): boolean {
-    for (const job of this.#jobs) if (!job.impatient) return true;
-    return false;
+    return this.#size > this.#impatient;
   }
 
   add(job: Job): void {
     const { deadlines, keepAlive } = this.#conversations;
     keepAlive.hold(); // [P1] until it leaves the line
-    this.#jobs.add(job);
-    if (!job.impatient) job.deadline = deadlines.set(job.waitMs, () => this.#tire(job));
+    this.#append(job);
+    if (!job.impatient) job.deadline = deadlines.set(job.waitMs, () => this.#tire(job), job.arrivedAt);
     job.listen((reason) => this.reject(job, reason));
     if (job.impatient) this.#tire(job);
   }
 
   /** To be served, or settled; false when it has left before. */
   leave(job: Job): boolean {
-    if (!this.#jobs.delete(job)) return false;
+    if (!job.inLine) return false;
+    this.#unlink(job);
     this.#conversations.deadlines.clear(job.deadline);
     job.unlisten();
     this.#conversations.keepAlive.drop();
@@ -80,18 +83,19 @@ export class Line {
     }
     if (!this.leave(job)) return;
     job.fail(error);
-    if (this.#jobs.size === 0) this.#onEmpty();
+    if (this.#size === 0) this.#onEmpty();
   }
 
   /** Fails those that `which` picks, in order. */
   rejectAll(error: unknown, which: (job: Job) => boolean = () => true): void {
-    for (const job of this.#jobs) if (which(job)) this.reject(job, error);
+    for (const job of this.#all()) if (which(job)) this.reject(job, error);
   }
 
   /** Somebody holds the lock, another ticket or one of us: nobody impatient can be served, now or while this lasts. */
   block(): void {
     this.#blocked = true;
-    for (const job of this.#jobs) this.#tireIfImpatient(job);
+    if (this.#impatient === 0) return;
+    for (const job of this.#all()) if (job.impatient) this.#tire(job);
   }
 
   /** Those who stand in line may be served yet; only newcomers see that the lock is held. */
@@ -107,7 +111,7 @@ export class Line {
   get fencesWanted(): number {
     let fences = 0;
     let inRun = false;
-    for (const job of this.#jobs) {
+    for (let job = this.#first; job !== undefined; job = job.after) {
       const isState = job instanceof StateJob;
       if (!isState || !inRun) fences += 1;
       inRun = isState;
@@ -118,11 +122,37 @@ export class Line {
 
   /** Its time is over: it fails, unless the first answer of the backend is still to come and may serve it. */
   #tire(job: Job): void {
+    if (!job.impatient && job.inLine) this.#impatient += 1;
     job.impatient = true;
     if (this.#blocked) this.reject(job, this.#timeout(job));
   }
 
-  #tireIfImpatient(job: Job): void {
-    if (job.impatient) this.#tire(job);
+  /** As it stands now; those who fail leave it meanwhile. */
+  #all(): readonly Job[] {
+    const jobs: Job[] = [];
+    for (let job = this.#first; job !== undefined; job = job.after) jobs.push(job);
+    return jobs;
+  }
+
+  #append(job: Job): void {
+    job.inLine = true;
+    job.before = this.#last;
+    if (this.#last === undefined) this.#first = job;
+    else this.#last.after = job;
+    this.#last = job;
+    this.#size += 1;
+    if (job.impatient) this.#impatient += 1;
+  }
+
+  #unlink(job: Job): void {
+    const { before, after } = job;
+    if (before === undefined) this.#first = after;
+    else before.after = after;
+    if (after === undefined) this.#last = before;
+    else after.before = before;
+    job.before = job.after = undefined;
+    job.inLine = false;
+    this.#size -= 1;
+    if (job.impatient) this.#impatient -= 1;
   }
 }

@@ -155,19 +155,22 @@ export class LockHandle implements Lock {
         `run() takes a function to run under the lock, and then its options: run(fn, options); got ${parse.show(fn)}.`,
       );
     }
+    const { cohorts, conversations } = this.#client;
     const grant = await this.#acquire(options, "run()");
-    const { keepAlive } = this.#client.conversations;
-    keepAlive.hold(); // [P1] a running body keeps the process alive
+    conversations.keepAlive.hold(); // [P1] a running body keeps the process alive
     try {
-      const result = await this.#body(grant, fn);
+      const result = await runHolding({ owner: cohorts.owner, grant, draft: false }, () => fn(grant));
       if (await this.#release(grant)) return result;
       const { message } =
         grant.lossError ?? lockLost(this.id, grant.fence, "it was lost while the function ran");
       throw new LockLostError(`${message} The function had finished; what it returned is in error.result.`, {
         result,
       });
+    } catch (error) {
+      await this.#release(grant); // an error of `fn` always wins: what becomes of this release is a warning at most
+      throw error;
     } finally {
-      keepAlive.drop();
+      conversations.keepAlive.drop();
     }
   }
 
@@ -186,64 +189,56 @@ export class LockHandle implements Lock {
     if (entry === null) return false;
     const { conversations, cohorts } = this.#client;
     const { token } = entry.holder;
-    const reply = await conversations.tell(
-      `Releasing the lock ${JSON.stringify(this.id)} by force`,
-      (receipt) => conversations.backend.releaseLock(this.id, token, { forced: { ifFence } }, receipt),
+    const reply = await conversations.tell({ doing: "Releasing by force the lock", id: this.id }, (receipt) =>
+      conversations.backend.releaseLock(this.id, token, { forced: { ifFence } }, receipt),
     );
     if (reply.status !== "released") return false;
     cohorts.forced(this.id, token);
     return true;
   }
 
-  async #acquire(options: AcquireOptions | undefined, call: string): Promise<HeldGrant> {
+  #acquire(options: AcquireOptions | undefined, call: string): Promise<HeldGrant> {
     const { cohorts } = this.#client;
-    const { signal, grant, ...own } = parse.parseOptions<AcquireOptions>(call, options, {
-      leaseMs: parse.leaseMs,
-      waitMs: parse.waitMs,
-      signal: parse.signal,
-      grant: (value) => parseGrant(value, cohorts.owner, this.id),
-    });
+    const { leaseMs, waitMs, signal, grant } = options === undefined ? noOptions : this.#parse(options, call);
     signal?.throwIfAborted();
     const outer = (grant as HeldGrant | undefined) ?? liveGrant(cohorts.owner, this.id);
     this.#client.admit(outer);
-    const patience = { leaseMs: own.leaseMs ?? this.#leaseMs, waitMs: own.waitMs ?? this.#waitMs, signal };
+    const patience = { leaseMs: leaseMs ?? this.#leaseMs, waitMs: waitMs ?? this.#waitMs, signal };
     if (outer !== undefined) return acquireChild(cohorts, outer, patience);
     const job = new GrantJob(patience);
     cohorts.add(this.id, job);
     return job.granted;
   }
 
-  /** An error of `fn` always wins: what becomes of the release then is told as a warning only. */
-  async #body<R>(grant: HeldGrant, fn: (grant: Grant) => R | Promise<R>): Promise<R> {
-    try {
-      return await runHolding({ owner: this.#client.cohorts.owner, grant, draft: false }, () => fn(grant));
-    } catch (error) {
-      await this.#release(grant);
-      throw error;
-    }
+  #parse(options: AcquireOptions, call: string): AcquireOptions {
+    return parse.parseOptions<AcquireOptions>(call, options, {
+      leaseMs: parse.leaseMs,
+      waitMs: parse.waitMs,
+      signal: parse.signal,
+      grant: (value) => parseGrant(value, this.#client.cohorts.owner, this.id),
+    });
   }
 
   /** The body was over while the lock was surely held: that its release got no answer changes nothing for its caller. */
-  async #release(grant: HeldGrant): Promise<boolean> {
-    try {
-      return await grant.release();
-    } catch (error) {
+  #release(grant: HeldGrant): Promise<boolean> {
+    return grant.release().catch((error: unknown) => {
       if (!(error instanceof UnavailableError)) throw error;
       if (diagnostics.warning.hasSubscribers) {
         const message = `The lock ${JSON.stringify(this.id)} was not released (its lease ends by itself): ${String(error)}`;
         diagnostics.warning.publish({ cause: "release-unanswered", message } satisfies WarningEvent);
       }
       return true;
-    }
+    });
   }
 
   #inspect(): Promise<LockEntry | null> {
     const { conversations } = this.#client;
-    return conversations.read(`Inspecting the lock ${JSON.stringify(this.id)}`, () =>
-      conversations.backend.inspectLock(this.id),
-    );
+    const what = { doing: "Inspecting the lock", id: this.id };
+    return conversations.read(what, () => conversations.backend.inspectLock(this.id));
   }
 }
+
+const noOptions: AcquireOptions = Object.freeze({});
 
 /** A backend's entry, for users. */
 export function lockInfo(entry: LockEntry, clientId: string): LockInfo {

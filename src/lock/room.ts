@@ -20,8 +20,10 @@ export interface Room {
   abandonTurn(turn: Turn): void;
   /** A reply names this ticket or token as the holder; if it is of this client and not alive, cancel it. */
   noticeHolder(id: string, token: string): void;
-  /** A turn is served from now on; call what it answers when that is over. */
-  serving(): () => void;
-  /** Nobody is left in the cohort of this id. */
-  emptied(id: string): void;
+  /** A turn is served from now on. */
+  serve(): void;
+  /** That is over. */
+  served(): void;
+  /** A cohort has no callers any more. */
+  emptied(): void;
 }

@@ -10,7 +10,7 @@ import { diagnostics, type AcquireEvent, type ReleaseEvent } from "../diagnostic
 import { HoldfastError, UnavailableError } from "../errors.ts";
 import { now } from "../timers.ts";
 import { Batch, maxTries, restless } from "./batch.ts";
-import { HeldGrant, lockLost } from "./grant.ts";
+import { HeldGrant, lockLost, type Lender } from "./grant.ts";
 import { GrantJob, StateJob } from "./job.ts";
 import type { Line } from "./line.ts";
 import type { Room } from "./room.ts";
@@ -20,10 +20,12 @@ import type { Turn } from "./turn.ts";
 const wantedBounds = { jobs: 16, ms: 10 };
 const freeBounds = { jobs: 1_024, ms: 100 };
 
-export class Serving {
+export class Serving implements Lender {
   readonly #turn: Turn;
   readonly #line: Line;
   readonly #room: Room;
+  #lent: HeldGrant | undefined;
+  #over: () => void = () => undefined;
 
   constructor(turn: Turn, line: Line, room: Room) {
     this.#turn = turn;
@@ -31,56 +33,79 @@ export class Serving {
     this.#room = room;
   }
 
-  async run(): Promise<void> {
-    const turn = this.#turn;
-    while (turn.live) {
-      const job = this.#line.head;
-      if (!this.#mayGoOn) await this.#finish();
-      else if (job instanceof GrantJob) await this.#lend(job);
-      else await this.#apply();
-    }
+  /** Resolves when the turn is over or lost. */
+  run(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#over = resolve;
+      this.#next();
+    });
+  }
+
+  /** Called whenever nothing is under way: what the turn does next. */
+  #next(): void {
+    const job = this.#line.head;
+    if (!this.#turn.live) this.#end();
+    else if (!this.#mayGoOn) void this.#finish();
+    else if (job instanceof GrantJob) this.#lend(job);
+    else void this.#apply();
+  }
+
+  #end(): void {
     this.#line.unblock();
-    if (turn.state === "lost") this.#room.abandonTurn(turn);
+    if (this.#turn.state === "lost") this.#room.abandonTurn(this.#turn);
+    this.#over();
   }
 
   /** Nobody here wants it any more, or this turn has had its share. */
   async #finish(): Promise<void> {
+    await this.#giveUp();
+    this.#next();
+  }
+
+  async #giveUp(): Promise<void> {
     await this.#release(undefined).catch(absorbFailure); // the turn is lost then, and cancelled
   }
 
-  /** The caller has the lock until it releases or loses it. */
-  async #lend(job: GrantJob): Promise<void> {
+  /** The caller has the lock until it releases or loses it: one of the two is told here. */
+  #lend(job: GrantJob): void {
     const turn = this.#turn;
     this.#line.leave(job);
     turn.served += 1;
     turn.loaded = undefined; // whoever has the lock may change the state
-    const ended = deferred<void>();
-    const answer = deferred<boolean>();
-    const grant = new HeldGrant(turn, turn.takeFence(), {
-      onRelease: () => {
-        ended.resolve();
-        return answer.promise;
-      },
-      onLose: () => ended.resolve(),
-    });
+    const grant = new HeldGrant({ turn, fence: turn.takeFence(), lender: this });
+    this.#lent = grant;
     publishAcquired(job, grant);
     job.serve(grant);
     this.#line.block();
-    await ended.promise;
-    const released = this.#handBack(grant);
-    answer.resolve(released);
-    await released.catch(() => undefined); // whoever called release() has it
   }
 
   /** The next of us gets the lock at once, or the backend gets it back; answers whether it was still held. */
-  async #handBack(grant: HeldGrant): Promise<boolean> {
-    if (!this.#turn.live) {
-      this.#line.unblock();
-      return false; // [L6] what is lost cannot be released
-    }
-    const held = this.#mayGoOn || isDone(await this.#release(undefined));
+  onRelease(grant: HeldGrant): Promise<boolean> {
+    if (grant !== this.#lent) return Promise.resolve(false); // [L6] what is lost cannot be released
+    this.#lent = undefined;
+    if (this.#turn.live && !this.#mayGoOn) return this.#handBack(grant);
+    const held = this.#turn.live;
     if (held) publishReleased(grant);
-    return held;
+    else this.#line.unblock();
+    // Not at once: whoever released it goes on first, as it would have if the backend had been asked.
+    queueMicrotask(() => this.#next());
+    return Promise.resolve(held);
+  }
+
+  onLose(grant: HeldGrant): void {
+    if (grant !== this.#lent) return;
+    this.#lent = undefined;
+    this.#next();
+  }
+
+  async #handBack(grant: HeldGrant): Promise<boolean> {
+    try {
+      const held = isDone(await this.#release(undefined));
+      if (held) publishReleased(grant);
+      return held;
+    } finally {
+      this.#next();
+    }
   }
 
   /** A run of state jobs: applied one after the other, saved once. */
@@ -98,6 +123,7 @@ export class Serving {
     } finally {
       keepAlive.drop();
     }
+    this.#next();
   }
 
   /** Taken from the grant where it brought the state along. */
@@ -106,7 +132,7 @@ export class Serving {
     this.#turn.loaded = undefined;
     if (loaded !== undefined) return loaded;
     const { conversations } = this.#room;
-    const what = `Loading the state ${JSON.stringify(id)}`;
+    const what = { doing: "Loading the state", id };
     return conversations.read(what, () => conversations.backend.loadState(id, { expiry: false }));
   }
 
@@ -144,7 +170,7 @@ export class Serving {
 
   /** Nothing to write. Whoever has an answer does not hold the lock any more, so it comes after the release. */
   async #unchanged(batch: Batch): Promise<undefined> {
-    if (!this.#mayGoOn) await this.#finish();
+    if (!this.#mayGoOn) await this.#giveUp();
     if (this.#turn.live) this.#turn.loaded = batch.storedAfter(null);
     batch.done(null);
   }
@@ -172,7 +198,7 @@ export class Serving {
     turn.become("releasing");
     try {
       const reply = await conversations.tell<ReleaseReply>(
-        `Releasing the lock ${JSON.stringify(turn.id)}`,
+        { doing: "Releasing the lock", id: turn.id },
         (receipt) => {
           sentAt = now();
           return backend.releaseLock(turn.id, turn.ticket, { write, keep }, receipt);
@@ -211,12 +237,6 @@ function isDone(reply: ReleaseReply): reply is ReleaseDone {
 /** What a backend failed at is told elsewhere; a broken invariant is not a failure of a backend. */
 function absorbFailure(error: unknown): void {
   if (!(error instanceof HoldfastError)) throw error;
-}
-
-function deferred<T>(): { promise: Promise<T>; resolve: (value: T | Promise<T>) => void } {
-  let resolve: (value: T | Promise<T>) => void = () => undefined;
-  const promise = new Promise<T>((settle) => (resolve = settle));
-  return { promise, resolve };
 }
 
 function withinBounds(turn: Turn): boolean {

@@ -15,8 +15,34 @@ const host =
     .replace(/[^A-Za-z0-9._-]/g, "_")
     .slice(0, 64) || "unknown";
 
-export function makeTicket(clientId: string, n: number): Ticket {
-  return `${host}:${process.pid}:${clientId}:${n}`;
+/** The last digits of a ticket's number say in which slot its turn is kept; those before them rise. */
+const slotDigits = 7;
+
+/** Makes the tickets of one client. */
+export class TicketMaker {
+  readonly #start: string;
+  readonly #ends: string[] = [];
+  #last = 0;
+
+  constructor(clientId: string) {
+    this.#start = `${host}:${process.pid}:${clientId}:`;
+  }
+
+  make(slot: number): Ticket {
+    this.#last += 1;
+    return this.#start + this.#last + (this.#ends[slot] ??= this.#end(slot));
+  }
+
+  #end(slot: number): string {
+    const digits = String(slot).padStart(slotDigits, "0");
+    if (digits.length > slotDigits) throw new Error(`HOLDFAST_TOO_MANY_TURNS: ${slot}`);
+    return digits;
+  }
+}
+
+/** Where the turn of a ticket of this client is kept, if it is. */
+export function slotOf(ticket: Ticket): number {
+  return Number(ticket.slice(-slotDigits));
 }
 
 export function parseTicket(ticket: Ticket): TicketParts {

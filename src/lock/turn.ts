@@ -15,7 +15,7 @@
 import type { Granted, Holder, LoadedState, ReleaseDone, Ticket, Wake } from "../backends/backend.ts";
 import type { Slot } from "../conversation.ts";
 import { now } from "../timers.ts";
-import type { Watched } from "./watchdog.ts";
+import type { Watch, Watched } from "./watchdog.ts";
 
 export type TurnState = "asking" | "waiting" | "held" | "releasing" | "lost" | "over";
 
@@ -63,6 +63,7 @@ export class Turn implements Watched {
   /** A save under this turn has no answer: it must not serve another job. */
   tainted = false;
   until = 0;
+  watch: Watch | undefined;
   /** How long the last grant was for: the full lease, or the short one of a hand-over. */
   grantedMs = 0;
 

@@ -61,7 +61,7 @@ async function applyUnder(room: Room, task: StateTask, child: HeldGrant): Promis
 
 function load(room: Room, id: string): Promise<LoadedState> {
   const { conversations } = room;
-  const what = `Loading the state ${JSON.stringify(id)}`;
+  const what = { doing: "Loading the state", id };
   return conversations.read(what, () => conversations.backend.loadState(id, { expiry: false }));
 }
 
@@ -73,7 +73,7 @@ async function write(room: Room, grant: HeldGrant, change: StateWrite): Promise<
   const { id, turn } = grant;
   const reply = await grant.track(
     conversations
-      .tell(`Writing the state ${JSON.stringify(id)}`, (receipt) =>
+      .tell({ doing: "Writing the state", id }, (receipt) =>
         conversations.backend.writeState(id, change, turn.ticket, receipt),
       )
       .catch((error: unknown) => {

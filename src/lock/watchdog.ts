@@ -21,12 +21,15 @@ import { now, type Deadline } from "../timers.ts";
 export interface Watched extends RenewEntry {
   /** The local deadline, by the monotonic clock. */
   readonly until: number;
+  /** The watchdog's own; `undefined`: it is not watched. */
+  watch: Watch | undefined;
   /** A renewal that was sent at `sentAt` succeeded. */
   renewed(sentAt: number): void;
   lose(reason: string): void;
 }
 
-interface Watch {
+/** What the watchdog knows of a ticket. */
+export interface Watch {
   state: "kept" | "renewing" | "unsure";
   deadline: Deadline;
 }
@@ -40,7 +43,6 @@ const maxRetryMs = 1_000;
 
 export class Watchdog {
   readonly #conversations: Conversations;
-  readonly #watches = new Map<Watched, Watch>();
   #due: Watched[] = [];
 
   constructor(conversations: Conversations) {
@@ -50,13 +52,13 @@ export class Watchdog {
   /** From now on the ticket is renewed. What it was granted with counts as its first renewal. */
   watch(ticket: Watched): void {
     this.unwatch(ticket);
-    this.#watches.set(ticket, { state: "kept", deadline: this.#nextRenewal(ticket) });
+    ticket.watch = { state: "kept", deadline: this.#nextRenewal(ticket) };
   }
 
   /** [L6] Ends renewal at once; an answer that is still under way is ignored. */
   unwatch(ticket: Watched): void {
-    this.#conversations.deadlines.clear(this.#watches.get(ticket)?.deadline);
-    this.#watches.delete(ticket);
+    this.#conversations.deadlines.clear(ticket.watch?.deadline);
+    ticket.watch = undefined;
   }
 
   #nextRenewal(ticket: Watched): Deadline {
@@ -78,7 +80,7 @@ export class Watchdog {
   }
 
   async #renew(due: readonly Watched[]): Promise<void> {
-    const tickets = due.filter((ticket) => this.#watches.has(ticket));
+    const tickets = due.filter((ticket) => ticket.watch !== undefined);
     if (tickets.length === 0) return;
     const sentAt = now();
     for (const ticket of tickets) this.#sent(ticket);
@@ -93,7 +95,7 @@ export class Watchdog {
 
   /** Until the answer comes, the local deadline is what is watched. */
   #sent(ticket: Watched): void {
-    const watch = this.#watches.get(ticket);
+    const { watch } = ticket;
     if (watch === undefined) return;
     watch.state = "renewing";
     this.#conversations.deadlines.clear(watch.deadline);
@@ -101,7 +103,7 @@ export class Watchdog {
   }
 
   #answer(ticket: Watched, answer: "renewed" | "lost" | "unknown", sentAt: number): void {
-    const watch = this.#watches.get(ticket);
+    const { watch } = ticket;
     if (watch?.state !== "renewing") return; // released or lost meanwhile
     this.#conversations.deadlines.clear(watch.deadline);
     if (answer === "lost") return this.#lose(ticket, "the server says that it is no longer the holder");

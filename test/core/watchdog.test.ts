@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { MemoryBackend } from "../../src/backends/memory.ts";
 import type { RenewEntry } from "../../src/backends/backend.ts";
 import { Conversations } from "../../src/conversation.ts";
-import { Watchdog, type Watched } from "../../src/lock/watchdog.ts";
+import { Watchdog, type Watch, type Watched } from "../../src/lock/watchdog.ts";
 
 type Answer = "renewed" | "lost";
 
@@ -32,6 +32,7 @@ class Ticket implements Watched {
   readonly ticket: string;
   readonly leaseMs: number;
   until: number;
+  watch: Watch | undefined;
   readonly told: string[] = [];
 
   constructor(name: string, leaseMs: number, grantedMs = leaseMs) {
