@@ -125,7 +125,7 @@ export class Conversations {
         },
         reject: (error) => {
           if (slot === undefined) this.giveSlot(own);
-          reject(error as Error);
+          reject(error);
         },
       });
     });
@@ -232,7 +232,7 @@ class Conversation<T> {
     try {
       return this.#attempt();
     } catch (error) {
-      return Promise.reject(error as Error); // a backend of the user's own
+      return Promise.reject(error); // a backend of the user's own
     }
   }
 

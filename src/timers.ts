@@ -11,17 +11,14 @@ export const now = (): number => performance.now();
 const maxTimerMs = 2 ** 31 - 1;
 
 /** A deadline that was set; give it back to {@link Deadlines.clear}. */
-export interface Deadline {
-  readonly dueAt: number;
-  readonly fire: () => void;
-}
+export type Deadline = Link;
 
 /**
  * A member of a ring that begins and ends with its queue. Such a list costs two pointers, and nothing when it changes;
  * a Set that many pass through makes table after table, each of which keeps what was in the one before from being
  * collected (measured: a third of all time).
  */
-class Link implements Deadline {
+class Link {
   readonly dueAt: number;
   readonly fire: () => void;
   before: Link = this;
@@ -86,7 +83,7 @@ export class Deadlines {
   }
 
   clear(deadline: Deadline | undefined): void {
-    if (deadline !== undefined) (deadline as Link).leave();
+    deadline?.leave();
   }
 
   /** Forgets all of them. */

@@ -10,26 +10,25 @@ import { UnavailableError } from "../errors.ts";
 import { now } from "../timers.ts";
 import { publishUpdate } from "./batch.ts";
 import { StateJob, type Job } from "./job.ts";
-import { Line } from "./line.ts";
+import { Line, type LineOwner } from "./line.ts";
 import type { Room } from "./room.ts";
-import { Serving } from "./serving.ts";
+import { Serving, type ServingOwner } from "./serving.ts";
 import { timeoutError } from "./timeout.ts";
 import type { Turn } from "./turn.ts";
 
-export class Cohort {
+export class Cohort implements LineOwner, ServingOwner {
   readonly id: string;
   readonly #room: Room;
   readonly #line: Line;
+  readonly #serving: Serving;
   #running = false;
   #turn: Turn | undefined;
 
   constructor(id: string, room: Room) {
     this.id = id;
     this.#room = room;
-    this.#line = new Line(room.conversations, {
-      timeout: (job) => timeoutError(room, { id, waitMs: job.waitMs, holder: this.#turn?.holder }),
-      onEmpty: () => this.#turn?.tell(),
-    });
+    this.#line = new Line(room.conversations, this);
+    this.#serving = new Serving(this.#line, room, this);
   }
 
   /** Without callers. */
@@ -42,7 +41,7 @@ export class Cohort {
     this.#line.add(job);
     if (this.#running) return;
     this.#running = true;
-    void this.#run();
+    queueMicrotask(() => this.#goOn()); // whoever comes in the same tick shares the first turn
   }
 
   /** Those in line fail; whoever is being served goes on. */
@@ -50,28 +49,31 @@ export class Cohort {
     this.#line.rejectAll(error);
   }
 
-  async #run(): Promise<void> {
-    await Promise.resolve(); // whoever comes in the same tick shares the first turn
-    while (this.#line.size > 0) {
-      this.#line.unblock();
-      const job = this.#lonelyWrite;
-      if (job !== undefined && (await this.#writeFreely(job, job.task.plain))) continue;
-      const turn = await this.#enter();
-      if (turn !== undefined) await this.#serve(turn);
-      this.#turn = undefined;
-    }
-    this.#line.unblock(); // what this cohort knew of the lock is history for its next caller
-    this.#running = false;
-    this.#room.emptied();
+  timeout(job: Job): Error {
+    return timeoutError(this.#room, { id: this.id, waitMs: job.waitMs, holder: this.#turn?.holder });
   }
 
-  async #serve(turn: Turn): Promise<void> {
-    this.#room.serve();
-    try {
-      await new Serving(turn, this.#line, this.#room).run();
-    } finally {
-      this.#room.served();
-    }
+  onEmpty(): void {
+    this.#turn?.tell();
+  }
+
+  onServed(): void {
+    this.#goOn();
+  }
+
+  /** One turn after the other, as long as anybody is in line. */
+  #goOn(): void {
+    this.#turn = undefined;
+    this.#line.unblock(); // what was known of the lock is history
+    const job = this.#lonelyWrite;
+    if (this.#line.head === undefined) this.#rest();
+    else if (job !== undefined) void this.#writeFreely(job, job.task.plain);
+    else this.#enter(this.#line.head);
+  }
+
+  #rest(): void {
+    this.#running = false;
+    this.#room.emptied();
   }
 
   /** A save or delete that stands alone. */
@@ -80,8 +82,8 @@ export class Cohort {
     return this.#line.size === 1 && job instanceof StateJob && isPlain(job) ? job : undefined;
   }
 
-  /** [S8] It needs no turn where the lock is free; answers whether that was so. */
-  async #writeFreely(job: StateJob, plain: StateWrite): Promise<boolean> {
+  /** [S8] It needs no turn where the lock is free. */
+  async #writeFreely(job: StateJob, plain: StateWrite): Promise<void> {
     const { conversations } = this.#room;
     this.#line.engage(job);
     try {
@@ -91,45 +93,40 @@ export class Cohort {
       );
       if (reply.status === "held") {
         this.#line.disengage();
-        return false;
+        if (this.#line.head !== undefined) {
+          this.#enter(this.#line.head);
+          return;
+        }
       }
       if (reply.status === "saved" || reply.status === "deleted") publishUpdate(this.id, 1, plain);
-      if (this.#line.leave(job)) job.task.answer?.(reply);
+      if (reply.status !== "held" && this.#line.leave(job)) job.task.answer?.(reply);
     } catch (error) {
       if (this.#line.leave(job)) job.fail(error);
     }
-    return true;
+    this.#goOn();
   }
 
   /** Asks for the lock until it is ours, nobody wants it any more, or nobody answers. */
-  async #enter(): Promise<Turn | undefined> {
-    const head = this.#line.head;
-    if (head === undefined) return undefined;
+  #enter(head: Job): void {
     const turn = this.#room.startTurn(this.id, head.leaseMs);
     this.#turn = turn;
-    let from = now();
-    try {
-      while (this.#line.head?.leaseMs === turn.leaseMs) {
-        if (this.#takeWake(turn)) return turn;
-        from = now();
-        const askAgainMs = await this.#ask(turn);
-        if (turn.live) return turn;
-        if (turn.state === "lost") {
-          this.#answeredTooLate(turn);
-          break;
-        }
-        if (askAgainMs > 0 && this.#line.size > 0) await this.#news(turn, askAgainMs);
-      }
-    } catch (error) {
-      this.#failed(error, from);
-    }
-    if (turn.traceless) this.#room.endTurn(turn);
-    else this.#room.abandonTurn(turn);
-    return undefined;
+    this.#ask(turn);
   }
 
-  /** One ask; answers how long to wait before the next one. */
-  async #ask(turn: Turn): Promise<number> {
+  /** After each answer, and at each news while the turn waits. */
+  #again(turn: Turn): void {
+    if (this.#line.head?.leaseMs !== turn.leaseMs) this.#leave(turn);
+    else if (this.#takeWake(turn)) this.#serving.begin(turn);
+    else this.#ask(turn);
+  }
+
+  #leave(turn: Turn): void {
+    if (turn.traceless) this.#room.endTurn(turn);
+    else this.#room.abandonTurn(turn);
+    this.#goOn();
+  }
+
+  #ask(turn: Turn): void {
     const { conversations } = this.#room;
     const request: AcquireRequest = {
       leaseMs: turn.leaseMs,
@@ -137,22 +134,40 @@ export class Cohort {
       load: this.#line.head instanceof StateJob,
       fences: this.#line.fencesWanted,
     };
+    const from = now();
     let attempts = 0;
-    let sentAt = 0;
+    let sentAt = from;
     turn.traceless = false;
-    const reply = await conversations.ask({ doing: "Acquiring the lock", id: this.id }, () => {
-      attempts += 1;
-      turn.asks += 1;
-      sentAt = now();
-      return conversations.backend.acquireLock(
-        this.id,
-        turn.ticket,
-        request,
-        conversations.receipt(turn.slot),
+    conversations
+      .ask({ doing: "Acquiring the lock", id: this.id }, () => {
+        if (attempts++ > 0) sentAt = now();
+        turn.asks += 1;
+        const receipt = conversations.receipt(turn.slot);
+        return conversations.backend.acquireLock(this.id, turn.ticket, request, receipt);
+      })
+      .then(
+        (reply) => {
+          turn.traceless = reply.status === "held" && attempts === 1;
+          this.#answered(turn, reply, { from, sentAt });
+        },
+        (error: unknown) => this.#refused(turn, error, from),
       );
-    });
-    turn.traceless = reply.status === "held" && attempts === 1;
-    return this.#told(turn, reply, sentAt);
+  }
+
+  #answered(turn: Turn, reply: AcquireReply, times: { from: number; sentAt: number }): void {
+    let askAgainMs: number;
+    try {
+      askAgainMs = this.#told(turn, reply, times.sentAt);
+    } catch (error) {
+      return this.#refused(turn, error, times.from);
+    }
+    if (turn.live) return this.#serving.begin(turn);
+    if (turn.state === "lost") {
+      this.#answeredTooLate(turn);
+      return this.#leave(turn);
+    }
+    if (askAgainMs === 0 || this.#line.size === 0) return this.#again(turn);
+    this.#news(turn, askAgainMs);
   }
 
   #told(turn: Turn, reply: AcquireReply, sentAt: number): number {
@@ -195,11 +210,13 @@ export class Cohort {
     if (turn.live) this.#room.watch(turn);
   }
 
-  async #news(turn: Turn, withinMs: number): Promise<void> {
+  #news(turn: Turn, withinMs: number): void {
     const { deadlines } = this.#room.conversations;
     const deadline = deadlines.set(Math.ceil(withinMs), () => turn.tell());
-    await turn.news();
-    deadlines.clear(deadline);
+    void turn.news().then(() => {
+      deadlines.clear(deadline);
+      this.#again(turn);
+    });
   }
 
   /** Granted, but its lease was over when we heard of it: not handed out [L7]. Whoever has time left tries again. */
@@ -213,11 +230,12 @@ export class Cohort {
   }
 
   /** Nobody answered a conversation that began at `from`, for as long as one may take; or the answer was a refusal. */
-  #failed(error: unknown, from: number): void {
+  #refused(turn: Turn, error: unknown, from: number): void {
     const passing = error instanceof UnavailableError && error.code === "UNREACHABLE";
     // Whoever came during that conversation has not had its own time yet.
     const overdue = (job: Job): boolean => job.impatient || job.arrivedAt <= from;
     this.#line.rejectAll(error, passing ? overdue : undefined);
+    this.#leave(turn);
   }
 }
 

@@ -80,8 +80,8 @@ export class Cohorts implements Room {
       if (turn === undefined) continue;
       const held = turn.state === "held";
       turn.lose(new ClosedError("The store was closed."));
-      // At once: a function that works under it may go on for long. One that was lent to a caller is over already.
-      if (held && turn.state === "lost") this.abandonTurn(turn);
+      // At once: a function that is applied under it may go on for long. One that a caller had is over by now.
+      if (held && !turn.isOver) this.abandonTurn(turn);
     }
   }
 

@@ -10,6 +10,14 @@ import { StateJob, type Job } from "./job.ts";
 /** Fences are reserved for the jobs that wait now, and never more than this. */
 const maxFences = 64;
 
+/** Whose line it is. */
+export interface LineOwner {
+  /** The error of whoever waited too long. */
+  timeout(job: Job): Error;
+  /** The last one gave up. */
+  onEmpty(): void;
+}
+
 export class Line {
   #first: Job | undefined;
   #last: Job | undefined;
@@ -17,17 +25,14 @@ export class Line {
   /** How many of them have no time left. */
   #impatient = 0;
   readonly #conversations: Conversations;
-  readonly #timeout: (job: Job) => Error;
-  readonly #onEmpty: () => void;
+  readonly #owner: LineOwner;
   #blocked = false;
   #engaged: Job | undefined;
   #wouldEnd: { readonly error: unknown } | undefined;
 
-  /** `timeout` makes the error of whoever waited too long; `onEmpty` is told when the last one gave up. */
-  constructor(conversations: Conversations, told: { timeout: (job: Job) => Error; onEmpty: () => void }) {
+  constructor(conversations: Conversations, owner: LineOwner) {
     this.#conversations = conversations;
-    this.#timeout = told.timeout;
-    this.#onEmpty = told.onEmpty;
+    this.#owner = owner;
   }
 
   get size(): number {
@@ -83,7 +88,7 @@ export class Line {
     }
     if (!this.leave(job)) return;
     job.fail(error);
-    if (this.#size === 0) this.#onEmpty();
+    if (this.#size === 0) this.#owner.onEmpty();
   }
 
   /** Fails those that `which` picks, in order. */
@@ -124,7 +129,7 @@ export class Line {
   #tire(job: Job): void {
     if (!job.impatient && job.inLine) this.#impatient += 1;
     job.impatient = true;
-    if (this.#blocked) this.reject(job, this.#timeout(job));
+    if (this.#blocked) this.reject(job, this.#owner.timeout(job));
   }
 
   /** As it stands now; those who fail leave it meanwhile. */

@@ -20,25 +20,30 @@ import type { Turn } from "./turn.ts";
 const wantedBounds = { jobs: 16, ms: 10 };
 const freeBounds = { jobs: 1_024, ms: 100 };
 
+/** Whose turns are served. */
+export interface ServingOwner {
+  /** The turn is over or lost, and settled or being cancelled. */
+  onServed(): void;
+}
+
 export class Serving implements Lender {
-  readonly #turn: Turn;
   readonly #line: Line;
   readonly #room: Room;
+  readonly #owner: ServingOwner;
+  #turn!: Turn; // from begin() on, before anything else
   #lent: HeldGrant | undefined;
-  #over: () => void = () => undefined;
 
-  constructor(turn: Turn, line: Line, room: Room) {
-    this.#turn = turn;
+  constructor(line: Line, room: Room, owner: ServingOwner) {
     this.#line = line;
     this.#room = room;
+    this.#owner = owner;
   }
 
-  /** Resolves when the turn is over or lost. */
-  run(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#over = resolve;
-      this.#next();
-    });
+  /** The turn is ours from now on, until the owner is told. */
+  begin(turn: Turn): void {
+    this.#turn = turn;
+    this.#room.serve();
+    this.#next();
   }
 
   /** Called whenever nothing is under way: what the turn does next. */
@@ -53,7 +58,8 @@ export class Serving implements Lender {
   #end(): void {
     this.#line.unblock();
     if (this.#turn.state === "lost") this.#room.abandonTurn(this.#turn);
-    this.#over();
+    this.#room.served();
+    this.#owner.onServed();
   }
 
   /** Nobody here wants it any more, or this turn has had its share. */

@@ -30,7 +30,7 @@ export class TicketMaker {
 
   make(slot: number): Ticket {
     this.#last += 1;
-    return this.#start + this.#last + (this.#ends[slot] ??= this.#end(slot));
+    return `${this.#start}${this.#last}${(this.#ends[slot] ??= this.#end(slot))}`;
   }
 
   #end(slot: number): string {

@@ -96,6 +96,10 @@ export class Turn implements Watched {
     return this.#state;
   }
 
+  get isOver(): boolean {
+    return this.#state === "over";
+  }
+
   become(next: TurnState): void {
     if (!transitions[this.#state].includes(next)) {
       throw new Error(`HOLDFAST_TURN_TRANSITION: ${this.#state} → ${next} of ${this.id}`);

@@ -9,7 +9,7 @@
  * never pass a bad one.
  */
 
-import { Buffer } from "node:buffer";
+import { Buffer, isAscii } from "node:buffer";
 
 import { CorruptStateError, SerializationError } from "../errors.ts";
 import { parseByHand } from "./json-by-hand.ts";
@@ -90,6 +90,7 @@ function readWithCare(text: string, parsed: unknown): unknown {
 }
 
 function decode(bytes: Uint8Array): string {
+  if (isAscii(bytes)) return asBuffer(bytes).toString("latin1"); // much quicker than decoding UTF-8
   try {
     return decoder.decode(bytes);
   } catch (cause) {
@@ -253,9 +254,14 @@ function isDigit(code: number): boolean {
  * By way of Buffer, whose pool makes small ones four times as fast as TextEncoder does. But not a Buffer, since its
  * slice() is no copy. Who keeps the bytes for long had better copy them: they may be a view of 8 KiB.
  */
+/** The caller's own: of a Buffer, slice() would be no copy. */
 function toBytes(text: string): Uint8Array {
   const { buffer, byteOffset, byteLength } = Buffer.from(text, "utf8");
   return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
+function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }
 
 function messageOf(cause: unknown): string {

@@ -48,7 +48,7 @@ interface Single {
   readonly ticket: string;
   readonly common: readonly string[];
   readonly fields: readonly (string | number)[];
-  readonly bytes?: readonly string[];
+  readonly payload?: string;
 }
 
 export class ScriptRunner {
@@ -119,7 +119,7 @@ export class ScriptRunner {
   async #one(script: keyof typeof scripts, call: Single): Promise<Reply> {
     const { common: keys } = names(clientOf(call.ticket));
     const operation = [call.id ?? "x", call.ticket, ...call.fields];
-    const args = [prefix, ...call.common, JSON.stringify([operation]), ...(call.bytes ?? [])];
+    const args = [prefix, ...call.common, JSON.stringify([operation]), call.payload ?? ""];
     const [reply] = (await this.run(script, keys, args)) as Reply[];
     if ((reply as unknown) instanceof Error) throw reply as unknown as Error;
     return reply ?? null;
@@ -151,9 +151,10 @@ export class ScriptRunner {
   commit(ticket: string, change: Change = {}): Promise<Reply> {
     const [leaseMs = "", fences = 0] = change.keepFor ?? [];
     const [kind = "", serializer = "", ttl = "", ifRevision = "", bytes = ""] = changeOf(change);
-    const of = [kind, serializer, ttl, ifRevision, String(leaseMs), fences];
-    const call = { id: change.id, ticket, common: common(change), fields: [...own(ticket, change), ...of] };
-    return this.#one("commit", kind === "save" ? { ...call, bytes: [bytes] } : call);
+    const payload = kind === "save" ? bytes : "";
+    const of = [kind, serializer, ttl, ifRevision, String(leaseMs), fences, Buffer.byteLength(payload)];
+    const fields = [...own(ticket, change), ...of];
+    return this.#one("commit", { id: change.id, ticket, common: common(change), fields, payload });
   }
 
   /** Under the ticket, or under none but with its client's receipts. */

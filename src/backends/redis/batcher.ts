@@ -6,7 +6,7 @@
  * Two operations on one id never share a script, so that a script meets each lock once.
  */
 import type { Caller } from "./caller.ts";
-import type { RedisReply } from "./client.ts";
+import type { RedisArgument, RedisReply } from "./client.ts";
 import type { Life } from "./receipts.ts";
 import type { Script } from "./scripts.ts";
 
@@ -72,7 +72,7 @@ export class Batcher {
     const call = {
       script: this.#script,
       keys,
-      args: [...args, JSON.stringify(batch.operations), ...batch.payloads],
+      args: [...args, JSON.stringify(batch.operations), batch.payload],
       bytes: batch.wantsBytes,
       read: (replies: RedisReply) => batch.answer(replies, life, this.#caller),
     };
@@ -82,7 +82,7 @@ export class Batcher {
 
 class Batch {
   readonly operations: (readonly Field[])[] = [];
-  readonly payloads: Buffer[] = [];
+  readonly #payloads: Buffer[] = [];
   wantsBytes = false;
   readonly #waiting: Waiting[] = [];
   readonly #ids = new Set<string>();
@@ -90,6 +90,13 @@ class Batch {
 
   get isEmpty(): boolean {
     return this.#waiting.length === 0;
+  }
+
+  /** One argument: each of its own would be a piece of its own for the socket. */
+  get payload(): RedisArgument {
+    const [first, ...rest] = this.#payloads;
+    if (first === undefined) return "";
+    return rest.length === 0 ? first : Buffer.concat(this.#payloads);
   }
 
   takes({ id, bytes }: Operation<unknown>): boolean {
@@ -103,7 +110,7 @@ class Batch {
     this.wantsBytes ||= operation.wantsBytes;
     this.operations.push(operation.fields);
     if (operation.bytes !== undefined) {
-      this.payloads.push(operation.bytes);
+      this.#payloads.push(operation.bytes);
       this.#bytes += operation.bytes.byteLength;
     }
     return new Promise((resolve, reject) => {

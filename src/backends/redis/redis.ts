@@ -187,7 +187,7 @@ export class RedisBackend implements Backend {
     if (write === undefined && keep === undefined) return this.#add(this.#releases, operation);
     const { change, bytes } = changeOf(write);
     const kept = keep === undefined ? ["", 0] : [millis(keep.leaseMs), keep.fences];
-    const fields = [...operation.fields, ...change, ...kept];
+    const fields = [...operation.fields, ...change, ...kept, bytes?.byteLength ?? 0];
     return this.#add(this.#commits, { ...operation, fields, bytes });
   }
 

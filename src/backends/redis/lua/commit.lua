@@ -2,9 +2,9 @@
 -- A save that fails for want of memory does not stop the release, whose answer says so.
 -- One script serves all commits that a client makes at once, of different ids; each has its own reply, or error.
 -- KEYS: stamp done
--- ARGV: prefix seen keep refresh operations
--- Each operation: id ticket slot n proof kind serializer ttl ifRevision leaseMs fences
---   operations: JSON, an array of arrays; after it come the bytes of each that is a save, in order
+-- ARGV: prefix seen keep refresh operations payload
+-- Each operation: id ticket slot n proof kind serializer ttl ifRevision leaseMs fences size
+--   operations: JSON, an array of arrays; payload: the bytes of all saves, in order; size: how many are of this one
 --   keep … proof: as in release.lua; kind: save, delete or none; leaseMs, fences: to keep the lock, or empty and 0
 -- Replies: an array, with for each commit one of
 --   'released <revision or ->', 'released - OUT_OF_MEMORY', 'kept <revision or -> <first fence> <fences>',
@@ -12,7 +12,8 @@
 -- Promises: S2 S3 S4 S5 S6 S7 L2 L3 L6 L8 L9
 local stamp, done = KEYS[1], KEYS[2]
 local prefix, seen, keep, refresh, operations = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], cjson.decode(ARGV[5])
-local id, ticket, slot, n, proof, kind, serializer, ttl, if_revision, lease, fences
+local payload, taken = ARGV[6], 0
+local id, ticket, slot, n, proof, kind, serializer, ttl, if_revision, lease, fences, size
 local bytes
 -- @include aim
 -- @include alone
@@ -85,14 +86,11 @@ local function commit(record, held)
   if not waited_for then freed[#freed + 1] = lock end
   return note('released ' .. revision .. failed)
 end
-local payload = 5
 for i, operation in ipairs(operations) do
-  id, ticket, slot, n, proof, kind, serializer, ttl, if_revision, lease, fences = unpack(operation)
+  id, ticket, slot, n, proof, kind, serializer, ttl, if_revision, lease, fences, size = unpack(operation)
   aim_at_all(id)
-  if kind == 'save' then
-    payload = payload + 1
-    bytes = ARGV[payload]
-  end
+  bytes = string.sub(payload, taken + 1, taken + size)
+  taken = taken + size
   replies[i] = alone(commit, records[i], holders[i])
 end
 if #freed > 0 then redis.call('DEL', unpack(freed)) end
