@@ -95,7 +95,7 @@ export class Conversations {
   }
 
   /** An operation that may be repeated freely: retried until it is answered. */
-  ask<T>(what: What, attempt: () => Promise<T>): Promise<T> {
+  ask<T>(what: What, attempt: (sentAt: number) => Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => this.#begin(what, attempt, { resolve, reject }));
   }
 
@@ -105,21 +105,28 @@ export class Conversations {
    */
   tell<T extends Reply>(
     what: What,
-    attempt: (receipt: Receipt) => Promise<T | Forgotten>,
+    attempt: (receipt: Receipt, sentAt: number) => Promise<T | Forgotten>,
     slot?: Slot,
   ): Promise<Exclude<T, Forgotten>> {
     const own = slot ?? this.takeSlot();
     if (slot === undefined) own.n += 1;
     const first = this.receipt(own);
-    const proof = this.#freshProof();
-    let attempts = 0;
-    const again = (): Promise<T | Forgotten> =>
-      attempt(attempts++ === 0 ? first : { ...first, retry: true, proof });
+    const known = this.#proof;
+    let from: number | undefined;
+    const again = (sentAt: number): Promise<T | Forgotten> => {
+      if (from === undefined) {
+        from = sentAt;
+        return attempt(first, sentAt);
+      }
+      // A receipt may expire when a client has been idle; only one of the last moments is sure to be kept.
+      const proof = known !== undefined && from - known.at < this.operationMs ? known : undefined;
+      return attempt({ ...first, retry: true, proof }, sentAt);
+    };
     return new Promise((resolve, reject) => {
       this.#begin(what, again, {
         resolve: (reply) => {
           if (slot === undefined) this.giveSlot(own);
-          if (recorded.has(reply.status)) this.#proof = { slot: first.slot, n: first.n, at: now() };
+          if (recorded.has(reply.status)) this.#proof = { slot: first.slot, n: first.n, at: from ?? -Infinity };
           if (reply.status === "forgotten") reject(forgotten(what, this.backend.name));
           else resolve(reply as Exclude<T, Forgotten>);
         },
@@ -164,32 +171,28 @@ export class Conversations {
     this.keepAlive.close();
   }
 
-  /** A receipt may expire when a client has been idle; only one of the last moments is sure to be kept. */
-  #freshProof(): Proof | undefined {
-    return this.#proof !== undefined && now() - this.#proof.at < this.operationMs ? this.#proof : undefined;
-  }
-
-  #begin<T>(what: What, attempt: () => Promise<T>, listener: Listener<T>): void {
+  #begin<T>(what: What, attempt: (sentAt: number) => Promise<T>, listener: Listener<T>): void {
     this.keepAlive.hold();
     this.#running += 1;
-    const over = (): void => {
-      this.keepAlive.drop();
-      this.#running -= 1;
-      if (this.#running === 0) this.#endWhenOver();
-    };
-    new Conversation({ conversations: this, what, attempt, listener, over }).try();
+    new Conversation({ conversations: this, what, attempt, listener, over: this.#over }).try(now());
   }
+
+  readonly #over = (): void => {
+    this.keepAlive.drop();
+    this.#running -= 1;
+    if (this.#running === 0) this.#endWhenOver();
+  };
 }
 
 /** One of them: attempts until one is answered, all within one deadline. */
 class Conversation<T> {
   readonly #all: Conversations;
   readonly #what: What;
-  readonly #attempt: () => Promise<T>;
+  readonly #attempt: (sentAt: number) => Promise<T>;
   readonly #listener: Listener<T>;
   readonly #onOver: () => void;
-  readonly #deadline: Deadline;
-  readonly #endsAt: number;
+  #deadline: Deadline | undefined;
+  #endsAt = 0;
   #pauseMs = firstPauseMs;
   /** An attempt is under way. */
   #trying = false;
@@ -200,25 +203,21 @@ class Conversation<T> {
   constructor(of: {
     conversations: Conversations;
     what: What;
-    attempt: () => Promise<T>;
+    attempt: (sentAt: number) => Promise<T>;
     listener: Listener<T>;
     over: () => void;
   }) {
-    const { operationMs, deadlines } = of.conversations;
-    const from = now();
     this.#all = of.conversations;
     this.#what = of.what;
     this.#attempt = of.attempt;
     this.#listener = of.listener;
     this.#onOver = of.over;
-    this.#endsAt = from + operationMs;
-    // A backend that hangs must not hang its callers.
-    this.#deadline = deadlines.set(operationMs, () => this.#late(), from);
   }
 
-  try(): void {
+  try(sentAt: number): void {
     this.#trying = true;
-    this.#attempted().then(
+    if (this.#deadline === undefined) this.#limit(sentAt);
+    this.#attempted(sentAt).then(
       (reply) => {
         if (this.#isOver) return; // its callers have been told that nobody answered
         this.#end();
@@ -228,9 +227,16 @@ class Conversation<T> {
     );
   }
 
-  #attempted(): Promise<T> {
+  /** A backend that hangs must not hang its callers. */
+  #limit(from: number): void {
+    const { operationMs, deadlines } = this.#all;
+    this.#endsAt = from + operationMs;
+    this.#deadline = deadlines.set(operationMs, () => this.#late(), from);
+  }
+
+  #attempted(sentAt: number): Promise<T> {
     try {
-      return this.#attempt();
+      return this.#attempt(sentAt);
     } catch (error) {
       return Promise.reject(error); // a backend of the user's own
     }
@@ -247,7 +253,7 @@ class Conversation<T> {
     if (now() + waitMs >= this.#endsAt) return this.#giveUp(this.#outOfTime());
     this.#pauseMs = Math.min(this.#pauseMs * 2, longestPauseMs);
     void pause(waitMs).then(() => {
-      if (!this.#isOver) this.try();
+      if (!this.#isOver) this.try(now());
     });
   }
 

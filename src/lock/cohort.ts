@@ -134,20 +134,20 @@ export class Cohort implements LineOwner, ServingOwner {
       load: this.#line.head instanceof StateJob,
       fences: this.#line.fencesWanted,
     };
-    const from = now();
-    let attempts = 0;
-    let sentAt = from;
+    const asked = turn.asks;
+    let [from, sentAt] = [0, 0];
     turn.traceless = false;
     conversations
-      .ask({ doing: "Acquiring the lock", id: this.id }, () => {
-        if (attempts++ > 0) sentAt = now();
+      .ask({ doing: "Acquiring the lock", id: this.id }, (at) => {
+        if (turn.asks === asked) from = at;
+        sentAt = at;
         turn.asks += 1;
         const receipt = conversations.receipt(turn.slot);
         return conversations.backend.acquireLock(this.id, turn.ticket, request, receipt);
       })
       .then(
         (reply) => {
-          turn.traceless = reply.status === "held" && attempts === 1;
+          turn.traceless = reply.status === "held" && turn.asks === asked + 1;
           this.#answered(turn, reply, { from, sentAt });
         },
         (error: unknown) => this.#refused(turn, error, from),
@@ -161,7 +161,7 @@ export class Cohort implements LineOwner, ServingOwner {
     } catch (error) {
       return this.#refused(turn, error, times.from);
     }
-    if (turn.live) return this.#serving.begin(turn);
+    if (turn.state === "held") return this.#serving.begin(turn);
     if (turn.state === "lost") {
       this.#answeredTooLate(turn);
       return this.#leave(turn);

@@ -48,9 +48,10 @@ export class Serving implements Lender {
 
   /** Called whenever nothing is under way: what the turn does next. */
   #next(): void {
+    const at = now();
     const job = this.#line.head;
-    if (!this.#turn.live) this.#end();
-    else if (!this.#mayGoOn) void this.#finish();
+    if (!this.#turn.liveAt(at)) this.#end();
+    else if (!this.#mayGoOn(at)) void this.#finish();
     else if (job instanceof GrantJob) this.#lend(job);
     else void this.#apply();
   }
@@ -89,8 +90,8 @@ export class Serving implements Lender {
   onRelease(grant: HeldGrant): Promise<boolean> {
     if (grant !== this.#lent) return Promise.resolve(false); // [L6] what is lost cannot be released
     this.#lent = undefined;
-    if (this.#turn.live && !this.#mayGoOn) return this.#handBack(grant);
-    const held = this.#turn.live;
+    const held = this.#turn.state === "held";
+    if (held && !this.#mayGoOn(now())) return this.#handBack(grant);
     if (held) publishReleased(grant);
     else this.#line.unblock();
     // Not at once: whoever released it goes on first, as it would have if the backend had been asked.
@@ -176,19 +177,19 @@ export class Serving implements Lender {
 
   /** Nothing to write. Whoever has an answer does not hold the lock any more, so it comes after the release. */
   async #unchanged(batch: Batch): Promise<undefined> {
-    if (!this.#mayGoOn) await this.#giveUp();
+    if (!this.#mayGoOn(now())) await this.#giveUp();
     if (this.#turn.live) this.#turn.loaded = batch.storedAfter(null);
     batch.done(null);
   }
 
   /** Is there a next of us, who may have the lock without asking the backend? */
-  get #mayGoOn(): boolean {
+  #mayGoOn(at: number): boolean {
     const turn = this.#turn;
-    if (!turn.live || turn.tainted || turn.fencesLeft === 0 || !withinBounds(turn)) return false;
     if (this.#line.head?.leaseMs !== turn.leaseMs) return false;
+    if (!turn.liveAt(at) || turn.tainted || turn.fencesLeft === 0 || !withinBounds(turn, at)) return false;
     // Near its end a lease is renewed before the next job gets the lock. Not before the first one: where answers
     // take that long, a renewed lease is near its end as well, and nobody would ever be served.
-    return turn.served === 0 || turn.until - now() > turn.grantedMs / 3;
+    return turn.served === 0 || turn.until - at > turn.grantedMs / 3;
   }
 
   /** Gives the lock back, or keeps it for the next of us if nobody else waits for it: one step on the backend. */
@@ -205,8 +206,8 @@ export class Serving implements Lender {
     try {
       const reply = await conversations.tell<ReleaseReply>(
         { doing: "Releasing the lock", id: turn.id },
-        (receipt) => {
-          sentAt = now();
+        (receipt, at) => {
+          sentAt = at;
           return backend.releaseLock(turn.id, turn.ticket, { write, keep }, receipt);
         },
         turn.slot,
@@ -245,9 +246,9 @@ function absorbFailure(error: unknown): void {
   if (!(error instanceof HoldfastError)) throw error;
 }
 
-function withinBounds(turn: Turn): boolean {
+function withinBounds(turn: Turn, at: number = now()): boolean {
   const bounds = turn.wanted ? wantedBounds : freeBounds;
-  return turn.served < bounds.jobs && now() - turn.heldSince < bounds.ms;
+  return turn.served < bounds.jobs && at - turn.heldSince < bounds.ms;
 }
 
 function outOfMemory(name: string, id: string): UnavailableError {

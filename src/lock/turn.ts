@@ -155,14 +155,17 @@ export class Turn implements Watched {
   }
 
   /** [L5] Our own calls look at the clock before anything else: timers may be late. */
-  look(): void {
-    if (this.#state === "held" && now() >= this.until)
-      this.lose("its lease ended before it could be renewed");
+  look(at: number = now()): void {
+    if (this.#state === "held" && at >= this.until) this.lose("its lease ended before it could be renewed");
   }
 
   /** Held, and surely so by the clock. */
   get live(): boolean {
-    this.look();
+    return this.liveAt(now());
+  }
+
+  liveAt(at: number): boolean {
+    this.look(at);
     return this.#state === "held";
   }
 

@@ -63,9 +63,10 @@ export class Watchdog {
 
   #nextRenewal(ticket: Watched): Deadline {
     // A hand-over grant is shorter than the ticket's lease, so what is left of it counts.
-    const left = Math.max(Math.min(ticket.leaseMs, ticket.until - now()), 0);
+    const at = now();
+    const left = Math.max(Math.min(ticket.leaseMs, ticket.until - at), 0);
     const gridMs = ticket.leaseMs * gridPart;
-    const dueAt = Math.max(Math.floor((now() + left / 3) / gridMs) * gridMs, now());
+    const dueAt = Math.max(Math.floor((at + left / 3) / gridMs) * gridMs, at);
     const thirdMs = ticket.leaseMs / 3;
     return this.#conversations.deadlines.set(thirdMs, () => this.#renewSoon(ticket), dueAt - thirdMs);
   }

@@ -13,11 +13,12 @@ const saved = { status: "saved", revision: 1 } as const;
 
 /** Does one step per attempt; the last one again and again. Steps that are errors are thrown. */
 function script<T>(...steps: (T | Error)[]): {
-  attempt: (receipt?: Receipt) => Promise<T>;
+  attempt: (told?: Receipt | number) => Promise<T>;
   seen: (Receipt | undefined)[];
 } {
   const seen: (Receipt | undefined)[] = [];
-  const attempt = async (receipt?: Receipt): Promise<T> => {
+  const attempt = async (told?: Receipt | number): Promise<T> => {
+    const receipt = typeof told === "object" ? told : undefined;
     const step = steps[Math.min(seen.length, steps.length - 1)];
     seen.push(receipt);
     if (step instanceof Error) throw step;
