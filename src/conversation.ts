@@ -138,16 +138,6 @@ export class Conversations {
     });
   }
 
-  /** One attempt and no retry, given up after `withinMs`: for whoever has a rhythm of its own. */
-  once<T>(attempt: () => Promise<T>, withinMs: number): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      const giveUp = (): void => reject(noAnswer(this.backend.name));
-      const deadline = this.deadlines.set(withinMs, giveUp);
-      const clear = (): void => this.deadlines.clear(deadline);
-      attempt().finally(clear).then(resolve, reject);
-    });
-  }
-
   get isClosed(): boolean {
     return this.#closed;
   }

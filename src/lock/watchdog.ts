@@ -7,13 +7,13 @@
  * |---|---|---|---|---|---|
  * | kept | a third of the lease has not passed since the last renewal was sent | – | – | – | lost |
  * | renewing | a renewal is under way | kept | lost | unsure | lost |
- * | unsure | the last renewal got no answer; tries again soon | – | – | – | lost |
+ * | unsure | the last renewal got no answer in time; tries again soon | kept | lost | – | lost |
  * | lost | told to its owner; no longer watched | – | – | – | – |
  *
  * The local deadline is one lease after the last successful renewal was *sent*, by the monotonic clock, so it comes
  * no later than the server's. All renewals that are due go out in one call. Order and state are none of its business.
  */
-import type { RenewEntry } from "../backends/backend.ts";
+import type { Backend, RenewEntry } from "../backends/backend.ts";
 import type { Conversations } from "../conversation.ts";
 import { now, type Deadline } from "../timers.ts";
 
@@ -36,6 +36,8 @@ export interface Watch {
 
 /** Renewals fall due on a grid of this part of the lease, so that many of them share one call. */
 const gridPart = 1 / 32;
+/** So many tickets are renewed by one call. */
+const maxEntries = 500;
 /** After an unknown answer: this part of the lease, within these bounds. */
 const retryPart = 1 / 20;
 const minRetryMs = 10;
@@ -77,42 +79,64 @@ export class Watchdog {
       this.#lose(ticket, "its lease ended before it could be renewed (was the event loop blocked?)");
       return;
     }
-    if (this.#due.push(ticket) === 1) queueMicrotask(() => void this.#renew(this.#due.splice(0)));
+    if (this.#due.push(ticket) === 1) queueMicrotask(() => this.#renewAll(this.#due.splice(0)));
   }
 
-  async #renew(due: readonly Watched[]): Promise<void> {
+  /** In parts, so that the answers of each count for themselves. */
+  #renewAll(due: readonly Watched[]): void {
     const tickets = due.filter((ticket) => ticket.watch !== undefined);
-    if (tickets.length === 0) return;
+    for (let at = 0; at < tickets.length; at += maxEntries) this.#renew(tickets.slice(at, at + maxEntries));
+  }
+
+  #renew(tickets: readonly Watched[]): void {
+    const { backend, deadlines } = this.#conversations;
     const sentAt = now();
-    for (const ticket of tickets) this.#sent(ticket);
-    const withinMs = Math.min(...new Set(tickets.map((ticket) => ticket.leaseMs))) / 4;
-    const backend = this.#conversations.backend;
+    const sent = tickets.map((ticket) => ({ ticket, watch: this.#sent(ticket) }));
     const entries = tickets.map(({ id, ticket, leaseMs }) => ({ id, ticket, leaseMs }));
-    const answers = await this.#conversations
-      .once(() => backend.renewLocks(entries), withinMs)
-      .catch(() => undefined); // unknown, whatever the reason: the local deadline decides in the end
-    tickets.forEach((ticket, index) => this.#answer(ticket, answers?.[index] ?? "unknown", sentAt));
+    const unknown = (): void => {
+      for (const { ticket, watch } of sent) if (ticket.watch === watch) this.#unsure(ticket, watch);
+    };
+    const withinMs = Math.min(...new Set(tickets.map(({ leaseMs }) => leaseMs))) / 4;
+    const deadline = deadlines.set(withinMs, unknown, sentAt);
+    renewLocks(backend, entries).then(
+      (answers) => {
+        deadlines.clear(deadline);
+        sent.forEach(({ ticket, watch }, index) => {
+          // Unless it was released, or renewed by another try, meanwhile.
+          if (ticket.watch === watch) this.#answer(ticket, { answer: answers[index], sentAt, watch });
+        });
+      },
+      () => {
+        deadlines.clear(deadline);
+        unknown(); // whatever the reason: the local deadline decides in the end
+      },
+    );
   }
 
   /** Until the answer comes, the local deadline is what is watched. */
-  #sent(ticket: Watched): void {
-    const { watch } = ticket;
-    if (watch === undefined) return;
-    watch.state = "renewing";
+  #sent(ticket: Watched): Watch {
+    const watch = ticket.watch ?? { state: "renewing", deadline: this.#localDeadline(ticket) };
     this.#conversations.deadlines.clear(watch.deadline);
+    watch.state = "renewing";
     watch.deadline = this.#localDeadline(ticket);
+    return watch;
   }
 
-  #answer(ticket: Watched, answer: "renewed" | "lost" | "unknown", sentAt: number): void {
-    const { watch } = ticket;
-    if (watch?.state !== "renewing") return; // released or lost meanwhile
+  /** Also when it comes late: what was renewed when it was sent is ours for a lease from then on. */
+  #answer(
+    ticket: Watched,
+    { answer, sentAt, watch }: { answer: "renewed" | "lost" | undefined; sentAt: number; watch: Watch },
+  ): void {
+    if (answer === "lost") this.#lose(ticket, "the server says that it is no longer the holder");
+    if (answer === undefined) this.#unsure(ticket, watch);
+    if (answer !== "renewed") return;
+    ticket.renewed(sentAt);
+    this.watch(ticket);
+  }
+
+  #unsure(ticket: Watched, watch: Watch): void {
+    if (watch.state === "unsure") return;
     this.#conversations.deadlines.clear(watch.deadline);
-    if (answer === "lost") return this.#lose(ticket, "the server says that it is no longer the holder");
-    if (answer === "renewed") {
-      ticket.renewed(sentAt);
-      this.watch(ticket);
-      return;
-    }
     watch.state = "unsure";
     const retryMs = Math.min(Math.max(ticket.leaseMs * retryPart, minRetryMs), maxRetryMs);
     if (now() + retryMs >= ticket.until) watch.deadline = this.#localDeadline(ticket);
@@ -128,4 +152,12 @@ export class Watchdog {
     this.unwatch(ticket);
     ticket.lose(reason);
   }
+}
+
+/** A backend of the user's own may throw at once. */
+async function renewLocks(
+  backend: Backend,
+  entries: readonly RenewEntry[],
+): Promise<readonly ("renewed" | "lost")[]> {
+  return backend.renewLocks(entries);
 }

@@ -94,12 +94,6 @@ describe("a conversation", () => {
     const failing = conversations.ask("Asking", () => new Promise<never>(() => undefined));
     await expect(failing).rejects.toMatchObject({ code: "UNREACHABLE", outcome: "unknown" });
   });
-
-  test("one attempt, given up after its own time", async () => {
-    const late = conversations.once(() => new Promise<never>(() => undefined), 20);
-    await expect(late).rejects.toMatchObject({ code: "UNREACHABLE" });
-    expect(await conversations.once(async () => 5, 1_000)).toBe(5);
-  });
 });
 
 describe("[S5] a conversation with a receipt", () => {

@@ -126,6 +126,28 @@ describe("[L5] the watchdog", () => {
     expect(backend.asked).toHaveLength(asked);
   });
 
+  test("unsure → kept: an answer that comes late counts from when it was sent, and what is repeated is ignored", async () => {
+    const ticket = watch("a", 3_000);
+    await advance(2_000); // the first renewal got no answer in time, and was sent again
+    const [first, second] = backend.asked;
+    first!.answer(["renewed"]);
+    await advance(0);
+    expect(ticket.told).toEqual([`renewed from ${String(first!.at)}`]);
+    expect(ticket.until).toBe(first!.at + 3_000);
+    second!.answer(["lost"]);
+    await advance(0);
+    expect(ticket.told).toHaveLength(1);
+  });
+
+  test("many are renewed in parts, and each part's answers count", async () => {
+    const tickets = Array.from({ length: 1_200 }, (_, n) => watch(`t${String(n)}`, 3_000));
+    await advance(1_000);
+    expect(backend.asked.map(({ tickets: some }) => some.length)).toEqual([500, 500, 200]);
+    backend.asked[1]!.answer(Array.from({ length: 500 }, () => "renewed"));
+    await advance(0);
+    expect(tickets.filter(({ told }) => told.length > 0)).toEqual(tickets.slice(500, 1_000));
+  });
+
   test("unsure → lost at the local deadline, one lease after the last renewal that succeeded was sent", async () => {
     const ticket = watch("a", 3_000);
     await advance(1_000);

@@ -46,6 +46,7 @@ export interface Change extends Told {
 interface Single {
   readonly id: string | undefined;
   readonly ticket: string;
+  readonly keys?: readonly string[];
   readonly common: readonly string[];
   readonly fields: readonly (string | number)[];
   readonly payload?: string;
@@ -117,9 +118,14 @@ export class ScriptRunner {
 
   /** Of a script that serves many: the reply to its one operation, which may be an error. */
   async #one(script: keyof typeof scripts, call: Single): Promise<Reply> {
-    const { common: keys } = names(clientOf(call.ticket));
+    const { keys = names(clientOf(call.ticket)).common } = call;
     const operation = [call.id ?? "x", call.ticket, ...call.fields];
-    const args = [prefix, ...call.common, JSON.stringify([operation]), call.payload ?? ""];
+    const args = [
+      prefix,
+      ...call.common,
+      JSON.stringify([operation]),
+      ...(call.payload === undefined ? [] : [call.payload]),
+    ];
     const [reply] = (await this.run(script, keys, args)) as Reply[];
     if ((reply as unknown) instanceof Error) throw reply as unknown as Error;
     return reply ?? null;
@@ -145,7 +151,7 @@ export class ScriptRunner {
   }
 
   renew(ticket: string, leaseMs = 30_000): Promise<Reply> {
-    return this.run("renew", keysOf(ticket).slice(0, 3), [ticket, String(leaseMs)]);
+    return this.#one("renew", { id: undefined, ticket, keys: [], common: [], fields: [String(leaseMs)] });
   }
 
   commit(ticket: string, change: Change = {}): Promise<Reply> {

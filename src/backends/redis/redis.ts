@@ -75,6 +75,7 @@ export class RedisBackend implements Backend {
   readonly #firstUse: FirstUse;
   readonly #receipts = new ReceiptHash();
   readonly #acquires: Batcher;
+  readonly #renewals: Batcher;
   readonly #releases: Batcher;
   readonly #commits: Batcher;
   readonly #warned = new Set<string>();
@@ -96,6 +97,8 @@ export class RedisBackend implements Backend {
     this.#caller = caller;
     this.#wakes = wakes;
     this.#acquires = new Batcher(caller, scripts.acquire, () => this.#common(false));
+    const life = this.#receipts.life(); // renewals leave no receipts
+    this.#renewals = new Batcher(caller, scripts.renew, () => ({ keys: [], args: [keys.prefix], life }));
     this.#releases = new Batcher(caller, scripts.release, () => this.#common(true));
     this.#commits = new Batcher(caller, scripts.commit, () => this.#common(true));
   }
@@ -166,9 +169,13 @@ export class RedisBackend implements Backend {
 
   async renewLocks(entries: readonly RenewEntry[]): Promise<readonly ("renewed" | "lost")[]> {
     const renewals = entries.map(({ id, ticket, leaseMs }) => {
-      const keys = this.#keys.all(id).slice(0, 3);
-      const call = { script: scripts.renew, keys, args: [ticket, millis(leaseMs)], read: read.readRenew, id };
-      return this.#run(call).catch(insteadIfCorrupt("lost" as const));
+      const operation = {
+        id,
+        fields: [id, ticket, millis(leaseMs)],
+        wantsBytes: false,
+        read: read.readRenew,
+      };
+      return this.#add(this.#renewals, operation).catch(insteadIfCorrupt("lost" as const));
     });
     return Promise.all(renewals);
   }
