@@ -39,6 +39,8 @@ export interface Change extends Told {
   readonly ttl?: string;
   readonly ifRevision?: string;
   readonly bytes?: string;
+  /** The key that the bytes were sent ahead to. */
+  readonly staged?: string;
   readonly keepFor?: readonly [leaseMs: number, fences: number];
 }
 
@@ -158,14 +160,28 @@ export class ScriptRunner {
     const [leaseMs = "", fences = 0] = change.keepFor ?? [];
     const [kind = "", serializer = "", ttl = "", ifRevision = "", bytes = ""] = changeOf(change);
     const payload = kind === "save" ? bytes : "";
-    const of = [kind, serializer, ttl, ifRevision, String(leaseMs), fences, Buffer.byteLength(payload)];
+    const of = [
+      kind,
+      serializer,
+      ttl,
+      ifRevision,
+      String(leaseMs),
+      fences,
+      Buffer.byteLength(payload),
+      change.staged ?? "",
+    ];
     const fields = [...own(ticket, change), ...of];
     return this.#one("commit", { id: change.id, ticket, common: common(change), fields, payload });
   }
 
   /** Under the ticket, or under none but with its client's receipts. */
   write(ticket: string, change: Change & { readonly free?: boolean } = {}): Promise<Reply> {
-    const args = [change.free === true ? "" : ticket, ...receipt(ticket, change), ...changeOf(change)];
+    const args = [
+      change.free === true ? "" : ticket,
+      ...receipt(ticket, change),
+      ...changeOf(change),
+      change.staged ?? "",
+    ];
     return this.run("write", keysOf(ticket, change.id), args);
   }
 

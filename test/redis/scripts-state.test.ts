@@ -97,6 +97,46 @@ describe.each(Object.entries(writers))("%s", (_name, write) => {
     expect(await life()).toBe(-1);
   });
 
+  describe("a large value, sent ahead", () => {
+    const staged = `${at.prefix}sent:{x}:1`;
+    const send = (): Promise<Reply> =>
+      run.command("SET", staged, `hf1 ${"0".repeat(16)} json\nlarge`, "PX", "60000");
+
+    test("[S2] [S7] is put in place with its revision; nothing is left of it, and the life is as asked", async () => {
+      for (const [ttl, low, high] of [
+        ["none", -1, -1],
+        ["5000", 4_000, 5_000],
+        ["keep", 4_000, 5_000],
+        ["none", -1, -1],
+        ["keep", -1, -1],
+      ] as const) {
+        await send();
+        const revision = words(await write({ bytes: "", staged, ttl }))[1];
+        expect(await stored()).toBe(`hf1 ${String(revision)} json\nlarge`);
+        expect(await life()).toBeGreaterThanOrEqual(low);
+        expect(await life()).toBeLessThanOrEqual(high);
+        expect(await run.command("EXISTS", staged)).toBe(0);
+      }
+    });
+
+    test("[S6] a refused one changes nothing, and nothing is left of it", async () => {
+      await write({ bytes: "before" });
+      const before = await stored();
+      await send();
+      expect(words(await write({ bytes: "", staged, ifRevision: "1" }))[0]).toBe("conflict");
+      expect(await stored()).toBe(before);
+      expect(await run.command("EXISTS", staged)).toBe(0);
+    });
+
+    test("[S2] one that found no room is not saved", async () => {
+      await write({ bytes: "before" });
+      const before = await stored();
+      const reply = await write({ bytes: "", staged }).catch(String);
+      expect(reply).toMatch(/OOM|OUT_OF_MEMORY/);
+      expect(await stored()).toBe(before);
+    });
+  });
+
   test("a delete leaves nothing, and may be done to what is absent", async () => {
     expect(await write({ kind: "delete" })).toMatch(/^(released -|deleted)$/);
     await write({});

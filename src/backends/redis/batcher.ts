@@ -23,6 +23,10 @@ export interface Operation<T> {
   readonly fields: readonly Field[];
   /** What a save brings. */
   readonly bytes?: Buffer | undefined;
+  /** A command that must go ahead of the script. */
+  readonly ahead?: readonly RedisArgument[] | undefined;
+  /** The script has been sent: what is sent now follows it. */
+  readonly onSent?: (() => void) | undefined;
   /** Strings of the reply are wanted as bytes. */
   readonly wantsBytes: boolean;
   /** `life`: that of the receipts, as the script was told of it. */
@@ -74,14 +78,17 @@ export class Batcher {
       keys,
       args: [...args, JSON.stringify(batch.operations), batch.payload],
       bytes: batch.wantsBytes,
+      ahead: batch.ahead,
       read: (replies: RedisReply) => batch.answer(replies, life, this.#caller),
     };
     this.#caller.run(call).catch((error: unknown) => batch.fail(error));
+    batch.sent();
   }
 }
 
 class Batch {
   readonly operations: (readonly Field[])[] = [];
+  readonly ahead: (readonly RedisArgument[])[] = [];
   readonly #payloads: Buffer[] = [];
   wantsBytes = false;
   readonly #waiting: Waiting[] = [];
@@ -109,6 +116,7 @@ class Batch {
     this.#ids.add(operation.id);
     this.wantsBytes ||= operation.wantsBytes;
     this.operations.push(operation.fields);
+    if (operation.ahead !== undefined) this.ahead.push(operation.ahead);
     if (operation.bytes !== undefined) {
       this.#payloads.push(operation.bytes);
       this.#bytes += operation.bytes.byteLength;
@@ -116,6 +124,10 @@ class Batch {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ operation, resolve: resolve as Waiting["resolve"], reject });
     });
+  }
+
+  sent(): void {
+    for (const { operation } of this.#waiting) operation.onSent?.();
   }
 
   answer(replies: RedisReply, life: Life, caller: Caller): void {

@@ -16,10 +16,12 @@ export interface Call<T> {
   readonly bytes?: boolean | undefined;
   /** For messages. */
   readonly id?: string | undefined;
+  /** Sent just before it, in the same pipeline; the script finds out whether they succeeded. */
+  readonly ahead?: readonly (readonly RedisArgument[])[] | undefined;
 }
 
 export interface PlainCall<T> {
-  readonly args: readonly string[];
+  readonly args: readonly RedisArgument[];
   readonly read: (reply: RedisReply) => T;
   readonly id?: string | undefined;
 }
@@ -33,7 +35,7 @@ export class Caller {
     this.#client = client;
   }
 
-  /** One EVALSHA. */
+  /** One EVALSHA, and what goes ahead of it. */
   run<T>(call: Call<T>): Promise<T> {
     const { script, keys, read, id } = call;
     const args = ["EVALSHA", script.sha1, String(keys.length), ...keys, ...call.args];
@@ -43,6 +45,7 @@ export class Caller {
       await this.#load(script);
       return this.#client.send(command, { read, refused: (again) => this.#fail(again, id) });
     };
+    for (const ahead of call.ahead ?? []) this.plain({ args: ahead, read: ignore }).catch(ignore);
     return this.#client.send(command, { read, refused });
   }
 
@@ -69,4 +72,8 @@ export class Caller {
   #fail(said: string, id: string | undefined): never {
     throw this.failure(said, id);
   }
+}
+
+function ignore(): void {
+  // nothing is to be made of it
 }

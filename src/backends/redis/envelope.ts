@@ -1,5 +1,6 @@
 /**
- * What stands under a state's key: `hf1 <revision> <serializer>\n`, then the bytes [S6]. Written by lua/lib/change.lua
+ * What stands under a state's key: `hf1 <revision> <serializer>\n`, then the bytes [S6]; the revision may have noughts
+ * before it. Written by lua/lib/change.lua
  * and read here.
  */
 import type { LoadedState, UnreadableState } from "../backend.ts";
@@ -12,6 +13,11 @@ export interface Head {
   readonly serializer: string;
   /** Where the bytes begin. */
   readonly length: number;
+}
+
+/** Of a value that is sent ahead: lua/lib/change.lua writes the revision over the noughts. */
+export function stagedHead(serializer: string): Buffer {
+  return Buffer.from(`hf1 ${"0".repeat(16)} ${serializer}\n`, "latin1");
 }
 
 /** `null`: not ours. */

@@ -3,6 +3,8 @@
  * touch them all, also on a cluster later.
  */
 
+import type { Receipt } from "../backend.ts";
+
 export interface Keys {
   readonly state: (id: string) => string;
   readonly lock: (id: string) => string;
@@ -13,6 +15,8 @@ export interface Keys {
   readonly common: readonly string[];
   /** KEYS of the other scripts that may pass a lock on: lock queue asks stamp done state. */
   readonly all: (id: string) => readonly string[];
+  /** Where a large value is sent ahead to, by the operation with this receipt; each copy of it to the same place. */
+  readonly staged: (id: string, receipt: Receipt) => string;
   /** The receipts of this client. */
   readonly done: string;
   /** The channel on which this client is woken. */
@@ -41,6 +45,7 @@ export function makeKeys(prefix: string, clientId: string): Keys {
     all: (id) => [lock(id), queue(id), asks(id), stamp, done, state(id)],
     prefix,
     common: [stamp, done],
+    staged: (id, { slot, n }) => `${prefix}sent:{${id}}:${clientId}:${String(slot)}:${String(n)}`,
     done,
     channel: `${prefix}wake:${clientId}`,
     probe: `${prefix}probe:{${clientId}}`,

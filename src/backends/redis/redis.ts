@@ -35,6 +35,7 @@ import type { RedisArgument, RedisClient, RedisReply } from "./client.ts";
 import { unreadableType } from "./envelope.ts";
 import { FirstUse } from "./first-use.ts";
 import { makeKeys, type Keys } from "./keys.ts";
+import { changeOf, LargeStates, millis, type Change } from "./large.ts";
 import { NodeRedis } from "./node-redis.ts";
 import { ReceiptHash, type Life } from "./receipts.ts";
 import * as read from "./reply.ts";
@@ -78,6 +79,7 @@ export class RedisBackend implements Backend {
   readonly #renewals: Batcher;
   readonly #releases: Batcher;
   readonly #commits: Batcher;
+  readonly #large = new LargeStates();
   readonly #warned = new Set<string>();
   #listener: ((wake: Wake) => void) | undefined;
   /** The highest stamp that this client has seen: the floor of the next ones [S2] [L3]. */
@@ -115,8 +117,8 @@ export class RedisBackend implements Backend {
     const key = this.#keys.state(id);
     const call = { keys: [key], args: [], read: read.readLoad, bytes: true, id };
     try {
-      if (options.expiry) return this.#noteState(await this.#run({ ...call, script: scripts.load }));
-      return this.#noteState(await this.#plain({ args: ["GET", key], read: read.readLoad, id }));
+      if (options.expiry) return this.#noteState(id, await this.#run({ ...call, script: scripts.load }));
+      return this.#noteState(id, await this.#plain({ args: ["GET", key], read: read.readLoad, id }));
     } catch (error) {
       if (!isCorrupt(error)) throw error;
       // What GET refuses is there all the same: it is reported as what it is [S1] [S6].
@@ -128,11 +130,12 @@ export class RedisBackend implements Backend {
   // eslint-disable-next-line max-params -- the contract's
   writeState(id: string, write: StateWrite, ticket: Ticket | null, receipt: Receipt): Promise<WriteReply> {
     const told = this.#receipts.for(receipt);
-    const { change, bytes } = changeOf(write);
+    const { fields, bytes, staged, ahead } = this.#changeOf(id, write, receipt);
     return this.#recorded({
       script: scripts.write,
+      ahead: ahead && [ahead],
       keys: this.#keys.all(id),
-      args: (life) => [ticket ?? "", ...told, ...life, String(this.#seen), ...change, bytes ?? ""],
+      args: (life) => [ticket ?? "", ...told, ...life, String(this.#seen), ...fields, bytes ?? "", staged],
       read: read.readWrite,
       id,
     });
@@ -152,6 +155,34 @@ export class RedisBackend implements Backend {
 
   // eslint-disable-next-line max-params -- the contract's
   acquireLock(id: string, ticket: Ticket, request: AcquireRequest, receipt: Receipt): Promise<AcquireReply> {
+    if (request.load && this.#large.has(id)) return this.#acquireLarge(id, ticket, request, receipt);
+    return this.#acquire(id, ticket, request, receipt);
+  }
+
+  /** The state is fetched by a GET behind the script: if that grants, nobody else writes in between. */
+  // eslint-disable-next-line max-params -- the contract's
+  async #acquireLarge(
+    id: string,
+    ticket: Ticket,
+    request: AcquireRequest,
+    receipt: Receipt,
+  ): Promise<AcquireReply> {
+    let state: Promise<LoadedState> | undefined;
+    const reply = await this.#acquire(id, ticket, { ...request, load: false }, receipt, () => {
+      state = this.loadState(id, { expiry: false });
+      state.catch(() => undefined); // whoever awaits it has the error
+    });
+    return reply.status === "granted" ? { ...reply, state: await state } : reply;
+  }
+
+  // eslint-disable-next-line max-params -- the contract's
+  #acquire(
+    id: string,
+    ticket: Ticket,
+    request: AcquireRequest,
+    receipt: Receipt,
+    onSent?: () => void,
+  ): Promise<AcquireReply> {
     const { leaseMs, queue, load, fences } = request;
     const wish = `${queue ? "q" : ""}${load ? "s" : ""}${this.#wakes.listening ? "p" : ""}` || "-";
     const { slot, n } = receipt;
@@ -159,9 +190,11 @@ export class RedisBackend implements Backend {
       id,
       fields: [id, ticket, String(slot), String(n), millis(leaseMs), fences, wish],
       wantsBytes: load,
+      onSent,
       read: (raw) => {
         const reply = read.readAcquire(raw, request);
         if (reply.status === "granted") this.#see(reply.fence + reply.fences - 1);
+        if (reply.status === "granted" && load) this.#noteState(id, reply.state ?? null);
         return reply;
       },
     });
@@ -192,10 +225,10 @@ export class RedisBackend implements Backend {
       read: (reply: RedisReply, life: Life) => this.#note(read.readRelease(reply), life),
     };
     if (write === undefined && keep === undefined) return this.#add(this.#releases, operation);
-    const { change, bytes } = changeOf(write);
+    const { fields: change, bytes, staged, ahead } = this.#changeOf(id, write, receipt);
     const kept = keep === undefined ? ["", 0] : [millis(keep.leaseMs), keep.fences];
-    const fields = [...operation.fields, ...change, ...kept, bytes?.byteLength ?? 0];
-    return this.#add(this.#commits, { ...operation, fields, bytes });
+    const fields = [...operation.fields, ...change, ...kept, bytes?.byteLength ?? 0, staged];
+    return this.#add(this.#commits, { ...operation, fields, bytes, ahead });
   }
 
   cancelLock(id: string, ticket: Ticket, receipt: Receipt): Promise<CancelReply> {
@@ -305,8 +338,15 @@ export class RedisBackend implements Backend {
     return { keys: common, args: [prefix, String(this.#seen), ...(withLife ? life.args : [])], life };
   }
 
-  #noteState(state: LoadedState): LoadedState {
-    if (state !== null && "revision" in state) this.#see(state.revision);
+  #changeOf(id: string, write: StateWrite | undefined, receipt: Receipt): Change {
+    if (write?.kind === "save") this.#large.see(id, write.bytes.byteLength);
+    return changeOf(write, () => this.#keys.staged(id, receipt));
+  }
+
+  #noteState(id: string, state: LoadedState): LoadedState {
+    if (state === null || !("revision" in state)) return state;
+    this.#see(state.revision);
+    this.#large.see(id, state.bytes.byteLength);
     return state;
   }
 
@@ -336,22 +376,6 @@ const recordedStatuses: ReadonlySet<string> = new Set([
   "kept",
   "cancelled",
 ]);
-
-/** kind serializer ttl ifRevision, and the bytes apart */
-function changeOf(write: StateWrite | undefined): { change: readonly string[]; bytes: Buffer | undefined } {
-  if (write === undefined) return { change: ["none", "", "", ""], bytes: undefined };
-  const ifRevision = String(write.ifRevision ?? "");
-  if (write.kind === "delete") return { change: ["delete", "", "", ifRevision], bytes: undefined };
-  const { bytes, serializer, ttlMs } = write;
-  const ttl = typeof ttlMs === "number" ? millis(ttlMs) : ttlMs;
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return { change: ["save", serializer, ttl, ifRevision], bytes: buffer };
-}
-
-/** Redis takes whole milliseconds, and no zero. */
-function millis(ms: number): string {
-  return String(Math.max(1, Math.round(ms)));
-}
 
 function isCorrupt(error: unknown): boolean {
   return error instanceof HoldfastError && error.code === "CORRUPT_STATE";

@@ -3,8 +3,9 @@
 -- One script serves all commits that a client makes at once, of different ids; each has its own reply, or error.
 -- KEYS: stamp done
 -- ARGV: prefix seen keep refresh operations payload
--- Each operation: id ticket slot n proof kind serializer ttl ifRevision leaseMs fences size
+-- Each operation: id ticket slot n proof kind serializer ttl ifRevision leaseMs fences size staged
 --   operations: JSON, an array of arrays; payload: the bytes of all saves, in order; size: how many are of this one
+--   staged: where a large value was sent ahead to, or empty
 --   keep … proof: as in release.lua; kind: save, delete or none; leaseMs, fences: to keep the lock, or empty and 0
 -- Replies: an array, with for each commit one of
 --   'released <revision or ->', 'released - OUT_OF_MEMORY', 'kept <revision or -> <first fence> <fences>',
@@ -13,7 +14,7 @@
 local stamp, done = KEYS[1], KEYS[2]
 local prefix, seen, keep, refresh, operations = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], cjson.decode(ARGV[5])
 local payload, taken = ARGV[6], 0
-local id, ticket, slot, n, proof, kind, serializer, ttl, if_revision, lease, fences, size
+local id, ticket, slot, n, proof, kind, serializer, ttl, if_revision, lease, fences, size, staged
 local bytes
 -- @include aim
 -- @include alone
@@ -87,11 +88,12 @@ local function commit(record, held)
   return note('released ' .. revision .. failed)
 end
 for i, operation in ipairs(operations) do
-  id, ticket, slot, n, proof, kind, serializer, ttl, if_revision, lease, fences, size = unpack(operation)
+  id, ticket, slot, n, proof, kind, serializer, ttl, if_revision, lease, fences, size, staged = unpack(operation)
   aim_at_all(id)
   bytes = string.sub(payload, taken + 1, taken + size)
   taken = taken + size
   replies[i] = alone(commit, records[i], holders[i])
+  if staged ~= '' then redis.call('DEL', staged) end
 end
 if #freed > 0 then redis.call('DEL', unpack(freed)) end
 if #receipts > 0 then write_down(receipts) end

@@ -4,7 +4,7 @@
 -- then. A waiter that listens for wakes ("p") is known to be gone when nobody received its wake [L9].
 local HAND_OVER_MS = 10000
 -- Larger states are not sent along with a wake.
-local WAKE_BYTES = 16384
+local WAKE_BYTES = 4096
 -- One walk is bounded: 1 000 dead waiters are about 5 ms. If there are more, the next ask goes on.
 local STEPS = 1000
 local function lock_id()
