@@ -110,8 +110,7 @@ function sqliteBackend(path: string, options: Parsed): Backend {
 }
 
 function memoryBackend(url: string): Backend {
-  if (!/^memory:$/i.test(url))
-    throw new InvalidArgumentError(`A memory store has no name: open("memory:"); got ${show(url)}.`);
+  if (!/^memory:$/i.test(url)) throw new InvalidArgumentError('A memory store has no name: open("memory:").'); // [P3] what came may hold a password
   return lazy({ name: "memory:", askAgainMs: pushedAskMs }, async (clientId) => {
     const { MemoryBackend } = await import("./backends/memory.ts");
     return new MemoryBackend({ clientId });
@@ -143,7 +142,7 @@ function ownBackend(backend: Backend, options: Parsed): Backend {
 function sqlitePath(url: string): string {
   const path = /^sqlite:\/\//i.test(url) ? sqliteUrlPath(url) : url.slice("sqlite:".length);
   if (path === "" || path.includes("\0")) {
-    throw new InvalidArgumentError(`A sqlite target names a file: sqlite:data/store.db; got ${show(url)}.`);
+    throw new InvalidArgumentError("A sqlite target names a file: sqlite:data/store.db.");
   }
   if (/^:memory:/i.test(path)) throw new InvalidArgumentError('For a store in memory use "memory:".');
   return path;
@@ -155,7 +154,7 @@ function sqliteUrlPath(url: string): string {
     return fileURLToPath(url.replace(/^sqlite:/i, "file:"));
   } catch {
     throw new InvalidArgumentError(
-      `A sqlite URL names a local file: sqlite:///var/data/store.db; got ${show(url)}.`,
+      "A sqlite URL names a local file, without a host or a user: sqlite:///var/data/store.db.",
     );
   }
 }

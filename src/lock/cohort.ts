@@ -6,7 +6,7 @@
  * How leases are kept alive is the watchdog's business; what a value is, the state's.
  */
 import type { AcquireReply, AcquireRequest, Granted, StateWrite } from "../backends/backend.ts";
-import { UnavailableError } from "../errors.ts";
+import { CorruptStateError, UnavailableError } from "../errors.ts";
 import { now } from "../timers.ts";
 import { publishUpdate } from "./batch.ts";
 import { StateJob, type Job } from "./job.ts";
@@ -171,8 +171,13 @@ export class Cohort implements LineOwner, ServingOwner {
   }
 
   #told(turn: Turn, reply: AcquireReply, sentAt: number): number {
-    if (reply.status === "settled")
-      throw new Error(`HOLDFAST_SETTLED_TICKET: ${turn.ticket} asked after its end`);
+    if (reply.status === "settled") {
+      // Nobody here asks for a ticket after its end: somebody else has written into our receipts.
+      throw new CorruptStateError(
+        `HOLDFAST_SETTLED_TICKET: the server says that ${turn.ticket}, which asks, has ended. ` +
+          `Find out who else writes under this prefix.`,
+      );
+    }
     if (reply.status === "granted") {
       turn.takeWake(); // it said the same
       this.#hold(turn, reply, sentAt);

@@ -13,6 +13,7 @@
  * It does not talk with the backend: the cohort asks, serving releases, the room cancels.
  */
 import type { Granted, Holder, LoadedState, ReleaseDone, Ticket, Wake } from "../backends/backend.ts";
+import { CorruptStateError } from "../errors.ts";
 import type { Slot } from "../conversation.ts";
 import { now } from "../timers.ts";
 import type { Watch, Watched } from "./watchdog.ts";
@@ -109,6 +110,12 @@ export class Turn implements Watched {
 
   /** Ours now, as long as the grant that was asked for (or woken) at `from` lasts. */
   hold(grant: Omit<Granted, "status" | "state" | "waiting">, from: number): void {
+    // Fences are made of what is stored, and a neighbour may have written there.
+    if (!Number.isSafeInteger(grant.fence) || !(grant.fences >= 1))
+      throw new CorruptStateError(
+        `The lock ${JSON.stringify(this.id)} was granted without a usable fence (${grant.fence}, ${grant.fences}): ` +
+          `find out who else writes its keys.`,
+      );
     this.become("held");
     this.holder = undefined; // whoever it was, it is us now
     this.until = from + grant.leaseMs * usablePart;
@@ -127,9 +134,8 @@ export class Turn implements Watched {
 
   /** Released and got back in the same step, since nobody else waits: a full lease and new fences. */
   keep(reply: ReleaseDone, sentAt: number): void {
-    if (reply.fence === undefined || reply.fences === undefined)
-      throw new Error(`HOLDFAST_KEPT_WITHOUT_FENCE: ${this.id}`);
-    this.hold({ fence: reply.fence, fences: reply.fences, leaseMs: this.leaseMs }, sentAt);
+    const { fence = NaN, fences = NaN } = reply;
+    this.hold({ fence, fences, leaseMs: this.leaseMs }, sentAt);
     this.wanted = this.#assumeWanted;
   }
 

@@ -38,7 +38,9 @@ export function parseAddress(target: string | URL): Address {
 
 function unixSocket(url: URL): Pick<Address, "name" | "socket" | "database"> {
   const path = decode(url.pathname);
-  if (path === "" || path === "/") throw malformed("it names no socket");
+  if (path === "/" || !path.startsWith("/")) throw malformed("it names no socket by an absolute path");
+  // [P3] An unencoded @ or / in a password would make a host and a path of its parts.
+  if (!["", "localhost"].includes(url.hostname)) throw malformed("a socket has no host");
   const others = [...url.searchParams.keys()].filter((key) => key !== "db");
   if (others.length > 0) throw malformed(`it has a query other than db`);
   const database = parseDatabase(url.searchParams.get("db") ?? "");

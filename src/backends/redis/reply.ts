@@ -16,6 +16,7 @@ import type {
   Wake,
   WriteReply,
 } from "../backend.ts";
+import { CorruptStateError } from "../../errors.ts";
 import type { RedisReply } from "./client.ts";
 import { readHead, readState, unreadableType } from "./envelope.ts";
 
@@ -147,23 +148,30 @@ function wakeState(kind: string | undefined, bytes: Buffer): { state?: LoadedSta
   return kind === "a" ? { state: null } : {};
 }
 
-/** What every layout error of ours throws: a broken invariant, not an outcome. */
+/** Not one of the answers of our scripts: somebody else has written under our keys, of which it was made. */
+function strange(what: string): CorruptStateError {
+  return new CorruptStateError(
+    `HOLDFAST_REDIS_REPLY: ${what}. A key of this prefix is not as Holdfast wrote it: find out who else writes it.`,
+    { outcome: "unknown" },
+  );
+}
+
 function expect<Word extends string>(reply: RedisReply | undefined, ...words: readonly Word[]): Word {
   const word = reply === undefined ? "" : text(reply);
   const found = words.find((known) => known === word);
-  if (found === undefined) throw new Error(`HOLDFAST_REDIS_REPLY: ${word.slice(0, 100)}`);
+  if (found === undefined) throw strange(`unknown status ${JSON.stringify(word.slice(0, 40))}`);
   return found;
 }
 
 export function text(reply: RedisReply | undefined): string {
   if (typeof reply === "string") return reply;
   if (Buffer.isBuffer(reply)) return reply.toString();
-  throw new Error(`HOLDFAST_REDIS_REPLY: text expected, got ${typeof reply}`);
+  throw strange(`text expected, got ${typeof reply}`);
 }
 
 function int(reply: RedisReply | undefined): number {
   if (typeof reply === "number") return reply;
-  throw new Error(`HOLDFAST_REDIS_REPLY: a number expected, got ${typeof reply}`);
+  throw strange(`a number expected, got ${typeof reply}`);
 }
 
 /** PTTL: -1 is for ever. -2 is impossible inside a script that has just seen the key. */

@@ -403,7 +403,7 @@ export const scripts = {
   },
   commit: {
     name: "commit",
-    sha1: "26ec49b5b26cd531f9cf3892e6aefbc4781ccf2a",
+    sha1: "b02574771e9d9a5f0ef123d8ee53a99aa55ea8f4",
     text: [
       "local stamp, done = KEYS[1], KEYS[2]",
       "local prefix, seen, keep, refresh, operations = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], cjson.decode(ARGV[5])",
@@ -523,7 +523,7 @@ export const scripts = {
       "if type(head) == 'table' then return nil, nil, 'a Redis ' .. redis.call('TYPE', state).ok end",
       "if head == '' and redis.call('EXISTS', state) == 0 then return nil, nil, nil end",
       "local revision, serializer = string.match(head, '^hf1 (%d+) ([%w._-]+)\\n')",
-      "if not revision then return nil, nil, describe(head) end",
+      "if not revision or tonumber(revision) >= 4503599627370496 then return nil, nil, describe(head) end",
       "return tonumber(revision), serializer, nil",
       "end",
       "local function refusal(revision, written_by, unreadable)",
@@ -1156,7 +1156,7 @@ export const scripts = {
   },
   touch: {
     name: "touch",
-    sha1: "e2b6bb49d34ebf0439eab84db0767eb1bae1c287",
+    sha1: "18596261c8a3f1fe8e08d8f8d74a33f5c9bd6ab2",
     text: [
       "local state, done = KEYS[1], KEYS[2]",
       "local ttl, slot, n, proof, keep, refresh = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]",
@@ -1198,7 +1198,7 @@ export const scripts = {
       "if type(head) == 'table' then return nil, nil, 'a Redis ' .. redis.call('TYPE', state).ok end",
       "if head == '' and redis.call('EXISTS', state) == 0 then return nil, nil, nil end",
       "local revision, serializer = string.match(head, '^hf1 (%d+) ([%w._-]+)\\n')",
-      "if not revision then return nil, nil, describe(head) end",
+      "if not revision or tonumber(revision) >= 4503599627370496 then return nil, nil, describe(head) end",
       "return tonumber(revision), serializer, nil",
       "end",
       "local known = recall(redis.call('HGET', done, slot))",
@@ -1212,7 +1212,7 @@ export const scripts = {
   },
   write: {
     name: "write",
-    sha1: "0a69f3f2abbb06a62a46fd5547d973704199308d",
+    sha1: "b54277bcc7a3f4ef1b6488739574b3fa1f96c6e5",
     text: [
       "local lock, queue, asks, stamp, done, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]",
       "local ticket, slot, n, proof, keep, refresh = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]",
@@ -1299,7 +1299,7 @@ export const scripts = {
       "if type(head) == 'table' then return nil, nil, 'a Redis ' .. redis.call('TYPE', state).ok end",
       "if head == '' and redis.call('EXISTS', state) == 0 then return nil, nil, nil end",
       "local revision, serializer = string.match(head, '^hf1 (%d+) ([%w._-]+)\\n')",
-      "if not revision then return nil, nil, describe(head) end",
+      "if not revision or tonumber(revision) >= 4503599627370496 then return nil, nil, describe(head) end",
       "return tonumber(revision), serializer, nil",
       "end",
       "local function refusal(revision, written_by, unreadable)",

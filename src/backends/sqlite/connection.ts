@@ -9,9 +9,9 @@
 import { statSync, mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 
-import { UnavailableError } from "../../errors.ts";
+import { UnavailableError, type CorruptStateError } from "../../errors.ts";
 import type { SqlDatabase, SqlDriver, SqlStatement, SqlValue } from "./driver.ts";
-import { isFatal, toFileError, toHoldfastError } from "./errors.ts";
+import { isFatal, notAsWritten, toFileError, toHoldfastError } from "./errors.ts";
 import { rollBack, setUp } from "./schema.ts";
 
 /** Waiting for another process's commit stops the event loop, and with it renewals: 20 ms are the most. */
@@ -94,6 +94,11 @@ export class Connection {
     } catch (error) {
       throw this.#failed(error, false);
     }
+  }
+
+  /** The error for rows that are not ours [S6]. */
+  notAsWritten(): CorruptStateError {
+    return notAsWritten(this.#name);
   }
 
   /** Carries out what was asked for, then closes. */

@@ -9,6 +9,7 @@ import type { UnavailableCode } from "../../errors.ts";
 
 /** SQLite's primary result codes: https://www.sqlite.org/rescode.html */
 const sqlite = {
+  ERROR: 1,
   PERM: 3,
   BUSY: 5,
   LOCKED: 6,
@@ -20,6 +21,8 @@ const sqlite = {
   CANTOPEN: 14,
   PROTOCOL: 15,
   SCHEMA: 17,
+  CONSTRAINT: 19,
+  MISMATCH: 20,
   AUTH: 23,
   NOTADB: 26,
 } as const;
@@ -41,6 +44,9 @@ const unavailable: ReadonlyMap<number, { code: UnavailableCode; advice: string }
 /** Errors after which the connection is of no more use. */
 const fatal: ReadonlySet<number> = new Set([sqlite.IOERR, sqlite.CORRUPT, sqlite.CANTOPEN, sqlite.NOTADB]);
 
+/** Our statements fit our tables: these say that somebody else has changed the tables, or what is in them. */
+const strange: ReadonlySet<number> = new Set([sqlite.ERROR, sqlite.CONSTRAINT, sqlite.MISMATCH]);
+
 const fileErrors: ReadonlyMap<string, UnavailableCode> = new Map([
   ["EROFS", "READ_ONLY"],
   ["ENOSPC", "OUT_OF_MEMORY"],
@@ -60,6 +66,8 @@ export function toHoldfastError(error: unknown, where: Failure): unknown {
   if ((error as NodeJS.ErrnoException).code === "ERR_INVALID_STATE") {
     return new UnavailableError(`${where.name} was closed meanwhile.`, { cause: error });
   }
+  // A number that JavaScript cannot count is none of ours, either.
+  if (error instanceof RangeError || strange.has(result ?? 0)) return notAsWritten(where.name, error);
   if (result === undefined) return error;
   if (result === sqlite.CORRUPT || result === sqlite.NOTADB) {
     return new CorruptStateError(`${where.name} cannot be read (${error.message}). It was left as it is.`, {
@@ -71,6 +79,15 @@ export function toHoldfastError(error: unknown, where: Failure): unknown {
   const outcome: Outcome = where.committing && result === sqlite.IOERR ? "unknown" : "none";
   const message = `${where.name} is not available (${error.message}): ${known.advice}.`;
   return new UnavailableError(message, { code: known.code, outcome, cause: error });
+}
+
+/** [S6] Rows that Holdfast did not write. The transaction has been rolled back. */
+export function notAsWritten(name: string, cause?: Error): CorruptStateError {
+  const said = cause === undefined ? "" : ` (${cause.message})`;
+  return new CorruptStateError(
+    `${name} holds rows that Holdfast did not write${said}. They were left as they are: find out who else writes the file.`,
+    { cause },
+  );
 }
 
 export function toFileError(error: unknown, name: string): UnavailableError {

@@ -39,7 +39,9 @@ export class SqlTables implements Tables {
   }
 
   get stamp(): number {
-    return (this.#sql.get("SELECT last FROM stamps") as { last: number }).last;
+    const row = this.#sql.get("SELECT last FROM stamps") as { last: number } | undefined;
+    if (row === undefined) throw this.#sql.notAsWritten();
+    return row.last;
   }
 
   set stamp(last: number) {
@@ -120,7 +122,15 @@ export class SqlTables implements Tables {
   receipt(slot: number): ReceiptRow | undefined {
     const sql = "SELECT n, reply FROM receipts WHERE client = ? AND slot = ?";
     const row = this.#sql.get(sql, this.#clientId, slot) as { n: number; reply: string } | undefined;
-    return row && { n: row.n, reply: JSON.parse(row.reply) as Recorded };
+    return row && { n: row.n, reply: this.#recorded(row.reply) };
+  }
+
+  #recorded(text: string): Recorded {
+    try {
+      return JSON.parse(text) as Recorded;
+    } catch {
+      throw this.#sql.notAsWritten();
+    }
   }
 
   setReceipt({ slot, n, keepMs }: Receipt, reply: Recorded): void {

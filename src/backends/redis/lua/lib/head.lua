@@ -12,6 +12,7 @@ local function read_head()
   if type(head) == 'table' then return nil, nil, 'a Redis ' .. redis.call('TYPE', state).ok end
   if head == '' and redis.call('EXISTS', state) == 0 then return nil, nil, nil end
   local revision, serializer = string.match(head, '^hf1 (%d+) ([%w._-]+)\n')
-  if not revision then return nil, nil, describe(head) end
+  -- No stamp of ours comes near 2^52 (stamp.lua): such a revision could not rise [S2].
+  if not revision or tonumber(revision) >= 4503599627370496 then return nil, nil, describe(head) end
   return tonumber(revision), serializer, nil
 end
