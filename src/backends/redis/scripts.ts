@@ -9,7 +9,7 @@ export interface Script {
 export const scripts = {
   acquire: {
     name: "acquire",
-    sha1: "016bd192c4f49b529e5b09338003fcbdff956b0e",
+    sha1: "ddf0b29e82f25824e02ed3cf4674f3e79c78c921",
     text: [
       "local stamp, done = KEYS[1], KEYS[2]",
       "local prefix, seen, operations = ARGV[1], tonumber(ARGV[2]), cjson.decode(ARGV[3])",
@@ -133,7 +133,9 @@ export const scripts = {
       "local ask = redis.call('HGET', asks, ticket)",
       "local asked, lease, wish, fences, place = string.match(ask or '', '^(%d+) (%d+) (%S+) (%d+) (%d+)$')",
       "if not asked or now - tonumber(asked) > ASK_LIMIT then return nil end",
-      "return tonumber(lease), wish, tonumber(fences), place",
+      "lease, fences = tonumber(lease), tonumber(fences)",
+      "if lease < 1 or lease > 86400000 or fences < 1 or fences > 1024 then return nil end",
+      "return lease, wish, fences, place",
       "end",
       "local HAND_OVER_MS = 10000",
       "local WAKE_BYTES = 4096",
@@ -253,7 +255,7 @@ export const scripts = {
   },
   cancel: {
     name: "cancel",
-    sha1: "cfc45aa2badab994cc8a7f1993ca8645c7b5f0da",
+    sha1: "ff04c57e51e1f54fa68d454b42b3fd57c2c58400",
     text: [
       "local lock, queue, asks, stamp, done, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]",
       "local ticket, slot, n, proof, keep, refresh = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]",
@@ -339,7 +341,9 @@ export const scripts = {
       "local ask = redis.call('HGET', asks, ticket)",
       "local asked, lease, wish, fences, place = string.match(ask or '', '^(%d+) (%d+) (%S+) (%d+) (%d+)$')",
       "if not asked or now - tonumber(asked) > ASK_LIMIT then return nil end",
-      "return tonumber(lease), wish, tonumber(fences), place",
+      "lease, fences = tonumber(lease), tonumber(fences)",
+      "if lease < 1 or lease > 86400000 or fences < 1 or fences > 1024 then return nil end",
+      "return lease, wish, fences, place",
       "end",
       "local HAND_OVER_MS = 10000",
       "local WAKE_BYTES = 4096",
@@ -403,7 +407,7 @@ export const scripts = {
   },
   commit: {
     name: "commit",
-    sha1: "b02574771e9d9a5f0ef123d8ee53a99aa55ea8f4",
+    sha1: "2c0ee5194a2eff1b6797d185db24a941f463f054",
     text: [
       "local stamp, done = KEYS[1], KEYS[2]",
       "local prefix, seen, keep, refresh, operations = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], cjson.decode(ARGV[5])",
@@ -510,7 +514,9 @@ export const scripts = {
       "local ask = redis.call('HGET', asks, ticket)",
       "local asked, lease, wish, fences, place = string.match(ask or '', '^(%d+) (%d+) (%S+) (%d+) (%d+)$')",
       "if not asked or now - tonumber(asked) > ASK_LIMIT then return nil end",
-      "return tonumber(lease), wish, tonumber(fences), place",
+      "lease, fences = tonumber(lease), tonumber(fences)",
+      "if lease < 1 or lease > 86400000 or fences < 1 or fences > 1024 then return nil end",
+      "return lease, wish, fences, place",
       "end",
       "local HEAD_BYTES = 127",
       "local function describe(head)",
@@ -702,7 +708,7 @@ export const scripts = {
   },
   force: {
     name: "force",
-    sha1: "89b3d813a1034bc85a37a60be8d372d2b6ebc119",
+    sha1: "fdc79433f52bb2bef5addbe2aafccd3b55d269c3",
     text: [
       "local lock, queue, asks, stamp, done, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]",
       "local ticket, slot, n, proof, keep, refresh = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]",
@@ -788,7 +794,9 @@ export const scripts = {
       "local ask = redis.call('HGET', asks, ticket)",
       "local asked, lease, wish, fences, place = string.match(ask or '', '^(%d+) (%d+) (%S+) (%d+) (%d+)$')",
       "if not asked or now - tonumber(asked) > ASK_LIMIT then return nil end",
-      "return tonumber(lease), wish, tonumber(fences), place",
+      "lease, fences = tonumber(lease), tonumber(fences)",
+      "if lease < 1 or lease > 86400000 or fences < 1 or fences > 1024 then return nil end",
+      "return lease, wish, fences, place",
       "end",
       "local HAND_OVER_MS = 10000",
       "local WAKE_BYTES = 4096",
@@ -905,7 +913,7 @@ export const scripts = {
   },
   release: {
     name: "release",
-    sha1: "1e9b20866e31736d942a05f316c9dab5f743d479",
+    sha1: "fa74f488bc2d5d5a56a01506d257991a4ecb28ca",
     text: [
       "local stamp, done = KEYS[1], KEYS[2]",
       "local prefix, seen, keep, refresh, operations = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], cjson.decode(ARGV[5])",
@@ -1035,7 +1043,9 @@ export const scripts = {
       "local ask = redis.call('HGET', asks, ticket)",
       "local asked, lease, wish, fences, place = string.match(ask or '', '^(%d+) (%d+) (%S+) (%d+) (%d+)$')",
       "if not asked or now - tonumber(asked) > ASK_LIMIT then return nil end",
-      "return tonumber(lease), wish, tonumber(fences), place",
+      "lease, fences = tonumber(lease), tonumber(fences)",
+      "if lease < 1 or lease > 86400000 or fences < 1 or fences > 1024 then return nil end",
+      "return lease, wish, fences, place",
       "end",
       "local HAND_OVER_MS = 10000",
       "local WAKE_BYTES = 4096",
@@ -1212,7 +1222,7 @@ export const scripts = {
   },
   write: {
     name: "write",
-    sha1: "b54277bcc7a3f4ef1b6488739574b3fa1f96c6e5",
+    sha1: "4b6f587d9cd1e11349eb937a16936fb362729eb6",
     text: [
       "local lock, queue, asks, stamp, done, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]",
       "local ticket, slot, n, proof, keep, refresh = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]",
@@ -1286,7 +1296,9 @@ export const scripts = {
       "local ask = redis.call('HGET', asks, ticket)",
       "local asked, lease, wish, fences, place = string.match(ask or '', '^(%d+) (%d+) (%S+) (%d+) (%d+)$')",
       "if not asked or now - tonumber(asked) > ASK_LIMIT then return nil end",
-      "return tonumber(lease), wish, tonumber(fences), place",
+      "lease, fences = tonumber(lease), tonumber(fences)",
+      "if lease < 1 or lease > 86400000 or fences < 1 or fences > 1024 then return nil end",
+      "return lease, wish, fences, place",
       "end",
       "local HEAD_BYTES = 127",
       "local function describe(head)",

@@ -20,10 +20,13 @@ end
 local function park(ticket, now)
   redis.call('ZADD', queue, text(BEYOND + now), ticket)
 end
--- asked at, leaseMs, wish, fences, place; nil when it never asked or its ask is too old.
+-- asked at, leaseMs, wish, fences, place; nil when it never asked, or its ask is too old or none of ours.
 local function ask_of(ticket, now)
   local ask = redis.call('HGET', asks, ticket)
   local asked, lease, wish, fences, place = string.match(ask or '', '^(%d+) (%d+) (%S+) (%d+) (%d+)$')
   if not asked or now - tonumber(asked) > ASK_LIMIT then return nil end
-  return tonumber(lease), wish, tonumber(fences), place
+  lease, fences = tonumber(lease), tonumber(fences)
+  -- None of ours asks for that. Refused here, since what fails after the first write of a release has half released.
+  if lease < 1 or lease > 86400000 or fences < 1 or fences > 1024 then return nil end
+  return lease, wish, fences, place
 end
