@@ -1,8 +1,10 @@
 // A server that is slow, a wake connection that breaks again and again, an event loop that is never idle: everything goes
 // on, nothing that was acknowledged is missing, no lock is lost that is renewed, and nobody is kept waiting for long.
 
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
+import { open } from "../../src/index.ts";
 import { startProxy } from "../support/proxy.ts";
 import { startRedis, type RedisServer } from "../support/redis-server.ts";
 import type { Report } from "./life.ts";
@@ -46,6 +48,22 @@ test("[S3] [L5] a server that takes 100 ms for each command", { timeout }, async
     await proxy.close();
   }
 });
+
+test(
+  "[L5] renewals that are answered after more than a quarter of the lease keep the lock",
+  { timeout },
+  async () => {
+    const proxy = await startProxy(server);
+    await using store = open(proxy.url, { leaseMs: 2_000 });
+    const grant = await store.lock("renewed slowly").acquire();
+    proxy.fault = ({ name }) => (name === "renew" ? { delayMs: 700 } : undefined);
+    await sleep(5_000);
+    expect(grant.signal.aborted).toBe(false);
+    expect(await grant.release()).toBe(true);
+    await store.close();
+    await proxy.close();
+  },
+);
 
 test("[S3] [L2] [L8] a wake connection that breaks each second", { timeout }, async () => {
   await freshStates();
