@@ -127,10 +127,12 @@ export class SqlTables implements Tables {
 
   #recorded(text: string): Recorded {
     try {
-      return JSON.parse(text) as Recorded;
+      const reply = JSON.parse(text) as Partial<Recorded> | null;
+      if (typeof reply?.status === "string") return reply as Recorded;
     } catch {
-      throw this.#sql.notAsWritten();
+      // Told below, as what is JSON but no reply.
     }
+    throw this.#sql.notAsWritten();
   }
 
   setReceipt({ slot, n, keepMs }: Receipt, reply: Recorded): void {
