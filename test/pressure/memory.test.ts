@@ -22,7 +22,7 @@ async function start(policy: string): Promise<void> {
 }
 
 function opened(options = {}): Store {
-  const store = open(server.url, { leaseMs: 1_000, operationMs: 2_000, waitMs: 5_000, ...options });
+  const store = open(server.url, { leaseMs: 2_000, operationMs: 5_000, waitMs: 5_000, ...options });
   stores.push(store);
   return store;
 }
@@ -63,7 +63,7 @@ test(
     expect(await failureOf(updating)).toEqual(full);
     expect(await mine.state("kept").load()).toEqual({ n: 1 });
 
-    await sleep(2_500); // more than two leases: they are renewed, which needs no memory
+    await sleep(3_000); // more than a lease: they are renewed, which needs no memory
     expect(held.map(({ signal }) => signal.aborted)).toEqual([false, false, false]);
     expect(await failureOf(mine.state("b").save(value, { grant: held[1]! }))).toEqual(full);
     expect(await Promise.all(held.map((grant) => grant.release()))).toEqual([true, true, true]);
@@ -115,7 +115,7 @@ test(
     const listener = (event: unknown): unknown => warnings.push(event as WarningEvent);
     subscribe("holdfast:warning", listener);
     try {
-      const store = opened({ leaseMs: 600 });
+      const store = opened({ leaseMs: 2_000 });
       const grant = await store.lock("held").acquire();
       const { signal } = grant;
       for (let n = 0; n < 300; n += 1) {
@@ -128,7 +128,7 @@ test(
         Number(/^evicted_keys:(\d+)/m.exec(String(await server.command("INFO", "stats")))?.[1]),
       ).toBeGreaterThan(0);
       // Whether the lock was among them is the server's choice: it says so in either case.
-      await sleep(1_500);
+      await sleep(3_000);
       const isThere = (await server.command("EXISTS", "holdfast:lock:{held}")) === 1;
       expect(signal.aborted).toBe(!isThere);
       expect(await grant.release()).toBe(isThere);

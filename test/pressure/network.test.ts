@@ -54,10 +54,10 @@ test(
   { timeout },
   async () => {
     const proxy = await startProxy(server);
-    await using store = open(proxy.url, { leaseMs: 2_000 });
+    await using store = open(proxy.url, { leaseMs: 4_000 });
     const grant = await store.lock("renewed slowly").acquire();
-    proxy.fault = ({ name }) => (name === "renew" ? { delayMs: 700 } : undefined);
-    await sleep(5_000);
+    proxy.fault = ({ name }) => (name === "renew" ? { delayMs: 1_200 } : undefined);
+    await sleep(7_000);
     expect(grant.signal.aborted).toBe(false);
     expect(await grant.release()).toBe(true);
     await store.close();

@@ -5,7 +5,6 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { open, type Store } from "../../src/index.ts";
 import { startRedis, type RedisServer } from "../support/redis-server.ts";
-import { poll } from "../support/poll.ts";
 import { expectNothingLeft, live } from "./lives.ts";
 import { sizes, timeout } from "./sizes.ts";
 
@@ -28,14 +27,16 @@ test.each([
     const ids = Array.from({ length: locks }, (_, n) => `wanted:${String(n)}`);
     const grants = await Promise.all(ids.map((id) => store.lock(id).acquire()));
     const count = sizes.waiters / sizes.waitingProcesses;
-    const lives = Array.from({ length: sizes.waitingProcesses }, () =>
-      live("waiters", { url: server.url, count, lanes: locks }),
-    );
-    await poll(() => waiting(store)).toBe(sizes.waitingProcesses * locks);
+    const options = { url: server.url, count, lanes: locks, open: { operationMs: 60_000 } };
+    const lives = Promise.all(Array.from({ length: sizes.waitingProcesses }, () => live("waiters", options)));
+    lives.catch(() => {}); // looked at below
+    await expect
+      .poll(() => waiting(store), { timeout: 60_000, interval: 50 })
+      .toBe(sizes.waitingProcesses * locks);
     const looked = await scripts();
     const from = performance.now();
     await Promise.all(grants.map((grant) => grant.release()));
-    const reports = await Promise.all(lives);
+    const reports = await lives;
     const ms = performance.now() - from;
     console.log(
       `served in ${ms.toFixed(0)} ms, ends included; ${String((await scripts()) - looked)} scripts`,
