@@ -20,6 +20,8 @@ export interface RedisOptions {
   readonly replicaOf?: { readonly port: number };
   /** More arguments for the command line. */
   readonly more?: readonly string[];
+  /** More variables for its environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Starts a server and waits until it answers. */
@@ -158,7 +160,8 @@ export class RedisServer {
   }
 
   async #launch(): Promise<void> {
-    const child = spawn(this.#program, this.#arguments(), { stdio: "ignore" });
+    const env = { ...process.env, ...this.#options.env };
+    const child = spawn(this.#program, this.#arguments(), { stdio: "ignore", env });
     child.unref();
     this.#child = child;
     // A process that is killed cannot clean up: the guard does when its standard input ends.
@@ -249,18 +252,21 @@ async function installRedis(): Promise<string> {
         "(Debian and Ubuntu: `sudo apt-get install redis-server`; macOS: `brew install redis`).",
     );
   }
-  return await withLock(join(tmpdir(), "holdfast-redis-install"), () => {
-    const present = findRedis();
+  const installed = await installDebian("redis-server", findRedis);
+  if (installed === undefined) throw new Error("redis-server was installed but is not found on PATH.");
+  return installed;
+}
+
+/** Installs Debian's package, unless `find` finds what is wanted by then. */
+export function installDebian(name: string, find: () => string | undefined): Promise<string | undefined> {
+  return withLock(join(tmpdir(), "holdfast-redis-install"), () => {
+    const present = find();
     if (present !== undefined) return present;
-    const install = ["install", "-y", "--no-install-recommends", "redis-server"];
+    const install = ["install", "-y", "--no-install-recommends", name];
     if (!aptGet(install) && !(aptGet(["update"]) && aptGet(install))) {
-      throw new Error(
-        "The tests need a Redis, and `apt-get install redis-server` failed: install it by hand.",
-      );
+      throw new Error(`The tests need ${name}, and \`apt-get install ${name}\` failed: install it by hand.`);
     }
-    const installed = findRedis();
-    if (installed === undefined) throw new Error("redis-server was installed but is not found on PATH.");
-    return installed;
+    return find();
   });
 }
 
