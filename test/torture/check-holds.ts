@@ -1,0 +1,130 @@
+// What must be true of those who held a lock [L1] [L3] [L5] [S4].
+//
+// A hold lasts from when its caller got the grant until it lets go or its signal aborts. Two holds of a lock may overlap only when
+// something in the history explains that the first could not know (its process stood still, its lock was released by force, a
+// clock jumped, a failover); and then nothing that the first saved after the second got the lock may have been accepted.
+
+import { checkRising, groupBy, type Inquiry } from "./checker.ts";
+import type { Call, Hold, Span } from "./history.ts";
+
+/** A process that is not run for less than this is not logged as stalled, and timers are late by as much. */
+const lateness = 30e6;
+
+export function checkHolds(inquiry: Inquiry): void {
+  const { history, violate, figures } = inquiry;
+  const saves = groupBy(
+    history.calls.filter(({ hold }) => hold !== undefined),
+    ({ life, hold }) => `${life}#${String(hold)}`,
+  );
+  const savesOf = (hold: Hold): Call[] => saves.get(`${hold.life}#${hold.h}`) ?? [];
+  figures["holds"] = history.holds.length;
+  for (const [id, holds] of groupBy(history.holds, (hold) => hold.id)) {
+    const asked = holds.map((hold) => ({ begin: hold.asked, end: hold.from, hold }));
+    checkRising(
+      asked,
+      ({ hold }) => hold.fence,
+      (earlier, later) =>
+        violate(
+          "fence-back",
+          `${id}: ${describe(later.hold)} was asked for after ${describe(earlier.hold)} had been granted`,
+        ),
+    );
+    for (const hold of holds) checkOwnSaves(inquiry, hold, savesOf(hold));
+    for (const [first, second] of overlaps(holds)) {
+      figures["overlaps"] = (figures["overlaps"] ?? 0) + 1;
+      checkStaleSaves(inquiry, { first, second }, savesOf);
+      checkExplained(inquiry, first, second);
+    }
+  }
+}
+
+/** [S4] Once its signal has aborted, or it was released, nothing is saved under a grant. */
+function checkOwnSaves({ violate }: Inquiry, hold: Hold, saves: readonly Call[]): void {
+  for (const save of saves) {
+    if (save.outcome === "ok" && save.begin > hold.until)
+      violate(
+        "stale-save",
+        `${hold.id}: a save under ${describe(hold)} was accepted after its end (${hold.how})`,
+      );
+  }
+}
+
+/** Pairs of which the second, with the greater fence, was granted while the first still believed. */
+function* overlaps(holds: readonly Hold[]): Generator<[Hold, Hold]> {
+  let active: Hold[] = [];
+  for (const next of holds.toSorted((a, b) => a.from - b.from)) {
+    active = active.filter(({ until }) => until > next.from);
+    for (const other of active) {
+      // Two grants with one fence are two holders as well.
+      if (other.fence <= next.fence) yield [other, next];
+      else if (next.until > other.from) yield [next, other];
+    }
+    active.push(next);
+  }
+}
+
+/** [L1] The server accepts the saves of one: after the second was granted, none of the first's. */
+function checkStaleSaves(
+  { history, mayBeLost, violate }: Inquiry,
+  { first, second }: { first: Hold; second: Hold },
+  savesOf: (hold: Hold) => Call[],
+): void {
+  const stale = savesOf(first).filter(({ begin, outcome }) => begin > second.from && outcome === "ok");
+  if (stale.length === 0) return;
+  // A failover may have taken the second's grant away again, for good: then the first's was the one that counted.
+  const secondSaved = savesOf(second).some(
+    ({ outcome, end }) => outcome === "ok" && end > (stale[0]?.begin ?? 0),
+  );
+  if (
+    history.backend === "redis-replicas" &&
+    mayBeLost({ begin: second.from, end: second.from }) &&
+    !secondSaved
+  )
+    return;
+  violate(
+    "stale-save",
+    `${first.id}: a save under ${describe(first)} was accepted after ${describe(second)} had been granted`,
+  );
+}
+
+/** [L5] The first must have learned of its loss before the second got in, or been kept from learning it. */
+function checkExplained(inquiry: Inquiry, first: Hold, second: Hold): void {
+  const { history, violate, figures } = inquiry;
+  const from = Math.max(first.from, second.from);
+  const to = Math.min(first.until, second.until);
+  const stalls = first.answer === true ? [] : (history.stalls.get(first.life) ?? []);
+  const spans = [...stalls, ...spansOf(inquiry, first)];
+  const slack = first.answer === true ? 0 : lateness;
+  let left = from;
+  for (const span of spans.toSorted((a, b) => a.from - b.from)) {
+    if (span.from - slack <= left) left = Math.max(left, span.to + slack);
+  }
+  if (left >= to || (first.how === "abort" && to - left < lateness)) {
+    figures["overlaps explained by a fault"] = (figures["overlaps explained by a fault"] ?? 0) + 1;
+    return;
+  }
+  const ms = ((to - from) / 1e6).toFixed(1);
+  violate(
+    "two-holders",
+    `${first.id}: for ${ms} ms both ${describe(first)} and ${describe(second)} held it, and no fault explains it`,
+  );
+}
+
+/** While these last, and for a lease after them, a holder may not know that the lock is another's. */
+function spansOf({ history }: Inquiry, hold: Hold): Span[] {
+  const lease = hold.leaseMs * 1e6;
+  const forced = history.calls
+    .filter(
+      ({ op, id, begin, outcome }) =>
+        op === "force" && id === hold.id && outcome !== "failed" && begin <= hold.until,
+    )
+    .map(({ begin, end }) => ({ from: begin, to: Math.min(end, begin + 5e9) + lease }));
+  const faults = history.faults
+    .filter(({ name }) => name === "server-clock" || name === "machine-clock" || name === "failover")
+    .map(({ from, to }) => ({ from, to: to + lease }));
+  return [...forced, ...faults];
+}
+
+function describe({ life, h, fence, from }: Hold): string {
+  return `fence ${fence} of ${life} (hold ${h}, from ${(from / 1e6).toFixed(1)} ms)`;
+}

@@ -1,0 +1,130 @@
+// Reads a history and says what in it breaks a promise. It knows nothing of Holdfast's code: only what was called, answered,
+// seen and found at the end. Rules for lists are in check-lists.ts, for grants in check-holds.ts.
+
+import { checkHolds } from "./check-holds.ts";
+import { checkLists } from "./check-lists.ts";
+import type { Call, FaultSpan, History } from "./history.ts";
+
+/** One broken promise. `rule` is the short name that the checker's tests know it by. */
+export interface Violation {
+  readonly rule: string;
+  readonly text: string;
+}
+
+export interface Findings {
+  readonly violations: Violation[];
+  /** Counts worth telling, by name. */
+  readonly figures: Record<string, number>;
+}
+
+/** What the rules share. */
+export interface Inquiry {
+  readonly history: History;
+  readonly figures: Record<string, number>;
+  /** Whether what was acknowledged at that time may have been lost by a failover that nobody asked to be safe from. */
+  readonly mayBeLost: (call: { readonly begin: number; readonly end: number }) => boolean;
+  readonly violate: (rule: string, text: string) => void;
+}
+
+/** Replication is asynchronous: what was acknowledged so long before a failover may be missing after it. */
+const replicationLag = 1e9;
+
+export function check(history: History): Findings {
+  const violations: Violation[] = [];
+  const figures: Record<string, number> = {};
+  const windows = lossWindows(history);
+  const inquiry: Inquiry = {
+    history,
+    figures,
+    mayBeLost: ({ begin, end }) => windows.some(({ from, to }) => begin <= to && end >= from),
+    violate: (rule, text) => violations.push({ rule, text }),
+  };
+  checkLists(inquiry);
+  checkHolds(inquiry);
+  checkRevisions(inquiry);
+  checkEnd(inquiry);
+  return { violations, figures };
+}
+
+function lossWindows({ faults, run }: History): { from: number; to: number }[] {
+  const durability = (run?.["durability"] ?? null) as { replicas: number } | null;
+  if (durability !== null) return []; // acknowledged means: on the replicas, too
+  return faults
+    .filter(({ name }) => name === "failover")
+    .map(({ from, to }: FaultSpan) => ({ from: from - replicationLag, to }));
+}
+
+/** [S2] A save that began after another had been answered has the greater revision; no two share one, batches aside. */
+function checkRevisions({ history, violate }: Inquiry): void {
+  const saves = history.calls.filter(
+    ({ outcome, revision, op }) => outcome === "ok" && revision !== undefined && op === "save",
+  );
+  for (const [id, calls] of groupBy(saves, ({ id }) => id)) {
+    checkRising(
+      calls,
+      (call) => Number(call.revision),
+      (earlier, later) =>
+        violate(
+          "revision-back",
+          `${id}: ${name(later)} got revision ${later.revision}, after ${name(earlier)} had got ${earlier.revision}`,
+        ),
+    );
+  }
+}
+
+/** Calls `found` for each that began after another had ended and yet has a number that is not greater. */
+export function checkRising<T extends { begin: number; end: number }>(
+  entries: readonly T[],
+  numberOf: (entry: T) => number,
+  found: (earlier: T, later: T) => void,
+): void {
+  const byEnd = entries.toSorted((a, b) => a.end - b.end);
+  let greatest: T | undefined;
+  let at = 0;
+  for (const later of entries.toSorted((a, b) => a.begin - b.begin)) {
+    for (let next = byEnd[at]; next !== undefined && next.end < later.begin; next = byEnd[(at += 1)]) {
+      if (greatest === undefined || numberOf(next) > numberOf(greatest)) greatest = next;
+    }
+    if (greatest !== undefined && numberOf(later) <= numberOf(greatest)) found(greatest, later);
+  }
+}
+
+/** What was seen on the spot, how processes ended, what they left behind, and that all went well once nothing was broken. */
+function checkEnd({ history, violate, figures }: Inquiry): void {
+  for (const line of history.wrong) violate("seen", `${String(line["life"] ?? "")}: ${String(line["what"])}`);
+  for (const line of history.deaths) {
+    if (line["how"] === "closed" || line["how"] === "killed") continue;
+    violate("process", `process ${String(line["life"])} ended by itself: ${String(line["how"])}`);
+  }
+  const killed = new Set(history.deaths.filter(({ how }) => how === "killed").map(({ life }) => life));
+  for (const line of history.behind) {
+    // Whoever is killed cannot clean up; its lease or the queue's own life does, later.
+    if (killed.has(line["life"]))
+      figures["left by killed processes"] = (figures["left by killed processes"] ?? 0) + 1;
+    else violate("left-behind", `${String(line["what"])} ${String(line["key"])} of ${String(line["life"])}`);
+  }
+  const settled = history.calmAt + 10e9; // longer than any call of before may still be under way
+  for (const call of history.calls) {
+    if (call.begin > settled && call.outcome === "unknown")
+      violate(
+        "not-recovered",
+        `${name(call)} had no answer although nothing was broken: ${call.code ?? "none"}`,
+      );
+  }
+}
+
+export function name(call: Call): string {
+  const ms = (call.begin / 1e6).toFixed(1);
+  return `${call.op} ${call.add ?? `${call.life}#${call.n}`} (begun at ${ms} ms)`;
+}
+
+export function groupBy<T>(entries: readonly T[], keyOf: (entry: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const entry of entries) {
+    const key = keyOf(entry);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [entry]);
+    else group.push(entry);
+  }
+  return groups;
+}

@@ -1,0 +1,265 @@
+// The history: what `--log FILE` holds, one JSON object per line, in the order of `at`, and the same read back for the checker.
+//
+// `at` is in whole nanoseconds since the run began, by the machine's monotonic clock, which all its processes share. A `life` is
+// one process from start to end ("3.2": the second in place 3); it makes one call after the other in each of its `caller`s.
+//
+// | ev | fields | what |
+// |---|---|---|
+// | run | version, seed, backend, seconds, processes, faults, durability | the first line |
+// | life, died | life, pid / how | a process started; ended ("closed" by itself, "killed" by us, else unexpected) |
+// | begin | life, n, caller, op, id, add?, hold?, ifRevision? | a call, before it is made. `add`: the id that it appends to the list `id` |
+// | end | life, n, outcome, code?, revision?, fence?, count?, length?, digest? | its answer. No `end`: the process died, outcome unknown |
+// | held | life, h, caller, id, fence, asked, leaseMs | a grant was handed to its caller, who asked at `asked` |
+// | left | life, h, how | the holder lets go: "release" (about to call it), or "abort" (its signal aborted) |
+// | released | life, h, answer | what release answered: true, false or "unknown" |
+// | stall | life, from | the process did not run from `from` until `at`: stopped, blocked, or the machine was busy |
+// | again | life, id, add, calls | the function of an update was called once more |
+// | closed | life | its store is closed |
+// | wrong | life?, what | something that must never be was seen on the spot |
+// | fault | name, phase, on?, … | the beginning and the end of a fault |
+// | calm | | no fault from here on; processes go on a while, then close |
+// | final | id, revision, value | a list as it is after everybody has closed: { count, ids } |
+// | behind | what, key, life? | a lock or a place in a queue that was left on the server, and whose |
+//
+// `outcome` is "ok", "failed" (certainly nothing was written) or "unknown". `length`, `count` and `digest` describe the list that a
+// read or an update saw: `digest` is the start of the SHA-1 of its ids, each with a line feed behind it.
+
+import { createHash } from "node:crypto";
+
+export type Outcome = "ok" | "failed" | "unknown";
+export type Backend = "redis" | "redis-replicas" | "sqlite";
+
+export interface Line {
+  readonly ev: string;
+  readonly at: number;
+  readonly [field: string]: unknown;
+}
+
+/** What the states `list:…` hold. */
+export interface List {
+  count: number;
+  ids: string[];
+}
+
+export interface Call {
+  readonly life: string;
+  readonly n: number;
+  readonly caller: number;
+  readonly op: string;
+  readonly id: string;
+  readonly add: string | undefined;
+  readonly hold: number | undefined;
+  readonly begin: number;
+  end: number;
+  outcome: Outcome;
+  code: string | undefined;
+  revision: number | undefined;
+  fence: number | undefined;
+  count: number | undefined;
+  length: number | undefined;
+  digest: string | undefined;
+}
+
+export interface Hold {
+  readonly life: string;
+  readonly h: number;
+  readonly id: string;
+  readonly fence: number;
+  readonly asked: number;
+  readonly from: number;
+  readonly leaseMs: number;
+  /** Until it let go; `Infinity`: the process died with it. */
+  until: number;
+  how: "release" | "abort" | "death";
+  answer: boolean | "unknown" | undefined;
+}
+
+export interface Span {
+  readonly from: number;
+  to: number;
+}
+
+export interface FaultSpan extends Span {
+  readonly name: string;
+  readonly detail: Line;
+}
+
+export interface Final extends List {
+  readonly id: string;
+  readonly revision: number;
+}
+
+export class History {
+  run: Line | undefined;
+  readonly calls: Call[] = [];
+  readonly holds: Hold[] = [];
+  readonly faults: FaultSpan[] = [];
+  readonly finals = new Map<string, Final>();
+  readonly stalls = new Map<string, Span[]>();
+  readonly deaths: Line[] = [];
+  readonly wrong: Line[] = [];
+  readonly behind: Line[] = [];
+  calmAt = Infinity;
+  readonly #open = new Map<string, Call>();
+  readonly #held = new Map<string, Hold>();
+  readonly #lastAt = new Map<string, number>();
+  readonly #striking: FaultSpan[] = [];
+
+  get backend(): Backend {
+    return (this.run?.["backend"] ?? "redis") as Backend;
+  }
+
+  /** Takes the lines of one life in their order; lives may come one after the other. */
+  add(line: Line): void {
+    const life = String(line["life"]);
+    if (line["life"] !== undefined && line.ev !== "died") {
+      this.#lastAt.set(life, Math.max(line.at, this.#lastAt.get(life) ?? 0));
+    }
+    switch (line.ev) {
+      case "run":
+        this.run = line;
+        break;
+      case "begin":
+        return this.#begin(line, life);
+      case "end":
+        return this.#end(line, life);
+      case "held":
+        return this.#hold(line, life);
+      case "left":
+      case "released":
+        return this.#leave(line, life);
+      case "stall":
+        this.stalls.set(life, [
+          ...(this.stalls.get(life) ?? []),
+          { from: Number(line["from"]), to: line.at },
+        ]);
+        break;
+      case "fault":
+        return this.#fault(line);
+      case "calm":
+        this.calmAt = line.at;
+        break;
+      case "final": {
+        const { count, ids } = line["value"] as List;
+        this.finals.set(String(line["id"]), {
+          id: String(line["id"]),
+          revision: Number(line["revision"]),
+          count,
+          ids,
+        });
+        break;
+      }
+      case "died":
+        this.deaths.push(line);
+        break;
+      case "wrong":
+        this.wrong.push(line);
+        break;
+      case "behind":
+        this.behind.push(line);
+        break;
+      default: // life
+    }
+  }
+
+  /** After the last line: whoever died holding held until its last sign of life. */
+  close(): this {
+    for (const hold of this.holds) {
+      if (hold.until === Infinity) hold.until = this.#lastAt.get(hold.life) ?? hold.from;
+    }
+    return this;
+  }
+
+  #begin(line: Line, life: string): void {
+    const call: Call = {
+      life,
+      n: Number(line["n"]),
+      caller: Number(line["caller"]),
+      op: String(line["op"]),
+      id: String(line["id"]),
+      add: line["add"] as string | undefined,
+      hold: line["hold"] as number | undefined,
+      begin: line.at,
+      end: Infinity,
+      outcome: "unknown",
+      code: undefined,
+      revision: undefined,
+      fence: undefined,
+      count: undefined,
+      length: undefined,
+      digest: undefined,
+    };
+    this.calls.push(call);
+    this.#open.set(`${life}#${call.n}`, call);
+  }
+
+  #end(line: Line, life: string): void {
+    const key = `${life}#${String(line["n"])}`;
+    const call = this.#open.get(key);
+    if (call === undefined) return;
+    this.#open.delete(key);
+    call.end = line.at;
+    call.outcome = line["outcome"] as Outcome;
+    call.code = line["code"] as string | undefined;
+    call.revision = line["revision"] as number | undefined;
+    call.fence = line["fence"] as number | undefined;
+    call.count = line["count"] as number | undefined;
+    call.length = line["length"] as number | undefined;
+    call.digest = line["digest"] as string | undefined;
+  }
+
+  #hold(line: Line, life: string): void {
+    const hold: Hold = {
+      life,
+      h: Number(line["h"]),
+      id: String(line["id"]),
+      fence: Number(line["fence"]),
+      asked: Number(line["asked"]),
+      from: line.at,
+      leaseMs: Number(line["leaseMs"]),
+      until: Infinity,
+      how: "death",
+      answer: undefined,
+    };
+    this.holds.push(hold);
+    this.#held.set(`${life}#${hold.h}`, hold);
+  }
+
+  #leave(line: Line, life: string): void {
+    const hold = this.#held.get(`${life}#${String(line["h"])}`);
+    if (hold === undefined) return;
+    if (line.ev === "released") hold.answer = line["answer"] as boolean | "unknown";
+    else if (hold.until === Infinity) {
+      hold.until = line.at;
+      hold.how = line["how"] as "release" | "abort";
+    }
+  }
+
+  #fault(line: Line): void {
+    const name = String(line["name"]);
+    if (line["phase"] === "begin") {
+      const span = { name, from: line.at, to: Infinity, detail: line };
+      this.faults.push(span);
+      this.#striking.push(span);
+      return;
+    }
+    const at = this.#striking.findIndex((span) => span.name === name && span.detail["on"] === line["on"]);
+    const [span] = at === -1 ? [] : this.#striking.splice(at, 1);
+    if (span !== undefined) span.to = line.at;
+  }
+}
+
+export function digest(ids: readonly string[]): string {
+  return createHash("sha1")
+    .update(ids.map((id) => `${id}\n`).join(""))
+    .digest("hex")
+    .slice(0, 16);
+}
+
+/** The digests of all beginnings of a list: the nth is that of its first n ids. */
+export function prefixDigests(ids: readonly string[]): string[] {
+  const hash = createHash("sha1");
+  const digests = [digest([])];
+  for (const id of ids) digests.push(hash.update(`${id}\n`).copy().digest("hex").slice(0, 16));
+  return digests;
+}

@@ -1,0 +1,75 @@
+// One stay in a lock, recorded: when it was asked for, when its caller got it, when it let go or its signal aborted, and what
+// its release was answered.
+
+import { LockLostError, type Grant } from "../../src/index.ts";
+import type { Recorder } from "./recorder.ts";
+
+export class Holding {
+  readonly #recorder: Recorder;
+  readonly #caller: number;
+  readonly #leaseMs: number;
+  readonly #asked: number;
+  #number: number | undefined;
+  #left = false;
+
+  constructor(recorder: Recorder, of: { caller: number; leaseMs: number }) {
+    this.#recorder = recorder;
+    this.#caller = of.caller;
+    this.#leaseMs = of.leaseMs;
+    this.#asked = recorder.now();
+  }
+
+  /** `undefined` before it was granted. */
+  get number(): number | undefined {
+    return this.#number;
+  }
+
+  got(grant: Grant): void {
+    const h = (this.#number = this.#recorder.next());
+    const { id, fence, signal } = grant;
+    this.#recorder.write("held", {
+      h,
+      caller: this.#caller,
+      id,
+      fence,
+      asked: this.#asked,
+      leaseMs: this.#leaseMs,
+    });
+    if (signal.aborted) this.#let("abort");
+    else signal.addEventListener("abort", () => this.#let("abort"));
+  }
+
+  /** About to release. */
+  leave(): void {
+    this.#let("release");
+  }
+
+  /** Waits for the whole stay, and records what became of it. `undefined` from `stay`: all went well. */
+  async settle(stay: () => Promise<boolean | undefined | void>): Promise<void> {
+    let answer: boolean | "unknown";
+    try {
+      answer = (await stay()) ?? true;
+    } catch (error) {
+      const { outcome } = this.#recorder.outcomeOf(error);
+      answer = error instanceof LockLostError ? false : outcome === "unknown" ? "unknown" : false;
+    }
+    if (this.#number === undefined) return;
+    this.#let("release"); // an error may have left it open
+    this.#recorder.write("released", { h: this.#number, answer });
+  }
+
+  /** What is done in passing may fail as anything may: only what must never be is recorded. */
+  async tolerate(work: Promise<unknown>): Promise<void> {
+    try {
+      await work;
+    } catch (error) {
+      this.#recorder.outcomeOf(error);
+    }
+  }
+
+  #let(how: "release" | "abort"): void {
+    if (this.#left || this.#number === undefined) return;
+    this.#left = true;
+    this.#recorder.write("left", { h: this.#number, how });
+  }
+}

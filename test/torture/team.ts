@@ -1,0 +1,178 @@
+// The processes of the history check: one per place, each with its file of the history. A process that was killed is followed
+// by another in its place. Faults on processes take one place at a time for themselves.
+
+import { fork, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+
+import type { OpenOptions } from "../../src/index.ts";
+import { continueProcess, stopProcess } from "../faults/processes.ts";
+import type { Recorder } from "./recorder.ts";
+import type { Job, Order } from "./worker.ts";
+
+const script = join(import.meta.dirname, "worker.ts");
+
+export interface TeamSettings {
+  readonly places: number;
+  readonly seed: string;
+  readonly epoch: bigint;
+  readonly folder: string;
+  readonly options: OpenOptions;
+  readonly targetOf: (place: number) => string;
+  readonly recorder: Recorder;
+}
+
+interface Place {
+  lives: number;
+  life: string;
+  child: ChildProcess;
+  ended: Promise<void>;
+  /** What it is killed for, if it is. */
+  killed: boolean;
+  /** A fault is at work on it. */
+  taken: boolean;
+  errors: string;
+}
+
+export class Team {
+  readonly files: string[] = [];
+  readonly #settings: TeamSettings;
+  readonly #places: Place[] = [];
+  /** For processes that share a machine's clock. */
+  clockOffsetMs = 0;
+
+  constructor(settings: TeamSettings) {
+    this.#settings = settings;
+    for (let place = 0; place < settings.places; place += 1) this.#places.push(this.#start(place, 1));
+  }
+
+  /** A place that no other fault is at work on, for as long as `work` takes. */
+  async withPlace(
+    choose: (free: readonly number[]) => number,
+    work: (place: number) => Promise<void>,
+  ): Promise<void> {
+    const free = this.#places.flatMap(({ taken }, place) => (taken ? [] : [place]));
+    if (free.length === 0) return;
+    const place = choose(free);
+    this.#at(place).taken = true;
+    try {
+      await work(place);
+    } finally {
+      this.#at(place).taken = false;
+    }
+  }
+
+  life(place: number): string {
+    return this.#at(place).life;
+  }
+
+  get size(): number {
+    return this.#places.length;
+  }
+
+  async kill(place: number): Promise<void> {
+    const current = this.#at(place);
+    current.killed = true;
+    current.child.kill("SIGKILL");
+    await current.ended;
+  }
+
+  /** The next life in that place. */
+  revive(place: number): void {
+    this.#places[place] = { ...this.#start(place, this.#at(place).lives + 1), taken: this.#at(place).taken };
+  }
+
+  async stop(place: number): Promise<void> {
+    await stopProcess(this.#at(place).child.pid ?? 0);
+  }
+
+  async continue(place: number): Promise<void> {
+    await continueProcess(this.#at(place).child.pid ?? 0);
+  }
+
+  /** Resolves when the process says that it has done it. */
+  async order(place: number, order: Order): Promise<void> {
+    const { child, ended } = this.#at(place);
+    if (!child.connected) return;
+    const done = new Promise<void>((resolve) => {
+      const listen = (message: unknown): void => {
+        if ((message as { done?: string }).done !== order.do) return;
+        child.off("message", listen);
+        resolve();
+      };
+      child.on("message", listen);
+    });
+    child.send(order);
+    await Promise.race([done, ended]);
+  }
+
+  /** All close their stores and end by themselves; whoever does not within `ms` is told as such. */
+  async finish(ms: number): Promise<void> {
+    await Promise.all(this.#places.map((_, place) => this.order(place, { do: "finish" })));
+    await Promise.all(this.#places.map((place) => this.#within(place, ms)));
+  }
+
+  /** For the end of the program, whatever state it is in. */
+  endAll(): void {
+    for (const { child } of this.#places) child.kill("SIGKILL");
+  }
+
+  async #within({ ended, child, life }: Place, ms: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<"late">((resolve) => (timer = setTimeout(() => resolve("late"), ms)));
+    const first = await Promise.race([ended, late]);
+    clearTimeout(timer);
+    if (first !== "late") return;
+    this.#settings.recorder.wrong(`process ${life} did not end within ${ms} ms after it was told to finish`);
+    child.kill("SIGKILL");
+    await ended;
+  }
+
+  #at(place: number): Place {
+    const found = this.#places[place];
+    if (found === undefined) throw new Error(`there is no place ${place}`);
+    return found;
+  }
+
+  #start(number: number, lives: number): Place {
+    const { seed, epoch, folder, options, targetOf, recorder } = this.#settings;
+    const life = `${number + 1}.${lives}`;
+    const file = join(folder, `${life}.jsonl`);
+    this.files.push(file);
+    const job: Job = {
+      target: targetOf(number),
+      life,
+      seed,
+      epoch: String(epoch),
+      file,
+      callers: 4,
+      lists: 3,
+      options,
+      clockOffsetMs: this.clockOffsetMs,
+    };
+    const execArgv = ["--disable-warning=ExperimentalWarning"];
+    const child = fork(script, [JSON.stringify(job)], {
+      execArgv,
+      stdio: ["ignore", "ignore", "pipe", "ipc"],
+    });
+    const place: Place = {
+      lives,
+      life,
+      child,
+      killed: false,
+      taken: false,
+      errors: "",
+      ended: Promise.resolve(),
+    };
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => (place.errors += text));
+    place.ended = once(child, "close").then(([code, signal]) => {
+      const how = place.killed
+        ? "killed"
+        : code === 0
+          ? "closed"
+          : `${String(code ?? signal)} ${place.errors}`;
+      recorder.write("died", { life, how });
+    });
+    return place;
+  }
+}

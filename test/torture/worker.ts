@@ -1,0 +1,68 @@
+// One process of the history check: opens the store, makes calls from several callers at once, and records each. Told over
+// IPC to block its event loop, to let its wall clock jump, and to finish; then it closes the store and must end by itself.
+
+import { open, type OpenOptions } from "../../src/index.ts";
+import { fakeWallClock } from "../faults/wall-clock.ts";
+import { Caller } from "./caller.ts";
+import { Random } from "./random.ts";
+import { Recorder } from "./recorder.ts";
+
+export interface Job {
+  readonly target: string;
+  readonly life: string;
+  readonly seed: string;
+  readonly epoch: string;
+  readonly file: string;
+  readonly callers: number;
+  readonly lists: number;
+  readonly options: OpenOptions;
+  readonly clockOffsetMs: number;
+}
+
+export type Order =
+  | { readonly do: "block"; readonly ms: number }
+  | { readonly do: "clock"; readonly ms: number }
+  | { readonly do: "finish" };
+
+const job = JSON.parse(process.argv[2] ?? "{}") as Job;
+const recorder = new Recorder(job.file, BigInt(job.epoch), job.life);
+recorder.write("life", { pid: process.pid });
+const clock = fakeWallClock();
+clock.jump(job.clockOffsetMs);
+const store = open(job.target, job.options);
+const callers = Array.from(
+  { length: job.callers },
+  (_, number) =>
+    new Caller({ store, recorder, number, job, random: new Random(`${job.seed} ${job.life} ${number}`) }),
+);
+const heartbeat = watchForStalls();
+
+const work = Promise.all(callers.map((caller) => caller.work()));
+
+process.on("message", (order: Order) => {
+  if (order.do === "block") Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, order.ms);
+  if (order.do === "clock") clock.jump(order.ms);
+  if (order.do === "finish") void finish();
+  process.send?.({ done: order.do });
+});
+
+async function finish(): Promise<void> {
+  for (const caller of callers) caller.stop();
+  await work;
+  for (let list = 0; list < job.lists; list += 1) await callers[0]?.last(list);
+  await store.close();
+  clearInterval(heartbeat);
+  recorder.write("closed");
+  process.disconnect();
+}
+
+/** A timer that is late says that this process was not run: stopped, blocked, or the machine had no time for it. */
+function watchForStalls(): NodeJS.Timeout {
+  const everyMs = 5;
+  let last = recorder.now();
+  return setInterval(() => {
+    const at = recorder.now();
+    if (at - last > (everyMs + 8) * 1e6) recorder.write("stall", { from: last });
+    last = at;
+  }, everyMs);
+}

@@ -1,0 +1,134 @@
+// What the processes work against, and what can be done to it. Each backend is a world of its own.
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { startGroup, startLink, startProxy, startRedis, startRedisWithClock } from "../faults/index.ts";
+import type { Link, Proxy, RedisServer, ServerClock } from "../faults/index.ts";
+import type { Group } from "../faults/index.ts";
+import type { Options } from "./options.ts";
+
+/** Something that nobody should have left: a lock, or a place in its queue. */
+export interface Leftover {
+  readonly what: "lock" | "waiter";
+  readonly key: string;
+  readonly pid: number;
+}
+
+export interface World {
+  /** What the process in this place opens. */
+  readonly targetOf: (place: number) => string;
+  /** The same without any fault between. */
+  readonly direct: () => string;
+  readonly redis: RedisWorld | undefined;
+  /** Faults that cannot be had here, and why. */
+  readonly without: ReadonlyMap<string, string>;
+  leftovers(): Promise<Leftover[]>;
+  close(): Promise<void>;
+}
+
+/** A Redis and the ways to it: process → proxy (one each) → link → server. */
+export interface RedisWorld {
+  readonly proxies: readonly Proxy[];
+  readonly link: Link;
+  readonly server: () => RedisServer;
+  readonly clock: ServerClock | undefined;
+  readonly group: Group | undefined;
+}
+
+export const prefix = "torture:";
+
+export async function createWorld(options: Options): Promise<World> {
+  if (options.backend === "sqlite") return sqliteWorld();
+  return options.backend === "redis" ? redisWorld(options) : groupWorld(options);
+}
+
+async function redisWorld({ processes, faults, insist }: Options): Promise<World> {
+  const without = new Map<string, string>();
+  let clock: ServerClock | undefined;
+  let server: RedisServer | undefined;
+  if (faults.includes("server-clock")) {
+    try {
+      ({ server, clock } = await startRedisWithClock({ appendonly: true }));
+    } catch (error) {
+      if (insist) throw error;
+      without.set("server-clock", (error as Error).message);
+    }
+  }
+  const own = server ?? (await startRedis({ appendonly: true }));
+  const link = await startLink(own);
+  return around(
+    { link, server: () => own, clock, group: undefined },
+    { processes, without, close: () => own.stop() },
+  );
+}
+
+async function groupWorld({ processes }: Options): Promise<World> {
+  const group = await startGroup({ replicas: 2 });
+  const parts = { link: group.endpoint, server: () => group.primary, clock: undefined, group };
+  return around(parts, { processes, without: new Map(), close: () => group.stop() });
+}
+
+async function around(
+  parts: Omit<RedisWorld, "proxies">,
+  rest: { processes: number; without: Map<string, string>; close: () => Promise<void> },
+): Promise<World> {
+  const proxies: Proxy[] = [];
+  for (let place = 0; place < rest.processes; place += 1) proxies.push(await startProxy(parts.link));
+  return {
+    targetOf: (place) => proxies[place]?.url ?? "",
+    direct: () => parts.server().url,
+    redis: { ...parts, proxies },
+    without: rest.without,
+    leftovers: () => redisLeftovers(parts.server()),
+    async close() {
+      for (const proxy of proxies) await proxy.close();
+      if (parts.group === undefined) await parts.link.close();
+      await rest.close();
+    },
+  };
+}
+
+async function redisLeftovers(server: RedisServer): Promise<Leftover[]> {
+  const found: Leftover[] = [];
+  for (const key of await server.keys()) {
+    const add = (what: Leftover["what"], text: string): void =>
+      void found.push({ what, key, pid: pidOf(text) });
+    if (key.startsWith(`${prefix}lock:`)) add("lock", String(await server.command("GET", key)));
+    if (!key.startsWith(`${prefix}queue:`)) continue;
+    for (const ticket of (await server.command("ZRANGE", key, "0", "-1")) as string[]) add("waiter", ticket);
+  }
+  return found;
+}
+
+/** `<host>:<pid>:<client id>:<n>`; a host may have colons of its own. */
+const pidOf = (ticket: string): number => Number(/:(\d+):[^:\s]+:\d+(\s|$)/.exec(ticket)?.[1]);
+
+function sqliteWorld(): World {
+  const folder = mkdtempSync(join(tmpdir(), "holdfast-torture-"));
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  const path = join(folder, "store.db");
+  return {
+    targetOf: () => `sqlite:${path}`,
+    direct: () => `sqlite:${path}`,
+    redis: undefined,
+    without: new Map(),
+    async leftovers() {
+      const db = new DatabaseSync(path);
+      try {
+        const rows = (table: string) =>
+          db.prepare(`SELECT key, ticket FROM ${table}`).all() as { key: string; ticket: string }[];
+        const all = (what: Leftover["what"], table: string): Leftover[] =>
+          rows(table).map(({ key, ticket }) => ({ what, key, pid: pidOf(ticket) }));
+        return [...all("lock", "locks"), ...all("waiter", "waiters")];
+      } finally {
+        db.close();
+      }
+    },
+    async close() {
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
