@@ -58,7 +58,7 @@ export class Caller {
 
   async work(): Promise<void> {
     while (!this.#stopped) {
-      await sleep(this.#random.whole(2, 30));
+      await sleep(this.#random.whole(1, 15));
       await this[this.#random.weighted(deeds)]();
     }
   }
@@ -149,7 +149,7 @@ export class Caller {
   async gate(): Promise<void> {
     const leaseMs = this.#random.pick([120, 300, 1_000]);
     const holding = new Holding(this.#recorder, { caller: this.#number, leaseMs });
-    const heldMs = this.#random.chance(0.1) ? this.#random.whole(0, 400) : this.#random.whole(0, 8);
+    const heldMs = this.#random.chance(0.05) ? this.#random.whole(0, 400) : this.#random.whole(0, 8);
     await holding.settle(() =>
       this.#store.lock(`gate:${this.#random.whole(0, 1)}`).run(
         async (grant) => {
@@ -218,8 +218,8 @@ export class Caller {
     });
     if (value === undefined) return;
     const loaded: List = value;
-    if (random.chance(0.15)) await sleep(random.whole(1, 40));
-    if (random.chance(0.03)) await sleep(random.whole(100, 1_500));
+    if (random.chance(0.1)) await sleep(random.whole(1, 40));
+    if (random.chance(0.01)) await sleep(random.whole(100, 1_500));
     const saved: Outcome = await this.#recorder.append(begin, async (add) => {
       append(loaded, add);
       return { revision: await state.save(loaded, how) };

@@ -8,7 +8,8 @@ export function checkLists(inquiry: Inquiry): void {
   const { history, violate } = inquiry;
   const lists = history.calls.filter(({ id }) => id.startsWith("list:"));
   const byId = groupBy(lists, ({ id }) => id);
-  for (const id of history.finals.keys()) if (!byId.has(id)) violate("never-asked", `${id}: nobody wrote it`);
+  for (const { id, ids } of history.finals.values())
+    if (ids.length > 0 && !byId.has(id)) violate("never-asked", `${id}: nobody wrote it`);
   for (const [id, calls] of byId) {
     const final = history.finals.get(id) ?? { id, revision: 0, count: 0, ids: [] };
     const list = new ListHistory(inquiry, final, calls);
@@ -59,7 +60,9 @@ class ListHistory {
     for (const add of this.#final.ids) {
       const call = this.#adds.get(add);
       if (call === undefined) continue;
-      if (latest !== undefined && call.end < latest.begin) {
+      // What is unknown may have been done late: a copy of it can arrive after everybody has given it up.
+      const answered = call.outcome === "unknown" ? Infinity : call.end;
+      if (latest !== undefined && answered < latest.begin) {
         this.#violate(
           "reordered",
           `${name(call)} had been answered before ${name(latest)} began, and stands behind it`,

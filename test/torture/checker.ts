@@ -91,7 +91,7 @@ export function checkRising<T extends { begin: number; end: number }>(
 
 /** What was seen on the spot, how processes ended, what they left behind, and that all went well once nothing was broken. */
 function checkEnd({ history, violate, figures }: Inquiry): void {
-  for (const line of history.wrong) violate("seen", `${String(line["life"] ?? "")}: ${String(line["what"])}`);
+  for (const line of history.wrong) violate("seen", `${String(line["life"])}: ${String(line["what"])}`);
   for (const line of history.deaths) {
     if (line["how"] === "closed" || line["how"] === "killed") continue;
     violate("process", `process ${String(line["life"])} ended by itself: ${String(line["how"])}`);

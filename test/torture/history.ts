@@ -112,7 +112,7 @@ export class History {
   /** Takes the lines of one life in their order; lives may come one after the other. */
   add(line: Line): void {
     const life = String(line["life"]);
-    if (line["life"] !== undefined && line.ev !== "died") {
+    if (line["life"] !== undefined && line.ev !== "died" && line.ev !== "behind") {
       this.#lastAt.set(life, Math.max(line.at, this.#lastAt.get(life) ?? 0));
     }
     switch (line.ev) {

@@ -4,7 +4,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { continueProcess, crash, stopProcess, type Proxy } from "../faults/index.ts";
-import type { Random } from "./random.ts";
+import { Random } from "./random.ts";
 import type { Recorder } from "./recorder.ts";
 import type { Team } from "./team.ts";
 import type { RedisWorld, World } from "./world.ts";
@@ -92,8 +92,12 @@ const onNetwork: Readonly<Record<string, Fault>> = {
     mark();
     await redis(scene).server().command("SCRIPT", "FLUSH");
   },
-  "lose-reply": async (scene, mark) => void (await strike(scene, mark, "lose-reply")),
-  "lose-request": async (scene, mark) => void (await strike(scene, mark, "lose-request")),
+  "lose-reply": async (scene, mark) => {
+    await strike(scene, mark, "lose-reply");
+  },
+  "lose-request": async (scene, mark) => {
+    await strike(scene, mark, "lose-request");
+  },
   /** The first copy of a command arrives after its retry. */
   "late-copy": async (scene, mark) => {
     const proxy = await strike(scene, mark, "hold-back");
@@ -191,14 +195,17 @@ function anyProxy({ world, random }: Pick<Scene, "world" | "random">): [number, 
   return [place, proxies[place]!];
 }
 
-/** Injects until told to stop; resolves when the last fault is over. */
-export async function inject(scene: Scene, faults: readonly string[], stopped: AbortSignal): Promise<void> {
-  await Promise.all(
-    [onProcesses, onNetwork].map((catalogue) => {
-      const names = faults.filter((name) => name in catalogue);
-      return names.length === 0 ? undefined : stream(scene, catalogue, { names, stopped });
-    }),
-  );
+/** Injects until told to stop; resolves when the last fault is over. Each stream has its own choices, which the seed repeats. */
+export async function inject(
+  { seed, ...scene }: Omit<Scene, "random"> & { seed: string },
+  faults: readonly string[],
+  stopped: AbortSignal,
+): Promise<void> {
+  const of = (catalogue: Readonly<Record<string, Fault>>, name: string): Promise<void> => {
+    const names = faults.filter((fault) => fault in catalogue);
+    return stream({ ...scene, random: new Random(`${seed} ${name}`) }, catalogue, { names, stopped });
+  };
+  await Promise.all([of(onProcesses, "processes"), of(onNetwork, "network")]);
 }
 
 async function stream(
@@ -206,8 +213,8 @@ async function stream(
   catalogue: Readonly<Record<string, Fault>>,
   { names, stopped }: { names: readonly string[]; stopped: AbortSignal },
 ): Promise<void> {
-  while (!stopped.aborted) {
-    await sleep(scene.random.whole(100, 1_500));
+  while (names.length > 0 && !stopped.aborted) {
+    await sleep(scene.random.whole(50, 800));
     if (stopped.aborted) return;
     const name = scene.random.pick(names);
     let on: object = {};

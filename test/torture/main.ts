@@ -14,7 +14,6 @@ import { check } from "./checker.ts";
 import { History, type Line, type List } from "./history.ts";
 import { inject, type Scene } from "./injector.ts";
 import { help, readOptions, UsageError, type Options } from "./options.ts";
-import { Random } from "./random.ts";
 import { Recorder } from "./recorder.ts";
 import { repeat, report } from "./report.ts";
 import { Team } from "./team.ts";
@@ -53,6 +52,8 @@ async function main(options: Options): Promise<number> {
   return clean ? 0 : 1;
 }
 
+type Played = Pick<Scene, "team" | "injected">;
+
 interface Stage {
   readonly world: World;
   readonly recorder: Recorder;
@@ -62,7 +63,7 @@ interface Stage {
 }
 
 /** The run itself: with faults, then without, then everybody closes, then a look at what is left. */
-async function work(options: Options, { world, recorder, epoch, folder, faults }: Stage): Promise<Scene> {
+async function work(options: Options, { world, recorder, epoch, folder, faults }: Stage): Promise<Played> {
   const durable = durability(options);
   const team = new Team({
     places: options.processes,
@@ -77,7 +78,7 @@ async function work(options: Options, { world, recorder, epoch, folder, faults }
   const scene = {
     world,
     team,
-    random: new Random(options.seed),
+    seed: options.seed,
     recorder,
     injected: new Map<string, number>(),
   };
@@ -97,7 +98,7 @@ async function work(options: Options, { world, recorder, epoch, folder, faults }
   return scene;
 }
 
-function progressLine(from: number, { injected }: Scene): string {
+function progressLine(from: number, { injected }: Played): string {
   const faults = [...injected.values()].reduce((sum, count) => sum + count, 0);
   return `${Math.round((performance.now() - from) / 1_000)} s: ${faults} faults so far`;
 }

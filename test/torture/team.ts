@@ -27,7 +27,7 @@ interface Place {
   life: string;
   child: ChildProcess;
   ended: Promise<void>;
-  /** What it is killed for, if it is. */
+  /** By us. */
   killed: boolean;
   /** A fault is at work on it. */
   taken: boolean;
@@ -79,7 +79,9 @@ export class Team {
 
   /** The next life in that place. */
   revive(place: number): void {
-    this.#places[place] = { ...this.#start(place, this.#at(place).lives + 1), taken: this.#at(place).taken };
+    const next = this.#start(place, this.#at(place).lives + 1);
+    next.taken = this.#at(place).taken;
+    this.#places[place] = next;
   }
 
   async stop(place: number): Promise<void> {
@@ -145,7 +147,7 @@ export class Team {
       seed,
       epoch: String(epoch),
       file,
-      callers: 4,
+      callers: 6,
       lists: 3,
       options,
       clockOffsetMs: this.clockOffsetMs,

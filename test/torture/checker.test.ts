@@ -1,0 +1,248 @@
+// The checker's own tests: a right history passes, and each wrong one is caught by the rule that it breaks. Histories are made by
+// hand, line by line, as a run would write them.
+
+import { expect, test } from "vitest";
+
+import { check, type Findings } from "./checker.ts";
+import { digest, History } from "./history.ts";
+
+/** Ten milliseconds pass with each line, unless a test sets the time itself. */
+class Story {
+  readonly #history = new History();
+  #at = 0;
+  #n = 0;
+  /** By the last id, or by how many there are. */
+  readonly #revisions = new Map<unknown, unknown>();
+
+  constructor(run: object = {}) {
+    this.line("run", { backend: "redis", ...run });
+    for (const life of ["1.1", "2.1"]) this.line("life", { life });
+  }
+
+  line(ev: string, fields: object): this {
+    this.#at += 10e6;
+    this.#history.add({ ev, at: this.#at, ...fields });
+    return this;
+  }
+
+  wait(ms: number): this {
+    this.#at += ms * 1e6;
+    return this;
+  }
+
+  begin(life: string, op: string, fields: object): number {
+    const n = (this.#n += 1);
+    this.line("begin", { life, n, caller: 0, op, id: "list:0", ...fields });
+    return n;
+  }
+
+  end(life: string, n: number, fields: object = {}): this {
+    return this.line("end", { life, n, outcome: "ok", ...fields });
+  }
+
+  /** A whole call. */
+  call(life: string, op: string, fields: object, answer: object = {}): this {
+    if ("revision" in answer)
+      this.#revisions.set(
+        "add" in fields ? fields.add : (answer as { length?: number }).length,
+        answer.revision,
+      );
+    return this.end(life, this.begin(life, op, fields), answer);
+  }
+
+  add(life: string, add: string, answer: object = {}, fields: object = {}): this {
+    return this.call(life, "update", { add, ...fields }, answer);
+  }
+
+  saw(life: string, ids: string[], revision: number): this {
+    return this.call(
+      life,
+      "read",
+      {},
+      { revision, count: ids.length, length: ids.length, digest: digest(ids) },
+    );
+  }
+
+  hold(life: string, h: number, fence: number, fields: object = {}): this {
+    const asked = this.#at;
+    return this.line("held", { life, h, caller: 0, id: "list:0", fence, asked, leaseMs: 1_000, ...fields });
+  }
+
+  release(life: string, h: number, answer: boolean | "unknown" = true): this {
+    return this.line("left", { life, h, how: "release" }).line("released", { life, h, answer });
+  }
+
+  /** How it is in the end, and what the checker says. */
+  ends(ids: string[], count = ids.length): Findings {
+    const revision = this.#revisions.get(ids.at(-1)) ?? this.#revisions.get(ids.length) ?? 1_000;
+    this.line("final", { id: "list:0", revision, value: { count, ids } });
+    return check(this.#history.close());
+  }
+}
+
+const rules = ({ violations }: Findings): string[] => [...new Set(violations.map(({ rule }) => rule))];
+
+function rightStory(): Story {
+  const story = new Story();
+  story.add("1.1", "a").add("2.1", "b", { outcome: "failed", code: "LOCK_TIMEOUT" }).saw("2.1", ["a"], 10);
+  const cut = story.begin("1.1", "update", { add: "c" }); // never answered
+  story
+    .add("2.1", "d")
+    .saw("1.1", ["a", "d"], 20)
+    .end("1.1", cut, { outcome: "unknown", code: "UNREACHABLE" });
+  story.hold("1.1", 1, 30).call("1.1", "save", { add: "e", hold: 1 }, { revision: 31 }).release("1.1", 1);
+  story.hold("2.1", 2, 40).call("2.1", "save", { add: "f", hold: 2 }, { revision: 41 }).release("2.1", 2);
+  return story
+    .call("1.1", "save", { id: "scratch:0" }, { revision: 50 })
+    .call("2.1", "save", { id: "scratch:0" }, { revision: 60 });
+}
+
+test("a right history passes, whether or not what is unknown was done", () => {
+  expect(rightStory().ends(["a", "d", "e", "f"]).violations).toEqual([]);
+  expect(rightStory().ends(["a", "d", "e", "c", "f"]).violations).toEqual([]);
+});
+
+test("a lost update", () => {
+  expect(rules(rightStory().ends(["a", "e", "f"]))).toContain("lost-update");
+  expect(rules(new Story().add("1.1", "a").add("1.1", "b").ends(["a"]))).toEqual(["lost-update"]);
+});
+
+test("an update that was applied twice, also one whose outcome is unknown", () => {
+  expect(rules(new Story().add("1.1", "a").ends(["a", "a"]))).toEqual(["applied-twice"]);
+  const unknown = { outcome: "unknown", code: "UNREACHABLE" };
+  expect(rules(new Story().add("1.1", "a", unknown).ends(["a", "a"]))).toEqual(["applied-twice"]);
+});
+
+test("a failed update that is there, and one that nobody asked for", () => {
+  expect(rules(new Story().add("1.1", "a", { outcome: "failed" }).ends(["a"]))).toEqual(["failed-present"]);
+  expect(rules(new Story().add("1.1", "a").ends(["a", "z"]))).toEqual(["never-asked"]);
+});
+
+test("a counter that does not count the list", () => {
+  expect(rules(new Story().add("1.1", "a").add("2.1", "b").ends(["a", "b"], 1))).toEqual(["counter"]);
+  const looked = new Story()
+    .add("1.1", "a")
+    .call("2.1", "read", {}, { count: 2, length: 1, digest: digest(["a"]) });
+  expect(rules(looked.ends(["a"]))).toEqual(["counter"]);
+});
+
+test("reordered: a caller's own, and across processes", () => {
+  expect(rules(new Story().add("1.1", "a").add("1.1", "b").ends(["b", "a"]))).toEqual(["reordered"]);
+  expect(rules(new Story().add("1.1", "a").add("2.1", "b").ends(["b", "a"]))).toEqual(["reordered"]);
+  const atOnce = new Story();
+  const first = atOnce.begin("1.1", "update", { add: "a" });
+  expect(rules(atOnce.add("2.1", "b").end("1.1", first).ends(["b", "a"]))).toEqual([]);
+});
+
+test("a reader that saw what is no beginning of the list, too little of it, or what came only later", () => {
+  const wrote = (): Story => new Story().add("1.1", "a").add("1.1", "b");
+  expect(rules(wrote().saw("2.1", ["b"], 5).ends(["a", "b"]))).toEqual(["not-a-prefix"]);
+  expect(rules(wrote().saw("2.1", ["a"], 5).ends(["a", "b"]))).toEqual(["stale-look"]);
+  expect(rules(new Story().saw("2.1", ["a"], 5).add("1.1", "a").ends(["a"]))).toEqual(["future-look"]);
+});
+
+test("a revision that goes back: over a list, over states that are deleted, and one that is used twice", () => {
+  const back = new Story().add("1.1", "a").saw("2.1", ["a"], 20).add("1.1", "b").saw("2.1", ["a", "b"], 10);
+  expect(rules(back.ends(["a", "b"]))).toEqual(["revision-back"]);
+  const scratch = (second: number): string[] =>
+    rules(
+      new Story()
+        .call("1.1", "save", { id: "scratch:0" }, { revision: 10 })
+        .call("1.1", "delete", { id: "scratch:0" })
+        .call("2.1", "save", { id: "scratch:0" }, { revision: second })
+        .ends([]),
+    );
+  expect([scratch(9), scratch(10), scratch(11)]).toEqual([["revision-back"], ["revision-back"], []]);
+});
+
+test("a fence that goes back, and one that two have", () => {
+  const second = (fence: number): string[] =>
+    rules(new Story().hold("1.1", 1, 30).release("1.1", 1).hold("2.1", 2, fence).release("2.1", 2).ends([]));
+  expect([second(29), second(30), second(31)]).toEqual([["fence-back"], ["fence-back"], []]);
+});
+
+test("two holders at once, with nothing that explains it", () => {
+  const story = new Story().hold("1.1", 1, 30).hold("2.1", 2, 40).release("2.1", 2).release("1.1", 1);
+  expect(rules(story.ends([]))).toEqual(["two-holders"]);
+  const short = new Story().hold("1.1", 1, 30).hold("2.1", 2, 40).release("1.1", 1).release("2.1", 2);
+  expect(rules(short.ends([]))).toEqual(["two-holders"]);
+});
+
+test("an overlap that a fault explains is none, as long as what the first saved afterwards was refused", () => {
+  const story = (saved: object): string[] =>
+    rules(
+      new Story()
+        .hold("1.1", 1, 30)
+        .wait(2_000)
+        .hold("2.1", 2, 40)
+        .call("2.1", "save", { add: "b", hold: 2 }, { revision: 41 })
+        .call("1.1", "save", { add: "a", hold: 1 }, saved)
+        .line("stall", { life: "1.1", from: 50e6 })
+        .line("left", { life: "1.1", h: 1, how: "abort" })
+        .release("2.1", 2)
+        .ends("revision" in saved ? ["b", "a"] : ["b"]),
+    );
+  expect(story({ outcome: "failed", code: "LOCK_LOST" })).toEqual([]);
+  expect(story({ revision: 42 })).toEqual(["stale-save"]);
+});
+
+test("an overlap after a forced release is explained; one with a lease that ran out unnoticed is not", () => {
+  const story = (force: boolean): string[] => {
+    const told = new Story().hold("1.1", 1, 30);
+    if (force) told.call("2.1", "force", {});
+    told.hold("2.1", 2, 40).wait(100).line("left", { life: "1.1", h: 1, how: "abort" });
+    return rules(told.release("2.1", 2).ends([]));
+  };
+  expect([story(true), story(false)]).toEqual([[], ["two-holders"]]);
+});
+
+test("a save that is accepted after its own grant has ended", () => {
+  const story = new Story().hold("1.1", 1, 30).line("left", { life: "1.1", h: 1, how: "abort" });
+  story.call("1.1", "save", { add: "a", hold: 1 }, { revision: 31 });
+  expect(rules(story.ends(["a"]))).toEqual(["stale-save"]);
+});
+
+test("whoever died holding held until its last sign of life", () => {
+  const story = new Story().hold("1.1", 1, 30).line("died", { life: "1.1", how: "killed" }).wait(1_000);
+  story.hold("2.1", 2, 40).release("2.1", 2).line("behind", { what: "lock", key: "x", life: "1.1" });
+  expect(rules(story.ends([]))).toEqual([]);
+});
+
+test("a failover may lose what was acknowledged right before it, and nothing else; with durability nothing", () => {
+  const story = (waitMs: number, run: object = {}): string[] =>
+    rules(
+      new Story({ backend: "redis-replicas", ...run })
+        .add("1.1", "a")
+        .add("1.1", "b")
+        .wait(waitMs)
+        .line("fault", { name: "failover", phase: "begin" })
+        .line("fault", { name: "failover", phase: "end" })
+        .add("1.1", "c")
+        .ends(["a", "c"]),
+    );
+  expect(story(100)).toEqual([]);
+  expect(story(5_000)).toEqual(["lost-update"]);
+  expect(story(100, { durability: { replicas: 2 } })).toEqual(["lost-update"]);
+  expect(story(100, { backend: "redis" })).toEqual([]); // there is no failover with that backend
+});
+
+test("what was seen on the spot, processes that end by themselves, and what they leave behind", () => {
+  expect(rules(new Story().line("wrong", { life: "1.1", what: "two inside" }).ends([]))).toEqual(["seen"]);
+  expect(rules(new Story().line("died", { life: "1.1", how: "1 Error" }).ends([]))).toEqual(["process"]);
+  const left = (how: string): string[] =>
+    rules(
+      new Story()
+        .line("died", { life: "1.1", how })
+        .line("behind", { what: "lock", key: "x", life: "1.1" })
+        .ends([]),
+    );
+  expect([left("closed"), left("killed")]).toEqual([["left-behind"], []]);
+});
+
+test("a call without an answer long after the last fault", () => {
+  const story = new Story()
+    .line("calm", {})
+    .wait(20_000)
+    .add("1.1", "a", { outcome: "unknown", code: "UNREACHABLE" });
+  expect(rules(story.ends([]))).toEqual(["not-recovered"]);
+});
