@@ -66,6 +66,12 @@ export class Group {
     await this.primary.kill();
   }
 
+  /** The replica that has most of what the primary had. */
+  async mostAdvanced(): Promise<number> {
+    const offsets = await Promise.all(this.replicas.map(async (replica) => this.#offsetOf(replica)));
+    return offsets.indexOf(Math.max(...offsets));
+  }
+
   /** Makes that replica the primary and leads everybody to it. The old primary's place stays empty: see `addReplica`. */
   async promote(n = 0): Promise<void> {
     const [chosen] = this.replicas.splice(n, 1);
@@ -88,7 +94,12 @@ export class Group {
 
   async #has(server: RedisServer, offset: number): Promise<boolean> {
     const info = String(await server.command("INFO", "replication"));
-    const has = Number(/slave_repl_offset:(\d+)/.exec(info)?.[1]);
-    return info.includes("master_link_status:up") && has >= offset;
+    return info.includes("master_link_status:up") && offsetIn(info) >= offset;
+  }
+
+  async #offsetOf(replica: RedisServer): Promise<number> {
+    return offsetIn(String(await replica.command("INFO", "replication")));
   }
 }
+
+const offsetIn = (info: string): number => Number(/slave_repl_offset:(\d+)/.exec(info)?.[1] ?? -1);

@@ -5,7 +5,7 @@
 // clock jumped, a failover); and then nothing that the first saved after the second got the lock may have been accepted.
 
 import { checkRising, groupBy, type Inquiry } from "./checker.ts";
-import type { Call, Hold, Span } from "./history.ts";
+import type { Call, History, Hold, Span } from "./history.ts";
 
 /** A process that is not run for less than this is not logged as stalled, and timers are late by as much. */
 const lateness = 30e6;
@@ -17,6 +17,7 @@ export function checkHolds(inquiry: Inquiry): void {
     ({ life, hold }) => `${life}#${String(hold)}`,
   );
   const savesOf = (hold: Hold): Call[] => saves.get(`${hold.life}#${hold.h}`) ?? [];
+  const blind = blindSpans(history);
   figures["holds"] = history.holds.length;
   for (const [id, holds] of groupBy(history.holds, (hold) => hold.id)) {
     const asked = holds.map((hold) => ({ begin: hold.asked, end: hold.from, hold }));
@@ -33,7 +34,7 @@ export function checkHolds(inquiry: Inquiry): void {
     for (const [first, second] of overlaps(holds)) {
       figures["overlaps"] = (figures["overlaps"] ?? 0) + 1;
       checkStaleSaves(inquiry, { first, second }, savesOf);
-      checkExplained(inquiry, first, second);
+      checkExplained(inquiry, blind, [first, second]);
     }
   }
 }
@@ -88,17 +89,22 @@ function checkStaleSaves(
 }
 
 /** [L5] The first must have learned of its loss before the second got in, or been kept from learning it. */
-function checkExplained(inquiry: Inquiry, first: Hold, second: Hold): void {
-  const { history, violate, figures } = inquiry;
+function checkExplained(
+  { history, violate, figures }: Inquiry,
+  blind: Blind,
+  [first, second]: [Hold, Hold],
+): void {
   const from = Math.max(first.from, second.from);
   const to = Math.min(first.until, second.until);
-  const stalls = first.answer === true ? [] : (history.stalls.get(first.life) ?? []);
-  const spans = [...stalls, ...spansOf(inquiry, first)];
-  const slack = first.answer === true ? 0 : lateness;
+  // Whoever was told "released, and held until then" was not too late to notice, whatever its timers did.
+  const sure = first.answer === true;
+  const stalls = sure
+    ? []
+    : (history.stalls.get(first.life) ?? []).filter((span) => span.to >= from && span.from <= to);
+  const spans = [...stalls, ...blind(first)].toSorted((a, b) => a.from - b.from);
+  const slack = sure ? 0 : lateness;
   let left = from;
-  for (const span of spans.toSorted((a, b) => a.from - b.from)) {
-    if (span.from - slack <= left) left = Math.max(left, span.to + slack);
-  }
+  for (const span of spans) if (span.from - slack <= left) left = Math.max(left, span.to + slack);
   if (left >= to || (first.how === "abort" && to - left < lateness)) {
     figures["overlaps explained by a fault"] = (figures["overlaps explained by a fault"] ?? 0) + 1;
     return;
@@ -111,18 +117,24 @@ function checkExplained(inquiry: Inquiry, first: Hold, second: Hold): void {
 }
 
 /** While these last, and for a lease after them, a holder may not know that the lock is another's. */
-function spansOf({ history }: Inquiry, hold: Hold): Span[] {
-  const lease = hold.leaseMs * 1e6;
-  const forced = history.calls
-    .filter(
-      ({ op, id, begin, outcome }) =>
-        op === "force" && id === hold.id && outcome !== "failed" && begin <= hold.until,
-    )
-    .map(({ begin, end }) => ({ from: begin, to: Math.min(end, begin + 5e9) + lease }));
-  const faults = history.faults
-    .filter(({ name }) => name === "server-clock" || name === "machine-clock" || name === "failover")
-    .map(({ from, to }) => ({ from, to: to + lease }));
-  return [...forced, ...faults];
+type Blind = (hold: Hold) => Span[];
+
+function blindSpans({ calls, faults }: History): Blind {
+  const forced = groupBy(
+    calls.filter(({ op, outcome }) => op === "force" && outcome !== "failed"),
+    ({ id }) => id,
+  );
+  const jumps = faults.filter(({ name }) => ["server-clock", "machine-clock", "failover"].includes(name));
+  return (hold) => {
+    const lease = hold.leaseMs * 1e6;
+    const forces = (forced.get(hold.id) ?? []).map(({ begin, end }) => ({
+      from: begin,
+      to: Math.min(end, begin + 5e9),
+    }));
+    return [...forces, ...jumps]
+      .map(({ from, to }) => ({ from, to: to + lease }))
+      .filter(({ from, to }) => to >= hold.from && from <= hold.until);
+  };
 }
 
 function describe({ life, h, fence, from }: Hold): string {

@@ -239,6 +239,12 @@ test("what was seen on the spot, processes that end by themselves, and what they
   expect([left("closed"), left("killed")]).toEqual([["left-behind"], []]);
 });
 
+test("a function that was called again although nobody changed its state", () => {
+  expect(
+    rules(new Story().line("again", { life: "1.1", id: "list:0", add: "a", calls: 2 }).ends([])),
+  ).toEqual(["called-again"]);
+});
+
 test("a call without an answer long after the last fault", () => {
   const story = new Story()
     .line("calm", {})

@@ -96,6 +96,16 @@ function checkEnd({ history, violate, figures }: Inquiry): void {
     if (line["how"] === "closed" || line["how"] === "killed") continue;
     violate("process", `process ${String(line["life"])} ended by itself: ${String(line["how"])}`);
   }
+  // [S3] Only a failover can change a list behind the protocol's back here.
+  for (const line of history.again) {
+    if (history.backend === "redis-replicas")
+      figures["functions called again"] = (figures["functions called again"] ?? 0) + 1;
+    else
+      violate(
+        "called-again",
+        `${String(line["add"])}: its function was called ${String(line["calls"])} times`,
+      );
+  }
   const killed = new Set(history.deaths.filter(({ how }) => how === "killed").map(({ life }) => life));
   for (const line of history.behind) {
     // Whoever is killed cannot clean up; its lease or the queue's own life does, later.

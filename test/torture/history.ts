@@ -98,6 +98,7 @@ export class History {
   readonly stalls = new Map<string, Span[]>();
   readonly deaths: Line[] = [];
   readonly wrong: Line[] = [];
+  readonly again: Line[] = [];
   readonly behind: Line[] = [];
   calmAt = Infinity;
   readonly #open = new Map<string, Call>();
@@ -129,11 +130,7 @@ export class History {
       case "released":
         return this.#leave(line, life);
       case "stall":
-        this.stalls.set(life, [
-          ...(this.stalls.get(life) ?? []),
-          { from: Number(line["from"]), to: line.at },
-        ]);
-        break;
+        return this.#stall(line, life);
       case "fault":
         return this.#fault(line);
       case "calm":
@@ -151,6 +148,9 @@ export class History {
       }
       case "died":
         this.deaths.push(line);
+        break;
+      case "again":
+        this.again.push(line);
         break;
       case "wrong":
         this.wrong.push(line);
@@ -223,6 +223,13 @@ export class History {
     };
     this.holds.push(hold);
     this.#held.set(`${life}#${hold.h}`, hold);
+  }
+
+  #stall(line: Line, life: string): void {
+    const span = { from: Number(line["from"]), to: line.at };
+    const before = this.stalls.get(life);
+    if (before === undefined) this.stalls.set(life, [span]);
+    else before.push(span);
   }
 
   #leave(line: Line, life: string): void {

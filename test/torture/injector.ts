@@ -21,6 +21,14 @@ export interface Scene {
 /** Does it once, and resolves when it is over. */
 type Fault = (scene: Scene, mark: (details?: object) => void) => Promise<void>;
 
+/** How often, compared with the others. */
+const weights: Readonly<Record<string, number>> = {
+  failover: 4,
+  "server-kill": 2,
+  "late-copy": 2,
+  "lose-reply": 2,
+};
+
 const hourMs = 3_600_000;
 
 /** A leap of an hour, or a small one; backward only a little on servers, since leases that were told in absolute times last so much longer. */
@@ -158,7 +166,8 @@ const onNetwork: Readonly<Record<string, Fault>> = {
     }
     await group.killPrimary();
     await sleep(random.whole(0, 500));
-    await group.promote(random.whole(0, group.replicas.length - 1));
+    // Whoever asks for one replica's acknowledgement counts on the one that has it.
+    await group.promote(await group.mostAdvanced());
     await group.addReplica();
   },
 };
@@ -213,10 +222,11 @@ async function stream(
   catalogue: Readonly<Record<string, Fault>>,
   { names, stopped }: { names: readonly string[]; stopped: AbortSignal },
 ): Promise<void> {
+  const chances = Object.fromEntries(names.map((name) => [name, weights[name] ?? 1]));
   while (names.length > 0 && !stopped.aborted) {
     await sleep(scene.random.whole(50, 800));
     if (stopped.aborted) return;
-    const name = scene.random.pick(names);
+    const name = scene.random.weighted(chances);
     let on: object = {};
     let begun = false;
     const mark = (details: object = {}): void => {

@@ -4,7 +4,7 @@
 // Left out: a server that comes back empty, and FLUSHALL. They take the lists away with everything that was acknowledged, so
 // there would be nothing to check; the scenario tests have them.
 
-import { createReadStream, mkdirSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { createReadStream, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -25,6 +25,7 @@ const settings: OpenOptions = { prefix, leaseMs: 1_500, waitMs: 4_000, operation
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
 async function main(options: Options): Promise<number> {
+  checkDurability(options);
   const folder = join(import.meta.dirname, "../../temp/torture", `${options.backend}-${options.seed}`);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
@@ -41,7 +42,7 @@ async function main(options: Options): Promise<number> {
   const scene = await work(options, { world, recorder, epoch, folder, faults });
   await world.close();
   const log = options.log ?? join(folder, "history.jsonl");
-  await merge([mainFile, ...scene.team.files], log);
+  await merge([[mainFile], ...scene.team.files], log);
   const history = await read(log);
   const findings = check(history);
   say(report(history, findings, scene.injected));
@@ -108,8 +109,18 @@ function durability({ durability: replicas }: Options): { replicas: number; time
   return replicas === undefined ? undefined : { replicas, timeoutMs: 500 };
 }
 
+function checkDurability(options: Options): void {
+  const durable = durability(options);
+  if (durable === undefined) return;
+  try {
+    open("redis://127.0.0.1", { ...settings, ...{ durability: durable } }); // lazy: nothing connects
+  } catch (error) {
+    throw new UsageError(`--durability is not to be had from this Holdfast: ${(error as Error).message}`);
+  }
+}
+
 async function recordEnd(world: World, recorder: Recorder, team: Team): Promise<void> {
-  const lives = new Map(team.files.map((file) => lifeIn(file)));
+  const lives = new Map(team.files.flat().map((file) => lifeIn(file)));
   for (const { what, key, pid } of await world.leftovers())
     recorder.write("behind", { what, key, life: lives.get(pid) ?? `pid ${pid}` });
   const store = open(world.direct(), { prefix });
@@ -131,18 +142,17 @@ function lifeIn(file: string): [number, string] {
   }
 }
 
-async function* linesOf(file: string): AsyncGenerator<string> {
-  try {
+async function* linesOf(files: readonly string[]): AsyncGenerator<string> {
+  for (const file of files) {
+    if (!existsSync(file)) continue; // it was killed before its first word
     for await (const text of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
       if (text.endsWith("}")) yield text; // a process that was killed may have written half a line
     }
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
   }
 }
 
-/** One file, in the order of time. Each part is in order already. */
-async function merge(files: readonly string[], target: string): Promise<void> {
+/** One file, in the order of time. Each source is in order already. */
+async function merge(sources: readonly (readonly string[])[], target: string): Promise<void> {
   const file = openSync(target, "w");
   const parts: { at: number; text: string; rest: AsyncGenerator<string> }[] = [];
   const advance = async (rest: AsyncGenerator<string>): Promise<void> => {
@@ -151,7 +161,7 @@ async function merge(files: readonly string[], target: string): Promise<void> {
     const { at } = JSON.parse(next.value) as Line;
     parts.push({ at, text: next.value, rest });
   };
-  for (const path of files) await advance(linesOf(path));
+  for (const files of sources) await advance(linesOf(files));
   while (parts.length > 0) {
     let first = 0;
     for (let n = 1; n < parts.length; n += 1) if (parts[n]!.at < parts[first]!.at) first = n;
@@ -163,7 +173,7 @@ async function merge(files: readonly string[], target: string): Promise<void> {
 
 async function read(file: string): Promise<History> {
   const history = new History();
-  for await (const text of linesOf(file)) history.add(JSON.parse(text) as Line);
+  for await (const text of linesOf([file])) history.add(JSON.parse(text) as Line);
   return history.close();
 }
 

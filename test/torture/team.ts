@@ -35,7 +35,8 @@ interface Place {
 }
 
 export class Team {
-  readonly files: string[] = [];
+  /** By place: the files of its lives, one after the other. */
+  readonly files: string[][] = [];
   readonly #settings: TeamSettings;
   readonly #places: Place[] = [];
   /** For processes that share a machine's clock. */
@@ -140,7 +141,7 @@ export class Team {
     const { seed, epoch, folder, options, targetOf, recorder } = this.#settings;
     const life = `${number + 1}.${lives}`;
     const file = join(folder, `${life}.jsonl`);
-    this.files.push(file);
+    (this.files[number] ??= []).push(file);
     const job: Job = {
       target: targetOf(number),
       life,
