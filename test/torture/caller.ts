@@ -14,17 +14,9 @@ import type { Job } from "./worker.ts";
 const generationNs = 5e9;
 
 /** How often each is done. */
+// prettier-ignore
 const deeds = {
-  update: 30,
-  run: 10,
-  compareAndSet: 10,
-  locked: 14,
-  byHand: 10,
-  gate: 10,
-  giveUp: 6,
-  force: 1,
-  scratch: 6,
-  look: 8,
+  update: 30, run: 12, compareAndSet: 10, locked: 14, byHand: 10, gate: 10, giveUp: 6, force: 1, scratch: 6, look: 8,
 };
 
 interface Setting {
@@ -80,18 +72,21 @@ export class Caller {
     await this.#recorder.append(this.#begin("update", state.id), (add) => this.#push(state, add, how));
   }
 
+  /** While its function runs, an update holds the lock like anybody else. */
   async run(): Promise<void> {
     const state = this.#anyList();
-    const throws = this.#random.chance(0.1);
-    await this.#recorder.append(this.#begin("run", state.id), async (add) => {
-      const answer = await state.run(async (draft, turn) => {
+    const { throws, restMs } = { throws: this.#random.chance(0.1), restMs: this.#random.chance(0.2) ? 3 : 0 };
+    const holding = new Holding(this.#recorder, { caller: this.#number, leaseMs: this.#defaultLeaseMs });
+    await this.#recorder.append(this.#begin("run", state.id), (add) =>
+      state.run(async (draft, turn) => {
+        holding.got({ id: state.id, fence: turn.fence, signal: turn.signal }, true);
         append(draft, add);
+        await (restMs > 0 ? sleep(restMs) : Promise.resolve());
+        holding.leave();
         if (throws) throw new Deliberate();
-        await Promise.resolve();
         return { fence: turn.fence, ...seen(draft) };
-      });
-      return answer;
-    });
+      }),
+    );
   }
 
   async compareAndSet(): Promise<void> {

@@ -20,7 +20,9 @@ export function checkHolds(inquiry: Inquiry): void {
   const blind = blindSpans(history);
   figures["holds"] = history.holds.length;
   for (const [id, holds] of groupBy(history.holds, (hold) => hold.id)) {
-    const asked = holds.map((hold) => ({ begin: hold.asked, end: hold.from, hold }));
+    const asked = holds
+      .filter(({ draft }) => !draft)
+      .map((hold) => ({ begin: hold.asked, end: hold.from, hold }));
     checkRising(
       asked,
       ({ hold }) => hold.fence,

@@ -9,7 +9,7 @@
 // | life, died | life, pid / how | a process started; ended ("closed" by itself, "killed" by us, else unexpected) |
 // | begin | life, n, caller, op, id, add?, hold?, ifRevision? | a call, before it is made. `add`: the id that it appends to the list `id` |
 // | end | life, n, outcome, code?, revision?, fence?, count?, length?, digest? | its answer. No `end`: the process died, outcome unknown |
-// | held | life, h, caller, id, fence, asked, leaseMs | a grant was handed to its caller, who asked at `asked` |
+// | held | life, h, caller, id, fence, asked, leaseMs, draft? | a grant was handed to its caller, who asked at `asked`; or an update's function runs |
 // | left | life, h, how | the holder lets go: "release" (about to call it), or "abort" (its signal aborted) |
 // | released | life, h, answer | what release answered: true, false or "unknown" |
 // | stall | life, from | the process did not run from `from` until `at`: stopped, blocked, or the machine was busy |
@@ -68,6 +68,8 @@ export interface Hold {
   readonly asked: number;
   readonly from: number;
   readonly leaseMs: number;
+  /** An update's function, whose fence others of its batch share. */
+  readonly draft: boolean;
   /** Until it let go; `Infinity`: the process died with it. */
   until: number;
   how: "release" | "abort" | "death";
@@ -217,6 +219,7 @@ export class History {
       asked: Number(line["asked"]),
       from: line.at,
       leaseMs: Number(line["leaseMs"]),
+      draft: line["draft"] === true,
       until: Infinity,
       how: "death",
       answer: undefined,

@@ -24,9 +24,9 @@ export class Holding {
     return this.#number;
   }
 
-  got(grant: Grant): void {
+  /** `draft`: it is an update's function that holds; several in a row may have one fence. */
+  got({ id, fence, signal }: Pick<Grant, "id" | "fence" | "signal">, draft?: true): void {
     const h = (this.#number = this.#recorder.next());
-    const { id, fence, signal } = grant;
     this.#recorder.write("held", {
       h,
       caller: this.#caller,
@@ -34,6 +34,7 @@ export class Holding {
       fence,
       asked: this.#asked,
       leaseMs: this.#leaseMs,
+      draft,
     });
     if (signal.aborted) this.#let("abort");
     else signal.addEventListener("abort", () => this.#let("abort"));
