@@ -4,7 +4,16 @@
 // Left out: a server that comes back empty, and FLUSHALL. They take the lists away with everything that was acknowledged, so
 // there would be nothing to check; the scenario tests have them.
 
-import { createReadStream, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import {
+  createReadStream,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { createInterface } from "node:readline";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -29,6 +38,7 @@ async function main(options: Options): Promise<number> {
   const folder = join(import.meta.dirname, "../../temp/torture", `${options.backend}-${options.seed}`);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
+  const log = openLog(options.log ?? join(folder, "history.jsonl"));
   const epoch = process.hrtime.bigint();
   const mainFile = join(folder, "main.jsonl");
   const recorder = new Recorder(mainFile, epoch);
@@ -41,7 +51,6 @@ async function main(options: Options): Promise<number> {
   recorder.write("run", { version: 1, ...options, faults, durability: durability(options) ?? null });
   const scene = await work(options, { world, recorder, epoch, folder, faults });
   await world.close();
-  const log = options.log ?? join(folder, "history.jsonl");
   await merge([[mainFile], ...scene.team.files], log);
   const history = await read(log);
   const findings = check(history);
@@ -51,6 +60,16 @@ async function main(options: Options): Promise<number> {
   if (!clean || options.log !== undefined) say(`history: ${log}`);
   say(`seed ${options.seed}; the same again: ${repeat(options)}`);
   return clean ? 0 : 1;
+}
+
+/** Now, so that a path that cannot be written is told before the work and not after it. */
+function openLog(path: string): string {
+  try {
+    writeFileSync(path, "");
+    return path;
+  } catch (error) {
+    throw new UsageError(`--log: ${(error as Error).message}`);
+  }
 }
 
 type Played = Pick<Scene, "team" | "injected">;
@@ -176,6 +195,9 @@ async function read(file: string): Promise<History> {
   for await (const text of linesOf([file])) history.add(JSON.parse(text) as Line);
   return history.close();
 }
+
+// Ends in good order: servers and processes of ours go with this one.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => process.exit(130));
 
 try {
   const options = readOptions(process.argv.slice(2));

@@ -46,6 +46,10 @@ process.on("message", (order: Order) => {
   process.send?.({ done: order.do });
 });
 
+/** Whoever started this is gone. */
+const orphaned = (): never => process.exit(3);
+process.once("disconnect", orphaned);
+
 async function finish(): Promise<void> {
   for (const caller of callers) caller.stop();
   await work;
@@ -53,6 +57,7 @@ async function finish(): Promise<void> {
   await store.close();
   clearInterval(heartbeat);
   recorder.write("closed");
+  process.off("disconnect", orphaned);
   process.disconnect();
 }
 
