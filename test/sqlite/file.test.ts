@@ -51,6 +51,29 @@ describe("opening", () => {
     expect(await client.load("x")).toBe("1");
   });
 
+  test("[S6] a file that another process sets up in the middle of our look is no stranger's", async () => {
+    const folder = sqliteFolder();
+    let isFirst = true;
+    class Interrupted extends DatabaseSync {
+      override prepare(sql: string): ReturnType<DatabaseSync["prepare"]> {
+        if (sql.includes("sqlite_schema") && isFirst) {
+          isFirst = false;
+          const other = folder.raw();
+          try {
+            setUp(other, "other");
+          } catch {
+            // It is locked while we look; there it would be tried again.
+          }
+        }
+        return super.prepare(sql);
+      }
+    }
+    const client = folder.connect({ driver: Interrupted });
+    await client.saved("x", save("1"));
+    expect(await client.load("x")).toBe("1");
+    expect(isFirst).toBe(false);
+  });
+
   test("two that set up a fresh file at once do it once", async () => {
     const folder = sqliteFolder();
     let isFirst = true;

@@ -61,7 +61,7 @@ const schema = `
 
 /** Brings a fresh file to today's format; leaves one that is there as it is. */
 export function setUp(db: SqlDatabase, name: string): void {
-  const isFresh = checkFormat(db, name);
+  const isFresh = atOnce(db, () => checkFormat(db, name));
   useWriteAheadLog(db, name);
   db.exec("PRAGMA synchronous = FULL"); // what was acknowledged survives a power cut [S3]
   if (!isFresh) return;
@@ -81,6 +81,16 @@ export function rollBack(db: SqlDatabase): void {
     db.exec("ROLLBACK");
   } catch {
     // What is to be told is the error that led here.
+  }
+}
+
+/** All looks see one moment: a process that sets the file up meanwhile must not be taken for a stranger. */
+function atOnce<T>(db: SqlDatabase, look: () => T): T {
+  db.exec("BEGIN");
+  try {
+    return look();
+  } finally {
+    rollBack(db);
   }
 }
 
