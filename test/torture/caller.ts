@@ -16,7 +16,7 @@ const generationNs = 5e9;
 /** How often each is done. */
 // prettier-ignore
 const deeds = {
-  update: 30, run: 12, compareAndSet: 10, locked: 14, byHand: 10, gate: 10, giveUp: 6, force: 1, scratch: 6, look: 8,
+  update: 30, run: 12, compareAndSet: 10, locked: 14, byHand: 10, gate: 10, giveUp: 6, force: 2, scratch: 6, look: 8,
 };
 
 interface Setting {
@@ -214,7 +214,7 @@ export class Caller {
     if (value === undefined) return;
     const loaded: List = value;
     if (random.chance(0.1)) await sleep(random.whole(1, 40));
-    if (random.chance(0.01)) await sleep(random.whole(100, 1_500));
+    if (random.chance(0.02)) await sleep(random.whole(100, 1_500));
     const saved: Outcome = await this.#recorder.append(begin, async (add) => {
       append(loaded, add);
       return { revision: await state.save(loaded, how) };

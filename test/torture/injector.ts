@@ -1,68 +1,88 @@
-// Injects faults, chosen by the seed: one stream of them on processes, one on the server and the ways to it, side by side.
-// Each is recorded when it begins and when it is over.
+// Injects faults, chosen by the seed, in several streams side by side: two on processes, two on their ways to the server, one on
+// the server itself. Each fault is recorded when it begins and when it is over. Of two that do the same thing to the same
+// process or connection, the second waits for another choice.
 
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { continueProcess, crash, stopProcess, type Proxy } from "../faults/index.ts";
+import { continueProcess, crash, stopProcess, type Group, type Link, type Proxy } from "../faults/index.ts";
 import { Random } from "./random.ts";
 import type { Recorder } from "./recorder.ts";
 import type { Team } from "./team.ts";
 import type { RedisWorld, World } from "./world.ts";
 
-export interface Scene {
+export interface Stage {
   readonly world: World;
   readonly team: Team;
-  readonly random: Random;
   readonly recorder: Recorder;
   /** How often each was injected, as it goes. */
   readonly injected: Map<string, number>;
 }
 
+interface Scene extends Stage {
+  readonly random: Random;
+  /** Places that a fault of this kind is at work on. */
+  readonly taken: Set<number>;
+}
+
 /** Does it once, and resolves when it is over. */
 type Fault = (scene: Scene, mark: (details?: object) => void) => Promise<void>;
+type Catalogue = Readonly<Record<string, Fault>>;
 
 /** How often, compared with the others. */
 const weights: Readonly<Record<string, number>> = {
   failover: 4,
   "server-kill": 2,
-  "late-copy": 2,
-  "lose-reply": 2,
+  hang: 3,
+  "late-copy": 4,
+  "lose-reply": 3,
 };
 
 const hourMs = 3_600_000;
 
-/** A leap of an hour, or a small one; backward only a little on servers, since leases that were told in absolute times last so much longer. */
+/** A leap of an hour, or a small one. Back only a little on servers: leases are points in time there, and last so much longer. */
 const leap = (random: Random): number => (random.chance(0.3) ? hourMs : random.whole(500, 20_000));
 
-function onPlace(work: (scene: Scene, place: number) => Promise<void>): Fault {
-  return (scene, mark) =>
-    scene.team.withPlace(
-      (free) => scene.random.pick(free),
-      async (place) => {
-        mark({ on: scene.team.life(place) });
-        await work(scene, place);
-      },
-    );
+/** On a process, or on its way to the server, which nothing else of this kind is at work on. */
+function onPlace(
+  work: (scene: Scene, place: number, mark: (details?: object) => void) => Promise<void>,
+): Fault {
+  return async (scene, mark) => {
+    const { team, random, taken } = scene;
+    const free = Array.from({ length: team.size }, (_, place) => place).filter((place) => !taken.has(place));
+    if (free.length === 0) return;
+    const place = random.pick(free);
+    taken.add(place);
+    try {
+      await work(scene, place, (details) => mark({ on: team.life(place), ...details }));
+    } finally {
+      taken.delete(place);
+    }
+  };
 }
 
-const onProcesses: Readonly<Record<string, Fault>> = {
-  "worker-kill": onPlace(async ({ team, random }, place) => {
+const onProcesses: Catalogue = {
+  "worker-kill": onPlace(async ({ team, random }, place, mark) => {
+    mark();
     await team.kill(place);
     await sleep(random.whole(0, 500));
     team.revive(place);
   }),
   /** Up to twice the default lease of the check. */
-  "worker-stop": onPlace(async ({ team, random }, place) => {
+  "worker-stop": onPlace(async ({ team, random }, place, mark) => {
+    mark();
     await team.stop(place);
     await sleep(random.whole(50, 3_000));
     await team.continue(place);
   }),
-  "worker-block": onPlace(({ team, random }, place) =>
-    team.order(place, { do: "block", ms: random.whole(20, 2_500) }),
-  ),
-  "worker-clock": onPlace(({ team, random }, place) =>
-    team.order(place, { do: "clock", ms: leap(random) * (random.chance(0.5) ? 1 : -1) }),
-  ),
+  "worker-block": onPlace(async ({ team, random }, place, mark) => {
+    mark();
+    await team.order(place, { do: "block", ms: random.whole(20, 2_500) });
+  }),
+  "worker-clock": onPlace(async ({ team, random }, place, mark) => {
+    const ms = leap(random) * (random.chance(0.5) ? 1 : -1);
+    mark({ ms });
+    await team.order(place, { do: "clock", ms });
+  }),
   /** One clock for all processes, as a machine has. */
   async "machine-clock"({ team, random }, mark) {
     const ms = random.chance(0.5) ? leap(random) : -random.whole(500, 5_000);
@@ -74,7 +94,7 @@ const onProcesses: Readonly<Record<string, Fault>> = {
   },
 };
 
-const onNetwork: Readonly<Record<string, Fault>> = {
+const onServer: Catalogue = {
   "server-kill": async ({ random, ...scene }, mark) => {
     mark();
     await crash(redis(scene).server(), "disk", random.whole(0, 800));
@@ -100,55 +120,6 @@ const onNetwork: Readonly<Record<string, Fault>> = {
     mark();
     await redis(scene).server().command("SCRIPT", "FLUSH");
   },
-  "lose-reply": async (scene, mark) => {
-    await strike(scene, mark, "lose-reply");
-  },
-  "lose-request": async (scene, mark) => {
-    await strike(scene, mark, "lose-request");
-  },
-  /** The first copy of a command arrives after its retry. */
-  "late-copy": async (scene, mark) => {
-    const proxy = await strike(scene, mark, "hold-back");
-    await sleep(scene.random.whole(0, 1_500));
-    await proxy.deliver();
-  },
-  /** What is sent is swallowed; nothing of it arrives later. */
-  "black-hole": async (scene, mark) => {
-    const [place, proxy] = anyProxy(scene);
-    mark({ on: scene.team.life(place) });
-    proxy.frozen = true;
-    await sleep(scene.random.whole(200, 3_000));
-    proxy.frozen = false;
-  },
-  /** Nothing moves; afterwards all of it arrives, late. */
-  hang: async ({ random, ...scene }, mark) => {
-    const { link } = redis(scene);
-    mark();
-    link.hanging = true;
-    await sleep(random.whole(100, 3_000));
-    link.hanging = false;
-  },
-  delay: async ({ random, ...scene }, mark) => {
-    const { link } = redis(scene);
-    link.delayMs = random.whole(5, 120);
-    mark({ ms: link.delayMs });
-    await sleep(random.whole(500, 3_000));
-    link.delayMs = 0;
-  },
-  cut: async (scene, mark) => {
-    const [place, proxy] = anyProxy(scene);
-    const all = scene.random.chance(0.5);
-    mark(all ? {} : { on: scene.team.life(place) });
-    if (all) redis(scene).link.cut();
-    else proxy.cut();
-  },
-  throttle: async ({ random, ...scene }, mark) => {
-    const { link } = redis(scene);
-    link.bytesPerSecond = random.whole(50_000, 500_000);
-    mark({ bytesPerSecond: link.bytesPerSecond });
-    await sleep(random.whole(500, 2_000));
-    link.bytesPerSecond = Infinity;
-  },
   "replication-cut": async ({ random, ...scene }, mark) => {
     const group = groupOf(scene);
     mark();
@@ -172,15 +143,67 @@ const onNetwork: Readonly<Record<string, Fault>> = {
   },
 };
 
+const onWays: Catalogue = {
+  "lose-reply": onPlace(async (scene, place, mark) => {
+    await strike(scene, { place, mark, fault: "lose-reply" });
+  }),
+  "lose-request": onPlace(async (scene, place, mark) => {
+    await strike(scene, { place, mark, fault: "lose-request" });
+  }),
+  /** The first copy of a command arrives after its retry. */
+  "late-copy": onPlace(async (scene, place, mark) => {
+    const proxy = await strike(scene, { place, mark, fault: "hold-back" });
+    await sleep(scene.random.whole(0, 400));
+    await proxy.deliver();
+  }),
+  /** What is sent is swallowed; nothing of it arrives later. */
+  "black-hole": onPlace(async (scene, place, mark) => {
+    const proxy = proxyOf(scene, place);
+    mark();
+    proxy.frozen = true;
+    await sleep(scene.random.whole(200, 3_000));
+    proxy.frozen = false;
+  }),
+  /** Nothing moves; afterwards all of it arrives, late. */
+  hang: onPlace(async (scene, place, mark) => {
+    const link = linkOf(scene, place);
+    mark();
+    link.hanging = true;
+    await sleep(scene.random.whole(100, 3_000));
+    link.hanging = false;
+  }),
+  delay: onPlace(async (scene, place, mark) => {
+    const link = linkOf(scene, place);
+    link.delayMs = scene.random.whole(5, 120);
+    mark({ ms: link.delayMs });
+    await sleep(scene.random.whole(500, 3_000));
+    link.delayMs = 0;
+  }),
+  cut: onPlace(async (scene, place, mark) => {
+    mark();
+    linkOf(scene, place).cut();
+  }),
+  throttle: onPlace(async (scene, place, mark) => {
+    const link = linkOf(scene, place);
+    link.bytesPerSecond = scene.random.whole(20_000, 300_000);
+    mark({ bytesPerSecond: link.bytesPerSecond });
+    await sleep(scene.random.whole(500, 2_000));
+    link.bytesPerSecond = Infinity;
+  }),
+};
+
 /** Strikes one of the next commands of one process; if none comes by in time, that is that. */
 async function strike(
   scene: Scene,
-  mark: (details: object) => void,
-  fault: "lose-reply" | "lose-request" | "hold-back",
+  {
+    place,
+    mark,
+    fault,
+  }: { place: number; mark: (details: object) => void; fault: "lose-reply" | "lose-request" | "hold-back" },
 ): Promise<Proxy> {
-  const [place, proxy] = anyProxy(scene);
+  const proxy = proxyOf(scene, place);
   let left = scene.random.whole(1, 25);
-  mark({ on: scene.team.life(place), nth: left });
+  mark({ nth: left });
   await new Promise<void>((resolve) => {
     const giveUp = setTimeout(resolve, 2_000);
     proxy.fault = ({ name }) => {
@@ -196,30 +219,38 @@ async function strike(
 }
 
 const redis = ({ world }: Pick<Scene, "world">): RedisWorld => world.redis!;
-const groupOf = (scene: Pick<Scene, "world">) => redis(scene).group!;
-
-function anyProxy({ world, random }: Pick<Scene, "world" | "random">): [number, Proxy] {
-  const { proxies } = redis({ world });
-  const place = random.whole(0, proxies.length - 1);
-  return [place, proxies[place]!];
-}
+const groupOf = (scene: Pick<Scene, "world">): Group => redis(scene).group!;
+const proxyOf = (scene: Scene, place: number): Proxy => redis(scene).proxies[place]!;
+const linkOf = (scene: Scene, place: number): Link => redis(scene).links[place]!;
 
 /** Injects until told to stop; resolves when the last fault is over. Each stream has its own choices, which the seed repeats. */
 export async function inject(
-  { seed, ...scene }: Omit<Scene, "random"> & { seed: string },
+  { seed, ...stage }: Stage & { seed: string },
   faults: readonly string[],
   stopped: AbortSignal,
 ): Promise<void> {
-  const of = (catalogue: Readonly<Record<string, Fault>>, name: string): Promise<void> => {
-    const names = faults.filter((fault) => fault in catalogue);
-    return stream({ ...scene, random: new Random(`${seed} ${name}`) }, catalogue, { names, stopped });
-  };
-  await Promise.all([of(onProcesses, "processes"), of(onNetwork, "network")]);
+  const streams = [
+    { catalogue: onProcesses, count: 2 },
+    { catalogue: onWays, count: 2 },
+    { catalogue: onServer, count: 1 },
+  ];
+  await Promise.all(
+    streams.flatMap(({ catalogue, count }, kind) => {
+      const taken = new Set<number>();
+      const names = faults.filter((fault) => fault in catalogue);
+      return Array.from({ length: count }, (_, n) =>
+        stream({ ...stage, taken, random: new Random(`${seed} ${kind} ${n}`) }, catalogue, {
+          names,
+          stopped,
+        }),
+      );
+    }),
+  );
 }
 
 async function stream(
   scene: Scene,
-  catalogue: Readonly<Record<string, Fault>>,
+  catalogue: Catalogue,
   { names, stopped }: { names: readonly string[]; stopped: AbortSignal },
 ): Promise<void> {
   const chances = Object.fromEntries(names.map((name) => [name, weights[name] ?? 1]));

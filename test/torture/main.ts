@@ -21,7 +21,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { open, type OpenOptions } from "../../src/index.ts";
 import { check } from "./checker.ts";
 import { History, type Line, type List } from "./history.ts";
-import { inject, type Scene } from "./injector.ts";
+import { inject, type Stage } from "./injector.ts";
 import { help, readOptions, UsageError, type Options } from "./options.ts";
 import { Recorder } from "./recorder.ts";
 import { repeat, report } from "./report.ts";
@@ -72,9 +72,9 @@ function openLog(path: string): string {
   }
 }
 
-type Played = Pick<Scene, "team" | "injected">;
+type Played = Pick<Stage, "team" | "injected">;
 
-interface Stage {
+interface Setting {
   readonly world: World;
   readonly recorder: Recorder;
   readonly epoch: bigint;
@@ -83,7 +83,7 @@ interface Stage {
 }
 
 /** The run itself: with faults, then without, then everybody closes, then a look at what is left. */
-async function work(options: Options, { world, recorder, epoch, folder, faults }: Stage): Promise<Played> {
+async function work(options: Options, { world, recorder, epoch, folder, faults }: Setting): Promise<Played> {
   const durable = durability(options);
   const team = new Team({
     places: options.processes,

@@ -1,5 +1,5 @@
 // The processes of the history check: one per place, each with its file of the history. A process that was killed is followed
-// by another in its place. Faults on processes take one place at a time for themselves.
+// by another in its place.
 
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
@@ -29,8 +29,6 @@ interface Place {
   ended: Promise<void>;
   /** By us. */
   killed: boolean;
-  /** A fault is at work on it. */
-  taken: boolean;
   errors: string;
 }
 
@@ -45,22 +43,6 @@ export class Team {
   constructor(settings: TeamSettings) {
     this.#settings = settings;
     for (let place = 0; place < settings.places; place += 1) this.#places.push(this.#start(place, 1));
-  }
-
-  /** A place that no other fault is at work on, for as long as `work` takes. */
-  async withPlace(
-    choose: (free: readonly number[]) => number,
-    work: (place: number) => Promise<void>,
-  ): Promise<void> {
-    const free = this.#places.flatMap(({ taken }, place) => (taken ? [] : [place]));
-    if (free.length === 0) return;
-    const place = choose(free);
-    this.#at(place).taken = true;
-    try {
-      await work(place);
-    } finally {
-      this.#at(place).taken = false;
-    }
   }
 
   life(place: number): string {
@@ -80,9 +62,7 @@ export class Team {
 
   /** The next life in that place. */
   revive(place: number): void {
-    const next = this.#start(place, this.#at(place).lives + 1);
-    next.taken = this.#at(place).taken;
-    this.#places[place] = next;
+    this.#places[place] = this.#start(place, this.#at(place).lives + 1);
   }
 
   async stop(place: number): Promise<void> {
@@ -149,7 +129,7 @@ export class Team {
       epoch: String(epoch),
       file,
       callers: 6,
-      lists: 3,
+      lists: 5,
       options,
       clockOffsetMs: this.clockOffsetMs,
     };
@@ -163,7 +143,6 @@ export class Team {
       life,
       child,
       killed: false,
-      taken: false,
       errors: "",
       ended: Promise.resolve(),
     };

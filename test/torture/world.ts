@@ -29,10 +29,10 @@ export interface World {
   close(): Promise<void>;
 }
 
-/** A Redis and the ways to it: process → proxy (one each) → link → server. */
+/** A Redis and the ways to it: process → proxy → link → server; each process has its own. */
 export interface RedisWorld {
   readonly proxies: readonly Proxy[];
-  readonly link: Link;
+  readonly links: readonly Link[];
   readonly server: () => RedisServer;
   readonly clock: ServerClock | undefined;
   readonly group: Group | undefined;
@@ -58,34 +58,36 @@ async function redisWorld({ processes, faults, insist }: Options): Promise<World
     }
   }
   const own = server ?? (await startRedis({ appendonly: true }));
-  const link = await startLink(own);
-  return around(
-    { link, server: () => own, clock, group: undefined },
-    { processes, without, close: () => own.stop() },
-  );
+  const parts = { server: () => own, clock, group: undefined };
+  return around(own, parts, { processes, without, close: () => own.stop() });
 }
 
 async function groupWorld({ processes }: Options): Promise<World> {
   const group = await startGroup({ replicas: 2 });
-  const parts = { link: group.endpoint, server: () => group.primary, clock: undefined, group };
-  return around(parts, { processes, without: new Map(), close: () => group.stop() });
+  const parts = { server: () => group.primary, clock: undefined, group };
+  return around(group.endpoint, parts, { processes, without: new Map(), close: () => group.stop() });
 }
 
 async function around(
-  parts: Omit<RedisWorld, "proxies">,
+  target: { readonly port: number },
+  parts: Omit<RedisWorld, "proxies" | "links">,
   rest: { processes: number; without: Map<string, string>; close: () => Promise<void> },
 ): Promise<World> {
+  const links: Link[] = [];
   const proxies: Proxy[] = [];
-  for (let place = 0; place < rest.processes; place += 1) proxies.push(await startProxy(parts.link));
+  for (let place = 0; place < rest.processes; place += 1) {
+    links.push(await startLink(target));
+    proxies.push(await startProxy(links[place]!));
+  }
   return {
     targetOf: (place) => proxies[place]?.url ?? "",
     direct: () => parts.server().url,
-    redis: { ...parts, proxies },
+    redis: { ...parts, proxies, links },
     without: rest.without,
     leftovers: () => redisLeftovers(parts.server()),
     async close() {
       for (const proxy of proxies) await proxy.close();
-      if (parts.group === undefined) await parts.link.close();
+      for (const link of links) await link.close();
       await rest.close();
     },
   };
