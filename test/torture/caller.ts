@@ -16,7 +16,7 @@ const generationNs = 5e9;
 /** How often each is done. */
 // prettier-ignore
 const deeds = {
-  update: 30, run: 12, compareAndSet: 10, locked: 14, byHand: 10, gate: 10, giveUp: 6, force: 2, scratch: 6, look: 8,
+  update: 30, run: 12, compareAndSet: 10, locked: 14, byHand: 10, gate: 10, linger: 3, giveUp: 6, force: 2, scratch: 6, look: 8,
 };
 
 interface Setting {
@@ -154,6 +154,20 @@ export class Caller {
         },
         { leaseMs },
       ),
+    );
+  }
+
+  /** Holds much longer than its lease is, as whoever computes or waits for others: it must learn of a loss by its signal [L5]. */
+  async linger(): Promise<void> {
+    const how = { leaseMs: this.#random.pick([150, 400]), waitMs: 300 };
+    const holding = new Holding(this.#recorder, { caller: this.#number, leaseMs: how.leaseMs });
+    const [id, heldMs] = [`linger:${this.#random.whole(0, 1)}`, this.#random.whole(100, 2_000)];
+    await holding.settle(() =>
+      this.#store.lock(id).run(async (grant) => {
+        holding.got(grant);
+        await sleep(heldMs, undefined, { signal: grant.signal }).catch(() => undefined);
+        holding.leave();
+      }, how),
     );
   }
 

@@ -153,7 +153,7 @@ const onWays: Catalogue = {
   /** The first copy of a command arrives after its retry. */
   "late-copy": onPlace(async (scene, place, mark) => {
     const proxy = await strike(scene, { place, mark, fault: "hold-back" });
-    await sleep(scene.random.whole(0, 400));
+    await sleep(scene.random.whole(0, scene.random.pick([30, 400])));
     await proxy.deliver();
   }),
   /** What is sent is swallowed; nothing of it arrives later. */
@@ -202,12 +202,14 @@ async function strike(
   }: { place: number; mark: (details: object) => void; fault: "lose-reply" | "lose-request" | "hold-back" },
 ): Promise<Proxy> {
   const proxy = proxyOf(scene, place);
-  let left = scene.random.whole(1, 25);
-  mark({ nth: left });
+  // Commands that give something back are the dangerous ones: half of the strikes wait for them.
+  const which = scene.random.chance(0.5) ? /^(release|commit|cancel)/ : /^[a-z]/; // our scripts have names in small letters
+  let left = scene.random.whole(1, 12);
+  mark({ nth: left, which: which.source });
   await new Promise<void>((resolve) => {
     const giveUp = setTimeout(resolve, 2_000);
     proxy.fault = ({ name }) => {
-      if (!/^[a-z]/.test(name) || (left -= 1) !== 0) return undefined; // our scripts have names in small letters
+      if (!which.test(name) || (left -= 1) !== 0) return undefined;
       clearTimeout(giveUp);
       resolve();
       return fault;
