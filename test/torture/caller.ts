@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Grant, State, Store } from "../../src/index.ts";
 import { digest, type List, type Outcome } from "./history.ts";
 import { Holding } from "./holding.ts";
+import { LockCalls } from "./lock-calls.ts";
 import type { Random } from "./random.ts";
 import { Deliberate, type Recorder } from "./recorder.ts";
 import type { Job } from "./worker.ts";
@@ -19,7 +20,7 @@ const deeds = {
   update: 30, run: 12, compareAndSet: 10, locked: 14, byHand: 10, gate: 10, linger: 3, giveUp: 6, force: 2, scratch: 6, look: 8,
 };
 
-interface Setting {
+export interface Setting {
   readonly store: Store;
   readonly recorder: Recorder;
   readonly number: number;
@@ -37,9 +38,12 @@ export class Caller {
   readonly #lists: number;
   readonly #random: Random;
   readonly #defaultLeaseMs: number;
+  readonly #locks: LockCalls;
   #stopped = false;
 
-  constructor({ store, recorder, number, job, random }: Setting) {
+  constructor(setting: Setting) {
+    const { store, recorder, number, job, random } = setting;
+    this.#locks = new LockCalls(setting);
     this.#store = store;
     this.#recorder = recorder;
     this.#number = number;
@@ -140,35 +144,12 @@ export class Caller {
     });
   }
 
-  /** Locks alone, held for a while, some with leases that are hardly longer. */
-  async gate(): Promise<void> {
-    const leaseMs = this.#random.pick([120, 300, 1_000]);
-    const holding = new Holding(this.#recorder, { caller: this.#number, leaseMs });
-    const heldMs = this.#random.chance(0.05) ? this.#random.whole(0, 400) : this.#random.whole(0, 8);
-    await holding.settle(() =>
-      this.#store.lock(`gate:${this.#random.whole(0, 1)}`).run(
-        async (grant) => {
-          holding.got(grant);
-          await sleep(heldMs);
-          holding.leave();
-        },
-        { leaseMs },
-      ),
-    );
+  gate(): Promise<void> {
+    return this.#locks.gate();
   }
 
-  /** Holds much longer than its lease is, as whoever computes or waits for others: it must learn of a loss by its signal [L5]. */
-  async linger(): Promise<void> {
-    const how = { leaseMs: this.#random.pick([150, 400]), waitMs: 300 };
-    const holding = new Holding(this.#recorder, { caller: this.#number, leaseMs: how.leaseMs });
-    const [id, heldMs] = [`linger:${this.#random.whole(0, 1)}`, this.#random.whole(100, 2_000)];
-    await holding.settle(() =>
-      this.#store.lock(id).run(async (grant) => {
-        holding.got(grant);
-        await sleep(heldMs, undefined, { signal: grant.signal }).catch(() => undefined);
-        holding.leave();
-      }, how),
-    );
+  linger(): Promise<void> {
+    return this.#locks.linger();
   }
 
   /** Waits for a short time only; whoever is granted all the same lets go. */
