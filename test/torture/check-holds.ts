@@ -20,17 +20,18 @@ export function checkHolds(inquiry: Inquiry): void {
   const blind = blindSpans(history);
   figures["holds"] = history.holds.length;
   for (const [id, holds] of groupBy(history.holds, (hold) => hold.id)) {
-    const asked = holds
-      .filter(({ draft }) => !draft)
-      .map((hold) => ({ begin: hold.asked, end: hold.from, hold }));
+    const asked = holds.map((hold) => ({ begin: hold.asked, end: hold.from, hold }));
     checkRising(
       asked,
       ({ hold }) => hold.fence,
-      (earlier, later) =>
+      ({ hold: earlier }, { hold: later }) => {
+        if (earlier.fence === later.fence && earlier.draft && later.draft && earlier.life === later.life)
+          return;
         violate(
           "fence-back",
-          `${id}: ${describe(later.hold)} was asked for after ${describe(earlier.hold)} had been granted`,
-        ),
+          `${id}: ${describe(later)} was asked for after ${describe(earlier)} had been granted`,
+        );
+      },
     );
     for (const hold of holds) checkOwnSaves(inquiry, hold, savesOf(hold));
     for (const [first, second] of overlaps(holds)) {

@@ -161,6 +161,19 @@ test("a fence that goes back, and one that two have", () => {
   expect([second(29), second(30), second(31)]).toEqual([["fence-back"], ["fence-back"], []]);
 });
 
+test("updates that are applied together share a fence; another process's do not", () => {
+  const second = (life: string): string[] =>
+    rules(
+      new Story()
+        .hold("1.1", 1, 30, { draft: true })
+        .release("1.1", 1)
+        .hold(life, 2, 30, { draft: true })
+        .release(life, 2)
+        .ends([]),
+    );
+  expect([second("1.1"), second("2.1")]).toEqual([[], ["fence-back"]]);
+});
+
 test("two holders at once, with nothing that explains it", () => {
   const story = new Story().hold("1.1", 1, 30).hold("2.1", 2, 40).release("2.1", 2).release("1.1", 1);
   expect(rules(story.ends([]))).toEqual(["two-holders"]);
