@@ -128,7 +128,7 @@ export class Team {
       seed,
       epoch: String(epoch),
       file,
-      callers: 6,
+      callers: 8,
       lists: 5,
       options,
       clockOffsetMs: this.clockOffsetMs,
