@@ -1,5 +1,18 @@
 // Reads a history and says what in it breaks a promise. It knows nothing of Holdfast's code: only what was called, answered,
 // seen and found at the end. Rules for lists are in check-lists.ts, for grants in check-holds.ts.
+//
+// | rule | what is wrong |
+// |---|---|
+// | lost-update, applied-twice, failed-present, never-asked | an id is missing, twice, or there without right [S3] [S5] |
+// | counter, reordered | a list's counter has not counted it; an id stands behind one that was begun after it was answered [S2] [S3] |
+// | not-a-prefix, stale-look, future-look | a reader saw what never was, less than had been acknowledged, or more than had begun [S1] [S3] |
+// | revision-back, fence-back | a number does not rise [S2] [L3] |
+// | two-holders, stale-save | two held a lock and no fault explains it [L1] [L5]; a save was accepted from who had lost it [S4] |
+// | called-again | an update's function was called twice [S3] |
+// | seen, process | an error that cannot be, a broken re-entry [L4]; a process that crashed or did not end [P1] [P2] |
+// | left-behind, not-recovered | a lock or a place in a queue of a process that closed [L7] [P2]; no answer although nothing is broken |
+//
+// Across a failover without durability, what was acknowledged right before it may be missing, and is counted; all else holds.
 
 import { checkHolds } from "./check-holds.ts";
 import { checkLists } from "./check-lists.ts";
