@@ -84,7 +84,7 @@ class ListHistory {
       if (count !== length)
         this.#violate("counter", `${name(call)} saw the count ${String(count)} and ${length} ids`);
       if (digests[length] !== call.digest) {
-        if (this.#inquiry.mayBeLost(call)) this.#count("looks at what a failover lost");
+        if (this.#inquiry.nearFailover(call)) this.#count("looks at what a failover lost");
         else
           this.#violate(
             "not-a-prefix",
@@ -110,7 +110,7 @@ class ListHistory {
     const seen = [{ revision, length: ids.length, who: id }];
     for (const call of this.#calls) {
       if (call.outcome !== "ok" || call.revision === undefined) continue;
-      if (call.op === "read" && this.#inquiry.mayBeLost(call)) continue;
+      if (call.op === "read" && this.#inquiry.nearFailover(call)) continue;
       const place = call.add === undefined ? undefined : this.#places.get(call.add);
       if (call.add !== undefined && place === undefined) continue; // lost, and told above
       const length = place === undefined ? (call.length ?? 0) : place + 1;

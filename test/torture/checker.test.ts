@@ -236,7 +236,11 @@ test("a failover may lose what was acknowledged right before it, and nothing els
   expect(story(100)).toEqual([]);
   expect(story(5_000)).toEqual(["lost-update"]);
   expect(story(100, { durability: { replicas: 2 } })).toEqual(["lost-update"]);
-  expect(story(100, { backend: "redis" })).toEqual([]); // there is no failover with that backend
+  const looked = new Story({ backend: "redis-replicas", durability: { replicas: 2 } }).add("1.1", "a");
+  const unknown = looked.begin("1.1", "update", { add: "b" });
+  looked.saw("2.1", ["a", "b"], 20).line("fault", { name: "failover", phase: "begin" });
+  looked.line("fault", { name: "failover", phase: "end" }).end("1.1", unknown, { outcome: "unknown" });
+  expect(rules(looked.ends(["a"]))).toEqual([]); // nobody had acknowledged what was seen
 });
 
 test("what was seen on the spot, processes that end by themselves, and what they leave behind", () => {

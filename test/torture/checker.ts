@@ -30,12 +30,19 @@ export interface Findings {
   readonly figures: Record<string, number>;
 }
 
+interface Time {
+  readonly begin: number;
+  readonly end: number;
+}
+
 /** What the rules share. */
 export interface Inquiry {
   readonly history: History;
   readonly figures: Record<string, number>;
   /** Whether what was acknowledged at that time may have been lost by a failover that nobody asked to be safe from. */
-  readonly mayBeLost: (call: { readonly begin: number; readonly end: number }) => boolean;
+  readonly mayBeLost: (call: Time) => boolean;
+  /** What was seen or left then may be gone, or back, after a failover, durability or not: nobody had acknowledged it. */
+  readonly nearFailover: (call: Time) => boolean;
   readonly violate: (rule: string, text: string) => void;
 }
 
@@ -45,11 +52,15 @@ const replicationLag = 1e9;
 export function check(history: History): Findings {
   const violations: Violation[] = [];
   const figures: Record<string, number> = {};
-  const windows = lossWindows(history);
+  const windows = failoverWindows(history);
+  const nearFailover = ({ begin, end }: Time): boolean =>
+    windows.some(({ from, to }) => begin <= to && end >= from);
+  const durable = (history.run?.["durability"] ?? null) !== null; // acknowledged means: on replicas, too
   const inquiry: Inquiry = {
     history,
     figures,
-    mayBeLost: ({ begin, end }) => windows.some(({ from, to }) => begin <= to && end >= from),
+    nearFailover,
+    mayBeLost: (call) => !durable && nearFailover(call),
     violate: (rule, text) => violations.push({ rule, text }),
   };
   checkLists(inquiry);
@@ -59,9 +70,7 @@ export function check(history: History): Findings {
   return { violations, figures };
 }
 
-function lossWindows({ faults, run }: History): { from: number; to: number }[] {
-  const durability = (run?.["durability"] ?? null) as { replicas: number } | null;
-  if (durability !== null) return []; // acknowledged means: on the replicas, too
+function failoverWindows({ faults }: History): { from: number; to: number }[] {
   return faults
     .filter(({ name }) => name === "failover")
     .map(({ from, to }: FaultSpan) => ({ from: from - replicationLag, to }));
@@ -103,7 +112,7 @@ export function checkRising<T extends { begin: number; end: number }>(
 }
 
 /** What was seen on the spot, how processes ended, what they left behind, and that all went well once nothing was broken. */
-function checkEnd({ history, violate, figures, mayBeLost }: Inquiry): void {
+function checkEnd({ history, violate, figures, nearFailover }: Inquiry): void {
   const count = (figure: string): void => void (figures[figure] = (figures[figure] ?? 0) + 1);
   for (const line of history.wrong) violate("seen", `${String(line["life"])}: ${String(line["what"])}`);
   for (const line of history.deaths) {
@@ -124,7 +133,7 @@ function checkEnd({ history, violate, figures, mayBeLost }: Inquiry): void {
     const { what, key, life } = line;
     // A replica that takes over may still know a place in a queue that had been left: nobody asks for it again, and it expires.
     const returned = (call: Call): boolean =>
-      call.life === life && mayBeLost(call) && String(key).includes(`{${call.id}}`);
+      call.life === life && nearFailover(call) && String(key).includes(`{${call.id}}`);
     // Whoever is killed cannot clean up; its lease or the queue's own life does, later.
     if (killed.has(life)) count("left by killed processes");
     else if (what === "waiter" && history.calls.some(returned)) count("brought back by a failover");
