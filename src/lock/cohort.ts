@@ -115,9 +115,13 @@ export class Cohort implements LineOwner, ServingOwner {
 
   /** After each answer, and at each news while the turn waits. */
   #again(turn: Turn): void {
-    if (this.#line.head?.leaseMs !== turn.leaseMs) this.#leave(turn);
-    else if (this.#takeWake(turn)) this.#serving.begin(turn);
-    else this.#ask(turn);
+    if (this.#line.head?.leaseMs !== turn.leaseMs) return this.#leave(turn);
+    try {
+      if (!this.#takeWake(turn)) return this.#ask(turn);
+    } catch (error) {
+      return this.#refused(turn, error, now());
+    }
+    this.#serving.begin(turn);
   }
 
   #leave(turn: Turn): void {
