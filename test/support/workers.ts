@@ -41,10 +41,11 @@ export class Worker {
   readonly #listeners = new Set<() => void>();
   #orders = 0;
 
-  /** `life`: one of the short lives of worker.ts, instead of taking orders. */
-  constructor(url: string, life?: string) {
+  /** `life`: one of the short lives of worker.ts, instead of taking orders; `env`: more variables of its environment. */
+  constructor(url: string, life?: string, env?: Readonly<Record<string, string>>) {
     const args = ["--disable-warning=ExperimentalWarning", script, url];
-    const child = spawn(process.execPath, life === undefined ? args : [...args, life], { stdio: "pipe" });
+    if (life !== undefined) args.push(life);
+    const child = spawn(process.execPath, args, { stdio: "pipe", env: { ...process.env, ...env } });
     this.#child = child;
     this.pid = child.pid ?? 0;
     alive.add(this);
