@@ -11,10 +11,13 @@ export async function waiters(store: Store, id: string): Promise<number> {
 
 /** Returns when its holder has renewed it so many times more. Throws if nobody holds it. */
 export async function untilRenewed(store: Store, id: string, times: number): Promise<void> {
-  for (let left = times, last = Infinity; left > 0; await sleep(5)) {
-    const info = await store.lock(id).inspect();
-    if (info?.expiresInMs == null) throw new Error(`nobody holds the lock ${id} any more`);
-    if (info.expiresInMs > last) left -= 1;
-    last = info.expiresInMs;
+  let left = times;
+  let last = Infinity;
+  while (left > 0) {
+    const expiresInMs = (await store.lock(id).inspect())?.expiresInMs ?? null;
+    if (expiresInMs === null) throw new Error(`nobody holds the lock ${id} any more`);
+    if (expiresInMs > last) left -= 1;
+    last = expiresInMs;
+    await sleep(5);
   }
 }
