@@ -1,5 +1,5 @@
 // Holders that are stopped, blocked or killed, for real: the server refuses what comes too late, and the others go on.
-// Scenarios 1, 10, 23 and 25.
+// Scenarios 1, 10, 12, 23 and 25.
 
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 
@@ -35,7 +35,9 @@ for (const name of ["Redis", "SQLite"] as const) {
     const held = async (worker: Worker, details: object): Promise<number> =>
       (await worker.order<Granted>("acquire", { how: { leaseMs }, ...details })).fence;
 
-    test("[S4] [L5] [L6] a holder stopped beyond its lease, another in between: its save is refused, its signal has aborted", async () => {
+    // Seen failing, on both backends, with its three defences taken out together (each of them alone is enough): the look
+    // at the clock (turn.ts), the watchdog's word (watchdog.ts), the check of the ticket (write.lua, protocol.ts).
+    test("scenario 1 and scenario 10 [S4] [L5] [L6] a holder stopped beyond its lease, another in between: its save is refused, its signal has aborted", async () => {
       const [first, second] = [new Worker(backend.url), new Worker(backend.url)];
       const id = "stopped";
       const mine = await held(first, { id, as: "first" });
@@ -100,7 +102,7 @@ for (const name of ["Redis", "SQLite"] as const) {
       expect(await store.lock(id).inspect()).toBeNull();
     });
 
-    test("[L9] a waiter that is killed holds nobody up for long, and leaves nothing", async () => {
+    test("scenario 12 [L9] a waiter that is killed holds nobody up for long, and leaves nothing", async () => {
       const [dead, waiter] = [new Worker(backend.url), new Worker(backend.url)];
       const id = "dead waiter";
       const holder = await store.lock(id).acquire();
@@ -116,7 +118,7 @@ for (const name of ["Redis", "SQLite"] as const) {
       await poll(() => store.lock(id).inspect()).toBeNull();
     });
 
-    test("[L9] a waiter that is stopped as it is granted does not hand out a dead grant when it goes on", async () => {
+    test("scenario 12 [L9] a waiter that is stopped as it is granted does not hand out a dead grant when it goes on", async () => {
       const [stopped, next] = [new Worker(backend.url), new Worker(backend.url)];
       const id = "stopped waiter";
       const holder = await store.lock(id).acquire();
