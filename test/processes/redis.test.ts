@@ -1,12 +1,12 @@
-// Whole stores on a real Redis, with harm done to the connection and to the server: what goes over the wire, lost
-// replies, killed subscribers, foreign clients, a server that restarts empty. Scenarios 6, 9, 11, 18 and 19.
+// Whole stores on a real Redis, with harm done to the connection and to the server: what goes over the wire, killed
+// subscribers, foreign clients, a server that restarts empty. Scenarios 2, 6, 7, 11, 18 and 19.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 
 import { open, type OpenOptions, type Store } from "../../src/index.ts";
 import { poll } from "../support/poll.ts";
-import { startProxy, type Fault, type Proxy } from "../support/proxy.ts";
+import { startProxy, type Proxy } from "../support/proxy.ts";
 import { startRedis, type RedisServer } from "../support/redis-server.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -140,7 +140,8 @@ describe("the connection", () => {
     expect(order.indexOf("first")).toBeLessThan(order.indexOf("third"));
   });
 
-  test("[L8] the subscriber killed just before each of many releases: the waiter enters all the same", async () => {
+  // Seen failing with the defence taken out: TAKEN_11
+  test("scenario 11 [L8] the subscriber killed just before each of many releases: the waiter enters all the same", async () => {
     const [holder, waiter] = [connect(server.url), connect(server.url)];
     for (let round = 0; round < 5; round += 1) {
       const held = await holder.lock("flapping").acquire();
@@ -152,7 +153,8 @@ describe("the connection", () => {
     expect(await holder.lock("flapping").inspect()).toBeNull();
   }, 40_000);
 
-  test("[L5] a black hole while holding: the signal aborts; others enter; the old one is refused when it is back", async () => {
+  // Seen failing when the watchdog does not tell the loss; more in test/scenarios/02-black-hole.test.ts.
+  test("scenario 2 [L5] a black hole while holding: the signal aborts; others enter; the old one is refused when it is back", async () => {
     const [holder, other] = [connect(proxy.url, { leaseMs: 600, operationMs: 1_000 }), connect(server.url)];
     const grant = await holder.lock("black hole").acquire();
     const { signal } = grant;
@@ -173,71 +175,6 @@ describe("the connection", () => {
 interface Log {
   ids: string[];
 }
-
-/** What is done to one command on its way, and what may happen before its retry. */
-const harms: readonly { name: string; fault: Fault; rival: boolean; late: boolean }[] = [
-  { name: "its reply lost and the connection cut", fault: "lose-reply", rival: false, late: false },
-  { name: "it lost and the connection cut", fault: "lose-request", rival: false, late: false },
-  {
-    name: "its reply lost and another writing before the retry",
-    fault: "lose-reply",
-    rival: true,
-    late: false,
-  },
-  { name: "its first copy arriving after the retry", fault: "hold-back", rival: false, late: true },
-  {
-    name: "its first copy arriving after the retry and another's write",
-    fault: "hold-back",
-    rival: true,
-    late: true,
-  },
-];
-
-describe("[S5] each command of a call in turn", () => {
-  const calls: readonly [string, (store: Store, id: string) => Promise<unknown>, unknown][] = [
-    ["an update", (store, id) => push(store, id, "mine"), undefined],
-    ["lock.run", (store, id) => store.lock(id).run(() => "ran"), "ran"],
-    ["a save", async (store, id) => typeof (await store.state(`${id} saved`).save(1)), "number"],
-    ["acquire and release", async (store, id) => (await store.lock(id).acquire()).release(), true],
-  ];
-  const push = async (store: Store, id: string, name: string): Promise<void> => {
-    await store.state(id, { initial: (): Log => ({ ids: [] }) }).update((log) => void log.ids.push(name));
-  };
-
-  for (const [what, call, answer] of calls) {
-    test.each(harms)(
-      `[S5] ${what}, with $name: once, and answered as at first`,
-      async ({ name, fault, rival, late }) => {
-        const [store, other] = [connect(proxy.url, { waitMs: 30_000 }), connect(server.url)];
-        await call(store, `${what}, warm`);
-        for (let nth = 1, struck = true; struck; nth += 1) {
-          const id = `${what}, ${name}, ${String(nth)}`;
-          const rivals: Promise<void>[] = [];
-          let left = nth;
-          struck = false;
-          proxy.fault = ({ name: command }) => {
-            if (!/^[a-z]/.test(command) || command === "load" || struck || (left -= 1) > 0) return undefined;
-            struck = true;
-            if (rival) rivals.push(push(other, id, "theirs"));
-            return fault;
-          };
-          expect(await call(store, id)).toEqual(answer);
-          await Promise.all(rivals);
-          if (late) await proxy.deliver();
-          proxy.fault = () => undefined;
-          await poll(() => other.lock(id).inspect()).toBeNull();
-          const { ids } = (await other.state<Log>(id).load()) ?? { ids: [] };
-          const expected = [
-            ...(what === "an update" ? ["mine"] : []),
-            ...(rivals.length > 0 ? ["theirs"] : []),
-          ];
-          expect(ids.toSorted()).toEqual(expected);
-        }
-      },
-      40_000,
-    );
-  }
-});
 
 describe("behind the protocol's back", () => {
   test("[L11] a foreign SET NX PX excludes us, and we exclude it", async () => {
@@ -266,7 +203,8 @@ describe("behind the protocol's back", () => {
     await expect(late).rejects.toMatchObject({ code: "LOCK_LOST" });
   });
 
-  test("[S2] [L3] [S4] the server killed and restarted empty while a lock is held and waited for", async () => {
+  // Seen failing with the defence taken out: TAKEN_6
+  test("scenario 6 [S2] [L3] [S4] [L5] the server killed and restarted empty while a lock is held and waited for", async () => {
     const own = await startRedis();
     const [store, other] = [open(own.url, { leaseMs: 1_000 }), open(own.url, { leaseMs: 1_000 })];
     const state = store.state<string>("restarted");
@@ -288,7 +226,8 @@ describe("behind the protocol's back", () => {
     await own.stop();
   }, 40_000);
 
-  test("[S5] [S3] the server away for a while: calls wait for it, and none is lost or done twice", async () => {
+  // Seen failing with the defence taken out: TAKEN_7
+  test("scenario 7 [S5] [S3] the server killed and restarted with its append-only file: calls wait for it, and none is lost or done twice", async () => {
     const own = await startRedis({ appendonly: true });
     const store = open(own.url, { operationMs: 20_000, waitMs: 60_000 });
     const state = store.state("away", { initial: (): Log => ({ ids: [] }) });
