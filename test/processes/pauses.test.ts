@@ -102,7 +102,7 @@ for (const name of ["Redis", "SQLite"] as const) {
       expect(await store.lock(id).inspect()).toBeNull();
     });
 
-    test("scenario 12 [L9] a waiter that is killed holds nobody up for long, and leaves nothing", async () => {
+    test("[L9] a waiter that is killed holds nobody up for long, and leaves nothing", async () => {
       const [dead, waiter] = [new Worker(backend.url), new Worker(backend.url)];
       const id = "dead waiter";
       const holder = await store.lock(id).acquire();
@@ -118,6 +118,7 @@ for (const name of ["Redis", "SQLite"] as const) {
       await poll(() => store.lock(id).inspect()).toBeNull();
     });
 
+    // Seen failing on Redis without the look at the clock (turn.ts). More in test/scenarios/12-next-in-line.test.ts.
     test("scenario 12 [L9] a waiter that is stopped as it is granted does not hand out a dead grant when it goes on", async () => {
       const [stopped, next] = [new Worker(backend.url), new Worker(backend.url)];
       const id = "stopped waiter";

@@ -140,7 +140,8 @@ describe("the connection", () => {
     expect(order.indexOf("first")).toBeLessThan(order.indexOf("third"));
   });
 
-  // Seen failing with the defence taken out: TAKEN_11
+  // Seen failing when neither the new connection nor, within 5 s, the next ask lets the waiter look (cohorts.ts, wakes.ts);
+  // either alone is enough.
   test("scenario 11 [L8] the subscriber killed just before each of many releases: the waiter enters all the same", async () => {
     const [holder, waiter] = [connect(server.url), connect(server.url)];
     for (let round = 0; round < 5; round += 1) {
@@ -203,7 +204,8 @@ describe("behind the protocol's back", () => {
     await expect(late).rejects.toMatchObject({ code: "LOCK_LOST" });
   });
 
-  // Seen failing with the defence taken out: TAKEN_6
+  // Seen failing with stamp.lua counting from 1 instead of the server's time, and with renew.lua renewing what is not
+  // held. That the server itself refuses the save is in test/scenarios/06-07-restarts.test.ts.
   test("scenario 6 [S2] [L3] [S4] [L5] the server killed and restarted empty while a lock is held and waited for", async () => {
     const own = await startRedis();
     const [store, other] = [open(own.url, { leaseMs: 1_000 }), open(own.url, { leaseMs: 1_000 })];
@@ -226,7 +228,8 @@ describe("behind the protocol's back", () => {
     await own.stop();
   }, 40_000);
 
-  // Seen failing with the defence taken out: TAKEN_7
+  // Seen failing without the append-only file, and with receipt.lua without its recorded answers. More in
+  // test/scenarios/06-07-restarts.test.ts.
   test("scenario 7 [S5] [S3] the server killed and restarted with its append-only file: calls wait for it, and none is lost or done twice", async () => {
     const own = await startRedis({ appendonly: true });
     const store = open(own.url, { operationMs: 20_000, waitMs: 60_000 });
