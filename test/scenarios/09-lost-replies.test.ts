@@ -9,6 +9,7 @@
 //   acquire.lua without the end of settled tickets: 9 tests with first copies that arrive late (the lock is taken anew);
 //   receipt.lua without its refusal of smaller numbers: "a later save" for save and delete;
 //   acquire.lua without that refusal: "a later save" for update, run, update inside lock.run, acquire and release.
+//   cohorts.ts cancelling once and never again: "acquire that gives up".
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 
@@ -68,6 +69,7 @@ async function attempt(call: Call, harm: Harm, nth: number): Promise<boolean> {
     if (harm.rival) rival = call.rival(other, id);
   });
   const answer = await call.run(store, id);
+  await call.settled?.(other, id);
   const seen = await rival;
   if (harm.late) await proxy.deliver();
   proxy.fault = () => undefined;

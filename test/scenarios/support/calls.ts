@@ -22,6 +22,8 @@ export interface Call {
   /** Done by the undisturbed client before the call. */
   prepare?(store: Store, id: string): Promise<unknown>;
   run(store: Store, id: string): Promise<unknown>;
+  /** Resolves when what it does in the background has been done, by the eyes of the undisturbed client. */
+  settled?(store: Store, id: string): Promise<void>;
   rival(store: Store, id: string): Promise<unknown>;
   check(outcome: Outcome): Promise<void>;
 }
@@ -136,6 +138,7 @@ const cancel: Call = {
       .lock(id)
       .acquire({ waitMs: 20 })
       .catch((error: unknown) => error),
+  settled: (store, id) => poll(async () => (await store.lock(id).inspect())?.waiters).toBe(0),
   rival: async () => undefined, // it holds the lock already
   async check({ store, id, answer, scene }) {
     const held = scene as Grant;
