@@ -9,7 +9,7 @@
 
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 
-import { open, type Grant, type OpenOptions, type Store } from "../../src/index.ts";
+import { open, type Grant, type Store } from "../../src/index.ts";
 import { poll } from "../support/poll.ts";
 import { startProxy, type Proxy } from "../support/proxy.ts";
 import { startRedis, type RedisServer } from "../support/redis-server.ts";
@@ -19,8 +19,8 @@ vi.setConfig({ testTimeout: 30_000 });
 let server: RedisServer;
 let proxy: Proxy;
 const stores: Store[] = [];
-const connect = (url: string, options?: OpenOptions): Store => {
-  const store = open(url, options);
+const connect = (url: string): Store => {
+  const store = open(url, { operationMs: 20_000 }); // a third of it without an answer ends a connection
   stores.push(store);
   return store;
 };
@@ -51,6 +51,7 @@ test("scenario 8 [L5] [L1] [L7] a grant whose reply comes after its lease: not h
     .lock(id)
     .acquire({ leaseMs, waitMs: 20_000 })
     .then((grant) => (handedOut = grant));
+  waiting.catch(() => undefined); // it is awaited below
   await poll(async () => (await other.lock(id).inspect())?.holder).toBeDefined();
   const theirs = await other.lock(id).acquire(); // when the lease that nobody heard of is over
   const asked = seen("acquire");
