@@ -28,7 +28,7 @@ export class Server {
 
   private constructor(redis: RedisServer) {
     this.#redis = redis;
-    this.#client = createClient({ url: redis.url, disableClientInfo: true });
+    this.#client = createClient({ url: redis.adminUrl, disableClientInfo: true });
   }
 
   static async start(): Promise<Server> {
@@ -39,7 +39,7 @@ export class Server {
   }
 
   get url(): string {
-    return this.#redis.url;
+    return this.#redis.adminUrl; // peers have keys of their own
   }
 
   async sample(): Promise<Sample> {

@@ -10,7 +10,7 @@ if (command === undefined) throw new Error("usage: npm run with-redis -- <comman
 
 const redis = await startRedis();
 try {
-  const env = { ...process.env, HOLDFAST_URL: redis.url };
+  const env = { ...process.env, HOLDFAST_URL: redis.adminUrl };
   const child = spawn(command, args, { env, stdio: "inherit" });
   const [status] = (await once(child, "exit")) as [number | null];
   process.exitCode = status ?? 1;

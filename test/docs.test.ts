@@ -41,7 +41,7 @@ describe("programs", () => {
 
   test.concurrent.each(programs)("$name prints what it says", async (block) => {
     const database = onRedis.indexOf(block);
-    const url = block.needsRedis ? `${redis?.url ?? ""}/${String(database)}` : undefined;
+    const url = block.needsRedis ? `${redis?.adminUrl ?? ""}/${String(database)}` : undefined;
     expect(await workshop.run(block, url)).toEqual(expectedLines(block.code));
   });
 

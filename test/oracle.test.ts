@@ -82,7 +82,7 @@ describe("on a real server, in real time", () => {
     const property = fc.asyncProperty(sequences(1, 60), async (ops) => {
       const memory = new Memory();
       const reference = three(() => new MemoryBackend({ memory }));
-      const prefix = `oracle-${String((stores += 1))}:`;
+      const prefix = `holdfast:oracle-${String((stores += 1))}:`;
       const subject = await Promise.all(three(() => connect(prefix)));
       let began = performance.now();
       const run = new OracleRun({

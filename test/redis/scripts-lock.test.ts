@@ -12,7 +12,7 @@ const past2090 = 3_800_000_000_000_000;
 let server: RedisServer;
 let run: ScriptRunner;
 beforeAll(async () => {
-  server = await startRedis();
+  server = await startRedis({ prefixes: ["t:"] });
   run = await ScriptRunner.connect(server);
 });
 afterAll(async () => {

@@ -25,8 +25,14 @@ export interface SeenCommand {
 
 const scriptNames = new Map<string, string>(Object.values(scripts).map(({ sha1, name }) => [sha1, name]));
 
-export async function startProxy(target: { readonly port: number }): Promise<Proxy> {
-  const proxy = new Proxy(target.port);
+/** What it stands before; its URL has these credentials. */
+interface Target {
+  readonly port: number;
+  readonly credentials?: string;
+}
+
+export async function startProxy(target: Target): Promise<Proxy> {
+  const proxy = new Proxy(target);
   await proxy.listen();
   return proxy;
 }
@@ -36,7 +42,7 @@ export class Proxy {
   readonly seen: SeenCommand[] = [];
   /** Decides for each command; by default all pass. */
   fault: (command: SeenCommand) => Fault | undefined = () => undefined;
-  readonly #target: number;
+  readonly #target: Target;
   readonly #server: Server;
   readonly #pairs = new Set<Pair>();
   readonly #held: Buffer[] = [];
@@ -44,10 +50,10 @@ export class Proxy {
   chunks = 0;
   #frozen = false;
 
-  constructor(target: number) {
+  constructor(target: Target) {
     this.#target = target;
     this.#server = createServer((client) => {
-      const pair = new Pair(client, connect(this.#target, "127.0.0.1"), {
+      const pair = new Pair(client, connect(this.#target.port, "127.0.0.1"), {
         judge: (command) => this.#judge(command),
         hold: (bytes) => this.#held.push(bytes),
         count: () => (this.chunks += 1),
@@ -63,7 +69,8 @@ export class Proxy {
   }
 
   get url(): string {
-    return `redis://127.0.0.1:${String(this.port)}`;
+    const { credentials } = this.#target;
+    return `redis://${credentials === undefined ? "" : `${credentials}@`}127.0.0.1:${String(this.port)}`;
   }
 
   async listen(): Promise<void> {
@@ -97,7 +104,7 @@ export class Proxy {
   async deliver(): Promise<string[]> {
     const replies: string[] = [];
     for (const bytes of this.#held.splice(0)) {
-      const socket = connect(this.#target, "127.0.0.1");
+      const socket = connect(this.#target.port, "127.0.0.1");
       const frames = new Frames();
       await once(socket, "connect");
       socket.write(bytes);

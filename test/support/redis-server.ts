@@ -1,5 +1,5 @@
 // Real Redis servers for tests: each on a free port of 127.0.0.1, in a folder of its own, gone with the process that
-// started it, however that ends. Finds redis-server or valkey-server, or installs Debian's package where it may.
+// started it, however that ends. The library under test logs in as the least-privileged user of docs/redis.md. Finds redis-server or valkey-server, or installs Debian's package where it may.
 
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
@@ -11,9 +11,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { createClient } from "@redis/client";
 
+import { appLine, appUser } from "./acl.ts";
+
 export interface RedisOptions {
+  /** Of the default user. */
   readonly password?: string;
-  /** Lines of an ACL file, such as `user app on >secret ~app:* +@all`. The tests' own user stays the default one. */
+  /** What the user of docs/redis.md may work with; by default the library's own prefix. */
+  readonly prefixes?: readonly string[];
+  /** More lines of the ACL file, such as `user other on >secret ~x:* +@all`. */
   readonly acl?: readonly string[];
   readonly maxmemory?: string;
   readonly appendonly?: boolean;
@@ -54,7 +59,15 @@ export class RedisServer {
     return this.#port;
   }
 
+  /** As the user of docs/redis.md, who may do just what the library needs. */
   get url(): string {
+    return `redis://${this.credentials}@127.0.0.1:${String(this.#port)}`;
+  }
+
+  readonly credentials: string = `${appUser.name}:${appUser.password}`;
+
+  /** As the default user, who may do everything: for the tests' own commands, never for the library under test. */
+  get adminUrl(): string {
     const { password } = this.#options;
     return `redis://${password === undefined ? "" : `:${password}@`}127.0.0.1:${String(this.#port)}`;
   }
@@ -184,20 +197,23 @@ export class RedisServer {
   }
 
   #arguments(): string[] {
-    const { password, acl, maxmemory, appendonly, replicaOf, more } = this.#options;
+    const { maxmemory, appendonly, replicaOf, more } = this.#options;
     const args = ["--port", String(this.#port), "--bind", "127.0.0.1", "--dir", this.folder, "--save", ""];
     args.push("--logfile", join(this.folder, "log"));
-    if (password !== undefined && acl === undefined) args.push("--requirepass", password);
-    if (acl !== undefined) {
-      const file = join(this.folder, "users.acl");
-      const first = password === undefined ? "nopass" : `>${password}`;
-      writeFileSync(file, [`user default on ${first} ~* &* +@all`, ...acl, ""].join("\n"));
-      args.push("--aclfile", file);
-    }
+    args.push("--aclfile", this.#writeUsers());
     if (maxmemory !== undefined) args.push("--maxmemory", maxmemory);
     if (appendonly === true) args.push("--appendonly", "yes", "--appendfsync", "always");
     if (replicaOf !== undefined) args.push("--replicaof", "127.0.0.1", String(replicaOf.port));
     return [...args, ...(more ?? [])];
+  }
+
+  #writeUsers(): string {
+    const { password, acl = [], prefixes = ["holdfast:"] } = this.#options;
+    const file = join(this.folder, "users.acl");
+    const first = password === undefined ? "nopass" : `>${password}`;
+    const users = [`user default on ${first} ~* &* +@all`, appLine(prefixes), ...acl];
+    writeFileSync(file, `${users.join("\n")}\n`);
+    return file;
   }
 }
 
