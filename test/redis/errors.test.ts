@@ -1,17 +1,14 @@
 // Each way in which Redis can refuse has its own code, a message that says where and what to do, and no password.
 
 import { createClient } from "@redis/client";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 
 import { parseAddress } from "../../src/backends/redis/address.ts";
-import { documentedRights, documentedRule } from "../support/acl.ts";
 import { save } from "../support/contract-client.ts";
-import { freePort, startRedis, type RedisOptions, type RedisServer } from "../support/redis-server.ts";
+import { startRedis, type RedisOptions, type RedisServer } from "../support/redis-server.ts";
 import {
   closeClients,
   eventually,
@@ -121,19 +118,6 @@ test("URLs: host, port, database, user, TLS, sockets", () => {
   });
 });
 
-test("TLS: the certificate is checked", async () => {
-  const folder = join(import.meta.dirname, "tls");
-  const files = ["--tls-cert-file", join(folder, "cert.pem"), "--tls-key-file", join(folder, "key.pem")];
-  const port = await freePort();
-  await start({ more: ["--tls-port", String(port), ...files, "--tls-auth-clients", "no"] });
-  const url = `rediss://localhost:${String(port)}`;
-  expect(await inOwnProcess(url, { NODE_EXTRA_CA_CERTS: join(folder, "cert.pem") })).toBe("ready\n");
-  expect(await inOwnProcess(url, {})).toBe("UNREACHABLE\n");
-  const error = await failure(new TestClient(url, { operationMs }).backend.ready());
-  expect(error.message).toContain(`${url} cannot be reached`);
-  expect(error.message).toContain("certificate");
-});
-
 test("clients of other packages are refused with a reason", () => {
   for (const member of ["defineCommand", "masters", "getMasterNode"]) {
     const other = { sendCommand: () => Promise.resolve(), duplicate: () => ({}), [member]: () => {} };
@@ -150,81 +134,6 @@ test("a Unix socket, and a database of its own", async () => {
   expect(a.backend.name).toBe(`redis+unix://${path}?db=3`);
   expect(String(await server.command("INFO", "keyspace"))).toContain("db3:");
   rmSync(folder, { recursive: true });
-});
-
-test("a missing right: ACCESS_DENIED at ready(), and nothing is begun", async () => {
-  const all = "on >pw ~t:* &t:* +@all";
-  const server = await start({
-    acl: [`user nozadd ${all} -zadd`, `user noeval ${all} -evalsha`, `user nokeys on >pw ~other:* &* +@all`],
-  });
-  for (const user of ["nozadd", "noeval", "nokeys"]) {
-    const a = new TestClient(urlOf(server, `${user}:pw@`), { operationMs });
-    for (const error of await failures(a.backend.ready(), a.turn("x").ask(), a.write("x", save("1")))) {
-      expect(error).toMatchObject({ code: "ACCESS_DENIED", outcome: "none" });
-    }
-  }
-  expect(await server.keys()).toEqual([]);
-});
-
-test("[L8] without the right to subscribe or publish, locks work by asking more often", async () => {
-  const server = await start({ acl: ["user silent on >pw ~t:* resetchannels +@all -@dangerous +info"] });
-  const [a, b] = [1, 2].map(() => new TestClient(urlOf(server, "silent:pw@"), { operationMs })) as [
-    TestClient,
-    TestClient,
-  ];
-  const warnings = await warningsDuring(async () => {
-    await a.backend.ready();
-    await eventuallyTrue(() => a.backend.askAgainMs === 250);
-  });
-  expect(warnings).toMatchObject([{ cause: "redis-no-wakes" }]);
-  const [mine, theirs] = [a.turn("x"), b.turn("x")];
-  await mine.granted();
-  expect((await theirs.ask()).status).toBe("waiting");
-  await mine.release();
-  expect((await theirs.ask()).status).toBe("granted");
-});
-
-test("the rights that docs/redis.md names are enough for everything, and each is needed", async () => {
-  expect(documentedRule()).toMatch(/^user app on >password ~holdfast:\* &holdfast:\* -@all (\+\S+ ?)+$/);
-  const rights = documentedRights();
-  expect(rights.length).toBeGreaterThan(20);
-  const server = await start();
-  const { url } = server;
-  const a = await new TestClient(url, { operationMs }).listening();
-  const b = await new TestClient(url, { operationMs }).listening();
-  const [mine, theirs] = [a.turn("x"), b.turn("x")];
-  await mine.granted();
-  await theirs.ask({ load: true });
-  await mine.release({ write: save("1") });
-  await b.wake("granted");
-  await theirs.cancel();
-  expect((await a.backend.listStates(null, { idPrefix: "", limit: 10 })).entries).toHaveLength(1);
-
-  const spare = ["+subscribe", "+publish", "+scan", "+info", "+client|setname"]; // the page says what they are for
-  const least = rights.filter((right) => !spare.includes(right)).join(" ");
-  await server.command("ACL", "SETUSER", "least", "on", ">pw", "~t:*", "&t:*", ...least.split(" "));
-  const enough = new TestClient(urlOf(server, "least:pw@"), { operationMs });
-  await enough.backend.ready();
-  expect((await enough.turn("y").ask()).status).toBe("granted");
-
-  for (const right of rights.filter((one) => !spare.includes(one))) {
-    const others = rights.filter((one) => one !== right).join(" ");
-    await server.command(
-      "ACL",
-      "SETUSER",
-      "less",
-      "reset",
-      "on",
-      ">pw",
-      "~t:*",
-      "&t:*",
-      ...others.split(" "),
-    );
-    await server.command("SCRIPT", "FLUSH");
-    const less = new TestClient(urlOf(server, "less:pw@"), { operationMs });
-    const refused = await failure(right === "+get" ? less.load("x") : less.backend.ready());
-    expect([right, refused.code]).toEqual([right, "ACCESS_DENIED"]);
-  }
 });
 
 test("a read-only replica: READ_ONLY for what writes, and loads work", async () => {
@@ -327,18 +236,6 @@ test("eviction is warned of, once; and only where it can happen", async () => {
     );
   }
 });
-
-/** What a backend says to `ready()` in a process of its own. */
-async function inOwnProcess(url: string, env: Record<string, string>): Promise<string> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, "idle.ts"), url], {
-    env: { ...process.env, ...env },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  let said = "";
-  child.stdout.on("data", (chunk: Buffer) => (said += chunk.toString()));
-  await once(child, "close");
-  return said;
-}
 
 async function repeatUntilRefused(call: () => Promise<unknown>): Promise<never> {
   for (;;) await call();

@@ -9,7 +9,8 @@ const page = join(import.meta.dirname, "../../docs/redis.md");
 /** The one rule of the page, on one line, as it stands in an ACL file. */
 export function documentedRule(): string {
   const [, rule] = /^```\n(user app on >password [^`]*)^```/m.exec(readFileSync(page, "utf8")) ?? [];
-  if (rule === undefined) throw new Error("docs/redis.md has no ACL rule that begins with `user app on >password`");
+  if (rule === undefined)
+    throw new Error("docs/redis.md has no ACL rule that begins with `user app on >password`");
   return rule.trim().split(/\s+/).join(" ");
 }
 
@@ -29,7 +30,9 @@ export function appLine(prefixes: readonly string[]): string {
     .replace(">password", `>${appUser.password}`)
     .split(" ")
     .flatMap((word) =>
-      /^[~&]/.test(word) ? prefixes.map((prefix) => word.replace("holdfast:", () => escaped(prefix))) : [word],
+      /^[~&]/.test(word)
+        ? prefixes.map((prefix) => word.replace("holdfast:", () => escaped(prefix)))
+        : [word],
     );
   return words.join(" ");
 }
