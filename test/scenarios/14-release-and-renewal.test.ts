@@ -2,11 +2,12 @@
 // renewed; and a renewal that was held up on the way arrives after the release. The lock's key is gone each time.
 //
 // Seen failing with the defence taken out:
-// - in renew.lua, `SET` with the lease instead of a look at the holder: the late renewal brings the lock back;
-// - in renew.lua, no comparison of the ticket: the late renewal lengthens the lease of the next holder;
-// - the same two in `renewLocks` of the protocol that SQLite keeps: TAKEN_OUT_SQLITE
-// - the `unwatch` before the release is sent, in src/lock/serving.ts, together with the first: the race. (Either of the two
-//   alone is enough for it: a renewal sent after the release finds another holder or none.)
+// - renew.lua sets the key without looking for a holder: both tests of a late renewal;
+// - renew.lua does not compare the ticket: "nor does it lengthen the lease of the next holder";
+// - the first of these, and src/lock/serving.ts does not end renewal (`unwatch`) before the release is sent: the race on
+//   Redis; the same in src/backends/protocol/protocol.ts and serving.ts: the race on SQLite. Either of the two defences
+//   alone is enough for the race; that both are there is proved by the late renewals here, and by "renewal ends before
+//   the release is sent" of the exported suite.
 
 import { createClient } from "@redis/client";
 import { setTimeout as sleep } from "node:timers/promises";
