@@ -5,7 +5,14 @@
 // command: test/redis/errors.test.ts, test/sqlite/file.test.ts and transactions.test.ts.
 //
 // Seen failing with the defence taken out:
-// TAKEN_OUT
+// - src/backends/redis/failures.ts does not know OOM, or READONLY and NOREPLICAS, or NOPERM and its like: both tests of
+//   that trouble, by the code;
+// - src/backends/redis/first-use.ts remembers a first use that failed: four troubles "when a store opens" never end;
+// - src/backends/redis/link.ts keeps an attempt that has succeeded: "is down", "hangs", "password … later" never end;
+// - src/backends/redis/node-redis.ts does not catch the failure of its second connection: an unhandled rejection;
+// - the same file does not take the password out of what it is told: "a server that quotes the login";
+// - src/backends/sqlite/errors.ts does not know BUSY, or CANTOPEN (and connection.ts does not look for a directory): the two
+//   tests on SQLite.
 
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { mkdirSync, mkdtempSync, rmdirSync, rmSync } from "node:fs";
@@ -82,8 +89,8 @@ const troubles: Readonly<Record<string, Trouble>> = {
   "denies a command": {
     code: "ACCESS_DENIED",
     says: /denies access .* that the user may run the commands of docs\/redis\.md/,
-    begin: (server) => server.command("ACL", "SETUSER", "keeper", "-evalsha", "-get"),
-    end: (server) => server.command("ACL", "SETUSER", "keeper", "+evalsha", "+get"),
+    begin: (server) => server.command("ACL", "SETUSER", "keeper", "-evalsha", "-get", "-subscribe"),
+    end: (server) => server.command("ACL", "SETUSER", "keeper", "+evalsha", "+get", "+subscribe"),
   },
 };
 
