@@ -2,7 +2,9 @@
 // and between two stores. What each is refused with, in full: test/core/options.test.ts and test/serializers/json.test.ts.
 //
 // Seen failing with the defence taken out:
-// TAKEN_OUT
+// - src/options.ts does not look for lone surrogates, or control characters, or a leading brace: "refused at the door";
+// - src/serializers/json.ts writes without walking the value first: NaN, -Infinity, -0, __proto__ and the Map;
+// - src/codec.ts does not compare with maxStateBytes: both tests of 100 MB.
 
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 

@@ -41,9 +41,12 @@ export class Worker {
   readonly #listeners = new Set<() => void>();
   #orders = 0;
 
-  /** `life`: one of the short lives of worker.ts, instead of taking orders; `env`: more variables of its environment. */
-  constructor(url: string, life?: string, env?: Readonly<Record<string, string>>) {
-    const args = ["--disable-warning=ExperimentalWarning", script, url];
+  /**
+   * `life`: one of the short lives of worker.ts (or of another program), instead of taking orders; `env`: more variables of
+   * its environment.
+   */
+  constructor(url: string, life?: string, env?: Readonly<Record<string, string>>, program = script) {
+    const args = ["--disable-warning=ExperimentalWarning", program, url];
     if (life !== undefined) args.push(life);
     const child = spawn(process.execPath, args, { stdio: "pipe", env: { ...process.env, ...env } });
     this.#child = child;
