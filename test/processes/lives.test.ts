@@ -54,14 +54,14 @@ for (const name of ["Redis", "SQLite"] as const) {
       expect(await store.state("draft").load()).toEqual({ n: 0 });
     });
 
-    test("[P2] close while holding and running: everything settles, the locks are free, the process ends", async () => {
+    test("[P2] close while holding and running: everything settles, the locks are free, the process ends (scenario 24)", async () => {
       const told = [{ running: true }, { aborted: "CLOSED" }, { body: "LOCK_LOST", waiter: true }];
       expect(await live("closing")).toEqual(told);
       expect(await store.lock("closing").inspect()).toBeNull();
       expect(await store.lock("closing body").inspect()).toBeNull();
     });
 
-    test("[P1] [L10] process.exit while holding, waiting and saving: it ends at once, and the lock is free within its lease", async () => {
+    test("[P1] [L10] process.exit while holding, waiting and saving: it ends at once, and the lock is free within its lease (scenario 25)", async () => {
       const worker = new Worker(backend.url, "exit");
       expect([await worker.ended, worker.errors]).toEqual([7, ""]);
       await (await store.lock("exit").acquire()).release();

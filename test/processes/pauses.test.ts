@@ -88,7 +88,7 @@ for (const name of ["Redis", "SQLite"] as const) {
       },
     );
 
-    test("[L10] a holder that is killed: its lock is free within its lease, and the waiter goes on by itself", async () => {
+    test("[L10] a holder that is killed: its lock is free within its lease, and the waiter goes on by itself (scenario 25)", async () => {
       const [holder, waiter] = [new Worker(backend.url), new Worker(backend.url)];
       const id = "killed";
       const mine = await held(holder, { id, as: "mine", how: { leaseMs: 2_000 } });

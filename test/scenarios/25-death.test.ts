@@ -3,7 +3,10 @@
 // test/processes/lives.test.ts (process.exit while waiting and saving) and pauses.test.ts (a holder that is killed).
 //
 // Seen failing with the defence taken out:
-// TAKEN_OUT
+// - src/lock/cohort.ts: the first in the queue does not look again when the lease that it was told of ends: Redis, since the
+//   waiters come 5 s after their ask;
+// - acquire.lua sets ten times the lease: Redis, by what is left of it;
+// - src/backends/protocol/protocol.ts: what is left of a lease is never less than all of it: SQLite, nobody enters.
 
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
@@ -15,9 +18,9 @@ import { killAll, Worker } from "../support/workers.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
 
-const leaseMs = 1_500;
+const leaseMs = 1_000;
 /** Whoever only asked as often as any waiter does would come later: every 5 s on Redis. */
-const promptlyMs = 4_500;
+const promptlyMs = 3_500;
 const program = join(import.meta.dirname, "dying.ts");
 const kinds = ["by hand", "body", "draft"];
 const endings = { "process.exit": 7, SIGKILL: "SIGKILL", SIGTERM: "SIGTERM", "an uncaught error": 1 };
