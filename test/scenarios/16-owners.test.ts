@@ -3,7 +3,10 @@
 // inherited does not hold it. All of it at once and many times, beside another store; one by one: the exported lock suite.
 //
 // Seen failing with the defence taken out:
-// TAKEN_OUT
+// - src/lock/child.ts lets everybody in at once: "tasks, nested calls and branches";
+// - src/lock/held.ts finds the grant of whoever holds, not of the caller's context: both of scenario 16;
+// - it finds none: "tasks, nested calls and branches", which waits for itself;
+// - it finds one that has ended: scenario 17.
 
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
