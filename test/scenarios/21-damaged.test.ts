@@ -3,7 +3,10 @@
 // it; nothing is locked afterwards. Whole files of SQLite that are damaged or newer: test/sqlite/file.test.ts.
 //
 // Seen failing with the defence taken out:
-// TAKEN_OUT
+// - src/backends/redis/envelope.ts takes what is no state for absent: strings that are not ours, and broken heads, by load;
+// - lua/lib/head.lua does the same: the same, by save;
+// - src/codec.ts does not compare serializers: "another serializer", on both;
+// - it takes what cannot be decoded for absent: every damage under a right head, on both.
 
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -93,7 +96,7 @@ describe("Redis", () => {
     ["truncated", 'hf1 7 json\n{"left":5'],
     ["nothing after the head", "hf1 7 json\n"],
     ["something after the end", 'hf1 7 json\n{"left":5}}'],
-    ["another serializer", "hf1 7 msgpack\n\u0081"],
+    ["another serializer", 'hf1 7 msgpack\n"x"'],
     ["what could not be saved again", 'hf1 7 json\n{"__proto__":{"polluted":1}}'],
     ["larger than maxStateBytes", `hf1 7 json\n"${"x".repeat(9 * 1024 * 1024)}"`],
   ];
@@ -106,7 +109,7 @@ describe("Redis", () => {
   );
 
   test("scenario 21 [S6] another serializer's bytes are not saved over either", async () => {
-    await put(["SET", "hf1 7 msgpack\n\u0081"]);
+    await put(["SET", 'hf1 7 msgpack\n"x"']);
     await expectRefusals(store, { save: (state) => state.save("overwritten") }, look);
   });
 });
@@ -130,7 +133,7 @@ describe("SQLite", () => {
     ["truncated", "json", '{"left":5'],
     ["empty", "json", ""],
     ["something after the end", "json", "{}}"],
-    ["another serializer", "msgpack", "\u0081"],
+    ["another serializer", "msgpack", '"x"'],
     ["what could not be saved again", "json", '{"__proto__":1}'],
   ])(
     "scenario 21 [S1] [S6] %s: no call reads it, an update does not overwrite it",
