@@ -4,7 +4,9 @@
 // test/processes/pauses.test.ts, "the event loop blocked beyond the lease".
 //
 // Seen failing with the defence taken out:
-// TAKEN_OUT
+// - src/lock/turn.ts does not look at the clock before its own calls: the first test;
+// - src/lock/watchdog.ts does not look at the local deadline either, when timers are late: "whoever only listens", on Redis;
+// - the first of these, and commit.lua does not look who holds the lock: "a draft function", on Redis.
 
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
@@ -63,11 +65,11 @@ for (const name of ["Redis", "SQLite"] as const) {
       expect(await store.lock(id).inspect()).toMatchObject({ holder: { pid: other.pid } });
     });
 
-    test("scenario 23 [L5] whoever only listens hears of it in the first turn of the event loop", async () => {
+    test("scenario 23 [L5] whoever only listens hears of it in the next turn of the event loop", async () => {
       const grant = await store.lock("listens").acquire();
       const heard = new Promise((resolve) => grant.signal.addEventListener("abort", resolve));
       block(leaseMs * 2);
-      expect(await Promise.race([heard.then(() => "heard"), turns(20)])).toBe("heard");
+      expect(await Promise.race([heard.then(() => "heard"), turns(2)])).toBe("heard");
       expect(await grant.release()).toBe(false);
     });
 
@@ -87,7 +89,7 @@ for (const name of ["Redis", "SQLite"] as const) {
   });
 }
 
-/** A few turns of the event loop, timers included. */
+/** Two turns of the event loop have all timers between them that are due; an answer of a server takes longer. */
 async function turns(count: number): Promise<string> {
   for (let turn = 0; turn < count; turn += 1) await nextTurn();
   return "not heard";
