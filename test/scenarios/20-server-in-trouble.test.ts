@@ -144,7 +144,7 @@ async function expectRecovery(store: Store): Promise<void> {
 async function withStore(run: (store: Store, server: RedisServer) => Promise<void>): Promise<void> {
   const server = await startRedis({ acl: [user], appendonly: true });
   const url = `redis://keeper:${encoded}@127.0.0.1:${String(server.port)}`;
-  const store = open(url, { operationMs: 900, leaseMs: 60_000 });
+  const store = open(url, { operationMs: 2_500, leaseMs: 60_000 });
   try {
     await run(store, server);
   } finally {
@@ -198,7 +198,7 @@ describe("Redis", () => {
   test("scenario 20 [P3] a server that quotes the login does not make any text tell the password", async () => {
     const server = await startRedis({ acl: [user], more: ["--rename-command", "HELLO", ""] });
     const url = `redis://keeper:${encoded}@127.0.0.1:${String(server.port)}`;
-    const store = open(url, { operationMs: 900 });
+    const store = open(url, { operationMs: 2_500 });
     for (const error of await errorsOf([store.ready(), ...writes(store)])) {
       expect(error).toMatchObject({ code: "ACCESS_DENIED", outcome: "none" });
       expect(error.message).toMatch(/unknown command/i);
@@ -214,7 +214,7 @@ describe("SQLite", () => {
   let store: Store;
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "holdfast-trouble-"));
-    store = open(`sqlite:${join(folder, "store.db")}`, { operationMs: 900, leaseMs: 60_000 });
+    store = open(`sqlite:${join(folder, "store.db")}`, { operationMs: 2_500, leaseMs: 60_000 });
   });
   afterEach(async () => {
     await store.close({ drainMs: 0 });

@@ -20,7 +20,7 @@ vi.setConfig({ testTimeout: 60_000 });
 
 const leaseMs = 1_000;
 /** Whoever only asked as often as any waiter does would come later: every 5 s on Redis. */
-const promptlyMs = 3_500;
+const promptlyMs = 4_000;
 const program = join(import.meta.dirname, "dying.ts");
 const kinds = ["by hand", "body", "draft"];
 const endings = { "process.exit": 7, SIGKILL: "SIGKILL", SIGTERM: "SIGTERM", "an uncaught error": 1 };
