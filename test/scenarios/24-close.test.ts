@@ -87,7 +87,7 @@ describe.each(Object.entries(storages))("%s", (_, create) => {
 
   test("scenario 24 [P1] [P2] [L7] [S5] close while holding, waiting and saving: all settle, nothing is left, the process ends", async () => {
     const grant = await store.lock("elsewhere").acquire();
-    const worker = new Worker(storage.url, "answered", program);
+    const worker = new Worker(storage.url, "answered", {}, program);
     expect([await worker.ended, worker.errors]).toEqual([0, ""]);
     expect(await left()).toEqual({ held: [], waiters: 0 }); // at once: no lease had to end
     const ends = endsOf(worker);
@@ -126,7 +126,7 @@ describe.each(Object.entries(storages))("%s", (_, create) => {
 
   test("scenario 24 [P1] [P2] [L7] [L10] the same while nobody answers: all settle, the process ends, leases free the rest", async () => {
     const grant = await store.lock("elsewhere").acquire();
-    const worker = new Worker(storage.url, "unanswered", program);
+    const worker = new Worker(storage.url, "unanswered", {}, program);
     await worker.until((told) => told.some((line) => "waiting" in line));
     storage.freeze();
     try {

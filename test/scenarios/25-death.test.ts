@@ -21,6 +21,7 @@ vi.setConfig({ testTimeout: 60_000 });
 const leaseMs = 1_000;
 /** Whoever only asked as often as any waiter does would come later: every 5 s on Redis. */
 const promptlyMs = 4_000;
+const env = { DYING_LEASE_MS: String(leaseMs) };
 const program = join(import.meta.dirname, "dying.ts");
 const kinds = ["by hand", "body", "draft"];
 const endings = { "process.exit": 7, SIGKILL: "SIGKILL", SIGTERM: "SIGTERM", "an uncaught error": 1 };
@@ -31,7 +32,6 @@ for (const name of ["Redis", "SQLite"] as const) {
     let first: Store;
     let second: Store;
     beforeAll(async () => {
-      process.env["DYING_LEASE_MS"] = String(leaseMs);
       backend = await served[name]();
       [first, second] = [1, 2].map(() => open(backend.url, { waitMs: 30_000 })) as [Store, Store];
       await Promise.all([first.ready(), second.ready()]);
@@ -63,7 +63,7 @@ for (const name of ["Redis", "SQLite"] as const) {
 
     async function watchItDie(death: string, ending: number | string): Promise<void> {
       const ids = kinds.map((kind) => `${death}: ${kind}`);
-      const worker = new Worker(backend.url, death, program);
+      const worker = new Worker(backend.url, death, env, program);
       await worker.until((told) => told.some((line) => "holding" in line));
       const fences = await Promise.all(ids.map(async (id) => (await first.lock(id).inspect())?.fence ?? NaN));
       const entered: string[] = [];
