@@ -9,7 +9,7 @@ import { startRedis, type RedisServer } from "../support/redis-server.ts";
 let server: RedisServer;
 let store: Store;
 beforeAll(async () => {
-  server = await startRedis();
+  server = await startRedis({ prefixes: ["t:"] });
 });
 afterAll(() => server.stop());
 beforeEach(async () => {

@@ -37,8 +37,8 @@ const caseArbitrary: fc.Arbitrary<Case> = fc.record({
 export const redisNeighbour: Target = { name: "redis neighbour", share: 0.01, prepare };
 
 async function prepare(): Promise<Prepared> {
-  const server = await startRedis();
-  const neighbour = await Neighbour.connect(server.url);
+  const server = await startRedis({ prefixes: ["t:"] });
+  const neighbour = await Neighbour.connect(server.adminUrl);
   const met: Record<string, number> = {};
   const property = fc.asyncProperty(caseArbitrary, async (what) => {
     await neighbour.send("FLUSHALL");
