@@ -92,8 +92,8 @@ local function note(score)
   redis.call('HSET', asks, ticket, text(now) .. ' ' .. lease .. ' ' .. wish .. ' ' .. fences .. ' ' .. place)
   redis.call('ZADD', queue, place, ticket)
   -- Whoever waits asks every few seconds; when nobody does any more, both go.
-  redis.call('PEXPIRE', asks, 30000)
-  redis.call('PEXPIRE', queue, 30000)
+  redis.call('PEXPIRE', asks, '30000')
+  redis.call('PEXPIRE', queue, '30000')
   return not (score and tonumber(score) < BEYOND)
 end
 local function ask()
@@ -113,7 +113,7 @@ local function ask()
   end
   if newly then
     -- Each that joins clears up to two that were parked and never asked again.
-    local gone = redis.call('ZRANGEBYSCORE', queue, text(BEYOND), text(BEYOND + now - ASK_LIMIT), 'LIMIT', 0, 2)
+    local gone = redis.call('ZRANGEBYSCORE', queue, text(BEYOND), text(BEYOND + now - ASK_LIMIT), 'LIMIT', '0', '2')
     for _, dead in ipairs(gone) do leave(dead) end
   end
   if held then

@@ -30,7 +30,7 @@ redis.call('ZCARD', probe)
 redis.call('ZCOUNT', probe, '-inf', '(0')
 redis.call('ZSCORE', probe, 'x')
 redis.call('ZRANK', probe, 'x')
-redis.call('ZRANGEBYSCORE', probe, '-inf', '(0', 'LIMIT', 0, 1)
+redis.call('ZRANGEBYSCORE', probe, '-inf', '(0', 'LIMIT', '0', '1')
 redis.call('ZREM', probe, 'x')
 -- Wakes are hints: who may not publish does without.
 redis.pcall('PUBLISH', ARGV[1], '')

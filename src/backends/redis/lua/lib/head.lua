@@ -1,6 +1,7 @@
 -- The head of a stored state: `hf1 <revision> <serializer>\n`, then the bytes [S6].
--- Expects: state (the key).
-local HEAD_BYTES = 127
+-- Expects: state (the key). Numbers are text wherever a script hands them to Redis: that they are made text of otherwise
+-- takes as long as a small command.
+local LAST = '127'
 local function describe(head)
   local format = string.match(head, '^(hf%d+) ')
   if format and format ~= 'hf1' then return 'format ' .. format end
@@ -8,7 +9,7 @@ local function describe(head)
 end
 -- revision and serializer (both nil when it is absent); or a third answer: why it cannot be read.
 local function read_head()
-  local head = redis.pcall('GETRANGE', state, 0, HEAD_BYTES)
+  local head = redis.pcall('GETRANGE', state, '0', LAST)
   if type(head) == 'table' then return nil, nil, 'a Redis ' .. redis.call('TYPE', state).ok end
   if head == '' and redis.call('EXISTS', state) == 0 then return nil, nil, nil end
   local revision, serializer = string.match(head, '^hf1 (%d+) ([%w._-]+)\n')

@@ -10,7 +10,7 @@ local function count_waiters()
   return redis.call('ZCOUNT', queue, '-inf', LIVE)
 end
 local function first_waiter()
-  return redis.call('ZRANGEBYSCORE', queue, '-inf', LIVE, 'LIMIT', 0, 1)[1]
+  return redis.call('ZRANGEBYSCORE', queue, '-inf', LIVE, 'LIMIT', '0', '1')[1]
 end
 -- Needs no memory. HDEL comes first: where `asks` is no hash, nothing is written.
 local function leave(ticket)

@@ -4,8 +4,10 @@
 -- Expects: stamp (the key). TIME is read once per script: call clock() once and pass its answer on.
 -- From here on a number cannot be a stamp (it is the year 2112); larger scores in a queue mark who is passed over.
 local BEYOND = 4503599627370496
+-- `%d` is three times as fast, where it is wide enough: on a 32-bit server it is not.
+local WHOLE = string.format('%d', BEYOND) == '4503599627370496' and '%d' or '%.0f'
 local function text(number)
-  return string.format('%.0f', number)
+  return string.format(WHOLE, number)
 end
 local function clock()
   local time = redis.call('TIME')
