@@ -36,6 +36,8 @@ interface Entry {
   slack: number;
 }
 
+/** A process that serves is seldom a second old: before, the compilers of the engine are what is measured. */
+const coldRounds = 4;
 const warmMs = 300;
 const censusMs = 80;
 
@@ -44,7 +46,7 @@ export async function measure(teams: Teams, server: Server | undefined, plan: Pl
   const tried = (entry: Entry, from: Server | undefined, ms: number): Promise<Round | undefined> =>
     tryRound(teams, from, { ...plan, ms: Math.min(plan.ms, ms) }, entry);
   for (const entry of entries) {
-    await tried(entry, undefined, warmMs);
+    await warm(teams, plan, entry);
     await teams.get(entry.contender, plan.workers); // what it sends to connect is not counted
     entry.census = await server?.census(async () => {
       await tried(entry, undefined, censusMs);
@@ -58,6 +60,14 @@ export async function measure(teams: Teams, server: Server | undefined, plan: Pl
   }
   for (const entry of entries) if (plan.counters) await checkCounters(teams, plan, entry);
   return entries.map(({ measured }) => measured);
+}
+
+/** A team gets warm at its first configuration; later ones only change the path. */
+async function warm(teams: Teams, plan: Plan, entry: Entry): Promise<void> {
+  const team = await teams.get(entry.contender, plan.workers);
+  const ms = team.isWarm ? Math.min(plan.ms, warmMs) : plan.ms * coldRounds;
+  await tryRound(teams, undefined, { ...plan, ms }, entry);
+  team.isWarm = true;
 }
 
 /** A worker that ends in the middle of it is an error of its contender, like any other. */

@@ -23,6 +23,8 @@ export class Team {
   readonly #workers: readonly Worker[];
   /** Rejections that nobody handled, by message. */
   stray: Record<string, number> = {};
+  /** Its code has run before, so that the engine has optimized the better part of it. */
+  isWarm = false;
 
   private constructor(contender: Contender, workers: readonly Worker[]) {
     this.contender = contender;
