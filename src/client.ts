@@ -3,12 +3,13 @@
  *
  * States, locks and the store itself are thin handles on it.
  */
-import type { Backend } from "./backends/backend.ts";
+import type { Backend, Durability } from "./backends/backend.ts";
 import { Conversations } from "./conversation.ts";
 import { ClosedError } from "./errors.ts";
 import { Cohorts } from "./lock/cohorts.ts";
 import type { HeldGrant } from "./lock/grant.ts";
 import { insideBody } from "./lock/held.ts";
+import type { Parser } from "./options.ts";
 import type { Serializer } from "./serializers/serializer.ts";
 
 /** Parsed options of `open()`, complete. */
@@ -18,6 +19,10 @@ export interface Settings {
   readonly waitMs: number;
   readonly operationMs: number;
   readonly maxStateBytes: number;
+  /** What calls ask for that say nothing of it. */
+  readonly durability: Durability | undefined;
+  /** Reads that option of a handle or a call. */
+  readonly readDurability: Parser<Durability>;
 }
 
 export class Client {

@@ -126,7 +126,8 @@ export class Conversations {
       this.#begin(what, again, {
         resolve: (reply) => {
           if (slot === undefined) this.giveSlot(own);
-          if (recorded.has(reply.status)) this.#proof = { slot: first.slot, n: first.n, at: from ?? -Infinity };
+          if (recorded.has(reply.status))
+            this.#proof = { slot: first.slot, n: first.n, at: from ?? -Infinity };
           if (reply.status === "forgotten") reject(forgotten(what, this.backend.name));
           else resolve(reply as Exclude<T, Forgotten>);
         },

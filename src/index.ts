@@ -2,7 +2,7 @@
 /** The only door of the package: re-exports, no code. */
 export { open } from "./open.ts";
 export type { RedisClientLike } from "./open.ts";
-export type { CloseOptions, ListOptions, OpenOptions } from "./options.ts";
+export type { CloseOptions, DurabilityOptions, ListOptions, OpenOptions } from "./options.ts";
 export type { StateInfo, Store } from "./store.ts";
 export type {
   DeleteOptions,
@@ -11,6 +11,7 @@ export type {
   Snapshot,
   State,
   StateOptions,
+  TouchOptions,
   UpdateOptions,
   WriteOptions,
 } from "./state.ts";

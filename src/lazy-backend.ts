@@ -7,6 +7,8 @@ import type {
   AcquireRequest,
   Backend,
   CancelReply,
+  Durability,
+  Kept,
   ListRequest,
   LoadedState,
   LockEntry,
@@ -28,12 +30,15 @@ export interface LazyKind {
   readonly name: string;
   readonly clientId: string;
   readonly askAgainMs: number;
+  /** It can wait for replicas. */
+  readonly hasReplicas: boolean;
   readonly load: () => Promise<Backend>;
 }
 
 export class LazyBackend implements Backend {
   readonly name: string;
   readonly clientId: string;
+  readonly awaitReplicas: Backend["awaitReplicas"];
   readonly #kind: LazyKind;
   #loading: Promise<Backend> | undefined;
   #loaded: Backend | undefined;
@@ -43,6 +48,7 @@ export class LazyBackend implements Backend {
     this.name = kind.name;
     this.clientId = kind.clientId;
     this.#kind = kind;
+    this.awaitReplicas = kind.hasReplicas ? (...args) => this.#awaitReplicas(...args) : undefined;
   }
 
   get askAgainMs(): number {
@@ -104,6 +110,13 @@ export class LazyBackend implements Backend {
   async close(): Promise<void> {
     const loaded = this.#loaded ?? (await this.#loading?.catch(() => undefined));
     await loaded?.close();
+  }
+
+  #awaitReplicas(kept: Kept, durability: Durability): Promise<number | "gone"> {
+    return this.#with((backend) => {
+      if (backend.awaitReplicas === undefined) throw new Error("HOLDFAST_NO_REPLICAS");
+      return backend.awaitReplicas(kept, durability);
+    });
   }
 
   #with<R>(call: (backend: Backend) => Promise<R>): Promise<R> {

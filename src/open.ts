@@ -14,7 +14,7 @@ import type { RedisClientLike } from "./backends/redis/shapes.ts";
 import { LazyBackend, type LazyKind } from "./lazy-backend.ts";
 import { InvalidArgumentError } from "./errors.ts";
 import * as parse from "./options.ts";
-import { defaults, show, type OpenOptions } from "./options.ts";
+import { defaults, show, type DurabilityOptions, type OpenOptions } from "./options.ts";
 import type { Serializer } from "./serializers/serializer.ts";
 import { json } from "./serializers/json.ts";
 import { StoreHandle, type Store } from "./store.ts";
@@ -53,10 +53,16 @@ export function open(target?: string | URL | RedisClientLike | Backend, options?
     waitMs: parse.waitMs,
     operationMs: parse.operationMs,
     maxStateBytes: parse.maxStateBytes,
+    durability: (value) => value as DurabilityOptions, // read below: what is possible depends on the others
   });
   const { leaseMs, waitMs, operationMs, maxStateBytes } = { ...defaults, ...parsed };
-  const settings = { serializer: parsed.serializer ?? json, leaseMs, waitMs, operationMs, maxStateBytes };
-  return new StoreHandle(backendOf(target, parsed), settings);
+  const backend = backendOf(target, parsed);
+  const readDurability = parse.durabilityOn(backend, operationMs);
+  const durability =
+    parsed.durability === undefined ? undefined : readDurability(parsed.durability, "durability");
+  const serializer = parsed.serializer ?? json;
+  const settings = { serializer, leaseMs, waitMs, operationMs, maxStateBytes, durability, readDurability };
+  return new StoreHandle(backend, settings);
 }
 
 function backendOf(target: unknown, options: Parsed): Backend {
@@ -96,14 +102,16 @@ function unknownTarget(text: string, scheme: string | undefined): InvalidArgumen
 
 function redisBackend(target: string | RedisClientLike, name: string, options: Parsed): Backend {
   const operationMs = options.operationMs ?? defaults.operationMs;
-  return lazy({ name, askAgainMs: pushedAskMs }, async (clientId) => {
+  // It is waited for on a connection of its own, which a client of the user's must be able to make.
+  const hasReplicas = typeof target === "string" || typeof target.duplicate === "function";
+  return lazy({ name, askAgainMs: pushedAskMs, hasReplicas }, async (clientId) => {
     const { createRedisBackend } = await import("./backends/redis/redis.ts");
     return createRedisBackend({ target, clientId, prefix: options.prefix ?? defaults.prefix, operationMs });
   });
 }
 
 function sqliteBackend(path: string, options: Parsed): Backend {
-  return lazy({ name: `sqlite:${path}`, askAgainMs: polledAskMs }, async (clientId) => {
+  return lazy({ name: `sqlite:${path}`, askAgainMs: polledAskMs, hasReplicas: false }, async (clientId) => {
     const { createSqliteBackend } = await import("./backends/sqlite.ts");
     return createSqliteBackend({ path, clientId, prefix: options.prefix ?? defaults.prefix });
   });
@@ -111,7 +119,7 @@ function sqliteBackend(path: string, options: Parsed): Backend {
 
 function memoryBackend(url: string): Backend {
   if (!/^memory:$/i.test(url)) throw new InvalidArgumentError('A memory store has no name: open("memory:").'); // [P3] what came may hold a password
-  return lazy({ name: "memory:", askAgainMs: pushedAskMs }, async (clientId) => {
+  return lazy({ name: "memory:", askAgainMs: pushedAskMs, hasReplicas: false }, async (clientId) => {
     const { MemoryBackend } = await import("./backends/memory.ts");
     return new MemoryBackend({ clientId });
   });

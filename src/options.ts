@@ -4,6 +4,7 @@
  * Whatever passes here is valid; nothing behind it checks again. An option that is not known is refused, since a
  * misspelt one that is silently ignored is the worst kind of default.
  */
+import type { Backend, Durability } from "./backends/backend.ts";
 import { InvalidArgumentError } from "./errors.ts";
 import { json } from "./serializers/json.ts";
 import type { Serializer } from "./serializers/serializer.ts";
@@ -22,6 +23,19 @@ export interface OpenOptions {
   operationMs?: number;
   /** The largest serialized state, in bytes. Default 8 MiB. */
   maxStateBytes?: number;
+  /** How many replicas must have a grant or a save before it is acknowledged; Redis only. Default: none. */
+  durability?: DurabilityOptions;
+}
+
+/**
+ * What a grant or a save must have reached before it is acknowledged. If it has not in time: `UnavailableError` with
+ * `outcome: "unknown"`, and a grant is given back.
+ */
+export interface DurabilityOptions {
+  /** So many replicas at least, 0 … 100; 0: none is waited for, whatever the handle or the store says. */
+  replicas: number;
+  /** How long they are waited for, in milliseconds; less than `operationMs`. Default 1 000, or half of `operationMs`. */
+  timeoutMs?: number;
 }
 
 /** Options of `store.states()` and `store.locks()`. */
@@ -44,6 +58,7 @@ export const defaults = Object.freeze({
   operationMs: 5_000,
   maxStateBytes: 8 * 1024 * 1024,
   drainMs: 10_000,
+  durabilityTimeoutMs: 1_000,
 });
 
 const dayMs = 86_400_000;
@@ -52,7 +67,7 @@ const maxTtlMs = 36_525 * dayMs;
 const maxIdBytes = 512;
 
 /** Reads one option: the valid value, or an InvalidArgumentError that says what is allowed. */
-type Parser<T> = (value: unknown, name: string) => T;
+export type Parser<T> = (value: unknown, name: string) => T;
 
 /** Checks an options object against its parsers. Missing and `undefined` are the same. */
 export function parseOptions<T extends object>(
@@ -105,6 +120,38 @@ export const maxStateBytes: Parser<number> = (value, name) => {
   throw new InvalidArgumentError(
     `${name} must be a whole number of bytes from 1 to ${max}; got ${show(value)}.`,
   );
+};
+
+/** What `durability` says on this backend; a wait that could not end within `operationMs` is refused. */
+export function durabilityOn(backend: Backend, operationMs: number): Parser<Durability> {
+  const usualMs = Math.max(1, Math.min(defaults.durabilityTimeoutMs, Math.floor(operationMs / 2)));
+  return (value, name) => {
+    const given = parseOptions<Partial<DurabilityOptions>>(name, value, {
+      replicas: replicaCount,
+      timeoutMs: wholeMilliseconds(1, dayMs),
+    });
+    const { replicas = replicaCount(undefined, "replicas"), timeoutMs = usualMs } = given;
+    if (replicas === 0) return { replicas, timeoutMs };
+    if (backend.awaitReplicas === undefined) {
+      throw new InvalidArgumentError(
+        `${name} asks for ${replicas} replicas, and ${backend.name} cannot wait for any. Use Redis by a URL, or leave it out.`,
+      );
+    }
+    if (timeoutMs < operationMs) return { replicas, timeoutMs };
+    throw new InvalidArgumentError(
+      `${name}.timeoutMs (${timeoutMs} ms) must be less than operationMs (${operationMs} ms), which bounds the whole call.`,
+    );
+  };
+}
+
+/** 0 replicas were asked for in order to beat a default; behind the door that is none. */
+export function someOf(durability: Durability | undefined): Durability | undefined {
+  return durability?.replicas === 0 ? undefined : durability;
+}
+
+const replicaCount: Parser<number> = (value, name) => {
+  if (Number.isInteger(value) && Number(value) >= 0 && Number(value) <= 100) return Number(value);
+  throw new InvalidArgumentError(`${name} must be a whole number from 0 to 100; got ${show(value)}.`);
 };
 
 export const initial: Parser<() => never> = (value, name) => {

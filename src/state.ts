@@ -2,15 +2,17 @@
  * The handle that a user has of a state: reads go straight to the backend, writes go through the cohort of its id or
  * under a grant that the caller holds [S8]. It parses options at the door; it knows nothing of queues and leases.
  */
-import type { StoredState, TouchReply } from "./backends/backend.ts";
+import type { Durability, StoredState, TouchReply } from "./backends/backend.ts";
 import type { Client } from "./client.ts";
 import { Codec } from "./codec.ts";
+import { tellDurably } from "./durability.ts";
 import { ConflictError, InvalidArgumentError } from "./errors.ts";
 import { parseGrant, type Grant, type HeldGrant } from "./lock/grant.ts";
 import { insideDraft, nearestHeld } from "./lock/held.ts";
-import { StateJob, type StateTask } from "./lock/job.ts";
+import { StateJob, type Patience, type StateTask } from "./lock/job.ts";
 import { runUnder } from "./lock/under.ts";
 import * as parse from "./options.ts";
+import { someOf, type DurabilityOptions } from "./options.ts";
 import type { Serializer } from "./serializers/serializer.ts";
 import { DeleteTask, RunTask, SaveTask, UpdateTask, type DraftCall, type Turn } from "./tasks.ts";
 
@@ -25,6 +27,8 @@ export interface StateOptions<T> {
   ttlMs?: number;
   /** How values are kept. */
   serializer?: "json" | Serializer;
+  /** How many replicas must have a write before it is acknowledged. */
+  durability?: DurabilityOptions;
 }
 
 /** What every write takes. */
@@ -35,6 +39,13 @@ export interface WriteOptions {
   waitMs?: number;
   /** Ends waiting: the promise rejects with `signal.reason`. */
   signal?: AbortSignal;
+  /** How many replicas must have the write before it is acknowledged. */
+  durability?: DurabilityOptions;
+}
+
+/** Options of `state.touch()`. */
+export interface TouchOptions {
+  durability?: DurabilityOptions;
 }
 
 /** Options of `state.save()` and `state.trySave()`. */
@@ -118,12 +129,22 @@ export interface State<T, D = T | undefined> {
     options?: UpdateOptions,
   ): Promise<Awaited<R>>;
   /** Sets a new life, in milliseconds from now. @returns false when the state is absent. */
-  touch(ttlMs: number): Promise<boolean>;
+  touch(ttlMs: number, options?: TouchOptions): Promise<boolean>;
   /** Deletes the state; nothing when it is absent. @throws ConflictError when `ifRevision` does not hold. */
   delete(options?: DeleteOptions): Promise<void>;
 }
 
 type Ttl = number | "keep" | "none";
+
+/** Options as they are behind the door. */
+type Parsed<T> = Omit<T, "durability"> & { durability?: Durability };
+
+interface ParsedStateOptions<T> {
+  initial?: () => T;
+  ttlMs?: number;
+  serializer?: Serializer;
+  durability?: Durability;
+}
 
 export class StateHandle<T, D> implements State<T, D> {
   readonly id: string;
@@ -131,22 +152,21 @@ export class StateHandle<T, D> implements State<T, D> {
   readonly #codec: Codec;
   readonly #initial: (() => T) | undefined;
   readonly #ttlMs: Ttl;
+  readonly #durability: Durability | undefined;
 
   constructor(client: Client, id: string, options: StateOptions<T> | undefined) {
-    const own = parse.parseOptions<{ initial?: () => T; ttlMs?: number; serializer?: Serializer }>(
-      "state()",
-      options,
-      {
-        initial: parse.initial,
-        ttlMs: parse.ttlMs,
-        serializer: parse.serializer,
-      },
-    );
+    const own = parse.parseOptions<ParsedStateOptions<T>>("state()", options, {
+      initial: parse.initial,
+      ttlMs: parse.ttlMs,
+      serializer: parse.serializer,
+      durability: client.settings.readDurability,
+    });
     this.#client = client;
     this.id = parse.parseId(id, "A state's id");
     this.#codec = new Codec(id, own.serializer ?? client.settings.serializer, client.settings.maxStateBytes);
     this.#initial = own.initial;
     this.#ttlMs = own.ttlMs ?? "keep";
+    this.#durability = own.durability ?? client.settings.durability;
   }
 
   async load(): Promise<D> {
@@ -164,7 +184,7 @@ export class StateHandle<T, D> implements State<T, D> {
 
   async save(value: T, options?: SaveOptions): Promise<Revision> {
     const bytes = this.#codec.encode(value); // now: what the caller changes later is not saved
-    const { ifRevision, ttlMs, ...how } = parse.parseOptions<SaveOptions>("save()", options, {
+    const { ifRevision, ttlMs, ...how } = parse.parseOptions<Parsed<SaveOptions>>("save()", options, {
       ...this.#writeParsers,
       ifRevision: parse.ifRevision,
       ttlMs: parse.saveTtlMs,
@@ -198,11 +218,16 @@ export class StateHandle<T, D> implements State<T, D> {
     return this.#write("run()", new RunTask(call), how) as Promise<Awaited<R>>;
   }
 
-  async touch(ttlMs: number): Promise<boolean> {
+  async touch(ttlMs: number, options?: TouchOptions): Promise<boolean> {
     const ms = parse.ttlMs(ttlMs, "ttlMs");
+    const { conversations, settings } = this.#client;
+    const own = parse.parseOptions<Parsed<TouchOptions>>("touch()", options, {
+      durability: settings.readDurability,
+    });
     this.#client.admit();
-    const { conversations } = this.#client;
-    const reply = await conversations.tell<TouchReply>(this.#what("Touching"), (receipt) =>
+    const durability = someOf(own.durability ?? this.#durability);
+    const what = { doing: "Touching the state", id: this.id, durability };
+    const reply = await tellDurably<TouchReply>(conversations, what, (receipt) =>
       conversations.backend.touchState(this.id, ms, receipt),
     );
     if (reply.status === "unreadable") throw this.#codec.corrupt(reply.unreadable);
@@ -210,7 +235,7 @@ export class StateHandle<T, D> implements State<T, D> {
   }
 
   async delete(options?: DeleteOptions): Promise<void> {
-    const { ifRevision, ...how } = parse.parseOptions<DeleteOptions>("delete()", options, {
+    const { ifRevision, ...how } = parse.parseOptions<Parsed<DeleteOptions>>("delete()", options, {
       ...this.#writeParsers,
       ifRevision: parse.ifRevision,
     });
@@ -227,12 +252,21 @@ export class StateHandle<T, D> implements State<T, D> {
   }
 
   /** In the cohort's line, or under the grant that the caller holds. */
-  async #write<R>(call: string, task: StateTask & { promise: Promise<R> }, how: WriteOptions): Promise<R> {
+  async #write<R>(
+    call: string,
+    task: StateTask & { promise: Promise<R> },
+    how: Parsed<WriteOptions>,
+  ): Promise<R> {
     const { cohorts, settings } = this.#client;
     how.signal?.throwIfAborted();
     const grant = this.#grant(call, how.grant as HeldGrant | undefined);
     this.#client.admit(grant);
-    const patience = { leaseMs: settings.leaseMs, waitMs: how.waitMs ?? settings.waitMs, signal: how.signal };
+    const patience: Patience = {
+      leaseMs: settings.leaseMs,
+      waitMs: how.waitMs ?? settings.waitMs,
+      signal: how.signal,
+      durability: someOf(how.durability ?? this.#durability),
+    };
     if (grant === undefined) cohorts.add(this.id, new StateJob(patience, task));
     else void runUnder(cohorts, task, { ...patience, grant });
     return task.promise;
@@ -256,13 +290,13 @@ export class StateHandle<T, D> implements State<T, D> {
     name: string,
     fn: unknown,
     options: UpdateOptions | undefined,
-  ): { call: DraftCall; how: WriteOptions } {
+  ): { call: DraftCall; how: Parsed<WriteOptions> } {
     if (typeof fn !== "function") {
       throw new InvalidArgumentError(
         `${name} takes a function that changes the draft; got ${parse.show(fn)}.`,
       );
     }
-    const { ttlMs, ...how } = parse.parseOptions<UpdateOptions>(name, options, {
+    const { ttlMs, ...how } = parse.parseOptions<Parsed<UpdateOptions>>(name, options, {
       ...this.#writeParsers,
       ttlMs: parse.saveTtlMs,
     });
@@ -280,6 +314,7 @@ export class StateHandle<T, D> implements State<T, D> {
       grant: (value: unknown): Grant => parseGrant(value, this.#client.cohorts.owner, this.id),
       waitMs: parse.waitMs,
       signal: parse.signal,
+      durability: this.#client.settings.readDurability,
     };
   }
 

@@ -40,6 +40,21 @@ export interface Receipt {
   readonly proof?: { readonly slot: number; readonly n: number } | undefined;
 }
 
+/** How many replicas must have something before it is acknowledged, and how long they are waited for. */
+export interface Durability {
+  /** At least 1. */
+  readonly replicas: number;
+  readonly timeoutMs: number;
+}
+
+/**
+ * What the replicas are to have, with everything that the server did before it: a lock that this ticket holds, or the
+ * operation that left this receipt.
+ */
+export type Kept =
+  | { readonly id: string; readonly ticket: Ticket; readonly leaseMs: number }
+  | { readonly id: string; readonly receipt: Receipt };
+
 /** A stored state, as bytes. */
 export interface StoredState {
   readonly revision: number;
@@ -291,6 +306,14 @@ export interface Backend {
 
   /** In no particular order. */
   listLocks(cursor: string | null, request: ListRequest): Promise<Page<LockEntry>>;
+
+  /**
+   * Only on backends that have replicas. Answers how many of them have what is named and all that came before it: once
+   * they are `durability.replicas`, or after `durability.timeoutMs`; whether they are enough is compared above. "gone":
+   * the server that answers does not know it, so another one took over, or it lost its memory. It must not hold up any
+   * other call. A lock gets its full lease with it. May be repeated.
+   */
+  readonly awaitReplicas?: ((kept: Kept, durability: Durability) => Promise<number | "gone">) | undefined;
 
   /** At most one listener. Where wakes are pushed, a hand-over wakes exactly the ticket that got the lock [L8]. */
   onWake(listener: (wake: Wake) => void): void;

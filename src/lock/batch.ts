@@ -4,7 +4,7 @@
  * Between two jobs the value passes through bytes, so that each sees what `load` would give it, fails alone, and
  * gets its own copy. If the save is refused, or nobody knows what became of it, all of them share that answer [S3].
  */
-import type { LoadedState, StateWrite } from "../backends/backend.ts";
+import type { Durability, LoadedState, StateWrite } from "../backends/backend.ts";
 import { diagnostics, type UpdateEvent } from "../diagnostics.ts";
 import { ConflictError } from "../errors.ts";
 import { HeldGrant, type Lender } from "./grant.ts";
@@ -27,6 +27,7 @@ export class Batch {
   #current: LoadedState;
   #write: StateWrite | undefined;
   #jobs: StateJob[] = [];
+  #first: StateJob | undefined;
   /** Those that failed alone; they learn it with the others, when the lock is not theirs any more. */
   readonly #failed: { readonly job: StateJob; readonly error: unknown }[] = [];
   #closed = false;
@@ -58,6 +59,18 @@ export class Batch {
     return this.#jobs.length;
   }
 
+  /** What must have reached replicas before any of its callers hears of success. */
+  get durability(): Durability | undefined {
+    return this.#first?.durability;
+  }
+
+  /** All of them wait for the same, or nobody waits for what another asked for. */
+  takes({ durability }: StateJob): boolean {
+    if (this.#first === undefined) return true;
+    const mine = this.durability;
+    return mine?.replicas === durability?.replicas && mine?.timeoutMs === durability?.timeoutMs;
+  }
+
   /** The last job's caller learns the revision: save before anything else is applied. */
   get closed(): boolean {
     return this.#closed;
@@ -65,6 +78,7 @@ export class Batch {
 
   /** Applies one job, in its caller's context, as the owner of the lock. It fails alone. */
   async add(job: StateJob): Promise<void> {
+    this.#first ??= job;
     const grant = new HeldGrant({ turn: this.#turn, fence: this.fence, lender: nobody });
     try {
       const link = { owner: this.#owner, grant, draft: true };

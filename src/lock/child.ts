@@ -4,6 +4,8 @@
  * Whoever already holds the lock gets it again without asking the backend; branches of one owner go one after the
  * other through the gate of the grant that they share.
  */
+import type { Durability } from "../backends/backend.ts";
+import { awaitLock, tooFewForLock } from "../durability.ts";
 import { HeldGrant, type Lender } from "./grant.ts";
 import type { Leave } from "./gate.ts";
 import type { Patience } from "./job.ts";
@@ -26,6 +28,35 @@ export async function acquireChild(room: Room, parent: HeldGrant, patience: Pati
     onLose: leave, // lost with its parent: nobody may wait for its release, which may never come
   };
   return new HeldGrant({ turn: parent.turn, fence: parent.fence, parent, lender });
+}
+
+/** The same for a caller who is to have a grant that replicas know: the outer one may not have asked for that. */
+export async function acquireDurableChild(
+  room: Room,
+  parent: HeldGrant,
+  patience: Patience & { readonly durability: Durability },
+): Promise<HeldGrant> {
+  const child = await acquireChild(room, parent, patience);
+  try {
+    const { durability } = patience;
+    if (child.turn.replicas < durability.replicas) await awaitGrant(room, child, durability);
+    return child;
+  } catch (error) {
+    await child.release();
+    throw error;
+  }
+}
+
+/** Until the replicas have the grant and all that was done before. Throws if too few have it, or it is lost. */
+export async function awaitGrant(room: Room, grant: HeldGrant, durability: Durability): Promise<void> {
+  const { turn } = grant;
+  const replicas = await awaitLock(room.conversations, turn, durability);
+  if (replicas === "gone") turn.lose("the server does not know it");
+  else turn.replicas = replicas;
+  if (turn.replicas < durability.replicas && turn.live)
+    throw tooFewForLock(turn.id, turn.replicas, durability);
+  const { lossError } = grant;
+  if (lossError !== undefined) throw lossError;
 }
 
 function waitAtGate(room: Room, parent: HeldGrant, patience: Patience): Promise<Leave> {

@@ -6,6 +6,7 @@
  * How leases are kept alive is the watchdog's business; what a value is, the state's.
  */
 import type { AcquireReply, AcquireRequest, Granted, StateWrite } from "../backends/backend.ts";
+import { tellDurably } from "../durability.ts";
 import { CorruptStateError, UnavailableError } from "../errors.ts";
 import { now } from "../timers.ts";
 import { publishUpdate } from "./batch.ts";
@@ -87,8 +88,8 @@ export class Cohort implements LineOwner, ServingOwner {
     const { conversations } = this.#room;
     this.#line.engage(job);
     try {
-      const what = { doing: "Writing the state", id: this.id };
-      const reply = await conversations.tell(what, (receipt) =>
+      const what = { doing: "Writing the state", id: this.id, durability: job.durability };
+      const reply = await tellDurably(conversations, what, (receipt) =>
         conversations.backend.writeState(this.id, plain, null, receipt),
       );
       if (reply.status === "held") {

@@ -3,7 +3,7 @@
  * until it is served, fails, or gives up; whichever comes first settles it, once.
  */
 import { AsyncResource } from "node:async_hooks";
-import type { LoadedState, StateWrite, WriteReply } from "../backends/backend.ts";
+import type { Durability, LoadedState, StateWrite, WriteReply } from "../backends/backend.ts";
 import { now, type Deadline } from "../timers.ts";
 import type { HeldGrant } from "./grant.ts";
 
@@ -12,11 +12,14 @@ export interface Patience {
   readonly leaseMs: number;
   readonly waitMs: number;
   readonly signal: AbortSignal | undefined;
+  /** What must have reached replicas before the caller hears of success; `undefined`: none are waited for. */
+  readonly durability?: Durability | undefined;
 }
 
 export abstract class Job {
   readonly leaseMs: number;
   readonly waitMs: number;
+  readonly durability: Durability | undefined;
   readonly arrivedAt = now();
   /** Its time for waiting is over; only an answer that is still under way can serve it. */
   impatient: boolean;
@@ -32,6 +35,7 @@ export abstract class Job {
   constructor(patience: Patience) {
     this.leaseMs = patience.leaseMs;
     this.waitMs = patience.waitMs;
+    this.durability = patience.durability;
     this.impatient = patience.waitMs === 0;
     this.#signal = patience.signal;
   }

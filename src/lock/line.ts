@@ -96,6 +96,11 @@ export class Line {
     for (const job of this.#all()) if (which(job)) this.reject(job, error);
   }
 
+  /** Takes out of the line those that `which` picks, in order; they are the caller's to settle. */
+  take(which: (job: Job) => boolean): readonly Job[] {
+    return this.#all().filter((job) => which(job) && this.leave(job));
+  }
+
   /** Somebody holds the lock, another ticket or one of us: nobody impatient can be served, now or while this lasts. */
   block(): void {
     this.#blocked = true;

@@ -2,12 +2,13 @@
  * The handle that a user has of a lock. It parses options at the door and finds the grant of the running context;
  * waiting and order are the cohort's business.
  */
-import type { LockEntry } from "../backends/backend.ts";
+import type { Durability, LockEntry } from "../backends/backend.ts";
 import type { Client } from "../client.ts";
 import { diagnostics, type WarningEvent } from "../diagnostics.ts";
 import { InvalidArgumentError, LockLostError, LockTimeoutError, UnavailableError } from "../errors.ts";
 import * as parse from "../options.ts";
-import { acquireChild } from "./child.ts";
+import { someOf, type DurabilityOptions } from "../options.ts";
+import { acquireChild, acquireDurableChild } from "./child.ts";
 import { lockLost, parseGrant, type Grant, type HeldGrant } from "./grant.ts";
 import { liveGrant, runHolding } from "./held.ts";
 import { GrantJob } from "./job.ts";
@@ -19,6 +20,8 @@ export interface LockOptions {
   leaseMs?: number;
   /** How long `acquire` and `run` wait for others, in milliseconds; 0 tries once, `Infinity` has no deadline. */
   waitMs?: number;
+  /** How many replicas must have a grant before it is handed out. */
+  durability?: DurabilityOptions;
 }
 
 /** Options of `lock.acquire()` and `lock.run()`. */
@@ -32,6 +35,7 @@ export interface AcquireOptions extends LockOptions {
 /** Options of `lock.tryAcquire()`. */
 export interface TryAcquireOptions {
   leaseMs?: number;
+  durability?: DurabilityOptions;
   signal?: AbortSignal;
   grant?: Grant;
 }
@@ -113,36 +117,32 @@ export class LockHandle implements Lock {
   readonly #client: Client;
   readonly #leaseMs: number;
   readonly #waitMs: number;
+  readonly #durability: Durability | undefined;
 
   constructor(client: Client, id: string, options: LockOptions | undefined) {
-    const own = parse.parseOptions<LockOptions>("lock()", options, {
+    const { settings } = client;
+    const own = parse.parseOptions<Parsed<LockOptions>>("lock()", options, {
       leaseMs: parse.leaseMs,
       waitMs: parse.waitMs,
+      durability: settings.readDurability,
     });
     this.#client = client;
     this.id = parse.parseId(id, "A lock's id");
-    this.#leaseMs = own.leaseMs ?? client.settings.leaseMs;
-    this.#waitMs = own.waitMs ?? client.settings.waitMs;
+    this.#leaseMs = own.leaseMs ?? settings.leaseMs;
+    this.#waitMs = own.waitMs ?? settings.waitMs;
+    this.#durability = own.durability ?? settings.durability;
   }
 
   async acquire(options?: AcquireOptions): Promise<Grant> {
-    return this.#acquire(options, "acquire()");
+    return this.#acquire(this.#parse("acquire()", options));
   }
 
   async tryAcquire(options?: TryAcquireOptions): Promise<Grant | null> {
-    const { leaseMs, signal, grant } = parse.parseOptions<TryAcquireOptions>("tryAcquire()", options, {
-      leaseMs: parse.leaseMs,
-      signal: parse.signal,
-      grant: (value) => parseGrant(value, this.#client.cohorts.owner, this.id),
-    });
-    const once = {
-      waitMs: 0,
-      ...(leaseMs && { leaseMs }),
-      ...(signal && { signal }),
-      ...(grant && { grant }),
-    };
+    const { leaseMs, signal, grant, durability } = this.#parsers;
+    const parsers = { leaseMs, signal, grant, durability };
+    const own = parse.parseOptions<Parsed<TryAcquireOptions>>("tryAcquire()", options, parsers);
     try {
-      return await this.#acquire(once, "tryAcquire()");
+      return await this.#acquire({ ...own, waitMs: 0 });
     } catch (error) {
       if (error instanceof LockTimeoutError) return null;
       throw error;
@@ -156,7 +156,7 @@ export class LockHandle implements Lock {
       );
     }
     const { cohorts, conversations } = this.#client;
-    const grant = await this.#acquire(options, "run()");
+    const grant = await this.#acquire(this.#parse("run()", options));
     conversations.keepAlive.hold(); // [P1] a running body keeps the process alive
     try {
       const result = await runHolding({ owner: cohorts.owner, grant, draft: false }, () => fn(grant));
@@ -197,26 +197,37 @@ export class LockHandle implements Lock {
     return true;
   }
 
-  #acquire(options: AcquireOptions | undefined, call: string): Promise<HeldGrant> {
+  #parse(call: string, options: AcquireOptions | undefined): Parsed<AcquireOptions> {
+    return options === undefined
+      ? noOptions
+      : parse.parseOptions<Parsed<AcquireOptions>>(call, options, this.#parsers);
+  }
+
+  #acquire(options: Parsed<AcquireOptions>): Promise<HeldGrant> {
     const { cohorts } = this.#client;
-    const { leaseMs, waitMs, signal, grant } = options === undefined ? noOptions : this.#parse(options, call);
+    const { leaseMs = this.#leaseMs, waitMs = this.#waitMs, signal, grant } = options;
+    const durability = someOf(options.durability ?? this.#durability);
     signal?.throwIfAborted();
     const outer = (grant as HeldGrant | undefined) ?? liveGrant(cohorts.owner, this.id);
     this.#client.admit(outer);
-    const patience = { leaseMs: leaseMs ?? this.#leaseMs, waitMs: waitMs ?? this.#waitMs, signal };
-    if (outer !== undefined) return acquireChild(cohorts, outer, patience);
+    const patience = { leaseMs, waitMs, signal, durability };
+    if (outer !== undefined) {
+      if (durability === undefined) return acquireChild(cohorts, outer, patience);
+      return acquireDurableChild(cohorts, outer, { ...patience, durability });
+    }
     const job = new GrantJob(patience);
     cohorts.add(this.id, job);
     return job.granted;
   }
 
-  #parse(options: AcquireOptions, call: string): AcquireOptions {
-    return parse.parseOptions<AcquireOptions>(call, options, {
+  get #parsers() {
+    return {
       leaseMs: parse.leaseMs,
       waitMs: parse.waitMs,
       signal: parse.signal,
-      grant: (value) => parseGrant(value, this.#client.cohorts.owner, this.id),
-    });
+      grant: (value: unknown): Grant => parseGrant(value, this.#client.cohorts.owner, this.id),
+      durability: this.#client.settings.readDurability,
+    };
   }
 
   /** The body was over while the lock was surely held: that its release got no answer changes nothing for its caller. */
@@ -238,7 +249,10 @@ export class LockHandle implements Lock {
   }
 }
 
-const noOptions: AcquireOptions = Object.freeze({});
+/** Options as they are behind the door. */
+type Parsed<T> = Omit<T, "durability"> & { durability?: Durability };
+
+const noOptions: Parsed<AcquireOptions> = Object.freeze({});
 
 /** A backend's entry, for users. */
 export function lockInfo(entry: LockEntry, clientId: string): LockInfo {

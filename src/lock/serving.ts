@@ -5,13 +5,21 @@
  * applied and saved once. At the turn's bounds the lock is passed on if others wait for it, in the step that saves.
  * It ends when the turn is over or lost. Asking for the lock is the cohort's business.
  */
-import type { LoadedState, ReleaseDone, ReleaseReply, StateWrite } from "../backends/backend.ts";
+import type {
+  Durability,
+  LoadedState,
+  Receipt,
+  ReleaseDone,
+  ReleaseReply,
+  StateWrite,
+} from "../backends/backend.ts";
 import { diagnostics, type AcquireEvent, type ReleaseEvent } from "../diagnostics.ts";
+import { awaitLock, tellDurably, tooFewForLock } from "../durability.ts";
 import { HoldfastError, UnavailableError } from "../errors.ts";
-import { now } from "../timers.ts";
+import { now, pause } from "../timers.ts";
 import { Batch, maxTries, restless } from "./batch.ts";
 import { HeldGrant, lockLost, type Lender } from "./grant.ts";
-import { GrantJob, StateJob } from "./job.ts";
+import { GrantJob, StateJob, type Job } from "./job.ts";
 import type { Line } from "./line.ts";
 import type { Room } from "./room.ts";
 import type { Turn } from "./turn.ts";
@@ -19,6 +27,9 @@ import type { Turn } from "./turn.ts";
 /** [L2] A turn is bounded: so many jobs or so long while others wait, and more generously while nobody does. */
 const wantedBounds = { jobs: 16, ms: 10 };
 const freeBounds = { jobs: 1_024, ms: 100 };
+
+/** How long a change of servers is given to reach all connections. */
+const elsewhereMs = 100;
 
 /** Whose turns are served. */
 export interface ServingOwner {
@@ -52,7 +63,7 @@ export class Serving implements Lender {
     const job = this.#line.head;
     if (!this.#turn.liveAt(at)) this.#end();
     else if (!this.#mayGoOn(at)) void this.#finish();
-    else if (job instanceof GrantJob) this.#lend(job);
+    else if (job instanceof GrantJob) this.#serve(job);
     else void this.#apply();
   }
 
@@ -71,6 +82,43 @@ export class Serving implements Lender {
 
   async #giveUp(): Promise<void> {
     await this.#release(undefined).catch(absorbFailure); // the turn is lost then, and cancelled
+  }
+
+  /** Once the replicas have this grant they have all of the turn's: its fences were reserved with it. */
+  #serve(job: GrantJob): void {
+    const { durability } = job;
+    if (durability === undefined || this.#turn.replicas >= durability.replicas) this.#lend(job);
+    else void this.#awaitReplicas(durability);
+  }
+
+  /** The job stays in line meanwhile: it may give up, and whoever is its head then is served. */
+  async #awaitReplicas(durability: Durability): Promise<void> {
+    const turn = this.#turn;
+    const from = now();
+    // Those who want as much, and were here all the time, would only wait for the same.
+    const same = (job: Job): boolean =>
+      job instanceof GrantJob &&
+      job.arrivedAt <= from &&
+      (job.durability?.replicas ?? 0) >= durability.replicas;
+    this.#line.unblock(); // an answer is still to come that may serve those whose time is over
+    try {
+      const replicas = await awaitLock(this.#room.conversations, turn, durability);
+      if (replicas === "gone") {
+        // Another server answers by now, or soon will on all connections: whoever has time left asks anew.
+        this.#line.rejectAll(tooFewForLock(turn.id, 0, durability), (job) => same(job) && job.impatient);
+        await pause(elsewhereMs); // not in a busy loop
+        turn.lose("the server does not know it");
+      } else if (replicas >= durability.replicas) turn.servesFrom(now(), replicas);
+      else {
+        const jobs = this.#line.take(same);
+        await this.#giveUp(); // first: whoever is told that it has no lock may look
+        for (const job of jobs) job.fail(tooFewForLock(turn.id, replicas, durability));
+      }
+    } catch (error) {
+      this.#line.rejectAll(error, same);
+    } finally {
+      this.#next();
+    }
   }
 
   /** The caller has the lock until it releases or loses it: one of the two is told here. */
@@ -147,6 +195,7 @@ export class Serving implements Lender {
     const turn = this.#turn;
     for (let job = this.#line.head; job instanceof StateJob; job = this.#line.head) {
       if (job.leaseMs !== turn.leaseMs || batch.closed || !withinBounds(turn)) return;
+      if (!batch.takes(job)) return;
       if (!turn.live) return; // those who stand in line yet can have another turn
       this.#line.leave(job);
       turn.served += 1;
@@ -159,7 +208,7 @@ export class Serving implements Lender {
     const { id } = this.#turn;
     for (let tries = 1; this.#turn.live; tries += 1) {
       if (batch.write === undefined) return this.#unchanged(batch);
-      const reply = await this.#release(batch.write);
+      const reply = await this.#release(batch.write, batch.durability);
       if (isDone(reply)) return this.#saved(batch, reply);
       if (reply.status === "lost") return lockLost(id, batch.fence, "the server refused the save");
       if (tries === maxTries) return restless(id);
@@ -176,10 +225,15 @@ export class Serving implements Lender {
   }
 
   /** Nothing to write. Whoever has an answer does not hold the lock any more, so it comes after the release. */
-  async #unchanged(batch: Batch): Promise<undefined> {
-    if (!this.#mayGoOn(now())) await this.#giveUp();
+  async #unchanged(batch: Batch): Promise<Error | undefined> {
+    if (batch.durability !== undefined) {
+      // What is there already may not have reached the replicas yet; the release comes after it.
+      const reply = await this.#release(undefined, batch.durability);
+      if (!isDone(reply)) return lockLost(this.#turn.id, batch.fence, "it was lost before its release");
+    } else if (!this.#mayGoOn(now())) await this.#giveUp();
     if (this.#turn.live) this.#turn.loaded = batch.storedAfter(null);
     batch.done(null);
+    return undefined;
   }
 
   /** Is there a next of us, who may have the lock without asking the backend? */
@@ -192,26 +246,32 @@ export class Serving implements Lender {
     return turn.served === 0 || turn.until - at > turn.grantedMs / 3;
   }
 
-  /** Gives the lock back, or keeps it for the next of us if nobody else waits for it: one step on the backend. */
-  async #release(write: StateWrite | undefined): Promise<ReleaseReply> {
+  /**
+   * Gives the lock back, or keeps it for the next of us if nobody else waits for it: one step on the backend. While
+   * replicas are waited for nobody should be kept waiting for the lock, so that it is not kept then.
+   */
+  async #release(write: StateWrite | undefined, durability?: Durability): Promise<ReleaseReply> {
     const turn = this.#turn;
     const { conversations } = this.#room;
     const { backend } = conversations;
-    const more = this.#line.head?.leaseMs === turn.leaseMs && !turn.tainted;
+    const more = durability === undefined && this.#line.head?.leaseMs === turn.leaseMs && !turn.tainted;
     const keep = more ? { leaseMs: turn.leaseMs, fences: this.#line.fencesWanted } : undefined;
     let sentAt = 0;
     if (!turn.live) return { status: "lost" }; // the clock may have moved since the caller looked
     this.#room.unwatch(turn); // [L6] before the release is sent, or a late renewal would bring the lock back
     turn.become("releasing");
     try {
-      const reply = await conversations.tell<ReleaseReply>(
-        { doing: "Releasing the lock", id: turn.id },
-        (receipt, at) => {
-          sentAt = at;
-          return backend.releaseLock(turn.id, turn.ticket, { write, keep }, receipt);
-        },
-        turn.slot,
-      );
+      const release = (receipt: Receipt, at: number): Promise<ReleaseReply> => {
+        sentAt = at;
+        return backend.releaseLock(turn.id, turn.ticket, { write, keep }, receipt);
+      };
+      const what = { doing: write === undefined ? "Releasing the lock" : "Saving the state", id: turn.id };
+      const { slot } = turn;
+      if (durability !== undefined) {
+        const onReply = (reply: ReleaseReply): void => this.#settle(reply, sentAt);
+        return await tellDurably(conversations, { ...what, durability, slot, onReply }, release);
+      }
+      const reply = await conversations.tell(what, release, slot);
       this.#settle(reply, sentAt);
       return reply;
     } catch (error) {

@@ -63,6 +63,8 @@ export class Turn implements Watched {
   heldSince = 0;
   /** A save under this turn has no answer: it must not serve another job. */
   tainted = false;
+  /** So many replicas are known to have this grant. */
+  replicas = 0;
   until = 0;
   watch: Watch | undefined;
   /** How long the last grant was for: the full lease, or the short one of a hand-over. */
@@ -123,7 +125,14 @@ export class Turn implements Watched {
     this.#nextFence = grant.fence;
     this.#fencesLeft = grant.fences;
     this.served = 0;
+    this.replicas = 0;
     this.heldSince = now();
+  }
+
+  /** So many replicas have the grant. They were waited for, which is not part of what the turn may take [L2]. */
+  servesFrom(at: number, replicas: number): void {
+    this.heldSince = at;
+    this.replicas = replicas;
   }
 
   /** An ask that was sent at `sentAt` was answered: we stand in the queue. */

@@ -3,10 +3,11 @@
  *
  * It passes the grant's gate like a nested grant [L4], and is refused once the grant has ended [S4].
  */
-import type { LoadedState, StateWrite, WriteReply } from "../backends/backend.ts";
+import type { Durability, LoadedState, StateWrite, WriteReply } from "../backends/backend.ts";
+import { tellDurably } from "../durability.ts";
 import { UnavailableError } from "../errors.ts";
 import { maxTries, publishUpdate, restless } from "./batch.ts";
-import { acquireChild } from "./child.ts";
+import { acquireChild, awaitGrant } from "./child.ts";
 import { lockLost, type HeldGrant } from "./grant.ts";
 import { runHolding } from "./held.ts";
 import type { Patience, StateTask } from "./job.ts";
@@ -22,8 +23,9 @@ export async function runUnder(
   try {
     const child = await acquireChild(room, under.grant, under);
     try {
-      if (task.plain !== undefined) settlePlain(task, await write(room, child, task.plain));
-      else await applyUnder(room, task, child);
+      const writer: Writer = { room, grant: child, durability: under.durability };
+      if (task.plain !== undefined) settlePlain(task, await write(writer, task.plain));
+      else await applyUnder(writer, task);
     } finally {
       await child.release();
     }
@@ -34,17 +36,27 @@ export async function runUnder(
   }
 }
 
-async function applyUnder(room: Room, task: StateTask, child: HeldGrant): Promise<void> {
+/** Who writes, and what must have reached replicas before its caller hears of it. */
+interface Writer {
+  readonly room: Room;
+  readonly grant: HeldGrant;
+  readonly durability: Durability | undefined;
+}
+
+async function applyUnder(writer: Writer, task: StateTask): Promise<void> {
+  const { room, grant: child, durability } = writer;
   for (let tries = 1; tries <= maxTries; tries += 1) {
     const stored = await load(room, child.id);
     const link = { owner: room.owner, grant: child, draft: true };
     const change = await runHolding(link, () => task.apply(stored, child));
     if (change === undefined) {
+      // What was there already may not have reached the replicas yet.
+      if (durability !== undefined) await awaitGrant(room, child, durability);
       task.done(null);
       return;
     }
     const ifRevision = stored === null ? "absent" : "unreadable" in stored ? undefined : stored.revision;
-    const reply = await write(room, child, { ...change, ifRevision });
+    const reply = await write(writer, { ...change, ifRevision });
     if (reply.status === "saved") {
       task.done(reply.revision);
       return;
@@ -66,21 +78,20 @@ function load(room: Room, id: string): Promise<LoadedState> {
 }
 
 /** One write under the grant; throws LockLostError when the server refuses it. */
-async function write(room: Room, grant: HeldGrant, change: StateWrite): Promise<WriteReply> {
+async function write({ room, grant, durability }: Writer, change: StateWrite): Promise<WriteReply> {
   const { conversations } = room;
   const lost = grant.lossError;
   if (lost !== undefined) throw lost;
   const { id, turn } = grant;
+  const what = { doing: "Writing the state", id, durability };
   const reply = await grant.track(
-    conversations
-      .tell({ doing: "Writing the state", id }, (receipt) =>
-        conversations.backend.writeState(id, change, turn.ticket, receipt),
-      )
-      .catch((error: unknown) => {
-        // A late copy of it could still arrive: this ticket must not serve anybody else.
-        if (error instanceof UnavailableError && error.outcome === "unknown") turn.tainted = true;
-        throw error;
-      }),
+    tellDurably(conversations, what, (receipt) =>
+      conversations.backend.writeState(id, change, turn.ticket, receipt),
+    ).catch((error: unknown) => {
+      // A late copy of it could still arrive: this ticket must not serve anybody else.
+      if (error instanceof UnavailableError && error.outcome === "unknown") turn.tainted = true;
+      throw error;
+    }),
   );
   if (reply.status === "saved" || reply.status === "deleted") publishUpdate(id, 1, change);
   if (reply.status === "lost") {

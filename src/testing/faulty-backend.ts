@@ -9,6 +9,8 @@ import type {
   AcquireRequest,
   Backend,
   CancelReply,
+  Durability,
+  Kept,
   ListRequest,
   LoadedState,
   LockEntry,
@@ -145,6 +147,13 @@ export class FaultyBackend implements Backend {
 
   listLocks(...args: [cursor: string | null, request: ListRequest]): Promise<Page<LockEntry>> {
     return this.#call({ method: "listLocks", args }, () => this.#inner.listLocks(...args));
+  }
+
+  get awaitReplicas(): Backend["awaitReplicas"] {
+    const wait = this.#inner.awaitReplicas;
+    if (wait === undefined) return undefined;
+    return (...args: [kept: Kept, durability: Durability]) =>
+      this.#call({ method: "awaitReplicas", args }, () => wait(...args));
   }
 
   onWake(listener: (wake: Wake) => void): void {

@@ -93,7 +93,15 @@ const rules: Readonly<Record<keyof OpenOptions, (value: unknown) => boolean>> = 
   waitMs: within(0, Infinity),
   operationMs: within(1, dayMs),
   maxStateBytes: whole(1, 512 * 1024 * 1024),
+  durability: isForNone,
 };
+/** Memory has no replicas: none can be asked for. */
+function isForNone(value: unknown): boolean {
+  if (typeof value !== "object" || value === null || !Object.hasOwn(value, "replicas")) return false;
+  return Object.entries(value).every(([name, part]) =>
+    name === "replicas" ? part === 0 : name === "timeoutMs" && (part === undefined || whole(1, dayMs)(part)),
+  );
+}
 const optionName = fc.constantFrom(
   ...Object.keys(rules),
   "__proto__",
@@ -106,6 +114,10 @@ const optionValue = fc.oneof(
   { weight: 2, arbitrary: junk },
   fc.double(),
   fc.integer({ min: 0, max: 1e9 }),
+  fc.record(
+    { replicas: fc.constantFrom<unknown>(0, 1, -1, "0"), timeoutMs: fc.integer({ min: -1 }) },
+    { requiredKeys: [] },
+  ),
   fc.constantFrom<unknown>("json", undefined, "app:", 100, 99, 1, 86_400_000, 86_400_001, 512 * 1024 * 1024),
 );
 const optionRecord = fc.array(fc.tuple(optionName, optionValue), { maxLength: 3 }).map((entries) => {

@@ -84,7 +84,7 @@ test("the rights that docs/redis.md names are enough for everything, and each is
   expect(String(await server.command("CLIENT", "LIST")).match(/name=holdfast .*user=app/g)).toHaveLength(4);
   expect((await a.backend.listStates(null, { idPrefix: "", limit: 10 })).entries).toHaveLength(1);
 
-  const spare = ["+subscribe", "+publish", "+scan", "+info"]; // the page says what they are for
+  const spare = ["+subscribe", "+publish", "+scan", "+info", "+wait"]; // the page says what they are for
   const least = rights.filter((right) => !spare.includes(right));
   await user(server, "least", least);
   const enough = new TestClient(urlOf(server, "least:pw@"), { operationMs });
@@ -114,6 +114,13 @@ test("each right that may be left out does what docs/redis.md says that it is fo
   const noScan = await without("+scan");
   await noScan.saved("x", save("1"));
   expect(await failure(noScan.backend.listStates(null, { idPrefix: "", limit: 9 }))).toMatchObject(denied);
+
+  const noWait = (await without("+wait")).backend;
+  const ticket = noWait.awaitReplicas?.(
+    { id: "x", ticket: "none", leaseMs: 100 },
+    { replicas: 1, timeoutMs: 100 },
+  );
+  expect(await failure(ticket ?? Promise.resolve())).toMatchObject(denied);
 
   await server.command("CONFIG", "SET", "maxmemory", "100mb");
   await server.command("CONFIG", "SET", "maxmemory-policy", "allkeys-lru");

@@ -8,14 +8,15 @@
 import { InvalidArgumentError } from "../../errors.ts";
 import type { Answer, RedisClient, RedisCommand, RedisReply, Subscriber } from "./client.ts";
 import { closedFailure, linkFailure } from "./failures.ts";
-import { Link, type Connection } from "./link.ts";
-import { isReply, readOptions, type RedisClientLike, type SubscriberConnection } from "./shapes.ts";
+import { Link } from "./link.ts";
+import { NodeRedis, type OwnConnection } from "./node-redis.ts";
+import { isReply, readOptions, type RedisClientLike } from "./shapes.ts";
 
 export class BorrowedRedis implements RedisClient {
   readonly name: string;
   readonly #client: RedisClientLike;
   readonly #operationMs: number;
-  #wakes: Link<Connection & SubscriberConnection> | undefined;
+  #wakes: Link<OwnConnection> | undefined;
   #closed = false;
 
   constructor(client: RedisClientLike, operationMs: number) {
@@ -70,7 +71,14 @@ export class BorrowedRedis implements RedisClient {
     );
   }
 
-  #duplicate(): Connection & SubscriberConnection {
+  /** A second connection for commands, of our own; `undefined` where the user's client cannot make one. */
+  get another(): ((stallMs: number) => RedisClient) | undefined {
+    if (this.#client.duplicate === undefined) return undefined;
+    const how = { operationMs: this.#operationMs, make: () => this.#duplicate() };
+    return (stallMs) => new NodeRedis({ name: this.name }, { ...how, stallMs });
+  }
+
+  #duplicate(): OwnConnection {
     const { options } = this.#client as { options?: { socket?: object } };
     const duplicate = this.#client.duplicate?.({
       socket: { ...options?.socket, reconnectStrategy: false, connectTimeout: this.#operationMs / 2 },
@@ -106,10 +114,12 @@ function refuseOthers(client: RedisClientLike): void {
   );
 }
 
-function canSubscribe(client: unknown): client is Connection & SubscriberConnection & { unref?(): void } {
+function canSubscribe(client: unknown): client is OwnConnection & { unref?(): void } {
   if (typeof client !== "object" || client === null) return false;
   const methods = client as Record<string, unknown>;
-  return ["connect", "subscribe", "on", "destroy"].every((name) => typeof methods[name] === "function");
+  return ["connect", "subscribe", "sendCommand", "on", "destroy"].every(
+    (name) => typeof methods[name] === "function",
+  );
 }
 
 /** From the options that it was made with; never the URL itself, which may hold a password [P3]. */

@@ -11,28 +11,36 @@ import { Link, type Connection } from "./link.ts";
 import { isReply, readOptions, type Sender, type SubscriberConnection } from "./shapes.ts";
 import { StallWatch } from "./stall.ts";
 
-type OwnConnection = Connection & Sender & SubscriberConnection;
+export type OwnConnection = Connection & Sender & SubscriberConnection;
+
+export interface NodeRedisOptions {
+  readonly operationMs: number;
+  /** How long nothing may be answered before the connection is given up. Default: a third of `operationMs`. */
+  readonly stallMs?: number | undefined;
+  /** Makes a connection; by default to the address. */
+  readonly make?: (() => OwnConnection) | undefined;
+}
 
 export class NodeRedis implements RedisClient {
   readonly name: string;
-  readonly #address: Address;
+  readonly #address: Partial<Address>;
   readonly #operationMs: number;
+  readonly #stallMs: number;
+  readonly #make: () => OwnConnection | Promise<OwnConnection>;
   readonly #main: Link<OwnConnection>;
   readonly #watch: StallWatch;
   #wakes: Link<OwnConnection> | undefined;
   #closed = false;
 
-  constructor(address: Address, operationMs: number) {
+  constructor(address: Partial<Address> & Pick<Address, "name">, options: NodeRedisOptions) {
+    const { operationMs, stallMs = operationMs / 3, make = () => this.#connection() } = options;
     this.name = address.name;
     this.#address = address;
     this.#operationMs = operationMs;
+    this.#stallMs = stallMs; // a black-holed connection is given up early enough for a retry to get through
+    this.#make = make;
     this.#main = new Link({ make: () => this.#make(), attemptMs: this.#attemptMs });
     this.#watch = new StallWatch(this.#stallMs, () => this.#main.drop(new Error("nothing was answered")));
-  }
-
-  /** A black-holed connection is given up early enough for a retry to get through. */
-  get #stallMs(): number {
-    return this.#operationMs / 3;
   }
 
   /** Two attempts fit into one conversation. */
@@ -92,7 +100,7 @@ export class NodeRedis implements RedisClient {
     );
   }
 
-  async #make(): Promise<OwnConnection> {
+  async #connection(): Promise<OwnConnection> {
     const { createClient } = await import("@redis/client");
     const { socket, username, password, database } = this.#address;
     const client = createClient({
@@ -104,7 +112,7 @@ export class NodeRedis implements RedisClient {
       },
       ...(username === undefined ? {} : { username }),
       ...(password === undefined ? {} : { password }),
-      ...(database === 0 ? {} : { database }),
+      ...(database === undefined || database === 0 ? {} : { database }),
       name: "holdfast",
       disableClientInfo: true,
       disableOfflineQueue: true,

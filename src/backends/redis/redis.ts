@@ -27,17 +27,16 @@ import type {
   Wake,
   WriteReply,
 } from "../backend.ts";
-import { parseAddress } from "./address.ts";
-import { BorrowedRedis } from "./borrowed.ts";
 import { Batcher, type Common, type Operation } from "./batcher.ts";
 import { Caller, type Call, type PlainCall } from "./caller.ts";
 import type { RedisArgument, RedisClient, RedisReply } from "./client.ts";
+import { clientsOf, type Clients } from "./clients.ts";
 import { unreadableType } from "./envelope.ts";
 import { FirstUse } from "./first-use.ts";
 import { makeKeys, type Keys } from "./keys.ts";
 import { changeOf, LargeStates, millis, type Change } from "./large.ts";
-import { NodeRedis } from "./node-redis.ts";
 import { ReceiptHash, type Life } from "./receipts.ts";
+import { Replicas } from "./replicas.ts";
 import * as read from "./reply.ts";
 import { scripts } from "./scripts.ts";
 import type { RedisClientLike } from "./shapes.ts";
@@ -55,20 +54,14 @@ export interface RedisBackendOptions {
 
 /** Opens nothing yet: the first call connects. */
 export function createRedisBackend(options: RedisBackendOptions): RedisBackend {
-  const { target, operationMs } = options;
-  const isUrl = typeof target === "string" || target instanceof URL;
-  const client = isUrl
-    ? new NodeRedis(parseAddress(target), operationMs)
-    : new BorrowedRedis(target, operationMs);
-  return new RedisBackend(client, {
-    ...options,
-    clientId: options.clientId ?? randomBytes(12).toString("hex"),
-  });
+  const clientId = options.clientId ?? randomBytes(12).toString("hex");
+  return new RedisBackend(clientsOf(options.target, options.operationMs), { ...options, clientId });
 }
 
 export class RedisBackend implements Backend {
   readonly name: string;
   readonly clientId: string;
+  readonly awaitReplicas: Backend["awaitReplicas"];
   readonly #client: RedisClient;
   readonly #keys: Keys;
   readonly #caller: Caller;
@@ -80,12 +73,13 @@ export class RedisBackend implements Backend {
   readonly #releases: Batcher;
   readonly #commits: Batcher;
   readonly #large = new LargeStates();
+  readonly #replicas: Replicas | undefined;
   readonly #warned = new Set<string>();
   #listener: ((wake: Wake) => void) | undefined;
   /** The highest stamp that this client has seen: the floor of the next ones [S2] [L3]. */
   #seen = 0;
 
-  constructor(client: RedisClient, names: { readonly prefix: string; readonly clientId: string }) {
+  constructor({ client, another }: Clients, names: { readonly prefix: string; readonly clientId: string }) {
     this.name = client.name;
     this.clientId = names.clientId;
     this.#client = client;
@@ -103,6 +97,9 @@ export class RedisBackend implements Backend {
     this.#renewals = new Batcher(caller, scripts.renew, () => ({ keys: [], args: [keys.prefix], life }));
     this.#releases = new Batcher(caller, scripts.release, () => this.#common(true));
     this.#commits = new Batcher(caller, scripts.commit, () => this.#common(true));
+    const keepMs = (): string => this.#receipts.life().args[0];
+    this.#replicas = another && new Replicas({ another, keys, keepMs });
+    this.awaitReplicas = this.#replicas?.answer;
   }
 
   get askAgainMs(): number {
@@ -267,9 +264,10 @@ export class RedisBackend implements Backend {
     this.#listener = listener;
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.#listener = undefined;
-    return this.#client.close();
+    await this.#replicas?.close();
+    await this.#client.close();
   }
 
   async #list<Entry>(
