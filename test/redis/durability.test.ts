@@ -51,7 +51,7 @@ describe("what was acknowledged, after a failover", () => {
     const [acknowledged, others]: [string[], unknown[]] = [[], []];
     let going = true;
     const caller = async (name: string): Promise<void> => {
-      for (let at = 0; going; at += 1) {
+      for (let at = 0; going && at < 300; at += 1) {
         const id = `${name}-${String(at)}`;
         await list
           .run((draft) => void draft.ids.push(id))
