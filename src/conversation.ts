@@ -125,10 +125,10 @@ export class Conversations {
     return new Promise((resolve, reject) => {
       this.#begin(what, again, {
         resolve: (reply) => {
+          const { status } = reply;
           if (slot === undefined) this.giveSlot(own);
-          if (recorded.has(reply.status))
-            this.#proof = { slot: first.slot, n: first.n, at: from ?? -Infinity };
-          if (reply.status === "forgotten") reject(forgotten(what, this.backend.name));
+          if (recorded.has(status)) this.#proof = { slot: first.slot, n: first.n, at: from ?? -Infinity };
+          if (status === "forgotten") reject(forgotten(what, this.backend.name));
           else resolve(reply as Exclude<T, Forgotten>);
         },
         reject: (error) => {
@@ -212,7 +212,7 @@ class Conversation<T> {
       (reply) => {
         if (this.#isOver) return; // its callers have been told that nobody answered
         this.#end();
-        this.#listener.resolve(reply);
+        this.#tell(reply);
       },
       (error: unknown) => this.#failed(error),
     );
@@ -244,7 +244,9 @@ class Conversation<T> {
     if (now() + waitMs >= this.#endsAt) return this.#giveUp(this.#outOfTime());
     this.#pauseMs = Math.min(this.#pauseMs * 2, longestPauseMs);
     void pause(waitMs).then(() => {
-      if (!this.#isOver) this.try(now());
+      if (this.#isOver) return;
+      if (this.#all.isClosed) this.#giveUp(withOutcome(error, this.#outcome));
+      else this.try(now());
     });
   }
 
@@ -252,6 +254,15 @@ class Conversation<T> {
   #late(): void {
     if (this.#trying) this.#outcome = "unknown";
     this.#giveUp(this.#outOfTime());
+  }
+
+  /** A backend of the user's own may answer what nobody can read. */
+  #tell(reply: T): void {
+    try {
+      this.#listener.resolve(reply);
+    } catch (error) {
+      this.#listener.reject(error);
+    }
   }
 
   #giveUp(error: unknown): void {

@@ -2,7 +2,7 @@
  * Order: the callers of one process that want the same lock, who share one ticket at a time.
  *
  * The cohort keeps them in a line [L2], asks for the lock with a new ticket for every turn, and waits for it; what a
- * turn does with the lock is in `serving.ts`. It is gone only when nobody is left in it.
+ * turn does with the lock is in `serving.ts`. It is gone only when nobody is left in it, and stays for a while then.
  * How leases are kept alive is the watchdog's business; what a value is, the state's.
  */
 import type { AcquireReply, AcquireRequest, Granted, StateWrite } from "../backends/backend.ts";
@@ -139,32 +139,31 @@ export class Cohort implements LineOwner, ServingOwner {
       load: this.#line.head instanceof StateJob,
       fences: this.#line.fencesWanted,
     };
-    const asked = turn.asks;
-    let [from, sentAt] = [0, 0];
+    const sent = { first: 0, last: 0 };
     turn.traceless = false;
     conversations
       .ask({ doing: "Acquiring the lock", id: this.id }, (at) => {
-        if (turn.asks === asked) from = at;
-        sentAt = at;
+        if (sent.first === 0) sent.first = at;
+        sent.last = at;
         turn.asks += 1;
         const receipt = conversations.receipt(turn.slot);
         return conversations.backend.acquireLock(this.id, turn.ticket, request, receipt);
       })
       .then(
-        (reply) => {
-          turn.traceless = reply.status === "held" && turn.asks === asked + 1;
-          this.#answered(turn, reply, { from, sentAt });
-        },
-        (error: unknown) => this.#refused(turn, error, from),
+        (reply) => this.#answered(turn, reply, sent),
+        (error: unknown) => this.#refused(turn, error, sent.first),
       );
   }
 
-  #answered(turn: Turn, reply: AcquireReply, times: { from: number; sentAt: number }): void {
+  /** `sent`: when the first and the last attempt of the ask were. */
+  #answered(turn: Turn, reply: AcquireReply, sent: { readonly first: number; readonly last: number }): void {
     let askAgainMs: number;
     try {
-      askAgainMs = this.#told(turn, reply, times.sentAt);
+      // Its only ask, and the only copy of it, was refused.
+      turn.traceless = reply.status === "held" && turn.asks === 1;
+      askAgainMs = this.#told(turn, reply, sent.last);
     } catch (error) {
-      return this.#refused(turn, error, times.from);
+      return this.#refused(turn, error, sent.first);
     }
     if (turn.state === "held") return this.#serving.begin(turn);
     if (turn.state === "lost") {

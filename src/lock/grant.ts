@@ -8,6 +8,7 @@
 import { diagnostics, type LostEvent } from "../diagnostics.ts";
 import { InvalidArgumentError, LockLostError } from "../errors.ts";
 import { Gate } from "./gate.ts";
+import { runOutside } from "./held.ts";
 import type { Turn } from "./turn.ts";
 
 /**
@@ -112,11 +113,7 @@ export class HeldGrant implements Grant {
     this.#phase = "lost";
     this.#reason = typeof reason === "string" ? this.#lost(reason) : reason;
     this.#endChildren(this.#reason);
-    if (diagnostics.lost.hasSubscribers) {
-      const event: LostEvent = { id: this.id, fence: this.fence, reason: this.#reason.message };
-      diagnostics.lost.publish(event);
-    }
-    this.#controller?.abort(this.#reason);
+    runOutside(() => this.#tell(this.#reason));
     this.#lender.onLose?.(this);
   }
 
@@ -158,6 +155,15 @@ export class HeldGrant implements Grant {
 
   #lost(reason: string): LockLostError {
     return lockLost(this.id, this.fence, reason);
+  }
+
+  /** Listeners run at once, in the context of whoever noticed: which may be another holder's. */
+  #tell(reason: Error | undefined): void {
+    if (diagnostics.lost.hasSubscribers) {
+      const event: LostEvent = { id: this.id, fence: this.fence, reason: String(reason?.message) };
+      diagnostics.lost.publish(event);
+    }
+    this.#controller?.abort(reason);
   }
 
   #endChildren(reason: Error): void {

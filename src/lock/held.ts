@@ -27,6 +27,11 @@ export function runHolding<R>(link: Omit<Held, "up">, body: () => R): R {
   return context.run({ ...link, up: context.getStore() }, body);
 }
 
+/** Runs what belongs to nobody's body, whoever happens to bring it about: listeners of signals, for one [L4]. */
+export function runOutside<R>(body: () => R): R {
+  return context.exit(body);
+}
+
 /**
  * The innermost grant of this id in the context, live or not. A draft function that has returned has no grant left to
  * outlive: what it started and did not wait for writes like anybody else.

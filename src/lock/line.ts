@@ -63,6 +63,7 @@ export class Line {
     this.#unlink(job);
     this.#conversations.deadlines.clear(job.deadline);
     job.unlisten();
+    if (job === this.#engaged) this.#engaged = this.#wouldEnd = undefined; // an idle line holds on to nobody
     this.#conversations.keepAlive.drop();
     return true;
   }

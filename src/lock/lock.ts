@@ -167,7 +167,8 @@ export class LockHandle implements Lock {
         result,
       });
     } catch (error) {
-      await this.#release(grant); // an error of `fn` always wins: what becomes of this release is a warning at most
+      // An error of `fn` always wins: what becomes of this release is a warning at most.
+      await grant.release().catch((failure: unknown) => this.#warn(failure));
       throw error;
     } finally {
       conversations.keepAlive.drop();
@@ -234,12 +235,15 @@ export class LockHandle implements Lock {
   #release(grant: HeldGrant): Promise<boolean> {
     return grant.release().catch((error: unknown) => {
       if (!(error instanceof UnavailableError)) throw error;
-      if (diagnostics.warning.hasSubscribers) {
-        const message = `The lock ${JSON.stringify(this.id)} was not released (its lease ends by itself): ${String(error)}`;
-        diagnostics.warning.publish({ cause: "release-unanswered", message } satisfies WarningEvent);
-      }
+      this.#warn(error);
       return true;
     });
+  }
+
+  #warn(error: unknown): void {
+    if (!diagnostics.warning.hasSubscribers) return;
+    const message = `The lock ${JSON.stringify(this.id)} was not released (its lease ends by itself): ${String(error)}`;
+    diagnostics.warning.publish({ cause: "release-unanswered", message } satisfies WarningEvent);
   }
 
   #inspect(): Promise<LockEntry | null> {

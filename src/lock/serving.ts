@@ -13,7 +13,7 @@ import type {
   ReleaseReply,
   StateWrite,
 } from "../backends/backend.ts";
-import { diagnostics, type AcquireEvent, type ReleaseEvent } from "../diagnostics.ts";
+import { diagnostics, type AcquireEvent, type ReleaseEvent, type WarningEvent } from "../diagnostics.ts";
 import { awaitLock, tellDurably, tooFewForLock } from "../durability.ts";
 import { HoldfastError, UnavailableError } from "../errors.ts";
 import { now, pause } from "../timers.ts";
@@ -69,6 +69,7 @@ export class Serving implements Lender {
 
   #end(): void {
     this.#line.unblock();
+    this.#turn.loaded = undefined; // it may be large, and an idle cohort keeps its last turn
     if (this.#turn.state === "lost") this.#room.abandonTurn(this.#turn);
     this.#room.served();
     this.#owner.onServed();
@@ -77,11 +78,11 @@ export class Serving implements Lender {
   /** Nobody here wants it any more, or this turn has had its share. */
   async #finish(): Promise<void> {
     await this.#giveUp();
-    this.#next();
+    this.#next(); // the turn is over or lost
   }
 
   async #giveUp(): Promise<void> {
-    await this.#release(undefined).catch(absorbFailure); // the turn is lost then, and cancelled
+    await this.#release(undefined).catch((error: unknown) => warnOf(error, this.#turn.id)); // lost then, and cancelled
   }
 
   /** Once the replicas have this grant they have all of the turn's: its fences were reserved with it. */
@@ -171,7 +172,9 @@ export class Serving implements Lender {
     try {
       const batch = new Batch(this.#room.owner, this.#turn, await this.#load());
       await this.#fill(batch);
-      const error = await this.#save(batch).catch((failure: unknown) => failure);
+      const error = await this.#save(batch).catch(
+        (failure: unknown) => failure ?? new Error("the backend failed without a reason"),
+      );
       if (error !== undefined) batch.fail(error);
     } catch (error) {
       this.#line.rejectAll(error, (job) => job instanceof StateJob); // what cannot be loaded cannot be updated
@@ -193,8 +196,11 @@ export class Serving implements Lender {
 
   async #fill(batch: Batch): Promise<void> {
     const turn = this.#turn;
+    const before = turn.served;
     for (let job = this.#line.head; job instanceof StateJob; job = this.#line.head) {
-      if (job.leaseMs !== turn.leaseMs || batch.closed || !withinBounds(turn)) return;
+      if (job.leaseMs !== turn.leaseMs || batch.closed) return;
+      // One is always served: to load the state may have taken longer than the turn may last.
+      if (turn.served > before && !withinBounds(turn)) return;
       if (!batch.takes(job)) return;
       if (!turn.live) return; // those who stand in line yet can have another turn
       this.#line.leave(job);
@@ -301,9 +307,11 @@ function isDone(reply: ReleaseReply): reply is ReleaseDone {
   return reply.status === "released" || reply.status === "kept";
 }
 
-/** What a backend failed at is told elsewhere; a broken invariant is not a failure of a backend. */
-function absorbFailure(error: unknown): void {
-  if (!(error instanceof HoldfastError)) throw error;
+/** Nobody waits for this release. What a backend failed at is told elsewhere; anything else deserves a person's attention. */
+function warnOf(error: unknown, id: string): void {
+  if (error instanceof HoldfastError || !diagnostics.warning.hasSubscribers) return;
+  const message = `Releasing the lock ${JSON.stringify(id)} failed: ${String(error)}`;
+  diagnostics.warning.publish({ cause: "release-failed", message } satisfies WarningEvent);
 }
 
 function withinBounds(turn: Turn, at: number = now()): boolean {

@@ -115,7 +115,8 @@ export class Watchdog {
 
   /** Until the answer comes, the local deadline is what is watched. */
   #sent(ticket: Watched): Watch {
-    const watch = ticket.watch ?? { state: "renewing", deadline: this.#localDeadline(ticket) };
+    const { watch } = ticket;
+    if (watch === undefined) throw new Error(`HOLDFAST_NOT_WATCHED: ${ticket.id}`);
     this.#conversations.deadlines.clear(watch.deadline);
     watch.state = "renewing";
     watch.deadline = this.#localDeadline(ticket);
@@ -159,5 +160,7 @@ async function renewLocks(
   backend: Backend,
   entries: readonly RenewEntry[],
 ): Promise<readonly ("renewed" | "lost")[]> {
-  return backend.renewLocks(entries);
+  const answers: unknown = await backend.renewLocks(entries);
+  if (!Array.isArray(answers)) throw new Error("renewLocks() must answer an array");
+  return answers as readonly ("renewed" | "lost")[];
 }

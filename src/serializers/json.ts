@@ -254,7 +254,6 @@ function isDigit(code: number): boolean {
  * By way of Buffer, whose pool makes small ones four times as fast as TextEncoder does. But not a Buffer, since its
  * slice() is no copy. Who keeps the bytes for long had better copy them: they may be a view of 8 KiB.
  */
-/** The caller's own: of a Buffer, slice() would be no copy. */
 function toBytes(text: string): Uint8Array {
   const { buffer, byteOffset, byteLength } = Buffer.from(text, "utf8");
   return new Uint8Array(buffer, byteOffset, byteLength);

@@ -385,11 +385,11 @@ describe("release", () => {
 
   test.each([
     ["absent", undefined, "a", ""],
-    ["small", "s".repeat(4_000), "s", "s".repeat(4_000)],
-    ["large", "s".repeat(4_096), "-", ""],
+    ["small", "s".repeat(2_000), "s", "s".repeat(2_000)],
+    ["large", "s".repeat(2_048), "-", ""],
   ])("[L8] the wake brings the state if it wants it: %s", async (_name, stored, kind, sent) => {
     if (stored !== undefined)
-      await run.command("SET", at.stateKey, stored + (stored.length > 4_000 ? "s" : ""));
+      await run.command("SET", at.stateKey, stored + (stored.length > 2_000 ? "s" : ""));
     await run.acquire(a);
     await run.acquire(b, { wish: "qs" });
     const heard = await run.listen(B);

@@ -5,7 +5,7 @@
  * Each operation has its own answer or its own error, and none waits for another tick: what comes alone is sent alone.
  * Two operations on one id never share a script, so that a script meets each lock once.
  */
-import type { Caller } from "./caller.ts";
+import type { Ahead, Caller } from "./caller.ts";
 import type { RedisArgument, RedisReply } from "./client.ts";
 import type { Life } from "./receipts.ts";
 import type { Script } from "./scripts.ts";
@@ -24,7 +24,9 @@ export interface Operation<T> {
   /** What a save brings. */
   readonly bytes?: Buffer | undefined;
   /** A command that must go ahead of the script. */
-  readonly ahead?: readonly RedisArgument[] | undefined;
+  readonly ahead?: Ahead | undefined;
+  /** How many bytes it brings, here or ahead. */
+  readonly size?: number;
   /** The script has been sent: what is sent now follows it. */
   readonly onSent?: (() => void) | undefined;
   /** Strings of the reply are wanted as bytes. */
@@ -79,16 +81,16 @@ export class Batcher {
       args: [...args, JSON.stringify(batch.operations), batch.payload],
       bytes: batch.wantsBytes,
       ahead: batch.ahead,
+      onSent: () => batch.sent(),
       read: (replies: RedisReply) => batch.answer(replies, life, this.#caller),
     };
     this.#caller.run(call).catch((error: unknown) => batch.fail(error));
-    batch.sent();
   }
 }
 
 class Batch {
   readonly operations: (readonly Field[])[] = [];
-  readonly ahead: (readonly RedisArgument[])[] = [];
+  readonly ahead: Ahead[] = [];
   readonly #payloads: Buffer[] = [];
   wantsBytes = false;
   readonly #waiting: Waiting[] = [];
@@ -106,10 +108,9 @@ class Batch {
     return rest.length === 0 ? first : Buffer.concat(this.#payloads);
   }
 
-  takes({ id, bytes }: Operation<unknown>): boolean {
+  takes({ id, size = 0 }: Operation<unknown>): boolean {
     if (this.isEmpty) return true;
-    const size = this.#bytes + (bytes?.byteLength ?? 0);
-    return this.#waiting.length < maxOperations && size <= maxBytes && !this.#ids.has(id);
+    return this.#waiting.length < maxOperations && this.#bytes + size <= maxBytes && !this.#ids.has(id);
   }
 
   add<T>(operation: Operation<T>): Promise<T> {
@@ -117,10 +118,8 @@ class Batch {
     this.wantsBytes ||= operation.wantsBytes;
     this.operations.push(operation.fields);
     if (operation.ahead !== undefined) this.ahead.push(operation.ahead);
-    if (operation.bytes !== undefined) {
-      this.#payloads.push(operation.bytes);
-      this.#bytes += operation.bytes.byteLength;
-    }
+    if (operation.bytes !== undefined) this.#payloads.push(operation.bytes);
+    this.#bytes += operation.size ?? 0;
     return new Promise((resolve, reject) => {
       this.#waiting.push({ operation, resolve: resolve as Waiting["resolve"], reject });
     });
@@ -135,8 +134,11 @@ class Batch {
     this.#waiting.forEach(({ operation, resolve, reject }, index) => {
       try {
         const reply = list[index];
-        if (reply instanceof Error) throw caller.failure(reply.message, operation.id);
-        resolve(operation.read(reply ?? null, life));
+        if (reply === undefined)
+          throw new Error(`HOLDFAST_REDIS_REPLY: no answer to operation ${String(index)}`);
+        if (reply instanceof Error)
+          throw caller.failureOf(reply.message, { id: operation.id, ahead: operation.ahead });
+        resolve(operation.read(reply, life));
       } catch (error) {
         reject(error);
       }

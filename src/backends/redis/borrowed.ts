@@ -34,7 +34,7 @@ export class BorrowedRedis implements RedisClient {
   send<T>(command: RedisCommand, answer: Answer<T>): Promise<T> {
     const failure = this.#unusable();
     if (failure !== undefined) return Promise.reject(failure);
-    return this.#client.sendCommand(command.args, readOptions(command.bytes)).then(
+    return this.#sendCommand(command).then(
       (reply) => answer.read(reply as RedisReply),
       (error: unknown) => {
         const cause = error instanceof Error ? error : new Error(String(error));
@@ -42,6 +42,11 @@ export class BorrowedRedis implements RedisClient {
         throw linkFailure(this.name, new Error(cause.message), !neverSent.has(cause.message));
       },
     );
+  }
+
+  /** A wrapper of the user's may throw at once. */
+  async #sendCommand({ args, bytes }: RedisCommand): Promise<unknown> {
+    return this.#client.sendCommand(args, readOptions(bytes));
   }
 
   subscribe(channel: string, subscriber: Subscriber): void {

@@ -16,8 +16,16 @@ export interface Call<T> {
   readonly bytes?: boolean | undefined;
   /** For messages. */
   readonly id?: string | undefined;
-  /** Sent just before it, in the same pipeline; the script finds out whether they succeeded. */
-  readonly ahead?: readonly (readonly RedisArgument[])[] | undefined;
+  /** Sent just before it, in the same pipeline. */
+  readonly ahead?: readonly Ahead[] | undefined;
+  /** The script has been sent, perhaps for the second time: what is sent now follows it. */
+  readonly onSent?: (() => void) | undefined;
+}
+
+/** A command that a script relies on. The script sees whether it was done, and says `STAGED` if not; the reason is here. */
+export interface Ahead {
+  readonly args: readonly RedisArgument[];
+  failure?: unknown;
 }
 
 export interface PlainCall<T> {
@@ -40,13 +48,31 @@ export class Caller {
     const { script, keys, read, id } = call;
     const args = ["EVALSHA", script.sha1, String(keys.length), ...keys, ...call.args];
     const command = { args, bytes: call.bytes === true };
-    const refused = async (said: string): Promise<T> => {
-      if (!said.includes("NOSCRIPT")) throw this.failure(said, id);
-      await this.#load(script);
-      return this.#client.send(command, { read, refused: (again) => this.#fail(again, id) });
+    const send = (refused: (said: string) => Promise<T> | never): Promise<T> => {
+      const reply = this.#client.send(command, { read, refused });
+      call.onSent?.();
+      return reply;
     };
-    for (const ahead of call.ahead ?? []) this.plain({ args: ahead, read: ignore }).catch(ignore);
-    return this.#client.send(command, { read, refused });
+    const failed = (said: string): never => {
+      throw this.failureOf(said, { id, ahead: call.ahead?.[0] });
+    };
+    for (const ahead of call.ahead ?? []) this.#sendAhead(ahead);
+    return send(async (said) => {
+      if (!said.includes("NOSCRIPT")) return failed(said);
+      await this.#load(script);
+      return send(failed);
+    });
+  }
+
+  #sendAhead(ahead: Ahead): void {
+    const failed = (error: unknown): void => void (ahead.failure = error);
+    this.plain({ args: ahead.args, read: () => undefined }).catch(failed);
+  }
+
+  /** What an error reply means, if need be by what had been sent ahead. */
+  failureOf(said: string, of: { id: string | undefined; ahead: Ahead | undefined }): unknown {
+    if (said.includes("STAGED") && of.ahead?.failure !== undefined) return of.ahead.failure;
+    return this.failure(said, of.id);
   }
 
   /** One command as it is; the strings of its reply arrive as bytes. */
@@ -72,8 +98,4 @@ export class Caller {
   #fail(said: string, id: string | undefined): never {
     throw this.failure(said, id);
   }
-}
-
-function ignore(): void {
-  // nothing is to be made of it
 }

@@ -33,6 +33,7 @@ const makers: readonly (readonly [RegExp, Maker])[] = [
   [/\b(MISCONF|NOREPLICAS)\b/, unavailable("READ_ONLY", "takes no writes at present")],
   [/\b(LOADING|BUSY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN)\b/, unavailable("UNREACHABLE", "is not ready to serve")],
   [/\b(MOVED|ASK|CROSSSLOT)\b/, cluster],
+  [/\bSTAGED\b/, unavailable("UNREACHABLE", "did not get all that was sent")],
   [/max number of clients/, unavailable("UNREACHABLE", "takes no more clients. Raise its maxclients")],
 ];
 

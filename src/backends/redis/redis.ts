@@ -152,8 +152,9 @@ export class RedisBackend implements Backend {
 
   // eslint-disable-next-line max-params -- the contract's
   acquireLock(id: string, ticket: Ticket, request: AcquireRequest, receipt: Receipt): Promise<AcquireReply> {
-    if (request.load && this.#large.has(id)) return this.#acquireLarge(id, ticket, request, receipt);
-    return this.#acquire(id, ticket, request, receipt);
+    if (!request.load || !this.#large.has(id)) return this.#acquire(id, ticket, request, receipt);
+    if (this.#large.isFetched(id, ticket)) return this.#acquireLarge(id, ticket, request, receipt);
+    return this.#acquire(id, ticket, { ...request, load: false }, receipt); // if it is granted, the state is loaded then
   }
 
   /** The state is fetched by a GET behind the script: if that grants, nobody else writes in between. */
@@ -222,10 +223,10 @@ export class RedisBackend implements Backend {
       read: (reply: RedisReply, life: Life) => this.#note(read.readRelease(reply), life),
     };
     if (write === undefined && keep === undefined) return this.#add(this.#releases, operation);
-    const { fields: change, bytes, staged, ahead } = this.#changeOf(id, write, receipt);
+    const { fields: change, bytes, staged, ahead, size } = this.#changeOf(id, write, receipt);
     const kept = keep === undefined ? ["", 0] : [millis(keep.leaseMs), keep.fences];
     const fields = [...operation.fields, ...change, ...kept, bytes?.byteLength ?? 0, staged];
-    return this.#add(this.#commits, { ...operation, fields, bytes, ahead });
+    return this.#add(this.#commits, { ...operation, fields, bytes, ahead, size });
   }
 
   cancelLock(id: string, ticket: Ticket, receipt: Receipt): Promise<CancelReply> {

@@ -24,7 +24,6 @@ local bytes
 -- @include queue
 -- @include head
 -- @include change
-
 -- @include hand-over
 
 -- What all have in common is asked for once. Stamps are reserved for every save and for every lock that may be kept.
@@ -58,7 +57,7 @@ local function save()
   if refused then return nil, refused end
   local written, failure = change(now, at, kind == 'save' and next_stamps(1))
   if written then return written, '' end
-  if not string.find(failure.err, 'OOM', 1, true) then error(failure) end
+  if not string.find(failure.err, '^%-?OOM') then error(failure) end
   return '-', ' OUT_OF_MEMORY'
 end
 local function commit(record, held)

@@ -10,6 +10,7 @@ local lock, queue, asks, stamp, done, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local ticket, slot, n, proof, keep, refresh = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local seen, kind, serializer, ttl, if_revision = tonumber(ARGV[7]), ARGV[8], ARGV[9], ARGV[10], ARGV[11]
 local bytes, staged = ARGV[12], ARGV[13]
+-- @include alone
 -- @include receipt
 -- @include stamp
 -- @include queue
@@ -46,6 +47,6 @@ local function write()
   if kind == 'delete' then return remember('deleted') end
   return remember('saved ' .. written)
 end
-local reply = write()
+local reply = alone(write)
 if staged ~= '' then redis.call('DEL', staged) end
 return reply

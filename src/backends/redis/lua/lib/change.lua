@@ -13,8 +13,8 @@ end
 -- A large value was sent ahead, under the key `staged` and with noughts for a revision: it only has to be renamed. Lua
 -- copies and hashes every byte of its strings, which takes ten times as long as all else.
 local function put_in_place(word)
-  -- It can only be missing if there was no room for it.
-  if redis.call('STRLEN', staged) == 0 then return nil, { err = 'OOM the value is not there' } end
+  -- The client knows why it is not there: no room for it, or a connection that broke between the two.
+  if redis.call('STRLEN', staged) == 0 then return nil, { err = 'STAGED the value is not there' } end
   local life = ttl
   if ttl == 'keep' then life = redis.call('PTTL', state) end
   local written = redis.pcall('SETRANGE', staged, 4, string.rep('0', 16 - #word) .. word)

@@ -4,9 +4,9 @@
 -- then. A waiter that listens for wakes ("p") is known to be gone when nobody received its wake [L9].
 local HAND_OVER_MS = 10000
 -- Larger states are not sent along with a wake.
-local WAKE_BYTES = 4096
--- One walk is bounded: 1 000 dead waiters are about 5 ms. If there are more, the next ask goes on.
-local STEPS = 1000
+local WAKE_BYTES = 2048
+-- All walks of a script together are bounded: 1 000 dead waiters are about 5 ms. If there are more, the next ask goes on.
+local steps = 1000
 local function lock_id()
   return string.match(lock, 'lock:{(.*)}$')
 end
@@ -29,7 +29,8 @@ end
 -- Answers the winner's ticket, first fence, number of fences and lease; nil when nobody lives.
 -- The caller of an acquire gets no wake and its full lease, since it hears of it by the reply.
 local function hand_over(now, caller)
-  for _ = 1, STEPS do
+  while steps > 0 do
+    steps = steps - 1
     local ticket = first_waiter()
     if not ticket then return nil end
     local lease, wish, fences = ask_of(ticket, now)
