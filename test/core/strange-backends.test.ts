@@ -100,10 +100,14 @@ test("[L2] a turn whose load takes longer than the turn may last serves one all 
       await sleep(15);
       return loadState(...args);
     };
-    return open(backend, { waitMs: 10_000 });
+    return open(backend, { waitMs: 3_000 });
   });
   const counts = stores.map((store) => store.state("x", { initial: () => 0 }));
-  await Promise.all(counts.flatMap((count) => Array.from({ length: 10 }, () => count.update((n) => n + 1))));
+  await Promise.all(
+    counts.map(async (count) => {
+      for (let n = 0; n < 10; n += 1) await count.update((value) => value + 1);
+    }),
+  );
   expect(await counts[0]?.load()).toBe(20);
   for (const store of stores) await store.close();
 });
