@@ -81,7 +81,7 @@ async function around(
   }
   return {
     targetOf: (place) => proxies[place]?.url ?? "",
-    direct: () => parts.server().url,
+    direct: () => parts.server().adminUrl,
     redis: { ...parts, proxies, links },
     without: rest.without,
     leftovers: () => redisLeftovers(parts.server()),
