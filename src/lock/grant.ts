@@ -8,7 +8,7 @@
 import { diagnostics, type LostEvent } from "../diagnostics.ts";
 import { InvalidArgumentError, LockLostError } from "../errors.ts";
 import { Gate } from "./gate.ts";
-import { runOutside } from "./held.ts";
+import { runOutside } from "./context.ts";
 import type { Turn } from "./turn.ts";
 
 /**

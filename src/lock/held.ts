@@ -2,10 +2,10 @@
  * Which grants the running async context holds: the lookup behind re-entry [L4] and behind writes that find their
  * grant by themselves.
  *
- * The chain lives in one AsyncLocalStorage of the process, shared by all copies of this package. A context that
- * outlives its grant still sees it here, as one that has ended.
+ * A context that outlives its grant still sees it here, as one that has ended.
  */
-import { AsyncLocalStorage } from "node:async_hooks";
+import type { AsyncLocalStorage } from "node:async_hooks";
+import { context as shared } from "./context.ts";
 import type { HeldGrant } from "./grant.ts";
 
 /** One link of the chain, innermost first. `owner` is the opened store, so that equal ids of two stores differ. */
@@ -17,19 +17,11 @@ export interface Held {
   readonly up: Held | undefined;
 }
 
-const key = Symbol.for("holdfast.context.1");
-const shared: { [key]?: AsyncLocalStorage<Held> } = globalThis as object;
-// eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- another copy of the package may have set it
-const context = (shared[key] ??= new AsyncLocalStorage<Held>());
+const context = shared as AsyncLocalStorage<Held>;
 
 /** Runs `body` as the owner of `grant`. */
 export function runHolding<R>(link: Omit<Held, "up">, body: () => R): R {
   return context.run({ ...link, up: context.getStore() }, body);
-}
-
-/** Runs what belongs to nobody's body, whoever happens to bring it about: listeners of signals, for one [L4]. */
-export function runOutside<R>(body: () => R): R {
-  return context.exit(body);
 }
 
 /**
