@@ -70,10 +70,12 @@ export class Worker {
 
   order<T = unknown>(op: Order["op"], details: object = {}): Promise<T> {
     const n = (this.#orders += 1);
-    return new Promise<T>((resolve, reject) => {
+    const answer = new Promise<T>((resolve, reject) => {
       this.#answers.set(n, { resolve, reject });
       this.#child.stdin?.write(`${JSON.stringify({ n, op, ...details })}\n`);
     });
+    answer.catch(() => undefined); // a worker may be killed, at the end of a test, in the middle of what it was told to do
+    return answer;
   }
 
   /** Resolves as soon as what it told satisfies this. */
