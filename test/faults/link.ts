@@ -17,6 +17,8 @@ export class Link {
   delayMs = 0;
   /** How much passes per second, in each direction. */
   bytesPerSecond = Infinity;
+  /** What is sent from now on disappears. */
+  silent = false;
   /** Connections are accepted, and closed at once. */
   refusing = false;
   readonly #server: Server;
@@ -54,10 +56,10 @@ export class Link {
     for (const socket of this.#sockets) socket.destroy();
   }
 
-  /** New connections lead there, and those that exist are broken. */
-  repoint(target: { readonly port: number }): void {
+  /** New connections lead there; those that exist are broken, or stay where they are. */
+  repoint(target: { readonly port: number }, connections: "break" | "stay" = "break"): void {
     this.target = target.port;
-    this.cut();
+    if (connections === "break") this.cut();
   }
 
   async close(): Promise<void> {
@@ -91,6 +93,7 @@ export class Link {
     from.setNoDelay(true);
     if (this.#hanging) from.pause();
     from.on("data", (piece: Buffer) => {
+      if (this.silent) return;
       const now = performance.now();
       freeAt = Math.max(freeAt, now + this.delayMs) + (piece.length / this.bytesPerSecond) * 1_000;
       waiting.push({ piece, dueAt: freeAt });

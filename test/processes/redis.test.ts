@@ -2,87 +2,67 @@
 // subscribers, foreign clients, a server that restarts empty. Scenarios 2, 6, 7, 11, 18 and 19.
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 
-import { open, type OpenOptions, type Store } from "../../src/index.ts";
+import { open, type Store } from "../../src/index.ts";
 import { poll } from "../support/poll.ts";
-import { startProxy, type Proxy } from "../support/proxy.ts";
-import { startRedis, type RedisServer } from "../support/redis-server.ts";
+import { startRedis } from "../support/redis-server.ts";
+import { proxiedRedis } from "../support/fixture.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
 
-let server: RedisServer;
-let proxy: Proxy;
-const stores: Store[] = [];
-
-/** Straight to the server, or by the proxy. */
-function connect(url: string, options?: OpenOptions): Store {
-  const store = open(url, options);
-  stores.push(store);
-  return store;
-}
-
-beforeAll(async () => {
-  server = await startRedis();
-});
-beforeEach(async () => {
-  proxy = await startProxy(server);
-});
-afterEach(async () => {
-  await Promise.all(stores.splice(0).map((store) => store.close({ drainMs: 0 })));
-  await proxy.close();
-});
-afterAll(() => server.stop());
+const redis = proxiedRedis();
+const { connect } = redis;
 
 const lockKey = (id: string): string => `holdfast:lock:{${id}}`;
 const waiters = async (store: Store, id: string): Promise<number> =>
   (await store.lock(id).inspect())?.waiters ?? 0;
-const sentSince = (from: number): string[] => proxy.seen.slice(from).map(({ name }) => name);
+const sentSince = (from: number): string[] => redis.proxy.seen.slice(from).map(({ name }) => name);
 
 describe("on the wire", () => {
   test("[L8] 1000 uncontended lock.run are 2000 EVALSHA, and nothing else", async () => {
-    const store = connect(proxy.url);
+    const store = connect(redis.proxy.url);
     const lock = store.lock("uncontended");
     await lock.run(() => undefined); // connects and loads the scripts
-    const before = { seen: proxy.seen.length, calls: await server.calls() };
+    const before = { seen: redis.proxy.seen.length, calls: await redis.server.calls() };
     for (let n = 0; n < 1_000; n += 1) await lock.run(() => undefined);
     const sent = sentSince(before.seen);
     expect(Object.fromEntries(new Set(sent).entries())).toEqual({ acquire: "acquire", release: "release" });
     expect(sent).toHaveLength(2_000);
-    expect(((await server.calls())["evalsha"] ?? 0) - (before.calls["evalsha"] ?? 0)).toBe(2_000);
+    expect(((await redis.server.calls())["evalsha"] ?? 0) - (before.calls["evalsha"] ?? 0)).toBe(2_000);
   });
 
   test("[S3] 1000 uncontended updates are 2000 EVALSHA, and nothing else", async () => {
-    const state = connect(proxy.url).state("uncontended", { initial: () => ({ n: 0 }) });
+    const state = connect(redis.proxy.url).state("uncontended", { initial: () => ({ n: 0 }) });
     await state.update((draft) => void (draft.n += 1));
-    const before = { seen: proxy.seen.length, calls: await server.calls() };
+    const before = { seen: redis.proxy.seen.length, calls: await redis.server.calls() };
     for (let n = 0; n < 1_000; n += 1) await state.update((draft) => void (draft.n += 1));
     const sent = sentSince(before.seen);
     expect(new Set(sent).size).toBe(2);
     expect(sent).toHaveLength(2_000);
-    expect(((await server.calls())["evalsha"] ?? 0) - (before.calls["evalsha"] ?? 0)).toBe(2_000);
+    expect(((await redis.server.calls())["evalsha"] ?? 0) - (before.calls["evalsha"] ?? 0)).toBe(2_000);
     expect(await state.load()).toEqual({ n: 1_001 });
   });
 
   test("[S8] a save on a free lock is one EVALSHA; 100 updates at once are few", async () => {
-    const store = connect(proxy.url);
+    const store = connect(redis.proxy.url);
     const state = store.state("few", { initial: () => 0 });
     await state.save(0);
-    let from = proxy.seen.length;
+    let from = redis.proxy.seen.length;
     for (let n = 0; n < 50; n += 1) await state.save(n);
     expect(sentSince(from)).toHaveLength(50);
-    from = proxy.seen.length;
+    from = redis.proxy.seen.length;
     await Promise.all(Array.from({ length: 100 }, () => state.update((n) => n + 1)));
     expect(sentSince(from).length).toBeLessThanOrEqual(4);
     expect(await state.load()).toBe(149);
   });
 
   test("[L8] a waiter sends at most 3 commands in 10 s", async () => {
-    const [holder, waiter] = [connect(server.url), connect(proxy.url)];
+    const [holder, waiter] = [connect(redis.server.url), connect(redis.proxy.url)];
     const held = await holder.lock("long").acquire();
     const waiting = waiter.lock("long").acquire({ waitMs: 60_000 });
     await poll(() => waiters(holder, "long")).toBe(1);
-    const from = proxy.seen.length - 1; // its first ask counts
+    const from = redis.proxy.seen.length - 1; // its first ask counts
     await sleep(10_000);
     expect(sentSince(from).length, sentSince(from).join(" ")).toBeLessThanOrEqual(3);
     await held.release();
@@ -90,22 +70,26 @@ describe("on the wire", () => {
   }, 30_000);
 
   test("scripts that the server has forgotten between two calls: nobody notices", async () => {
-    const state = connect(server.url).state("forgotten scripts", { initial: () => 0 });
+    const state = connect(redis.server.url).state("forgotten scripts", { initial: () => 0 });
     for (let n = 0; n < 5; n += 1) {
       expect(await state.update((before) => before + 1)).toBe(n + 1);
-      await server.command("SCRIPT", "FLUSH", "SYNC");
+      await redis.server.command("SCRIPT", "FLUSH", "SYNC");
     }
   });
 });
 
 describe("the connection", () => {
-  const killSubscribers = () => server.command("CLIENT", "KILL", "TYPE", "pubsub");
+  const killSubscribers = () => redis.server.command("CLIENT", "KILL", "TYPE", "pubsub");
 
   const subscribers = async (): Promise<number> =>
-    ((await server.command("PUBSUB", "CHANNELS")) as string[]).length;
+    ((await redis.server.command("PUBSUB", "CHANNELS")) as string[]).length;
 
   test("[L2] [L8] whoever's subscriber is killed keeps its place, and enters in its turn", async () => {
-    const [holder, first, second] = [connect(server.url), connect(server.url), connect(server.url)];
+    const [holder, first, second] = [
+      connect(redis.server.url),
+      connect(redis.server.url),
+      connect(redis.server.url),
+    ];
     const held = await holder.lock("place").acquire();
     const order: string[] = [];
     const one = first.lock("place").run(() => void order.push("first"));
@@ -122,7 +106,7 @@ describe("the connection", () => {
   });
 
   test("[L8] [L9] who is passed over since its subscriber was just killed is the next one, before newcomers", async () => {
-    const [holder, first, second, third] = Array.from({ length: 4 }, () => connect(server.url));
+    const [holder, first, second, third] = Array.from({ length: 4 }, () => connect(redis.server.url));
     const held = await holder!.lock("passed").acquire();
     const order: string[] = [];
     const enter = async (store: Store, name: string): Promise<void> =>
@@ -143,7 +127,7 @@ describe("the connection", () => {
   // Seen failing when neither the new connection nor, within 5 s, the next ask lets the waiter look (cohorts.ts, wakes.ts);
   // either alone is enough.
   test("scenario 11 [L8] the subscriber killed just before each of many releases: the waiter enters all the same", async () => {
-    const [holder, waiter] = [connect(server.url), connect(server.url)];
+    const [holder, waiter] = [connect(redis.server.url), connect(redis.server.url)];
     for (let round = 0; round < 5; round += 1) {
       const held = await holder.lock("flapping").acquire();
       const waiting = waiter.lock("flapping").acquire();
@@ -156,15 +140,18 @@ describe("the connection", () => {
 
   // Seen failing when the watchdog does not tell the loss; more in test/scenarios/02-black-hole.test.ts.
   test("scenario 2 [L5] a black hole while holding: the signal aborts; others enter; the old one is refused when it is back", async () => {
-    const [holder, other] = [connect(proxy.url, { leaseMs: 600, operationMs: 1_000 }), connect(server.url)];
+    const [holder, other] = [
+      connect(redis.proxy.url, { leaseMs: 600, operationMs: 1_000 }),
+      connect(redis.server.url),
+    ];
     const grant = await holder.lock("black hole").acquire();
     const { signal } = grant;
-    proxy.frozen = true;
+    redis.proxy.frozen = true;
     const theirs = await other.lock("black hole").acquire();
     expect(signal.aborted).toBe(true);
     expect(signal.reason).toMatchObject({ code: "LOCK_LOST" });
     await other.state("black hole").save("theirs", { grant: theirs });
-    proxy.frozen = false;
+    redis.proxy.frozen = false;
     const late = holder.state("black hole").save("late", { grant });
     await expect(late).rejects.toMatchObject({ code: "LOCK_LOST" });
     expect(await grant.release()).toBe(false);
@@ -179,26 +166,26 @@ interface Log {
 
 describe("behind the protocol's back", () => {
   test("[L11] a foreign SET NX PX excludes us, and we exclude it", async () => {
-    const store = connect(server.url);
+    const store = connect(redis.server.url);
     const set = (id: string, ms = 30_000): Promise<unknown> =>
-      server.command("SET", lockKey(id), "token", "NX", "PX", String(ms));
+      redis.server.command("SET", lockKey(id), "token", "NX", "PX", String(ms));
     expect(await set("foreign")).toBe("OK");
     expect(await store.lock("foreign").tryAcquire()).toBeNull();
     const refused = store.state("foreign").save(1, { waitMs: 0 });
     await expect(refused).rejects.toMatchObject({ code: "LOCK_TIMEOUT" });
     const held = await store.lock("ours").acquire();
     expect(await set("ours")).toBeNull();
-    expect(await server.command("GET", lockKey("ours"))).not.toBe("token");
+    expect(await redis.server.command("GET", lockKey("ours"))).not.toBe("token");
     await held.release();
     expect(await set("ours", 300)).toBe("OK");
     await (await store.lock("ours").acquire()).release(); // when their lease has ended
-    expect(await server.command("GET", lockKey("foreign"))).toBe("token");
+    expect(await redis.server.command("GET", lockKey("foreign"))).toBe("token");
   });
 
   test("[L5] [S4] the lock deleted: renewal reports it, the save is refused", async () => {
-    const store = connect(server.url, { leaseMs: 600 });
+    const store = connect(redis.server.url, { leaseMs: 600 });
     const grant = await store.lock("deleted").acquire();
-    await server.command("DEL", lockKey("deleted"));
+    await redis.server.command("DEL", lockKey("deleted"));
     await poll(() => grant.signal.aborted).toBe(true);
     const late = store.state("deleted").save(1, { grant });
     await expect(late).rejects.toMatchObject({ code: "LOCK_LOST" });

@@ -100,7 +100,7 @@ describe("what was acknowledged, after a failover", () => {
     await poll(() => counter(all.openAt(all.replica.url)).load()).toBe(1);
     all.line.silent = true;
     await all.replica.command("REPLICAOF", "NO", "ONE");
-    all.address.moveTo(all.replica, "stay"); // the old primary does not know yet, and our connection to it is up
+    all.address.repoint(all.replica, "stay"); // the old primary does not know yet, and our connection to it is up
     const error = await failureOf(n.save(2, { durability: patient }));
     expect(error).toMatchObject(unknown);
     expect(error.message).toContain("lost its memory");
@@ -138,7 +138,7 @@ describe("what was acknowledged, after a failover", () => {
     await counter(a).save(1, { grant: first }); // the old one still takes it, and it is lost with it
     // With replicas: 1 neither would have been acknowledged there: it has none any more.
     expect(await failureOf(a.lock("other").acquire({ durability: one }))).toMatchObject(unknown);
-    all.address.moveTo(all.replica);
+    all.address.repoint(all.replica);
     await counter(b).save(2, { grant: second });
     expect(await failureOf(counter(a).save(3, { grant: first }))).toMatchObject({ code: "LOCK_LOST" });
     expect(await counter(b).load()).toBe(2);

@@ -2,10 +2,9 @@
 // promotion, as a name or a virtual IP would.
 
 import { open, type OpenOptions, type Store } from "../../src/index.ts";
+import { startLink, type Link } from "../faults/index.ts";
 import { poll } from "../support/poll.ts";
 import { startRedis, type RedisServer } from "../support/redis-server.ts";
-import type { Relay } from "./relay.ts";
-import { startRelay } from "./relay.ts";
 
 /** Replicas are there at once, without a file and without waiting for more of them. */
 const more = ["--repl-diskless-sync", "yes", "--repl-diskless-sync-delay", "0"];
@@ -13,26 +12,26 @@ const more = ["--repl-diskless-sync", "yes", "--repl-diskless-sync-delay", "0"];
 export class Replicated {
   readonly primary: RedisServer;
   /** Where the stores of the tests connect to. */
-  readonly address: Relay;
+  readonly address: Link;
   readonly replicas: RedisServer[] = [];
-  readonly lines: Relay[] = [];
+  readonly lines: Link[] = [];
   readonly #stores: Store[] = [];
 
-  private constructor(primary: RedisServer, address: Relay) {
+  private constructor(primary: RedisServer, address: Link) {
     this.primary = primary;
     this.address = address;
   }
 
   static async start(replicas: number, options: { appendonly?: boolean } = {}): Promise<Replicated> {
     const primary = await startRedis({ more, ...options });
-    const all = new Replicated(primary, await startRelay(primary));
+    const all = new Replicated(primary, await startLink(primary));
     for (let n = 0; n < replicas; n += 1) await all.addReplica(primary);
     return all;
   }
 
   /** One more, of the primary or of a replica. */
   async addReplica(of: RedisServer): Promise<RedisServer> {
-    const line = await startRelay(of);
+    const line = await startLink(of);
     this.lines.push(line);
     const replica = await startRedis({ more, replicaOf: line });
     this.replicas.push(replica);
@@ -49,7 +48,7 @@ export class Replicated {
   }
 
   /** The line of the first replica. */
-  get line(): Relay {
+  get line(): Link {
     const [first] = this.lines;
     if (first === undefined) throw new Error("started without replicas");
     return first;
@@ -78,7 +77,7 @@ export class Replicated {
   /** The replica takes over, and the address leads to it. */
   async promote(replica = this.replica): Promise<void> {
     await replica.command("REPLICAOF", "NO", "ONE");
-    this.address.moveTo(replica);
+    this.address.repoint(replica);
   }
 
   /** The primary dies as if its power failed, and the replica takes over. */
@@ -90,7 +89,7 @@ export class Replicated {
   async stop(): Promise<void> {
     for (const server of this.replicas) server.resume();
     await Promise.all(this.#stores.map((store) => store.close({ drainMs: 0 })));
-    for (const relay of [...this.lines, this.address]) relay.close();
+    await Promise.all([...this.lines, this.address].map((link) => link.close()));
     for (const server of [...this.replicas, this.primary]) await server.stop();
   }
 }

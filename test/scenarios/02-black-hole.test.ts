@@ -7,53 +7,36 @@
 //   watchdog.ts not telling the loss: both tests.
 // The same with prompt answers is in test/processes/redis.test.ts.
 
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { expect, test, vi } from "vitest";
 
-import { open, type OpenOptions, type Store } from "../../src/index.ts";
-import { startProxy, type Proxy } from "../support/proxy.ts";
-import { startRedis, type RedisServer } from "../support/redis-server.ts";
+import { proxiedRedis } from "../support/fixture.ts";
 import { untilRenewed } from "./support/locks.ts";
 
 vi.setConfig({ testTimeout: 30_000 });
 
-let server: RedisServer;
-let proxy: Proxy;
-const stores: Store[] = [];
-const connect = (url: string, options?: OpenOptions): Store => {
-  const store = open(url, options);
-  stores.push(store);
-  return store;
-};
-beforeAll(async () => {
-  server = await startRedis();
-});
-beforeEach(async () => {
-  proxy = await startProxy(server);
-});
-afterEach(async () => {
-  proxy.frozen = false;
-  await Promise.all(stores.splice(0).map((store) => store.close({ drainMs: 0 })));
-  await proxy.close();
-});
-afterAll(() => server.stop());
+const redis = proxiedRedis();
+const { connect } = redis;
 
 const leaseMs = 3_000; // not lost before its time on a busy machine
 
 test("scenario 2 [L5] [L1] [S4] a black hole while holding: the signal has aborted when another enters, though the last renewal was answered late", async () => {
   const id = "black hole";
-  const [holder, other] = [connect(proxy.url, { leaseMs, operationMs: 3_000 }), connect(server.url)];
+  const [holder, other] = [
+    connect(redis.proxy.url, { leaseMs, operationMs: 3_000 }),
+    connect(redis.server.url),
+  ];
   const grant = await holder.lock(id).acquire();
   const { signal } = grant;
-  proxy.fault = ({ name }) => (name === "renew" ? { delayMs: 400 } : undefined);
+  redis.proxy.fault = ({ name }) => (name === "renew" ? { delayMs: 400 } : undefined);
   await untilRenewed(other, id, 2); // the first of them has been answered by now
-  proxy.frozen = true; // the answer of the second one is lost
+  redis.proxy.frozen = true; // the answer of the second one is lost
   const theirs = await other.lock(id).acquire();
   expect(signal.aborted).toBe(true);
   expect(signal.reason).toMatchObject({ code: "LOCK_LOST" });
   expect(theirs.fence).toBeGreaterThan(grant.fence);
 
   const revision = await other.state(id).save("theirs", { grant: theirs });
-  proxy.frozen = false;
+  redis.proxy.frozen = false;
   const late = holder.state(id).save("late", { grant });
   await expect(late).rejects.toMatchObject({ code: "LOCK_LOST", outcome: "none" });
   expect(await grant.release()).toBe(false);
@@ -63,13 +46,13 @@ test("scenario 2 [L5] [L1] [S4] a black hole while holding: the signal has abort
 
 test("scenario 2 [L5] a body that works under lock.run in a black hole: its signal aborts, and run says that the lock was lost", async () => {
   const id = "black hole, run";
-  const holder = connect(proxy.url, { leaseMs: 400, operationMs: 2_000 });
+  const holder = connect(redis.proxy.url, { leaseMs: 400, operationMs: 2_000 });
   const running = holder.lock(id).run(async ({ signal }) => {
-    proxy.frozen = true;
+    redis.proxy.frozen = true;
     await new Promise((resolve) => signal.addEventListener("abort", resolve));
     return "what was done";
   });
   await expect(running).rejects.toMatchObject({ code: "LOCK_LOST", result: "what was done" });
-  const other = await connect(server.url).lock(id).acquire();
+  const other = await connect(redis.server.url).lock(id).acquire();
   expect(await other.release()).toBe(true);
 });

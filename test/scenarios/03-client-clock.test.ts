@@ -11,7 +11,7 @@ import { open, type Store } from "../../src/index.ts";
 import { poll } from "../support/poll.ts";
 import { startRedis, type RedisServer } from "../support/redis-server.ts";
 import { killAll, Worker } from "../support/workers.ts";
-import { FakeClock, hourMs } from "./support/faketime.ts";
+import { FakeClock, hourMs } from "../faults/index.ts";
 import { untilRenewed, waiters } from "./support/locks.ts";
 
 vi.setConfig({ testTimeout: 30_000 });
@@ -21,7 +21,7 @@ let clock: FakeClock;
 let store: Store;
 beforeAll(async () => {
   server = await startRedis();
-  clock = new FakeClock();
+  clock = await FakeClock.make();
   store = open(server.url);
 });
 afterEach(killAll);

@@ -16,14 +16,14 @@ import { poll } from "../support/poll.ts";
 import { startRedis, type RedisServer } from "../support/redis-server.ts";
 import { served, type Served } from "../support/served.ts";
 import { killAll, Worker } from "../support/workers.ts";
-import { FakeClock, hourMs } from "./support/faketime.ts";
+import { FakeClock, hourMs } from "../faults/index.ts";
 import { waiters } from "./support/locks.ts";
 
 vi.setConfig({ testTimeout: 30_000 });
 
 let clock: FakeClock;
-beforeAll(() => {
-  clock = new FakeClock();
+beforeAll(async () => {
+  clock = await FakeClock.make();
 });
 afterAll(() => clock.end());
 

@@ -7,45 +7,27 @@
 //   turn.ts taking a grant for good whatever the clock says: both tests;
 //   cohort.ts forgetting such a grant instead of cancelling it: the first test.
 
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { expect, test, vi } from "vitest";
 
-import { open, type Grant, type Store } from "../../src/index.ts";
+import type { Grant } from "../../src/index.ts";
 import { poll } from "../support/poll.ts";
-import { startProxy, type Proxy } from "../support/proxy.ts";
-import { startRedis, type RedisServer } from "../support/redis-server.ts";
+import { proxiedRedis } from "../support/fixture.ts";
 
 vi.setConfig({ testTimeout: 30_000 });
 
-let server: RedisServer;
-let proxy: Proxy;
-const stores: Store[] = [];
-const connect = (url: string): Store => {
-  const store = open(url, { operationMs: 20_000 }); // a third of it without an answer ends a connection
-  stores.push(store);
-  return store;
-};
-beforeAll(async () => {
-  server = await startRedis();
-});
-beforeEach(async () => {
-  proxy = await startProxy(server);
-});
-afterEach(async () => {
-  await Promise.all(stores.splice(0).map((store) => store.close({ drainMs: 0 })));
-  await proxy.close();
-});
-afterAll(() => server.stop());
+const redis = proxiedRedis({ operationMs: 20_000 }); // a third of operationMs without an answer ends a connection
+const { connect } = redis;
 
 const leaseMs = 400;
 /** Beyond the lease, and before the client gives the connection up. */
 const delayMs = 1_200;
-const seen = (name: string): number => proxy.seen.filter((command) => command.name === name).length;
+const seen = (name: string): number => redis.proxy.seen.filter((command) => command.name === name).length;
 
 test("scenario 8 [L5] [L1] [L7] a grant whose reply comes after its lease: not handed out while another holds the lock, and a new one in its turn", async () => {
   const id = "late grant";
-  const [slow, other] = [connect(proxy.url), connect(server.url)];
+  const [slow, other] = [connect(redis.proxy.url), connect(redis.server.url)];
   await slow.lock("warm").run(() => undefined);
-  proxy.strike("acquire", { delayMs });
+  redis.proxy.strike("acquire", { delayMs });
   let handedOut: Grant | undefined;
   const waiting = slow
     .lock(id)
@@ -56,7 +38,7 @@ test("scenario 8 [L5] [L1] [L7] a grant whose reply comes after its lease: not h
   const theirs = await other.lock(id).acquire(); // when the lease that nobody heard of is over
   const asked = seen("acquire");
   await poll(() => seen("cancel")).toBeGreaterThan(0); // the reply came, and the grant was given back
-  proxy.cut(); // what follows on this connection would be as late
+  redis.proxy.cut(); // what follows on this connection would be as late
   await poll(() => seen("acquire")).toBeGreaterThan(asked);
   await poll(async () => (await other.lock(id).inspect())?.waiters).toBe(1);
   expect(handedOut).toBeUndefined();
@@ -75,12 +57,12 @@ test("scenario 8 [L5] [L1] [L7] a grant whose reply comes after its lease: not h
 
 test("scenario 8 [L7] [L5] whoever has no time left is told so, and leaves nothing behind", async () => {
   const id = "no time left";
-  const [slow, other] = [connect(proxy.url), connect(server.url)];
+  const [slow, other] = [connect(redis.proxy.url), connect(redis.server.url)];
   await slow.lock("warm").run(() => undefined);
-  proxy.strike("acquire", { delayMs });
+  redis.proxy.strike("acquire", { delayMs });
   const trying = slow.lock(id).tryAcquire({ leaseMs });
   await expect(trying).rejects.toMatchObject({ code: "UNREACHABLE", outcome: "none" });
-  proxy.cut();
+  redis.proxy.cut();
   expect(await (await other.lock(id).acquire()).release()).toBe(true);
   expect(await other.lock(id).inspect()).toBeNull();
 });

@@ -11,36 +11,17 @@
 //   acquire.lua without that refusal: "a later save" for update, run, update inside lock.run, acquire and release.
 //   cohorts.ts cancelling once and never again: "acquire that gives up".
 
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 
-import { open, type OpenOptions, type Store } from "../../src/index.ts";
 import { poll } from "../support/poll.ts";
-import { startProxy, type Proxy } from "../support/proxy.ts";
-import { startRedis, type RedisServer } from "../support/redis-server.ts";
+import { proxiedRedis } from "../support/fixture.ts";
 import { calls, type Call } from "./support/calls.ts";
 import { harms, type Harm } from "./support/harms.ts";
 
 vi.setConfig({ testTimeout: 30_000 });
 
-let server: RedisServer;
-let proxy: Proxy;
-const stores: Store[] = [];
-const connect = (url: string, options?: OpenOptions): Store => {
-  const store = open(url, options);
-  stores.push(store);
-  return store;
-};
-beforeAll(async () => {
-  server = await startRedis();
-});
-beforeEach(async () => {
-  proxy = await startProxy(server);
-});
-afterEach(async () => {
-  await Promise.all(stores.splice(0).map((store) => store.close({ drainMs: 0 })));
-  await proxy.close();
-});
-afterAll(() => server.stop());
+const redis = proxiedRedis();
+const { connect, stores } = redis;
 
 let ids = 0;
 const freshId = ({ name }: Call): string => `${name} ${String((ids += 1))}`;
@@ -49,7 +30,7 @@ const freshId = ({ name }: Call): string => `${name} ${String((ids += 1))}`;
 function strikeNth(nth: number, harm: Harm, onStrike: () => void): () => boolean {
   let left = nth;
   let struck = false;
-  proxy.fault = ({ name }) => {
+  redis.proxy.fault = ({ name }) => {
     const isScript = /^[a-z]/.test(name) && name !== "probe";
     if (!isScript || struck || (left -= 1) > 0) return undefined;
     struck = true;
@@ -71,8 +52,8 @@ async function attempt(call: Call, harm: Harm, nth: number): Promise<boolean> {
   const answer = await call.run(store, id);
   await call.settled?.(other, id);
   const seen = await rival;
-  if (harm.late) await proxy.deliver();
-  proxy.fault = () => undefined;
+  if (harm.late) await redis.proxy.deliver();
+  redis.proxy.fault = () => undefined;
   await call.check({
     store: other,
     id,
@@ -86,8 +67,8 @@ async function attempt(call: Call, harm: Harm, nth: number): Promise<boolean> {
 
 describe.each(calls)("$name", (call) => {
   test.each(harms)(`scenario 9 [S5] [S3] [L6] ${call.name}, each command with $name`, async (harm) => {
-    const store = connect(proxy.url, { waitMs: 20_000 });
-    connect(server.url);
+    const store = connect(redis.proxy.url, { waitMs: 20_000 });
+    connect(redis.server.url);
     await attempt(call, harm, 1_000); // the connection stands, the scripts are there
     let nth = 1;
     while (await attempt(call, harm, nth)) nth += 1;
@@ -101,7 +82,7 @@ const writes = calls.filter(({ name }) => !["acquire that gives up", "forceRelea
 test.each(writes)(
   "scenario 9 [S5] $name, the first copy of each command arriving after a later save of the same client: refused",
   async (call) => {
-    const [store, other] = [connect(proxy.url), connect(server.url)];
+    const [store, other] = [connect(redis.proxy.url), connect(redis.server.url)];
     await attempt(call, harms[0]!, 1_000);
     for (let nth = 1, struck = true; struck; nth += 1) {
       const id = freshId(call);
@@ -113,9 +94,9 @@ test.each(writes)(
       );
       await call.run(store, id);
       struck = wasStruck();
-      proxy.fault = () => undefined;
+      redis.proxy.fault = () => undefined;
       const revision = await store.state(id).save(["later"]);
-      await proxy.deliver();
+      await redis.proxy.deliver();
       expect(await other.state(id).read()).toMatchObject({ value: ["later"], revision });
       await poll(() => other.lock(id).inspect()).toBeNull();
     }

@@ -4,7 +4,15 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { continueProcess, crash, stopProcess, type Group, type Link, type Proxy } from "../faults/index.ts";
+import {
+  continueProcess,
+  crash,
+  hourMs,
+  stopProcess,
+  type Group,
+  type Link,
+  type Proxy,
+} from "../faults/index.ts";
 import { Random } from "./random.ts";
 import type { Recorder } from "./recorder.ts";
 import type { Team } from "./team.ts";
@@ -36,8 +44,6 @@ const weights: Readonly<Record<string, number>> = {
   "late-copy": 4,
   "lose-reply": 3,
 };
-
-const hourMs = 3_600_000;
 
 /** A leap of an hour, or a small one. Back only a little on servers: leases are points in time there, and last so much longer. */
 const leap = (random: Random): number => (random.chance(0.3) ? hourMs : random.whole(500, 20_000));

@@ -2,10 +2,11 @@
 // Only the wall clock is false; the monotonic clock and with it every timer goes on as it is. The clock is a file that
 // the processes read anew at each look, so that several of them can share one. Does not touch the clock of the machine.
 
-import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+
+import { installDebian } from "../support/redis-server.ts";
 
 export const hourMs = 3_600_000;
 
@@ -13,9 +14,14 @@ export class FakeClock {
   readonly #folder = mkdtempSync(join(tmpdir(), "holdfast-clock-"));
   readonly #library: string;
 
-  constructor() {
-    this.#library = findLibrary() ?? installLibrary();
+  private constructor(library: string) {
+    this.#library = library;
+    process.once("exit", () => this.end());
     this.jumpTo(0);
+  }
+
+  static async make(): Promise<FakeClock> {
+    return new FakeClock(findLibrary() ?? (await installLibrary()));
   }
 
   /** The environment of a process that lives by this clock. */
@@ -53,29 +59,11 @@ function findLibrary(): string | undefined {
     .find((path) => existsSync(path));
 }
 
-function installLibrary(): string {
-  const missing =
-    "The tests of clocks need libfaketime (Debian and Ubuntu: `sudo apt-get install libfaketime`)";
-  if (process.getuid?.() !== 0 || !existsSync("/etc/debian_version")) throw new Error(`${missing}.`);
-  // Another test process may be installing at this time.
-  const install = [
-    "-o",
-    "DPkg::Lock::Timeout=100",
-    "install",
-    "-y",
-    "--no-install-recommends",
-    "libfaketime",
-  ];
-  if (!aptGet(install)) {
-    aptGet(["update"]);
-    aptGet(install);
-  }
-  const library = findLibrary();
-  if (library === undefined) throw new Error(`${missing}, and installing it failed: do it by hand.`);
-  return library;
-}
-
-function aptGet(args: readonly string[]): boolean {
-  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-  return spawnSync("apt-get", args, { env, stdio: ["ignore", "ignore", "inherit"] }).status === 0;
+async function installLibrary(): Promise<string> {
+  const mayInstall = process.getuid?.() === 0 && existsSync("/etc/debian_version");
+  const installed = mayInstall ? await installDebian("libfaketime", findLibrary) : undefined;
+  if (installed !== undefined) return installed;
+  throw new Error(
+    "A process's clock can only jump with libfaketime (Debian and Ubuntu: `apt-get install libfaketime`).",
+  );
 }
