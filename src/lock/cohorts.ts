@@ -30,7 +30,7 @@ export class Cohorts implements Room {
   #cohorts = new Map<string, Cohort>();
   /** How many of them have no callers. */
   #idle = 0;
-  /** By slot. No map that many pass through: see {@link Deadlines} for what that costs. */
+  /** By slot. No map that many pass through: timers.ts says what that costs. */
   readonly #turns: (Turn | undefined)[] = [];
   #alive = 0;
   /** Tickets of dead turns of this client that a reply named, while they are being cancelled. */

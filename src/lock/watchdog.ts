@@ -5,13 +5,14 @@
  *
  * | state | what | on "renewed" | on "lost" | on unknown | at its local deadline |
  * |---|---|---|---|---|---|
- * | kept | a third of the lease has not passed since the last renewal was sent | – | – | – | lost |
+ * | kept | a third of the lease has not passed since the last renewal was sent | – | lost | – | lost |
  * | renewing | a renewal is under way | kept | lost | unsure | lost |
  * | unsure | the last renewal got no answer in time; tries again soon | kept | lost | – | lost |
  * | lost | told to its owner; no longer watched | – | – | – | – |
  *
  * The local deadline is one lease after the last successful renewal was *sent*, by the monotonic clock, so it comes
- * no later than the server's. All renewals that are due go out in one call. Order and state are none of its business.
+ * no later than the server's. All renewals that are due go out together. Answers count whenever they come, also those of
+ * tries before the last: on a slow way every answer would else be late. Order and state are none of its business.
  */
 import type { Backend, RenewEntry } from "../backends/backend.ts";
 import type { Conversations } from "../conversation.ts";
@@ -32,6 +33,23 @@ export interface Watched extends RenewEntry {
 export interface Watch {
   state: "kept" | "renewing" | "unsure";
   deadline: Deadline;
+  /** When the last renewal was sent. */
+  sentAt: number;
+  /** When the last one that succeeded was. */
+  provenAt: number;
+}
+
+const transitions: Readonly<Record<Watch["state"], readonly Watch["state"][]>> = {
+  kept: ["renewing"],
+  renewing: ["kept", "renewing", "unsure"],
+  unsure: ["kept", "renewing"],
+};
+
+/** A renewal of one ticket that is under way. */
+interface Sent {
+  readonly ticket: Watched;
+  readonly watch: Watch;
+  readonly sentAt: number;
 }
 
 /** Renewals fall due on a grid of this part of the lease, so that many of them share one call. */
@@ -54,7 +72,8 @@ export class Watchdog {
   /** From now on the ticket is renewed. What it was granted with counts as its first renewal. */
   watch(ticket: Watched): void {
     this.unwatch(ticket);
-    ticket.watch = { state: "kept", deadline: this.#nextRenewal(ticket) };
+    const deadline = this.#nextRenewal(ticket);
+    ticket.watch = { state: "kept", deadline, sentAt: -Infinity, provenAt: -Infinity };
   }
 
   /** [L6] Ends renewal at once; an answer that is still under way is ignored. */
@@ -91,20 +110,15 @@ export class Watchdog {
   #renew(tickets: readonly Watched[]): void {
     const { backend, deadlines } = this.#conversations;
     const sentAt = now();
-    const sent = tickets.map((ticket) => ({ ticket, watch: this.#sent(ticket) }));
+    const sent = tickets.map((ticket) => ({ ticket, sentAt, watch: this.#sent(ticket, sentAt) }));
     const entries = tickets.map(({ id, ticket, leaseMs }) => ({ id, ticket, leaseMs }));
-    const unknown = (): void => {
-      for (const { ticket, watch } of sent) if (ticket.watch === watch) this.#unsure(ticket, watch);
-    };
+    const unknown = (): void => sent.forEach((one) => this.#answer(one, undefined));
     const withinMs = Math.min(...new Set(tickets.map(({ leaseMs }) => leaseMs))) / 4;
     const deadline = deadlines.set(withinMs, unknown, sentAt);
     renewLocks(backend, entries).then(
       (answers) => {
         deadlines.clear(deadline);
-        sent.forEach(({ ticket, watch }, index) => {
-          // Unless it was released, or renewed by another try, meanwhile.
-          if (ticket.watch === watch) this.#answer(ticket, { answer: answers[index], sentAt, watch });
-        });
+        sent.forEach((one, index) => this.#answer(one, answers[index]));
       },
       () => {
         deadlines.clear(deadline);
@@ -114,34 +128,44 @@ export class Watchdog {
   }
 
   /** Until the answer comes, the local deadline is what is watched. */
-  #sent(ticket: Watched): Watch {
+  #sent(ticket: Watched, sentAt: number): Watch {
     const { watch } = ticket;
     if (watch === undefined) throw new Error(`HOLDFAST_NOT_WATCHED: ${ticket.id}`);
-    this.#conversations.deadlines.clear(watch.deadline);
-    watch.state = "renewing";
-    watch.deadline = this.#localDeadline(ticket);
+    watch.sentAt = sentAt;
+    this.#become(watch, "renewing", this.#localDeadline(ticket));
     return watch;
   }
 
-  /** Also when it comes late: what was renewed when it was sent is ours for a lease from then on. */
-  #answer(
-    ticket: Watched,
-    { answer, sentAt, watch }: { answer: "renewed" | "lost" | undefined; sentAt: number; watch: Watch },
-  ): void {
+  /** Answers count whenever they come: what was renewed when it was sent is ours for a lease from then on. */
+  #answer({ ticket, watch, sentAt }: Sent, answer: "renewed" | "lost" | undefined): void {
+    if (ticket.watch !== watch) return; // it was released meanwhile, or is lost
     if (answer === "lost") this.#lose(ticket, "the server says that it is no longer the holder");
-    if (answer === undefined) this.#unsure(ticket, watch);
-    if (answer !== "renewed") return;
+    else if (answer === "renewed") this.#renewed(ticket, watch, sentAt);
+    else if (watch.state === "renewing" && watch.sentAt === sentAt) this.#unsure(ticket, watch);
+  }
+
+  #renewed(ticket: Watched, watch: Watch, sentAt: number): void {
+    if (sentAt <= watch.provenAt) return; // a later one has said more
+    watch.provenAt = sentAt;
     ticket.renewed(sentAt);
-    this.watch(ticket);
+    const isLast = watch.sentAt === sentAt;
+    if (isLast || watch.state === "unsure") this.#become(watch, "kept", this.#nextRenewal(ticket));
+    else this.#become(watch, "renewing", this.#localDeadline(ticket)); // another try is under way
   }
 
   #unsure(ticket: Watched, watch: Watch): void {
-    if (watch.state === "unsure") return;
-    this.#conversations.deadlines.clear(watch.deadline);
-    watch.state = "unsure";
     const retryMs = Math.min(Math.max(ticket.leaseMs * retryPart, minRetryMs), maxRetryMs);
-    if (now() + retryMs >= ticket.until) watch.deadline = this.#localDeadline(ticket);
-    else watch.deadline = this.#conversations.deadlines.set(retryMs, () => this.#renewSoon(ticket));
+    const isTooLate = now() + retryMs >= ticket.until;
+    const retry = (): Deadline => this.#conversations.deadlines.set(retryMs, () => this.#renewSoon(ticket));
+    this.#become(watch, "unsure", isTooLate ? this.#localDeadline(ticket) : retry());
+  }
+
+  #become(watch: Watch, state: Watch["state"], deadline: Deadline): void {
+    if (!transitions[watch.state].includes(state))
+      throw new Error(`HOLDFAST_WATCH_TRANSITION: ${watch.state} → ${state}`);
+    this.#conversations.deadlines.clear(watch.deadline);
+    watch.state = state;
+    watch.deadline = deadline;
   }
 
   #localDeadline(ticket: Watched): Deadline {

@@ -19,6 +19,7 @@ export interface Head {
 export function stagedHead(serializer: string): Buffer {
   return Buffer.from(`hf1 ${"0".repeat(16)} ${serializer}\n`, "latin1");
 }
+
 /** No stamp comes near it (lua/lib/stamp.lua): a revision that large was not written by us, and could not rise [S2]. */
 const beyond = 2 ** 52;
 

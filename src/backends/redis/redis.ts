@@ -1,8 +1,9 @@
 /**
- * Redis as a backend: every call is one script (or a plain read), one attempt, one answer.
+ * Redis as a backend: every call is one atomic step of a script (or a plain read), one attempt, one answer.
  *
- * The protocol is in lua/; this file puts its arguments together, and reply.ts reads its answers. Retrying, waiting and
- * renewing are done above; connecting, below (client.ts).
+ * The protocol is in lua/; this file puts its arguments together, and reply.ts reads its answers. Calls of one tick may
+ * share a script (batcher.ts); large values travel beside it (large.ts). Retrying, waiting and renewing are done above;
+ * connecting, below (client.ts).
  */
 import { randomBytes } from "node:crypto";
 import { diagnostics, type WarningEvent } from "../../diagnostics.ts";

@@ -170,6 +170,18 @@ export const lossCases: readonly Case[] = [
     assert.equal(await other.lock(grant.id).tryAcquire(), null);
     assert.equal(await grant.release(), true);
   }),
+  proof(
+    "[L5] renewals that are answered after more than a quarter of the lease keep the lock",
+    async (world) => {
+      const { store, faults } = await world.faultyStore({ leaseMs: 1_500 });
+      const grant = await store.lock(world.id()).acquire();
+      faults.always("renewLocks", delay(0, 600));
+      await pause(4_000);
+      assert.equal(grant.signal.aborted, false);
+      assert.equal(await grant.release(), true);
+      await world.becomesFree(grant.id);
+    },
+  ),
   needing(
     ["deleteLock"],
     "[L5] the lock deleted behind the holder's back: the next renewal tells, release answers false",

@@ -137,6 +137,22 @@ export const ownerCases: readonly Case[] = [
     await world.becomesFree(lock.id);
   }),
   proof(
+    "[L4] listeners of a grant's signal run in nobody's body, whoever notices the loss",
+    async (world) => {
+      const store = await world.store();
+      const [lost, other] = [await store.lock(world.id()).acquire(), world.id()];
+      const entered = new Promise<Grant | null>((resolve, reject) => {
+        lost.signal.addEventListener("abort", () => {
+          store.lock(other).tryAcquire().then(resolve, reject);
+        });
+      });
+      await store.lock(other).run(async () => {
+        assert.equal(await store.lock(lost.id).forceRelease(), true);
+        assert.equal(await entered, null);
+      });
+    },
+  ),
+  proof(
     "[L4] equal ids in two stores are two owners, and so is the same id in a nested other store",
     async (world) => {
       const [one, two] = [await world.store(), await world.store()];

@@ -3,6 +3,7 @@ import { strict as assert } from "node:assert";
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Store } from "../../store.ts";
 import { assertRises, deferred, pause, rejection, rejectsWith } from "../checks.ts";
+import { delay } from "../faults.ts";
 import { proof, type Case } from "../suite.ts";
 
 interface Log {
@@ -214,6 +215,20 @@ export const updateCases: readonly Case[] = [
     assert.deepEqual((await other.load()).ids, ["inner"]);
     assert.deepEqual((await state.update((draft) => void draft.ids.push("after"))).ids, ["outer", "after"]);
   }),
+  proof(
+    "[L2] [S3] updates of several stores take turns, also where to load the state takes longer than a turn may last",
+    async (world) => {
+      const id = world.id();
+      const add = async (): Promise<void> => {
+        const { store, faults } = await world.faultyStore({ waitMs: 5_000 });
+        faults.always("loadState", delay(0, 20)); // a turn may last 10 ms while others wait
+        const state = store.state(id, { initial: () => ({ n: 0, large: "x".repeat(20_000) }) });
+        for (let n = 0; n < 10; n += 1) await state.run((draft) => void (draft.n += 1));
+      };
+      await Promise.all([add(), add()]);
+      assert.equal((await (await world.store()).state<{ n: number }>(id).load())?.n, 20);
+    },
+  ),
   proof("[P2] after close every call is refused with ClosedError", async (world) => {
     const store = await world.store();
     const state = store.state(world.id(), { initial: emptyLog });
