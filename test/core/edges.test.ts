@@ -1,7 +1,7 @@
 // What happens between two looks at the clock, and in backends that are not as they should be.
 
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 
 import { MemoryBackend } from "../../src/backends/memory.ts";
 import { open } from "../../src/index.ts";
@@ -23,6 +23,21 @@ test("[L6] a lease that ends while the release is under way: release does not th
     unsubscribe("holdfast:release", block);
     await store.close();
   }
+});
+
+test("[L2] callers of one lock share their line, however many others come and go", async () => {
+  const backend = new MemoryBackend();
+  const asking = vi.spyOn(backend, "acquireLock");
+  const store = open(backend);
+  const held = await store.lock("held").acquire();
+  const first = store.lock("held").run(() => "first");
+  for (let n = 0; n < 2_500; n += 1) await store.lock(`other ${String(n)}`).run(() => undefined);
+  const second = store.lock("held").run(() => "second");
+  await held.release();
+  expect(await Promise.all([first, second])).toEqual(["first", "second"]);
+  const tickets = asking.mock.calls.filter(([id]) => id === "held").map(([, ticket]) => ticket);
+  expect(new Set(tickets).size).toBe(1); // one turn served all three
+  await store.close();
 });
 
 test("[P2] a backend whose close rejects does not keep the store from closing", async () => {

@@ -327,6 +327,23 @@ describe("what is sent", () => {
     await proxy.close();
   });
 
+  test("[S4] two calls on one id in one tick: the second finds what the first did", async () => {
+    const client = await new TestClient(server.url).listening();
+    const turn = client.turn("twice");
+    await turn.granted();
+    const save = (text: string) =>
+      client.backend.releaseLock(
+        "twice",
+        turn.ticket,
+        { write: { kind: "save", bytes: Buffer.from(text), serializer: "json", ttlMs: "none" } },
+        client.receipt(),
+      );
+    const [first, second] = await Promise.all([save("1"), save("2")]);
+    expect([first.status, second.status]).toEqual(["released", "lost"]);
+    expect(String(await server.command("GET", "t:state:{twice}"))).toMatch(/\n1$/);
+    await client.backend.close();
+  });
+
   test("the calls of one tick leave as one pipeline, and each has its own answer", async () => {
     const proxy = await startProxy(server);
     const client = await new TestClient(proxy.url).listening();

@@ -1,7 +1,6 @@
 /**
  * What stands under a state's key: `hf1 <revision> <serializer>\n`, then the bytes [S6]; the revision may have noughts
- * before it. Written by lua/lib/change.lua
- * and read here.
+ * before it. Written by lua/lib/change.lua, read here.
  */
 import type { LoadedState, UnreadableState } from "../backend.ts";
 
