@@ -7,6 +7,7 @@
  * Nothing here knows what a lock or a state is.
  */
 import type { Backend, Forgotten, Receipt } from "./backends/backend.ts";
+import { recordedStatuses } from "./backends/recorded.ts";
 import { CorruptStateError, HoldfastError, UnavailableError, type Outcome } from "./errors.ts";
 import { Deadlines, KeepAlive, now, pause, type Deadline } from "./timers.ts";
 
@@ -31,16 +32,6 @@ interface Proof {
 interface Reply {
   readonly status: string;
 }
-
-/** Answers after which the backend has recorded the receipt: the operations that changed something. */
-const recorded: ReadonlySet<string> = new Set([
-  "saved",
-  "deleted",
-  "touched",
-  "released",
-  "kept",
-  "cancelled",
-]);
 
 /** What a conversation is about, for the error of one that failed. */
 export type What = string | { readonly doing: string; readonly id: string };
@@ -127,7 +118,8 @@ export class Conversations {
         resolve: (reply) => {
           const { status } = reply;
           if (slot === undefined) this.giveSlot(own);
-          if (recorded.has(status)) this.#proof = { slot: first.slot, n: first.n, at: from ?? -Infinity };
+          if (recordedStatuses.has(status))
+            this.#proof = { slot: first.slot, n: first.n, at: from ?? -Infinity };
           if (status === "forgotten") reject(forgotten(what, this.backend.name));
           else resolve(reply as Exclude<T, Forgotten>);
         },

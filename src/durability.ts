@@ -5,7 +5,8 @@
  * how many were asked for. Too few: `UnavailableError` with `outcome: "unknown"`, since it is done, and may yet be lost in
  * a failover. That answer is final: `timeoutMs` has been waited, and waiting again would not be what was asked for.
  */
-import type { Durability, Forgotten, Kept, Receipt } from "./backends/backend.ts";
+import { type Durability, type Forgotten, type Kept, type Receipt } from "./backends/backend.ts";
+import { recordedStatuses } from "./backends/recorded.ts";
 import type { Conversations, Slot } from "./conversation.ts";
 import { UnavailableError } from "./errors.ts";
 
@@ -25,9 +26,6 @@ interface Reply {
   /** The write of a release that was not made. */
   readonly failed?: string | undefined;
 }
-
-/** Answers that changed something; whatever refused the operation needs no replica. */
-const done: ReadonlySet<string> = new Set(["saved", "deleted", "touched", "released", "kept"]);
 
 /** As {@link Conversations.tell}, until enough replicas have what was done. */
 export function tellDurably<T extends Reply>(
@@ -72,7 +70,8 @@ class DurableOperation<T extends Reply> {
     this.#replicas = Infinity;
     const reply = await this.#attempt(receipt, sentAt);
     const { status, failed } = reply as Reply;
-    if (!done.has(status) || failed !== undefined) return reply;
+    // Whatever refused the operation needs no replica.
+    if (!recordedStatuses.has(status) || failed !== undefined) return reply;
     const { id, durability } = this.#told;
     const replicas = await ask(this.#conversations, { id, receipt }, durability);
     if (replicas === "gone") return { status: "forgotten" };

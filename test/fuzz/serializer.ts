@@ -7,6 +7,7 @@ import { isDeepStrictEqual } from "node:util";
 
 import { json } from "../../src/serializers/json.ts";
 import { pure, settleNow, type Verdict } from "./harness.ts";
+import { everyKind } from "../support/every-kind.ts";
 
 const read = (bytes: Uint8Array): Verdict => settleNow("deserialize", () => json.deserialize(bytes));
 const write = (value: unknown): Verdict => settleNow("serialize", () => json.serialize(value));
@@ -103,15 +104,7 @@ const trap = fc.constantFrom<() => unknown>(
 );
 const anything = fc.anything({
   key: fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom(...evilKeys)),
-  maxDepth: 4,
-  withBigInt: true,
-  withBoxedValues: true,
-  withDate: true,
-  withMap: true,
-  withNullPrototype: true,
-  withSet: true,
-  withSparseArray: true,
-  withTypedArray: true,
+  ...everyKind,
 });
 const hidden = fc.tuple(trap, fc.nat(3)).map(([make, depth]) => {
   let value = make();

@@ -9,8 +9,7 @@ import { closeClients, failures, TestClient } from "./clients.ts";
 
 const anyNumber: unknown = expect.any(Number);
 
-/** Every character that means something in a pattern of Redis. */
-const oddPrefix = "od*d?[x]\\:";
+const oddPrefix = "od*d?[x]\\:"; // every character that means something in a pattern
 
 let server: RedisServer;
 let a: TestClient;

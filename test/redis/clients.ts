@@ -2,6 +2,7 @@
 
 import { once } from "node:events";
 import { inspect } from "node:util";
+import { afterAll, afterEach, beforeAll, beforeEach } from "vitest";
 
 import type { Wake } from "../../src/backends/backend.ts";
 import {
@@ -12,6 +13,8 @@ import {
 import { diagnostics, type WarningEvent } from "../../src/diagnostics.ts";
 import { HoldfastError } from "../../src/errors.ts";
 import { ContractClient } from "../support/contract-client.ts";
+import { startProxy, type Proxy } from "../support/proxy.ts";
+import { startRedis, type RedisOptions, type RedisServer } from "../support/redis-server.ts";
 
 export class TestClient extends ContractClient {
   declare readonly backend: RedisBackend;
@@ -96,4 +99,49 @@ export async function eventually<T>(attempt: () => Promise<T>): Promise<T> {
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
   }
+}
+
+/** Servers that a test starts for itself, stopped after it, with its clients. Call it once, at the top of a file. */
+export function ownServers(): (options?: RedisOptions) => Promise<RedisServer> {
+  const servers: RedisServer[] = [];
+  afterEach(async () => {
+    await closeClients();
+    await Promise.all(servers.splice(0).map((server) => server.stop()));
+  });
+  return async (options = {}) => {
+    const server = await startRedis({ prefixes: ["t:"], ...options });
+    servers.push(server);
+    return server;
+  };
+}
+
+/** A server for the file, emptied before each test, and a proxy of its own for each test: `told` hears of them. */
+export function proxiedServer(told: (of: { server: RedisServer; proxy: Proxy }) => void): void {
+  let server: RedisServer;
+  let proxy: Proxy;
+  beforeAll(async () => {
+    server = await startRedis({ prefixes: ["t:"] });
+  });
+  beforeEach(async () => {
+    await server.command("FLUSHALL");
+    proxy = await startProxy(server);
+    told({ server, proxy });
+  });
+  afterEach(async () => {
+    await closeClients();
+    await proxy.close();
+  });
+  afterAll(() => server.stop());
+}
+
+/** How many connections of ours the server has, by what they do. */
+export async function connections(
+  server: RedisServer,
+  name = "holdfast",
+): Promise<{ commands: number; wakes: number }> {
+  const lines = String(await server.command("CLIENT", "LIST"))
+    .split("\n")
+    .filter((line) => line.includes(`name=${name} `));
+  const wakes = lines.filter((line) => line.includes(" sub=1 ")).length;
+  return { commands: lines.length - wakes, wakes };
 }

@@ -1,16 +1,16 @@
 // The transport: connections that break, hang, come back; what was sent and what was not; whose connection it is.
 
-import { createClient } from "@redis/client";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 
 import { freePort, startRedis, type RedisServer } from "../support/redis-server.ts";
-import { startProxy, type Proxy } from "../support/proxy.ts";
+import { type Proxy } from "../support/proxy.ts";
 import { remove, save } from "../support/contract-client.ts";
 import {
-  closeClients,
+  connections,
+  proxiedServer,
   eventually,
   eventuallyTrue,
   failure,
@@ -23,27 +23,7 @@ const operationMs = 1_500;
 
 let server: RedisServer;
 let proxy: Proxy;
-beforeAll(async () => {
-  server = await startRedis({ prefixes: ["t:"] });
-});
-afterAll(() => server.stop());
-beforeEach(async () => {
-  await server.command("FLUSHALL");
-  proxy = await startProxy(server);
-});
-afterEach(async () => {
-  await closeClients();
-  await proxy.close();
-});
-
-/** How many connections of ours the server has, by what they do. */
-async function connections(name = "holdfast"): Promise<{ commands: number; wakes: number }> {
-  const lines = String(await server.command("CLIENT", "LIST"))
-    .split("\n")
-    .filter((line) => line.includes(`name=${name} `));
-  const wakes = lines.filter((line) => line.includes(" sub=1 ")).length;
-  return { commands: lines.length - wakes, wakes };
-}
+proxiedServer((of) => ({ server, proxy } = of));
 
 describe("a reply that is lost", () => {
   /** Each operation that changes something, with what must be so afterwards. */
@@ -228,7 +208,7 @@ describe("wakes", () => {
     await a.turn("x").granted();
     await b.turn("x").ask();
     await a.wake("wanted");
-    expect(await connections()).toEqual({ commands: 2, wakes: 2 });
+    expect(await connections(server)).toEqual({ commands: 2, wakes: 2 });
   });
 
   test("[L9] a waiter whose subscription is down does not rely on it, and is handed the lock all the same", async () => {
@@ -306,14 +286,14 @@ describe("ready and close", () => {
 
   test("[P2] close ends our connections, and calls after it are refused", async () => {
     const a = await new TestClient(server.url, { operationMs }).listening();
-    expect(await connections()).toEqual({ commands: 1, wakes: 1 });
+    expect(await connections(server)).toEqual({ commands: 1, wakes: 1 });
     const pending = Promise.allSettled([a.turn("x").ask(), a.load("x")]);
     await new Promise<void>((resolve) => process.nextTick(resolve)); // they are sent at the end of the tick
     await a.backend.close();
     for (const one of await pending)
       expect(one).toMatchObject({ status: "rejected", reason: { code: "UNREACHABLE", outcome: "unknown" } });
-    await eventuallyTrue(async () => (await connections()).commands === 0);
-    expect(await connections()).toEqual({ commands: 0, wakes: 0 });
+    await eventuallyTrue(async () => (await connections(server)).commands === 0);
+    expect(await connections(server)).toEqual({ commands: 0, wakes: 0 });
     for (const error of await failures(
       a.backend.ready(),
       a.load("x"),
@@ -336,7 +316,7 @@ describe("ready and close", () => {
     });
     await Promise.all(closed);
     await Promise.all(calls);
-    await eventuallyTrue(async () => Object.values(await connections()).every((count) => count === 0));
+    await eventuallyTrue(async () => Object.values(await connections(server)).every((count) => count === 0));
   });
 
   test.each(["connected", "away"])(
@@ -352,93 +332,4 @@ describe("ready and close", () => {
       expect({ status, said }).toEqual({ status: 0, said: how === "away" ? "UNREACHABLE\n" : "ready\n" });
     },
   );
-});
-
-describe("the user's own client", () => {
-  type Own = ReturnType<typeof makeOwn>;
-  const makeOwn = (options: object) => createClient({ url: proxy.url, name: "own", ...options });
-  let own: Own;
-  // With RESP 2 the package names its connection by a command that Holdfast itself never sends.
-  beforeAll(() => server.command("ACL", "SETUSER", "app", "+client|setname"));
-  const connected = async (options: object = {}): Promise<Own> => {
-    own = makeOwn(options);
-    own.on("error", () => {});
-    await own.connect();
-    return own;
-  };
-  afterEach(() => own.destroy());
-
-  test.each([2, 3] as const)(
-    "[L8] [P2] RESP%i: is used for commands, duplicated for wakes, and never closed",
-    async (RESP) => {
-      const a = await new TestClient(await connected({ RESP }), { operationMs }).listening();
-      const b = await new TestClient(server.url, { operationMs }).listening();
-      expect(a.backend.name).toBe(`redis://127.0.0.1:${String(proxy.port)}`);
-      const [mine, theirs] = [a.turn("x"), b.turn("x")];
-      const bytes = Uint8Array.from({ length: 256 }, (_, byte) => byte);
-      await a.saved("x", save("", { bytes }));
-      expect(await mine.ask({ load: true })).toMatchObject({
-        status: "granted",
-        state: { bytes: Buffer.from(bytes) },
-      });
-      await theirs.ask();
-      await a.wake("wanted");
-      await mine.release();
-      expect(await b.wake("granted")).toMatchObject({ ticket: theirs.ticket });
-      expect(await connections("own")).toEqual({ commands: 1, wakes: 1 });
-      await a.backend.close();
-      await eventuallyTrue(async () => (await connections("own")).wakes === 0);
-      expect(await own.get("t:state:{x}")).toContain("json");
-      expect(await failure(a.load("x"))).toMatchObject({ code: "UNREACHABLE", outcome: "none" });
-    },
-  );
-
-  test("its own options for replies do not matter", async () => {
-    const typed = (await connected()).withTypeMapping({ 36: Buffer, 58: String });
-    const a = new TestClient(typed, { operationMs });
-    await a.saved("x", save("1"));
-    expect(await a.load("x")).toBe("1");
-    expect((await a.turn("x").ask()).status).toBe("granted");
-    expect((await a.backend.listStates(null, { idPrefix: "", limit: 10 })).entries).toHaveLength(1);
-  });
-
-  test("what is wrong with it is said, and a command that it did not take was not done", async () => {
-    own = makeOwn({});
-    own.on("error", () => {});
-    const error = await failure(new TestClient(own, { operationMs }).backend.ready());
-    expect(error).toMatchObject({ code: "UNREACHABLE", outcome: "none" });
-    expect(error.message).toContain("connect it first");
-  });
-
-  test("what it did not take was not done", async () => {
-    own = makeOwn({ disableOfflineQueue: true });
-    const bare = { sendCommand: (args: string[], options: object) => own.sendCommand(args, options) };
-    const error = await failure(new TestClient(bare, { operationMs }).load("x"));
-    expect(error).toMatchObject({ code: "UNREACHABLE", outcome: "none" });
-  });
-
-  test("[S5] when it loses its connection the outcome is unknown, and the retry is answered", async () => {
-    const a = await new TestClient(await connected(), { operationMs }).listening();
-    const receipt = a.receipt();
-    proxy.strike("write", "lose-reply");
-    expect(await failure(a.write("x", save("1"), receipt))).toMatchObject({
-      code: "UNREACHABLE",
-      outcome: "unknown",
-    });
-    const reply = await eventually(() => a.write("x", save("1"), receipt));
-    expect(reply).toMatchObject({ status: "saved" });
-    expect(await a.write("x", save("1"), receipt)).toEqual(reply);
-  });
-
-  test("[L8] one that cannot be duplicated is asked more often", async () => {
-    const client = await connected();
-    const bare = { sendCommand: (args: string[], options: object) => client.sendCommand(args, options) };
-    const a = new TestClient(bare, { operationMs });
-    const warnings = await warningsDuring(async () => {
-      await a.backend.ready();
-      await eventuallyTrue(() => a.backend.askAgainMs === 250);
-    });
-    expect(warnings).toMatchObject([{ cause: "redis-no-wakes" }]);
-    expect((await a.turn("x").ask()).status).toBe("granted");
-  });
 });

@@ -169,7 +169,7 @@ describe("too few replicas", () => {
     all = await Replicated.start(1);
     const store = all.open({ operationMs: 60_000, durability: one });
     const list = listOf(store);
-    await list.save({ ids: [] });
+    await list.save({ ids: [] }, { durability: patient });
     all.replica.pause();
     const calls = [
       () => list.save({ ids: ["a"] }),
@@ -189,7 +189,7 @@ describe("too few replicas", () => {
     expect(await list.read()).toBeUndefined(); // they were all carried out
     expect(await store.lock("list").inspect()).toBeNull();
     all.replica.resume();
-    await list.save({ ids: ["g"] });
+    await list.save({ ids: ["g"] }, { durability: patient });
   });
 
   test("[S3] a repeated update that finds its work done is acknowledged only when the replicas have it", async () => {
@@ -208,7 +208,7 @@ describe("too few replicas", () => {
     all = await Replicated.start(1);
     const store = all.open();
     const lock = store.lock("x", { durability: one });
-    await lock.run(() => undefined);
+    await lock.run(() => undefined, { durability: patient });
     all.replica.pause();
     let ran = 0;
     const calls = [() => lock.acquire(), () => lock.tryAcquire(), () => lock.run(() => (ran += 1))];
@@ -266,7 +266,7 @@ describe("too few replicas", () => {
 describe("nobody is held up", () => {
   test("[L5] renewals, and all that does not ask for replicas, go on while WAIT blocks", async () => {
     all = await Replicated.start(1);
-    const store = all.open({ leaseMs: 400 });
+    const store = all.open({ leaseMs: 700 });
     const grant = await store.lock("x").acquire();
     all.replica.pause();
     const order: string[] = [];
@@ -279,7 +279,7 @@ describe("nobody is held up", () => {
     await waited;
     expect(order).toEqual(["others", "durable"]);
     expect(grant.signal.aborted).toBe(false);
-    expect(await grant.release()).toBe(true); // three leases later
+    expect(await grant.release()).toBe(true); // two leases later
   });
 
   test("who waits for one replica does not stand behind who waits for two", async () => {
@@ -325,7 +325,7 @@ describe("nobody is held up", () => {
     client.on("error", () => {});
     await client.connect();
     const store = all.openAt(client, { durability: one });
-    expect(await counter(store).update((n) => n + 1)).toBe(1);
+    expect(await counter(store).update((n) => n + 1, { durability: patient })).toBe(1);
     all.replica.pause();
     expect(await failureOf(counter(store).update((n) => n + 1))).toMatchObject(unknown);
     expect(await counter(store).load()).toBe(2);

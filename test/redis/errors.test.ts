@@ -4,13 +4,13 @@ import { createClient } from "@redis/client";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 
 import { parseAddress } from "../../src/backends/redis/address.ts";
 import { save } from "../support/contract-client.ts";
-import { startRedis, type RedisOptions, type RedisServer } from "../support/redis-server.ts";
+import { type RedisServer } from "../support/redis-server.ts";
 import {
-  closeClients,
+  ownServers,
   eventually,
   eventuallyTrue,
   failure,
@@ -24,16 +24,7 @@ const operationMs = 1_500;
 const secret = "s3cret/p@ss:word%";
 const encoded = encodeURIComponent(secret);
 
-const servers: RedisServer[] = [];
-async function start(options: RedisOptions = {}): Promise<RedisServer> {
-  const server = await startRedis({ prefixes: ["t:"], ...options });
-  servers.push(server);
-  return server;
-}
-afterEach(async () => {
-  await closeClients();
-  await Promise.all(servers.splice(0).map((server) => server.stop()));
-});
+const start = ownServers();
 
 const urlOf = (server: RedisServer, user = ""): string => `redis://${user}127.0.0.1:${String(server.port)}`;
 

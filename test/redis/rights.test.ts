@@ -5,27 +5,18 @@
 // contract suites, and both the tests of this file.
 
 import { createClient } from "@redis/client";
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 
 import { scripts } from "../../src/backends/redis/scripts.ts";
 import { documentedRights, documentedRule } from "../support/acl.ts";
 import { save } from "../support/contract-client.ts";
-import { startRedis, type RedisOptions, type RedisServer } from "../support/redis-server.ts";
-import { closeClients, eventuallyTrue, failure, failures, TestClient, warningsDuring } from "./clients.ts";
+import { type RedisServer } from "../support/redis-server.ts";
+import { ownServers, eventuallyTrue, failure, failures, TestClient, warningsDuring } from "./clients.ts";
 
 const operationMs = 1_500;
 const denied = { code: "ACCESS_DENIED", outcome: "none" };
 
-const servers: RedisServer[] = [];
-async function start(options: RedisOptions = {}): Promise<RedisServer> {
-  const server = await startRedis({ prefixes: ["t:"], ...options });
-  servers.push(server);
-  return server;
-}
-afterEach(async () => {
-  await closeClients();
-  await Promise.all(servers.splice(0).map((server) => server.stop()));
-});
+const start = ownServers();
 
 const urlOf = (server: RedisServer, user: string): string =>
   `redis://${user}127.0.0.1:${String(server.port)}`;

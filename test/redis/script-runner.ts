@@ -238,6 +238,12 @@ export class ScriptRunner {
     return Object.fromEntries(await Promise.all(dumps));
   }
 
+  /** A stamp that was taken in vain is of no account: what counts is that they rise. */
+  async everythingButStamp(): Promise<Record<string, Reply>> {
+    const { [stampKey]: _, ...rest } = await this.everything();
+    return rest;
+  }
+
   get server(): RedisServer {
     return this.#server;
   }

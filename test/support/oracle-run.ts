@@ -6,14 +6,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
 
-import type {
-  Backend,
-  Receipt,
-  ReleaseRequest,
-  StateWrite,
-  Ticket,
-  Wake,
+import {
+  type Backend,
+  type Receipt,
+  type ReleaseRequest,
+  type StateWrite,
+  type Ticket,
+  type Wake,
 } from "../../src/backends/backend.ts";
+import { recordedStatuses } from "../../src/backends/recorded.ts";
 import { save, remove } from "./contract-client.ts";
 import type { Op, ProofOp, WriteOp } from "./oracle-ops.ts";
 
@@ -70,7 +71,6 @@ interface Entry {
 const ids = ["x", "y"];
 const stampKeys = new Set(["revision", "fence", "lastFence"]);
 const durationKeys = new Set(["retryInMs", "expiresInMs"]);
-const recordedStatuses = new Set(["saved", "deleted", "touched", "released", "kept", "cancelled"]);
 
 export class OracleRun {
   readonly #options: Comparison;

@@ -8,26 +8,27 @@
 import { randomBytes } from "node:crypto";
 import { diagnostics, type WarningEvent } from "../../diagnostics.ts";
 import { HoldfastError } from "../../errors.ts";
-import type {
-  AcquireReply,
-  AcquireRequest,
-  Backend,
-  CancelReply,
-  ListRequest,
-  LoadedState,
-  LockEntry,
-  Page,
-  Receipt,
-  ReleaseReply,
-  ReleaseRequest,
-  RenewEntry,
-  StateEntry,
-  StateWrite,
-  Ticket,
-  TouchReply,
-  Wake,
-  WriteReply,
+import {
+  type AcquireReply,
+  type AcquireRequest,
+  type Backend,
+  type CancelReply,
+  type ListRequest,
+  type LoadedState,
+  type LockEntry,
+  type Page,
+  type Receipt,
+  type ReleaseReply,
+  type ReleaseRequest,
+  type RenewEntry,
+  type StateEntry,
+  type StateWrite,
+  type Ticket,
+  type TouchReply,
+  type Wake,
+  type WriteReply,
 } from "../backend.ts";
+import { recordedStatuses } from "../recorded.ts";
 import { Batcher, type Common, type Operation } from "./batcher.ts";
 import { Caller, type Call, type PlainCall } from "./caller.ts";
 import type { RedisArgument, RedisClient, RedisReply } from "./client.ts";
@@ -367,15 +368,6 @@ export class RedisBackend implements Backend {
 }
 
 type Recorded = WriteReply | TouchReply | ReleaseReply | CancelReply;
-
-const recordedStatuses: ReadonlySet<string> = new Set([
-  "saved",
-  "deleted",
-  "touched",
-  "released",
-  "kept",
-  "cancelled",
-]);
 
 function isCorrupt(error: unknown): boolean {
   return error instanceof HoldfastError && error.code === "CORRUPT_STATE";
