@@ -1,5 +1,5 @@
 /**
- * Operations of one tick, sent together: one script takes, releases or commits many locks, since most of what a command
+ * Operations of one tick, sent together: a script takes, releases or commits many locks, since most of what a command
  * costs, on either side, it costs once per command and not once per lock.
  *
  * Each operation has its own answer or its own error, and none waits for another tick: what comes alone is sent alone.
@@ -7,6 +7,7 @@
  */
 import type { Ahead, Caller } from "./caller.ts";
 import type { RedisArgument, RedisReply } from "./client.ts";
+import type { Flow } from "./flow.ts";
 import type { Life } from "./receipts.ts";
 import type { Script } from "./scripts.ts";
 
@@ -48,43 +49,55 @@ export interface Common {
   readonly life: Life;
 }
 
-export class Batcher {
-  readonly #caller: Caller;
-  readonly #script: Script;
-  readonly #common: () => Common;
-  #batch = new Batch();
+export interface BatcherOptions {
+  readonly caller: Caller;
+  readonly flow: Flow;
+  readonly script: Script;
+  readonly common: () => Common;
+}
 
-  constructor(caller: Caller, script: Script, common: () => Common) {
-    this.#caller = caller;
-    this.#script = script;
-    this.#common = common;
+export class Batcher {
+  readonly #options: BatcherOptions;
+  #waiting: Waiting[] = [];
+
+  constructor(options: BatcherOptions) {
+    this.#options = options;
   }
 
   add<T>(operation: Operation<T>): Promise<T> {
-    if (!this.#batch.takes(operation)) this.#send();
     // After the promises that the last replies have settled, which may bring more, and before the next replies.
-    if (this.#batch.isEmpty) process.nextTick(this.#flush, this.#batch);
-    return this.#batch.add(operation);
+    if (this.#waiting.length === 0) process.nextTick(this.#flush);
+    this.#options.flow.added();
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ operation, resolve: resolve as Waiting["resolve"], reject });
+    });
   }
 
-  readonly #flush = (batch: Batch): void => {
-    if (batch === this.#batch) this.#send();
+  readonly #flush = (): void => {
+    let waiting = this.#waiting;
+    this.#waiting = [];
+    for (let scripts = this.#options.flow.scriptsFor(waiting.length); waiting.length > 0; scripts -= 1) {
+      const batch = new Batch(Math.ceil(waiting.length / Math.max(1, scripts)));
+      const left = waiting.findIndex((one) => !batch.add(one));
+      waiting = left < 0 ? [] : waiting.slice(left);
+      this.#send(batch);
+    }
   };
 
-  #send(): void {
-    const batch = this.#batch;
-    this.#batch = new Batch();
-    const { keys, args, life } = this.#common();
+  #send(batch: Batch): void {
+    const { caller, flow, script, common } = this.#options;
+    const { keys, args, life } = common();
     const call = {
-      script: this.#script,
+      script,
       keys,
       args: [...args, JSON.stringify(batch.operations), batch.payload],
       bytes: batch.wantsBytes,
       ahead: batch.ahead,
       onSent: () => batch.sent(),
-      read: (replies: RedisReply) => batch.answer(replies, life, this.#caller),
+      read: (replies: RedisReply) => flow.answered(batch.size, () => batch.answer(replies, life, caller)),
     };
-    this.#caller.run(call).catch((error: unknown) => batch.fail(error));
+    flow.sent();
+    caller.run(call).catch((error: unknown) => flow.answered(batch.size, () => batch.fail(error)));
   }
 }
 
@@ -95,10 +108,15 @@ class Batch {
   wantsBytes = false;
   readonly #waiting: Waiting[] = [];
   readonly #ids = new Set<string>();
+  readonly #room: number;
   #bytes = 0;
 
-  get isEmpty(): boolean {
-    return this.#waiting.length === 0;
+  constructor(room: number) {
+    this.#room = Math.min(room, maxOperations);
+  }
+
+  get size(): number {
+    return this.#waiting.length;
   }
 
   /** One argument: each of its own would be a piece of its own for the socket. */
@@ -108,21 +126,19 @@ class Batch {
     return rest.length === 0 ? first : Buffer.concat(this.#payloads);
   }
 
-  takes({ id, size = 0 }: Operation<unknown>): boolean {
-    if (this.isEmpty) return true;
-    return this.#waiting.length < maxOperations && this.#bytes + size <= maxBytes && !this.#ids.has(id);
-  }
-
-  add<T>(operation: Operation<T>): Promise<T> {
-    this.#ids.add(operation.id);
-    this.wantsBytes ||= operation.wantsBytes;
-    this.operations.push(operation.fields);
-    if (operation.ahead !== undefined) this.ahead.push(operation.ahead);
-    if (operation.bytes !== undefined) this.#payloads.push(operation.bytes);
-    this.#bytes += operation.size ?? 0;
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ operation, resolve: resolve as Waiting["resolve"], reject });
-    });
+  /** Is it taken? What comes after it has to wait for another script, then. */
+  add(one: Waiting): boolean {
+    const { id, fields, ahead, bytes, size = 0, wantsBytes } = one.operation;
+    const isFull = this.size >= this.#room || this.#bytes + size > maxBytes || this.#ids.has(id);
+    if (isFull && this.size > 0) return false;
+    this.#waiting.push(one);
+    this.#ids.add(id);
+    this.operations.push(fields);
+    if (ahead !== undefined) this.ahead.push(ahead);
+    if (bytes !== undefined) this.#payloads.push(bytes);
+    this.#bytes += size;
+    this.wantsBytes ||= wantsBytes;
+    return true;
   }
 
   sent(): void {

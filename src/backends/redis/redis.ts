@@ -35,12 +35,13 @@ import type { RedisArgument, RedisClient, RedisReply } from "./client.ts";
 import { clientsOf, type Clients } from "./clients.ts";
 import { unreadableType } from "./envelope.ts";
 import { FirstUse } from "./first-use.ts";
+import { Flow } from "./flow.ts";
 import { makeKeys, type Keys } from "./keys.ts";
 import { changeOf, LargeStates, millis, type Change } from "./large.ts";
 import { ReceiptHash, type Life } from "./receipts.ts";
 import { Replicas } from "./replicas.ts";
 import * as read from "./reply.ts";
-import { scripts } from "./scripts.ts";
+import { scripts, type Script } from "./scripts.ts";
 import type { RedisClientLike } from "./shapes.ts";
 import { Wakes } from "./wakes.ts";
 
@@ -94,11 +95,14 @@ export class RedisBackend implements Backend {
     this.#keys = keys;
     this.#caller = caller;
     this.#wakes = wakes;
-    this.#acquires = new Batcher(caller, scripts.acquire, () => this.#common(false));
+    const flow = new Flow();
+    const batcher = (script: Script, common: () => Common): Batcher =>
+      new Batcher({ caller, flow, script, common });
     const life = this.#receipts.life(); // renewals leave no receipts
-    this.#renewals = new Batcher(caller, scripts.renew, () => ({ keys: [], args: [keys.prefix], life }));
-    this.#releases = new Batcher(caller, scripts.release, () => this.#common(true));
-    this.#commits = new Batcher(caller, scripts.commit, () => this.#common(true));
+    this.#acquires = batcher(scripts.acquire, () => this.#common(false));
+    this.#renewals = batcher(scripts.renew, () => ({ keys: [], args: [keys.prefix], life }));
+    this.#releases = batcher(scripts.release, () => this.#common(true));
+    this.#commits = batcher(scripts.commit, () => this.#common(true));
     const keepMs = (): string => this.#receipts.life().args[0];
     this.#replicas = another && new Replicas({ another, keys, keepMs });
     this.awaitReplicas = this.#replicas?.answer;
