@@ -3,6 +3,8 @@
 import { createClient } from "@redis/client";
 
 import { makeKeys } from "../../src/backends/redis/keys.ts";
+import { Operations, type OperationFields } from "../../src/backends/redis/operations.ts";
+import { repliesOf } from "../../src/backends/redis/reply.ts";
 import { scripts } from "../../src/backends/redis/scripts.ts";
 import type { RedisServer } from "../support/redis-server.ts";
 
@@ -45,12 +47,11 @@ export interface Change extends Told {
 }
 
 /** One operation of a script that serves many. */
-interface Single {
+interface Single extends Omit<OperationFields, "id"> {
   readonly id: string | undefined;
-  readonly ticket: string;
   readonly keys?: readonly string[];
   readonly common: readonly string[];
-  readonly fields: readonly (string | number)[];
+  readonly stamps?: number;
   readonly payload?: string;
 }
 
@@ -133,27 +134,35 @@ export class ScriptRunner {
 
   /** Of a script that serves many: the reply to its one operation, which may be an error. */
   async #one(script: keyof typeof scripts, call: Single): Promise<Reply> {
-    const { keys = names(clientOf(call.ticket)).common } = call;
-    const operation = [call.id ?? "x", call.ticket, ...call.fields];
+    const { keys = names(clientOf(call.ticket)).common, id = "x", stamps = 0 } = call;
+    const operations = new Operations();
+    operations.add({ ...call, id });
     const args = [
+      operations.toString(),
       prefix,
       ...call.common,
-      JSON.stringify([operation]),
       ...(call.payload === undefined ? [] : [call.payload]),
     ];
-    const [reply] = (await this.run(script, keys, args)) as Reply[];
+    const [reply] = repliesOf(await this.run(script, keys, args), [stamps]) as Reply[];
     if ((reply as unknown) instanceof Error) throw reply as unknown as Error;
     return reply ?? null;
   }
 
   acquire(ticket: string, asked: Asked = {}): Promise<Reply> {
     const { leaseMs = 30_000, fences = 1, wish = "-", seen = 0, slot = slotOf(ticket), n = 1 } = asked;
-    const fields = [String(slot), String(n), String(leaseMs), fences, wish];
-    return this.#one("acquire", { id: asked.id, ticket, common: [String(seen)], fields });
+    const own = [String(slot), n];
+    const terms = [String(leaseMs), fences, wish];
+    return this.#one("acquire", { id: asked.id, ticket, common: [String(seen)], own, terms, stamps: fences });
   }
 
   release(ticket: string, told: Told = {}): Promise<Reply> {
-    return this.#one("release", { id: told.id, ticket, common: common(told), fields: own(ticket, told) });
+    return this.#one("release", {
+      id: told.id,
+      ticket,
+      common: common(told),
+      own: own(ticket, told),
+      terms: [],
+    });
   }
 
   cancel(ticket: string, told: Told = {}): Promise<Reply> {
@@ -166,25 +175,30 @@ export class ScriptRunner {
   }
 
   renew(ticket: string, leaseMs = 30_000): Promise<Reply> {
-    return this.#one("renew", { id: undefined, ticket, keys: [], common: [], fields: [String(leaseMs)] });
+    return this.#one("renew", {
+      id: undefined,
+      ticket,
+      keys: [],
+      common: [],
+      own: [],
+      terms: [String(leaseMs)],
+    });
   }
 
-  commit(ticket: string, change: Change = {}): Promise<Reply> {
+  async commit(ticket: string, change: Change = {}): Promise<Reply> {
     const [leaseMs = "", fences = 0] = change.keepFor ?? [];
     const [kind = "", serializer = "", ttl = "", ifRevision = "", bytes = ""] = changeOf(change);
     const payload = kind === "save" ? bytes : "";
-    const of = [
-      kind,
-      serializer,
-      ttl,
-      ifRevision,
-      String(leaseMs),
-      fences,
-      Buffer.byteLength(payload),
-      change.staged ?? "",
-    ];
-    const fields = [...own(ticket, change), ...of];
-    return this.#one("commit", { id: change.id, ticket, common: common(change), fields, payload });
+    const size = Buffer.byteLength(payload);
+    const reply = await this.#one("commit", {
+      id: change.id,
+      ticket,
+      common: common(change),
+      own: [...own(ticket, change), ifRevision, size, change.staged ?? ""],
+      terms: [kind, serializer, ttl, String(leaseMs), fences],
+      payload,
+    });
+    return typeof reply === "number" ? `released ${String(reply)}` : reply;
   }
 
   /** Under the ticket, or under none but with its client's receipts. */

@@ -61,14 +61,25 @@ describe.each(files)("the header of %s", (name) => {
     }
   });
 
-  test("declares the fields of an operation as the body takes them apart", () => {
-    const names = declared(text, "Each operation").map(snake);
-    const taken = [...code(text).matchAll(/^ *(?:local )?([\w, ]+) = unpack\(operation/gm)];
-    expect(taken.length > 0 || code(text).includes("operation[")).toBe(names.length > 0);
-    for (const [, left = ""] of taken) {
-      const given = left.split(", ");
-      expect(given.map((name, index) => (name === "_" ? names[index] : name))).toEqual(names);
+  test("declares the fields of an operation, and their terms, as the body takes them apart", () => {
+    const whole = /^ *(?:local )?([\w, ]+) = unpack\(operation\)/m.exec(code(text))?.[1];
+    if (whole !== undefined) {
+      expect(whole.split(", ")).toEqual(declared(text, "Each operation").map(snake));
+      return;
     }
+    const [own = "", of = ""] = declared(text, "Each operation").join(" ").split("; ");
+    const names = { at: words(own), terms: words(of.replace("its terms: ", "").replace("no terms", "")) };
+    const width = /^local .*\bwidth = .*?(\d+)$/m.exec(code(text))?.[1];
+    expect(Number(width ?? 0)).toBe(names.at.length);
+    for (const [, list = "", offset = "0"] of code(text).matchAll(
+      /operations\[(at|terms)(?: \+ (\d+))?\]/g,
+    )) {
+      expect(names[list as "at"].length).toBeGreaterThan(Number(offset));
+    }
+    for (const [list, offset, given] of fieldsGiven(code(text)))
+      expect(snake(names[list][offset] ?? "")).toBe(given);
+    for (const [, offset] of code(text).matchAll(/terms_at \+ operations\[at \+ (\d+)\]/g))
+      expect(names.at[Number(offset)]).toBe("terms");
   });
 
   test("names every reply that the body returns", () => {
@@ -89,6 +100,19 @@ function* namesGiven(text: string, list: string): Generator<[number, string]> {
     }
   }
 }
+
+/** `id, lease = operations[at], operations[terms]`, also further right among others. */
+function* fieldsGiven(text: string): Generator<["at" | "terms", number, string]> {
+  for (const [, left = "", right = ""] of text.matchAll(/^ *(?:local )?([\w, ]+) = (.*)$/gm)) {
+    const values = right.split(", ");
+    for (const [index, name] of left.split(", ").entries()) {
+      const found = /^operations\[(at|terms)(?: \+ (\d+))?\]$/.exec(values[index] ?? "");
+      if (found !== null) yield [found[1] as "at", Number(found[2] ?? 0), name];
+    }
+  }
+}
+
+const words = (text: string): string[] => text.split(" ").filter((word) => word !== "");
 
 /** Headers write names as TypeScript does; `leaseMs` is `lease` in the body. */
 function snake(name: string): string {

@@ -8,20 +8,16 @@
 import type { Ahead, Caller } from "./caller.ts";
 import type { RedisArgument, RedisReply } from "./client.ts";
 import type { Flow } from "./flow.ts";
+import { Operations, type OperationFields } from "./operations.ts";
 import type { Life } from "./receipts.ts";
+import { repliesOf } from "./reply.ts";
 import type { Script } from "./scripts.ts";
 
 /** One script stops the server for all of its operations: about 0.2 ms for so many. */
 const maxOperations = 64;
 const maxBytes = 262_144;
 
-/** A field of an operation: text, except for what a script counts with. */
-export type Field = string | number;
-
-export interface Operation<T> {
-  readonly id: string;
-  /** As the header of the script names them: the id comes first. */
-  readonly fields: readonly Field[];
+export interface Operation<T> extends OperationFields {
   /** What a save brings. */
   readonly bytes?: Buffer | undefined;
   /** A command that must go ahead of the script. */
@@ -32,6 +28,8 @@ export interface Operation<T> {
   readonly onSent?: (() => void) | undefined;
   /** Strings of the reply are wanted as bytes. */
   readonly wantsBytes: boolean;
+  /** How many stamps it takes when all goes as asked. */
+  readonly stamps: number;
   /** `life`: that of the receipts, as the script was told of it. */
   readonly read: (reply: RedisReply, life: Life) => T;
 }
@@ -90,7 +88,7 @@ export class Batcher {
     const call = {
       script,
       keys,
-      args: [...args, JSON.stringify(batch.operations), batch.payload],
+      args: [batch.operations.toString(), ...args, batch.payload],
       bytes: batch.wantsBytes,
       ahead: batch.ahead,
       onSent: () => batch.sent(),
@@ -102,7 +100,7 @@ export class Batcher {
 }
 
 class Batch {
-  readonly operations: (readonly Field[])[] = [];
+  readonly operations = new Operations();
   readonly ahead: Ahead[] = [];
   readonly #payloads: Buffer[] = [];
   wantsBytes = false;
@@ -128,12 +126,11 @@ class Batch {
 
   /** Is it taken? What comes after it has to wait for another script, then. */
   add(one: Waiting): boolean {
-    const { id, fields, ahead, bytes, size = 0, wantsBytes } = one.operation;
+    const { id, ahead, bytes, size = 0, wantsBytes } = one.operation;
     const isFull = this.size >= this.#room || this.#bytes + size > maxBytes || this.#ids.has(id);
-    if (isFull && this.size > 0) return false;
+    if ((isFull && this.size > 0) || !this.operations.add(one.operation)) return false;
     this.#waiting.push(one);
     this.#ids.add(id);
-    this.operations.push(fields);
     if (ahead !== undefined) this.ahead.push(ahead);
     if (bytes !== undefined) this.#payloads.push(bytes);
     this.#bytes += size;
@@ -146,7 +143,10 @@ class Batch {
   }
 
   answer(replies: RedisReply, life: Life, caller: Caller): void {
-    const list = Array.isArray(replies) ? (replies as readonly RedisReply[]) : [];
+    const list = repliesOf(
+      replies,
+      this.#waiting.map(({ operation }) => operation.stamps),
+    );
     this.#waiting.forEach(({ operation, resolve, reject }, index) => {
       try {
         const reply = list[index];

@@ -8,6 +8,7 @@
  */
 import type { StateWrite, Ticket } from "../backend.ts";
 import type { Ahead } from "./caller.ts";
+import type { RedisArgument } from "./client.ts";
 import { stagedHead } from "./envelope.ts";
 
 /** From here on a command of its own costs less than the script's copies. */
@@ -18,8 +19,9 @@ const maxIds = 10_000;
 
 /** A write as the scripts take it. */
 export interface Change {
-  /** kind serializer ttl ifRevision */
-  readonly fields: readonly string[];
+  /** kind serializer ttl */
+  readonly terms: readonly string[];
+  readonly ifRevision: string;
   readonly bytes: Buffer | undefined;
   readonly staged: string;
   readonly ahead: Ahead | undefined;
@@ -27,7 +29,8 @@ export interface Change {
 }
 
 const nothing: Change = {
-  fields: ["none", "", "", ""],
+  terms: ["none", "", ""],
+  ifRevision: "",
   bytes: undefined,
   staged: "",
   ahead: undefined,
@@ -38,15 +41,20 @@ const nothing: Change = {
 export function changeOf(write: StateWrite | undefined, key: () => string): Change {
   if (write === undefined) return nothing;
   const ifRevision = String(write.ifRevision ?? "");
-  if (write.kind === "delete") return { ...nothing, fields: ["delete", "", "", ifRevision] };
+  if (write.kind === "delete") return { ...nothing, terms: ["delete", "", ""], ifRevision };
   const { bytes, serializer, ttlMs } = write;
-  const fields = ["save", serializer, typeof ttlMs === "number" ? millis(ttlMs) : ttlMs, ifRevision];
+  const terms = ["save", serializer, typeof ttlMs === "number" ? millis(ttlMs) : ttlMs];
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const size = bytes.byteLength;
-  if (size < largeBytes) return { ...nothing, fields, bytes: buffer, size };
+  if (size < largeBytes) return { ...nothing, terms, ifRevision, bytes: buffer, size };
   const staged = key();
   const args = ["SET", staged, Buffer.concat([stagedHead(serializer), buffer]), "PX", stagedMs];
-  return { fields, bytes: undefined, staged, ahead: { args }, size };
+  return { terms, ifRevision, bytes: undefined, staged, ahead: { args }, size };
+}
+
+/** For write.lua. */
+export function argsOf({ terms, ifRevision, bytes, staged }: Change): readonly RedisArgument[] {
+  return [...terms, ifRevision, bytes ?? "", staged];
 }
 
 /** Redis takes whole milliseconds, and no zero. */

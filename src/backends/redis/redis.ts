@@ -37,7 +37,7 @@ import { unreadableType } from "./envelope.ts";
 import { FirstUse } from "./first-use.ts";
 import { Flow } from "./flow.ts";
 import { makeKeys, type Keys } from "./keys.ts";
-import { changeOf, LargeStates, millis, type Change } from "./large.ts";
+import { argsOf, changeOf, LargeStates, millis, type Change } from "./large.ts";
 import { ReceiptHash, type Life } from "./receipts.ts";
 import { Replicas } from "./replicas.ts";
 import * as read from "./reply.ts";
@@ -133,12 +133,12 @@ export class RedisBackend implements Backend {
   // eslint-disable-next-line max-params -- the contract's
   writeState(id: string, write: StateWrite, ticket: Ticket | null, receipt: Receipt): Promise<WriteReply> {
     const told = this.#receipts.for(receipt);
-    const { fields, bytes, staged, ahead } = this.#changeOf(id, write, receipt);
+    const change = this.#changeOf(id, write, receipt);
     return this.#recorded({
       script: scripts.write,
-      ahead: ahead && [ahead],
+      ahead: change.ahead && [change.ahead],
       keys: this.#keys.all(id),
-      args: (life) => [ticket ?? "", ...told, ...life, String(this.#seen), ...fields, bytes ?? "", staged],
+      args: (life) => [ticket ?? "", ...told, ...life, String(this.#seen), ...argsOf(change)],
       read: read.readWrite,
       id,
     });
@@ -192,7 +192,10 @@ export class RedisBackend implements Backend {
     const { slot, n } = receipt;
     return this.#add(this.#acquires, {
       id,
-      fields: [id, ticket, String(slot), String(n), millis(leaseMs), fences, wish],
+      ticket,
+      own: [String(slot), n],
+      terms: [millis(leaseMs), fences, wish],
+      stamps: fences,
       wantsBytes: load,
       onSent,
       read: (raw) => {
@@ -208,7 +211,10 @@ export class RedisBackend implements Backend {
     const renewals = entries.map(({ id, ticket, leaseMs }) => {
       const operation = {
         id,
-        fields: [id, ticket, millis(leaseMs)],
+        ticket,
+        own: [],
+        terms: [millis(leaseMs)],
+        stamps: 0,
         wantsBytes: false,
         read: read.readRenew,
       };
@@ -224,15 +230,24 @@ export class RedisBackend implements Backend {
     if (forced !== undefined) return this.#force(id, [ticket, ...told], forced.ifFence);
     const operation = {
       id,
-      fields: [id, ticket, ...told],
+      ticket,
+      own: told,
+      terms: [],
+      stamps: 0,
       wantsBytes: false,
       read: (reply: RedisReply, life: Life) => this.#note(read.readRelease(reply), life),
     };
     if (write === undefined && keep === undefined) return this.#add(this.#releases, operation);
-    const { fields: change, bytes, staged, ahead, size } = this.#changeOf(id, write, receipt);
-    const kept = keep === undefined ? ["", 0] : [millis(keep.leaseMs), keep.fences];
-    const fields = [...operation.fields, ...change, ...kept, bytes?.byteLength ?? 0, staged];
-    return this.#add(this.#commits, { ...operation, fields, bytes, ahead, size });
+    const { terms, ifRevision, bytes, staged, ahead, size } = this.#changeOf(id, write, receipt);
+    return this.#add(this.#commits, {
+      ...operation,
+      own: [...told, ifRevision, bytes?.byteLength ?? 0, staged],
+      terms: [...terms, ...(keep === undefined ? ["", 0] : [millis(keep.leaseMs), keep.fences])],
+      stamps: 1,
+      bytes,
+      ahead,
+      size,
+    });
   }
 
   cancelLock(id: string, ticket: Ticket, receipt: Receipt): Promise<CancelReply> {

@@ -20,12 +20,32 @@ import { CorruptStateError } from "../../errors.ts";
 import type { RedisReply } from "./client.ts";
 import { readHead, readState, unreadableType } from "./envelope.ts";
 
+/**
+ * The replies of a script that serves many, one for each of its operations. Where all went as asked there is one for
+ * all: their first stamp, or the word that is true of each. `stamps`: how many each of them took, then.
+ */
+export function repliesOf(reply: RedisReply, stamps: readonly number[]): readonly RedisReply[] {
+  if (typeof reply === "number") return stampsFrom(reply, stamps);
+  if (!Array.isArray(reply)) return stamps.map(() => reply);
+  const replies = reply as readonly RedisReply[];
+  const [first, stamp, ...values] = replies;
+  const isForAll = (typeof first === "string" || Buffer.isBuffer(first)) && text(first) === "granted";
+  if (!isForAll || typeof stamp !== "number") return replies;
+  return stampsFrom(stamp, stamps).map((fence, index) => [fence, values[index] ?? null]);
+}
+
+function stampsFrom(first: number, stamps: readonly number[]): number[] {
+  let next = first;
+  return stamps.map((count) => (next += count) - count);
+}
+
 export function readAcquire(reply: RedisReply, request: AcquireRequest): AcquireReply {
   if (typeof reply === "number") return granted(reply, request);
   if (!Array.isArray(reply)) return { status: expect(reply, "settled") };
   const [first, second, third] = reply as readonly RedisReply[];
   if (typeof first === "number") {
-    return { ...granted(first, request), state: loaded(second, third) };
+    const grant = granted(first, request);
+    return request.load ? { ...grant, state: loaded(second, third) } : grant;
   }
   const status = expect(first, "granted", "waiting", "held");
   return status === "granted" ? grantedInFull(reply, request) : waiting(status, reply);
@@ -52,6 +72,7 @@ function loaded(value: RedisReply | undefined, type: RedisReply | undefined): Lo
 }
 
 export function readRelease(reply: RedisReply): ReleaseReply {
+  if (typeof reply === "number") return { status: "released", revision: reply };
   const [status, ...words] = text(reply).split(" ");
   const [revision, second, third] = words;
   if (status === "released") {

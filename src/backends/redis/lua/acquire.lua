@@ -2,12 +2,13 @@
 -- answer and its full lease; a waiter that asks again keeps its place. Where a lock is free and others wait, the first
 -- that lives gets it. One script serves all asks that a client makes at once; each has its own reply, or its own error.
 -- KEYS: stamp done
--- ARGV: prefix seen operations
--- Each operation: id ticket slot n leaseMs fences wish
---   operations: JSON, an array of arrays
---   seen: the highest stamp that the client saw; slot, n: of the receipt that this ticket's release or cancel will carry
+-- ARGV: operations prefix seen
+-- Each operation: id number slot n terms; its terms: leaseMs fences wish
+--   operations: as lib/operations.lua says; seen: the highest stamp that the client saw; slot, n: of the receipt that
+--   this ticket's release or cancel will carry
 --   wish: letters of: q join the queue, s send the state along, p wakes are listened for; or -
--- Replies: an array, with for each ask one of
+-- Replies: where all are granted as asked and nobody waits, their fences one after the other, the first fence, or
+--   ['granted', first fence, for each bytes or null] when any asked for a state; else an array, with for each ask one of
 --   fence (an integer: granted as asked, nobody waits, no state asked for)
 --   [fence, bytes or null, type] (the same with the state; type only when it is no string)
 --   ['granted', fence, fences, leaseMs, waiting, bytes or null, type]
@@ -15,13 +16,13 @@
 --   'settled': this ticket was released or cancelled: a late copy [S5]
 -- Promises: S1 S5 L1 L2 L3 L5 L8 L9 L10 L11
 local stamp, done = KEYS[1], KEYS[2]
-local prefix, seen, operations = ARGV[1], tonumber(ARGV[2]), cjson.decode(ARGV[3])
+local prefix, seen, width = ARGV[2], tonumber(ARGV[3]), 5
+-- @include operations
 -- @include aim
 -- @include stamp
 local function is_settled(record, n)
-  if not record then return false end
   local recorded = tonumber(string.match(record, '^%d+')) or -1
-  if recorded ~= tonumber(n) then return recorded > tonumber(n) end
+  if recorded ~= n then return recorded > n end
   -- A refusal that was recorded for a retry ended nothing.
   local word = string.match(record, '^%d+ (%a+)')
   return word == 'released' or word == 'kept' or word == 'cancelled'
@@ -34,41 +35,50 @@ end
 
 -- What all have in common is asked for once.
 local slots, queues, wanted = {}, {}, 0
-for i, operation in ipairs(operations) do
-  slots[i], queues[i] = operation[3], queue_start .. operation[1] .. '}'
-  wanted = wanted + operation[6]
+for i = 1, count do
+  local at = first_at + width * (i - 1)
+  queues[i], slots[i] = queue_start .. operations[at] .. '}', operations[at + 2]
+  wanted = wanted + operations[terms_at + operations[at + 4] + 1]
 end
 local records = redis.call('HMGET', done, unpack(slots))
 local anybody_waits = redis.call('EXISTS', unpack(queues)) > 0
 local now = clock()
-local fence, failure = reserve(now, seen, wanted)
+local first_fence, failure = reserve(now, seen, wanted)
+local fence = first_fence
 
 -- A lock is free and nobody waits: the common case, with nothing in it that it does not need.
-local replies, others = {}, {}
-for i, operation in ipairs(operations) do
-  local id, ticket, _, n, lease, fences, wish = unpack(operation)
-  aim(id)
-  if is_settled(records[i], n) then
-    replies[i] = 'settled'
-  elseif anybody_waits and redis.pcall('ZCARD', queue) ~= 0 then
+local replies, others, all = {}, {}, { 'granted', first_fence }
+local has_states, is_plain = false, true
+for i = 1, count do
+  local at = first_at + width * (i - 1)
+  local id, terms = operations[at], terms_at + operations[at + 4]
+  if records[i] and is_settled(records[i], operations[at + 3]) then
+    replies[i], is_plain = 'settled', false
+  elseif anybody_waits and redis.pcall('ZCARD', queues[i]) ~= 0 then
     others[#others + 1] = i
   elseif not fence then
-    replies[i] = failure
+    replies[i], is_plain = failure, false
   else
-    local value = ticket .. ' ' .. text(fence)
+    local fences = operations[terms + 1]
+    local value = base .. operations[at + 1] .. ' ' .. text(fence)
     if fences > 1 then value = value .. ' ' .. text(fence + fences - 1) end
-    if not redis.call('SET', lock, value, 'NX', 'PX', lease) then
+    if not redis.call('SET', lock_start .. id .. '}', value, 'NX', 'PX', operations[terms]) then
       others[#others + 1] = i
-    elseif string.find(wish, 's', 1, true) then
+    elseif string.find(operations[terms + 2], 's', 1, true) then
       aim_at_state(id)
-      replies[i] = { fence, load() }
+      local bytes, odd = load()
+      replies[i], all[i + 2], has_states = { fence, bytes, odd }, bytes, true
+      is_plain = is_plain and not odd
     else
-      replies[i] = fence
+      replies[i], all[i + 2] = fence, false
     end
     fence = fence + fences
   end
 end
-if #others == 0 then return replies end
+if #others == 0 then
+  if not is_plain then return replies end
+  return has_states and all or first_fence
+end
 
 local id, ticket, slot, n, lease, fences, wish
 -- @include alone
@@ -141,7 +151,10 @@ local function ask()
   return { 'held', held, redis.call('PTTL', lock), count_waiters() }
 end
 for _, i in ipairs(others) do
-  id, ticket, slot, n, lease, fences, wish = unpack(operations[i])
+  local at = first_at + width * (i - 1)
+  local terms = terms_at + operations[at + 4]
+  id, ticket, slot, n = operations[at], base .. operations[at + 1], operations[at + 2], operations[at + 3]
+  lease, fences, wish = operations[terms], operations[terms + 1], operations[terms + 2]
   aim_at_all(id)
   replies[i] = alone(ask)
 end

@@ -2,20 +2,22 @@
 -- A save that fails for want of memory does not stop the release, whose answer says so.
 -- One script serves all commits that a client makes at once, of different ids; each has its own reply, or error.
 -- KEYS: stamp done
--- ARGV: prefix seen keep refresh operations payload
--- Each operation: id ticket slot n proof kind serializer ttl ifRevision leaseMs fences size staged
---   operations: JSON, an array of arrays; payload: the bytes of all saves, in order; size: how many are of this one
+-- ARGV: operations prefix seen keep refresh payload
+-- Each operation: id number slot n proof ifRevision size staged terms; its terms: kind serializer ttl leaseMs fences
+--   operations: as lib/operations.lua says; payload: the bytes of all saves, in order; size: how many are of this one
 --   staged: where a large value was sent ahead to, or empty
 --   keep … proof: as in release.lua; kind: save, delete or none; leaseMs, fences: to keep the lock, or empty and 0
--- Replies: an array, with for each commit one of
+-- Replies: where all are saved and released, their revisions one after the other, the first revision; else an array,
+--   with for each commit one of
 --   'released <revision or ->', 'released - OUT_OF_MEMORY', 'kept <revision or -> <first fence> <fences>',
 --   'lost', 'conflict <revision or absent>', 'unreadable <what it is>' (all three: nothing was done), 'forgotten'
 -- Promises: S2 S3 S4 S5 S6 S7 L2 L3 L6 L8 L9
 local stamp, done = KEYS[1], KEYS[2]
-local prefix, seen, keep, refresh, operations = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], cjson.decode(ARGV[5])
+local prefix, seen, keep, refresh, width = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5], 9
 local payload, taken = ARGV[6], 0
-local id, ticket, slot, n, proof, kind, serializer, ttl, if_revision, lease, fences, size, staged
+local slot, n, proof, kind, serializer, ttl, if_revision, lease, fences, staged
 local bytes
+-- @include operations
 -- @include aim
 -- @include alone
 -- @include receipt
@@ -28,16 +30,18 @@ local bytes
 
 -- What all have in common is asked for once. Stamps are reserved for every save and for every lock that may be kept.
 local locks, queues, slots, wanted = {}, {}, {}, 0
-for i, operation in ipairs(operations) do
-  aim(operation[1])
-  locks[i], queues[i], slots[i] = lock, queue, operation[3]
-  wanted = wanted + operation[11] + (operation[6] == 'save' and 1 or 0)
+for i = 1, count do
+  local at = first_at + width * (i - 1)
+  local id, terms = operations[at], terms_at + operations[at + 8]
+  locks[i], queues[i], slots[i] = lock_start .. id .. '}', queue_start .. id .. '}', operations[at + 2]
+  wanted = wanted + operations[terms + 4] + (operations[terms] == 'save' and 1 or 0)
 end
 local holders = redis.call('MGET', unpack(locks))
 local records = redis.call('HMGET', done, unpack(slots))
 local anybody_waits = redis.call('EXISTS', unpack(queues)) > 0
 local now = clock()
 local stamped = wanted > 0 and reserve(now, seen, wanted) or nil
+local first_revision, plain, last_revision = stamped, 0, nil
 local function next_stamps(number)
   local first = stamped
   if first then stamped = first + number end
@@ -55,45 +59,59 @@ local function save()
   local at, written_by, unreadable = read_head()
   local refused = refusal(at, written_by, unreadable)
   if refused then return nil, refused end
-  local written, failure = change(now, at, kind == 'save' and next_stamps(1))
+  local written, more = change(now, at, kind == 'save' and next_stamps(1))
+  last_revision = more
   if written then return written, '' end
-  if not string.find(failure.err, '^%-?OOM') then error(failure) end
+  if not string.find(more.err, '^%-?OOM') then error(more) end
   return '-', ' OUT_OF_MEMORY'
 end
-local function commit(record, held)
-  local known = recall(record)
+local function commit(at, record, held)
+  local known = (record or proof ~= '') and recall(record)
   if known then return known end
-  if not is_held_by(held or redis.call('GET', lock), ticket) then return refuse('lost') end
+  if not is_ours(held or redis.call('GET', lock), operations[at + 1]) then return refuse('lost') end
   -- Types are checked before the first write: HLEN for the hash that the walk will read.
   local waited_for = anybody_waits and redis.call('ZCARD', queue) > 0
-  if waited_for then redis.call('HLEN', asks) end
+  if waited_for then
+    aim_at_all(operations[at])
+    redis.call('HLEN', asks)
+  end
   local revision, failed = '-', ''
   if kind ~= 'none' then
+    aim_at_state(operations[at])
     revision, failed = save()
     if not revision then return refuse(failed) end
   end
   local winner
   if waited_for then
-    leave(ticket)
+    leave(base .. operations[at + 1])
     redis.call('DEL', lock)
     winner = hand_over(now, nil)
   end
   local first = lease ~= '' and failed == '' and not winner and next_stamps(fences)
   if first then
-    redis.call('SET', lock, value_of(ticket, first, fences), 'PX', lease)
+    redis.call('SET', lock, value_of(base .. operations[at + 1], first, fences), 'PX', lease)
     return note('kept ' .. revision .. ' ' .. text(first) .. ' ' .. fences)
   end
   if not waited_for then freed[#freed + 1] = lock end
+  if kind == 'save' and failed == '' and first_revision and last_revision == first_revision + plain then
+    plain = plain + 1
+  end
   return note('released ' .. revision .. failed)
 end
-for i, operation in ipairs(operations) do
-  id, ticket, slot, n, proof, kind, serializer, ttl, if_revision, lease, fences, size, staged = unpack(operation)
-  aim_at_all(id)
-  bytes = string.sub(payload, taken + 1, taken + size)
+for i = 1, count do
+  local at = first_at + width * (i - 1)
+  slot, n, proof, if_revision = operations[at + 2], operations[at + 3], operations[at + 4], operations[at + 5]
+  local size = operations[at + 6]
+  staged = operations[at + 7]
+  local terms = terms_at + operations[at + 8]
+  kind, serializer, ttl = operations[terms], operations[terms + 1], operations[terms + 2]
+  lease, fences = operations[terms + 3], operations[terms + 4]
+  lock, queue = locks[i], queues[i]
+  bytes = size == #payload and payload or string.sub(payload, taken + 1, taken + size)
   taken = taken + size
-  replies[i] = alone(commit, records[i], holders[i])
+  replies[i] = alone(commit, at, records[i], holders[i])
   if staged ~= '' then redis.call('DEL', staged) end
 end
 if #freed > 0 then redis.call('DEL', unpack(freed)) end
 if #receipts > 0 then write_down(receipts) end
-return replies
+return plain == count and first_revision or replies

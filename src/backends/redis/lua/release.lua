@@ -1,25 +1,26 @@
 -- Gives locks back: each to the first waiter that lives, or to nobody. With a change of the state or `keep`: commit.lua.
 -- One script serves all releases that a client makes at once, of different ids; each has its own reply, or error.
 -- KEYS: stamp done
--- ARGV: prefix seen keep refresh operations
--- Each operation: id ticket slot n proof
---   operations: JSON, an array of arrays
+-- ARGV: operations prefix seen keep refresh
+-- Each operation: id number slot n proof terms; no terms
+--   operations: as lib/operations.lua says
 --   keep: how long receipts live, in ms; refresh: '1' when that is due; proof: empty on the first try; on a retry
 --   `<slot> <n>` of a receipt that must be there, or '-'
--- Replies: an array, with for each release one of
+-- Replies: 'released' where that is true of all; else an array, with for each release one of
 --   'released', 'lost', 'forgotten', or the recorded reply of the first try
 -- Promises: S5 L2 L6 L8 L9
 local stamp, done = KEYS[1], KEYS[2]
-local prefix, seen, keep, refresh, operations = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], cjson.decode(ARGV[5])
+local prefix, seen, keep, refresh, width = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5], 6
 local ticket, slot, n, proof
+-- @include operations
 -- @include aim
 -- @include receipt
 
 -- What all have in common is asked for once.
 local locks, queues = {}, {}
-for i, operation in ipairs(operations) do
-  aim(operation[1])
-  locks[i], queues[i] = lock, queue
+for i = 1, count do
+  local id = operations[first_at + width * (i - 1)]
+  locks[i], queues[i] = lock_start .. id .. '}', queue_start .. id .. '}'
 end
 local holders = redis.call('MGET', unpack(locks))
 local anybody_waits = redis.call('EXISTS', unpack(queues)) > 0
@@ -27,13 +28,12 @@ local anybody_waits = redis.call('EXISTS', unpack(queues)) > 0
 -- A lock is held by its ticket and nobody waits: the common case. Whoever still holds the lock has not released it, so
 -- that only the others need to look for their receipt.
 local replies, others, freed, receipts = {}, {}, {}, {}
-for i, operation in ipairs(operations) do
-  local held, mine = holders[i], operation[2] .. ' '
-  local is_holder = held and string.sub(held, 1, #mine) == mine
-  if is_holder and not (anybody_waits and redis.pcall('ZCARD', queues[i]) ~= 0) then
+for i = 1, count do
+  local at = first_at + width * (i - 1)
+  if is_ours(holders[i], operations[at + 1]) and not (anybody_waits and redis.pcall('ZCARD', queues[i]) ~= 0) then
     freed[#freed + 1] = locks[i]
-    receipts[#receipts + 1] = operation[3]
-    receipts[#receipts + 1] = operation[4] .. ' released'
+    receipts[#receipts + 1] = operations[at + 2]
+    receipts[#receipts + 1] = operations[at + 3] .. ' released'
     replies[i] = 'released'
   else
     others[#others + 1] = i
@@ -44,7 +44,7 @@ if #freed > 0 then
   redis.call('DEL', unpack(freed))
   write_down(receipts)
 end
-if #others == 0 then return replies end
+if #others == 0 then return 'released' end
 
 -- @include alone
 -- @include stamp
@@ -62,9 +62,9 @@ local function release()
   return remember('released')
 end
 for _, i in ipairs(others) do
-  local id
-  id, ticket, slot, n, proof = unpack(operations[i])
-  aim_at_all(id)
+  local at = first_at + width * (i - 1)
+  ticket, slot, n, proof = base .. operations[at + 1], operations[at + 2], operations[at + 3], operations[at + 4]
+  aim_at_all(operations[at])
   replies[i] = alone(release)
 end
 return replies

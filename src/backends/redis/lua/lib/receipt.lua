@@ -14,11 +14,16 @@ local function recall(record)
   if proof_n and number_of(redis.call('HGET', done, proof_slot)) < tonumber(proof_n) then return 'forgotten' end
   return nil
 end
+-- A value longer than 64 bytes makes Redis keep a hash as a table; it would search a list from its beginning, twice per
+-- operation.
+local ABOUT = 'what this client of Holdfast was answered last, by slot, for its retries'
 -- Slots and what they hold now, one after the other. By pcall: what was done is done.
 local function write_down(records)
-  -- A new field may mean a new hash: then it has no expiry yet.
   local new = redis.pcall('HSET', done, unpack(records))
-  if refresh == '1' or (type(new) == 'number' and new > 0) then redis.call('PEXPIRE', done, keep) end
+  local is_new = type(new) == 'number' and new > 0
+  -- A new field may mean a new hash: then it has no expiry yet.
+  if is_new then redis.pcall('HSET', done, 'about', ABOUT) end
+  if refresh == '1' or is_new then redis.call('PEXPIRE', done, keep) end
 end
 local function remember(reply)
   write_down({ slot, n .. ' ' .. reply })

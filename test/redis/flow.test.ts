@@ -1,0 +1,84 @@
+// Over how many scripts operations are spread, and when their answers are opened.
+
+import { describe, expect, test } from "vitest";
+
+import { Flow } from "../../src/backends/redis/flow.ts";
+
+/** One turn of the event loop. */
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+function flowOf(operations: number, scripts: number): Flow {
+  const flow = new Flow();
+  for (let n = 0; n < operations; n += 1) flow.added();
+  for (let n = 0; n < scripts; n += 1) flow.sent();
+  return flow;
+}
+
+describe("scripts", () => {
+  test.each([
+    [1, 1],
+    [3, 1],
+    [4, 3],
+    [64, 3],
+    [1_000, 3],
+  ])("%i operations that come together go in %i", (operations, scripts) => {
+    expect(flowOf(operations, 0).scriptsFor(operations)).toBe(scripts);
+  });
+
+  test("a third of all under way stays together, and so does less", () => {
+    const flow = flowOf(64, 2);
+    expect([1, 20, 22, 31].map((operations) => flow.scriptsFor(operations))).toEqual([1, 1, 1, 1]);
+    expect(flow.scriptsFor(43)).toBe(2);
+  });
+});
+
+describe("answers", () => {
+  test("of what is alone are opened at once", () => {
+    const flow = flowOf(5, 1);
+    let opened = false;
+    flow.answered(5, () => (opened = true));
+    expect(opened).toBe(true);
+    expect(flow.scriptsFor(4)).toBe(1);
+  });
+
+  test("that come together are opened a third at a time, in their order, with a turn between for what they bring", async () => {
+    const flow = flowOf(60, 3);
+    const opened: number[] = [];
+    for (const n of [1, 2, 3]) flow.answered(20, () => opened.push(n));
+    expect(opened).toEqual([1]);
+    await turn();
+    expect(opened).toEqual([1]);
+    await turn();
+    expect(opened).toEqual([1, 2]);
+    await turn();
+    await turn();
+    expect(opened).toEqual([1, 2, 3]);
+  });
+
+  test("of many small scripts are opened together, up to a third of the operations", async () => {
+    const flow = flowOf(60, 12);
+    const opened: number[] = [];
+    for (let n = 0; n < 12; n += 1) flow.answered(5, () => opened.push(n));
+    expect(opened).toHaveLength(1);
+    while (opened.length < 12) {
+      const before = opened.length;
+      await turn();
+      expect(opened.length - before).toBeLessThanOrEqual(4);
+    }
+    expect(opened).toEqual(Array.from({ length: 12 }, (_, n) => n));
+  });
+
+  test("nothing is left when all have been opened: the next is opened at once again", async () => {
+    const flow = flowOf(8, 2);
+    const opened: string[] = [];
+    flow.answered(4, () => opened.push("first"));
+    flow.answered(4, () => opened.push("second"));
+    await turn();
+    await turn();
+    await turn();
+    flow.added();
+    flow.sent();
+    flow.answered(1, () => opened.push("third"));
+    expect(opened).toEqual(["first", "second", "third"]);
+  });
+});
