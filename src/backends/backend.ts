@@ -244,7 +244,7 @@ export interface Page<Entry> {
 export type Wake =
   /** This ticket of ours now holds the lock, for a short hand-over lease until its first own command. */
   | ({ readonly kind: "granted"; readonly id: string; readonly ticket: Ticket } & Omit<Granted, "status">)
-  /** Others wait now for the lock that this ticket of ours holds. */
+  /** Others wait now for the lock that this ticket of ours holds: told when the first of them comes. */
   | { readonly kind: "wanted"; readonly id: string; readonly ticket: Ticket }
   /** Somebody force-released this ticket of ours. */
   | { readonly kind: "forced"; readonly id: string; readonly ticket: Ticket }

@@ -128,7 +128,10 @@ export class Protocol {
       holder = this.#handTo(id, next);
     } else if (joins) {
       noteAsk(this.#step, id, { ...request, ticket });
-      if (queue[place]?.passedOver !== false) this.#wake?.({ kind: "wanted", id, ticket: holder.ticket });
+      // With others before it, the holder was told when the first of them came, or when it was granted.
+      const isFirst = queue.every((waiter) => waiter.passedOver || waiter.ticket === ticket);
+      const isNew = queue[place]?.passedOver !== false;
+      if (isNew && isFirst) this.#wake?.({ kind: "wanted", id, ticket: holder.ticket });
     }
     if (!joins) return { status: "held", ...this.#told(holder, queue) };
     return { status: "waiting", ...this.#told(holder, place === -1 ? queue : queue.slice(0, place)) };

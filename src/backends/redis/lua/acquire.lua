@@ -47,23 +47,23 @@ local first_fence, failure = reserve(now, seen, wanted)
 local fence = first_fence
 
 -- A lock is free and nobody waits: the common case, with nothing in it that it does not need.
-local replies, others, all = {}, {}, { 'granted', first_fence }
+local replies, others, spare, all = {}, {}, {}, { 'granted', first_fence }
 local has_states, is_plain = false, true
 for i = 1, count do
   local at = first_at + width * (i - 1)
   local id, terms = operations[at], terms_at + operations[at + 4]
+  local fences = operations[terms + 1]
   if records[i] and is_settled(records[i], operations[at + 3]) then
     replies[i], is_plain = 'settled', false
   elseif anybody_waits and redis.pcall('ZCARD', queues[i]) ~= 0 then
-    others[#others + 1] = i
+    others[#others + 1], spare[i] = i, fence
   elseif not fence then
     replies[i], is_plain = failure, false
   else
-    local fences = operations[terms + 1]
     local value = base .. operations[at + 1] .. ' ' .. text(fence)
     if fences > 1 then value = value .. ' ' .. text(fence + fences - 1) end
     if not redis.call('SET', lock_start .. id .. '}', value, 'NX', 'PX', operations[terms]) then
-      others[#others + 1] = i
+      others[#others + 1], spare[i] = i, fence
     elseif string.find(operations[terms + 2], 's', 1, true) then
       aim_at_state(id)
       local bytes, odd = load()
@@ -72,15 +72,15 @@ for i = 1, count do
     else
       replies[i], all[i + 2] = fence, false
     end
-    fence = fence + fences
   end
+  fence = fence and fence + fences
 end
 if #others == 0 then
   if not is_plain then return replies end
   return has_states and all or first_fence
 end
 
-local id, ticket, slot, n, lease, fences, wish
+local id, ticket, slot, n, lease, fences, wish, reserved_fence
 -- @include alone
 -- @include holder
 -- @include queue
@@ -95,7 +95,8 @@ end
 local function note(score)
   local place = string.match(redis.call('HGET', asks, ticket) or '', ' (%d+)$')
   if not place then
-    local stamped, refused = reserve(now, seen, 1)
+    local stamped, refused = reserved_fence, nil
+    if not stamped then stamped, refused = reserve(now, seen, 1) end
     if not stamped then return nil, refused end
     place = text(stamped)
   end
@@ -126,9 +127,13 @@ local function ask()
     local gone = redis.call('ZRANGEBYSCORE', queue, text(BEYOND), text(BEYOND + now - ASK_LIMIT), 'LIMIT', '0', '2')
     for _, dead in ipairs(gone) do leave(dead) end
   end
+  local ahead
   if held then
-    local holder, client = parse_holder(held)
-    if newly and holder then wake(client, 'wanted ' .. holder .. ' ' .. lock_id()) end
+    if joins then ahead = redis.call('ZRANK', queue, ticket) end
+    -- With others before this one, the holder was told when the first of them came, or when it was granted.
+    local holder, client
+    if newly and ahead == 0 then holder, client = parse_holder(held) end
+    if holder then wake(client, 'wanted ' .. holder .. ' ' .. lock_id()) end
   else
     -- Free with a queue: the holder died.
     local winner, at, reserved, lease_ms = hand_over(now, ticket)
@@ -147,7 +152,7 @@ local function ask()
       return { joins and 'waiting' or 'held', first_waiter() .. ' 0', 1, 0 }
     end
   end
-  if joins then return { 'waiting', held, redis.call('PTTL', lock), redis.call('ZRANK', queue, ticket) } end
+  if joins then return { 'waiting', held, redis.call('PTTL', lock), ahead or redis.call('ZRANK', queue, ticket) } end
   return { 'held', held, redis.call('PTTL', lock), count_waiters() }
 end
 for _, i in ipairs(others) do
@@ -155,6 +160,7 @@ for _, i in ipairs(others) do
   local terms = terms_at + operations[at + 4]
   id, ticket, slot, n = operations[at], base .. operations[at + 1], operations[at + 2], operations[at + 3]
   lease, fences, wish = operations[terms], operations[terms + 1], operations[terms + 2]
+  reserved_fence = spare[i]
   aim_at_all(id)
   replies[i] = alone(ask)
 end
