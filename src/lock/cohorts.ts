@@ -155,7 +155,10 @@ export class Cohorts implements Room {
 
   #onWake(wake: Wake): void {
     if (wake.kind === "again") {
-      for (const turn of this.#turns) turn?.tell();
+      for (const turn of this.#turns) {
+        turn?.hearWanted(); // that may be what was lost
+        turn?.tell();
+      }
       return;
     }
     const turn = this.#turn(wake.ticket);
@@ -163,7 +166,7 @@ export class Cohorts implements Room {
       if (turn === undefined) void this.#cancelStray(wake.id, wake.ticket);
       else if (turn.state === "asking" || turn.state === "waiting") turn.wake(wake);
     } else if (wake.kind === "wanted") {
-      if (turn !== undefined) turn.wanted = true;
+      turn?.hearWanted();
     } else if (turn?.state === "held") {
       turn.lose("somebody released it by force");
     }

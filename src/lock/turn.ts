@@ -56,6 +56,8 @@ export class Turn implements Watched {
   loaded: LoadedState | undefined;
   /** Others wait for this lock, as far as we know; where nobody would tell us, we assume it [L2]. */
   wanted: boolean;
+  /** It may have overtaken the answer to a release that keeps the lock, which says that nobody waits. */
+  #heardSinceRelease = false;
   /** The backend knows nothing of this ticket: it was refused, and that was its only ask. */
   traceless = false;
   /** How many jobs this turn has served, and since when, for its bounds [L2]. */
@@ -108,6 +110,13 @@ export class Turn implements Watched {
       throw new Error(`HOLDFAST_TURN_TRANSITION: ${this.#state} → ${next} of ${this.id}`);
     }
     this.#state = next;
+    if (next === "releasing") this.#heardSinceRelease = false;
+  }
+
+  /** Others wait for it, or may do so. */
+  hearWanted(): void {
+    this.wanted = true;
+    this.#heardSinceRelease = true;
   }
 
   /** Ours now, as long as the grant that was asked for (or woken) at `from` lasts. */
@@ -145,7 +154,7 @@ export class Turn implements Watched {
   keep(reply: ReleaseDone, sentAt: number): void {
     const { fence = NaN, fences = NaN } = reply;
     this.hold({ fence, fences, leaseMs: this.leaseMs }, sentAt);
-    this.wanted = this.#assumeWanted;
+    this.wanted = this.#assumeWanted || this.#heardSinceRelease;
   }
 
   /** A save or release was refused though the lock is still ours. */

@@ -6,6 +6,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
 
+import type { Wake } from "../../src/backends/backend.ts";
 import { Memory, MemoryBackend } from "../../src/backends/memory.ts";
 import { CorruptStateError } from "../../src/errors.ts";
 import { open } from "../../src/index.ts";
@@ -132,5 +133,27 @@ test("[L4] listeners of a grant's signal run in nobody's body", async () => {
     await listened;
   });
   expect(inner).toBeNull(); // y was held by another body
+  await store.close();
+});
+
+test("[L2] a wake that others wait, and that overtakes the answer to a release that keeps the lock, is heeded", async () => {
+  const backend = new MemoryBackend();
+  const releaseLock = backend.releaseLock.bind(backend);
+  const served: number[] = [];
+  let count = 0;
+  let tell: (wake: Wake) => void = () => undefined;
+  backend.onWake = (listener) => (tell = listener);
+  backend.releaseLock = async (id, ticket, ...rest) => {
+    served.push(count);
+    count = 0;
+    const reply = await releaseLock(id, ticket, ...rest);
+    if (served.length === 1) tell({ kind: "wanted", id, ticket });
+    return reply;
+  };
+  const store = open(backend);
+  await Promise.all(Array.from({ length: 300 }, () => store.lock("x").run(() => (count += 1))));
+  const [first = 0, second = 0] = served;
+  expect(first).toBeGreaterThan(16); // nobody waited
+  expect(second).toBe(16);
   await store.close();
 });

@@ -21,9 +21,12 @@ describe("scripts", () => {
     [4, 3],
     [64, 3],
     [1_000, 3],
-  ])("%i operations that come together go in %i", (operations, scripts) => {
-    expect(flowOf(operations, 0).scriptsFor(operations)).toBe(scripts);
-  });
+  ])(
+    "%i operations that come together are spread over %i, before any limit of size",
+    (operations, scripts) => {
+      expect(flowOf(operations, 0).scriptsFor(operations)).toBe(scripts);
+    },
+  );
 
   test("a third of all under way stays together, and so does less", () => {
     const flow = flowOf(64, 2);
@@ -66,6 +69,23 @@ describe("answers", () => {
       expect(opened.length - before).toBeLessThanOrEqual(4);
     }
     expect(opened).toEqual(Array.from({ length: 12 }, (_, n) => n));
+  });
+
+  test("of three operations and fewer are opened at once, each in a script of its own", () => {
+    const flow = flowOf(3, 3);
+    const opened: number[] = [];
+    for (const n of [1, 2, 3]) flow.answered(1, () => opened.push(n));
+    expect(opened).toEqual([1, 2, 3]);
+  });
+
+  test("do not wait for many turns that are long", async () => {
+    const flow = flowOf(64, 64);
+    const opened: number[] = [];
+    for (let n = 0; n < 64; n += 1) flow.answered(1, () => opened.push(n));
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10); // as a body that computes
+    await turn();
+    await turn();
+    expect(opened).toHaveLength(64);
   });
 
   test("nothing is left when all have been opened: the next is opened at once again", async () => {

@@ -63,6 +63,7 @@ describe.each(files)("the header of %s", (name) => {
 
   test("declares the fields of an operation, and their terms, as the body takes them apart", () => {
     const whole = /^ *(?:local )?([\w, ]+) = unpack\(operation\)/m.exec(code(text))?.[1];
+    // confirm.lua takes its operations apart one by one.
     if (whole !== undefined) {
       expect(whole.split(", ")).toEqual(declared(text, "Each operation").map(snake));
       return;

@@ -116,6 +116,7 @@ export class Protocol {
     }
     const queue = clearedWaiters(this.#step, id);
     const place = queue.findIndex((waiter) => waiter.ticket === ticket);
+    const before = place === -1 ? queue : queue.slice(0, place);
     const joins = request.queue || place !== -1;
     if (holder === undefined) {
       // Free with a queue: the holder died. The first that lives is next, and the asker surely lives [L2] [L10].
@@ -129,12 +130,12 @@ export class Protocol {
     } else if (joins) {
       noteAsk(this.#step, id, { ...request, ticket });
       // With others before it, the holder was told when the first of them came, or when it was granted.
-      const isFirst = queue.every((waiter) => waiter.passedOver || waiter.ticket === ticket);
-      const isNew = queue[place]?.passedOver !== false;
-      if (isNew && isFirst) this.#wake?.({ kind: "wanted", id, ticket: holder.ticket });
+      const isFirst = before.every((waiter) => waiter.passedOver);
+      if (isFirst && queue[place]?.passedOver !== false)
+        this.#wake?.({ kind: "wanted", id, ticket: holder.ticket });
     }
     if (!joins) return { status: "held", ...this.#told(holder, queue) };
-    return { status: "waiting", ...this.#told(holder, place === -1 ? queue : queue.slice(0, place)) };
+    return { status: "waiting", ...this.#told(holder, before) };
   }
 
   /** Reads only: what a waiting ticket would be told again; `undefined` when its ask must be a step of its own. */

@@ -3,7 +3,8 @@
  * costs, on either side, it costs once per command and not once per lock.
  *
  * Each operation has its own answer or its own error, and none waits for another tick: what comes alone is sent alone.
- * Two operations on one id never share a script, so that a script meets each lock once.
+ * Two operations on one id never share a script, so that a script meets each lock once. How many scripts a tick makes, and
+ * when their answers are opened: flow.ts.
  */
 import type { Ahead, Caller } from "./caller.ts";
 import type { RedisArgument, RedisReply } from "./client.ts";
@@ -13,7 +14,7 @@ import type { Life } from "./receipts.ts";
 import { repliesOf } from "./reply.ts";
 import type { Script } from "./scripts.ts";
 
-/** One script stops the server for all of its operations: about 0.2 ms for so many. */
+/** One script stops the server for all of its operations: about 0.2 ms for so many asks, more for saves. */
 const maxOperations = 64;
 const maxBytes = 262_144;
 
@@ -23,12 +24,12 @@ export interface Operation<T> extends OperationFields {
   /** A command that must go ahead of the script. */
   readonly ahead?: Ahead | undefined;
   /** How many bytes it brings, here or ahead. */
-  readonly size?: number;
+  readonly weight?: number;
   /** The script has been sent: what is sent now follows it. */
   readonly onSent?: (() => void) | undefined;
   /** Strings of the reply are wanted as bytes. */
   readonly wantsBytes: boolean;
-  /** How many stamps it takes when all goes as asked. */
+  /** Where one reply serves all: how far the next operation's stamp is from this one's. */
   readonly stamps: number;
   /** `life`: that of the receipts, as the script was told of it. */
   readonly read: (reply: RedisReply, life: Life) => T;
@@ -74,6 +75,7 @@ export class Batcher {
   readonly #flush = (): void => {
     let waiting = this.#waiting;
     this.#waiting = [];
+    // Room, bytes or an id that comes twice may make it more.
     for (let scripts = this.#options.flow.scriptsFor(waiting.length); waiting.length > 0; scripts -= 1) {
       const batch = new Batch(Math.ceil(waiting.length / Math.max(1, scripts)));
       const left = waiting.findIndex((one) => !batch.add(one));
@@ -92,10 +94,10 @@ export class Batcher {
       bytes: batch.wantsBytes,
       ahead: batch.ahead,
       onSent: () => batch.sent(),
-      read: (replies: RedisReply) => flow.answered(batch.size, () => batch.answer(replies, life, caller)),
+      read: (replies: RedisReply) => flow.answered(batch.count, () => batch.answer(replies, life, caller)),
     };
     flow.sent();
-    caller.run(call).catch((error: unknown) => flow.answered(batch.size, () => batch.fail(error)));
+    caller.run(call).catch((error: unknown) => flow.answered(batch.count, () => batch.fail(error)));
   }
 }
 
@@ -113,7 +115,7 @@ class Batch {
     this.#room = Math.min(room, maxOperations);
   }
 
-  get size(): number {
+  get count(): number {
     return this.#waiting.length;
   }
 
@@ -126,14 +128,14 @@ class Batch {
 
   /** Is it taken? What comes after it has to wait for another script, then. */
   add(one: Waiting): boolean {
-    const { id, ahead, bytes, size = 0, wantsBytes } = one.operation;
-    const isFull = this.size >= this.#room || this.#bytes + size > maxBytes || this.#ids.has(id);
-    if ((isFull && this.size > 0) || !this.operations.add(one.operation)) return false;
+    const { id, ahead, bytes, weight = 0, wantsBytes } = one.operation;
+    const isFull = this.count >= this.#room || this.#bytes + weight > maxBytes || this.#ids.has(id);
+    if ((isFull && this.count > 0) || !this.operations.add(one.operation)) return false;
     this.#waiting.push(one);
     this.#ids.add(id);
     if (ahead !== undefined) this.ahead.push(ahead);
     if (bytes !== undefined) this.#payloads.push(bytes);
-    this.#bytes += size;
+    this.#bytes += weight;
     this.wantsBytes ||= wantsBytes;
     return true;
   }

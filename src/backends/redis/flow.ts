@@ -3,71 +3,88 @@
  *
  * What is sent at once is read, run and answered at once: the server would rest while this process works on all the
  * answers, and this process while the server runs all the operations. So what is under way is spread over three scripts,
- * and the answers of one third are worked on per turn of the event loop: what its callers ask next is on its way before
- * the next answers are opened. Nothing is held back for it: each operation is sent in the tick that brings it.
+ * and the answers of one third are opened at a time, with a turn of the event loop between: what their callers ask next is
+ * on its way before the next answers are opened. Nothing is held back for it: each operation is sent in the tick that
+ * brings it.
  */
+import { AsyncResource } from "node:async_hooks";
 
 /** One at the server, one on the way, one in this process. */
 const parts = 3;
-/** So few are not worth what each script costs by itself. */
+/** With so few under way, each script costs more than it gains. */
 const few = 3;
+/** Where a turn of the event loop takes long, answers that are here wait no longer than this for the next. */
+const longMs = 5;
 
 interface Answer {
   readonly operations: number;
   readonly open: () => void;
+  readonly at: number;
 }
 
 export class Flow {
-  /** Operations, and scripts, whose answers have not been opened. */
-  #operations = 0;
+  /** Operations whose answers have not been opened. */
+  #underWay = 0;
+  /** Scripts whose answers have not been opened. */
   #scripts = 0;
   readonly #answers: Answer[] = [];
-  #isTaken = false;
+  /** Some have been opened, and what they bring may not be written yet. */
+  #isResting = false;
 
   added(): void {
-    this.#operations += 1;
+    this.#underWay += 1;
   }
 
   sent(): void {
     this.#scripts += 1;
   }
 
-  /** Over how many scripts to spread so many operations: each should have about a third of all that are under way. */
-  scriptsFor(operations: number): number {
-    if (this.#operations <= few) return 1;
-    return Math.max(1, Math.round((operations * parts) / this.#operations));
+  /** Over how many scripts to spread so many operations, at least: each should have about a third of all under way. */
+  scriptsFor(coming: number): number {
+    if (this.#underWay <= few) return 1;
+    return Math.max(1, Math.round((coming * parts) / this.#underWay));
   }
 
   /** The answers of a script are here: `open` settles its operations, now or in one of the next turns. */
   answered(operations: number, open: () => void): void {
-    this.#answers.push({ operations, open });
-    if (!this.#isTaken) this.#openSome();
+    this.#answers.push({ operations, open, at: performance.now() });
+    if (!this.#isResting || this.#underWay <= few) this.#openSome();
   }
 
-  readonly #openSome = (): void => {
-    let room = this.#operations / parts;
-    do room -= this.#open();
-    while (this.#answers.length > 0 && room > 0 && (this.#answers[0]?.operations ?? 0) / 2 <= room);
-    this.#isTaken = this.#scripts > 0;
-    if (this.#isTaken) setImmediate(this.#goOn);
-  };
+  #openSome(): void {
+    let room = this.#isLate() ? Infinity : this.#underWay / parts;
+    // One that fits by half is opened, too: thirds are never exact.
+    do room -= this.#openNext();
+    while (this.#answers[0] !== undefined && this.#answers[0].operations / 2 <= room);
+    if (this.#isResting || this.#scripts === 0 || this.#underWay <= few) return;
+    this.#isResting = true;
+    setImmediate(this.#rest);
+  }
 
-  #open(): number {
+  #isLate(): boolean {
+    const oldest = this.#answers[0];
+    return this.#underWay <= few || (oldest !== undefined && performance.now() - oldest.at > longMs);
+  }
+
+  #openNext(): number {
     const answer = this.#answers.shift();
     if (answer === undefined) return 0;
     this.#scripts -= 1;
-    this.#operations -= answer.operations;
+    this.#underWay -= answer.operations;
     answer.open();
     return answer.operations;
   }
 
-  /** What was asked in the last turn is written in this one; then the next answers are opened. */
-  readonly #goOn = (): void => {
-    setImmediate(this.#whenWritten);
-  };
+  /**
+   * The client package writes in a setImmediate of its own, which may come after this one: hence a second one of ours.
+   * Both are bound, so that no caller's context is passed on from turn to turn.
+   */
+  readonly #rest = AsyncResource.bind((): void => {
+    setImmediate(this.#goOn);
+  });
 
-  readonly #whenWritten = (): void => {
-    this.#isTaken = false;
+  readonly #goOn = AsyncResource.bind((): void => {
+    this.#isResting = false;
     if (this.#answers.length > 0) this.#openSome();
-  };
+  });
 }

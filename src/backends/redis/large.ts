@@ -25,7 +25,8 @@ export interface Change {
   readonly bytes: Buffer | undefined;
   readonly staged: string;
   readonly ahead: Ahead | undefined;
-  readonly size: number;
+  /** How many bytes it brings, here or ahead. */
+  readonly weight: number;
 }
 
 const nothing: Change = {
@@ -34,7 +35,7 @@ const nothing: Change = {
   bytes: undefined,
   staged: "",
   ahead: undefined,
-  size: 0,
+  weight: 0,
 };
 
 /** `key`: where the value is sent ahead to, if it is large. */
@@ -45,11 +46,11 @@ export function changeOf(write: StateWrite | undefined, key: () => string): Chan
   const { bytes, serializer, ttlMs } = write;
   const terms = ["save", serializer, typeof ttlMs === "number" ? millis(ttlMs) : ttlMs];
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const size = bytes.byteLength;
-  if (size < largeBytes) return { ...nothing, terms, ifRevision, bytes: buffer, size };
+  const weight = bytes.byteLength;
+  if (weight < largeBytes) return { ...nothing, terms, ifRevision, bytes: buffer, weight };
   const staged = key();
   const args = ["SET", staged, Buffer.concat([stagedHead(serializer), buffer]), "PX", stagedMs];
-  return { terms, ifRevision, bytes: undefined, staged, ahead: { args }, size };
+  return { terms, ifRevision, bytes: undefined, staged, ahead: { args }, weight };
 }
 
 /** For write.lua. */

@@ -1,8 +1,8 @@
 /**
  * The operations of a script that serves many, as its first argument: lua/lib/operations.lua reads it.
  *
- * One flat array of short strings is what Lua takes in fastest, since it copies every table and hashes every byte. So what
- * all tickets of a client begin with is there once, and what many operations have in common (a lease, a wish) is there
+ * One flat array of short strings is what Lua takes in fastest, since it builds a table for each array and hashes every
+ * byte of each string. So what all tickets of a client begin with is there once, and what many operations have in common (a lease, a wish) is there
  * once for all of them: their terms.
  */
 import type { Ticket } from "../backend.ts";
@@ -21,13 +21,10 @@ export interface OperationFields {
 export class Operations {
   /** base count, then operation by operation. */
   readonly #flat: Field[] = ["", 0];
+  /** Set after set, all of one length: that of this script's terms. */
   readonly #terms: Field[] = [];
   #base: string | undefined;
   #count = 0;
-
-  get count(): number {
-    return this.#count;
-  }
 
   /** Is it taken? All tickets of one script have the same base. */
   add({ id, ticket, own, terms }: OperationFields): boolean {

@@ -164,7 +164,7 @@ export class RedisBackend implements Backend {
   }
 
   /** The state is fetched by a GET behind the script: if that grants, nobody else writes in between. */
-  // eslint-disable-next-line max-params -- the contract's
+  // eslint-disable-next-line max-params -- the contract's, passed on
   async #acquireLarge(
     id: string,
     ticket: Ticket,
@@ -179,7 +179,7 @@ export class RedisBackend implements Backend {
     return reply.status === "granted" ? { ...reply, state: await state } : reply;
   }
 
-  // eslint-disable-next-line max-params -- the contract's
+  // eslint-disable-next-line max-params -- the contract's, passed on
   #acquire(
     id: string,
     ticket: Ticket,
@@ -238,7 +238,7 @@ export class RedisBackend implements Backend {
       read: (reply: RedisReply, life: Life) => this.#note(read.readRelease(reply), life),
     };
     if (write === undefined && keep === undefined) return this.#add(this.#releases, operation);
-    const { terms, ifRevision, bytes, staged, ahead, size } = this.#changeOf(id, write, receipt);
+    const { terms, ifRevision, bytes, staged, ahead, weight } = this.#changeOf(id, write, receipt);
     return this.#add(this.#commits, {
       ...operation,
       own: [...told, ifRevision, bytes?.byteLength ?? 0, staged],
@@ -246,7 +246,7 @@ export class RedisBackend implements Backend {
       stamps: 1,
       bytes,
       ahead,
-      size,
+      weight,
     });
   }
 

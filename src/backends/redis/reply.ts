@@ -22,7 +22,8 @@ import { readHead, readState, unreadableType } from "./envelope.ts";
 
 /**
  * The replies of a script that serves many, one for each of its operations. Where all went as asked there is one for
- * all: their first stamp, or the word that is true of each. `stamps`: how many each of them took, then.
+ * all: their first stamp, that and their states, or the word that is true of each. `stamps`: how far the next one's stamp is
+ * from each one's, then.
  */
 export function repliesOf(reply: RedisReply, stamps: readonly number[]): readonly RedisReply[] {
   if (typeof reply === "number") return stampsFrom(reply, stamps);
@@ -36,7 +37,11 @@ export function repliesOf(reply: RedisReply, stamps: readonly number[]): readonl
 
 function stampsFrom(first: number, stamps: readonly number[]): number[] {
   let next = first;
-  return stamps.map((count) => (next += count) - count);
+  return stamps.map((count) => {
+    const stamp = next;
+    next += count;
+    return stamp;
+  });
 }
 
 export function readAcquire(reply: RedisReply, request: AcquireRequest): AcquireReply {

@@ -5,7 +5,7 @@
 -- ARGV: operations prefix seen
 -- Each operation: id number slot n terms; its terms: leaseMs fences wish
 --   operations: as lib/operations.lua says; seen: the highest stamp that the client saw; slot, n: of the receipt that
---   this ticket's release or cancel will carry
+--   this ticket's release or cancel will carry; n is a number here
 --   wish: letters of: q join the queue, s send the state along, p wakes are listened for; or -
 -- Replies: where all are granted as asked and nobody waits, their fences one after the other, the first fence, or
 --   ['granted', first fence, for each bytes or null] when any asked for a state; else an array, with for each ask one of
@@ -16,16 +16,16 @@
 --   'settled': this ticket was released or cancelled: a late copy [S5]
 -- Promises: S1 S5 L1 L2 L3 L5 L8 L9 L10 L11
 local stamp, done = KEYS[1], KEYS[2]
-local prefix, seen, width = ARGV[2], tonumber(ARGV[3]), 5
+local prefix, seen = ARGV[2], tonumber(ARGV[3])
+local width = 5
 -- @include operations
 -- @include aim
 -- @include stamp
+-- @include recorded
 local function is_settled(record, n)
-  local recorded = tonumber(string.match(record, '^%d+')) or -1
+  local recorded = number_of(record)
   if recorded ~= n then return recorded > n end
-  -- A refusal that was recorded for a retry ended nothing.
-  local word = string.match(record, '^%d+ (%a+)')
-  return word == 'released' or word == 'kept' or word == 'cancelled'
+  return is_end(string.match(record, '^%d+ (.*)') or '')
 end
 local function load()
   local value = redis.pcall('GET', state)
@@ -34,16 +34,16 @@ local function load()
 end
 
 -- What all have in common is asked for once.
-local slots, queues, wanted = {}, {}, 0
+local slots, queues, needed = {}, {}, 0
 for i = 1, count do
   local at = first_at + width * (i - 1)
   queues[i], slots[i] = queue_start .. operations[at] .. '}', operations[at + 2]
-  wanted = wanted + operations[terms_at + operations[at + 4] + 1]
+  needed = needed + operations[terms_at + operations[at + 4] + 1]
 end
 local records = redis.call('HMGET', done, unpack(slots))
 local anybody_waits = redis.call('EXISTS', unpack(queues)) > 0
 local now = clock()
-local first_fence, failure = reserve(now, seen, wanted)
+local first_fence, failure = reserve(now, seen, needed)
 local fence = first_fence
 
 -- A lock is free and nobody waits: the common case, with nothing in it that it does not need.
@@ -80,19 +80,19 @@ if #others == 0 then
   return has_states and all or first_fence
 end
 
-local id, ticket, slot, n, lease, fences, wish, reserved_fence
+local ticket, lease, fences, wish, reserved_fence
 -- @include alone
 -- @include holder
 -- @include queue
 -- @include hand-over
-local function granted(at, reserved, lease_ms)
-  local reply = { 'granted', at, reserved, lease_ms, count_waiters() }
+local function granted(first, reserved, lease_ms)
+  local reply = { 'granted', first, reserved, lease_ms, count_waiters() }
   if string.find(wish, 's', 1, true) then reply[6], reply[7] = load() end
   return reply
 end
 -- Notes the ask. A ticket that stands in the queue keeps its place, whether or not it wants to join. Answers whether it
 -- is new there, or was passed over; or nil and Redis's error.
-local function note(score)
+local function note_ask(score)
   local place = string.match(redis.call('HGET', asks, ticket) or '', ' (%d+)$')
   if not place then
     local stamped, refused = reserved_fence, nil
@@ -119,7 +119,7 @@ local function ask()
   local joins, newly = score or string.find(wish, 'q', 1, true), false
   if joins then
     local refused
-    newly, refused = note(score)
+    newly, refused = note_ask(score)
     if refused then return refused end
   end
   if newly then
@@ -136,14 +136,15 @@ local function ask()
     if holder then wake(client, 'wanted ' .. holder .. ' ' .. lock_id()) end
   else
     -- Free with a queue: the holder died.
-    local winner, at, reserved, lease_ms = hand_over(now, ticket)
-    if winner == ticket then return granted(at, reserved, lease_ms) end
+    local winner, first, reserved, lease_ms = hand_over(now, ticket)
+    if winner == ticket then return granted(first, reserved, lease_ms) end
     if winner then
-      held = value_of(winner, at, reserved)
-    elseif type(at) == 'table' then
-      return at
+      held = value_of(winner, first, reserved)
+    elseif type(first) == 'table' then
+      return first
     elseif not first_waiter() then
-      local first, refused = reserve(now, seen, fences)
+      local refused
+      first, refused = reserve(now, seen, fences)
       if not first then return refused end
       redis.call('SET', lock, value_of(ticket, first, fences), 'PX', lease)
       return granted(first, fences, tonumber(lease))
@@ -158,10 +159,10 @@ end
 for _, i in ipairs(others) do
   local at = first_at + width * (i - 1)
   local terms = terms_at + operations[at + 4]
-  id, ticket, slot, n = operations[at], base .. operations[at + 1], operations[at + 2], operations[at + 3]
+  ticket = base .. operations[at + 1]
   lease, fences, wish = operations[terms], operations[terms + 1], operations[terms + 2]
   reserved_fence = spare[i]
-  aim_at_all(id)
+  aim_at_all(operations[at])
   replies[i] = alone(ask)
 end
 return replies

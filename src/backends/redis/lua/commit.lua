@@ -13,13 +13,15 @@
 --   'lost', 'conflict <revision or absent>', 'unreadable <what it is>' (all three: nothing was done), 'forgotten'
 -- Promises: S2 S3 S4 S5 S6 S7 L2 L3 L6 L8 L9
 local stamp, done = KEYS[1], KEYS[2]
-local prefix, seen, keep, refresh, width = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5], 9
+local prefix, seen, keep, refresh = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
+local width = 9
 local payload, taken = ARGV[6], 0
 local slot, n, proof, kind, serializer, ttl, if_revision, lease, fences, staged
 local bytes
 -- @include operations
 -- @include aim
 -- @include alone
+-- @include recorded
 -- @include receipt
 -- @include stamp
 -- @include holder
@@ -29,19 +31,20 @@ local bytes
 -- @include hand-over
 
 -- What all have in common is asked for once. Stamps are reserved for every save and for every lock that may be kept.
-local locks, queues, slots, wanted = {}, {}, {}, 0
+local locks, queues, slots, needed = {}, {}, {}, 0
 for i = 1, count do
   local at = first_at + width * (i - 1)
   local id, terms = operations[at], terms_at + operations[at + 8]
   locks[i], queues[i], slots[i] = lock_start .. id .. '}', queue_start .. id .. '}', operations[at + 2]
-  wanted = wanted + operations[terms + 4] + (operations[terms] == 'save' and 1 or 0)
+  needed = needed + operations[terms + 4] + (operations[terms] == 'save' and 1 or 0)
 end
 local holders = redis.call('MGET', unpack(locks))
 local records = redis.call('HMGET', done, unpack(slots))
 local anybody_waits = redis.call('EXISTS', unpack(queues)) > 0
 local now = clock()
-local stamped = wanted > 0 and reserve(now, seen, wanted) or nil
-local first_revision, plain, last_revision = stamped, 0, nil
+local stamped = needed > 0 and reserve(now, seen, needed) or nil
+-- How many, from the first on, were saved and released with the reserved stamps in their order.
+local first_revision, in_order = stamped, 0
 local function next_stamps(number)
   local first = stamped
   if first then stamped = first + number end
@@ -49,20 +52,20 @@ local function next_stamps(number)
 end
 
 local replies, freed, receipts = {}, {}, {}
-local function note(reply)
+-- As remember(), but written with those of all others, at the end.
+local function remember_later(reply)
   receipts[#receipts + 1] = slot
   receipts[#receipts + 1] = n .. ' ' .. reply
   return reply
 end
--- Answers the revision or '-', and what the reply says besides; or nil and why it is refused.
+-- Answers the revision or '-', what the reply says besides, and the revision as a number; or nil and why it is refused.
 local function save()
-  local at, written_by, unreadable = read_head()
-  local refused = refusal(at, written_by, unreadable)
+  local revision, written_by, unreadable = read_head()
+  local refused = refusal(revision, written_by, unreadable)
   if refused then return nil, refused end
-  local written, more = change(now, at, kind == 'save' and next_stamps(1))
-  last_revision = more
-  if written then return written, '' end
-  if not string.find(more.err, '^%-?OOM') then error(more) end
+  local written, stamp_or_error = change(now, revision, kind == 'save' and next_stamps(1))
+  if written then return written, '', stamp_or_error end
+  if not string.find(stamp_or_error.err, '^%-?OOM') then error(stamp_or_error) end
   return '-', ' OUT_OF_MEMORY'
 end
 local function commit(at, record, held)
@@ -75,11 +78,11 @@ local function commit(at, record, held)
     aim_at_all(operations[at])
     redis.call('HLEN', asks)
   end
-  local revision, failed = '-', ''
+  local revision, besides, saved_at = '-', '', nil
   if kind ~= 'none' then
     aim_at_state(operations[at])
-    revision, failed = save()
-    if not revision then return refuse(failed) end
+    revision, besides, saved_at = save()
+    if not revision then return refuse(besides) end
   end
   local winner
   if waited_for then
@@ -87,16 +90,14 @@ local function commit(at, record, held)
     redis.call('DEL', lock)
     winner = hand_over(now, nil)
   end
-  local first = lease ~= '' and failed == '' and not winner and next_stamps(fences)
+  local first = lease ~= '' and besides == '' and not winner and next_stamps(fences)
   if first then
     redis.call('SET', lock, value_of(base .. operations[at + 1], first, fences), 'PX', lease)
-    return note('kept ' .. revision .. ' ' .. text(first) .. ' ' .. fences)
+    return remember_later('kept ' .. revision .. ' ' .. text(first) .. ' ' .. fences)
   end
   if not waited_for then freed[#freed + 1] = lock end
-  if kind == 'save' and failed == '' and first_revision and last_revision == first_revision + plain then
-    plain = plain + 1
-  end
-  return note('released ' .. revision .. failed)
+  if saved_at and first_revision and saved_at == first_revision + in_order then in_order = in_order + 1 end
+  return remember_later('released ' .. revision .. besides)
 end
 for i = 1, count do
   local at = first_at + width * (i - 1)
@@ -114,4 +115,4 @@ for i = 1, count do
 end
 if #freed > 0 then redis.call('DEL', unpack(freed)) end
 if #receipts > 0 then write_down(receipts) end
-return plain == count and first_revision or replies
+return in_order == count and first_revision or replies

@@ -4,7 +4,8 @@
 -- KEYS: done
 -- ARGV: prefix keep operations
 -- Each operation: id ticket leaseMs slot n
---   operations: JSON, an array of arrays; ticket: who holds the lock of this id; or empty: the receipt of slot and n
+--   operations: JSON, an array of arrays (not as in lib/operations.lua: whole tickets, no terms)
+--   ticket: who holds the lock of this id; or empty: the receipt of slot and n
 --   keep: how long receipts live, in ms
 -- Replies: an array, with for each 1 still there, 0 gone (nothing was written), or its error
 -- Promises: S5 L1 L9

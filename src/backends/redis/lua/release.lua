@@ -3,17 +3,19 @@
 -- KEYS: stamp done
 -- ARGV: operations prefix seen keep refresh
 -- Each operation: id number slot n proof terms; no terms
---   operations: as lib/operations.lua says
+--   operations: as lib/operations.lua says; terms: always 0, since there are none
 --   keep: how long receipts live, in ms; refresh: '1' when that is due; proof: empty on the first try; on a retry
 --   `<slot> <n>` of a receipt that must be there, or '-'
 -- Replies: 'released' where that is true of all; else an array, with for each release one of
 --   'released', 'lost', 'forgotten', or the recorded reply of the first try
 -- Promises: S5 L2 L6 L8 L9
 local stamp, done = KEYS[1], KEYS[2]
-local prefix, seen, keep, refresh, width = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5], 6
+local prefix, seen, keep, refresh = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
+local width = 6
 local ticket, slot, n, proof
 -- @include operations
 -- @include aim
+-- @include recorded
 -- @include receipt
 
 -- What all have in common is asked for once.
@@ -55,6 +57,7 @@ local now = clock()
 local function release()
   local held = redis.call('GET', lock)
   if not is_held_by(held, ticket) then return recall(redis.call('HGET', done, slot)) or refuse('lost') end
+  -- Types are checked before the first write.
   redis.call('ZCARD', queue)
   leave(ticket)
   redis.call('DEL', lock)

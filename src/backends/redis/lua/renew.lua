@@ -5,7 +5,8 @@
 --   operations: as lib/operations.lua says
 -- Replies: an array, with for each 1 renewed, 0 lost, or its error
 -- Promises: L1 L5 L6
-local prefix, width = ARGV[2], 3
+local prefix = ARGV[2]
+local width = 3
 -- @include operations
 -- @include aim
 -- @include alone
@@ -22,6 +23,7 @@ local function renew(held, at)
   redis.call('PEXPIRE', lock, operations[terms_at + operations[at + 2]])
   -- The first command after a hand-over confirms it.
   if anybody_waits and redis.call('ZREM', queue, base .. operations[at + 1]) == 1 then
+    aim_at_all(operations[at])
     redis.call('HDEL', asks, base .. operations[at + 1])
   end
   return 1
@@ -29,7 +31,7 @@ end
 local replies = {}
 for i = 1, count do
   local at = first_at + width * (i - 1)
-  aim_at_all(operations[at])
+  lock, queue = locks[i], queues[i]
   replies[i] = alone(renew, holders[i], at)
 end
 return replies

@@ -11,6 +11,7 @@ local ticket, slot, n, proof, keep, refresh = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local seen, kind, serializer, ttl, if_revision = tonumber(ARGV[7]), ARGV[8], ARGV[9], ARGV[10], ARGV[11]
 local bytes, staged = ARGV[12], ARGV[13]
 -- @include alone
+-- @include recorded
 -- @include receipt
 -- @include stamp
 -- @include queue

@@ -26,7 +26,7 @@ local function state_for_wake(wish)
   if value then return 's', value end
   return 'a', ''
 end
--- Answers the winner's ticket, first fence, number of fences and lease; nil when nobody lives.
+-- Answers the winner's ticket, first fence, number of fences and lease; nil when nobody lives, or nil and Redis's error.
 -- The caller of an acquire gets no wake and its full lease, since it hears of it by the reply.
 local function hand_over(now, caller)
   while steps > 0 do
