@@ -1,5 +1,6 @@
 // Over how many scripts operations are spread, and when their answers are opened.
 
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
 import { Flow } from "../../src/backends/redis/flow.ts";
@@ -76,6 +77,59 @@ describe("answers", () => {
     const opened: number[] = [];
     for (const n of [1, 2, 3]) flow.answered(1, () => opened.push(n));
     expect(opened).toEqual([1, 2, 3]);
+  });
+
+  test.each([
+    [6, 3],
+    [7, 3],
+    [8, 2],
+    [16, 3],
+    [9, 9],
+    [100, 50],
+  ])(
+    "of %i operations in %i scripts are all opened, and none is left behind",
+    async (operations, scripts) => {
+      const flow = flowOf(operations, scripts);
+      const opened: number[] = [];
+      let left = operations;
+      for (let n = 0; n < scripts; n += 1) {
+        const some = n === scripts - 1 ? left : Math.floor(operations / scripts);
+        left -= some;
+        flow.answered(some, () => opened.push(n));
+      }
+      for (let turns = 0; turns < 200; turns += 1) await turn();
+      expect(opened).toEqual(Array.from({ length: scripts }, (_, n) => n));
+    },
+  );
+
+  test("[S5] however scripts come and are answered: each is opened, in order, and none is left behind", async () => {
+    const step = fc.record({
+      operations: fc.integer({ min: 1, max: 70 }),
+      turns: fc.integer({ min: 0, max: 4 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(step, { maxLength: 30 }),
+        fc.integer({ min: 1, max: 8 }),
+        async (steps, ahead) => {
+          const flow = new Flow();
+          const sent: number[] = [];
+          const opened: number[] = [];
+          const answerTo = (n: number): void =>
+            flow.answered(steps[n]?.operations ?? 0, () => opened.push(n));
+          for (const [n, { operations, turns }] of steps.entries()) {
+            for (let k = 0; k < operations; k += 1) flow.added();
+            flow.sent();
+            sent.push(n);
+            if (n >= ahead) answerTo(n - ahead);
+            for (let k = 0; k < turns; k += 1) await turn();
+          }
+          for (const n of sent.slice(-ahead)) if (n >= Math.max(0, steps.length - ahead)) answerTo(n);
+          for (let k = 0; k < 80; k += 1) await turn();
+          expect(opened).toEqual(sent);
+        },
+      ),
+    );
   });
 
   test("do not wait for many turns that are long", async () => {

@@ -2,9 +2,10 @@
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 
+import type { LoadedState, ReleaseRequest, Wake } from "../../src/backends/backend.ts";
 import { Operations } from "../../src/backends/redis/operations.ts";
 import { repliesOf } from "../../src/backends/redis/reply.ts";
-import { save, textOf } from "../support/contract-client.ts";
+import { remove, save, textOf } from "../support/contract-client.ts";
 import { startRedis, type RedisServer } from "../support/redis-server.ts";
 import { closeClients, TestClient } from "./clients.ts";
 
@@ -162,4 +163,80 @@ describe("on a server", () => {
       }
     }
   });
+
+  const stateOf = (id: string): Promise<LoadedState> => client.backend.loadState(id, { expiry: false });
+
+  test("[S2] [S3] [L2] [L3] commits of all kinds: each has its own answer, and what is told is what is stored", async () => {
+    const other = await new TestClient(server.url).listening();
+    const turns = ids.map((id) => client.turn(id));
+    const fences = await Promise.all(turns.map((turn) => turn.granted()));
+    const waiters = new Map(ids.filter((_, n) => n % 6 === 3).map((id) => [id, other.turn(id)]));
+    for (const waiter of waiters.values()) expect((await waiter.ask()).status).toBe("waiting");
+    const big = "x".repeat(5_000);
+    const requests: readonly ReleaseRequest[] = [
+      { write: save("small") },
+      { write: remove() },
+      { write: save("kept"), keep: { leaseMs: 9_000, fences: 3 } },
+      { write: save("handed over"), keep: { leaseMs: 9_000, fences: 2 } },
+      { write: save(big) },
+      { write: save("refused", { ifRevision: 1 }) },
+    ];
+    const replies = await Promise.all(turns.map((turn, n) => turn.release(requests[n % 6])));
+    const stamps = new Set<number>(fences);
+    const isNew = (stamp: number): void => {
+      expect(stamp).toBeGreaterThan(Math.max(...fences));
+      expect(stamps).not.toContain(stamp);
+      stamps.add(stamp);
+    };
+    for (const [n, reply] of replies.entries()) {
+      const id = ids[n] ?? "";
+      if (n % 6 === 1) {
+        expect(reply).toEqual({ status: "released", revision: null });
+        expect(await stateOf(id)).toBeNull();
+      } else if (n % 6 === 5) {
+        expect(reply).toEqual({ status: "conflict", revision: null });
+      } else {
+        const { revision } = reply as { revision: number };
+        isNew(revision);
+        expect(await stateOf(id)).toMatchObject({ revision });
+        expect(textOf(await stateOf(id))).toBe(["small", "", "kept", "handed over", big][n % 6]);
+        expect(reply.status).toBe(n % 6 === 2 ? "kept" : "released");
+      }
+      if (reply.status === "kept") for (const more of [0, 1, 2]) isNew((reply.fence ?? NaN) + more);
+    }
+    for (const [id, { ticket }] of waiters) {
+      const wake = (await wakesOf(other, waiters.size)).find((one) => one.id === id);
+      expect(wake).toMatchObject({ ticket });
+      isNew(wake?.fence ?? 0);
+    }
+  });
+
+  test("[S2] commits of which one meets a revision above the stamps: told is stored", async () => {
+    const above = Date.now() * 1_000 + 3_600_000_000; // as of a server whose clock was set back
+    await server.command("SET", "t:state:{id 3}", `hf1 ${String(above)} json\nold`);
+    const turns = ids.map((id) => client.turn(id));
+    await Promise.all(turns.map((turn) => turn.granted()));
+    const replies = await Promise.all(turns.map((turn, n) => turn.release({ write: save(String(n)) })));
+    for (const [n, reply] of replies.entries()) {
+      const { revision } = reply as { revision: number };
+      expect(await stateOf(ids[n] ?? "")).toMatchObject({ revision });
+      if (n === 3) expect(revision).toBeGreaterThan(above);
+    }
+  });
+
+  test("[S5] a server that forgets everything, scripts too, between asks and releases of one tick", async () => {
+    const turns = ids.map((id) => client.turn(id));
+    await Promise.all(turns.map((turn) => turn.granted()));
+    await server.command("FLUSHALL");
+    await server.command("SCRIPT", "FLUSH");
+    const replies = await Promise.all(turns.map((turn) => turn.release({ write: save("late") })));
+    expect(new Set(replies.map(({ status }) => status))).toEqual(new Set(["lost"]));
+    const again = await Promise.all(ids.map((id) => client.turn(id).ask()));
+    expect(new Set(again.map(({ status }) => status))).toEqual(new Set(["granted"]));
+  });
 });
+
+async function wakesOf(client: TestClient, count: number): Promise<Extract<Wake, { kind: "granted" }>[]> {
+  await client.wake("granted", count);
+  return client.wakes.filter((wake) => wake.kind === "granted");
+}

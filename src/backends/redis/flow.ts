@@ -31,6 +31,10 @@ export class Flow {
   /** Some have been opened, and what they bring may not be written yet. */
   #isResting = false;
 
+  get #areFew(): boolean {
+    return this.#underWay <= few;
+  }
+
   added(): void {
     this.#underWay += 1;
   }
@@ -41,29 +45,29 @@ export class Flow {
 
   /** Over how many scripts to spread so many operations, at least: each should have about a third of all under way. */
   scriptsFor(coming: number): number {
-    if (this.#underWay <= few) return 1;
+    if (this.#areFew) return 1;
     return Math.max(1, Math.round((coming * parts) / this.#underWay));
   }
 
   /** The answers of a script are here: `open` settles its operations, now or in one of the next turns. */
   answered(operations: number, open: () => void): void {
     this.#answers.push({ operations, open, at: performance.now() });
-    if (!this.#isResting || this.#underWay <= few) this.#openSome();
+    if (!this.#isResting || this.#areFew) this.#openSome();
   }
 
   #openSome(): void {
     let room = this.#isLate() ? Infinity : this.#underWay / parts;
-    // One that fits by half is opened, too: thirds are never exact.
+    // One that fits by half is opened, too: thirds are never exact. Of few, none is left.
     do room -= this.#openNext();
-    while (this.#answers[0] !== undefined && this.#answers[0].operations / 2 <= room);
-    if (this.#isResting || this.#scripts === 0 || this.#underWay <= few) return;
+    while (this.#answers[0] !== undefined && (this.#areFew || this.#answers[0].operations / 2 <= room));
+    if (this.#isResting || this.#scripts === 0 || this.#areFew) return;
     this.#isResting = true;
     setImmediate(this.#rest);
   }
 
   #isLate(): boolean {
     const oldest = this.#answers[0];
-    return this.#underWay <= few || (oldest !== undefined && performance.now() - oldest.at > longMs);
+    return oldest !== undefined && performance.now() - oldest.at > longMs;
   }
 
   #openNext(): number {
