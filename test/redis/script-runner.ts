@@ -1,12 +1,13 @@
 // Runs the Lua scripts directly, reply by reply, as a client that makes every argument by hand.
 
 import { createClient } from "@redis/client";
+import { afterAll, beforeAll, beforeEach } from "vitest";
 
 import { makeKeys } from "../../src/backends/redis/keys.ts";
 import { Operations, type OperationFields } from "../../src/backends/redis/operations.ts";
 import { repliesOf } from "../../src/backends/redis/reply.ts";
 import { scripts } from "../../src/backends/redis/scripts.ts";
-import type { RedisServer } from "../support/redis-server.ts";
+import { startRedis, type RedisServer } from "../support/redis-server.ts";
 
 export type Reply = string | number | null | Reply[];
 type Raw = ReturnType<typeof createClient>;
@@ -261,6 +262,20 @@ export class ScriptRunner {
   get server(): RedisServer {
     return this.#server;
   }
+}
+
+/** A server for the file, empty before each test: `told` gets who runs scripts on it. */
+export function withScripts(told: (run: ScriptRunner) => void): void {
+  let run: ScriptRunner;
+  beforeAll(async () => {
+    run = await ScriptRunner.connect(await startRedis({ prefixes: ["t:"] }));
+    told(run);
+  });
+  afterAll(async () => {
+    run.close();
+    await run.server.stop();
+  });
+  beforeEach(() => run.reset());
 }
 
 export const lockKey = `${prefix}lock:{x}`;

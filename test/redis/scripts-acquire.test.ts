@@ -1,25 +1,15 @@
 // acquire, by a free lock and by one with a queue: reply by reply, on a real server.
 
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 
-import { startRedis, type RedisServer } from "../support/redis-server.ts";
 import * as at from "./script-runner.ts";
-import { A, B, C, ScriptRunner, ticketOf, type Reply } from "./script-runner.ts";
+import { A, B, C, type ScriptRunner, ticketOf, withScripts, type Reply } from "./script-runner.ts";
 
 const [a, b, c] = [ticketOf(A), ticketOf(B), ticketOf(C)];
 const past2090 = 3_800_000_000_000_000;
 
-let server: RedisServer;
 let run: ScriptRunner;
-beforeAll(async () => {
-  server = await startRedis({ prefixes: ["t:"] });
-  run = await ScriptRunner.connect(server);
-});
-afterAll(async () => {
-  run.close();
-  await server.stop();
-});
-beforeEach(() => run.reset());
+withScripts((runner) => (run = runner));
 
 const list = (reply: Reply): Reply[] => reply as Reply[];
 /** The fence of a grant, in whichever shape it came. */

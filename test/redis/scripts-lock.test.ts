@@ -1,24 +1,14 @@
 // release, cancel, force, renew and inspect, and keys that are not ours: reply by reply, on a real server.
 
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 
-import { startRedis, type RedisServer } from "../support/redis-server.ts";
 import * as at from "./script-runner.ts";
-import { A, B, C, ScriptRunner, ticketOf, type Reply } from "./script-runner.ts";
+import { A, B, C, type ScriptRunner, ticketOf, withScripts, type Reply } from "./script-runner.ts";
 
 const [a, b, c] = [ticketOf(A), ticketOf(B), ticketOf(C)];
 
-let server: RedisServer;
 let run: ScriptRunner;
-beforeAll(async () => {
-  server = await startRedis({ prefixes: ["t:"] });
-  run = await ScriptRunner.connect(server);
-});
-afterAll(async () => {
-  run.close();
-  await server.stop();
-});
-beforeEach(() => run.reset());
+withScripts((runner) => (run = runner));
 
 const list = (reply: Reply): Reply[] => reply as Reply[];
 describe("release", () => {

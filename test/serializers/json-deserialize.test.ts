@@ -6,26 +6,13 @@ import { describe, expect, test } from "vitest";
 
 import { CorruptStateError } from "../../src/errors.ts";
 import { json } from "../../src/serializers/json.ts";
-
-const read = (text: string): unknown => json.deserialize(Buffer.from(text));
-
-/** The same JSON, but so long that its text is searched instead of its value walked. */
-const padded = (text: string): string => `${" ".repeat(3000)}${text}${"\n".repeat(3000)}`;
+import { errorOf, padded, read } from "./json-text.ts";
 
 function corruptionOf(bytes: Uint8Array): string {
   const error = errorOf(() => json.deserialize(bytes));
   expect(error).toBeInstanceOf(CorruptStateError);
   expect(error).toMatchObject({ code: "CORRUPT_STATE", outcome: "none" });
   return error.message;
-}
-
-function errorOf(run: () => unknown): Error {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof Error) return error;
-  }
-  throw new Error("it did not throw an error");
 }
 
 describe("deserialize", () => {

@@ -7,27 +7,15 @@ import { describe, expect, test } from "vitest";
 
 import { SerializationError } from "../../src/errors.ts";
 import { json } from "../../src/serializers/json.ts";
+import { errorOf, padded, read } from "./json-text.ts";
 
 const textOf = (value: unknown): string => Buffer.from(json.serialize(value)).toString();
-const read = (text: string): unknown => json.deserialize(Buffer.from(text));
-
-/** The same JSON, but so long that its text is searched instead of its value walked. */
-const padded = (text: string): string => `${" ".repeat(3000)}${text}${"\n".repeat(3000)}`;
 
 function refusalOf(value: unknown): string {
   const error = errorOf(() => json.serialize(value));
   expect(error).toBeInstanceOf(SerializationError);
   expect(error).toMatchObject({ code: "SERIALIZATION", outcome: "none" });
   return error.message;
-}
-
-function errorOf(run: () => unknown): Error {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof Error) return error;
-  }
-  throw new Error("it did not throw an error");
 }
 
 function nested(depth: number): unknown {

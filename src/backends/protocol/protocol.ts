@@ -25,6 +25,7 @@ import type {
   Wake,
   WriteReply,
 } from "../backend.ts";
+import { recordedStatuses } from "../recorded.ts";
 import { clearedWaiters, countWaiting, nextWaiter, noteAsk, presentWaiters } from "./queue.ts";
 import { loadState, touchState, writeState } from "./states.ts";
 import { reserveStamps, type Limits, type Step } from "./step.ts";
@@ -51,15 +52,6 @@ export interface ReleaseStep {
   readonly failed?: "OUT_OF_MEMORY" | undefined;
 }
 
-/** What changed something. */
-const effects: ReadonlySet<string> = new Set([
-  "saved",
-  "deleted",
-  "touched",
-  "released",
-  "kept",
-  "cancelled",
-]);
 const forgotten: Forgotten = { status: "forgotten" };
 
 export class Protocol {
@@ -331,7 +323,7 @@ function isSettled(last: ReceiptRow, n: number): boolean {
 }
 
 function isEffect(reply: { status: string }): boolean {
-  return effects.has(reply.status);
+  return recordedStatuses.has(reply.status);
 }
 
 function isFenceOf(lock: LockRow, fence: number | undefined): boolean {
