@@ -2,9 +2,11 @@
  * How an opened store talks with its backend: attempts, retries, deadlines and receipts, written once.
  *
  * A backend tries once and answers. Here a failed attempt is repeated until `operationMs` has passed [S5]; an
- * operation that changes something carries a receipt, so that its retry gets the answer of the first try. An error
- * says whether the operation may have been carried out. While a conversation runs the process stays alive [P1].
- * Nothing here knows what a lock or a state is.
+ * operation that changes something carries a receipt, so that its retry gets the answer of the first try. While a
+ * conversation runs the process stays alive [P1]. Nothing here knows what a lock or a state is.
+ *
+ * Each attempt has two phases: connecting, and sent. What an error says of the outcome follows from them: whatever ends
+ * while it connects was not carried out, and is not sent any more once its caller has been told so.
  */
 import type { Backend, Forgotten, Receipt } from "./backends/backend.ts";
 import { recordedStatuses } from "./backends/recorded.ts";
@@ -91,7 +93,8 @@ export class Conversations {
   }
 
   /**
-   * An operation that must take effect once [S5]: its retries carry the same receipt.
+   * An operation that must take effect once [S5]: its retries carry the same receipt. `sentAt` is when the first try was
+   * sent: the answer to a later one may be what that one was answered.
    * With a `slot` of the caller's, its present `n` is used; otherwise a free one is taken for this operation.
    */
   tell<T extends Reply>(
@@ -111,7 +114,7 @@ export class Conversations {
       }
       // A receipt may expire when a client has been idle; only one of the last moments is sure to be kept.
       const proof = known !== undefined && from - known.at < this.operationMs ? known : undefined;
-      return attempt({ ...first, retry: true, proof }, sentAt);
+      return attempt({ ...first, retry: true, proof }, from);
     };
     return new Promise((resolve, reject) => {
       this.#begin(what, again, {
@@ -157,7 +160,7 @@ export class Conversations {
   #begin<T>(what: What, attempt: (sentAt: number) => Promise<T>, listener: Listener<T>): void {
     this.keepAlive.hold();
     this.#running += 1;
-    new Conversation({ conversations: this, what, attempt, listener, over: this.#over }).try(now());
+    new Conversation({ conversations: this, what, attempt, listener, over: this.#over }).begin();
   }
 
   readonly #over = (): void => {
@@ -177,8 +180,8 @@ class Conversation<T> {
   #deadline: Deadline | undefined;
   #endsAt = 0;
   #pauseMs = firstPauseMs;
-  /** An attempt is under way. */
-  #trying = false;
+  /** An attempt has been sent, and not been answered. */
+  #isSent = false;
   #isOver = false;
   #outcome: Outcome = "none";
   #cause: HoldfastError | undefined;
@@ -197,16 +200,43 @@ class Conversation<T> {
     this.#onOver = of.over;
   }
 
-  try(sentAt: number): void {
-    this.#trying = true;
-    if (this.#deadline === undefined) this.#limit(sentAt);
+  begin(): void {
+    const from = now();
+    this.#limit(from);
+    this.#try(from);
+  }
+
+  #try(at: number): void {
+    const connecting = this.#connecting();
+    if (connecting === undefined) this.#send(at);
+    else connecting.then(this.#onConnected, this.#onNotConnected);
+  }
+
+  readonly #onConnected = (): void => {
+    if (!this.#isOver) this.#send(now());
+  };
+
+  /** Whatever it says of its outcome: nothing of this conversation was sent. */
+  readonly #onNotConnected = (error: unknown): void => this.#failed(error, "none");
+
+  /** A backend of the user's own may throw at once. */
+  #connecting(): Promise<void> | undefined {
+    try {
+      return this.#all.backend.connect?.();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #send(sentAt: number): void {
+    this.#isSent = true;
     this.#attempted(sentAt).then(
       (reply) => {
         if (this.#isOver) return; // its callers have been told that nobody answered
         this.#end();
         this.#tell(reply);
       },
-      (error: unknown) => this.#failed(error),
+      (error: unknown) => this.#failed(error, error instanceof HoldfastError ? error.outcome : "unknown"),
     );
   }
 
@@ -225,11 +255,11 @@ class Conversation<T> {
     }
   }
 
-  #failed(error: unknown): void {
+  #failed(error: unknown, outcome: Outcome): void {
     if (this.#isOver) return;
-    this.#trying = false;
+    this.#isSent = false;
     if (!(error instanceof HoldfastError)) return this.#giveUp(error);
-    if (error.outcome === "unknown") this.#outcome = "unknown";
+    if (outcome === "unknown") this.#outcome = "unknown";
     if (!isPassing(error) || this.#all.isClosed) return this.#giveUp(withOutcome(error, this.#outcome));
     this.#cause = error;
     const waitMs = this.#pauseMs * (0.5 + Math.random() / 2);
@@ -238,13 +268,13 @@ class Conversation<T> {
     void pause(waitMs).then(() => {
       if (this.#isOver) return;
       if (this.#all.isClosed) this.#giveUp(withOutcome(error, this.#outcome));
-      else this.try(now());
+      else this.#try(now());
     });
   }
 
   /** Of several failures the last that said what is wrong tells it; this one says only that nothing came back. */
   #late(): void {
-    if (this.#trying) this.#outcome = "unknown";
+    if (this.#isSent) this.#outcome = "unknown";
     this.#giveUp(this.#outOfTime());
   }
 
@@ -271,7 +301,7 @@ class Conversation<T> {
   #outOfTime(): UnavailableError {
     const { operationMs, backend } = this.#all;
     const outcome = this.#outcome;
-    const cause = this.#cause ?? noAnswer(backend.name);
+    const cause = this.#cause ?? noAnswer(backend.name, this.#isSent);
     const code = cause instanceof UnavailableError ? cause.code : "UNREACHABLE";
     const text = `${textOf(this.#what)} failed within operationMs (${operationMs} ms): ${cause.message}.`;
     const message = outcome === "unknown" ? `${text} ${loadFirst}` : text;
@@ -284,15 +314,16 @@ function textOf(what: What): string {
 }
 
 /** Nothing came back in time; what is wrong, nobody said. */
-function noAnswer(backend: string): UnavailableError {
-  return new UnavailableError(`${backend} did not answer`, { outcome: "unknown" });
+function noAnswer(backend: string, isSent: boolean): UnavailableError {
+  if (isSent) return new UnavailableError(`${backend} did not answer`, { outcome: "unknown" });
+  return new UnavailableError(`${backend} did not let this process connect`, { outcome: "none" });
 }
 
 const loadFirst = "It may have been carried out: look before you repeat it.";
 
 /** Failures that may pass by themselves: the server is away, busy, or a replica that becomes the primary. */
 function isPassing(error: HoldfastError): boolean {
-  return error.code === "UNREACHABLE" || error.code === "READ_ONLY";
+  return error instanceof UnavailableError && !error.lasting;
 }
 
 /** An earlier attempt may have been carried out even when the last one certainly was not. */
@@ -300,7 +331,8 @@ function withOutcome(error: HoldfastError, outcome: Outcome): HoldfastError {
   if (error.outcome === outcome) return error;
   if (error instanceof UnavailableError) {
     const message = outcome === "none" ? error.message.replace(` ${loadFirst}`, "") : error.message;
-    return new UnavailableError(message, { code: error.code, outcome, cause: error.cause ?? error });
+    const { code, lasting } = error;
+    return new UnavailableError(message, { code, lasting, outcome, cause: error.cause ?? error });
   }
   return error instanceof CorruptStateError
     ? new CorruptStateError(error.message, { outcome, cause: error })

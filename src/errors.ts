@@ -94,10 +94,16 @@ export type UnavailableCode = "UNREACHABLE" | "ACCESS_DENIED" | "READ_ONLY" | "O
  */
 export class UnavailableError extends HoldfastError {
   readonly code: UnavailableCode;
+  /** It cannot pass by itself, such as a database that the server does not have: nothing was tried again. */
+  readonly lasting: boolean;
 
-  constructor(message: string, details: ErrorDetails & { readonly code?: UnavailableCode } = {}) {
+  constructor(
+    message: string,
+    details: ErrorDetails & { readonly code?: UnavailableCode; readonly lasting?: boolean } = {},
+  ) {
     super(message, details);
     this.code = details.code ?? "UNREACHABLE";
+    this.lasting = details.lasting ?? (this.code === "ACCESS_DENIED" || this.code === "OUT_OF_MEMORY");
   }
 }
 

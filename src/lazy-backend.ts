@@ -59,6 +59,11 @@ export class LazyBackend implements Backend {
     return this.#with((backend) => backend.ready());
   }
 
+  connect(): Promise<void> | undefined {
+    if (this.#loaded !== undefined) return this.#loaded.connect?.();
+    return this.#load().then((backend) => backend.connect?.());
+  }
+
   loadState(id: string, options: { readonly expiry: boolean }): Promise<LoadedState> {
     return this.#with((backend) => backend.loadState(id, options));
   }

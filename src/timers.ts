@@ -1,11 +1,31 @@
 /**
- * Time, as the core uses it: the monotonic clock, deadlines that cost little, and what keeps a process alive.
+ * Time, as the library uses it: the monotonic clock, deadlines that cost little, and what keeps a process alive.
  *
- * Timers here never keep the process alive; only a {@link KeepAlive} does [P1]. No wall clock is read anywhere.
+ * Timers here never keep the process alive; only a {@link KeepAlive} does [P1]. No wall clock is read anywhere. Node's
+ * timers are taken once, when this file is loaded: a test that replaces the global ones does not stop ours.
  */
 
+const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, performance } = globalThis;
+const readClock = performance.now.bind(performance);
+
 /** The monotonic clock of this process, in milliseconds. */
-export const now = (): number => performance.now();
+export const now = (): number => readClock();
+
+/** Calls `fn` after `ms`, unless it is stopped before. */
+export function after(ms: number, fn: () => void): { stop(): void } {
+  const timer = setTimeout(fn, ms).unref();
+  return { stop: () => clearTimeout(timer) };
+}
+
+/** Calls `fn` in the next turn of the event loop, once the sockets have been read. Keeps the process alive until then. */
+export function nextTurn(fn: () => void): void {
+  setImmediate(fn);
+}
+
+/** A timer that fires so much after its time tells that the event loop was blocked: what has arrived is not read yet. */
+const blockedMs = 5;
+/** In so many turns of the event loop all that had arrived is read, and given to whoever waits for it. */
+const turnsToRead = 8;
 
 /** Node's timers overflow beyond this and then fire at once; longer waits are chunked. */
 const maxTimerMs = 2 ** 31 - 1;
@@ -65,12 +85,21 @@ class Queue extends Link {
  * Many deadlines, one timer. Those of equal length share a queue that is in order by itself, so that setting and
  * clearing one moves a few pointers, and an uncontended call never touches Node's timers. The few that are due
  * earlier than one set before them are strays, which are looked through one by one.
+ *
+ * A deadline judges what was not there in time. Timers run before the sockets are read, so that one that comes late, since
+ * the event loop was blocked, first lets the loop read what has arrived meanwhile: an answer clears its deadline then.
+ * `strict` ones do not wait: those of leases, which end whatever has arrived [L5].
  */
 export class Deadlines {
+  readonly #isStrict: boolean;
   readonly #queues = new Map<number, Queue>();
   readonly #strays = new Queue();
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Infinity;
+
+  constructor(how: { readonly strict?: boolean } = {}) {
+    this.#isStrict = how.strict === true;
+  }
 
   /** Calls `fire` once, `lengthMs` after `from` (default: now). An infinite length never fires. */
   set(lengthMs: number, fire: () => void, from: number = now()): Deadline {
@@ -105,13 +134,24 @@ export class Deadlines {
   #arm(at: number): void {
     clearTimeout(this.#timer);
     this.#timerAt = at;
+    const from = now();
     // Rounded up: a timer that fires a fraction early would only be set again.
-    this.#timer = setTimeout(() => this.#fire(), Math.min(Math.max(Math.ceil(at - now()), 0), maxTimerMs));
-    this.#timer.unref();
+    const ms = Math.min(Math.max(Math.ceil(at - from), 0), maxTimerMs);
+    this.#timer = setTimeout(() => this.#due(from + ms), ms).unref();
+  }
+
+  #due(at: number): void {
+    this.#timerAt = Infinity;
+    if (this.#isStrict || now() - at < blockedMs) this.#fire();
+    else this.#fireAfter(turnsToRead);
+  }
+
+  #fireAfter(turns: number): void {
+    if (turns === 0) this.#fire();
+    else setImmediate(() => this.#fireAfter(turns - 1));
   }
 
   #fire(): void {
-    this.#timerAt = Infinity;
     let next = Infinity;
     for (const [lengthMs, queue] of this.#queues) {
       for (let first = queue.after; first !== queue && first.dueAt <= now(); first = queue.after) end(first);

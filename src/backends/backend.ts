@@ -6,7 +6,7 @@
  * values; a call throws only when it could not be carried out:
  *
  * - `UnavailableError` with `outcome: "none"` when the backend certainly did nothing, `"unknown"` when it may have.
- *   The core retries the codes UNREACHABLE and READ_ONLY until its deadline, the others not at all.
+ *   The core retries it until its deadline, unless it says that it is `lasting`: then not at all.
  * - `CorruptStateError` when what is kept under the lock's name is not a lock.
  *
  * The promises of docs/promises.md that a backend must keep are cited at each call.
@@ -265,6 +265,13 @@ export interface Backend {
 
   /** Connects and checks rights; throws UnavailableError. The other calls connect by themselves. */
   ready(): Promise<void>;
+
+  /**
+   * Only on backends that connect. `undefined`: there is a connection, and a call that is made now is sent now. Else a
+   * promise that settles with the attempt to connect that is under way. The core waits for it before each call, so that
+   * it knows of a call that failed whether it can have been sent: whatever fails here, nothing was done [S5].
+   */
+  readonly connect?: (() => Promise<void> | undefined) | undefined;
 
   /** [S1] [S6] */
   loadState(id: string, options: { readonly expiry: boolean }): Promise<LoadedState>;

@@ -30,7 +30,10 @@ import { pause } from "./checks.ts";
 import type { Fault } from "./faults.ts";
 
 /** The calls of a backend that can be made to fail. */
-export type FaultyMethod = Exclude<keyof Backend, "name" | "clientId" | "askAgainMs" | "onWake" | "close">;
+export type FaultyMethod = Exclude<
+  keyof Backend,
+  "name" | "clientId" | "askAgainMs" | "connect" | "onWake" | "close"
+>;
 
 /** A call that was made, with what it was made with. */
 export interface MadeCall {
@@ -97,6 +100,11 @@ export class FaultyBackend implements Backend {
 
   get askAgainMs(): number {
     return this.#inner.askAgainMs;
+  }
+
+  get connect(): Backend["connect"] {
+    const { connect } = this.#inner;
+    return connect === undefined ? undefined : () => this.#inner.connect?.();
   }
 
   ready(): Promise<void> {

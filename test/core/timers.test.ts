@@ -1,24 +1,28 @@
 // Deadlines, with the clock in our hands; and what keeps a process alive, with the real one.
 
+import { once } from "node:events";
+import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
-import { Deadlines, KeepAlive, now, pause } from "../../src/timers.ts";
+import { Deadlines, KeepAlive, pause } from "../../src/timers.ts";
 
 describe("deadlines", () => {
   let fired: string[];
   let deadlines: Deadlines;
   let timers: number[];
+  const now = () => performance.now();
 
-  beforeEach(() => {
-    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+  beforeEach(async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "setImmediate", "performance"] });
     fired = [];
     timers = [];
-    deadlines = new Deadlines();
     const { setTimeout: fake } = globalThis;
     vi.stubGlobal("setTimeout", (fire: () => void, ms: number) => {
       timers.push(ms);
       return fake(fire, ms);
     });
+    vi.resetModules(); // timers are taken when the library is loaded
+    deadlines = new (await import("../../src/timers.ts")).Deadlines();
   });
   afterEach(() => {
     vi.unstubAllGlobals();
@@ -119,6 +123,35 @@ describe("deadlines", () => {
     set("new", 20);
     vi.advanceTimersByTime(100);
     expect(fired).toEqual(["new at 20"]);
+  });
+});
+
+describe("a deadline whose timer comes late, since the event loop was blocked", () => {
+  const late = async (how: { strict: boolean }) => {
+    const deadlines = new Deadlines(how);
+    const seen: string[] = [];
+    const server = createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
+    const [[answering]] = (await Promise.all([once(server, "connection"), once(socket, "connect")])) as [
+      [Socket],
+      unknown,
+    ];
+    socket.once("data", () => seen.push("answer"));
+    deadlines.set(10, () => seen.push("deadline"));
+    answering.end("answer"); // it is in the socket now, and read in the turn of the loop that follows the timers
+    for (const end = performance.now() + 100; performance.now() < end;); // blocked
+    await vi.waitUntil(() => seen.length === 2);
+    server.close();
+    return seen;
+  };
+
+  test("judges after what has arrived was read", async () => {
+    expect(await late({ strict: false })).toEqual(["answer", "deadline"]);
+  });
+
+  test("[L5] unless it is a lease's, which has ended whatever came", async () => {
+    expect(await late({ strict: true })).toEqual(["deadline", "answer"]);
   });
 });
 
