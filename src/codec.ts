@@ -1,6 +1,9 @@
 /**
  * Values of one state to bytes and back, with the checks that hold for every serializer: its name, the size, and
  * errors that say which state it was.
+ *
+ * No bytes are lent across the door of the user's code: a serializer gets a copy, and what it returns is copied, so that
+ * bytes that are compared, kept or sent are never changed by a value that was made of them, or by the next call [S3].
  */
 import type { LoadedState, StoredState } from "./backends/backend.ts";
 import { CorruptStateError, HoldfastError, SerializationError } from "./errors.ts";
@@ -38,7 +41,7 @@ export class Codec {
           `(${this.#maxBytes}). Split it into several states, or raise maxStateBytes.`,
       );
     }
-    return bytes;
+    return this.#own(bytes);
   }
 
   /** A fresh value. Throws CorruptStateError for what this handle cannot read [S6]. */
@@ -47,9 +50,22 @@ export class Codec {
       throw this.#corrupt(`it takes ${bytes.byteLength} bytes, more than maxStateBytes (${this.#maxBytes})`);
     }
     try {
-      return this.serializer.deserialize(bytes);
+      return this.#deserialize(bytes);
     } catch (error) {
-      throw this.#corrupt(error instanceof Error ? error.message : String(error), error);
+      throw this.#corrupt(messageOf(error), error);
+    }
+  }
+
+  /** What was just encoded, as its caller's own copy. Throws SerializationError when the serializer cannot read it. */
+  readBack(bytes: Uint8Array): unknown {
+    try {
+      return this.#deserialize(bytes);
+    } catch (error) {
+      throw new SerializationError(
+        `The serializer ${this.#name} cannot read what it wrote for the new value of ${this.#state} ` +
+          `(${messageOf(error)}). Nothing was saved: mend the serializer.`,
+        { cause: error },
+      );
     }
   }
 
@@ -65,12 +81,20 @@ export class Codec {
 
   /** As stored by this handle, the value would read back like this: the caller's own copy. */
   copy(value: unknown): unknown {
-    return this.decode(this.encode(value));
+    return this.readBack(this.encode(value));
   }
 
   /** The error for what stands there and cannot be read. */
   corrupt(found: string): CorruptStateError {
     return this.#corrupt(found);
+  }
+
+  #deserialize(bytes: Uint8Array): unknown {
+    return this.serializer.deserialize(this.#own(bytes));
+  }
+
+  #own(bytes: Uint8Array): Uint8Array {
+    return this.serializer.isolated === true ? bytes : new Uint8Array(bytes);
   }
 
   #corrupt(found: string, cause?: unknown): CorruptStateError {
@@ -84,6 +108,10 @@ export class Codec {
   get #name(): string {
     return `"${this.serializer.name}"`;
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {

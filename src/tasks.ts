@@ -2,7 +2,8 @@
  * What a state brings to the cohort of its id: a function to be applied to a copy, a value to be saved, a delete.
  *
  * Each task settles one promise, once. `apply` may be called again when the state changed under it; what counts is
- * its last call. Every value that leaves here is the caller's own copy.
+ * its last call. All code of the user's runs in there, in the caller's context: what the caller is told in the end is
+ * made before the save, so that nothing can fail after it. Every value that leaves here is the caller's own copy.
  */
 import type { LoadedState, StateWrite, StoredState, WriteReply } from "./backends/backend.ts";
 import { equalBytes, type Codec } from "./codec.ts";
@@ -56,7 +57,8 @@ abstract class DraftTask extends Task<unknown> implements StateTask {
     this.call = call;
   }
 
-  async apply(loaded: LoadedState, turn: Turn): Promise<StateWrite | undefined> {
+  /** At once where the function is: nothing is waited for but a promise of the user's. */
+  apply(loaded: LoadedState, turn: Turn): StateWrite | undefined | Promise<StateWrite | undefined> {
     const { codec, initial, fn } = this.call;
     const stored = codec.readable(loaded);
     const before = stored?.bytes ?? (initial === undefined ? undefined : codec.encode(initial()));
@@ -68,9 +70,13 @@ abstract class DraftTask extends Task<unknown> implements StateTask {
         return turn.signal;
       },
     };
-    const after = this.after(draft, before, await fn(draft, view));
-    if (after === undefined || (stored !== null && equalBytes(after, stored.bytes))) return undefined;
-    return { kind: "save", bytes: after, serializer: codec.serializer.name, ttlMs: this.call.ttlMs };
+    const written = (returned: unknown): StateWrite | undefined => {
+      const after = this.after(draft, before, returned);
+      if (after === undefined || (stored !== null && equalBytes(after, stored.bytes))) return undefined;
+      return { kind: "save", bytes: after, serializer: codec.serializer.name, ttlMs: this.call.ttlMs };
+    };
+    const returned = fn(draft, view);
+    return isThenable(returned) ? Promise.resolve(returned).then(written) : written(returned);
   }
 
   /** What is to be stored: `undefined` where there is nothing to store. */
@@ -84,30 +90,24 @@ abstract class DraftTask extends Task<unknown> implements StateTask {
 
 /** `update`: the draft was changed, or the new value returned; resolves with what is now stored. */
 export class UpdateTask extends DraftTask {
-  #after: Uint8Array | undefined;
+  #result: unknown;
 
   protected after(draft: unknown, before: Uint8Array | undefined, returned: unknown): Uint8Array | undefined {
     const { codec } = this.call;
     const mutated = returned === undefined || (returned === draft && isObject(draft));
-    if (mutated) this.#after = draft === undefined ? undefined : codec.encode(draft);
-    else {
-      this.#after = codec.encode(returned);
-      if (isObject(draft) && before !== undefined && this.#changed(draft, before)) {
-        throw new InvalidArgumentError(
-          "The function of update() changed its draft and returned another value: which one shall be saved? " +
-            "Change the draft and return nothing, or leave it and return the new value.",
-        );
-      }
+    const after = mutated && draft === undefined ? undefined : codec.encode(mutated ? draft : returned);
+    if (!mutated && isObject(draft) && before !== undefined && this.#changed(draft, before)) {
+      throw new InvalidArgumentError(
+        "The function of update() changed its draft and returned another value: which one shall be saved? " +
+          "Change the draft and return nothing, or leave it and return the new value.",
+      );
     }
-    return this.#after;
+    this.#result = after === undefined ? undefined : codec.readBack(after);
+    return after;
   }
 
   done(): void {
-    try {
-      this.resolve(this.#after === undefined ? undefined : this.call.codec.decode(this.#after));
-    } catch (error) {
-      this.fail(error);
-    }
+    this.resolve(this.#result);
   }
 
   /** Stored bytes may be formatted otherwise than ours, so equal values are compared as we would write them. */
@@ -129,7 +129,7 @@ export class RunTask extends DraftTask {
   ): Uint8Array | undefined {
     if (draft !== undefined && !isObject(draft)) {
       throw new InvalidArgumentError(
-        `run() is for objects, which a function can change in place; this state is a ${typeof draft}. Use update().`,
+        `run() is for objects, which a function can change in place; this state is ${draft === null ? "null" : `a ${typeof draft}`}. Use update().`,
       );
     }
     this.#result = returned;
@@ -216,6 +216,10 @@ export class DeleteTask extends PlainTask<undefined> {
     if (loaded !== null && "unreadable" in loaded) throw this.codec.corrupt(loaded.unreadable);
     return loaded;
   }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return isObject(value) && "then" in value && typeof value.then === "function";
 }
 
 function isObject(value: unknown): value is object {

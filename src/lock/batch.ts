@@ -1,15 +1,16 @@
 /**
- * State jobs of one turn, applied one after the other and saved once.
+ * State jobs of one turn, applied one after the other and saved together.
  *
  * Between two jobs the value passes through bytes, so that each sees what `load` would give it, fails alone, and
- * gets its own copy. If the save is refused, or nobody knows what became of it, all of them share that answer [S3].
+ * gets its own copy. What each of them heard of the state counts once it is saved: if that is refused, or its fate is
+ * unknown, all that were applied since the last save share that answer [S3]; also those that failed because of a change that
+ * was not saved yet. What was saved in the end is told by whoever saves: state-run.ts.
  */
 import type { Durability, LoadedState, StateWrite } from "../backends/backend.ts";
 import { diagnostics, type UpdateEvent } from "../diagnostics.ts";
-import { ConflictError } from "../errors.ts";
 import { HeldGrant, type Lender } from "./grant.ts";
 import { runHolding } from "./held.ts";
-import type { StateJob, StateTask } from "./job.ts";
+import type { StateJob } from "./job.ts";
 import type { Turn } from "./turn.ts";
 
 /** Stands for "changed, but not saved yet": no revision that a caller can know. */
@@ -19,17 +20,45 @@ const unsaved = 0;
 const stillHeld = Promise.resolve(true);
 const nobody: Lender = { onRelease: () => stillHeld };
 
+/** A job whose function runs, or has run. */
+export interface Applied {
+  readonly job: StateJob;
+  /** Resolves when the function is over; `undefined`: it is. */
+  readonly over: Promise<void> | undefined;
+}
+
+class Application implements Applied {
+  readonly job: StateJob;
+  /** Which state it was applied to: that of this start of the batch. */
+  readonly start: number;
+  /** That state had changes in it which were not saved then. */
+  readonly onUnsaved: boolean;
+  over: Promise<void> | undefined;
+  write: StateWrite | undefined;
+  failure: { readonly error: unknown } | undefined;
+
+  constructor(job: StateJob, on: { readonly start: number; readonly onUnsaved: boolean }) {
+    this.job = job;
+    this.start = on.start;
+    this.onUnsaved = on.onUnsaved;
+  }
+}
+
 export class Batch {
   readonly #owner: object;
   readonly #turn: Turn;
   readonly fence: number;
+  /** What is stored, as far as we know. */
   #stored: LoadedState;
+  /** The same with the changes that were not saved yet: `#write`. */
   #current: LoadedState;
   #write: StateWrite | undefined;
-  #jobs: StateJob[] = [];
+  /** Those applied since the last save. */
+  #applied: Application[] = [];
+  /** Those that must be applied again. */
+  #again: StateJob[] = [];
+  #starts = 0;
   #first: StateJob | undefined;
-  /** Those that failed alone; they learn it with the others, when the lock is not theirs any more. */
-  readonly #failed: { readonly job: StateJob; readonly error: unknown }[] = [];
   #closed = false;
 
   constructor(owner: object, turn: Turn, stored: LoadedState) {
@@ -40,14 +69,7 @@ export class Batch {
     this.#current = stored;
   }
 
-  /** What the next batch of this turn may start from, once this one is saved at `revision`. */
-  storedAfter(revision: number | null): LoadedState {
-    if (this.#current === null || "unreadable" in this.#current || this.#write === undefined)
-      return this.#current;
-    return revision === null ? null : { ...this.#current, revision };
-  }
-
-  /** To be saved on top of what was loaded, if that is still there. */
+  /** To be saved on top of what is stored, if that is still there. */
   get write(): StateWrite | undefined {
     if (this.#write === undefined || this.#stored === null) {
       return this.#write && { ...this.#write, ifRevision: "absent" };
@@ -55,8 +77,19 @@ export class Batch {
     return { ...this.#write, ifRevision: "unreadable" in this.#stored ? undefined : this.#stored.revision };
   }
 
-  get size(): number {
-    return this.#jobs.length;
+  /** Nobody waits for the next save. */
+  get isEmpty(): boolean {
+    return this.#applied.length === 0;
+  }
+
+  /** What is stored, as far as we know: the next batch of this turn may start from there. */
+  get stored(): LoadedState {
+    return this.#stored;
+  }
+
+  /** How often its jobs have been applied from the beginning. */
+  get starts(): number {
+    return this.#starts;
   }
 
   /** What must have reached replicas before any of its callers hears of success. */
@@ -76,50 +109,89 @@ export class Batch {
     return this.#closed;
   }
 
-  /** Applies one job, in its caller's context, as the owner of the lock. It fails alone. */
-  async add(job: StateJob): Promise<void> {
+  /** Applies one job to what the others left, in its caller's context, as the owner of the lock. */
+  apply(job: StateJob): Applied {
     this.#first ??= job;
     const grant = new HeldGrant({ turn: this.#turn, fence: this.fence, lender: nobody });
+    const application = new Application(job, {
+      start: this.#starts,
+      onUnsaved: this.#write !== undefined,
+    });
+    const fail = (error: unknown): void => void (application.failure = { error });
+    const link = { owner: this.#owner, grant, draft: true };
+    const current = this.#current;
     try {
-      const link = { owner: this.#owner, grant, draft: true };
-      const apply = (): ReturnType<StateTask["apply"]> => job.task.apply(this.#current, grant);
-      const write = await job.inCallersContext(() => runHolding(link, apply));
-      if (write !== undefined) this.#apply(write);
-      this.#jobs.push(job);
-      this.#closed = job.task.wantsRevision;
+      const write = job.inCallersContext(() => runHolding(link, () => job.task.apply(current, grant)));
+      if (write instanceof Promise) {
+        application.over = write
+          .then((made) => void (application.write = made), fail)
+          .then(() => grant.release())
+          .then(() => undefined);
+        return application;
+      }
+      application.write = write;
     } catch (error) {
-      this.#failed.push({ job, error });
-    } finally {
-      await grant.release();
+      fail(error);
     }
+    void grant.release();
+    return application;
   }
 
-  /** What was loaded has expired or was changed behind the protocol's back: once more, on what is there now. */
-  async redo(stored: LoadedState): Promise<void> {
-    const jobs = this.#jobs;
-    this.#jobs = [];
+  /** Its function is over. Answers whether it counts: not when the state that it was applied to never came to be. */
+  take(applied: Applied): boolean {
+    if (!(applied instanceof Application) || applied.start !== this.#starts) return false;
+    this.#applied.push(applied);
+    if (applied.write !== undefined) this.#change(applied.write);
+    if (applied.failure === undefined) this.#closed = applied.job.task.wantsRevision;
+    return true;
+  }
+
+  /** What was loaded has expired or was changed behind the protocol's back: all are applied again, to what is there now. */
+  restart(stored: LoadedState): void {
+    this.#again.unshift(...this.#applied.map(({ job }) => job));
+    this.#applied = [];
     this.#stored = stored;
     this.#current = stored;
     this.#write = undefined;
-    for (const job of jobs) await this.add(job);
+    this.#closed = false;
+    this.#starts += 1;
   }
 
-  done(revision: number | null): void {
-    if (this.#write !== undefined) publishUpdate(this.#turn.id, this.#jobs.length, this.#write);
-    for (const job of this.#jobs) job.task.done(revision);
-    this.#tellFailed();
+  /** The next that must be applied again. */
+  takeAgain(): StateJob | undefined {
+    return this.#again.shift();
   }
 
-  fail(error: unknown): void {
-    for (const job of this.#jobs) job.fail(error);
-    this.#tellFailed();
+  /** Saved, at this revision (`null`: it was deleted, or there was nothing to save): told to all that were applied before. */
+  saved(revision: number | null): void {
+    const applied = this.#applied;
+    this.#applied = [];
+    if (this.#write !== undefined) {
+      const jobs = applied.filter(({ failure }) => failure === undefined).length;
+      publishUpdate(this.#turn.id, jobs, this.#write);
+      const current = this.#current;
+      this.#stored = current !== null && revision !== null ? { ...current, revision } : null;
+      this.#current = this.#stored;
+      this.#write = undefined;
+    }
+    for (const { job, failure } of applied) {
+      if (failure === undefined) job.done(revision);
+      else job.fail(failure.error);
+    }
   }
 
-  #tellFailed(): void {
-    for (const { job, error } of this.#failed) job.fail(error);
+  /** Not saved, or nobody knows. A job that failed on what was stored keeps its own error: that is true whatever comes. */
+  refuse(error: unknown): void {
+    const [applied, again] = [this.#applied, this.#again];
+    this.#applied = [];
+    this.#again = [];
+    for (const { job, failure, onUnsaved } of applied) {
+      job.fail(failure === undefined || onUnsaved ? error : failure.error);
+    }
+    for (const job of again) job.fail(error);
   }
 
-  #apply(write: StateWrite): void {
+  #change(write: StateWrite): void {
     if (write.kind === "delete") {
       this.#write = write;
       this.#current = null;
@@ -138,14 +210,4 @@ export function publishUpdate(id: string, jobs: number, write: StateWrite): void
   if (!diagnostics.update.hasSubscribers) return;
   const bytes = write.kind === "save" ? write.bytes.byteLength : 0;
   diagnostics.update.publish({ id, jobs, bytes } satisfies UpdateEvent);
-}
-
-/** An update whose state changes under it is done again so often; the lock makes that rare. */
-export const maxTries = 16;
-
-export function restless(id: string): ConflictError {
-  return new ConflictError(
-    `The state ${JSON.stringify(id)} changed ${maxTries} times while it was being updated under its lock: ` +
-      `somebody writes it without the lock, or its ttlMs is shorter than the update takes.`,
-  );
 }

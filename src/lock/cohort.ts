@@ -100,7 +100,7 @@ export class Cohort implements LineOwner, ServingOwner {
         }
       }
       if (reply.status === "saved" || reply.status === "deleted") publishUpdate(this.id, 1, plain);
-      if (reply.status !== "held" && this.#line.leave(job)) job.task.answer?.(reply);
+      if (reply.status !== "held" && this.#line.leave(job)) job.answer(reply);
     } catch (error) {
       if (this.#line.leave(job)) job.fail(error);
     }

@@ -93,7 +93,7 @@ export interface StateTask {
   answer?(reply: Exclude<WriteReply, { status: "held" | "forgotten" }>): void;
 }
 
-/** "Apply this function", "save this", "delete this". */
+/** "Apply this function", "save this", "delete this". Settled once, by one of `done`, `answer` and `fail`. */
 export class StateJob extends Job {
   readonly task: StateTask;
   /** The caller's async context. Not a snapshot of AsyncLocalStorage: making one takes three times as long. */
@@ -108,7 +108,18 @@ export class StateJob extends Job {
     return this.#context.runInAsyncScope(body);
   }
 
+  done(revision: number | null): void {
+    this.task.done(revision);
+    this.#context.emitDestroy();
+  }
+
+  answer(reply: Exclude<WriteReply, { status: "held" | "forgotten" }>): void {
+    this.task.answer?.(reply);
+    this.#context.emitDestroy();
+  }
+
   fail(error: unknown): void {
     this.task.fail(error);
+    this.#context.emitDestroy();
   }
 }

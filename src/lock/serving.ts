@@ -2,26 +2,20 @@
  * What one turn does with the lock, from getting it to passing it on.
  *
  * It serves the jobs in line one after the other: a grant job has the lock until it releases; a run of state jobs is
- * applied and saved once. At the turn's bounds the lock is passed on if others wait for it, in the step that saves.
- * It ends when the turn is over or lost. Asking for the lock is the cohort's business.
+ * applied and saved together (state-run.ts). At the turn's bounds the lock is passed on if others wait for it, in the step
+ * that saves. It ends when the turn is over or lost. Asking for the lock is the cohort's business.
  */
-import type {
-  Durability,
-  LoadedState,
-  Receipt,
-  ReleaseDone,
-  ReleaseReply,
-  StateWrite,
-} from "../backends/backend.ts";
+import type { Durability, Receipt, ReleaseReply, StateWrite } from "../backends/backend.ts";
 import { diagnostics, type AcquireEvent, type ReleaseEvent, type WarningEvent } from "../diagnostics.ts";
 import { awaitLock, tellDurably, tooFewForLock } from "../durability.ts";
-import { HoldfastError, UnavailableError } from "../errors.ts";
+import { HoldfastError } from "../errors.ts";
 import { now, pause } from "../timers.ts";
-import { Batch, maxTries, restless } from "./batch.ts";
-import { HeldGrant, lockLost, type Lender } from "./grant.ts";
+import type { Batch } from "./batch.ts";
+import { HeldGrant, type Lender } from "./grant.ts";
 import { GrantJob, StateJob, type Job } from "./job.ts";
 import type { Line } from "./line.ts";
 import type { Room } from "./room.ts";
+import { StateRun, type RunHost } from "./state-run.ts";
 import type { Turn } from "./turn.ts";
 
 /** [L2] A turn is bounded: so many jobs or so long while others wait, and more generously while nobody does. */
@@ -43,6 +37,8 @@ export class Serving implements Lender {
   readonly #owner: ServingOwner;
   #turn!: Turn; // from begin() on, before anything else
   #lent: HeldGrant | undefined;
+  /** How many jobs the turn had served when its run of state jobs began. */
+  #servedBefore = 0;
 
   constructor(line: Line, room: Room, owner: ServingOwner) {
     this.#line = line;
@@ -156,7 +152,8 @@ export class Serving implements Lender {
 
   async #handBack(grant: HeldGrant): Promise<boolean> {
     try {
-      const held = isDone(await this.#release(undefined));
+      const { status } = await this.#release(undefined);
+      const held = status === "released" || status === "kept";
       if (held) publishReleased(grant);
       return held;
     } finally {
@@ -164,18 +161,22 @@ export class Serving implements Lender {
     }
   }
 
-  /** A run of state jobs: applied one after the other, saved once. */
+  /** What a run of state jobs may ask for. */
+  readonly #runHost: RunHost = {
+    takeJob: (batch) => this.#takeJob(batch),
+    release: (write, durability) => this.#release(write, durability),
+    releaseUnlessWanted: async () => {
+      if (!this.#mayGoOn(now())) await this.#giveUp();
+    },
+  };
+
   async #apply(): Promise<void> {
     const { keepAlive } = this.#room.conversations;
     this.#line.blockNewcomers();
     keepAlive.hold(); // [P1] jobs that are being served have left the line
+    this.#servedBefore = this.#turn.served;
     try {
-      const batch = new Batch(this.#room.owner, this.#turn, await this.#load());
-      await this.#fill(batch);
-      const error = await this.#save(batch).catch(
-        (failure: unknown) => failure ?? new Error("the backend failed without a reason"),
-      );
-      if (error !== undefined) batch.fail(error);
+      await new StateRun(this.#room, this.#turn, this.#runHost).serve();
     } catch (error) {
       this.#line.rejectAll(error, (job) => job instanceof StateJob); // what cannot be loaded cannot be updated
     } finally {
@@ -184,62 +185,17 @@ export class Serving implements Lender {
     this.#next();
   }
 
-  /** Taken from the grant where it brought the state along. */
-  async #load(): Promise<LoadedState> {
-    const { id, loaded } = this.#turn;
-    this.#turn.loaded = undefined;
-    if (loaded !== undefined) return loaded;
-    const { conversations } = this.#room;
-    const what = { doing: "Loading the state", id };
-    return conversations.read(what, () => conversations.backend.loadState(id, { expiry: false }));
-  }
-
-  async #fill(batch: Batch): Promise<void> {
+  /** The next job of a run that began when the turn had served so many. */
+  #takeJob(batch: Batch): StateJob | undefined {
     const turn = this.#turn;
-    const before = turn.served;
-    for (let job = this.#line.head; job instanceof StateJob; job = this.#line.head) {
-      if (job.leaseMs !== turn.leaseMs || batch.closed) return;
-      // One is always served: to load the state may have taken longer than the turn may last.
-      if (turn.served > before && !withinBounds(turn)) return;
-      if (!batch.takes(job)) return;
-      if (!turn.live) return; // those who stand in line yet can have another turn
-      this.#line.leave(job);
-      turn.served += 1;
-      await batch.add(job);
-    }
-  }
-
-  /** [S3] Saves what the batch changed and gives the lock up, in one step; answers what went wrong, if anything did. */
-  async #save(batch: Batch): Promise<Error | undefined> {
-    const { id } = this.#turn;
-    for (let tries = 1; this.#turn.live; tries += 1) {
-      if (batch.write === undefined) return this.#unchanged(batch);
-      const reply = await this.#release(batch.write, batch.durability);
-      if (isDone(reply)) return this.#saved(batch, reply);
-      if (reply.status === "lost") return lockLost(id, batch.fence, "the server refused the save");
-      if (tries === maxTries) return restless(id);
-      await batch.redo(await this.#load()); // what was loaded is not there any more
-    }
-    return lockLost(id, batch.fence, "its lease ended before the save");
-  }
-
-  #saved(batch: Batch, reply: ReleaseDone): Error | undefined {
-    if (reply.failed !== undefined) return outOfMemory(this.#room.conversations.backend.name, this.#turn.id);
-    if (reply.status === "kept") this.#turn.loaded = batch.storedAfter(reply.revision);
-    batch.done(reply.revision);
-    return undefined;
-  }
-
-  /** Nothing to write. Whoever has an answer does not hold the lock any more, so it comes after the release. */
-  async #unchanged(batch: Batch): Promise<Error | undefined> {
-    if (batch.durability !== undefined) {
-      // What is there already may not have reached the replicas yet; the release comes after it.
-      const reply = await this.#release(undefined, batch.durability);
-      if (!isDone(reply)) return lockLost(this.#turn.id, batch.fence, "it was lost before its release");
-    } else if (!this.#mayGoOn(now())) await this.#giveUp();
-    if (this.#turn.live) this.#turn.loaded = batch.storedAfter(null);
-    batch.done(null);
-    return undefined;
+    const job = this.#line.head;
+    if (!(job instanceof StateJob) || job.leaseMs !== turn.leaseMs || batch.closed) return undefined;
+    // One is always served: to load the state may have taken longer than the turn may last.
+    if (turn.served > this.#servedBefore && !withinBounds(turn)) return undefined;
+    if (turn.tainted || !batch.takes(job) || !turn.live) return undefined; // those who stand in line yet can have another turn
+    this.#line.leave(job);
+    turn.served += 1;
+    return job;
   }
 
   /** Is there a next of us, who may have the lock without asking the backend? */
@@ -303,10 +259,6 @@ export class Serving implements Lender {
   }
 }
 
-function isDone(reply: ReleaseReply): reply is ReleaseDone {
-  return reply.status === "released" || reply.status === "kept";
-}
-
 /** Nobody waits for this release. What a backend failed at is told elsewhere; anything else deserves a person's attention. */
 function warnOf(error: unknown, id: string): void {
   if (error instanceof HoldfastError || !diagnostics.warning.hasSubscribers) return;
@@ -317,11 +269,6 @@ function warnOf(error: unknown, id: string): void {
 function withinBounds(turn: Turn, at: number = now()): boolean {
   const bounds = turn.wanted ? wantedBounds : freeBounds;
   return turn.served < bounds.jobs && at - turn.heldSince < bounds.ms;
-}
-
-function outOfMemory(name: string, id: string): UnavailableError {
-  const text = `${name} is out of memory: the state ${JSON.stringify(id)} was not saved. Make room there, then try again.`;
-  return new UnavailableError(text, { code: "OUT_OF_MEMORY" });
 }
 
 function publishAcquired(job: GrantJob, grant: HeldGrant): void {

@@ -3,15 +3,15 @@
  *
  * It passes the grant's gate like a nested grant [L4], and is refused once the grant has ended [S4].
  */
-import type { Durability, LoadedState, StateWrite, WriteReply } from "../backends/backend.ts";
-import { tellDurably } from "../durability.ts";
-import { UnavailableError } from "../errors.ts";
-import { maxTries, publishUpdate, restless } from "./batch.ts";
+import type { Durability, LoadedState, StateWrite } from "../backends/backend.ts";
+import { publishUpdate } from "./batch.ts";
 import { acquireChild, awaitGrant } from "./child.ts";
-import { lockLost, type HeldGrant } from "./grant.ts";
+import type { HeldGrant } from "./grant.ts";
 import { runHolding } from "./held.ts";
 import type { Patience, StateTask } from "./job.ts";
 import type { Room } from "./room.ts";
+import { maxTries, tooManyConflicts } from "./state-run.ts";
+import { writeUnder } from "./write-under.ts";
 
 /** Settles the task in the end, whatever happens. */
 export async function runUnder(
@@ -24,7 +24,7 @@ export async function runUnder(
     const child = await acquireChild(room, under.grant, under);
     try {
       const writer: Writer = { room, grant: child, durability: under.durability };
-      if (task.plain !== undefined) settlePlain(task, await write(writer, task.plain));
+      if (task.plain !== undefined) task.answer?.(await write(writer, task.plain));
       else await applyUnder(writer, task);
     } finally {
       await child.release();
@@ -65,10 +65,9 @@ async function applyUnder(writer: Writer, task: StateTask): Promise<void> {
       task.done(null);
       return;
     }
-    if (reply.status === "held") throw new Error(`HOLDFAST_HELD_UNDER_GRANT: ${child.id}`);
     // Otherwise it has expired or was changed behind the protocol's back: once more, on what is there now.
   }
-  throw restless(child.id);
+  throw tooManyConflicts(child.id);
 }
 
 function load(room: Room, id: string): Promise<LoadedState> {
@@ -77,33 +76,12 @@ function load(room: Room, id: string): Promise<LoadedState> {
   return conversations.read(what, () => conversations.backend.loadState(id, { expiry: false }));
 }
 
-/** One write under the grant; throws LockLostError when the server refuses it. */
-async function write({ room, grant, durability }: Writer, change: StateWrite): Promise<WriteReply> {
-  const { conversations } = room;
+/** One write under the grant; throws LockLostError once that has ended. */
+async function write({ room, grant, durability }: Writer, change: StateWrite): ReturnType<typeof writeUnder> {
   const lost = grant.lossError;
   if (lost !== undefined) throw lost;
-  const { id, turn } = grant;
-  const what = { doing: "Writing the state", id, durability };
-  const reply = await grant.track(
-    tellDurably(conversations, what, (receipt) =>
-      conversations.backend.writeState(id, change, turn.ticket, receipt),
-    ).catch((error: unknown) => {
-      // A late copy of it could still arrive: this ticket must not serve anybody else.
-      if (error instanceof UnavailableError && error.outcome === "unknown") turn.tainted = true;
-      throw error;
-    }),
-  );
-  if (reply.status === "saved" || reply.status === "deleted") publishUpdate(id, 1, change);
-  if (reply.status === "lost") {
-    turn.lose("the server refused a save under it");
-    throw lockLost(id, grant.fence, "the server refused the save");
-  }
+  const { turn, fence } = grant;
+  const reply = await grant.track(writeUnder({ room, turn, fence, durability }, change));
+  if (reply.status === "saved" || reply.status === "deleted") publishUpdate(grant.id, 1, change);
   return reply;
-}
-
-function settlePlain(task: StateTask, reply: WriteReply): void {
-  if (reply.status === "held" || reply.status === "forgotten") {
-    throw new Error(`HOLDFAST_PLAIN_REPLY: ${reply.status} under a grant`);
-  }
-  task.answer?.(reply);
 }

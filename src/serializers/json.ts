@@ -40,7 +40,7 @@ import type { Serializer } from "./serializer.ts";
  * const stock = json.deserialize(bytes);
  * ```
  */
-export const json: Serializer = Object.freeze({ name: "json", serialize, deserialize });
+export const json: Serializer = Object.freeze({ name: "json", serialize, deserialize, isolated: true });
 
 /** A walk answers with a negative number when something is, or may be, wrong. */
 const suspicious = -1;

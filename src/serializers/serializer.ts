@@ -2,7 +2,8 @@
  * The port between values and bytes.
  *
  * A serializer keeps a value exactly or throws; it never changes one silently. Its name is stored beside the
- * bytes [S6], so that nobody reads them with another one. It does no I/O and keeps no state between calls.
+ * bytes [S6], so that nobody reads them with another one. It does no I/O. What it is given and what it returns is
+ * copied at the door (src/codec.ts), unless it says that it need not be.
  */
 
 /**
@@ -22,6 +23,12 @@ export interface Serializer {
   readonly name: string;
   /** Throws when the value cannot be kept exactly. Equal values must give equal bytes. */
   serialize(value: unknown): Uint8Array;
-  /** Throws when the bytes are not its own. Every call returns a fresh value. */
+  /** Throws when the bytes are not its own. The bytes are its own copy, and the value may keep parts of them. */
   deserialize(bytes: Uint8Array): unknown;
+  /**
+   * `true`: `serialize` returns new bytes at each call, and nothing that `deserialize` returns refers to the bytes that it
+   * was given. Then neither is copied, which saves time for large values. Leave it out when in doubt: decoders of typed
+   * arrays (`node:v8`, MessagePack, CBOR) return views of their input.
+   */
+  readonly isolated?: boolean;
 }

@@ -4,7 +4,9 @@
 import { dataCases } from "./state-suite/data.ts";
 import { grantCases } from "./state-suite/grants.ts";
 import { lostReplyCases } from "./state-suite/lost-replies.ts";
+import { neighbourCases } from "./state-suite/neighbours.ts";
 import { receiptCases } from "./state-suite/receipts.ts";
+import { serializerCases } from "./state-suite/serializers.ts";
 import { updateCases } from "./state-suite/updates.ts";
 import { valueCases } from "./state-suite/values.ts";
 import { writeCases } from "./state-suite/writes.ts";
@@ -29,7 +31,9 @@ export function stateSuite(options: SuiteOptions): void {
     ...receiptCases,
     ...dataCases,
     ...valueCases,
+    ...serializerCases,
     ...updateCases,
+    ...neighbourCases,
     ...grantCases,
     ...lostReplyCases,
   ]);

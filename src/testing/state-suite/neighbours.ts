@@ -1,0 +1,227 @@
+/** What callers owe each other whose changes are saved together: none waits for the code of one who came later [S3]. */
+import { strict as assert } from "node:assert";
+import type { Store } from "../../store.ts";
+import { deferred, eventually, inTime, rejection, rejectsWith, stillPending } from "../checks.ts";
+import { failBefore, loseReply, meanwhile } from "../faults.ts";
+import { needing, proof, type Case } from "../suite.ts";
+import type { World } from "../world.ts";
+
+interface Log {
+  ids: string[];
+}
+const emptyLog = (): Log => ({ ids: [] });
+const add = (name: string) => (draft: Log) => void draft.ids.push(name);
+
+/** A log and a call of another store that makes it expire, and waits until it has. */
+async function expiring(world: World, id: string): Promise<() => Promise<void>> {
+  const other = (await world.store()).state(id, { initial: emptyLog });
+  return async () => {
+    await other.touch(1);
+    await eventually(async () => assert.equal(await other.read(), undefined));
+  };
+}
+
+export const neighbourCases: readonly Case[] = [
+  proof("[S3] a function may wait for an earlier update of the same state", async (world) => {
+    const [store, id] = [await world.store(), world.id()];
+    const count = store.state(id, { initial: () => 0 });
+    const first = count.update((n) => n + 1);
+    const second = count.update(async (n) => n + (await first));
+    const third = count.update(async (n) => n + (await second) + (await first));
+    assert.deepEqual(await inTime(Promise.all([first, second, third])), [1, 2, 5]);
+    assert.equal(await count.load(), 5);
+    await world.becomesFree(id);
+  }),
+  proof("[S3] a function may wait for any earlier call of the same state", async (world) => {
+    const [store, id] = [await world.store(), world.id()];
+    const log = store.state(id, { initial: emptyLog });
+    const saved = log.save({ ids: ["saved"] });
+    const unchanged = log.run((draft) => draft.ids.length);
+    const failed = log.update(() => Promise.reject(new Error("mine")));
+    const deleted = log.delete();
+    const refused = log.trySave({ ids: ["too late"] }, { ifRevision: 1 });
+    const last = log.update(async (draft) => {
+      assert.ok((await saved) > 0);
+      assert.equal(await unchanged, 1);
+      assert.equal((await rejection(failed)).message, "mine");
+      await deleted;
+      assert.equal(await refused, null);
+      draft.ids.push("last");
+    });
+    assert.deepEqual(await inTime(last), { ids: ["last"] });
+    assert.deepEqual(await log.load(), { ids: ["last"] });
+  }),
+  proof("[S3] whose function is over is answered, and saved, while a later one runs on", async (world) => {
+    const [store, other] = await world.stores(2);
+    const id = world.id();
+    const log = store.state(id, { initial: emptyLog });
+    const [begun, end] = [deferred(), deferred()];
+    const first = log.update(add("first"));
+    const failed = log.update(() => Promise.reject(new Error("mine")));
+    const slow = log.update(async (draft) => {
+      draft.ids.push("slow");
+      begun.resolve();
+      await end.promise;
+    });
+    const behind = log.update(add("behind"));
+    await begun.promise;
+    assert.deepEqual(await inTime(first), { ids: ["first"] });
+    assert.equal((await rejection(failed)).message, "mine");
+    assert.deepEqual(await other.state<Log>(id).load(), { ids: ["first"] });
+    await stillPending(behind);
+    end.resolve();
+    assert.deepEqual(await slow, { ids: ["first", "slow"] });
+    assert.deepEqual(await behind, { ids: ["first", "slow", "behind"] });
+  }),
+  proof(
+    "[S3] the store is closed while a function waits for an earlier update: all settle",
+    async (world) => {
+      const [store, id] = [await world.store(), world.id()];
+      const count = store.state(id, { initial: () => 0 });
+      const first = count.update((n) => n + 1);
+      const second = count.update(async (n) => n + (await first));
+      const closing = store.close();
+      await inTime(Promise.allSettled([first, second, closing]));
+    },
+  ),
+  proof(
+    "[S3] [S5] what a save of the earlier ones finds gone is applied again, and so is the later one",
+    async (world) => {
+      const id = world.id();
+      const { store, faults } = await world.faultyStore();
+      const expire = await expiring(world, id);
+      const log = store.state(id, { initial: emptyLog });
+      await log.save({ ids: ["old"] });
+      const seen: string[][] = [];
+      faults.once("writeState", meanwhile({ before: expire }));
+      const first = log.update(add("first"));
+      const second = log.update(async (draft) => {
+        seen.push([...draft.ids]);
+        await first;
+        draft.ids.push("second");
+      });
+      assert.deepEqual(await inTime(first), { ids: ["first"] });
+      assert.deepEqual(await inTime(second), { ids: ["first", "second"] });
+      assert.deepEqual(seen, [["old", "first"], ["first"]]);
+      assert.deepEqual(await log.load(), { ids: ["first", "second"] });
+    },
+  ),
+  proof(
+    "[S3] [S5] the save of the earlier ones fails: they share its answer, and the later one is not saved",
+    async (world) => {
+      const id = world.id();
+      const { store, faults } = await world.faultyStore({ operationMs: 300 });
+      const log = store.state(id, { initial: emptyLog });
+      faults.always("writeState", failBefore("none"));
+      const end = deferred();
+      const first = log.update(add("first"));
+      const second = log.update(async (draft) => {
+        draft.ids.push("second");
+        await end.promise;
+      });
+      assert.equal((await rejectsWith(first, "UNREACHABLE")).outcome, "none");
+      end.resolve();
+      await rejectsWith(second, "UNREACHABLE");
+      assert.equal(await log.load().then(({ ids }) => ids.length), 0);
+      await world.becomesFree(id);
+    },
+  ),
+  proof(
+    "[S3] [S5] the answer to the save of the earlier ones is lost: once, and the later one follows",
+    async (world) => {
+      const id = world.id();
+      const { store, faults } = await world.faultyStore();
+      const log = store.state(id, { initial: emptyLog });
+      faults.once("writeState", loseReply());
+      const first = log.update(add("first"));
+      const second = log.update(async (draft) => {
+        await first;
+        draft.ids.push("second");
+      });
+      assert.deepEqual(await inTime(second), { ids: ["first", "second"] });
+      assert.deepEqual(await log.load(), { ids: ["first", "second"] });
+    },
+  ),
+  proof("[S4] the lock is lost while the earlier ones are saved: none is saved", async (world) => {
+    const id = world.id();
+    const { store, faults } = await world.faultyStore();
+    const other = await world.store();
+    const log = store.state(id, { initial: emptyLog });
+    faults.once("writeState", meanwhile({ before: () => other.lock(id).forceRelease() }));
+    const first = log.update(add("first"));
+    const second = log.update(async (draft) => {
+      await rejection(first);
+      draft.ids.push("second");
+    });
+    await rejectsWith(first, "LOCK_LOST");
+    await rejectsWith(second, "LOCK_LOST");
+    assert.equal(await other.state(id).load(), undefined);
+  }),
+  proof(
+    "[S5] a call that failed because of a change that was not saved in the end is judged again",
+    async (world) => {
+      const id = world.id();
+      const { store, faults } = await world.faultyStore();
+      const expire = await expiring(world, id);
+      const [log, count] = [store.state(id, { initial: emptyLog }), store.state<number>(world.id())];
+      await log.save({ ids: ["old"] });
+      const { revision } = (await log.read()) ?? {};
+      faults.once("releaseLock", meanwhile({ before: expire }));
+      const calls = [
+        log.update(add("first")).then(({ ids }) => ids),
+        log.update((draft) => {
+          if (draft.ids.length > 1) throw new Error("full");
+          draft.ids.push("second");
+        }),
+        log.trySave({ ids: ["third"] }, { ifRevision: revision ?? 0 }),
+      ];
+      const settled = await Promise.allSettled(calls);
+      assert.deepEqual(settled, [
+        { status: "fulfilled", value: ["first"] },
+        { status: "fulfilled", value: { ids: ["first", "second"] } },
+        { status: "fulfilled", value: null },
+      ]);
+      assert.deepEqual(await log.load(), { ids: ["first", "second"] });
+      assert.equal(await count.load(), undefined);
+    },
+  ),
+  proof(
+    "[S5] the lock is lost before the save: no answer is made of changes that never came to be",
+    async (world) => {
+      const id = world.id();
+      const { store, faults } = await world.faultyStore();
+      const other = await world.store();
+      const state = store.state<number>(id);
+      faults.once("releaseLock", meanwhile({ before: () => other.lock(id).forceRelease() }));
+      const calls = await Promise.allSettled([
+        state.update((n) => {
+          if (n === undefined) throw new Error("nothing there"); // true whatever becomes of the others
+        }),
+        state.update(() => 1),
+        state.update((n) => {
+          if (n === 1) throw new Error("one"); // of what never was
+        }),
+        state.trySave(2, { ifRevision: "absent" }),
+      ]);
+      const codes = calls.map((call) => call.status === "rejected" && failureOf(call.reason));
+      assert.deepEqual(codes, ["nothing there", "LOCK_LOST", "LOCK_LOST", "LOCK_LOST"]);
+      assert.equal(await other.state(id).load(), undefined);
+    },
+  ),
+  needing(["flush"], "[S5] the same where the server has forgotten everything", async (world) => {
+    const id = world.id();
+    const { store, faults } = await world.faultyStore();
+    const state: ReturnType<Store["state"]> = store.state(id);
+    faults.once("releaseLock", meanwhile({ before: () => world.hook("flush")() }));
+    const created = state.update(() => 1);
+    const refused = state.trySave(2, { ifRevision: "absent" });
+    await rejectsWith(created, "LOCK_LOST");
+    await rejectsWith(refused, "LOCK_LOST");
+    assert.equal(await state.load(), undefined);
+  }),
+];
+
+function failureOf(error: unknown): string {
+  const { code, message } = error as Error & { code?: string };
+  return code ?? message;
+}
