@@ -1,7 +1,7 @@
 /**
  * Time, as the library uses it: the monotonic clock, deadlines that cost little, and what keeps a process alive.
  *
- * Timers here never keep the process alive; only a {@link KeepAlive} does [P1]. No wall clock is read anywhere. Node's
+ * Timers here never keep the process alive; only a {@link KeepAlive} does [P1]. No wall clock is read here. Node's
  * timers are taken once, when this file is loaded: a test that replaces the global ones does not stop ours.
  */
 

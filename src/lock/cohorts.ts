@@ -12,6 +12,7 @@ import { now, pause } from "../timers.ts";
 import { Cohort } from "./cohort.ts";
 import type { Job } from "./job.ts";
 import type { Room } from "./room.ts";
+import { SleepDetector } from "./sleep-detector.ts";
 import { parseTicket, slotOf, TicketMaker } from "./ticket.ts";
 import { Turn } from "./turn.ts";
 import { Watchdog } from "./watchdog.ts";
@@ -36,6 +37,7 @@ export class Cohorts implements Room {
   /** Tickets of dead turns of this client that a reply named, while they are being cancelled. */
   readonly #stray = new Set<string>();
   readonly #watchdog: Watchdog;
+  readonly #sleep: SleepDetector;
   readonly #tickets: TicketMaker;
   #served = 0;
   readonly #onceIdle: (() => void)[] = [];
@@ -45,6 +47,10 @@ export class Cohorts implements Room {
   constructor(conversations: Conversations) {
     this.conversations = conversations;
     this.#watchdog = new Watchdog(conversations);
+    this.#sleep = new SleepDetector(conversations.deadlines, {
+      isNeeded: () => this.#alive > 0,
+      onSleep: () => this.#renewAll(),
+    });
     this.#tickets = new TicketMaker(conversations.backend.clientId);
     conversations.backend.onWake((wake) => this.#onWake(wake));
   }
@@ -104,6 +110,7 @@ export class Cohorts implements Room {
 
   watch(turn: Turn): void {
     this.#watchdog.watch(turn);
+    this.#sleep.start();
   }
 
   unwatch(turn: Turn): void {
@@ -151,6 +158,10 @@ export class Cohorts implements Room {
   /** This ticket was just released by force: its holder here learns it at once, with or without a push. */
   forced(id: string, ticket: string): void {
     this.#onWake({ kind: "forced", id, ticket });
+  }
+
+  #renewAll(): void {
+    for (const turn of this.#turns) if (turn?.watch !== undefined) this.#watchdog.renewNow(turn);
   }
 
   #onWake(wake: Wake): void {

@@ -11,12 +11,12 @@
  * | lost | told to its owner; no longer watched | – | – | – | – |
  *
  * The local deadline is one lease after the last successful renewal was *sent*, by the monotonic clock, so it comes
- * no later than the server's. All renewals that are due go out together. Answers count whenever they come, also those of
+ * no later than the server's. It is strict: what has arrived and was not read yet does not put it off. All renewals that are due go out together. Answers count whenever they come, also those of
  * tries before the last: on a slow way every answer would else be late. Order and state are none of its business.
  */
 import type { Backend, RenewEntry } from "../backends/backend.ts";
 import type { Conversations } from "../conversation.ts";
-import { now, type Deadline } from "../timers.ts";
+import { Deadlines, now, type Deadline } from "../timers.ts";
 
 /** A held ticket, as the watchdog sees it. */
 export interface Watched extends RenewEntry {
@@ -63,6 +63,7 @@ const maxRetryMs = 1_000;
 
 export class Watchdog {
   readonly #conversations: Conversations;
+  readonly #deadlines = new Deadlines({ strict: true });
   #due: Watched[] = [];
 
   constructor(conversations: Conversations) {
@@ -78,8 +79,13 @@ export class Watchdog {
 
   /** [L6] Ends renewal at once; an answer that is still under way is ignored. */
   unwatch(ticket: Watched): void {
-    this.#conversations.deadlines.clear(ticket.watch?.deadline);
+    this.#deadlines.clear(ticket.watch?.deadline);
     ticket.watch = undefined;
+  }
+
+  /** Whether it is held is not sure: the next renewal is due now. */
+  renewNow(ticket: Watched): void {
+    if (ticket.watch?.state !== "renewing") this.#renewSoon(ticket);
   }
 
   #nextRenewal(ticket: Watched): Deadline {
@@ -89,7 +95,7 @@ export class Watchdog {
     const gridMs = ticket.leaseMs * gridPart;
     const dueAt = Math.max(Math.floor((at + left / 3) / gridMs) * gridMs, at);
     const thirdMs = ticket.leaseMs / 3;
-    return this.#conversations.deadlines.set(thirdMs, () => this.#renewSoon(ticket), dueAt - thirdMs);
+    return this.#deadlines.set(thirdMs, () => this.#renewSoon(ticket), dueAt - thirdMs);
   }
 
   /** Collects what falls due in the same turn of the event loop. */
@@ -108,20 +114,20 @@ export class Watchdog {
   }
 
   #renew(tickets: readonly Watched[]): void {
-    const { backend, deadlines } = this.#conversations;
+    const { backend } = this.#conversations;
     const sentAt = now();
     const sent = tickets.map((ticket) => ({ ticket, sentAt, watch: this.#sent(ticket, sentAt) }));
     const entries = tickets.map(({ id, ticket, leaseMs }) => ({ id, ticket, leaseMs }));
     const unknown = (): void => sent.forEach((one) => this.#answer(one, undefined));
     const withinMs = Math.min(...new Set(tickets.map(({ leaseMs }) => leaseMs))) / 4;
-    const deadline = deadlines.set(withinMs, unknown, sentAt);
+    const deadline = this.#deadlines.set(withinMs, unknown, sentAt);
     renewLocks(backend, entries).then(
       (answers) => {
-        deadlines.clear(deadline);
+        this.#deadlines.clear(deadline);
         sent.forEach((one, index) => this.#answer(one, answers[index]));
       },
       () => {
-        deadlines.clear(deadline);
+        this.#deadlines.clear(deadline);
         unknown(); // whatever the reason: the local deadline decides in the end
       },
     );
@@ -156,21 +162,21 @@ export class Watchdog {
   #unsure(ticket: Watched, watch: Watch): void {
     const retryMs = Math.min(Math.max(ticket.leaseMs * retryPart, minRetryMs), maxRetryMs);
     const isTooLate = now() + retryMs >= ticket.until;
-    const retry = (): Deadline => this.#conversations.deadlines.set(retryMs, () => this.#renewSoon(ticket));
+    const retry = (): Deadline => this.#deadlines.set(retryMs, () => this.#renewSoon(ticket));
     this.#become(watch, "unsure", isTooLate ? this.#localDeadline(ticket) : retry());
   }
 
   #become(watch: Watch, state: Watch["state"], deadline: Deadline): void {
     if (!transitions[watch.state].includes(state))
       throw new Error(`HOLDFAST_WATCH_TRANSITION: ${watch.state} → ${state}`);
-    this.#conversations.deadlines.clear(watch.deadline);
+    this.#deadlines.clear(watch.deadline);
     watch.state = state;
     watch.deadline = deadline;
   }
 
   #localDeadline(ticket: Watched): Deadline {
     const noAnswer = (): void => this.#lose(ticket, "no renewal was answered within its lease");
-    return this.#conversations.deadlines.set(ticket.leaseMs, noAnswer, ticket.until - ticket.leaseMs);
+    return this.#deadlines.set(ticket.leaseMs, noAnswer, ticket.until - ticket.leaseMs);
   }
 
   #lose(ticket: Watched, reason: string): void {

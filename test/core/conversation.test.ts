@@ -96,6 +96,66 @@ describe("a conversation", () => {
   });
 });
 
+describe("[S5] a backend that connects first", () => {
+  /** Its promises of a connection, one after the other; the last one again and again. */
+  const connecting = (...attempts: (Promise<void> | undefined)[]): Conversations => {
+    let calls = 0;
+    const connect = () => attempts[Math.min(calls++, attempts.length - 1)];
+    return new Conversations(Object.assign(new MemoryBackend(), { connect }), 200);
+  };
+
+  test("out of time while it connects: nothing was done, and nothing is sent afterwards", async () => {
+    let connected: () => void = () => undefined;
+    const conversations = connecting(new Promise((resolve) => (connected = resolve)), undefined);
+    const { attempt, seen } = script(saved);
+    const failing = conversations.tell("Telling", attempt);
+    await expect(failing).rejects.toMatchObject({ code: "UNREACHABLE", outcome: "none" });
+    await expect(failing).rejects.not.toThrow(/carried out/);
+    connected();
+    await new Promise(setImmediate);
+    expect(seen).toEqual([]);
+    expect(await conversations.tell("Telling", attempt)).toEqual(saved);
+    conversations.close();
+  });
+
+  test("whatever it says of the outcome, an attempt to connect that fails did nothing, and is repeated", async () => {
+    const failed = Promise.reject(unavailable("unknown"));
+    failed.catch(() => undefined);
+    const conversations = connecting(failed, failed, undefined);
+    const { attempt, seen } = script(saved);
+    expect(await conversations.tell("Telling", attempt)).toEqual(saved);
+    expect(seen).toHaveLength(1);
+    expect(seen[0]?.retry).toBeUndefined();
+    conversations.close();
+
+    const never = connecting(failed);
+    const failing = never.tell("Telling", attempt);
+    await expect(failing).rejects.toMatchObject({ code: "UNREACHABLE", outcome: "none" });
+    expect(seen).toHaveLength(1);
+    never.close();
+  });
+
+  test("sent once without an answer, then it cannot connect: unknown", async () => {
+    const failed = Promise.reject(unavailable("none"));
+    failed.catch(() => undefined);
+    const conversations = connecting(undefined, failed);
+    const failing = conversations.tell("Telling", script<WriteReply>(unavailable("unknown")).attempt);
+    await expect(failing).rejects.toMatchObject({ code: "UNREACHABLE", outcome: "unknown" });
+    conversations.close();
+  });
+
+  test("what cannot pass is not tried again", async () => {
+    const lasting = new UnavailableError("no such database", { lasting: true });
+    const failed = Promise.reject(lasting);
+    failed.catch(() => undefined);
+    const conversations = connecting(failed);
+    const { attempt, seen } = script(saved);
+    await expect(conversations.ask("Asking", attempt)).rejects.toBe(lasting);
+    expect(seen).toEqual([]);
+    conversations.close();
+  });
+});
+
 describe("[S5] a conversation with a receipt", () => {
   let conversations: Conversations;
   beforeEach(() => {
@@ -131,6 +191,17 @@ describe("[S5] a conversation with a receipt", () => {
     await tell(second);
     expect(second.seen[0]?.proof).toBeUndefined();
     expect(second.seen[1]?.proof).toMatchObject({ slot: first.seen[0]?.slot, n: first.seen[0]?.n });
+  });
+
+  test("each try is told when the first was sent: its answer may be of that one", async () => {
+    const times: number[] = [];
+    const attempt = async (_: Receipt, sentAt: number): Promise<WriteReply> => {
+      times.push(sentAt);
+      if (times.length < 3) throw unavailable("unknown");
+      return saved;
+    };
+    await conversations.tell("Telling", attempt);
+    expect(times).toEqual([times[0], times[0], times[0]]);
   });
 
   test("what did nothing is no proof", async () => {

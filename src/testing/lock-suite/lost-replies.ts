@@ -1,7 +1,7 @@
 /** Lost replies of lock calls [S5]: no lock blocks itself, and one release frees it. */
 import { strict as assert } from "node:assert";
 import type { Store } from "../../store.ts";
-import { eventually, pause, rejection } from "../checks.ts";
+import { eventually, inTime, pause, rejection } from "../checks.ts";
 import { failBefore, LateCopy, loseReply, type Fault } from "../faults.ts";
 import { proof, type Case } from "../suite.ts";
 
@@ -159,6 +159,28 @@ const oneByOne: readonly Case[] = [
       assert.equal(await held.release(), false);
       assert.equal(entered.signal.aborted, false);
       assert.equal(await entered.release(), true);
+    },
+  ),
+  proof(
+    "[L1] [L5] [L7] a release that keeps the lock, its reply lost for longer than the lease: it is not handed out",
+    async (world) => {
+      const { store, faults } = await world.faultyStore({ leaseMs: 300, waitMs: 60_000 });
+      const [other, id] = [await world.store({ waitMs: 60_000 }), world.id()];
+      const first = await store.lock(id).acquire();
+      const inside = { other: false };
+      const second = store.lock(id).run(() => inside.other);
+      // Kept, since nobody else waits; then nobody hears of it until the lease is over, and another has the lock.
+      const fault = loseReply(async () => {
+        const grant = await other.lock(id).acquire();
+        inside.other = true;
+        void pause(400).then(() => {
+          inside.other = false;
+          return grant.release();
+        });
+      });
+      faults.once("releaseLock", fault);
+      await first.release();
+      assert.equal(await inTime(second), false, "both were inside");
     },
   ),
   proof("[L7] a lost cancel of a grant that came late frees the lock all the same", async (world) => {
