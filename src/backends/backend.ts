@@ -1,7 +1,7 @@
 /**
  * The contract between the core and whatever keeps states and locks.
  *
- * One attempt per call, one atomic step on the backend, bytes in and bytes out. A backend has no timers, no
+ * One attempt per call, one atomic step on the backend, bytes in and bytes out, which neither side changes afterwards. A backend has no timers, no
  * retries, no policy, no values and no owners: all of that is written once, above it. Expected outcomes are
  * values; a call throws only when it could not be carried out:
  *

@@ -5,7 +5,7 @@
  * applied and saved together (state-run.ts). At the turn's bounds the lock is passed on if others wait for it, in the step
  * that saves. It ends when the turn is over or lost. Asking for the lock is the cohort's business.
  */
-import type { Durability, Receipt, ReleaseReply, StateWrite } from "../backends/backend.ts";
+import type { Durability, Receipt, ReleaseDone, ReleaseReply, StateWrite } from "../backends/backend.ts";
 import { diagnostics, type AcquireEvent, type ReleaseEvent, type WarningEvent } from "../diagnostics.ts";
 import { awaitLock, tellDurably, tooFewForLock } from "../durability.ts";
 import { HoldfastError } from "../errors.ts";
@@ -253,9 +253,18 @@ export class Serving implements Lender {
     if (reply.status === "lost") return turn.lose("the server says that it is no longer the holder");
     turn.slot.n += 1; // the next operation of this turn is another one [S5]
     if (turn.state === "lost") return; // the store was closed meanwhile: it is cancelled next
-    if (reply.status === "kept") turn.keep(reply, sentAt);
+    if (reply.status === "kept") this.#keep(reply, sentAt);
     else turn.stillHeld();
     if (turn.live) this.#room.watch(turn);
+  }
+
+  /** What was saved with it is saved, whether or not the grant that came with it can be used [S5]. */
+  #keep(reply: ReleaseDone, sentAt: number): void {
+    try {
+      this.#turn.keep(reply, sentAt);
+    } catch (error) {
+      this.#turn.lose(error as Error);
+    }
   }
 }
 

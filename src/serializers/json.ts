@@ -40,7 +40,10 @@ import type { Serializer } from "./serializer.ts";
  * const stock = json.deserialize(bytes);
  * ```
  */
-export const json: Serializer = Object.freeze({ name: "json", serialize, deserialize, isolated: true });
+export const json: Serializer = Object.freeze(
+  // Not enumerable: whoever spreads it into a serializer of their own does not promise the same for theirs.
+  Object.defineProperty({ name: "json", serialize, deserialize }, "isolated", { value: true }),
+);
 
 /** A walk answers with a negative number when something is, or may be, wrong. */
 const suspicious = -1;

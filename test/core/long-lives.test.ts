@@ -57,7 +57,9 @@ describe("a loop that schedules its next round from inside its own lock (scenari
 test("[P1] async resources of calls that have settled are destroyed", async () => {
   const alive = new Set<number>();
   const hook = createHook({
-    init: (id, type) => void (type.startsWith("Holdfast") && alive.add(id)),
+    init: (id, type) => {
+      if (type.startsWith("Holdfast")) alive.add(id);
+    },
     destroy: (id) => {
       alive.delete(id);
     },

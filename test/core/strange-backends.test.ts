@@ -40,6 +40,23 @@ test("[P1] a writeState that answers nothing: likewise", async () => {
   await store.close();
 });
 
+test("[S5] a release that keeps the lock without a usable fence: what it saved is acknowledged all the same", async () => {
+  const backend = new MemoryBackend();
+  const releaseLock = backend.releaseLock.bind(backend);
+  backend.releaseLock = async (...args) => {
+    const reply = await releaseLock(...args);
+    return reply.status === "kept" ? { ...reply, fences: 0 } : reply;
+  };
+  const store = open(backend, { waitMs: 5_000 });
+  const state = store.state("x", { initial: () => 0 });
+  const [first, second] = [state.update((n) => n + 1), state.save(5)];
+  const third = state.update((n) => n + 1); // the save ends the run, so that the lock is kept for this one
+  expect(await first).toBe(1);
+  expect(await second).toBeGreaterThan(0);
+  expect(await third).toBe(6);
+  await store.close();
+});
+
 test("[L5] [P1] a renewal that is answered with nothing is an unknown one", async () => {
   const store = open(silentOnce("renewLocks"), { leaseMs: 400 });
   const grant = await store.lock("x").acquire();
