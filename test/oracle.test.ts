@@ -70,11 +70,8 @@ describe("on a real server, in real time", () => {
 
   async function connect(prefix: string): Promise<RedisBackend> {
     const backend = createRedisBackend({ target: server.url, prefix, operationMs: 5_000 });
-    const listens = new Promise<void>((resolve) =>
-      backend.onWake(({ kind }) => kind === "again" && resolve()),
-    );
     await backend.ready();
-    await listens;
+    while (backend.askAgainMs !== 5_000) await sleep(1); // until wakes reach it
     return backend;
   }
 

@@ -147,7 +147,7 @@ class Attack {
 /** The serializer that a head of ours names; written down here once more, and stricter than the reader may be. */
 function readableHead(value: Buffer): string | undefined {
   const found = /^hf1 (\d+) ([\w.-]+)\n/.exec(value.toString("latin1", 0, 128));
-  return found !== null && Number(found[1]) < 2 ** 52 ? found[2] : undefined;
+  return found !== null && Number(found[1]) < 4_100_000_000_000_000 ? found[2] : undefined;
 }
 
 /** `undefined`: no handle can read it. */

@@ -39,11 +39,17 @@ export class TestClient extends ContractClient {
     }
   }
 
-  /** Connected and subscribed. */
+  /** Connected, and wakes reach it: what it was told until then is forgotten. */
   async listening(): Promise<this> {
     await this.backend.ready();
-    await this.wake("again");
+    await this.listens();
+    this.wakes.length = 0;
     return this;
+  }
+
+  /** Resolves when wakes reach it. */
+  async listens(): Promise<void> {
+    await eventuallyTrue(() => this.backend.askAgainMs === 5_000);
   }
 }
 
@@ -77,12 +83,14 @@ export async function eventuallyTrue(look: () => boolean | Promise<boolean>): Pr
 export const visible = (value: unknown): string => inspect(value, { depth: 10, showHidden: true });
 
 /** What is warned of while this runs. */
-export async function warningsDuring(work: () => Promise<unknown>): Promise<WarningEvent[]> {
+export async function warningsDuring(
+  work: (warnings: readonly WarningEvent[]) => Promise<unknown>,
+): Promise<WarningEvent[]> {
   const events: WarningEvent[] = [];
   const listener = (event: unknown): number => events.push(event as WarningEvent);
   diagnostics.warning.subscribe(listener);
   try {
-    await work();
+    await work(events);
   } finally {
     diagnostics.warning.unsubscribe(listener);
   }

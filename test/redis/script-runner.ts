@@ -95,6 +95,7 @@ export class ScriptRunner {
     await this.command("CONFIG", "SET", "maxmemory", "0");
     await this.command("FLUSHALL");
     await this.#subscriber.unsubscribe();
+    await this.#subscriber.pUnsubscribe();
   }
 
   /** From here on nothing that needs memory may be written. */
@@ -108,6 +109,18 @@ export class ScriptRunner {
     for (const client of clients) {
       await this.#subscriber.subscribe(`${prefix}wake:${client}`, (message) => heard.push(message));
     }
+    return heard;
+  }
+
+  /** That client listens no more. */
+  async unlisten(client: string): Promise<void> {
+    await this.#subscriber.unsubscribe(`${prefix}wake:${client}`);
+  }
+
+  /** What a tool that watches everything sees from here on: it counts as a subscriber of no channel. */
+  async monitor(): Promise<string[]> {
+    const heard: string[] = [];
+    await this.#subscriber.pSubscribe("*", (message, channel) => channel !== "settle" && heard.push(message));
     return heard;
   }
 

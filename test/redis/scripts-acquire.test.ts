@@ -2,11 +2,14 @@
 
 import { describe, expect, test } from "vitest";
 
+import { endOfStamps } from "../../src/backends/redis/stamps.ts";
 import * as at from "./script-runner.ts";
 import { A, B, C, type ScriptRunner, ticketOf, withScripts, type Reply } from "./script-runner.ts";
 
 const [a, b, c] = [ticketOf(A), ticketOf(B), ticketOf(C)];
 const past2090 = 3_800_000_000_000_000;
+/** Numbers that leave no room above them: the first two fences after the first of them would be none. */
+const notStamps = [endOfStamps - 1, endOfStamps, 2 ** 52 - 2, 2 ** 52, 2 ** 53 - 1];
 
 let run: ScriptRunner;
 withScripts((runner) => (run = runner));
@@ -56,7 +59,7 @@ describe("acquire", () => {
     expect(await run.acquire(a, { seen: past2090 })).toBe(past2090 + 1);
   });
 
-  test.each(["", "abc", "9e18", "-5", "1.5"])(
+  test.each([...notStamps.map(String), "", "abc", "9e18", "-5", "1.5", "nan"])(
     "[L3] a stamp that is none (%j) is replaced by time",
     async (stamp) => {
       await run.command("SET", at.stampKey, stamp);
@@ -67,6 +70,20 @@ describe("acquire", () => {
       expect(await run.command("GET", at.stampKey)).toBe(String(fence));
     },
   );
+
+  test.each(notStamps)("[L3] what a client saw and is no stamp (%d) lifts nothing", async (seen) => {
+    const before = await run.now();
+    const fence = Number(await run.acquire(a, { seen, fences: 64 }));
+    expect(fence).toBeGreaterThan(before);
+    expect(fence).toBeLessThan(before + 1e7);
+  });
+
+  test("[L3] every fence is below the end of stamps, however near they are", async () => {
+    await run.command("SET", at.stampKey, String(endOfStamps - 12));
+    expect(await run.acquire(a, { fences: 10 })).toBe(endOfStamps - 11);
+    expect(await run.command("GET", at.stampKey)).toBe(String(endOfStamps - 2));
+    expect(Number(await run.acquire(b, { id: "y", fences: 10 }))).toBeLessThan((await run.now()) + 1e7);
+  });
 
   test("[S5] the holder that asks again gets the same grant and its full lease", async () => {
     const fence = Number(await run.acquire(a, { leaseMs: 1_000, fences: 2 }));
@@ -136,6 +153,7 @@ describe("acquire", () => {
 
   test("[L2] an ask is as the waiter last asked, and its place as it first did", async () => {
     await run.acquire(a);
+    await run.listen(B);
     await run.acquire(b, { wish: "q" });
     const before = String(await run.command("HGET", at.asksKey, b)).split(" ");
     await run.acquire(c, { wish: "q" });
@@ -233,8 +251,9 @@ describe("a free lock with a queue", () => {
   });
 
   test("[L9] who listens for wakes but does not receive its own is passed over, and keeps its place", async () => {
+    const heard = await run.listen(B, C);
     await orphaned([b, "qp"], [c, "qp"]);
-    const heard = await run.listen(C);
+    await run.unlisten(B);
     const reply = list(await run.acquire(ticketOf(A, 2), { wish: "q" }));
     await run.settle();
     expect(reply[1]).toContain(c);
@@ -243,6 +262,7 @@ describe("a free lock with a queue", () => {
       "waiting",
       expect.any(String),
       expect.any(Number),
+      0,
       0,
     ]);
     expect(await run.waiting()).toEqual([b, ticketOf(A, 2)]);

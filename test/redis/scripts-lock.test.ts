@@ -1,5 +1,7 @@
 // release, cancel, force, renew and inspect, and keys that are not ours: reply by reply, on a real server.
 
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 
 import * as at from "./script-runner.ts";
@@ -11,6 +13,27 @@ let run: ScriptRunner;
 withScripts((runner) => (run = runner));
 
 const list = (reply: Reply): Reply[] => reply as Reply[];
+
+/** One operation by itself, as lib/alone.lua runs it among many. */
+const alone = async (operation: string): Promise<unknown> => {
+  const library = readFileSync(
+    join(import.meta.dirname, "../../src/backends/redis/lua/lib/alone.lua"),
+    "utf8",
+  );
+  const [reply] = list(
+    await run.command("EVAL", `${library}\nreturn { alone(function() ${operation} end) }`, "0"),
+  );
+  return reply;
+};
+test.each([
+  ["raised", "error('@user_script: 71: -OOM command not allowed', 0)"],
+  ["answered", "return { err = '@user_script: 71: -OOM command not allowed' }"],
+  ["raised by Redis 7", "error({ err = 'OOM command not allowed' })"],
+])("an error of Redis 6.2 is told without where it happened: %s", async (_name, operation) => {
+  expect(await alone(operation)).toMatchObject({ message: "OOM command not allowed" });
+  expect(await alone("return 'fine'")).toBe("fine");
+});
+
 describe("release", () => {
   test("[L6] frees the lock, and leaves a receipt that expires", async () => {
     await run.acquire(a);

@@ -5,6 +5,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 
+import { endOfStamps } from "../../src/backends/redis/stamps.ts";
+
 const root = join(import.meta.dirname, "../..");
 const folder = join(root, "src/backends/redis/lua");
 const files = readdirSync(folder).filter((name) => name.endsWith(".lua"));
@@ -37,6 +39,10 @@ test("the embedded scripts are those of the .lua files", () => {
   });
   expect(check.stderr).toBe("");
   expect(check.status).toBe(0);
+});
+
+test("[S2] [L3] both languages have the same end of stamps", () => {
+  expect(/^local LAST = (\d+)$/m.exec(source("lib/bounds.lua"))?.[1]).toBe(String(endOfStamps));
 });
 
 describe.each(files)("the header of %s", (name) => {
@@ -129,8 +135,9 @@ describe("commands", () => {
     expect([...commandsOf(source("probe.lua"))].sort()).toEqual([...all].sort());
   });
 
-  test("PUBLISH is never called so that its failure could stop a script", () => {
-    for (const name of files) expect(code(included(source(name)))).not.toContain("redis.call('PUBLISH'");
+  test("PUBLISH and PUBSUB are never called so that their failure could stop a script", () => {
+    for (const name of files)
+      expect(code(included(source(name)))).not.toMatch(/redis\.call\('PUB(LISH|SUB)'/);
   });
 
   test("time is read once per script", () => {

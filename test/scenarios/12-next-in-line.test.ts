@@ -10,6 +10,7 @@
 //   cancel.lua (protocol.ts) not passing on a lock that the ticket holds by now: both of "gives up";
 //   wakes.ts asking again after 12.5 s instead of 5: "killed" on Redis.
 
+import { createClient } from "@redis/client";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 
 import { open, type OpenOptions, type Store } from "../../src/index.ts";
@@ -152,6 +153,12 @@ for (const name of ["Redis", "SQLite"] as const) {
         await poll(() => waiters(store, id)).toBe(1);
         const entered = behind.lock(id).acquire(long);
         await poll(() => waiters(store, id)).toBe(2);
+        const { host } = new URL(backend.url); // as the default user, who may look at everything
+        const server = createClient({ url: `redis://${host}`, disableClientInfo: true });
+        await server.connect();
+        const asks = async (): Promise<string> => String(await server.hVals(`holdfast:asks:{${id}}`));
+        await poll(asks).toMatch(/ qp .* qp /); // both rely on wakes by now, and do not ask often
+        server.destroy();
         expect(await holder.release()).toBe(true);
         expect((await store.lock(id).inspect())?.waiters).toBe(1);
         controller.abort(new Error("enough"));

@@ -42,6 +42,8 @@ export class Proxy {
   readonly seen: SeenCommand[] = [];
   /** Decides for each command; by default all pass. */
   fault: (command: SeenCommand) => Fault | undefined = () => undefined;
+  /** Connections that subscribe lead there from then on, as behind a balancer; others to the target. */
+  subscribersTo: { readonly port: number } | undefined;
   readonly #target: Target;
   readonly #server: Server;
   readonly #pairs = new Set<Pair>();
@@ -58,6 +60,7 @@ export class Proxy {
         hold: (bytes) => this.#held.push(bytes),
         count: () => (this.chunks += 1),
         frozen: () => this.#frozen,
+        elsewhere: (command) => (command.name === "SUBSCRIBE" ? this.subscribersTo?.port : undefined),
       });
       this.#pairs.add(pair);
       client.once("close", () => this.#pairs.delete(pair));
@@ -94,7 +97,12 @@ export class Proxy {
     for (const pair of this.#pairs) pair.frozen = true;
   }
 
-  /** The same for new connections, too, until it is switched off. */
+  /** Connections that subscribe end at the server, and their clients do not hear of it. */
+  orphanSubscribers(): void {
+    for (const pair of this.#pairs) if (pair.subscribes) pair.orphan();
+  }
+
+  /** The black hole for new connections, too, until it is switched off. */
   set frozen(frozen: boolean) {
     this.#frozen = frozen;
     if (frozen) this.blackHole();
@@ -136,18 +144,26 @@ interface Rules {
   hold(bytes: Buffer): void;
   frozen(): boolean;
   count(): void;
+  /** The port of another server that the connection is to go on with. */
+  elsewhere(command: SeenCommand): number | undefined;
 }
+
+/** More commands than this no handshake has. */
+const handshake = 10;
 
 /** One connection of a client and ours to the server for it. */
 class Pair {
   frozen = false;
+  subscribes = false;
   readonly #client: Socket;
-  readonly #server: Socket;
+  #server: Socket;
   readonly #rules: Rules;
   readonly #requests = new Frames();
   readonly #replies = new Frames();
   /** What is to be done with the replies that are under way, in order. */
-  readonly #expected: (Fault | undefined)[] = [];
+  readonly #expected: (Fault | "swallow" | undefined)[] = [];
+  /** The first of what was sent, for another server that the connection is led to. */
+  readonly #begun: Buffer[] = [];
   #delayMs = 0;
 
   constructor(client: Socket, server: Socket, rules: Rules) {
@@ -156,10 +172,33 @@ class Pair {
     this.#rules = rules;
     this.frozen = rules.frozen();
     client.on("data", (chunk) => this.#onRequests(chunk));
+    this.#watch(client);
+    this.#follow(server);
+  }
+
+  orphan(): void {
+    this.frozen = true;
+    this.#leaveServer();
+  }
+
+  #follow(server: Socket): void {
     server.on("data", (chunk) => this.#onReplies(chunk));
-    for (const socket of [client, server]) {
-      socket.on("error", () => this.cut());
-      socket.on("close", () => this.cut());
+    this.#watch(server);
+  }
+
+  #watch(socket: Socket): void {
+    socket.on("error", () => this.cut());
+    socket.on("close", () => this.cut());
+  }
+
+  /** Goes on with that server, which is greeted as the first one was. */
+  #moveTo(port: number): void {
+    this.#leaveServer();
+    this.#server = connect(port, "127.0.0.1");
+    this.#follow(this.#server);
+    for (const frame of this.#begun) {
+      this.#expected.push("swallow");
+      this.#server.write(frame);
     }
   }
 
@@ -168,13 +207,25 @@ class Pair {
     this.#server.destroy();
   }
 
+  #leaveServer(): void {
+    this.#server
+      .removeAllListeners()
+      .on("error", () => {})
+      .destroy();
+  }
+
   #onRequests(chunk: Buffer): void {
     if (this.frozen) return;
     this.#rules.count();
     for (const frame of this.#requests.add(chunk)) {
-      const fault = this.#rules.judge(parseCommand(frame));
+      const command = parseCommand(frame);
+      const fault = this.#rules.judge(command);
       if (fault === "hold-back") this.#rules.hold(frame);
       if (fault === "hold-back" || fault === "lose-request") return this.cut();
+      if (command.name === "SUBSCRIBE") this.subscribes = true;
+      const elsewhere = this.#rules.elsewhere(command);
+      if (elsewhere !== undefined) this.#moveTo(elsewhere);
+      if (this.#begun.length < handshake) this.#begun.push(frame);
       this.#expected.push(fault);
       this.#server.write(frame);
     }
@@ -185,6 +236,7 @@ class Pair {
     for (const frame of this.#replies.add(chunk)) {
       const isPush = frame[0] === 0x3e; // ">": answers nothing, except that a SUBSCRIBE is answered by one
       const fault = isPush && !frame.includes("subscribe") ? undefined : this.#expected.shift();
+      if (fault === "swallow") continue;
       if (fault === "lose-reply") return this.cut();
       if (typeof fault === "object") this.#delayMs = fault.delayMs;
       if (this.#delayMs === 0) this.#client.write(frame);

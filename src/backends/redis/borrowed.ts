@@ -6,7 +6,7 @@
  * late copies [S5], and we do not add to its queue while it is not ready.
  */
 import { InvalidArgumentError } from "../../errors.ts";
-import type { Answer, RedisClient, RedisCommand, RedisReply, Subscriber } from "./client.ts";
+import type { Answer, RedisClient, RedisCommand, RedisReply, Subscriber, Subscription } from "./client.ts";
 import { closedFailure, linkFailure } from "./failures.ts";
 import { Link } from "./link.ts";
 import { NodeRedis, type OwnConnection } from "./node-redis.ts";
@@ -49,15 +49,16 @@ export class BorrowedRedis implements RedisClient {
     return this.#client.sendCommand(args, readOptions(bytes));
   }
 
-  subscribe(channel: string, subscriber: Subscriber): void {
-    this.#wakes = new Link({
+  subscribe(channel: string, subscriber: Subscriber): Subscription {
+    const wakes = (this.#wakes = new Link({
       make: () => this.#duplicate(),
       prepare: (connection) => connection.subscribe(channel, (bytes) => subscriber.message(bytes), true),
       attemptMs: this.#operationMs / 2,
       onUp: () => subscriber.up(),
       onDown: (error) => subscriber.down(error),
-    });
-    this.#wakes.connect().catch(() => undefined); // it goes on by itself, and `down` was told
+    }));
+    wakes.connect().catch(() => undefined); // it goes on by itself, and `down` was told
+    return { remake: () => wakes.drop(new Error("it is made anew")) };
   }
 
   close(): Promise<void> {

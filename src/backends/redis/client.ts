@@ -27,6 +27,12 @@ export interface Subscriber {
   down(error: Error): void;
 }
 
+/** A subscription that the adapter keeps up. */
+export interface Subscription {
+  /** Ends its connection and makes it anew; with `both` that for commands, too, where that one is the adapter's own. */
+  remake(both: boolean): void;
+}
+
 /** What to make of a reply. */
 export interface Answer<T> {
   read(reply: RedisReply): T;
@@ -45,7 +51,7 @@ export interface RedisClient {
    */
   send<T>(command: RedisCommand, answer: Answer<T>): Promise<T>;
   /** Once: listens on a channel over a connection of its own, for as long as the client is open. */
-  subscribe(channel: string, subscriber: Subscriber): void;
+  subscribe(channel: string, subscriber: Subscriber): Subscription;
   /** Closes what the adapter opened; never throws. Calls after it throw UnavailableError. */
   close(): Promise<void>;
 }

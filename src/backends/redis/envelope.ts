@@ -3,6 +3,7 @@
  * before it. Written by lua/lib/change.lua, read here.
  */
 import type { LoadedState, UnreadableState } from "../backend.ts";
+import { endOfStamps } from "./stamps.ts";
 
 /** As long as a head can be; lua/lib/head.lua and lua/describe.lua read as much. */
 const headBytes = 128;
@@ -19,14 +20,11 @@ export function stagedHead(serializer: string): Buffer {
   return Buffer.from(`hf1 ${"0".repeat(16)} ${serializer}\n`, "latin1");
 }
 
-/** No stamp comes near it (lua/lib/stamp.lua): a revision that large was not written by us, and could not rise [S2]. */
-const beyond = 2 ** 52;
-
 /** `null`: not ours. */
 export function readHead(value: Buffer): Head | null {
   const head = value.toString("latin1", 0, headBytes);
   const found = /^hf1 (\d+) ([\w.-]+)\n/.exec(head);
-  if (found === null || Number(found[1]) >= beyond) return null;
+  if (found === null || Number(found[1]) >= endOfStamps) return null;
   return { revision: Number(found[1]), serializer: found[2] ?? "", length: found[0].length };
 }
 

@@ -5,7 +5,7 @@
  * reconnecting, offline queue and time-outs are switched off: they would send behind our back what has failed above.
  */
 import type { Address } from "./address.ts";
-import type { Answer, RedisClient, RedisCommand, RedisReply, Subscriber } from "./client.ts";
+import type { Answer, RedisClient, RedisCommand, RedisReply, Subscriber, Subscription } from "./client.ts";
 import { closedFailure, linkFailure, replyFailure } from "./failures.ts";
 import { Link, type Connection } from "./link.ts";
 import { isReply, readOptions, type Sender, type SubscriberConnection } from "./shapes.ts";
@@ -39,7 +39,12 @@ export class NodeRedis implements RedisClient {
     this.#operationMs = operationMs;
     this.#stallMs = stallMs; // a black-holed connection is given up early enough for a retry to get through
     this.#make = make;
-    this.#main = new Link({ make: () => this.#make(), attemptMs: this.#attemptMs });
+    this.#main = new Link({
+      make: () => this.#make(),
+      attemptMs: this.#attemptMs,
+      // The next one may lead to another server, and wakes must come from the one that runs the commands.
+      onDown: (error) => this.#wakes?.drop(error),
+    });
     this.#watch = new StallWatch(this.#stallMs, () => this.#main.drop(new Error("nothing was answered")));
   }
 
@@ -66,15 +71,22 @@ export class NodeRedis implements RedisClient {
     });
   }
 
-  subscribe(channel: string, subscriber: Subscriber): void {
-    this.#wakes = new Link({
+  subscribe(channel: string, subscriber: Subscriber): Subscription {
+    const wakes = (this.#wakes = new Link({
       make: () => this.#make(),
       prepare: (connection) => connection.subscribe(channel, (bytes) => subscriber.message(bytes), true),
       attemptMs: this.#attemptMs,
       onUp: () => subscriber.up(),
       onDown: (error) => subscriber.down(this.#clean(error)),
-    });
-    this.#wakes.connect().catch(() => undefined); // it goes on by itself, and `down` was told
+    }));
+    wakes.connect().catch(() => undefined); // it goes on by itself, and `down` was told
+    const anew = new Error("it is made anew");
+    return {
+      remake: (both) => {
+        if (both) this.#main.drop(anew);
+        wakes.drop(anew);
+      },
+    };
   }
 
   close(): Promise<void> {

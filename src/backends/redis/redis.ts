@@ -7,7 +7,6 @@
  */
 import { randomBytes } from "node:crypto";
 import { diagnostics, type WarningEvent } from "../../diagnostics.ts";
-import { HoldfastError } from "../../errors.ts";
 import {
   type AcquireReply,
   type AcquireRequest,
@@ -43,6 +42,7 @@ import { Replicas } from "./replicas.ts";
 import * as read from "./reply.ts";
 import { scripts, type Script } from "./scripts.ts";
 import type { RedisClientLike } from "./shapes.ts";
+import { isStamp } from "./stamps.ts";
 import { Wakes } from "./wakes.ts";
 
 export interface RedisBackendOptions {
@@ -90,7 +90,7 @@ export class RedisBackend implements Backend {
     const caller = new Caller(client);
     const warn = (cause: string, message: string): void => this.#warn(cause, message);
     const onWake = (wake: Wake): void => this.#heard(wake);
-    const wakes = new Wakes({ client, channel: keys.channel, onWake, warn });
+    const wakes = new Wakes({ client, caller, channel: keys.channel, onWake, warn });
     this.#firstUse = new FirstUse({ client, caller, keys, warn, onConnected: () => wakes.start() });
     this.#keys = keys;
     this.#caller = caller;
@@ -123,7 +123,7 @@ export class RedisBackend implements Backend {
       if (options.expiry) return this.#noteState(id, await this.#run({ ...call, script: scripts.load }));
       return this.#noteState(id, await this.#plain({ args: ["GET", key], read: read.readLoad, id }));
     } catch (error) {
-      if (!isCorrupt(error)) throw error;
+      if (!read.isCorrupt(error)) throw error;
       // What GET refuses is there all the same: it is reported as what it is [S1] [S6].
       const type = await this.#plain({ args: ["TYPE", key], read: read.text });
       return type === "none" ? null : unreadableType(type);
@@ -188,7 +188,8 @@ export class RedisBackend implements Backend {
     onSent?: () => void,
   ): Promise<AcquireReply> {
     const { leaseMs, queue, load, fences } = request;
-    const wish = `${queue ? "q" : ""}${load ? "s" : ""}${this.#wakes.listening ? "p" : ""}` || "-";
+    const { relied } = this.#wakes;
+    const wish = `${queue ? "q" : ""}${load ? "s" : ""}${relied === undefined ? "" : "p"}` || "-";
     const { slot, n } = receipt;
     return this.#add(this.#acquires, {
       id,
@@ -202,6 +203,8 @@ export class RedisBackend implements Backend {
         const reply = read.readAcquire(raw, request);
         if (reply.status === "granted") this.#see(reply.fence + reply.fences - 1);
         if (reply.status === "granted" && load) this.#noteState(id, reply.state ?? null);
+        if (relied !== undefined && reply.status === "waiting")
+          this.#wakes.counted(relied, read.readSubscribers(raw));
         return reply;
       },
     });
@@ -218,7 +221,7 @@ export class RedisBackend implements Backend {
         wantsBytes: false,
         read: read.readRenew,
       };
-      return this.#add(this.#renewals, operation).catch(insteadIfCorrupt("lost" as const));
+      return this.#add(this.#renewals, operation).catch(read.insteadIfCorrupt("lost" as const));
     });
     return Promise.all(renewals);
   }
@@ -278,7 +281,7 @@ export class RedisBackend implements Backend {
 
   listLocks(cursor: string | null, request: ListRequest): Promise<Page<LockEntry>> {
     const describe = (id: string): Promise<LockEntry | null> =>
-      this.inspectLock(id).catch(insteadIfCorrupt(null));
+      this.inspectLock(id).catch(read.insteadIfCorrupt(null));
     return this.#list("lock", { cursor, request, describe });
   }
 
@@ -288,6 +291,7 @@ export class RedisBackend implements Backend {
 
   async close(): Promise<void> {
     this.#listener = undefined;
+    this.#wakes.close();
     await this.#replicas?.close();
     await this.#client.close();
   }
@@ -376,7 +380,7 @@ export class RedisBackend implements Backend {
   }
 
   #see(stamp: number): void {
-    if (stamp > this.#seen && Number.isSafeInteger(stamp)) this.#seen = stamp;
+    if (stamp > this.#seen && isStamp(stamp)) this.#seen = stamp;
   }
 
   #warn(cause: string, message: string): void {
@@ -387,14 +391,3 @@ export class RedisBackend implements Backend {
 }
 
 type Recorded = WriteReply | TouchReply | ReleaseReply | CancelReply;
-
-function isCorrupt(error: unknown): boolean {
-  return error instanceof HoldfastError && error.code === "CORRUPT_STATE";
-}
-
-function insteadIfCorrupt<T>(instead: T): (error: unknown) => T {
-  return (error) => {
-    if (isCorrupt(error)) return instead;
-    throw error;
-  };
-}

@@ -16,9 +16,10 @@ import type {
   Wake,
   WriteReply,
 } from "../backend.ts";
-import { CorruptStateError } from "../../errors.ts";
+import { CorruptStateError, HoldfastError } from "../../errors.ts";
 import type { RedisReply } from "./client.ts";
 import { readHead, readState, unreadableType } from "./envelope.ts";
+import { isStamp } from "./stamps.ts";
 
 /**
  * The replies of a script that serves many, one for each of its operations. Where all went as asked there is one for
@@ -69,6 +70,16 @@ function grantedInFull(reply: readonly RedisReply[], request: AcquireRequest): G
 function waiting(status: "waiting" | "held", reply: readonly RedisReply[]): AcquireReply {
   const [, held, left, ahead] = reply;
   return { status, holder: readHolder(text(held)).holder, retryInMs: life(left), ahead: int(ahead) };
+}
+
+/** How many are subscribed to this client's channel, as an ask that wished for wakes is answered while it waits. */
+export function readSubscribers(reply: RedisReply): number {
+  return int(Array.isArray(reply) ? (reply as readonly RedisReply[])[4] : undefined);
+}
+
+/** What PUBSUB NUMSUB says of its one channel. */
+export function readNumsub(reply: RedisReply): number {
+  return int(Array.isArray(reply) ? (reply as readonly RedisReply[])[1] : undefined);
 }
 
 function loaded(value: RedisReply | undefined, type: RedisReply | undefined): LoadedState {
@@ -155,7 +166,13 @@ function readHolder(value: string): Held {
   return { holder, fence: Number(found[2]), lastFence: Number(found[3] ?? found[2]) };
 }
 
-/** `null`: not a message of ours. A wake is a hint, so that what cannot be read is passed over. */
+/** How long a hand-over may last, and how many fences it may have: lua/lib/hand-over.lua, lua/lib/queue.lua. */
+const mostOfWake = { leaseMs: 10_000, fences: 1_024 };
+
+/**
+ * `null`: not a message of ours. A wake is a hint, so that what cannot be read is passed over. So is a grant of a size
+ * that no server gives: whoever may write to the channel could have sent it.
+ */
 export function readWake(message: Buffer): Wake | null {
   const end = message.indexOf(10);
   const words = message.toString("utf8", 0, end === -1 ? message.length : end).split(" ");
@@ -164,9 +181,14 @@ export function readWake(message: Buffer): Wake | null {
   if (kind === "wanted" || kind === "forced") return { kind, ticket, id: words.slice(2).join(" ") };
   if (kind !== "granted" || end === -1) return null;
   const [fence = NaN, fences = NaN, leaseMs = NaN, others = NaN] = words.slice(2, 6).map(Number);
-  if (!Number.isSafeInteger(fence + fences + leaseMs + others)) return null;
+  if (!isStamp(fence) || !isStamp(fence + fences - 1) || !Number.isSafeInteger(others)) return null;
+  if (!isWithin(fences, mostOfWake.fences) || !isWithin(leaseMs, mostOfWake.leaseMs)) return null;
   const state = wakeState(words[6], message.subarray(end + 1));
   return { kind, ticket, id: words.slice(7).join(" "), fence, fences, leaseMs, waiting: others, ...state };
+}
+
+function isWithin(value: number, most: number): boolean {
+  return value >= 1 && value <= most;
 }
 
 function wakeState(kind: string | undefined, bytes: Buffer): { state?: LoadedState } {
@@ -208,4 +230,16 @@ function life(reply: RedisReply | undefined): number | null {
 
 function revisionOf(word: string | undefined): number | null {
   return word === undefined || word === "-" || word === "absent" ? null : Number(word);
+}
+
+/** Is it said of what stands under a key of ours? */
+export function isCorrupt(error: unknown): boolean {
+  return error instanceof HoldfastError && error.code === "CORRUPT_STATE";
+}
+
+export function insteadIfCorrupt<T>(instead: T): (error: unknown) => T {
+  return (error) => {
+    if (isCorrupt(error)) return instead;
+    throw error;
+  };
 }

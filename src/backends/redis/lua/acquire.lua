@@ -6,13 +6,16 @@
 -- Each operation: id number slot n terms; its terms: leaseMs fences wish
 --   operations: as lib/operations.lua says; seen: the highest stamp that the client saw; slot, n: of the receipt that
 --   this ticket's release or cancel will carry; n is a number here
---   wish: letters of: q join the queue, s send the state along, p wakes are listened for; or -
+--   wish: letters of: q join the queue, s send the state along, p wakes are listened for; or -. All operations are of one
+--   client: the one that the base of their tickets names
 -- Replies: where all are granted as asked and nobody waits, their fences one after the other, the first fence, or
 --   ['granted', first fence, for each bytes or null] when any asked for a state; else an array, with for each ask one of
 --   fence (an integer: granted as asked, nobody waits, no state asked for)
 --   [fence, bytes or null, type] (the same with the state; type only when it is no string)
 --   ['granted', fence, fences, leaseMs, waiting, bytes or null, type]
---   ['waiting' or 'held', who holds it, remaining lease in ms or -1, how many are ahead]
+--   ['waiting' or 'held', who holds it, remaining lease in ms or -1, how many are ahead, and with 'waiting', where p was
+--   wished, how many are subscribed to the client's channel on this server, -1 when that may not be asked; below 1 the
+--   ask was noted without p]
 --   'settled': this ticket was released or cancelled: a late copy [S5]
 -- Promises: S1 S5 L1 L2 L3 L5 L8 L9 L10 L11
 local stamp, done = KEYS[1], KEYS[2]
@@ -20,6 +23,7 @@ local prefix, seen = ARGV[2], tonumber(ARGV[3])
 local width = 5
 -- @include operations
 -- @include aim
+-- @include bounds
 -- @include stamp
 -- @include recorded
 local function is_settled(record, n)
@@ -43,7 +47,7 @@ end
 local records = redis.call('HMGET', done, unpack(slots))
 local anybody_waits = redis.call('EXISTS', unpack(queues)) > 0
 local now = clock()
-local first_fence, failure = reserve(now, seen, needed)
+local first_fence = reserve(now, seen, needed)
 local fence = first_fence
 
 -- A lock is free and nobody waits: the common case, with nothing in it that it does not need.
@@ -55,10 +59,8 @@ for i = 1, count do
   local fences = operations[terms + 1]
   if records[i] and is_settled(records[i], operations[at + 3]) then
     replies[i], is_plain = 'settled', false
-  elseif anybody_waits and redis.pcall('ZCARD', queues[i]) ~= 0 then
+  elseif not fence or anybody_waits and redis.pcall('ZCARD', queues[i]) ~= 0 then
     others[#others + 1], spare[i] = i, fence
-  elseif not fence then
-    replies[i], is_plain = failure, false
   else
     local value = base .. operations[at + 1] .. ' ' .. text(fence)
     if fences > 1 then value = value .. ' ' .. text(fence + fences - 1) end
@@ -90,11 +92,17 @@ local function granted(first, reserved, lease_ms)
   if string.find(wish, 's', 1, true) then reply[6], reply[7] = load() end
   return reply
 end
+-- How many are subscribed to the channel of the client that asks; -1 when that may not be asked.
+local listeners
+local function count_listeners()
+  listeners = listeners or subscribers_of(string.match(base, ':(%x+):$') or '') or -1
+  return listeners
+end
 -- Notes the ask. A ticket that stands in the queue keeps its place, whether or not it wants to join. Answers whether it
 -- is new there, or was passed over; or nil and Redis's error.
 local function note_ask(score)
   local place = string.match(redis.call('HGET', asks, ticket) or '', ' (%d+)$')
-  if not place then
+  if not place or tonumber(place) >= LAST then
     local stamped, refused = reserved_fence, nil
     if not stamped then stamped, refused = reserve(now, seen, 1) end
     if not stamped then return nil, refused end
@@ -117,7 +125,11 @@ local function ask()
   end
   local score = redis.call('ZSCORE', queue, ticket)
   local joins, newly = score or string.find(wish, 'q', 1, true), false
+  local heard_by
   if joins then
+    if string.find(wish, 'p', 1, true) then heard_by = count_listeners() end
+    -- Its client asks often from now on: it lives though nobody is subscribed for it.
+    if heard_by and heard_by < 1 then wish = 'q' .. string.gsub(wish, '[pq]', '') end
     local refused
     newly, refused = note_ask(score)
     if refused then return refused end
@@ -150,10 +162,12 @@ local function ask()
       return granted(first, fences, tonumber(lease))
     else
       -- More dead waiters than one walk may meet: the next ask goes on, at once.
-      return { joins and 'waiting' or 'held', first_waiter() .. ' 0', 1, 0 }
+      return { joins and 'waiting' or 'held', first_waiter() .. ' 0', 1, 0, heard_by }
     end
   end
-  if joins then return { 'waiting', held, redis.call('PTTL', lock), ahead or redis.call('ZRANK', queue, ticket) } end
+  if joins then
+    return { 'waiting', held, redis.call('PTTL', lock), ahead or redis.call('ZRANK', queue, ticket), heard_by }
+  end
   return { 'held', held, redis.call('PTTL', lock), count_waiters() }
 end
 for _, i in ipairs(others) do

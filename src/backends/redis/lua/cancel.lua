@@ -9,6 +9,7 @@ local ticket, slot, n, proof, keep, refresh = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local seen = tonumber(ARGV[7])
 -- @include recorded
 -- @include receipt
+-- @include bounds
 -- @include stamp
 -- @include holder
 -- @include queue

@@ -23,6 +23,7 @@ local bytes
 -- @include alone
 -- @include recorded
 -- @include receipt
+-- @include bounds
 -- @include stamp
 -- @include holder
 -- @include queue
@@ -65,7 +66,7 @@ local function save()
   if refused then return nil, refused end
   local written, stamp_or_error = change(now, revision, kind == 'save' and next_stamps(1))
   if written then return written, '', stamp_or_error end
-  if not string.find(stamp_or_error.err, '^%-?OOM') then error(stamp_or_error) end
+  if string.find(said(stamp_or_error.err), '^OOM') == nil then error(stamp_or_error) end
   return '-', ' OUT_OF_MEMORY'
 end
 local function commit(at, record, held)

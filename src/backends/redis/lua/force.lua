@@ -10,6 +10,7 @@ local ticket, slot, n, proof, keep, refresh = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local seen, if_fence = tonumber(ARGV[7]), tonumber(ARGV[8])
 -- @include recorded
 -- @include receipt
+-- @include bounds
 -- @include stamp
 -- @include holder
 -- @include queue

@@ -3,7 +3,8 @@
 -- ARGV: none
 -- Replies: [value, remaining ms or -1 for ever, waiters], or 0 when it is free
 -- Promises: L1 L11
+-- @include bounds
 local held = redis.call('GET', KEYS[1])
 if not held then return 0 end
 -- Those beyond this score are passed over; the new holder is among them until its first command (lib/queue.lua).
-return { held, redis.call('PTTL', KEYS[1]), redis.call('ZCOUNT', KEYS[2], '-inf', '(4503599627370496') }
+return { held, redis.call('PTTL', KEYS[1]), redis.call('ZCOUNT', KEYS[2], '-inf', '(' .. string.format('%.0f', BEYOND)) }

@@ -32,6 +32,7 @@ redis.call('ZSCORE', probe, 'x')
 redis.call('ZRANK', probe, 'x')
 redis.call('ZRANGEBYSCORE', probe, '-inf', '(0', 'LIMIT', '0', '1')
 redis.call('ZREM', probe, 'x')
--- Wakes are hints: who may not publish does without.
+-- Wakes are hints: who may not publish, or ask who listens, does without.
 redis.pcall('PUBLISH', ARGV[1], '')
+redis.pcall('PUBSUB', 'NUMSUB', ARGV[1])
 return 'ready'

@@ -49,6 +49,7 @@ end
 if #others == 0 then return 'released' end
 
 -- @include alone
+-- @include bounds
 -- @include stamp
 -- @include holder
 -- @include queue

@@ -8,6 +8,7 @@ local state, done = KEYS[1], KEYS[2]
 local ttl, slot, n, proof, keep, refresh = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 -- @include recorded
 -- @include receipt
+-- @include bounds
 -- @include head
 local known = recall(redis.call('HGET', done, slot))
 if known then return known end

@@ -13,6 +13,7 @@ local bytes, staged = ARGV[12], ARGV[13]
 -- @include alone
 -- @include recorded
 -- @include receipt
+-- @include bounds
 -- @include stamp
 -- @include queue
 -- @include head

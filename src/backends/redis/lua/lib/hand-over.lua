@@ -1,7 +1,7 @@
 -- Hand-over: the lock goes to the first waiter that lives, in the step that frees it [L2] [L8] [L10].
 -- Expects: lock, state, seen, and the libraries stamp, holder and queue.
 -- The winner has a short lease until its first own command, which also takes it out of the queue; it is parked until
--- then. A waiter that listens for wakes ("p") is known to be gone when nobody received its wake [L9].
+-- then. A waiter that listens for wakes ("p") is known to be gone when nobody is subscribed to its channel here [L9].
 local HAND_OVER_MS = 10000
 -- Larger states are not sent along with a wake.
 local WAKE_BYTES = 2048
@@ -10,12 +10,18 @@ local steps = 1000
 local function lock_id()
   return string.match(lock, 'lock:{(.*)}$')
 end
--- Wakes are hints: a denied or failing PUBLISH must not stop a release. Answers how many got it, or nil.
+local function channel_of(client)
+  return string.match(lock, '^(.-)lock:{') .. 'wake:' .. client
+end
+-- How many are subscribed to a client's channel on this server; nil where that may not be asked. What PUBLISH answers
+-- says less: it counts patterns too, such as the `*` of a monitoring tool, and a message reaches subscribers that are
+-- not counted, those of our replicas.
+local function subscribers_of(client)
+  return redis.pcall('PUBSUB', 'NUMSUB', channel_of(client))[2]
+end
+-- Wakes are hints: a denied or failing PUBLISH must not stop a release.
 local function wake(client, message)
-  local prefix = string.match(lock, '^(.-)lock:{')
-  local receivers = redis.pcall('PUBLISH', prefix .. 'wake:' .. client, message)
-  if type(receivers) == 'number' then return receivers end
-  return nil
+  redis.pcall('PUBLISH', channel_of(client), message)
 end
 -- `-` left out, `a` absent, `s` and the bytes as stored.
 local function state_for_wake(wish)
@@ -45,13 +51,17 @@ local function hand_over(now, caller)
         return ticket, first, fences, lease
       end
       park(ticket, now)
-      if lease > HAND_OVER_MS then lease = HAND_OVER_MS end
-      local kind, bytes = state_for_wake(wish)
-      local head = 'granted ' .. ticket .. ' ' .. text(first) .. ' ' .. fences .. ' ' .. lease
-      local _, client = parse_holder(ticket .. ' 0')
-      local receivers = wake(client or '', head .. ' ' .. count_waiters() .. ' ' .. kind .. ' ' .. lock_id() .. '\n' .. bytes)
-      if receivers ~= 0 or not string.find(wish, 'p', 1, true) then
+      local client = select(2, parse_holder(ticket .. ' 0')) or ''
+      local subscribers = subscribers_of(client)
+      if subscribers ~= 0 or not string.find(wish, 'p', 1, true) then
+        if lease > HAND_OVER_MS then lease = HAND_OVER_MS end
+        -- First: a wake that is heard is true, wherever it is heard [L1].
         redis.call('SET', lock, value_of(ticket, first, fences), 'PX', lease)
+        if subscribers ~= 0 then
+          local kind, bytes = state_for_wake(wish)
+          local head = 'granted ' .. ticket .. ' ' .. text(first) .. ' ' .. fences .. ' ' .. lease
+          wake(client, head .. ' ' .. count_waiters() .. ' ' .. kind .. ' ' .. lock_id() .. '\n' .. bytes)
+        end
         return ticket, first, fences, lease
       end
     end

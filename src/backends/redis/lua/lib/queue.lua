@@ -1,5 +1,5 @@
 -- The queue of a lock: a sorted set of tickets by the stamp of their first ask, so that nobody loses its place [L2].
--- Expects: queue, asks (keys), BEYOND. `asks` holds, per ticket: `<asked at> <leaseMs> <wish> <fences> <place>`.
+-- Expects: queue, asks (keys), and the library bounds. `asks` holds, per ticket: `<asked at> <leaseMs> <wish> <fences> <place>`.
 -- A ticket that is passed over (its hand-over is not confirmed, or nobody listens for it) is parked: it moves to the
 -- end, with the score BEYOND + now, so that no walk meets it again; its next ask brings it back to its place.
 -- So each ask pays for at most one step of a later walk, however many waiters die [L9].

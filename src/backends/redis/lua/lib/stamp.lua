@@ -1,9 +1,8 @@
 -- Stamps: numbers of about 1.8e15 that rise for ever, for fences [L3] and revisions [S2].
 -- A stamp is the greatest of: server time in microseconds, the last stamp + 1, a floor + 1. Time makes it rise when
 -- the last one was lost; the last one, when the clock was set back; the floor, when a replica that knew less took over.
--- Expects: stamp (the key). TIME is read once per script: call clock() once and pass its answer on.
--- From here on a number cannot be a stamp (it is the year 2112); larger scores in a queue mark who is passed over.
-local BEYOND = 4503599627370496
+-- Each of the three counts only as far as it leaves room below LAST.
+-- Expects: stamp (the key), and the library bounds. TIME is read once per script: call clock() once and pass its answer on.
 -- `%d` is three times as fast, where it is wide enough: on a 32-bit server it is not.
 local WHOLE = string.format('%d', BEYOND) == '4503599627370496' and '%d' or '%.0f'
 local function text(number)
@@ -16,13 +15,14 @@ end
 -- Reserves `count` stamps. Answers the first, and the last as text; or nil and Redis's error (out of memory: nothing
 -- was written).
 local function reserve(now, floor, count)
-  local first = now
-  if first <= floor then first = floor + 1 end
+  local room = LAST - count
+  local first = now < room and now or 1
+  if floor >= first and floor < room then first = floor + 1 end
   local word = text(first + count - 1)
   local known = redis.pcall('SET', stamp, word, 'GET')
   if type(known) == 'table' then return nil, known end
   known = tonumber(known or 0) or 0
-  if known >= first and known < BEYOND then
+  if known >= first and known < room then
     first = known + 1
     word = text(first + count - 1)
     redis.call('SET', stamp, word)

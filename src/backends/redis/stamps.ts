@@ -1,0 +1,11 @@
+/**
+ * Which numbers can be stamps, that is fences [L3] and revisions [S2]: lua/lib/stamp.lua makes them, lua/lib/bounds.lua
+ * has the same bound. A greater one was not made by us, and what comes after it could not rise.
+ */
+
+/** Microseconds: the year 2099. */
+export const endOfStamps = 4_100_000_000_000_000;
+
+export function isStamp(value: number): boolean {
+  return Number.isSafeInteger(value) && value > 0 && value < endOfStamps;
+}
