@@ -66,8 +66,9 @@ test("imports go down", () => {
   expect(offenders(goesUp)).toEqual([]);
 });
 
-test("a backend imports the contract, the shared protocol, errors, diagnostics and its own files", () => {
-  const below = /^(backends\/backend|backends\/recorded|errors|diagnostics)\.ts$|^backends\/protocol\//;
+test("a backend imports the contract, the shared protocol, errors, diagnostics, timers and its own files", () => {
+  const below =
+    /^(backends\/backend|backends\/recorded|errors|diagnostics|timers)\.ts$|^backends\/protocol\//;
   const reachesOut = ({ from, to }: Import): boolean =>
     roomOf(from) !== undefined && files.has(to) && !below.test(to) && roomOf(to) !== roomOf(from);
   expect(offenders(reachesOut)).toEqual([]);

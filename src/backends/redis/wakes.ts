@@ -1,6 +1,7 @@
 /**
  * The subscription to this client's wakes: whether it is up, what it says, and how often to ask where it is not.
  */
+import { UnavailableError, type HoldfastError } from "../../errors.ts";
 import type { Wake } from "../backend.ts";
 import type { RedisClient } from "./client.ts";
 import { readWake } from "./reply.ts";
@@ -59,10 +60,13 @@ export class Wakes {
     this.#options.onWake({ kind: "again" });
   }
 
-  #down(error: Error): void {
+  #down(error: HoldfastError): void {
     this.#listening = false;
-    this.#failures += 1;
-    if (this.#failures !== patience) return;
+    const wasPatient = this.#failures < patience;
+    // What cannot pass by itself is tried again seldom: there is nothing to be patient for.
+    const isLasting = error instanceof UnavailableError && error.lasting;
+    this.#failures = isLasting ? Math.max(patience, this.#failures + 1) : this.#failures + 1;
+    if (!wasPatient || this.#failures < patience) return;
     const { client, channel, warn } = this.#options;
     const instead = `Waiting for locks works, by asking every ${String(polledAskAgainMs)} ms.`;
     warn(
