@@ -222,17 +222,17 @@ function within<T>(ms: number, promise: Promise<T>): Promise<T> {
 }
 
 /**
- * Calls `fn` after `ms`, in steps: one in which the event loop was blocked is counted again, up to a limit, since what
- * arrived in it has not been read. Answers how to stop it.
+ * Calls `fn` after `ms`, in steps: one in which the event loop was blocked is counted again, once, since what arrived in
+ * it has not been read. Answers how to stop it.
  */
 function countDown(ms: number, fn: () => void): () => void {
   const stepMs = ms / steps;
   let left = steps;
-  let repeats = steps;
+  let mayRepeat = true;
   const step = (): { stop(): void } => {
     const dueAt = now() + stepMs;
     return after(stepMs, () => {
-      if (now() - dueAt > stepMs / 2 && repeats > 0) repeats -= 1;
+      if (mayRepeat && now() - dueAt > stepMs / 2) mayRepeat = false;
       else left -= 1;
       if (left > 0) timer = step();
       else fn();
