@@ -140,6 +140,7 @@ export class Cohort implements LineOwner, ServingOwner {
       fences: this.#line.fencesWanted,
     };
     const sent = { first: 0, last: 0 };
+    const begunAt = now();
     turn.traceless = false;
     conversations
       .ask({ doing: "Acquiring the lock", id: this.id }, (at) => {
@@ -151,7 +152,7 @@ export class Cohort implements LineOwner, ServingOwner {
       })
       .then(
         (reply) => this.#answered(turn, reply, sent),
-        (error: unknown) => this.#refused(turn, error, sent.first),
+        (error: unknown) => this.#refused(turn, error, begunAt), // it may never have been sent
       );
   }
 
@@ -240,7 +241,7 @@ export class Cohort implements LineOwner, ServingOwner {
 
   /** Nobody answered a conversation that began at `from`, for as long as one may take; or the answer was a refusal. */
   #refused(turn: Turn, error: unknown, from: number): void {
-    const passing = error instanceof UnavailableError && error.code === "UNREACHABLE";
+    const passing = error instanceof UnavailableError && error.code === "UNREACHABLE" && !error.lasting;
     // Whoever came during that conversation has not had its own time yet.
     const overdue = (job: Job): boolean => job.impatient || job.arrivedAt <= from;
     this.#line.rejectAll(error, passing ? overdue : undefined);

@@ -6,7 +6,7 @@
  * Two operations on one id never share a script, so that a script meets each lock once. How many scripts a tick makes, and
  * when their answers are opened: flow.ts.
  */
-import type { Ahead, Caller } from "./caller.ts";
+import { failureBehind, type Ahead, type Caller } from "./caller.ts";
 import type { RedisArgument, RedisReply } from "./client.ts";
 import type { Flow } from "./flow.ts";
 import { Operations, type OperationFields } from "./operations.ts";
@@ -155,7 +155,7 @@ class Batch {
         if (reply === undefined)
           throw new Error(`HOLDFAST_REDIS_REPLY: no answer to operation ${String(index)}`);
         if (reply instanceof Error)
-          throw caller.failureOf(reply.message, { id: operation.id, ahead: operation.ahead });
+          throw caller.failure(reply.message, { id: operation.id, ahead: operation.ahead });
         resolve(operation.read(reply, life));
       } catch (error) {
         reject(error);
@@ -164,6 +164,6 @@ class Batch {
   }
 
   fail(error: unknown): void {
-    for (const { reject } of this.#waiting) reject(error);
+    for (const { operation, reject } of this.#waiting) reject(failureBehind(operation.ahead, error));
   }
 }

@@ -5,12 +5,16 @@
  * Reconnecting is its owner's business. What it queues while it is offline may reach the server late: scripts refuse
  * late copies [S5], and we do not add to its queue while it is not ready.
  */
-import { InvalidArgumentError } from "../../errors.ts";
+import { InvalidArgumentError, type HoldfastError } from "../../errors.ts";
 import type { Answer, RedisClient, RedisCommand, RedisReply, Subscriber, Subscription } from "./client.ts";
-import { closedFailure, linkFailure } from "./failures.ts";
+import { brokeOff, closedFailure, notConnected, replyFailure } from "./failures.ts";
 import { Link } from "./link.ts";
-import { NodeRedis, type OwnConnection } from "./node-redis.ts";
-import { isReply, readOptions, type RedisClientLike } from "./shapes.ts";
+import { NodeRedis } from "./node-redis.ts";
+import { isReply, neverSent, sendThrough, type RedisClientLike } from "./shapes.ts";
+import type { OwnConnection } from "./wire.ts";
+
+/** What a client of the package says when its connection is gone, and when there is one again. */
+const changes = ["end", "reconnecting", "ready"] as const;
 
 export class BorrowedRedis implements RedisClient {
   readonly name: string;
@@ -26,54 +30,77 @@ export class BorrowedRedis implements RedisClient {
     this.#operationMs = operationMs;
   }
 
-  connect(): Promise<void> {
+  connect(): Promise<void> | undefined {
     const failure = this.#unusable();
-    return failure === undefined ? Promise.resolve() : Promise.reject(failure);
+    return failure === undefined ? undefined : Promise.reject(failure);
   }
 
   send<T>(command: RedisCommand, answer: Answer<T>): Promise<T> {
     const failure = this.#unusable();
     if (failure !== undefined) return Promise.reject(failure);
+    if (this.#wakes !== undefined && this.#wakes.up === undefined) connectBehind(this.#wakes);
     return this.#sendCommand(command).then(
       (reply) => answer.read(reply as RedisReply),
       (error: unknown) => {
         const cause = error instanceof Error ? error : new Error(String(error));
         if (isReply(cause)) return answer.refused(cause.message);
-        throw linkFailure(this.name, new Error(cause.message), !neverSent.has(cause.message));
+        throw neverSent.has(cause.message) ? notConnected(this.name, cause) : brokeOff(this.name, { cause });
       },
     );
   }
 
   /** A wrapper of the user's may throw at once. */
-  async #sendCommand({ args, bytes }: RedisCommand): Promise<unknown> {
-    return this.#client.sendCommand(args, readOptions(bytes));
+  async #sendCommand(command: RedisCommand): Promise<unknown> {
+    return sendThrough(this.#client, command);
+  }
+
+  renew(): void {
+    // Its connection is its owner's.
   }
 
   subscribe(channel: string, subscriber: Subscriber): Subscription {
-    const wakes = (this.#wakes = new Link({
+    const wakes = new Link<OwnConnection>({
       make: () => this.#duplicate(),
       prepare: (connection) => connection.subscribe(channel, (bytes) => subscriber.message(bytes), true),
       attemptMs: this.#operationMs / 2,
+      explain: (error) => this.#explain(error),
       onUp: () => subscriber.up(),
-      onDown: (error) => subscriber.down(error),
-    }));
-    wakes.connect().catch(() => undefined); // it goes on by itself, and `down` was told
-    return { remake: () => wakes.drop(new Error("it is made anew")) };
+      onDown: (failure) => subscriber.down(failure),
+    });
+    this.#wakes = wakes;
+    for (const change of changes) this.#client.on?.(change, this.#onChange);
+    connectBehind(wakes);
+    return { remake: () => wakes.drop(new Error("the subscription reaches another server")) };
   }
 
   close(): Promise<void> {
     this.#closed = true;
     this.#wakes?.close();
+    for (const change of changes) this.#client.off?.(change, this.#onChange);
     return Promise.resolve();
   }
 
-  #unusable(): Error | undefined {
+  /** The connection for wakes is never older than the user's: both are to lead to one server. */
+  readonly #onChange = (): void => {
+    const wakes = this.#wakes;
+    if (wakes === undefined) return;
+    wakes.suspend(new Error("the connection of the client that was passed to open() changed"));
+    if (this.#client.isReady !== false) connectBehind(wakes);
+  };
+
+  #explain(error: Error): HoldfastError {
+    if (this.#closed) return closedFailure(this.name);
+    return isReply(error)
+      ? replyFailure(this.name, error.message, { phase: "connecting" })
+      : notConnected(this.name, error);
+  }
+
+  #unusable(): HoldfastError | undefined {
     if (this.#closed) return closedFailure(this.name);
     if (this.#client.isReady !== false) return undefined;
-    return linkFailure(
+    return notConnected(
       this.name,
       new Error("the client that was passed to open() is not connected; connect it first"),
-      false,
     );
   }
 
@@ -87,7 +114,7 @@ export class BorrowedRedis implements RedisClient {
   #duplicate(): OwnConnection {
     const { options } = this.#client as { options?: { socket?: object } };
     const duplicate = this.#client.duplicate?.({
-      socket: { ...options?.socket, reconnectStrategy: false, connectTimeout: this.#operationMs / 2 },
+      socket: { ...options?.socket, reconnectStrategy: false, connectTimeout: this.#operationMs },
       disableOfflineQueue: true,
       pingInterval: undefined,
     });
@@ -98,12 +125,10 @@ export class BorrowedRedis implements RedisClient {
   }
 }
 
-/** What the package says of commands that it did not even take. */
-const neverSent: ReadonlySet<string> = new Set([
-  "The client is offline",
-  "The client is closed",
-  "The queue is full",
-]);
+/** It goes on by itself; its subscriber is told of each failure. */
+function connectBehind(link: Link<OwnConnection>): void {
+  link.connect()?.catch(() => undefined);
+}
 
 /** Clients that look alike but take their arguments in another form, each known by a member of its own. */
 const others: readonly (readonly [member: string, what: string])[] = [

@@ -3,8 +3,9 @@
  *
  * A script that the server does not know was certainly not run: it is loaded, and the call made again; nobody notices.
  */
+import { UnavailableError } from "../../errors.ts";
 import type { RedisArgument, RedisClient, RedisReply } from "./client.ts";
-import { replyFailure } from "./failures.ts";
+import { isWrongServer, replyFailure } from "./failures.ts";
 import type { Script } from "./scripts.ts";
 
 export interface Call<T> {
@@ -16,6 +17,8 @@ export interface Call<T> {
   readonly bytes?: boolean | undefined;
   /** For messages. */
   readonly id?: string | undefined;
+  /** Of the first use: what is refused then counts as refused while connecting. */
+  readonly isProbe?: boolean;
   /** Sent just before it, in the same pipeline. */
   readonly ahead?: readonly Ahead[] | undefined;
   /** The script has been sent, perhaps for the second time: what is sent now follows it. */
@@ -32,6 +35,14 @@ export interface PlainCall<T> {
   readonly args: readonly RedisArgument[];
   readonly read: (reply: RedisReply) => T;
   readonly id?: string | undefined;
+  readonly isProbe?: boolean;
+}
+
+/** What a call was, for the error of one that was refused. */
+export interface About {
+  readonly id?: string | undefined;
+  readonly isProbe?: boolean | undefined;
+  readonly ahead?: Ahead | undefined;
 }
 
 export class Caller {
@@ -45,7 +56,7 @@ export class Caller {
 
   /** One EVALSHA, and what goes ahead of it. */
   run<T>(call: Call<T>): Promise<T> {
-    const { script, keys, read, id } = call;
+    const { script, keys, read, id, isProbe } = call;
     const args = ["EVALSHA", script.sha1, String(keys.length), ...keys, ...call.args];
     const command = { args, bytes: call.bytes === true };
     const send = (refused: (said: string) => Promise<T> | never): Promise<T> => {
@@ -54,12 +65,12 @@ export class Caller {
       return reply;
     };
     const failed = (said: string): never => {
-      throw this.failureOf(said, { id, ahead: call.ahead?.[0] });
+      throw this.failure(said, { id, isProbe, ahead: call.ahead?.[0] });
     };
     for (const ahead of call.ahead ?? []) this.#sendAhead(ahead);
     return send(async (said) => {
       if (!said.includes("NOSCRIPT")) return failed(said);
-      await this.#load(script);
+      await this.#load(script, isProbe);
       return send(failed);
     });
   }
@@ -69,33 +80,37 @@ export class Caller {
     this.plain({ args: ahead.args, read: () => undefined }).catch(failed);
   }
 
-  /** What an error reply means, if need be by what had been sent ahead. */
-  failureOf(said: string, of: { id: string | undefined; ahead: Ahead | undefined }): unknown {
-    if (said.includes("STAGED") && of.ahead?.failure !== undefined) return of.ahead.failure;
-    return this.failure(said, of.id);
-  }
-
   /** One command as it is; the strings of its reply arrive as bytes. */
   plain<T>(call: PlainCall<T>): Promise<T> {
-    const { args, read, id } = call;
-    return this.#client.send({ args, bytes: true }, { read, refused: (said) => this.#fail(said, id) });
+    const { args, read } = call;
+    const refused = (said: string): never => {
+      throw this.failure(said, call);
+    };
+    return this.#client.send({ args, bytes: true }, { read, refused });
   }
 
-  /** What an error reply means; `id`: the lock or state that the command was about. */
-  failure(said: string, id: string | undefined): Error {
-    return replyFailure(this.#client.name, said, id);
+  /** What an error reply means, if need be by what had been sent ahead. */
+  failure(said: string, { id, isProbe, ahead }: About): unknown {
+    if (said.includes("STAGED") && ahead?.failure !== undefined) return ahead.failure;
+    if (isWrongServer(said)) this.#client.renew();
+    return replyFailure(this.#client.name, said, { phase: isProbe === true ? "connecting" : "sent", id });
   }
 
-  #load(script: Script): Promise<unknown> {
+  #load(script: Script, isProbe: boolean | undefined): Promise<unknown> {
     const known = this.#loading.get(script.name);
     if (known !== undefined) return known;
-    const load = { args: ["SCRIPT", "LOAD", script.text], read: () => undefined };
+    const load = { args: ["SCRIPT", "LOAD", script.text], read: () => undefined, isProbe: isProbe === true };
     const loading = this.plain(load).finally(() => this.#loading.delete(script.name));
     this.#loading.set(script.name, loading);
     return loading;
   }
+}
 
-  #fail(said: string, id: string | undefined): never {
-    throw this.failure(said, id);
-  }
+/**
+ * The failure of a call whose connection broke. Where the server had refused for good what was sent ahead of it, it
+ * broke the connection for that, and read nothing of what came behind.
+ */
+export function failureBehind(ahead: Ahead | undefined, failure: unknown): unknown {
+  const reason = ahead?.failure;
+  return reason instanceof UnavailableError && reason.lasting ? reason : failure;
 }

@@ -8,6 +8,7 @@
  * brings it.
  */
 import { AsyncResource } from "node:async_hooks";
+import { nextTurn, now } from "../../timers.ts";
 
 /** One at the server, one on the way, one in this process. */
 const parts = 3;
@@ -51,7 +52,7 @@ export class Flow {
 
   /** The answers of a script are here: `open` settles its operations, now or in one of the next turns. */
   answered(operations: number, open: () => void): void {
-    this.#answers.push({ operations, open, at: performance.now() });
+    this.#answers.push({ operations, open, at: now() });
     if (!this.#isResting || this.#areFew) this.#openSome();
   }
 
@@ -62,12 +63,12 @@ export class Flow {
     while (this.#answers[0] !== undefined && (this.#areFew || this.#answers[0].operations / 2 <= room));
     if (this.#isResting || this.#scripts === 0 || this.#areFew) return;
     this.#isResting = true;
-    setImmediate(this.#rest);
+    nextTurn(this.#rest);
   }
 
   #isLate(): boolean {
     const oldest = this.#answers[0];
-    return oldest !== undefined && performance.now() - oldest.at > longMs;
+    return oldest !== undefined && now() - oldest.at > longMs;
   }
 
   #openNext(): number {
@@ -84,7 +85,7 @@ export class Flow {
    * Both are bound, so that no caller's context is passed on from turn to turn.
    */
   readonly #rest = AsyncResource.bind((): void => {
-    setImmediate(this.#goOn);
+    nextTurn(this.#goOn);
   });
 
   readonly #goOn = AsyncResource.bind((): void => {

@@ -3,23 +3,29 @@
  *
  * The package is loaded when first needed. It writes all commands of one tick at once and answers each apart. Its own
  * reconnecting, offline queue and time-outs are switched off: they would send behind our back what has failed above.
+ *
+ * The connection for wakes follows the one for commands: it is made once that is up and ended when that goes down, so
+ * that both have looked up the same name at the same time, and lead to one server [L1] [L8].
  */
+import type { HoldfastError } from "../../errors.ts";
+import { now } from "../../timers.ts";
 import type { Address } from "./address.ts";
 import type { Answer, RedisClient, RedisCommand, RedisReply, Subscriber, Subscription } from "./client.ts";
-import { closedFailure, linkFailure, replyFailure } from "./failures.ts";
-import { Link, type Connection } from "./link.ts";
-import { isReply, readOptions, type Sender, type SubscriberConnection } from "./shapes.ts";
-import { StallWatch } from "./stall.ts";
-
-export type OwnConnection = Connection & Sender & SubscriberConnection;
+import { brokeOff, closedFailure, notConnected, replyFailure, type Break } from "./failures.ts";
+import { end, Link } from "./link.ts";
+import { isReply, neverSent } from "./shapes.ts";
+import { LargeBreaks, sizeOf, Wire, type OwnConnection } from "./wire.ts";
 
 export interface NodeRedisOptions {
   readonly operationMs: number;
-  /** How long nothing may be answered before the connection is given up. Default: a third of `operationMs`. */
+  /** How long nothing may be read before the connection is given up. Default: a third of `operationMs`. */
   readonly stallMs?: number | undefined;
   /** Makes a connection; by default to the address. */
   readonly make?: (() => OwnConnection) | undefined;
 }
+
+/** A connection that is younger was made where the name leads now. */
+const freshMs = 500;
 
 export class NodeRedis implements RedisClient {
   readonly name: string;
@@ -27,9 +33,13 @@ export class NodeRedis implements RedisClient {
   readonly #operationMs: number;
   readonly #stallMs: number;
   readonly #make: () => OwnConnection | Promise<OwnConnection>;
-  readonly #main: Link<OwnConnection>;
-  readonly #watch: StallWatch;
-  #wakes: Link<OwnConnection> | undefined;
+  readonly #main: Link<Wire>;
+  readonly #largeBreaks = new LargeBreaks();
+  /** Out of service; each is ended once all that is under way on it is settled. */
+  readonly #replaced = new Set<Wire>();
+  #upSince = 0;
+  #wakes: Link<Wire> | undefined;
+  #stall: Error | undefined;
   #closed = false;
 
   constructor(address: Partial<Address> & Pick<Address, "name">, options: NodeRedisOptions) {
@@ -40,51 +50,40 @@ export class NodeRedis implements RedisClient {
     this.#stallMs = stallMs; // a black-holed connection is given up early enough for a retry to get through
     this.#make = make;
     this.#main = new Link({
-      make: () => this.#make(),
-      attemptMs: this.#attemptMs,
-      // The next one may lead to another server, and wakes must come from the one that runs the commands.
-      onDown: (error) => this.#wakes?.drop(error),
+      ...this.#linkOptions(),
+      onUp: () => this.#up(),
+      onDown: (failure) => this.#wakes?.suspend(failure),
     });
-    this.#watch = new StallWatch(this.#stallMs, () => this.#main.drop(new Error("nothing was answered")));
   }
 
-  /** Two attempts fit into one conversation. */
-  get #attemptMs(): number {
-    return this.#operationMs / 2;
-  }
-
-  async connect(): Promise<void> {
-    try {
-      await this.#main.connect();
-    } catch (error) {
-      throw this.#connectFailure(error);
-    }
+  connect(): Promise<void> | undefined {
+    return this.#main.connect();
   }
 
   send<T>(command: RedisCommand, answer: Answer<T>): Promise<T> {
-    const connection = this.#main.up;
-    if (connection !== undefined) return this.#send(connection, command, answer);
-    return this.connect().then(() => {
-      const now = this.#main.up;
-      if (now === undefined) throw this.#connectFailure(new Error("the connection broke at once"));
-      return this.#send(now, command, answer);
-    });
+    const wire = this.#main.up;
+    if (wire === undefined) return Promise.reject(this.#explain(new Error("there is no connection")));
+    if (this.#wakes !== undefined && this.#wakes.up === undefined) connectBehind(this.#wakes);
+    return this.#send(wire, command, answer);
+  }
+
+  renew(): void {
+    if (now() - this.#upSince > freshMs) this.#replace();
   }
 
   subscribe(channel: string, subscriber: Subscriber): Subscription {
-    const wakes = (this.#wakes = new Link({
-      make: () => this.#make(),
-      prepare: (connection) => connection.subscribe(channel, (bytes) => subscriber.message(bytes), true),
-      attemptMs: this.#attemptMs,
+    const wakes = new Link<Wire>({
+      ...this.#linkOptions(),
+      prepare: (wire) => wire.subscribe(channel, (bytes) => subscriber.message(bytes)),
       onUp: () => subscriber.up(),
-      onDown: (error) => subscriber.down(this.#clean(error)),
-    }));
-    wakes.connect().catch(() => undefined); // it goes on by itself, and `down` was told
-    const anew = new Error("it is made anew");
+      onDown: (failure) => subscriber.down(failure),
+    });
+    this.#wakes = wakes;
+    if (this.#main.up !== undefined) connectBehind(wakes);
     return {
       remake: (both) => {
-        if (both) this.#main.drop(anew);
-        wakes.drop(anew);
+        if (both) this.#replace();
+        else wakes.drop(new Error("the subscription reaches another server"));
       },
     };
   }
@@ -93,21 +92,64 @@ export class NodeRedis implements RedisClient {
     this.#closed = true;
     this.#main.close();
     this.#wakes?.close();
+    for (const wire of this.#replaced) end(wire);
     return Promise.resolve();
   }
 
-  #send<T>(connection: OwnConnection, command: RedisCommand, answer: Answer<T>): Promise<T> {
-    this.#watch.sent();
-    return connection.sendCommand(command.args, readOptions(command.bytes)).then(
+  #linkOptions(): { make: () => Promise<Wire>; attemptMs: number; explain: (error: Error) => HoldfastError } {
+    return {
+      make: async () => this.#wire(await this.#make()),
+      attemptMs: this.#attemptMs,
+      explain: (error) => this.#explain(error),
+    };
+  }
+
+  /** Two attempts fit into one conversation. */
+  get #attemptMs(): number {
+    return this.#operationMs / 2;
+  }
+
+  #wire(connection: OwnConnection): Wire {
+    return new Wire(connection, {
+      stallMs: this.#stallMs,
+      longestMs: this.#operationMs,
+      onStall: (wire, error) => {
+        this.#stall = error;
+        if (this.#main.up === wire) this.#main.drop(error);
+        else end(wire);
+      },
+    });
+  }
+
+  #up(): void {
+    this.#upSince = now();
+    if (this.#wakes !== undefined) connectBehind(this.#wakes);
+  }
+
+  #replace(): void {
+    const wire = this.#main.replace(new Error("the address may lead to another server by now"));
+    if (wire === undefined) return;
+    this.#replaced.add(wire);
+    wire.whenIdle(() => {
+      this.#replaced.delete(wire);
+      end(wire);
+    });
+  }
+
+  #send<T>(wire: Wire, command: RedisCommand, answer: Answer<T>): Promise<T> {
+    const bytes = sizeOf(command.args);
+    return wire.send(command, bytes).then(
       (reply) => {
-        this.#watch.answered();
+        wire.settled(bytes);
+        this.#largeBreaks.passed(bytes);
         return answer.read(reply as RedisReply);
       },
       (error: unknown) => {
-        this.#watch.answered();
+        wire.settled(bytes);
         const cause = this.#clean(error);
         if (isReply(cause)) return answer.refused(cause.message);
-        throw linkFailure(this.name, this.#whyBroken(cause), true);
+        if (neverSent.has(cause.message)) throw this.#explain(cause);
+        throw brokeOff(this.name, this.#whyBroken(cause, bytes));
       },
     );
   }
@@ -118,7 +160,7 @@ export class NodeRedis implements RedisClient {
     const client = createClient({
       socket: {
         ...socket,
-        connectTimeout: this.#attemptMs,
+        connectTimeout: 2 * this.#attemptMs, // ours decides, which knows when the event loop was blocked
         reconnectStrategy: false,
         keepAliveInitialDelay: 5_000, // a silent death of the wake connection is noticed by the kernel
       },
@@ -134,25 +176,32 @@ export class NodeRedis implements RedisClient {
     return client;
   }
 
-  #connectFailure(error: unknown): Error {
+  #explain(error: Error): HoldfastError {
     if (this.#closed) return closedFailure(this.name);
     const cause = this.#clean(error);
-    return isReply(cause) ? replyFailure(this.name, cause.message) : linkFailure(this.name, cause, false);
+    return isReply(cause)
+      ? replyFailure(this.name, cause.message, { phase: "connecting" })
+      : notConnected(this.name, cause);
   }
 
-  /** The package says only that we ended the connection. */
-  #whyBroken(cause: Error): Error {
-    if (this.#closed) return new Error("this store was closed");
-    if (cause.message !== "Disconnects client") return cause;
-    return new Error(`nothing was answered for ${String(Math.round(this.#stallMs))} ms`);
+  /** Where we ended the connection, the package says only that. */
+  #whyBroken(cause: Error, bytes: number): Break {
+    if (this.#closed) return { cause: new Error("this store was closed") };
+    if (cause.message === "Disconnects client") return { cause: this.#stall ?? cause };
+    return { cause, ...this.#largeBreaks.broke(bytes) };
   }
 
   /** [P3] A server may quote what it did not understand, a password too. */
   #clean(error: unknown): Error {
-    let message = error instanceof Error ? error.message : String(error);
+    const cause = error instanceof Error ? error : new Error(String(error));
     const { password } = this.#address;
-    if (password !== undefined)
-      message = message.replaceAll(password, "***").replaceAll(encodeURIComponent(password), "***");
-    return new Error(message);
+    if (password === undefined) return cause;
+    const message = cause.message.replaceAll(password, "***").replaceAll(encodeURIComponent(password), "***");
+    return message === cause.message ? cause : new Error(message);
   }
+}
+
+/** It goes on by itself; its subscriber is told of each failure. */
+function connectBehind(link: Link<Wire>): void {
+  link.connect()?.catch(() => undefined);
 }

@@ -29,7 +29,7 @@ import {
 } from "../backend.ts";
 import { recordedStatuses } from "../recorded.ts";
 import { Batcher, type Common, type Operation } from "./batcher.ts";
-import { Caller, type Call, type PlainCall } from "./caller.ts";
+import { Caller, failureBehind, type Call, type PlainCall } from "./caller.ts";
 import type { RedisArgument, RedisClient, RedisReply } from "./client.ts";
 import { clientsOf, type Clients } from "./clients.ts";
 import { unreadableType } from "./envelope.ts";
@@ -43,6 +43,7 @@ import * as read from "./reply.ts";
 import { scripts, type Script } from "./scripts.ts";
 import type { RedisClientLike } from "./shapes.ts";
 import { isStamp } from "./stamps.ts";
+import { argumentOf } from "./token.ts";
 import { Wakes } from "./wakes.ts";
 
 export interface RedisBackendOptions {
@@ -116,6 +117,10 @@ export class RedisBackend implements Backend {
     return this.#firstUse.ready();
   }
 
+  connect(): Promise<void> | undefined {
+    return this.#firstUse.connect();
+  }
+
   async loadState(id: string, options: { readonly expiry: boolean }): Promise<LoadedState> {
     const key = this.#keys.state(id);
     const call = { keys: [key], args: [], read: read.readLoad, bytes: true, id };
@@ -134,7 +139,7 @@ export class RedisBackend implements Backend {
   writeState(id: string, write: StateWrite, ticket: Ticket | null, receipt: Receipt): Promise<WriteReply> {
     const told = this.#receipts.for(receipt);
     const change = this.#changeOf(id, write, receipt);
-    return this.#recorded({
+    const writing = this.#recorded({
       script: scripts.write,
       ahead: change.ahead && [change.ahead],
       keys: this.#keys.all(id),
@@ -142,6 +147,7 @@ export class RedisBackend implements Backend {
       read: read.readWrite,
       id,
     });
+    return writing.catch((error: unknown) => Promise.reject(failureBehind(change.ahead, error) as Error));
   }
 
   touchState(id: string, ttlMs: number, receipt: Receipt): Promise<TouchReply> {
@@ -197,7 +203,7 @@ export class RedisBackend implements Backend {
       own: [String(slot), n],
       terms: [millis(leaseMs), fences, wish],
       stamps: fences,
-      wantsBytes: load,
+      wantsBytes: true, // who holds it may be any bytes
       onSent,
       read: (raw) => {
         const reply = read.readAcquire(raw, request);
@@ -212,15 +218,8 @@ export class RedisBackend implements Backend {
 
   async renewLocks(entries: readonly RenewEntry[]): Promise<readonly ("renewed" | "lost")[]> {
     const renewals = entries.map(({ id, ticket, leaseMs }) => {
-      const operation = {
-        id,
-        ticket,
-        own: [],
-        terms: [millis(leaseMs)],
-        stamps: 0,
-        wantsBytes: false,
-        read: read.readRenew,
-      };
+      const asked = { id, ticket, own: [], terms: [millis(leaseMs)] };
+      const operation = { ...asked, stamps: 0, wantsBytes: false, read: read.readRenew };
       return this.#add(this.#renewals, operation).catch(read.insteadIfCorrupt("lost" as const));
     });
     return Promise.all(renewals);
@@ -230,14 +229,9 @@ export class RedisBackend implements Backend {
   releaseLock(id: string, ticket: Ticket, request: ReleaseRequest, receipt: Receipt): Promise<ReleaseReply> {
     const { write, keep, forced } = request;
     const told = this.#receipts.for(receipt);
-    if (forced !== undefined) return this.#force(id, [ticket, ...told], forced.ifFence);
+    if (forced !== undefined) return this.#force(id, [argumentOf(ticket), ...told], forced.ifFence);
     const operation = {
-      id,
-      ticket,
-      own: told,
-      terms: [],
-      stamps: 0,
-      wantsBytes: false,
+      ...{ id, ticket, own: told, terms: [], stamps: 0, wantsBytes: false },
       read: (reply: RedisReply, life: Life) => this.#note(read.readRelease(reply), life),
     };
     if (write === undefined && keep === undefined) return this.#add(this.#releases, operation);
@@ -267,7 +261,7 @@ export class RedisBackend implements Backend {
   inspectLock(id: string): Promise<LockEntry | null> {
     const keys = [this.#keys.lock(id), this.#keys.queue(id)];
     const entry = (reply: RedisReply): LockEntry | null => read.readInspect(id, reply);
-    return this.#run({ script: scripts.inspect, keys, args: [], read: entry, id });
+    return this.#run({ script: scripts.inspect, keys, args: [], read: entry, bytes: true, id });
   }
 
   listStates(cursor: string | null, request: ListRequest): Promise<Page<StateEntry>> {
@@ -310,22 +304,24 @@ export class RedisBackend implements Backend {
   }
 
   #run<T>(call: Call<T>): Promise<T> {
-    if (this.#firstUse.done) return this.#caller.run(call);
-    return this.#firstUse.before().then(() => this.#caller.run(call));
+    return this.#connected(() => this.#caller.run(call));
   }
 
   #plain<T>(call: PlainCall<T>): Promise<T> {
-    if (this.#firstUse.done) return this.#caller.plain(call);
-    return this.#firstUse.before().then(() => this.#caller.plain(call));
+    return this.#connected(() => this.#caller.plain(call));
   }
 
   #add<T>(batcher: Batcher, operation: Operation<T>): Promise<T> {
-    if (this.#firstUse.done) return batcher.add(operation);
-    return this.#firstUse.before().then(() => batcher.add(operation));
+    return this.#connected(() => batcher.add(operation));
+  }
+
+  #connected<T>(send: () => Promise<T>): Promise<T> {
+    const connecting = this.connect();
+    return connecting === undefined ? send() : connecting.then(send);
   }
 
   /** Who forces a release writes nothing and keeps nothing: it is another's lock. */
-  #force(id: string, told: readonly string[], ifFence: number | undefined): Promise<ReleaseReply> {
+  #force(id: string, told: readonly RedisArgument[], ifFence: number | undefined): Promise<ReleaseReply> {
     return this.#recorded({
       script: scripts.force,
       keys: this.#keys.all(id),

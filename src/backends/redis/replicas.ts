@@ -7,6 +7,7 @@
  * has all that came before it, whoever sent it. Calls that come while a `WAIT` runs share the next one. Whether enough
  * replicas answered is compared above.
  */
+import { Deadlines, now } from "../../timers.ts";
 import type { Durability, Kept } from "../backend.ts";
 import { Caller } from "./caller.ts";
 import type { RedisClient, RedisReply } from "./client.ts";
@@ -63,6 +64,7 @@ class WaitLine {
   readonly #options: ReplicasOptions;
   readonly #client: RedisClient;
   readonly #caller: Caller;
+  readonly #deadlines = new Deadlines();
   #next: Waiting[] = [];
   #busy = false;
 
@@ -76,11 +78,11 @@ class WaitLine {
   add(kept: Kept, timeoutMs: number): Promise<Answer> {
     return new Promise((resolve, reject) => {
       // Too few, as far as anybody knows by then.
-      const late = setTimeout(() => resolve(0), timeoutMs + graceMs).unref();
-      const settled = (): void => clearTimeout(late); // [P1] nothing is left behind
+      const late = this.#deadlines.set(timeoutMs + graceMs, () => resolve(0));
+      const settled = (): void => this.#deadlines.clear(late); // [P1] nothing is left behind
       this.#next.push({
         kept,
-        until: performance.now() + timeoutMs,
+        until: now() + timeoutMs,
         resolve: (answer) => {
           settled();
           resolve(answer);
@@ -119,7 +121,7 @@ class WaitLine {
 
   async #wait(group: readonly Waiting[]): Promise<{ present: readonly RedisReply[]; replicas: number }> {
     await this.#client.connect(); // or the two commands might not follow each other on one connection
-    const leftMs = Math.max(...group.map(({ until }) => until)) - performance.now();
+    const leftMs = Math.max(...group.map(({ until }) => until)) - now();
     const timeoutMs = String(Math.max(1, Math.ceil(leftMs))); // 0 would be for ever
     const { keys, keepMs } = this.#options;
     const args = [keys.prefix, keepMs(), JSON.stringify(group.map(({ kept }) => fieldsOf(kept)))];
@@ -136,13 +138,13 @@ class WaitLine {
 
   /** The server did not know the script, so that `WAIT` waited for nothing: once more. */
   async #load(said: string): Promise<"loaded"> {
-    if (!said.includes("NOSCRIPT")) throw this.#caller.failure(said, undefined);
+    if (!said.includes("NOSCRIPT")) throw this.#caller.failure(said, {});
     await this.#caller.plain({ args: ["SCRIPT", "LOAD", scripts.confirm.text], read: () => undefined });
     return "loaded";
   }
 
   #errorOf(reply: RedisReply): RedisReply {
-    return reply instanceof Error ? this.#caller.failure(reply.message, undefined) : reply;
+    return reply instanceof Error ? (this.#caller.failure(reply.message, {}) as Error) : reply;
   }
 }
 

@@ -20,6 +20,7 @@ import { CorruptStateError, HoldfastError } from "../../errors.ts";
 import type { RedisReply } from "./client.ts";
 import { readHead, readState, unreadableType } from "./envelope.ts";
 import { isStamp } from "./stamps.ts";
+import { tokenOf } from "./token.ts";
 
 /**
  * The replies of a script that serves many, one for each of its operations. Where all went as asked there is one for
@@ -69,7 +70,7 @@ function grantedInFull(reply: readonly RedisReply[], request: AcquireRequest): G
 
 function waiting(status: "waiting" | "held", reply: readonly RedisReply[]): AcquireReply {
   const [, held, left, ahead] = reply;
-  return { status, holder: readHolder(text(held)).holder, retryInMs: life(left), ahead: int(ahead) };
+  return { status, holder: readHolder(held).holder, retryInMs: life(left), ahead: int(ahead) };
 }
 
 /** How many are subscribed to this client's channel, as an ask that wished for wakes is answered while it waits. */
@@ -84,7 +85,7 @@ export function readNumsub(reply: RedisReply): number {
 
 function loaded(value: RedisReply | undefined, type: RedisReply | undefined): LoadedState {
   if (type !== undefined && type !== null) return unreadableType(text(type));
-  return readState(Buffer.isBuffer(value) ? value : null);
+  return readState(bytesOf(value));
 }
 
 export function readRelease(reply: RedisReply): ReleaseReply {
@@ -93,10 +94,14 @@ export function readRelease(reply: RedisReply): ReleaseReply {
   const [revision, second, third] = words;
   if (status === "released") {
     const failed = second === "OUT_OF_MEMORY" ? { failed: second } : {};
-    return { status, revision: revisionOf(revision), ...failed } as ReleaseReply;
+    return {
+      status,
+      revision: revision === undefined ? null : revisionOf(revision),
+      ...failed,
+    } as ReleaseReply;
   }
   if (status === "kept") {
-    return { status, revision: revisionOf(revision), fence: Number(second), fences: Number(third) };
+    return { status, revision: revisionOf(revision), fence: number(second), fences: number(third) };
   }
   if (status === "conflict") return { status, revision: revisionOf(revision) };
   if (status === "unreadable") return { status, unreadable: words.join(" ") };
@@ -105,7 +110,7 @@ export function readRelease(reply: RedisReply): ReleaseReply {
 
 export function readWrite(reply: RedisReply): WriteReply {
   const [status, ...words] = text(reply).split(" ");
-  if (status === "saved") return { status, revision: Number(words[0]) };
+  if (status === "saved") return { status, revision: number(words[0]) };
   if (status === "conflict") return { status, revision: revisionOf(words[0]) };
   if (status === "unreadable") return { status, unreadable: words.join(" ") };
   return { status: expect(status, "deleted", "held", "lost", "forgotten") };
@@ -122,28 +127,31 @@ export function readTouch(reply: RedisReply): TouchReply {
 }
 
 export function readLoad(reply: RedisReply): LoadedState {
-  if (!Array.isArray(reply)) return readState(Buffer.isBuffer(reply) ? reply : null);
+  if (!Array.isArray(reply)) return readState(bytesOf(reply));
   const [value, left] = reply as readonly RedisReply[];
-  const state = readState(Buffer.isBuffer(value) ? value : null);
+  const state = readState(bytesOf(value));
   return state === null || "unreadable" in state ? state : { ...state, expiresInMs: life(left) };
 }
 
 export function readRenew(reply: RedisReply): "renewed" | "lost" {
-  return reply === 1 ? "renewed" : "lost";
+  const answer = int(reply);
+  if (answer !== 0 && answer !== 1) throw strange(`1 or 0 expected, got ${String(answer)}`);
+  return answer === 1 ? "renewed" : "lost";
 }
 
 /** Where to go on, `null` at the end, and the names of this page. */
 export function readScan(reply: RedisReply): { cursor: string | null; names: readonly string[] } {
-  const [next, names] = reply as readonly [RedisReply, readonly RedisReply[]];
+  const [next, names] = list(reply);
   const cursor = text(next);
-  return { cursor: cursor === "0" ? null : cursor, names: names.map(text) };
+  return { cursor: cursor === "0" ? null : cursor, names: list(names).map(text) };
 }
 
 /** `null`: absent, or not to be read. */
 export function readDescription(id: string, reply: RedisReply): StateEntry | null {
-  if (!Array.isArray(reply)) return null;
-  const [value, length, left] = reply as readonly RedisReply[];
-  const head = Buffer.isBuffer(value) ? readHead(value) : null;
+  if (reply === 0) return null;
+  const [value, length, left] = list(reply);
+  const bytes = bytesOf(value);
+  const head = bytes === null ? null : readHead(bytes);
   if (head === null) return null;
   const { revision, serializer } = head;
   return { id, revision, serializer, bytes: int(length) - head.length, expiresInMs: life(left) };
@@ -151,15 +159,16 @@ export function readDescription(id: string, reply: RedisReply): StateEntry | nul
 
 /** `null`: the lock is free. */
 export function readInspect(id: string, reply: RedisReply): LockEntry | null {
-  if (!Array.isArray(reply)) return null;
-  const [held, left, waiters] = reply as readonly RedisReply[];
-  return { id, ...readHolder(text(held)), expiresInMs: life(left), waiters: int(waiters) };
+  if (reply === 0) return null;
+  const [held, left, waiters] = list(reply);
+  return { id, ...readHolder(held), expiresInMs: life(left), waiters: int(waiters) };
 }
 
 type Held = Pick<LockEntry, "holder" | "fence" | "lastFence">;
 
 /** `<ticket> <fence>` or `<ticket> <first> <last>`; anything else is the token of a foreign client [L11]. */
-function readHolder(value: string): Held {
+function readHolder(held: RedisReply | undefined): Held {
+  const value = Buffer.isBuffer(held) ? tokenOf(held) : text(held);
   const found = /^(\S+:\d+:[0-9a-f]+:\d+) (\d+)(?: (\d+))?$/.exec(value);
   const holder: Holder = { token: found?.[1] ?? value, foreign: found === null };
   if (found === null) return { holder, fence: null, lastFence: null };
@@ -222,6 +231,24 @@ function int(reply: RedisReply | undefined): number {
   throw strange(`a number expected, got ${typeof reply}`);
 }
 
+function list(reply: RedisReply | undefined): readonly RedisReply[] {
+  if (Array.isArray(reply)) return reply as readonly RedisReply[];
+  throw strange(`an array expected, got ${typeof reply}`);
+}
+
+/** `null`: absent, and only that [S1]. */
+function bytesOf(reply: RedisReply | undefined): Buffer | null {
+  if (reply === null || Buffer.isBuffer(reply)) return reply;
+  throw strange(`bytes expected, got ${typeof reply}`);
+}
+
+/** A number within a status line. */
+function number(word: string | undefined): number {
+  const value = Number(word);
+  if (word !== undefined && word !== "" && Number.isSafeInteger(value)) return value;
+  throw strange(`a number expected, got ${JSON.stringify(word)}`);
+}
+
 /** PTTL: -1 is for ever. -2 is impossible inside a script that has just seen the key. */
 function life(reply: RedisReply | undefined): number | null {
   const left = int(reply);
@@ -229,7 +256,7 @@ function life(reply: RedisReply | undefined): number | null {
 }
 
 function revisionOf(word: string | undefined): number | null {
-  return word === undefined || word === "-" || word === "absent" ? null : Number(word);
+  return word === "-" || word === "absent" ? null : number(word);
 }
 
 /** Is it said of what stands under a key of ours? */

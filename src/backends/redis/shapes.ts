@@ -1,6 +1,8 @@
 /**
  * The shapes of `@redis/client` that the adapters rely on, written out so that no type of ours names the package.
  */
+import { underNodesImmediate } from "../../timers.ts";
+import type { RedisCommand } from "./client.ts";
 
 /** A connected client of `@redis/client` (or `redis`) 5 or 6, as given to `open()`. It stays yours: we never close it. */
 export interface RedisClientLike {
@@ -8,6 +10,9 @@ export interface RedisClientLike {
   sendCommand(args: readonly (string | Buffer)[], options?: object): Promise<unknown>;
   /** Makes the connection for wakes, which is ours. Without it we ask more often. */
   duplicate?(overrides?: object): object;
+  /** To follow it when it reconnects. */
+  on?(event: "end" | "reconnecting" | "ready", listener: () => void): unknown;
+  off?(event: "end" | "reconnecting" | "ready", listener: () => void): unknown;
 }
 
 export interface Sender {
@@ -22,16 +27,23 @@ export interface SubscriberConnection {
 const asText = Object.freeze({ timeout: undefined, typeMapping: {} });
 const asBytes = Object.freeze({ timeout: undefined, typeMapping: { 36: Buffer } });
 
-export function readOptions(bytes: boolean): object {
-  return bytes ? asBytes : asText;
+/** The package writes in a setImmediate that it looks up at each call. */
+export function sendThrough(to: Sender, { args, bytes }: RedisCommand): Promise<unknown> {
+  return underNodesImmediate(() => to.sendCommand(args, bytes ? asBytes : asText));
 }
 
-/** Error replies begin with a word in capitals; what the package itself says does not. */
+/**
+ * Error replies begin with a word in capitals, or with where in a script they come from; what the package itself says
+ * does not, and what Node says has a code.
+ */
 export function isReply(error: Error): boolean {
-  return /^-?[A-Z]{2,}[A-Z0-9]*\b/.test(error.message) && !isSystemError(error.message);
+  if (typeof (error as { code?: unknown }).code === "string") return false;
+  return /^-?(?:[A-Z]{2,}[A-Z0-9]*\b|@user_script\b)/.test(error.message);
 }
 
-/** `ECONNRESET` and the like stand at the beginning only where Node has nothing to add. */
-function isSystemError(message: string): boolean {
-  return /^E[A-Z]{4,}\b/.test(message) && !message.startsWith("EXECABORT");
-}
+/** What the package says of commands that it did not even take. */
+export const neverSent: ReadonlySet<string> = new Set([
+  "The client is offline",
+  "The client is closed",
+  "The queue is full",
+]);

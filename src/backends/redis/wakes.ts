@@ -17,7 +17,7 @@
  * ask [L1] [L8] [L9].
  */
 import { randomBytes } from "node:crypto";
-import { UnavailableError } from "../../errors.ts";
+import { UnavailableError, type HoldfastError } from "../../errors.ts";
 import { Deadlines } from "../../timers.ts";
 import type { Wake } from "../backend.ts";
 import type { Caller } from "./caller.ts";
@@ -117,12 +117,14 @@ export class Wakes {
     void this.#test();
   }
 
-  #down(error: Error): void {
+  #down(error: HoldfastError): void {
     const was = this.#state;
     this.#become("down");
     if (was === "listening") this.#pollSoon();
-    if (was !== "astray")
-      this.#failed(`the subscription to ${this.#options.channel} fails (${error.message})`);
+    // What cannot pass by itself is tried again seldom: there is nothing to be patient for.
+    const isLasting = error instanceof UnavailableError && error.lasting;
+    if (was === "astray") return;
+    this.#failed(`the subscription to ${this.#options.channel} fails (${error.message})`, isLasting);
   }
 
   async #test(): Promise<void> {
@@ -179,9 +181,10 @@ export class Wakes {
     this.#later(isDenied ? untestedPausesMs.denied : untestedPausesMs.away, () => void this.#test());
   }
 
-  #failed(why: string): void {
-    this.#failures += 1;
-    if (this.#failures !== patience) return;
+  #failed(why: string, isLasting = false): void {
+    const before = this.#failures;
+    this.#failures = isLasting ? Math.max(patience, before + 1) : before + 1;
+    if (before >= patience || this.#failures < patience) return;
     this.#poll();
     this.#warn(why);
   }

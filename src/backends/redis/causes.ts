@@ -1,0 +1,107 @@
+/**
+ * Why a connection could not be made: from what Node, TLS or the client package says to advice that fits, in one table.
+ *
+ * `lasting`: it cannot pass by itself, so that it is not tried again.
+ */
+
+interface Cause {
+  /** Found in the error's code, or else in its text. */
+  readonly is: RegExp;
+  readonly advice: string;
+  readonly lasting?: boolean;
+}
+
+const ownAuthority =
+  "If its certificate is from an authority of your own, start this process with NODE_EXTRA_CA_CERTS=<file>, or pass a " +
+  "client of your own with the certificate of that authority";
+
+/** The first that fits counts. */
+const causes: readonly Cause[] = [
+  {
+    is: /SELF_SIGNED_CERT|UNABLE_TO_(VERIFY|GET_ISSUER)|CERT_UNTRUSTED|self[- ]signed certificate/,
+    advice: `This process does not trust the certificate that the server shows. ${ownAuthority}`,
+    lasting: true,
+  },
+  {
+    is: /CERT_HAS_EXPIRED|CERT_NOT_YET_VALID|certificate has expired/,
+    advice:
+      "The server's certificate is not valid at this time. Renew it, and check the clock of this machine",
+    lasting: true,
+  },
+  {
+    is: /ALTNAME_INVALID|does not match certificate/,
+    advice: "The server's certificate names other hosts. Write one of those in the URL",
+    lasting: true,
+  },
+  {
+    is: /^(CERT_|ERR_TLS_CERT|CRL_|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH|HOSTNAME_MISMATCH)/,
+    advice: "The server's certificate was refused. Mend it, or pass a client of your own that accepts it",
+    lasting: true,
+  },
+  {
+    is: /ALERT_(CERTIFICATE_REQUIRED|BAD_CERTIFICATE|UNKNOWN_CA|HANDSHAKE_FAILURE)|alert (certificate required|handshake failure)/i,
+    advice:
+      "The server wants a certificate of this client. Pass a client of your own with `socket: { tls: true, key, cert }`",
+    lasting: true,
+  },
+  {
+    is: /^ERR_SSL|^EPROTO|SSL routines|before secure TLS connection/,
+    advice: "The port does not seem to speak TLS. Write redis:// for one without, or mend the port",
+  },
+  {
+    is: /Unknown RESP type/,
+    advice: "What listens there is no Redis server. Mend the host and the port of the URL",
+    lasting: true,
+  },
+  {
+    is: /^(ENOTFOUND|EAI_)|getaddrinfo/,
+    advice: "The host is not known by that name. Mend the URL, or the name service of this machine",
+  },
+  {
+    is: /^ECONNREFUSED/,
+    advice:
+      "Nothing listens there. Check that a Redis server runs there, and the host and the port of the URL",
+  },
+  {
+    is: /^(ENOENT|EACCES|EPERM|ENOTSOCK)/,
+    advice: "Check the path of the socket, and that this process may use it",
+  },
+  {
+    is: /^(EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|EHOSTDOWN)/,
+    advice: "No way leads there. Check the host of the URL, routes and firewalls",
+  },
+  {
+    is: /no answer within/,
+    advice:
+      "Check that a Redis server runs there, that no firewall drops the connection, and that both sides agree on TLS (rediss://)",
+  },
+  {
+    is: /^(ECONNRESET|EPIPE)|closed unexpectedly|was closed|socket hang up/,
+    advice:
+      "The server closed the connection. Check that a Redis server listens there, and whether that port wants TLS (rediss://)",
+  },
+];
+
+const unknown: Cause = {
+  is: /^/,
+  advice: "Check that a Redis server runs there and that this process may connect to it",
+};
+
+export function causeOf(error: Error): { readonly advice: string; readonly lasting: boolean } {
+  const code = codeOf(error);
+  const text = saidBy(error);
+  const { advice, lasting = false } = causes.find(({ is }) => is.test(code) || is.test(text)) ?? unknown;
+  return { advice, lasting };
+}
+
+/** A name with several addresses fails with one error for each of them, and no text of its own. */
+export function saidBy(error: Error): string {
+  if (!(error instanceof AggregateError) || error.errors.length === 0) return error.message;
+  const each = error.errors.map((one: unknown) => (one instanceof Error ? one.message : String(one)));
+  return [...new Set(each)].join("; ");
+}
+
+function codeOf(error: Error): string {
+  const { code } = error as { code?: unknown };
+  return typeof code === "string" ? code : "";
+}

@@ -1,0 +1,116 @@
+/**
+ * One connection of the client package, with what the package does not tell: how many bytes it has read, how large what
+ * is under way is, and why we ended it.
+ */
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import type { RedisArgument, RedisCommand } from "./client.ts";
+import type { Connection } from "./link.ts";
+import { sendThrough, type Sender, type SubscriberConnection } from "./shapes.ts";
+import { StallWatch } from "./stall.ts";
+
+export type OwnConnection = Connection & Sender & SubscriberConnection;
+
+export interface WireOptions {
+  /** How long nothing may be read while an answer is awaited; and at most, for a large command. */
+  readonly stallMs: number;
+  readonly longestMs: number;
+  /** Nothing moves any more: it is to be dropped. */
+  readonly onStall: (wire: Wire, error: Error) => void;
+}
+
+export class Wire implements Connection {
+  readonly #connection: OwnConnection;
+  readonly #watch: StallWatch;
+  #socket: { readonly bytesRead: number } | undefined;
+  #onIdle: (() => void) | undefined;
+
+  constructor(connection: OwnConnection, { stallMs, longestMs, onStall }: WireOptions) {
+    this.#connection = connection;
+    this.#watch = new StallWatch({
+      limitMs: stallMs,
+      longestMs,
+      bytesRead: () => this.#socket?.bytesRead,
+      onStall: (quietMs) => onStall(this, new Error(`nothing arrived for ${String(Math.round(quietMs))} ms`)),
+    });
+  }
+
+  connect(): Promise<unknown> {
+    return withSocketOf(
+      () => this.#connection.connect(),
+      (socket) => (this.#socket = socket),
+    );
+  }
+
+  destroy(): void {
+    this.#connection.destroy();
+  }
+
+  on(event: "error" | "end" | "ready", listener: (error?: unknown) => void): unknown {
+    return this.#connection.on(event, listener);
+  }
+
+  subscribe(channel: string, listener: (message: Buffer) => void): Promise<unknown> {
+    return this.#connection.subscribe(channel, listener, true);
+  }
+
+  send(command: RedisCommand, bytes: number): Promise<unknown> {
+    this.#watch.sent(bytes);
+    return sendThrough(this.#connection, command);
+  }
+
+  /** To be called when what was sent is settled. */
+  settled(bytes: number): void {
+    this.#watch.answered(bytes);
+    if (this.#onIdle !== undefined && this.#watch.isIdle) this.#onIdle();
+  }
+
+  /** Nothing more is sent: calls `fn` once all that is under way is settled. */
+  whenIdle(fn: () => void): void {
+    if (this.#watch.isIdle) fn();
+    else this.#onIdle = fn;
+  }
+}
+
+export function sizeOf(args: readonly RedisArgument[]): number {
+  let size = 0;
+  for (const arg of args) size += arg.length;
+  return size;
+}
+
+/**
+ * The package keeps its socket to itself; Node tells of each one as it is made, which is within this call.
+ * For TLS some versions (20 among them) do not: then nobody is told.
+ */
+function withSocketOf<T>(connect: () => T, onSocket: (socket: { readonly bytesRead: number }) => void): T {
+  const heard = (message: unknown): void => onSocket((message as { socket: { bytesRead: number } }).socket);
+  subscribe("net.client.socket", heard);
+  try {
+    return connect();
+  } finally {
+    unsubscribe("net.client.socket", heard);
+  }
+}
+
+/** No server is asked to take less than so much at once. */
+const leastLimitBytes = 1_048_576;
+const tooLarge =
+  "A server breaks the connection on which more comes than its client-query-buffer-limit or its proto-max-bulk-len: " +
+  "raise them, or keep less in one state";
+
+/** Tells breaks of the network from those that a large command brings about: with the second of these it is no accident. */
+export class LargeBreaks {
+  /** The smallest that broke a connection since one as large passed. */
+  #suspectBytes = Infinity;
+
+  passed(bytes: number): void {
+    if (bytes >= this.#suspectBytes) this.#suspectBytes = Infinity;
+  }
+
+  /** What that means for a command of this size. */
+  broke(bytes: number): { readonly hint?: string; readonly lasting?: boolean } {
+    if (bytes < leastLimitBytes) return {};
+    const lasting = bytes >= this.#suspectBytes;
+    this.#suspectBytes = Math.min(this.#suspectBytes, bytes);
+    return { hint: tooLarge, lasting };
+  }
+}
