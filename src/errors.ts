@@ -51,7 +51,6 @@ export abstract class HoldfastError extends Error {
   constructor(message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.outcome = details.outcome ?? "none";
-    this.name = new.target.name;
   }
 }
 
@@ -120,4 +119,20 @@ export class CorruptStateError extends HoldfastError {
 /** The store was closed, or is closing and takes no new calls. */
 export class ClosedError extends HoldfastError {
   readonly code = "CLOSED";
+}
+
+/** The names as text, since a bundler that minifies renames the classes. On the prototypes, as for errors of JavaScript. */
+const classes = {
+  HoldfastError,
+  InvalidArgumentError,
+  LockTimeoutError,
+  LockLostError,
+  ConflictError,
+  UnavailableError,
+  SerializationError,
+  CorruptStateError,
+  ClosedError,
+};
+for (const [name, { prototype }] of Object.entries(classes)) {
+  Object.defineProperty(prototype, "name", { value: name, writable: true, configurable: true });
 }
