@@ -4,7 +4,7 @@
  * Whatever passes here is valid; nothing behind it checks again. An option that is not known is refused, since a
  * misspelt one that is silently ignored is the worst kind of default.
  */
-import type { Backend, Durability } from "./backends/backend.ts";
+import type { Backend, Durability, Life } from "./backends/backend.ts";
 import { InvalidArgumentError } from "./errors.ts";
 import { json } from "./serializers/json.ts";
 import type { Serializer } from "./serializers/serializer.ts";
@@ -36,6 +36,12 @@ export interface DurabilityOptions {
   replicas: number;
   /** How long they are waited for, in milliseconds; less than `operationMs`. Default 1 000, or half of `operationMs`. */
   timeoutMs?: number;
+}
+
+/** A life for new states only: what is there already keeps the life that it has. */
+export interface WhenNew {
+  /** In milliseconds. */
+  whenNew: number;
 }
 
 /** Options of `store.states()` and `store.locks()`. */
@@ -177,13 +183,24 @@ export const ifRevision: Parser<number | "absent"> = (value, name) => {
   );
 };
 
-export const saveTtlMs: Parser<number | "keep" | "none"> = (value, name) => {
-  if (value === "keep" || value === "none") return value;
+/** A life of milliseconds, or one for new states; `or` says what else is allowed. */
+function life(value: unknown, name: string, or: string): number | WhenNew {
   if (typeof value === "number") return ttlMs(value, name);
+  if (typeof value === "object" && value !== null) {
+    const { whenNew } = parseOptions<Partial<WhenNew>>(name, value, { whenNew: ttlMs });
+    if (whenNew !== undefined) return { whenNew };
+  }
   throw new InvalidArgumentError(
-    `${name} must be a number of milliseconds, "keep" or "none"; got ${show(value)}.`,
+    `${name} must be a number of milliseconds${or} or { whenNew: milliseconds }; got ${show(value)}.`,
   );
-};
+}
+
+/** Of a handle. */
+export const stateTtlMs: Parser<number | WhenNew> = (value, name) => life(value, name, "");
+
+/** Of a write. */
+export const saveTtlMs: Parser<Life> = (value, name) =>
+  value === "keep" || value === "none" ? value : life(value, name, ', "keep", "none"');
 
 /** `"json"`, or a serializer of the user's own. */
 export const serializer: Parser<Serializer> = (value, name) => {

@@ -2,7 +2,7 @@
  * The handle that a user has of a state: reads go straight to the backend, writes go through the cohort of its id or
  * under a grant that the caller holds [S8]. It parses options at the door; it knows nothing of queues and leases.
  */
-import type { Durability, StoredState, TouchReply } from "./backends/backend.ts";
+import type { Durability, Life, StoredState, TouchReply } from "./backends/backend.ts";
 import type { Client } from "./client.ts";
 import { Codec } from "./codec.ts";
 import { door, isFromCaller, runForCaller } from "./door.ts";
@@ -14,7 +14,7 @@ import { StateJob, type Patience, type StateTask } from "./lock/job.ts";
 import { throwIfAborted } from "./lock/signals.ts";
 import { runUnder } from "./lock/under.ts";
 import * as parse from "./options.ts";
-import { someOf, type DurabilityOptions } from "./options.ts";
+import { someOf, type DurabilityOptions, type WhenNew } from "./options.ts";
 import type { Serializer } from "./serializers/serializer.ts";
 import { DeleteTask, RunTask, SaveTask, UpdateTask, type DraftCall, type Turn } from "./tasks.ts";
 
@@ -25,8 +25,11 @@ export type Revision = number;
 export interface StateOptions<T> {
   /** The value of a state that is absent; synchronous, and a new value at each call. */
   initial?: () => T;
-  /** How long the state lives after each write, in milliseconds. Without it, a write keeps the life that the state has. */
-  ttlMs?: number;
+  /**
+   * How long the state lives after each write, in milliseconds; `{ whenNew }`: so long after it was made, whatever is written
+   * later. Without it, a write keeps the life that the state has.
+   */
+  ttlMs?: number | WhenNew;
   /** How values are kept. */
   serializer?: "json" | Serializer;
   /** How many replicas must have a write before it is acknowledged. */
@@ -54,14 +57,17 @@ export interface TouchOptions {
 export interface SaveOptions extends WriteOptions {
   /** Save only if the state is at this revision, or absent. */
   ifRevision?: Revision | "absent";
-  /** The new life in milliseconds; "keep": what it had; "none": for ever. Default: the handle's `ttlMs`, else "keep". */
-  ttlMs?: number | "keep" | "none";
+  /**
+   * The new life in milliseconds; "keep": what it had, and the handle's `ttlMs` when it is new; "none": for ever;
+   * `{ whenNew }`: a life for a new state, else what it had. Default: the handle's `ttlMs`, else "keep".
+   */
+  ttlMs?: number | "keep" | "none" | WhenNew;
 }
 
 /** Options of `state.update()` and `state.run()`. */
 export interface UpdateOptions extends WriteOptions {
   /** As in {@link SaveOptions.ttlMs}. */
-  ttlMs?: number | "keep" | "none";
+  ttlMs?: number | "keep" | "none" | WhenNew;
 }
 
 /** Options of `state.delete()`. */
@@ -136,14 +142,12 @@ export interface State<T, D = T | undefined> {
   delete(options?: DeleteOptions): Promise<void>;
 }
 
-type Ttl = number | "keep" | "none";
-
 /** Options as they are behind the door. */
 type Parsed<T> = Omit<T, "durability"> & { durability?: Durability };
 
 interface ParsedStateOptions<T> {
   initial?: () => T;
-  ttlMs?: number;
+  ttlMs?: number | WhenNew;
   serializer?: Serializer;
   durability?: Durability;
 }
@@ -153,13 +157,13 @@ export class StateHandle<T, D> implements State<T, D> {
   readonly #client: Client;
   readonly #codec: Codec;
   readonly #initial: (() => T) | undefined;
-  readonly #ttlMs: Ttl;
+  readonly #ttlMs: number | WhenNew | undefined;
   readonly #durability: Durability | undefined;
 
   constructor(client: Client, id: string, options: StateOptions<T> | undefined) {
     const own = parse.parseOptions<ParsedStateOptions<T>>("state()", options, {
       initial: parse.initial,
-      ttlMs: parse.ttlMs,
+      ttlMs: parse.stateTtlMs,
       serializer: parse.serializer,
       durability: client.settings.readDurability,
     });
@@ -168,7 +172,7 @@ export class StateHandle<T, D> implements State<T, D> {
     this.#codec = new Codec(id, own.serializer ?? client.settings.serializer, client.settings.maxStateBytes);
     const { initial } = own;
     this.#initial = initial && ((): T => runForCaller(initial));
-    this.#ttlMs = own.ttlMs ?? "keep";
+    this.#ttlMs = own.ttlMs;
     this.#durability = own.durability ?? client.settings.durability;
   }
 
@@ -239,7 +243,7 @@ export class StateHandle<T, D> implements State<T, D> {
       ifRevision: parse.ifRevision,
       ttlMs: parse.saveTtlMs,
     });
-    const task = new SaveTask(this.id, this.#codec, { bytes, ifRevision, ttlMs: ttlMs ?? this.#ttlMs });
+    const task = new SaveTask(this.id, this.#codec, { bytes, ifRevision, ttlMs: this.#life(ttlMs) });
     return this.#write("save()", task, how);
   }
 
@@ -325,10 +329,17 @@ export class StateHandle<T, D> implements State<T, D> {
     const call: DraftCall = {
       codec: this.#codec,
       initial: this.#initial,
-      ttlMs: ttlMs ?? this.#ttlMs,
+      ttlMs: this.#life(ttlMs),
       fn: fn as DraftCall["fn"],
     };
     return { call, how };
+  }
+
+  /** [S7] What is new has no life to keep: then the handle's is meant. */
+  #life(own: Life | undefined): Life {
+    const usual = this.#ttlMs;
+    if (own !== undefined && own !== "keep") return own;
+    return own === "keep" && typeof usual === "number" ? { whenNew: usual } : (usual ?? "keep");
   }
 
   get #writeParsers() {

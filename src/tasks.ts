@@ -4,7 +4,7 @@
  * Each task settles one promise, once. `apply` may be called again when the state changed under it; what counts is
  * its last call. Every value that leaves here is the caller's own copy.
  */
-import type { LoadedState, StateWrite, StoredState, WriteReply } from "./backends/backend.ts";
+import type { Life, LoadedState, StateWrite, StoredState, WriteReply } from "./backends/backend.ts";
 import { equalBytes, type Codec } from "./codec.ts";
 import { ConflictError, InvalidArgumentError } from "./errors.ts";
 import type { StateTask } from "./lock/job.ts";
@@ -17,7 +17,6 @@ export interface Turn {
   readonly signal: AbortSignal;
 }
 
-type Ttl = number | "keep" | "none";
 type Condition = number | "absent" | undefined;
 
 /** The promise that a task settles. */
@@ -42,7 +41,7 @@ abstract class Task<R> {
 export interface DraftCall {
   readonly codec: Codec;
   readonly initial: (() => unknown) | undefined;
-  readonly ttlMs: Ttl;
+  readonly ttlMs: Life;
   readonly fn: (draft: unknown, turn: Turn) => unknown;
 }
 
@@ -188,7 +187,7 @@ abstract class PlainTask<R> extends Task<R> implements StateTask {
 }
 
 export class SaveTask extends PlainTask<number> {
-  constructor(id: string, codec: Codec, save: { bytes: Uint8Array; ttlMs: Ttl; ifRevision: Condition }) {
+  constructor(id: string, codec: Codec, save: { bytes: Uint8Array; ttlMs: Life; ifRevision: Condition }) {
     super(id, codec, { kind: "save", serializer: codec.serializer.name, ...save });
   }
 
