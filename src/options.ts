@@ -15,9 +15,9 @@ export interface OpenOptions {
   prefix?: string;
   /** How values are kept. Default `"json"`. */
   serializer?: "json" | Serializer;
-  /** How long the backend keeps a grant that nobody renews, in milliseconds, 100 … 86 400 000. Default 30 000. */
+  /** How long the backend keeps a grant that nobody renews, in milliseconds, 100 … 86 400 000. Default 10 000. */
   leaseMs?: number;
-  /** How long a call waits for others, in milliseconds; 0 tries once, `Infinity` has no deadline. Default 10 000. */
+  /** How long a call waits for others, in milliseconds; 0 tries once, `Infinity` has no deadline. Default 15 000. */
   waitMs?: number;
   /** How long one conversation with the backend may take, its retries included, in milliseconds. Default 5 000. */
   operationMs?: number;
@@ -59,8 +59,8 @@ export interface CloseOptions {
 /** All defaults, in one place. */
 export const defaults = Object.freeze({
   prefix: "holdfast:",
-  leaseMs: 30_000,
-  waitMs: 10_000,
+  leaseMs: 10_000,
+  waitMs: 15_000, // more than a lease, so that a call outlasts what a crash leaves behind
   operationMs: 5_000,
   maxStateBytes: 8 * 1024 * 1024,
   drainMs: 10_000,
