@@ -27,7 +27,7 @@ const ours: Contender = {
   name: "Holdfast",
   kind: "ours",
   open: openHoldfast,
-  settings: "as built, all options at their defaults: lease 30 s, wait 10 s, renewal on",
+  settings: "as built, all options at their defaults: lease 10 s, wait 15 s, renewal on",
 };
 
 const peers: readonly Contender[] = [

@@ -2,7 +2,7 @@
 /** The only door of the package: re-exports, no code. */
 export { open } from "./open.ts";
 export type { RedisClientLike } from "./open.ts";
-export type { CloseOptions, DurabilityOptions, ListOptions, OpenOptions } from "./options.ts";
+export type { CloseOptions, DurabilityOptions, ListOptions, OpenOptions, WhenNew } from "./options.ts";
 export type { StateInfo, Store } from "./store.ts";
 export type {
   DeleteOptions,

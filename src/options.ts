@@ -4,7 +4,7 @@
  * Whatever passes here is valid; nothing behind it checks again. An option that is not known is refused, since a
  * misspelt one that is silently ignored is the worst kind of default.
  */
-import type { Backend, Durability } from "./backends/backend.ts";
+import type { Backend, Durability, Life } from "./backends/backend.ts";
 import { InvalidArgumentError } from "./errors.ts";
 import { json } from "./serializers/json.ts";
 import type { Serializer } from "./serializers/serializer.ts";
@@ -15,9 +15,9 @@ export interface OpenOptions {
   prefix?: string;
   /** How values are kept. Default `"json"`. */
   serializer?: "json" | Serializer;
-  /** How long the backend keeps a grant that nobody renews, in milliseconds, 100 … 86 400 000. Default 30 000. */
+  /** How long the backend keeps a grant that nobody renews, in milliseconds, 100 … 86 400 000. Default 10 000. */
   leaseMs?: number;
-  /** How long a call waits for others, in milliseconds; 0 tries once, `Infinity` has no deadline. Default 10 000. */
+  /** How long a call waits for others, in milliseconds; 0 tries once, `Infinity` has no deadline. Default 15 000. */
   waitMs?: number;
   /** How long one conversation with the backend may take, its retries included, in milliseconds. Default 5 000. */
   operationMs?: number;
@@ -38,6 +38,12 @@ export interface DurabilityOptions {
   timeoutMs?: number;
 }
 
+/** A life for new states only: what is there already keeps the life that it has. */
+export interface WhenNew {
+  /** In milliseconds. */
+  whenNew: number;
+}
+
 /** Options of `store.states()` and `store.locks()`. */
 export interface ListOptions {
   /** Only ids that begin with this. */
@@ -53,8 +59,8 @@ export interface CloseOptions {
 /** All defaults, in one place. */
 export const defaults = Object.freeze({
   prefix: "holdfast:",
-  leaseMs: 30_000,
-  waitMs: 10_000,
+  leaseMs: 10_000,
+  waitMs: 15_000, // more than a lease, so that a call outlasts what a crash leaves behind
   operationMs: 5_000,
   maxStateBytes: 8 * 1024 * 1024,
   drainMs: 10_000,
@@ -177,13 +183,24 @@ export const ifRevision: Parser<number | "absent"> = (value, name) => {
   );
 };
 
-export const saveTtlMs: Parser<number | "keep" | "none"> = (value, name) => {
-  if (value === "keep" || value === "none") return value;
+/** A life of milliseconds, or one for new states; `or` says what else is allowed. */
+function life(value: unknown, name: string, or: string): number | WhenNew {
   if (typeof value === "number") return ttlMs(value, name);
+  if (typeof value === "object" && value !== null) {
+    const { whenNew } = parseOptions<Partial<WhenNew>>(name, value, { whenNew: ttlMs });
+    if (whenNew !== undefined) return { whenNew };
+  }
   throw new InvalidArgumentError(
-    `${name} must be a number of milliseconds, "keep" or "none"; got ${show(value)}.`,
+    `${name} must be a number of milliseconds${or} or { whenNew: milliseconds }; got ${show(value)}.`,
   );
-};
+}
+
+/** Of a handle. */
+export const stateTtlMs: Parser<number | WhenNew> = (value, name) => life(value, name, "");
+
+/** Of a write. */
+export const saveTtlMs: Parser<Life> = (value, name) =>
+  value === "keep" || value === "none" ? value : life(value, name, ', "keep", "none"');
 
 /** `"json"`, or a serializer of the user's own. */
 export const serializer: Parser<Serializer> = (value, name) => {

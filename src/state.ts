@@ -2,17 +2,19 @@
  * The handle that a user has of a state: reads go straight to the backend, writes go through the cohort of its id or
  * under a grant that the caller holds [S8]. It parses options at the door; it knows nothing of queues and leases.
  */
-import type { Durability, StoredState, TouchReply } from "./backends/backend.ts";
+import type { Durability, Life, StoredState, TouchReply } from "./backends/backend.ts";
 import type { Client } from "./client.ts";
 import { Codec } from "./codec.ts";
+import { door, isFromCaller, runForCaller } from "./door.ts";
 import { tellDurably } from "./durability.ts";
 import { ConflictError, InvalidArgumentError } from "./errors.ts";
 import { parseGrant, type Grant, type HeldGrant } from "./lock/grant.ts";
 import { insideDraft, nearestHeld } from "./lock/held.ts";
 import { StateJob, type Patience, type StateTask } from "./lock/job.ts";
+import { throwIfAborted } from "./lock/signals.ts";
 import { runUnder } from "./lock/under.ts";
 import * as parse from "./options.ts";
-import { someOf, type DurabilityOptions } from "./options.ts";
+import { someOf, type DurabilityOptions, type WhenNew } from "./options.ts";
 import type { Serializer } from "./serializers/serializer.ts";
 import { DeleteTask, RunTask, SaveTask, UpdateTask, type DraftCall, type Turn } from "./tasks.ts";
 
@@ -23,8 +25,11 @@ export type Revision = number;
 export interface StateOptions<T> {
   /** The value of a state that is absent; synchronous, and a new value at each call. */
   initial?: () => T;
-  /** How long the state lives after each write, in milliseconds. Without it, a write keeps the life that the state has. */
-  ttlMs?: number;
+  /**
+   * How long the state lives after each write, in milliseconds; `{ whenNew }`: so long after it was made, whatever is written
+   * later. Without it, a write keeps the life that the state has.
+   */
+  ttlMs?: number | WhenNew;
   /** How values are kept. */
   serializer?: "json" | Serializer;
   /** How many replicas must have a write before it is acknowledged. */
@@ -52,14 +57,17 @@ export interface TouchOptions {
 export interface SaveOptions extends WriteOptions {
   /** Save only if the state is at this revision, or absent. */
   ifRevision?: Revision | "absent";
-  /** The new life in milliseconds; "keep": what it had; "none": for ever. Default: the handle's `ttlMs`, else "keep". */
-  ttlMs?: number | "keep" | "none";
+  /**
+   * The new life in milliseconds; "keep": what it had, and the handle's `ttlMs` when it is new; "none": for ever;
+   * `{ whenNew }`: a life for a new state, else what it had. Default: the handle's `ttlMs`, else "keep".
+   */
+  ttlMs?: number | "keep" | "none" | WhenNew;
 }
 
 /** Options of `state.update()` and `state.run()`. */
 export interface UpdateOptions extends WriteOptions {
   /** As in {@link SaveOptions.ttlMs}. */
-  ttlMs?: number | "keep" | "none";
+  ttlMs?: number | "keep" | "none" | WhenNew;
 }
 
 /** Options of `state.delete()`. */
@@ -134,14 +142,12 @@ export interface State<T, D = T | undefined> {
   delete(options?: DeleteOptions): Promise<void>;
 }
 
-type Ttl = number | "keep" | "none";
-
 /** Options as they are behind the door. */
 type Parsed<T> = Omit<T, "durability"> & { durability?: Durability };
 
 interface ParsedStateOptions<T> {
   initial?: () => T;
-  ttlMs?: number;
+  ttlMs?: number | WhenNew;
   serializer?: Serializer;
   durability?: Durability;
 }
@@ -151,74 +157,106 @@ export class StateHandle<T, D> implements State<T, D> {
   readonly #client: Client;
   readonly #codec: Codec;
   readonly #initial: (() => T) | undefined;
-  readonly #ttlMs: Ttl;
+  readonly #ttlMs: number | WhenNew | undefined;
   readonly #durability: Durability | undefined;
 
   constructor(client: Client, id: string, options: StateOptions<T> | undefined) {
     const own = parse.parseOptions<ParsedStateOptions<T>>("state()", options, {
       initial: parse.initial,
-      ttlMs: parse.ttlMs,
+      ttlMs: parse.stateTtlMs,
       serializer: parse.serializer,
       durability: client.settings.readDurability,
     });
     this.#client = client;
     this.id = parse.parseId(id, "A state's id");
     this.#codec = new Codec(id, own.serializer ?? client.settings.serializer, client.settings.maxStateBytes);
-    this.#initial = own.initial;
-    this.#ttlMs = own.ttlMs ?? "keep";
+    const { initial } = own;
+    this.#initial = initial && ((): T => runForCaller(initial));
+    this.#ttlMs = own.ttlMs;
     this.#durability = own.durability ?? client.settings.durability;
   }
 
-  async load(): Promise<D> {
-    const stored = await this.#load(false);
+  load(): Promise<D> {
+    return door(() => this.#load());
+  }
+
+  read(): Promise<Snapshot<T> | undefined> {
+    return door(() => this.#read());
+  }
+
+  save(value: T, options?: SaveOptions): Promise<Revision> {
+    return door(() => this.#save(value, options));
+  }
+
+  trySave(value: T, options?: SaveOptions): Promise<Revision | null> {
+    return door(() => this.#trySave(value, options));
+  }
+
+  update(fn: (draft: D, turn: Turn) => T | void | Promise<T | void>, options?: UpdateOptions): Promise<D> {
+    return door(() => {
+      const { call, how } = this.#draftCall("update()", fn, options);
+      return this.#write("update()", new UpdateTask(call), how) as Promise<D>;
+    });
+  }
+
+  run<R>(
+    fn: (draft: D & (object | undefined), turn: Turn) => R,
+    options?: UpdateOptions,
+  ): Promise<Awaited<R>> {
+    return door(() => {
+      const { call, how } = this.#draftCall("run()", fn, options);
+      return this.#write("run()", new RunTask(call), how) as Promise<Awaited<R>>;
+    });
+  }
+
+  touch(ttlMs: number, options?: TouchOptions): Promise<boolean> {
+    return door(() => this.#touch(ttlMs, options));
+  }
+
+  delete(options?: DeleteOptions): Promise<void> {
+    return door(() => {
+      const { ifRevision, ...how } = parse.parseOptions<Parsed<DeleteOptions>>("delete()", options, {
+        ...this.#writeParsers,
+        ifRevision: parse.ifRevision,
+      });
+      return this.#write("delete()", new DeleteTask(this.id, this.#codec, ifRevision), how);
+    });
+  }
+
+  async #load(): Promise<D> {
+    const stored = await this.#stored(false);
     if (stored !== null) return this.#codec.decode(stored.bytes) as D;
     return (this.#initial === undefined ? undefined : this.#codec.copy(this.#initial())) as D;
   }
 
-  async read(): Promise<Snapshot<T> | undefined> {
-    const stored = await this.#load(true);
+  async #read(): Promise<Snapshot<T> | undefined> {
+    const stored = await this.#stored(true);
     if (stored === null) return undefined;
     const { revision, expiresInMs = null, bytes } = stored;
     return { value: this.#codec.decode(bytes) as T, revision, expiresInMs };
   }
 
-  async save(value: T, options?: SaveOptions): Promise<Revision> {
+  #save(value: T, options: SaveOptions | undefined): Promise<Revision> {
     const bytes = this.#codec.encode(value); // now: what the caller changes later is not saved
     const { ifRevision, ttlMs, ...how } = parse.parseOptions<Parsed<SaveOptions>>("save()", options, {
       ...this.#writeParsers,
       ifRevision: parse.ifRevision,
       ttlMs: parse.saveTtlMs,
     });
-    const task = new SaveTask(this.id, this.#codec, { bytes, ifRevision, ttlMs: ttlMs ?? this.#ttlMs });
+    const task = new SaveTask(this.id, this.#codec, { bytes, ifRevision, ttlMs: this.#life(ttlMs) });
     return this.#write("save()", task, how);
   }
 
-  async trySave(value: T, options?: SaveOptions): Promise<Revision | null> {
+  async #trySave(value: T, options: SaveOptions | undefined): Promise<Revision | null> {
     try {
-      return await this.save(value, options);
+      return await this.#save(value, options);
     } catch (error) {
-      if (error instanceof ConflictError) return null;
+      if (error instanceof ConflictError && !isFromCaller(error)) return null;
       throw error;
     }
   }
 
-  async update(
-    fn: (draft: D, turn: Turn) => T | void | Promise<T | void>,
-    options?: UpdateOptions,
-  ): Promise<D> {
-    const { call, how } = this.#draftCall("update()", fn, options);
-    return this.#write("update()", new UpdateTask(call), how) as Promise<D>;
-  }
-
-  async run<R>(
-    fn: (draft: D & (object | undefined), turn: Turn) => R,
-    options?: UpdateOptions,
-  ): Promise<Awaited<R>> {
-    const { call, how } = this.#draftCall("run()", fn, options);
-    return this.#write("run()", new RunTask(call), how) as Promise<Awaited<R>>;
-  }
-
-  async touch(ttlMs: number, options?: TouchOptions): Promise<boolean> {
+  async #touch(ttlMs: number, options: TouchOptions | undefined): Promise<boolean> {
     const ms = parse.ttlMs(ttlMs, "ttlMs");
     const { conversations, settings } = this.#client;
     const own = parse.parseOptions<Parsed<TouchOptions>>("touch()", options, {
@@ -234,15 +272,7 @@ export class StateHandle<T, D> implements State<T, D> {
     return reply.status === "touched";
   }
 
-  async delete(options?: DeleteOptions): Promise<void> {
-    const { ifRevision, ...how } = parse.parseOptions<Parsed<DeleteOptions>>("delete()", options, {
-      ...this.#writeParsers,
-      ifRevision: parse.ifRevision,
-    });
-    await this.#write("delete()", new DeleteTask(this.id, this.#codec, ifRevision), how);
-  }
-
-  async #load(expiry: boolean): Promise<StoredState | null> {
+  async #stored(expiry: boolean): Promise<StoredState | null> {
     this.#client.admit();
     const { conversations } = this.#client;
     const loaded = await conversations.read(this.#what("Loading"), () =>
@@ -252,13 +282,9 @@ export class StateHandle<T, D> implements State<T, D> {
   }
 
   /** In the cohort's line, or under the grant that the caller holds. */
-  async #write<R>(
-    call: string,
-    task: StateTask & { promise: Promise<R> },
-    how: Parsed<WriteOptions>,
-  ): Promise<R> {
+  #write<R>(call: string, task: StateTask & { promise: Promise<R> }, how: Parsed<WriteOptions>): Promise<R> {
     const { cohorts, settings } = this.#client;
-    how.signal?.throwIfAborted();
+    throwIfAborted(how.signal);
     const grant = this.#grant(call, how.grant as HeldGrant | undefined);
     this.#client.admit(grant);
     const patience: Patience = {
@@ -303,10 +329,17 @@ export class StateHandle<T, D> implements State<T, D> {
     const call: DraftCall = {
       codec: this.#codec,
       initial: this.#initial,
-      ttlMs: ttlMs ?? this.#ttlMs,
+      ttlMs: this.#life(ttlMs),
       fn: fn as DraftCall["fn"],
     };
     return { call, how };
+  }
+
+  /** [S7] What is new has no life to keep: then the handle's is meant. */
+  #life(own: Life | undefined): Life {
+    const usual = this.#ttlMs;
+    if (own !== undefined && own !== "keep") return own;
+    return own === "keep" && typeof usual === "number" ? { whenNew: usual } : (usual ?? "keep");
   }
 
   get #writeParsers() {

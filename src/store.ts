@@ -5,6 +5,7 @@
  */
 import type { Backend, ListRequest, Page, StateEntry } from "./backends/backend.ts";
 import { Client, type Settings } from "./client.ts";
+import { door } from "./door.ts";
 import { LockHandle, lockInfo, type Lock, type LockInfo, type LockOptions } from "./lock/lock.ts";
 import * as parse from "./options.ts";
 import { defaults, type CloseOptions, type ListOptions } from "./options.ts";
@@ -81,11 +82,13 @@ export class StoreHandle implements Store {
     return this.#client.backend.name;
   }
 
-  async ready(): Promise<this> {
-    this.#client.admit();
-    const { conversations, backend } = this.#client;
-    await conversations.read(`Connecting to ${backend.name}`, () => backend.ready());
-    return this;
+  ready(): Promise<this> {
+    return door(async () => {
+      this.#client.admit();
+      const { conversations, backend } = this.#client;
+      await conversations.read(`Connecting to ${backend.name}`, () => backend.ready());
+      return this;
+    });
   }
 
   state<T>(id: string, options: StateOptions<T> & { initial: () => T }): State<T, T>;
@@ -120,9 +123,11 @@ export class StoreHandle implements Store {
     });
   }
 
-  async close(options?: CloseOptions): Promise<void> {
-    const { drainMs } = parse.parseOptions<CloseOptions>("close()", options, { drainMs: parse.drainMs });
-    return this.#client.close(drainMs ?? defaults.drainMs);
+  close(options?: CloseOptions): Promise<void> {
+    return door(() => {
+      const { drainMs } = parse.parseOptions<CloseOptions>("close()", options, { drainMs: parse.drainMs });
+      return this.#client.close(drainMs ?? defaults.drainMs);
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -142,15 +147,15 @@ export class StoreHandle implements Store {
       const seen = new Set<string>(); // a backend may name an entry again on a later page
       let cursor: string | null = null;
       do {
-        client.admit();
         const from: string | null = cursor;
-        const { entries, cursor: next }: Page<Entry> = await client.conversations.read("Listing", () =>
-          page(from, request),
-        );
-        for (const entry of entries) {
+        const answer: Page<Entry> = await door(() => {
+          client.admit();
+          return client.conversations.read("Listing", () => page(from, request));
+        });
+        for (const entry of answer.entries) {
           if (seen.size !== seen.add(entry.id).size) yield entry;
         }
-        cursor = next;
+        cursor = answer.cursor;
       } while (cursor !== null);
     }
     return pages();

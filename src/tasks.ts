@@ -5,8 +5,9 @@
  * its last call. All code of the user's runs in there, in the caller's context: what the caller is told in the end is
  * made before the save, so that nothing can fail after it. Every value that leaves here is the caller's own copy.
  */
-import type { LoadedState, StateWrite, StoredState, WriteReply } from "./backends/backend.ts";
+import type { Life, LoadedState, StateWrite, StoredState, WriteReply } from "./backends/backend.ts";
 import { equalBytes, type Codec } from "./codec.ts";
+import { fromCaller, runForCaller } from "./door.ts";
 import { ConflictError, InvalidArgumentError } from "./errors.ts";
 import type { StateTask } from "./lock/job.ts";
 
@@ -18,7 +19,6 @@ export interface Turn {
   readonly signal: AbortSignal;
 }
 
-type Ttl = number | "keep" | "none";
 type Condition = number | "absent" | undefined;
 
 /** The promise that a task settles. */
@@ -43,7 +43,7 @@ abstract class Task<R> {
 export interface DraftCall {
   readonly codec: Codec;
   readonly initial: (() => unknown) | undefined;
-  readonly ttlMs: Ttl;
+  readonly ttlMs: Life;
   readonly fn: (draft: unknown, turn: Turn) => unknown;
 }
 
@@ -75,8 +75,8 @@ abstract class DraftTask extends Task<unknown> implements StateTask {
       if (after === undefined || (stored !== null && equalBytes(after, stored.bytes))) return undefined;
       return { kind: "save", bytes: after, serializer: codec.serializer.name, ttlMs: this.call.ttlMs };
     };
-    const returned = fn(draft, view);
-    return isThenable(returned) ? Promise.resolve(returned).then(written) : written(returned);
+    const returned = runForCaller(() => fn(draft, view));
+    return isThenable(returned) ? Promise.resolve(returned).then(written, refuse) : written(returned);
   }
 
   /** What is to be stored: `undefined` where there is nothing to store. */
@@ -188,7 +188,7 @@ abstract class PlainTask<R> extends Task<R> implements StateTask {
 }
 
 export class SaveTask extends PlainTask<number> {
-  constructor(id: string, codec: Codec, save: { bytes: Uint8Array; ttlMs: Ttl; ifRevision: Condition }) {
+  constructor(id: string, codec: Codec, save: { bytes: Uint8Array; ttlMs: Life; ifRevision: Condition }) {
     super(id, codec, { kind: "save", serializer: codec.serializer.name, ...save });
   }
 
@@ -216,6 +216,11 @@ export class DeleteTask extends PlainTask<undefined> {
     if (loaded !== null && "unreadable" in loaded) throw this.codec.corrupt(loaded.unreadable);
     return loaded;
   }
+}
+
+/** What the promise of a caller's function was rejected with. */
+function refuse(error: unknown): never {
+  throw fromCaller(error);
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -108,6 +108,7 @@ export async function withInitial(store: Store, grant: Grant) {
   same<Awaited<ReturnType<typeof stock.delete>>, void>(true);
   await stock.save({ left: 1 }, { ifRevision: "absent", ttlMs: 1_000, grant });
   await stock.trySave({ left: 1 }, { ifRevision: 5, ttlMs: "none" });
+  await stock.update(() => ({ left: 1 }), { ttlMs: { whenNew: 60_000 } });
   await stock.delete({ ifRevision: 5 });
 
   // @ts-expect-error -- of another type
@@ -149,6 +150,7 @@ export async function withoutInitial(store: Store) {
   await untyped.save({ any: ["thing"] });
 
   const lives = store.state<number>("lives", { ttlMs: 5 });
+  store.state<number>("window", { ttlMs: { whenNew: 60_000 } });
   same<Awaited<ReturnType<typeof lives.load>>, number | undefined>(true);
   const typed = store.state<Stock>("typed", { initial: () => ({ left: 1 }) });
   same<typeof typed, State<Stock, Stock>>(true);

@@ -77,12 +77,18 @@ export type LoadedState = StoredState | UnreadableState | null;
 /** A change of a state. `ifRevision` is checked in the same step. */
 export type StateWrite = SaveWrite | DeleteWrite;
 
+/**
+ * The life that a save gives a state: a new one in milliseconds; "keep": what it had (none when it is new); "none": for
+ * ever; `whenNew`: so many milliseconds when it is new, else what it had. New is what is absent, so also what has expired.
+ */
+export type Life = number | "keep" | "none" | { readonly whenNew: number };
+
 export interface SaveWrite {
   readonly kind: "save";
   readonly bytes: Uint8Array;
   readonly serializer: string;
-  /** A new life in milliseconds, set in the same step [S7]; "keep": what it had (none when it is new). */
-  readonly ttlMs: number | "keep" | "none";
+  /** Decided and set in the same step [S7]. */
+  readonly ttlMs: Life;
   readonly ifRevision?: number | "absent" | undefined;
 }
 

@@ -11,6 +11,7 @@ import { diagnostics, type UpdateEvent } from "../diagnostics.ts";
 import { HeldGrant, type Lender } from "./grant.ts";
 import { runHolding } from "./held.ts";
 import type { StateJob } from "./job.ts";
+import { lifeOnTop } from "./life.ts";
 import type { Turn } from "./turn.ts";
 
 /** Stands for "changed, but not saved yet": no revision that a caller can know. */
@@ -125,7 +126,7 @@ export class Batch {
       if (write instanceof Promise) {
         application.over = write
           .then((made) => void (application.write = made), fail)
-          .then(() => grant.release())
+          .then(() => grant.end())
           .then(() => undefined);
         return application;
       }
@@ -133,7 +134,7 @@ export class Batch {
     } catch (error) {
       fail(error);
     }
-    void grant.release();
+    void grant.end();
     return application;
   }
 
@@ -197,10 +198,7 @@ export class Batch {
       this.#current = null;
       return;
     }
-    // "keep" on top of a write of this batch keeps what that one set [S7].
-    const before =
-      this.#write?.kind === "save" ? this.#write.ttlMs : this.#write === undefined ? "keep" : "none";
-    this.#write = { ...write, ttlMs: write.ttlMs === "keep" ? before : write.ttlMs };
+    this.#write = { ...write, ttlMs: lifeOnTop(this.#write, write.ttlMs) };
     this.#current = { revision: unsaved, serializer: write.serializer, bytes: write.bytes };
   }
 }

@@ -10,6 +10,7 @@ import { HeldGrant, type Lender } from "./grant.ts";
 import type { Leave } from "./gate.ts";
 import type { Patience } from "./job.ts";
 import type { Room } from "./room.ts";
+import { onAbort, onCallersAbort } from "./signals.ts";
 import { siblingTimeoutError } from "./timeout.ts";
 
 /** A grant nested in `parent`, once no other branch is busy under it. Throws what ended `parent` if that comes first. */
@@ -42,7 +43,7 @@ export async function acquireDurableChild(
     if (child.turn.replicas < durability.replicas) await awaitGrant(room, child, durability);
     return child;
   } catch (error) {
-    await child.release();
+    await child.end();
     throw error;
   }
 }
@@ -70,15 +71,13 @@ function waitAtGate(room: Room, parent: HeldGrant, patience: Patience): Promise<
     const stop = (error: unknown): void => {
       if (giveUp()) reject(error); // or whatever the caller's signal aborted with
     };
-    const onAbort = (): void => stop(signal?.reason);
-    const onLoss = (): void => stop(parent.lossError);
     const deadline = deadlines.set(waitMs, () => stop(siblingTimeoutError(parent.id, waitMs)));
-    signal?.addEventListener("abort", onAbort);
-    parent.signal.addEventListener("abort", onLoss);
+    const stopListening = onCallersAbort(signal, stop);
+    const stopWatching = onAbort(parent.signal, () => stop(parent.lossError));
     end = () => {
       deadlines.clear(deadline);
-      signal?.removeEventListener("abort", onAbort);
-      parent.signal.removeEventListener("abort", onLoss);
+      stopListening();
+      stopWatching();
       keepAlive.drop();
     };
     void parent.gate.enter((stopWaiting) => (giveUp = stopWaiting)).then(resolve);

@@ -6,6 +6,7 @@
  * becomes live again, and its signal never aborts after a release in good order.
  */
 import { diagnostics, type LostEvent } from "../diagnostics.ts";
+import { door } from "../door.ts";
 import { InvalidArgumentError, LockLostError } from "../errors.ts";
 import { Gate } from "./gate.ts";
 import { runOutside } from "./context.ts";
@@ -100,6 +101,11 @@ export class HeldGrant implements Grant {
   }
 
   release(): Promise<boolean> {
+    return door(() => this.end());
+  }
+
+  /** What `release()` does, for those who are not the caller. */
+  end(): Promise<boolean> {
     return (this.#released ??= this.#release());
   }
 

@@ -6,6 +6,7 @@ import { AsyncResource } from "node:async_hooks";
 import type { Durability, LoadedState, StateWrite, WriteReply } from "../backends/backend.ts";
 import { now, type Deadline } from "../timers.ts";
 import type { HeldGrant } from "./grant.ts";
+import { onCallersAbort } from "./signals.ts";
 
 /** How a caller waits. */
 export interface Patience {
@@ -30,7 +31,7 @@ export abstract class Job {
   before: Job | undefined;
   after: Job | undefined;
   readonly #signal: AbortSignal | undefined;
-  #onAbort: (() => void) | undefined;
+  #stopListening: (() => void) | undefined;
 
   constructor(patience: Patience) {
     this.leaseMs = patience.leaseMs;
@@ -42,14 +43,12 @@ export abstract class Job {
 
   /** Ends waiting when the caller's signal aborts. */
   listen(onAbort: (reason: unknown) => void): void {
-    if (this.#signal === undefined) return;
-    this.#onAbort = () => onAbort(this.#signal?.reason);
-    this.#signal.addEventListener("abort", this.#onAbort, { once: true });
+    if (this.#signal !== undefined) this.#stopListening = onCallersAbort(this.#signal, onAbort);
   }
 
   unlisten(): void {
-    if (this.#onAbort !== undefined) this.#signal?.removeEventListener("abort", this.#onAbort);
-    this.#onAbort = undefined;
+    this.#stopListening?.();
+    this.#stopListening = undefined;
   }
 
   abstract fail(error: unknown): void;

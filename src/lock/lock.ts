@@ -5,6 +5,7 @@
 import type { Durability, LockEntry } from "../backends/backend.ts";
 import type { Client } from "../client.ts";
 import { diagnostics, type WarningEvent } from "../diagnostics.ts";
+import { door, fromCaller, isFromCaller } from "../door.ts";
 import { InvalidArgumentError, LockLostError, LockTimeoutError, UnavailableError } from "../errors.ts";
 import * as parse from "../options.ts";
 import { someOf, type DurabilityOptions } from "../options.ts";
@@ -12,6 +13,7 @@ import { acquireChild, acquireDurableChild } from "./child.ts";
 import { lockLost, parseGrant, type Grant, type HeldGrant } from "./grant.ts";
 import { liveGrant, runHolding } from "./held.ts";
 import { GrantJob } from "./job.ts";
+import { throwIfAborted } from "./signals.ts";
 import { parseTicket } from "./ticket.ts";
 
 /** Options of `store.lock()`; a call's own options beat them. */
@@ -133,23 +135,42 @@ export class LockHandle implements Lock {
     this.#durability = own.durability ?? settings.durability;
   }
 
-  async acquire(options?: AcquireOptions): Promise<Grant> {
-    return this.#acquire(this.#parse("acquire()", options));
+  acquire(options?: AcquireOptions): Promise<Grant> {
+    return door(() => this.#acquire(this.#parse("acquire()", options)));
   }
 
-  async tryAcquire(options?: TryAcquireOptions): Promise<Grant | null> {
+  tryAcquire(options?: TryAcquireOptions): Promise<Grant | null> {
+    return door(() => this.#tryAcquire(options));
+  }
+
+  run<R>(fn: (grant: Grant) => R | Promise<R>, options?: AcquireOptions): Promise<R> {
+    return door(() => this.#run(fn, options));
+  }
+
+  inspect(): Promise<LockInfo | null> {
+    return door(async () => {
+      const entry = await this.#inspect();
+      return entry && lockInfo(entry, this.#client.backend.clientId);
+    });
+  }
+
+  forceRelease(options?: ForceReleaseOptions): Promise<boolean> {
+    return door(() => this.#forceRelease(options));
+  }
+
+  async #tryAcquire(options: TryAcquireOptions | undefined): Promise<Grant | null> {
     const { leaseMs, signal, grant, durability } = this.#parsers;
     const parsers = { leaseMs, signal, grant, durability };
     const own = parse.parseOptions<Parsed<TryAcquireOptions>>("tryAcquire()", options, parsers);
     try {
       return await this.#acquire({ ...own, waitMs: 0 });
     } catch (error) {
-      if (error instanceof LockTimeoutError) return null;
+      if (error instanceof LockTimeoutError && !isFromCaller(error)) return null;
       throw error;
     }
   }
 
-  async run<R>(fn: (grant: Grant) => R | Promise<R>, options?: AcquireOptions): Promise<R> {
+  async #run<R>(fn: (grant: Grant) => R | Promise<R>, options: AcquireOptions | undefined): Promise<R> {
     if (typeof fn !== "function") {
       throw new InvalidArgumentError(
         `run() takes a function to run under the lock, and then its options: run(fn, options); got ${parse.show(fn)}.`,
@@ -159,7 +180,12 @@ export class LockHandle implements Lock {
     const grant = await this.#acquire(this.#parse("run()", options));
     conversations.keepAlive.hold(); // [P1] a running body keeps the process alive
     try {
-      const result = await runHolding({ owner: cohorts.owner, grant, draft: false }, () => fn(grant));
+      let result: R;
+      try {
+        result = await runHolding({ owner: cohorts.owner, grant, draft: false }, () => fn(grant));
+      } catch (error) {
+        throw fromCaller(error);
+      }
       if (await this.#release(grant)) return result;
       const { message } =
         grant.lossError ?? lockLost(this.id, grant.fence, "it was lost while the function ran");
@@ -168,24 +194,17 @@ export class LockHandle implements Lock {
       });
     } catch (error) {
       // An error of `fn` always wins: what becomes of this release is a warning at most.
-      await grant.release().catch((failure: unknown) => this.#warn(failure));
+      await grant.end().catch((failure: unknown) => this.#warn(failure));
       throw error;
     } finally {
       conversations.keepAlive.drop();
     }
   }
 
-  async inspect(): Promise<LockInfo | null> {
-    this.#client.admit();
-    const entry = await this.#inspect();
-    return entry && lockInfo(entry, this.#client.backend.clientId);
-  }
-
-  async forceRelease(options?: ForceReleaseOptions): Promise<boolean> {
+  async #forceRelease(options: ForceReleaseOptions | undefined): Promise<boolean> {
     const { ifFence } = parse.parseOptions<ForceReleaseOptions>("forceRelease()", options, {
       ifFence: parse.fence,
     });
-    this.#client.admit();
     const entry = await this.#inspect();
     if (entry === null) return false;
     const { conversations, cohorts } = this.#client;
@@ -208,7 +227,7 @@ export class LockHandle implements Lock {
     const { cohorts } = this.#client;
     const { leaseMs = this.#leaseMs, waitMs = this.#waitMs, signal, grant } = options;
     const durability = someOf(options.durability ?? this.#durability);
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
     const outer = (grant as HeldGrant | undefined) ?? liveGrant(cohorts.owner, this.id);
     this.#client.admit(outer);
     const patience = { leaseMs, waitMs, signal, durability };
@@ -233,7 +252,7 @@ export class LockHandle implements Lock {
 
   /** The body was over while the lock was surely held: that its release got no answer changes nothing for its caller. */
   #release(grant: HeldGrant): Promise<boolean> {
-    return grant.release().catch((error: unknown) => {
+    return grant.end().catch((error: unknown) => {
       if (!(error instanceof UnavailableError)) throw error;
       this.#warn(error);
       return true;
@@ -247,6 +266,7 @@ export class LockHandle implements Lock {
   }
 
   #inspect(): Promise<LockEntry | null> {
+    this.#client.admit();
     const { conversations } = this.#client;
     const what = { doing: "Inspecting the lock", id: this.id };
     return conversations.read(what, () => conversations.backend.inspectLock(this.id));

@@ -27,7 +27,7 @@ export async function runUnder(
       if (task.plain !== undefined) task.answer?.(await write(writer, task.plain));
       else await applyUnder(writer, task);
     } finally {
-      await child.release();
+      await child.end();
     }
   } catch (error) {
     task.fail(error);

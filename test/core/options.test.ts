@@ -108,10 +108,19 @@ describe("options of calls", () => {
       await rejects(state.save(1, { ttlMs }));
       await rejects(state.update(() => 1, { ttlMs }));
       await rejects(state.touch(ttlMs));
+      refuses(() => store.state("x", { ttlMs: { whenNew: ttlMs } }));
+      await rejects(state.save(1, { ttlMs: { whenNew: ttlMs } }));
+      await rejects(state.run(() => 1, { ttlMs: { whenNew: ttlMs } }));
     }
+    for (const ttlMs of [{}, { whenNew: undefined }, { new: 5 }, { whenNew: 5, or: 6 }, [5]] as never[]) {
+      refuses(() => store.state("x", { ttlMs }));
+      await rejects(state.trySave(1, { ttlMs }));
+    }
+    await rejects(state.touch({ whenNew: 5 } as never));
     await rejects(state.save(1, { ttlMs: "forever" as "none" }));
     refuses(() => store.state("x", { ttlMs: "keep" as never }));
-    for (const ttlMs of [century, 100_000, "keep", "none"] as const) await state.save(1, { ttlMs });
+    const lives = [century, 100_000, "keep", "none", { whenNew: 1 }, { whenNew: century }] as const;
+    for (const ttlMs of lives) await state.save(1, { ttlMs });
   });
 
   test("ifRevision, ifFence, drainMs, idPrefix", async () => {

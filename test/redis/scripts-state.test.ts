@@ -94,6 +94,14 @@ describe.each(Object.entries(writers))("%s", (_name, write) => {
     expect(await life()).toBeLessThanOrEqual(3_000);
     await write({ ttl: "none" });
     expect(await life()).toBe(-1);
+    await write({ ttl: "new:5000" });
+    expect(await life()).toBe(-1);
+    await run.command("DEL", at.stateKey);
+    await write({ ttl: "new:5000" });
+    expect(await life()).toBeGreaterThan(4_000);
+    await run.command("PEXPIRE", at.stateKey, "3000");
+    await write({ ttl: "new:5000" });
+    expect(await life()).toBeLessThanOrEqual(3_000);
   });
 
   describe("a large value, sent ahead", () => {
@@ -108,6 +116,9 @@ describe.each(Object.entries(writers))("%s", (_name, write) => {
         ["keep", 4_000, 5_000],
         ["none", -1, -1],
         ["keep", -1, -1],
+        ["new:5000", -1, -1],
+        ["3000", 2_000, 3_000],
+        ["new:5000", 1_000, 3_000],
       ] as const) {
         await send();
         const revision = words(await write({ bytes: "", staged, ttl }))[1];
@@ -116,6 +127,13 @@ describe.each(Object.entries(writers))("%s", (_name, write) => {
         expect(await life()).toBeLessThanOrEqual(high);
         expect(await run.command("EXISTS", staged)).toBe(0);
       }
+    });
+
+    test("[S7] has the life of a new state where none is there", async () => {
+      await send();
+      await write({ bytes: "", staged, ttl: "new:5000" });
+      expect(await life()).toBeGreaterThan(3_000);
+      expect(await life()).toBeLessThanOrEqual(5_000);
     });
 
     test("[S6] a refused one changes nothing, and nothing is left of it", async () => {

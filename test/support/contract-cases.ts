@@ -184,6 +184,30 @@ export function contractCases(name: string, cases: Cases): void {
       expect(await a.expiry("x")).toBeNull();
     });
 
+    test("[S7] a life for new states is set once, and kept by what comes later", async () => {
+      const ttlMs = { whenNew: 100 };
+      await a.saved("x", save("1", { ttlMs }));
+      time += 40;
+      await a.saved("x", save("2", { ttlMs: { whenNew: 900 } }));
+      expect(await a.expiry("x")).toBe(60);
+      const turn = a.turn("x");
+      await turn.granted();
+      expect(await turn.release({ write: save("3", { ttlMs }) })).toMatchObject({ status: "released" });
+      expect(await a.expiry("x")).toBe(60);
+      await a.saved("x", save("4", { ttlMs: "none" }));
+      await a.saved("x", save("5", { ttlMs }));
+      expect(await a.expiry("x")).toBeNull();
+      await a.saved("x", save("6", { ttlMs: 50 }));
+      time += 50;
+      await a.saved("x", save("7", { ttlMs })); // what has expired is new
+      expect(await a.expiry("x")).toBe(100);
+      expect(await a.write("x", remove())).toEqual({ status: "deleted" });
+      const again = a.turn("x");
+      await again.granted();
+      expect(await again.release({ write: save("8", { ttlMs }) })).toMatchObject({ status: "released" });
+      expect(await a.expiry("x")).toBe(100);
+    });
+
     test("[S8] a write without a ticket is refused while the lock is held, our own included", async () => {
       const turn = a.turn("x");
       await turn.granted({ leaseMs: 100 });

@@ -7,8 +7,8 @@ export interface WriteOp {
   readonly kind: "save" | "delete";
   readonly value: number;
   readonly serializer: "json" | "other";
-  /** Which of the durations; "keep" or "none". */
-  readonly ttl: number | "keep" | "none";
+  /** Which of the durations, for every state or a new one; "keep" or "none". */
+  readonly ttl: number | "keep" | "none" | { readonly whenNew: number };
   readonly ifRevision: "any" | "absent" | "latest" | "old";
 }
 
@@ -90,7 +90,7 @@ const write: fc.Arbitrary<WriteOp> = fc.record({
     { weight: 9, arbitrary: fc.constant("json" as const) },
     { weight: 1, arbitrary: fc.constant("other" as const) },
   ),
-  ttl: fc.oneof(ttl, fc.constantFrom("keep" as const, "none" as const)),
+  ttl: fc.oneof(ttl, fc.record({ whenNew: ttl }), fc.constantFrom("keep" as const, "none" as const)),
   ifRevision: fc.oneof(
     { weight: 5, arbitrary: fc.constant("any" as const) },
     { weight: 3, arbitrary: fc.constantFrom("latest" as const, "absent" as const, "old" as const) },

@@ -8,6 +8,7 @@ import { expect } from "vitest";
 
 import {
   type Backend,
+  type Life,
   type Receipt,
   type ReleaseRequest,
   type StateWrite,
@@ -351,9 +352,15 @@ export class OracleRun {
     return proof === "known" ? this.#proofs[client] : undefined;
   }
 
+  #lifeOf(ttl: WriteOp["ttl"]): Life {
+    if (typeof ttl === "string") return ttl;
+    const ms = (index: number): number => this.#options.ttls[index]!;
+    return typeof ttl === "number" ? ms(ttl) : { whenNew: ms(ttl.whenNew) };
+  }
+
   #writeOf(id: string, op: WriteOp): Both<StateWrite> {
     const revision = op.ifRevision === "latest" ? this.#latest.get(id) : this.#stamps[0];
-    const ttlMs = typeof op.ttl === "number" ? this.#options.ttls[op.ttl]! : op.ttl;
+    const ttlMs = this.#lifeOf(op.ttl);
     const of = (side: 0 | 1): StateWrite => {
       const ifRevision =
         op.ifRevision === "any" ? undefined : op.ifRevision === "absent" ? "absent" : (revision?.[side] ?? 1);

@@ -67,6 +67,15 @@ const operations = {
     const how = order["as"] === undefined ? {} : { grant: grantOf(order) };
     return store(order).state(text(order, "id")).save(order["value"], how);
   },
+  /** Tells when it is inside; its function never returns. */
+  updateForever: (order: Order) => {
+    const id = text(order, "id");
+    const inside = (): Promise<undefined> => {
+      tell({ inside: id });
+      return new Promise(() => undefined);
+    };
+    return store(order).state(id).update(inside);
+  },
   load: (order: Order) => store(order).state(text(order, "id")).load(),
   inspect: (order: Order) => store(order).lock(text(order, "id")).inspect(),
   /** The event loop stands still, as in a long computation. */

@@ -181,7 +181,7 @@ export class Caller {
       if (deed === "delete") await state.delete();
       if (deed === "touch") await state.touch(this.#random.whole(1, 500));
       if (deed !== "save") return {};
-      const ttlMs = this.#random.pick(["keep", "none", 50, 60_000] as const);
+      const ttlMs = this.#random.pick(["keep", "none", 50, 60_000, { whenNew: 50 }] as const);
       return { revision: await state.save({ from: String(this.#number) }, { ttlMs }) };
     });
   }

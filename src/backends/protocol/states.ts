@@ -3,7 +3,7 @@
  *
  * An expired state is absent, whether or not its row is still there.
  */
-import type { Conflict, LoadedState, StateWrite, Unreadable, WriteReply } from "../backend.ts";
+import type { Conflict, Life, LoadedState, StateWrite, Unreadable, WriteReply } from "../backend.ts";
 import { reserveStamps, type Step } from "./step.ts";
 import type { StateHead } from "./tables.ts";
 
@@ -32,8 +32,7 @@ export function writeState(step: Step, id: string, write: StateWrite): Written {
   if (head !== undefined && head.serializer !== serializer) {
     return { status: "unreadable", unreadable: `a state of the serializer "${head.serializer}"` }; // [S6]
   }
-  const kept = head?.expiresAt ?? null;
-  const expiresAt = ttlMs === "keep" ? kept : ttlMs === "none" ? null : now + ttlMs; // [S7]
+  const expiresAt = endOf(ttlMs, head, now);
   const saved = reserveStamps(step, 1);
   tables.setState(id, { revision: saved, serializer, bytes, expiresAt });
   return { status: "saved", revision: saved };
@@ -43,6 +42,14 @@ export function touchState(step: Step, id: string, ttlMs: number): { status: "to
   if (liveHead(step, id) === undefined) return { status: "absent" };
   step.tables.setExpiry(id, step.now + ttlMs);
   return { status: "touched" };
+}
+
+/** [S7] When a state ends that `head` is what is known of; `undefined`: it is new. */
+function endOf(life: Life, head: StateHead | undefined, now: number): number | null {
+  if (life === "none") return null;
+  if (typeof life === "number") return now + life;
+  if (head !== undefined) return head.expiresAt;
+  return life === "keep" ? null : now + life.whenNew;
 }
 
 function liveHead({ tables, now }: Step, id: string): StateHead | undefined {

@@ -6,7 +6,7 @@
  * and a state that was large when it was last seen is fetched by a GET behind the script that takes its lock. Whatever
  * became of the script, such a key is gone after a minute.
  */
-import type { StateWrite, Ticket } from "../backend.ts";
+import type { Life, StateWrite, Ticket } from "../backend.ts";
 import type { Ahead } from "./caller.ts";
 import type { RedisArgument } from "./client.ts";
 import { stagedHead } from "./envelope.ts";
@@ -44,7 +44,7 @@ export function changeOf(write: StateWrite | undefined, key: () => string): Chan
   const ifRevision = String(write.ifRevision ?? "");
   if (write.kind === "delete") return { ...nothing, terms: ["delete", "", ""], ifRevision };
   const { bytes, serializer, ttlMs } = write;
-  const terms = ["save", serializer, typeof ttlMs === "number" ? millis(ttlMs) : ttlMs];
+  const terms = ["save", serializer, termOf(ttlMs)];
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const weight = bytes.byteLength;
   if (weight < largeBytes) return { ...nothing, terms, ifRevision, bytes: buffer, weight };
@@ -56,6 +56,12 @@ export function changeOf(write: StateWrite | undefined, key: () => string): Chan
 /** For write.lua. */
 export function argsOf({ terms, ifRevision, bytes, staged }: Change): readonly RedisArgument[] {
   return [...terms, ifRevision, bytes ?? "", staged];
+}
+
+/** As change.lua reads it. */
+function termOf(life: Life): string {
+  if (typeof life === "number") return millis(life);
+  return typeof life === "string" ? life : `new:${millis(life.whenNew)}`;
 }
 
 /** Redis takes whole milliseconds, and no zero. */

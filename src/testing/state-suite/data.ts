@@ -1,6 +1,6 @@
 /** The contract of stored data: what cannot be read, lives that end, and listings. */
 import { strict as assert } from "node:assert";
-import type { StateEntry } from "../../backends/backend.ts";
+import type { SaveWrite, StateEntry } from "../../backends/backend.ts";
 import { eventually, pause } from "../checks.ts";
 import { deleting, saving, type Hand } from "../hand.ts";
 import { needing, proof, type Case } from "../suite.ts";
@@ -67,6 +67,35 @@ export const dataCases: readonly Case[] = [
     await a.saved(id, saving("5", { ttlMs: "keep" }));
     assert.equal(await left(), null); // a life that has ended is not kept
   }),
+  ...(["small", "large"] as const).map((size) =>
+    proof(
+      `[S7] a life for new states is set once, and kept by what comes later: a ${size} value`,
+      async (world) => {
+        const [a, id] = [await world.hand(), world.id()];
+        const text = "x".repeat(size === "small" ? 1 : 20_000);
+        const left = async (): Promise<number> => (await a.stored(id)).expiresInMs ?? Infinity;
+        const whenNew = (ms: number): SaveWrite => saving(text, { ttlMs: { whenNew: ms } });
+        const commit = async (write: SaveWrite): Promise<void> => {
+          const hold = a.hold(id);
+          await hold.granted();
+          assert.equal((await hold.release({ write })).status, "released");
+        };
+        await a.saved(id, whenNew(500_000));
+        assert.ok((await left()) > 400_000 && (await left()) <= 500_000);
+        await a.saved(id, whenNew(900_000));
+        assert.ok((await left()) <= 500_000);
+        await commit(whenNew(900_000));
+        assert.ok((await left()) <= 500_000);
+        await a.saved(id, saving("2", { ttlMs: "none" }));
+        await commit(whenNew(500_000));
+        assert.equal(await left(), Infinity);
+        await a.saved(id, saving("3", { ttlMs: 1 }));
+        await eventually(async () => assert.equal(await a.load(id), null));
+        await commit(whenNew(500_000)); // what has expired is new
+        assert.ok((await left()) > 400_000 && (await left()) <= 500_000);
+      },
+    ),
+  ),
   proof("[S7] touching changes neither value nor revision", async (world) => {
     const [a, id] = [await world.hand(), world.id()];
     const revision = await a.saved(id, saving("1"));

@@ -246,6 +246,47 @@ export const valueCases: readonly Case[] = [
       assert.ok((await left()) <= 200_000);
     },
   ),
+  proof(
+    "[S7] a handle's { whenNew } is the life of what is made, and kept by what comes later; options beat it",
+    async (world) => {
+      const [store, id] = [await world.store(), world.id()];
+      const window = store.state(id, { initial: () => 0, ttlMs: { whenNew: 600_000 } });
+      const sliding = store.state(id, { initial: () => 0, ttlMs: 200_000 });
+      const plain = store.state<number>(id);
+      const left = async (): Promise<number> => (await plain.read())?.expiresInMs ?? Infinity;
+      const within = async (low: number, high: number): Promise<void> => {
+        const ms = await left();
+        assert.ok(ms > low && ms <= high, `${String(ms)} in (${String(low)}, ${String(high)}]`);
+      };
+      await window.update((n) => n + 1);
+      await within(500_000, 600_000);
+      assert.equal(await plain.touch(300_000), true);
+      await window.update((n) => n + 1);
+      await window.save(3);
+      await window.update((n) => n + 1, { ttlMs: "keep" });
+      await plain.save(5, { ttlMs: { whenNew: 900_000 } });
+      await store.lock(id).run(() => window.update((n) => n + 1));
+      await within(200_000, 300_000);
+      await window.save(1, { ttlMs: 100_000 });
+      await within(0, 100_000);
+      await window.delete();
+      assert.notEqual(await window.trySave(1, { ifRevision: "absent" }), null);
+      await within(500_000, 600_000);
+      // What is new has no life to keep: then the handle's is meant.
+      await window.delete();
+      await window.update((n) => n + 1, { ttlMs: "keep" });
+      await within(500_000, 600_000);
+      await window.delete();
+      await sliding.save(1, { ttlMs: "keep" });
+      await within(100_000, 200_000);
+      await plain.touch(50_000);
+      await sliding.save(2, { ttlMs: "keep" });
+      await within(0, 50_000);
+      await plain.delete();
+      await plain.save(1, { ttlMs: "keep" });
+      assert.equal(await left(), Infinity);
+    },
+  ),
   proof("[S1] states() gives every state below a prefix once", async (world) => {
     const [store, under] = [await world.store(), world.id()];
     const ids = Array.from({ length: 12 }, (_, n) => `${under}:${String(n).padStart(2, "0")}`);

@@ -1,6 +1,6 @@
 -- A change of a state: first everything that can refuse it, then the write [S2] [S3] [S6] [S7].
 -- Expects: state, kind, serializer, ttl, if_revision, bytes, staged, seen, and the libraries head and stamp.
--- `ttl` is milliseconds, `keep` or `none`; `if_revision` a revision, `absent`, or empty for any.
+-- `ttl` is milliseconds, `keep`, `none`, or `new:<milliseconds>` for a new state and `keep` for another; `if_revision` a revision, `absent`, or empty for any.
 local function refusal(revision, written_by, unreadable)
   if unreadable then return 'unreadable ' .. unreadable end
   local at = revision and text(revision) or 'absent'
@@ -13,11 +13,10 @@ end
 -- A large value was sent ahead, under the key `staged` and with noughts for a revision: it only has to be renamed. Lua
 -- copies and hashes every byte of its strings, which takes ten times as long as all else.
 -- Answers Redis's error, if any.
-local function put_in_place(word)
+local function put_in_place(word, life)
   -- The client knows why it is not there: no room for it, or a connection that broke between the two.
   if redis.call('STRLEN', staged) == 0 then return { err = 'STAGED the value is not there' } end
-  local life = ttl
-  if ttl == 'keep' then life = redis.call('PTTL', state) end
+  if life == 'keep' then life = redis.call('PTTL', state) end
   local written = redis.pcall('SETRANGE', staged, 4, string.rep('0', 16 - #word) .. word)
   if type(written) == 'table' then return written end
   redis.call('RENAME', staged, state)
@@ -44,18 +43,20 @@ local function change(now, revision, stamped)
     if not stamped then return nil, failure end
   end
   local word = text(stamped)
+  local life = ttl
+  if string.sub(ttl, 1, 4) == 'new:' then life = revision and 'keep' or string.sub(ttl, 5) end
   if staged ~= '' then
-    local failure = put_in_place(word)
+    local failure = put_in_place(word, life)
     if failure then return nil, failure end
     return word, stamped
   end
   local value = 'hf1 ' .. word .. ' ' .. serializer .. '\n' .. bytes
-  if ttl == 'keep' then
+  if life == 'keep' then
     redis.call('SET', state, value, 'KEEPTTL')
-  elseif ttl == 'none' then
+  elseif life == 'none' then
     redis.call('SET', state, value)
   else
-    redis.call('SET', state, value, 'PX', ttl)
+    redis.call('SET', state, value, 'PX', life)
   end
   return word, stamped
 end

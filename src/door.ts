@@ -1,0 +1,50 @@
+/**
+ * The door through which the answer of a call goes back to its caller: all public methods hand out their promises here.
+ *
+ * An error of ours was often made elsewhere, in a timer or for a whole batch of callers, so that its stack says nothing of
+ * the call that failed. Here it is awaited for one caller, which is where the engine knows the async functions that wait:
+ * each caller gets a copy with that stack. An error of the caller's own is handed back as it is, the same object.
+ */
+import { HoldfastError } from "./errors.ts";
+
+/** What callers have in their hands already: our errors that were handed out, and those that they made themselves. */
+const callersOwn = new WeakSet<HoldfastError>();
+
+/** The answer of `call`; an error of ours with the stack of whoever awaits this. */
+export async function door<R>(call: () => R | PromiseLike<R>): Promise<R> {
+  try {
+    return await call();
+  } catch (error) {
+    if (!(error instanceof HoldfastError) || callersOwn.has(error)) throw error;
+    throw fromCaller(copyOf(error));
+  }
+}
+
+/** Marks what a function of the caller's threw, or the reason of the caller's signal: it is not ours to copy. */
+export function fromCaller<E>(error: E): E {
+  if (error instanceof HoldfastError) callersOwn.add(error);
+  return error;
+}
+
+/** Runs code of the caller's. */
+export function runForCaller<R>(call: () => R): R {
+  try {
+    return call();
+  } catch (error) {
+    throw fromCaller(error);
+  }
+}
+
+/** Was it marked, and so is no answer of ours, whatever its class? */
+export function isFromCaller(error: unknown): boolean {
+  return error instanceof HoldfastError && callersOwn.has(error);
+}
+
+/** Not by its constructor, which a backend of the user's own may have changed. */
+function copyOf(error: HoldfastError): HoldfastError {
+  const copy = Object.setPrototypeOf(new Error(), Object.getPrototypeOf(error) as object) as HoldfastError;
+  const { stack: _stack, ...fields } = Object.getOwnPropertyDescriptors(error);
+  Object.defineProperties(copy, fields);
+  Error.captureStackTrace(copy, copyOf);
+  return copy;
+}
