@@ -1,7 +1,7 @@
 // The line of one cohort: order, patience, and nothing left behind [L2] [L7].
 
 import { getEventListeners } from "node:events";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
 import { Conversations } from "../../src/conversation.ts";
 import { GrantJob, StateJob, type Job, type StateTask } from "../../src/lock/job.ts";
@@ -82,7 +82,7 @@ describe("a line", () => {
 
   test("whoever's time is over fails only when the lock is known to be held", async () => {
     const job = add(grantJob(1));
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await vi.waitUntil(() => job.impatient);
     expect([job.impatient, line.size]).toEqual([true, 1]); // the first answer may serve it yet
     line.block();
     await tick();

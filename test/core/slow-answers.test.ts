@@ -59,32 +59,32 @@ describe("a backend whose answers take longer than the lease lasts", () => {
     const faults = new FaultyBackend(new MemoryBackend());
     faults.always("acquireLock", delay(ms / 2, ms / 2));
     faults.always("releaseLock", delay(ms / 2, ms / 2));
-    return { faults, lock: open(faults).lock("x", { leaseMs: 100 }) };
+    return { faults, lock: open(faults).lock("x", { leaseMs: 1_000 }) };
   };
 
   test("[L7] a grant that is nearly over when it comes is handed out: a renewed one would be as old", async () => {
-    const { lock, faults } = slow(80);
-    await lock.run(() => undefined, { waitMs: 300 });
+    const { lock, faults } = slow(800);
+    await lock.run(() => undefined, { waitMs: 3_000 });
     expect(faults.calls.filter(({ method }) => method === "releaseLock")).toHaveLength(1);
   });
 
   test("[L7] grants that are over when they come: whoever has no time left is told", async () => {
-    const { lock } = slow(150);
-    await expect(lock.acquire({ waitMs: 200 })).rejects.toMatchObject({
+    const { lock } = slow(1_500);
+    await expect(lock.acquire({ waitMs: 2_000 })).rejects.toMatchObject({
       code: "UNREACHABLE",
       outcome: "none",
     });
-    await expect(lock.acquire({ waitMs: 0 })).rejects.toThrow(/leaseMs: 100/);
+    await expect(lock.acquire({ waitMs: 0 })).rejects.toThrow(/leaseMs: 1000/);
   });
 });
 
 test("[L5] nobody answers: whoever was there from the beginning fails after one operationMs, not after two", async () => {
   const faults = new FaultyBackend(new MemoryBackend());
   faults.always("any", failBefore());
-  const store = open(faults, { operationMs: 400 });
+  const store = open(faults, { operationMs: 1_000 });
   const from = performance.now();
   await expect(store.lock("x").acquire()).rejects.toMatchObject({ code: "UNREACHABLE" });
-  expect(performance.now() - from).toBeLessThan(600);
+  expect(performance.now() - from).toBeLessThan(2_000);
 });
 
 test("[L4] a branch that waits for another one learns that their grant has ended, though the other is never released", async () => {
