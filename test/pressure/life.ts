@@ -255,7 +255,7 @@ async function live(name: string, options: LifeOptions): Promise<Report> {
   const figures = await (lives[name] ?? fail(`no life ${name}`))(options, errors);
   // Sockets that have been ended need a turn or two of the event loop.
   for (const until = performance.now() + 2_000; moreThan(before).length > 0 && performance.now() < until;) {
-    await new Promise((resolve) => setTimeout(resolve, 10).unref());
+    await sleep(10); // one that is not waited for would end the process here
     await new Promise((resolve) => setImmediate(resolve));
   }
   return { figures, errors, left: moreThan(before), unhandled, warnings };
