@@ -37,6 +37,17 @@ const programs = {
     const { open } = require("holdfast");
     const store = open(process.argv[2]);
     void (async () => { ${count} })();`,
+  "stack.mjs": `
+    import { open } from "holdfast";
+    const store = open(process.argv[2], { waitMs: 20 });
+    async function theUsersFunction() {
+      return await store.lock("x").acquire();
+    }
+    const held = await store.lock("x").acquire();
+    const { stack } = await theUsersFunction().then(() => ({}), (error) => error);
+    await held.release();
+    await store.close();
+    console.log(JSON.stringify({ stack }));`,
   "refused.mjs": `
     import { open } from "holdfast";
     const store = open(process.argv[2], { operationMs: 1000 });
@@ -86,6 +97,11 @@ describe.each([20, 22, 24])("on Node %i", (major) => {
     expect(error).not.toMatchObject({ message: expect.stringContaining("secret") as string });
   });
 
+  test("an error's stack names the function that awaited the call", async () => {
+    const { stack } = (await run(alone, "stack.mjs", "memory:")) as { stack?: string };
+    expect(stack).toMatch(/^LockTimeoutError: The lock "x" was not free .*\n[^]*at async theUsersFunction/);
+  });
+
   test("SQLite works, where needed after doing what the error says", async () => {
     const folder = join(workplace, `sqlite-${String(major)}`);
     cpSync(installed, folder, { recursive: true });
@@ -95,19 +111,41 @@ describe.each([20, 22, 24])("on Node %i", (major) => {
   }, 120_000);
 });
 
-test("its declarations compile in a project that knows no more than ES2022 and Node", () => {
-  writeFileSync(
-    join(installed, "user.mts"),
-    `import { open } from "holdfast";
-     await using store = open("memory:");
-     const sold: boolean = await store.state("stock", { initial: () => ({ left: 1 }) }).run((s) => s.left > 0);
-     await store.lock("invoice").run((grant) => void [sold, grant.fence.toFixed(), grant.signal.aborted]);`,
-  );
+describe("its declarations compile in a project that knows no more than ES2022 and Node", () => {
+  const user = `import { open, type Store } from "holdfast";
+    import { FaultyBackend, MemoryBackend } from "holdfast/testing";
+    export async function main(): Promise<void> {
+      await using store: Store = open(new FaultyBackend(new MemoryBackend()));
+      const sold: boolean = await store.state("stock", { initial: () => ({ left: 1 }) }).run((s) => s.left > 0);
+      await store.lock("invoice").run((grant) => void [sold, grant.fence.toFixed(), grant.signal.aborted]);
+    }`;
   const lib = ["--lib", "es2022", "--types", "node", "--typeRoots", join(root, "node_modules/@types")];
-  const args = ["--strict", "--noEmit", "--target", "es2022", "--module", "nodenext", ...lib, "user.mts"];
+  const strict = ["--strict", "--noEmit", "--target", "es2022", ...lib];
   const tsc = join(root, "node_modules/typescript/bin/tsc");
-  execFileSync(process.execPath, [tsc, ...args], { cwd: installed, encoding: "utf8" });
-}, 60_000);
+
+  test.each([
+    ["ESM", "user.mts", ["--module", "nodenext"]],
+    ["for a bundler", "user.ts", ["--module", "esnext", "--moduleResolution", "bundler"]],
+    ["CommonJS, as it was resolved up to TypeScript 5", "user.cts", old("commonjs")],
+    ["CommonJS of today", "user.cts", ["--module", "commonjs", "--ignoreDeprecations", "6.0"]],
+    ["require() of ESM", "user.cts", ["--module", "nodenext"]],
+  ])(
+    "%s",
+    (_what, file, how) => {
+      writeFileSync(join(installed, file), user);
+      try {
+        execFileSync(process.execPath, [tsc, ...strict, ...how, file], { cwd: installed, encoding: "utf8" });
+      } catch (error) {
+        throw new Error((error as { stdout: string }).stdout, { cause: error }); // what does not compile
+      }
+    },
+    60_000,
+  );
+
+  function old(module: string): string[] {
+    return ["--module", module, "--moduleResolution", "node10", "--ignoreDeprecations", "6.0"];
+  }
+});
 
 /** As the user of that Node would do it, so that npm chooses and builds for that one. */
 function npmInstall(folder: string, node: string, what: string): void {

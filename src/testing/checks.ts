@@ -4,6 +4,9 @@
  */
 import { strict as assert, AssertionError } from "node:assert";
 
+/** Node's own, also where a test replaces the global ones later. These keep the process alive: a suite waits for them. */
+const { setTimeout, clearTimeout, performance } = globalThis;
+
 /** Long enough for the slowest machine; only a test that fails takes so long. */
 const patienceMs = 15_000;
 /** How long something that must not happen is watched. */
