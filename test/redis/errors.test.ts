@@ -49,7 +49,9 @@ test("[P3] a wrong password, or none: ACCESS_DENIED, at once", async () => {
     for (const error of await failures(a.backend.ready(), a.load("x"), a.turn("x").ask())) {
       expect(error).toMatchObject({ code: "ACCESS_DENIED", outcome: "none" });
       expect(error.message).toContain(`redis://127.0.0.1:${String(server.port)}`);
-      expect(error.message).toContain(user === "" ? "It wants a password" : "Check the user name and password");
+      expect(error.message).toContain(
+        user === "" ? "It wants a password" : "Check the user name and password",
+      );
       expectNoSecret(error);
     }
   }
@@ -110,7 +112,7 @@ test("URLs: host, port, database, user, TLS, sockets", () => {
 });
 
 test("clients of other packages are refused with a reason", () => {
-  for (const member of ["defineCommand", "masters", "getMasterNode"]) {
+  for (const member of ["defineCommand", "masters", "getMasterNode", "totalClients"]) {
     const other = { sendCommand: () => Promise.resolve(), duplicate: () => ({}), [member]: () => {} };
     expect(() => new TestClient(other)).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT" }));
   }
