@@ -112,7 +112,7 @@ test("URLs: host, port, database, user, TLS, sockets", () => {
 });
 
 test("clients of other packages are refused with a reason", () => {
-  for (const member of ["defineCommand", "masters", "getMasterNode"]) {
+  for (const member of ["defineCommand", "masters", "getMasterNode", "totalClients"]) {
     const other = { sendCommand: () => Promise.resolve(), duplicate: () => ({}), [member]: () => {} };
     expect(() => new TestClient(other)).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT" }));
   }

@@ -1,5 +1,7 @@
 // Real Redis servers for tests: each on a free port of 127.0.0.1, in a folder of its own, gone with the process that
-// started it, however that ends. The library under test logs in as the least-privileged user of docs/redis.md. Finds redis-server or valkey-server, or installs Debian's package where it may.
+// started it, however that ends. The library under test logs in as the least-privileged user of docs/redis.md. Finds
+// redis-server or valkey-server in the folders of PATH, or takes what HOLDFAST_TEST_SERVER names, or installs Debian's
+// package where it may.
 
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
@@ -44,14 +46,14 @@ process.once("exit", () => {
 
 export class RedisServer {
   readonly folder = mkdtempSync(join(tmpdir(), "holdfast-redis-"));
-  readonly #program: string;
+  readonly program: string;
   readonly #options: RedisOptions;
   #port = 0;
   #child: ChildProcess | undefined;
   #guard: ChildProcess | undefined;
 
   constructor(program: string, options: RedisOptions) {
-    this.#program = program;
+    this.program = program;
     this.#options = options;
   }
 
@@ -174,7 +176,7 @@ export class RedisServer {
 
   async #launch(): Promise<void> {
     const env = { ...process.env, ...this.#options.env };
-    const child = spawn(this.#program, this.#arguments(), { stdio: "ignore", env });
+    const child = spawn(this.program, this.#arguments(), { stdio: "ignore", env });
     child.unref();
     this.#child = child;
     // A process that is killed cannot clean up: the guard does when its standard input ends.
@@ -193,7 +195,7 @@ export class RedisServer {
       await sleep(10);
     }
     await this.#kill("SIGKILL");
-    throw new Error(`${this.#program} did not start:\n${readLog(join(this.folder, "log"))}`);
+    throw new Error(`${this.program} did not start:\n${readLog(join(this.folder, "log"))}`);
   }
 
   #arguments(): string[] {
@@ -253,9 +255,11 @@ function findRedis(): string | undefined {
     "/usr/local/bin",
     "/usr/sbin",
   ];
+  const named = process.env["HOLDFAST_TEST_SERVER"];
+  if (named !== undefined && named !== "") return named;
   const names = ["redis-server", "valkey-server"];
-  return names
-    .flatMap((name) => folders.map((folder) => join(folder, name)))
+  return folders
+    .flatMap((folder) => names.map((name) => join(folder, name)))
     .find((path) => existsSync(path));
 }
 

@@ -135,6 +135,7 @@ const others: readonly (readonly [member: string, what: string])[] = [
   ["defineCommand", "an ioredis client"],
   ["masters", "a cluster client"],
   ["getMasterNode", "a Sentinel client"],
+  ["totalClients", "a pool of clients"], // whose commands do not follow each other
 ];
 
 function refuseOthers(client: RedisClientLike): void {

@@ -9,6 +9,8 @@ export interface Clients {
   readonly client: RedisClient;
   /** `undefined` where the user's client cannot make one. */
   readonly another: (() => RedisClient) | undefined;
+  /** The user's client may have been told to select another database since it was made; what it makes does not know. */
+  readonly mayHaveSelected: boolean;
 }
 
 /** Connects nothing yet. */
@@ -18,9 +20,10 @@ export function clientsOf(target: string | URL | RedisClientLike, operationMs: n
   if (typeof target === "string" || target instanceof URL) {
     const address = parseAddress(target);
     const client = new NodeRedis(address, { operationMs });
-    return { client, another: () => new NodeRedis(address, { operationMs, stallMs }) };
+    const another = (): RedisClient => new NodeRedis(address, { operationMs, stallMs });
+    return { client, another, mayHaveSelected: false };
   }
   const client = new BorrowedRedis(target, operationMs);
   const { another } = client;
-  return { client, another: another && (() => another(stallMs)) };
+  return { client, another: another && (() => another(stallMs)), mayHaveSelected: true };
 }

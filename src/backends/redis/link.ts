@@ -12,8 +12,8 @@ import { after, now, pause } from "../../timers.ts";
 /** What a connection must be able to do. */
 export interface Connection {
   connect(): Promise<unknown>;
-  /** Ends it at once; what is under way fails. */
-  destroy(): void;
+  /** Ends it at once, for that reason; what is under way fails. */
+  destroy(why?: Error): void;
   on(event: "error" | "end" | "ready", listener: (error?: unknown) => void): unknown;
 }
 
@@ -94,7 +94,7 @@ export class Link<C extends Connection> {
     const connection = this.#connection;
     if (connection === undefined) return;
     this.#connection = undefined; // first: ending it says so to us, too
-    end(connection);
+    end(connection, error);
     this.#options.onDown?.(this.#options.explain(error));
   }
 
@@ -183,7 +183,7 @@ export class Link<C extends Connection> {
   #broke(connection: C, error: Error): void {
     if (this.#connection !== connection) return;
     this.#connection = undefined;
-    end(connection);
+    end(connection, error);
     this.#goOn(this.#options.explain(error));
   }
 
@@ -197,9 +197,9 @@ export class Link<C extends Connection> {
 }
 
 /** Some versions of the package throw at what is ended already. */
-export function end(connection: Connection): void {
+export function end(connection: Connection, why?: Error): void {
   try {
-    connection.destroy();
+    connection.destroy(why);
   } catch {
     // it is ended, which is all that was wanted
   }

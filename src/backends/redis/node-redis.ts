@@ -39,7 +39,6 @@ export class NodeRedis implements RedisClient {
   readonly #replaced = new Set<Wire>();
   #upSince = 0;
   #wakes: Link<Wire> | undefined;
-  #stall: Error | undefined;
   #closed = false;
 
   constructor(address: Partial<Address> & Pick<Address, "name">, options: NodeRedisOptions) {
@@ -114,9 +113,8 @@ export class NodeRedis implements RedisClient {
       stallMs: this.#stallMs,
       longestMs: this.#operationMs,
       onStall: (wire, error) => {
-        this.#stall = error;
         if (this.#main.up === wire) this.#main.drop(error);
-        else end(wire);
+        else end(wire, error);
       },
     });
   }
@@ -149,7 +147,7 @@ export class NodeRedis implements RedisClient {
         const cause = this.#clean(error);
         if (isReply(cause)) return answer.refused(cause.message);
         if (neverSent.has(cause.message)) throw this.#explain(cause);
-        throw brokeOff(this.name, this.#whyBroken(cause, bytes));
+        throw brokeOff(this.name, this.#whyBroken(wire, cause, bytes));
       },
     );
   }
@@ -184,11 +182,10 @@ export class NodeRedis implements RedisClient {
       : notConnected(this.name, cause);
   }
 
-  /** Where we ended the connection, the package says only that. */
-  #whyBroken(cause: Error, bytes: number): Break {
+  #whyBroken(wire: Wire, failure: Error, bytes: number): Break {
     if (this.#closed) return { cause: new Error("this store was closed") };
-    if (cause.message === "Disconnects client") return { cause: this.#stall ?? cause };
-    return { cause, ...this.#largeBreaks.broke(bytes) };
+    const cause = failure.message === "Disconnects client" ? this.#clean(wire.why ?? failure) : failure;
+    return wire.isStalled ? { cause } : { cause, ...this.#largeBreaks.broke(wire, bytes) };
   }
 
   /** [P3] A server may quote what it did not understand, a password too. */

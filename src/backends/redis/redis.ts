@@ -83,7 +83,10 @@ export class RedisBackend implements Backend {
   /** The highest stamp that this client has seen: the floor of the next ones [S2] [L3]. */
   #seen = 0;
 
-  constructor({ client, another }: Clients, names: { readonly prefix: string; readonly clientId: string }) {
+  constructor(
+    { client, another, mayHaveSelected }: Clients,
+    names: { readonly prefix: string; readonly clientId: string },
+  ) {
     this.name = client.name;
     this.clientId = names.clientId;
     this.#client = client;
@@ -105,7 +108,8 @@ export class RedisBackend implements Backend {
     this.#releases = batcher(scripts.release, () => this.#common(true));
     this.#commits = batcher(scripts.commit, () => this.#common(true));
     const keepMs = (): string => this.#receipts.life().args[0];
-    this.#replicas = another && new Replicas({ another, keys, keepMs });
+    const commands = mayHaveSelected ? caller : undefined;
+    this.#replicas = another && new Replicas({ another, keys, keepMs, commands });
     this.awaitReplicas = this.#replicas?.answer;
   }
 

@@ -7,11 +7,14 @@
  * has all that came before it, whoever sent it. Calls that come while a `WAIT` runs share the next one. Whether enough
  * replicas answered is compared above.
  */
+import { randomBytes } from "node:crypto";
+import { InvalidArgumentError } from "../../errors.ts";
 import { Deadlines, now } from "../../timers.ts";
 import type { Durability, Kept } from "../backend.ts";
 import { Caller } from "./caller.ts";
 import type { RedisClient, RedisReply } from "./client.ts";
 import type { Keys } from "./keys.ts";
+import { text } from "./reply.ts";
 import { scripts } from "./scripts.ts";
 
 /** One script stops the server for all that it looks at. */
@@ -25,6 +28,8 @@ export interface ReplicasOptions {
   readonly keys: Keys;
   /** How long receipts are to live from now on, in milliseconds. */
   readonly keepMs: () => string;
+  /** Where the operations run, if that may be another database. */
+  readonly commands: Caller | undefined;
 }
 
 type Answer = number | "gone";
@@ -67,6 +72,7 @@ class WaitLine {
   readonly #deadlines = new Deadlines();
   #next: Waiting[] = [];
   #busy = false;
+  #isProven = false;
 
   constructor(replicas: number, options: ReplicasOptions) {
     this.#replicas = replicas;
@@ -121,6 +127,7 @@ class WaitLine {
 
   async #wait(group: readonly Waiting[]): Promise<{ present: readonly RedisReply[]; replicas: number }> {
     await this.#client.connect(); // or the two commands might not follow each other on one connection
+    await this.#proveSameDatabase();
     const leftMs = Math.max(...group.map(({ until }) => until)) - now();
     const timeoutMs = String(Math.max(1, Math.ceil(leftMs))); // 0 would be for ever
     const { keys, keepMs } = this.#options;
@@ -136,6 +143,21 @@ class WaitLine {
     return present === "loaded" ? this.#wait(group) : { present, replicas };
   }
 
+  /** Without it, what was done would look as if the server had lost its memory. */
+  async #proveSameDatabase(): Promise<void> {
+    const { commands, keys } = this.#options;
+    if (commands === undefined || this.#isProven) return;
+    const mark = randomBytes(12).toString("hex");
+    await commands.plain({ args: ["SET", keys.probe, mark, "PX", "10000"], read: text });
+    const seen = await this.#caller.plain({
+      args: ["GET", keys.probe],
+      read: (reply) => reply && text(reply),
+    });
+    await commands.plain({ args: ["DEL", keys.probe], read: () => undefined });
+    if (seen !== mark) throw otherDatabase(this.#client.name);
+    this.#isProven = true;
+  }
+
   /** The server did not know the script, so that `WAIT` waited for nothing: once more. */
   async #load(said: string): Promise<"loaded"> {
     if (!said.includes("NOSCRIPT")) throw this.#caller.failure(said, {});
@@ -146,6 +168,15 @@ class WaitLine {
   #errorOf(reply: RedisReply): RedisReply {
     return reply instanceof Error ? (this.#caller.failure(reply.message, {}) as Error) : reply;
   }
+}
+
+/** What was to be waited for had been done before. */
+function otherDatabase(name: string): InvalidArgumentError {
+  return new InvalidArgumentError(
+    `${name}: the client that was passed to open() works on another database than its duplicate(), so that replicas cannot be ` +
+      `waited for. Make it with \`database: n\` instead of calling select(n). What was called has been carried out on the primary.`,
+    { outcome: "unknown" },
+  );
 }
 
 /** As the header of the script names them. */

@@ -23,6 +23,8 @@ export class Wire implements Connection {
   readonly #watch: StallWatch;
   #socket: { readonly bytesRead: number } | undefined;
   #onIdle: (() => void) | undefined;
+  #why: Error | undefined;
+  #isStalled = false;
 
   constructor(connection: OwnConnection, { stallMs, longestMs, onStall }: WireOptions) {
     this.#connection = connection;
@@ -41,8 +43,19 @@ export class Wire implements Connection {
     );
   }
 
-  destroy(): void {
+  destroy(why?: Error): void {
+    this.#why ??= why;
     this.#connection.destroy();
+  }
+
+  /** The package says only that we ended it. */
+  get why(): Error | undefined {
+    return this.#why;
+  }
+
+  /** It was given up since nothing moved. */
+  get isStalled(): boolean {
+    return this.#isStalled;
   }
 
   on(event: "error" | "end" | "ready", listener: (error?: unknown) => void): unknown {
@@ -97,19 +110,21 @@ const tooLarge =
   "A server breaks the connection on which more comes than its client-query-buffer-limit or its proto-max-bulk-len: " +
   "raise them, or keep less in one state";
 
-/** Tells breaks of the network from those that a large command brings about: with the second of these it is no accident. */
+/** Tells breaks of the network from those that a large command brings about: the second connection that it breaks is no accident. */
 export class LargeBreaks {
-  /** The smallest that broke a connection since one as large passed. */
+  /** The smallest that broke a connection since one as large passed; and that connection. */
   #suspectBytes = Infinity;
+  #broken: Wire | undefined;
 
   passed(bytes: number): void {
     if (bytes >= this.#suspectBytes) this.#suspectBytes = Infinity;
   }
 
-  /** What that means for a command of this size. */
-  broke(bytes: number): { readonly hint?: string; readonly lasting?: boolean } {
+  /** What it means for a command of this size that the connection broke. */
+  broke(wire: Wire, bytes: number): { readonly hint?: string; readonly lasting?: boolean } {
     if (bytes < leastLimitBytes) return {};
-    const lasting = bytes >= this.#suspectBytes;
+    const lasting = bytes >= this.#suspectBytes && this.#broken !== wire;
+    if (bytes < this.#suspectBytes) this.#broken = wire;
     this.#suspectBytes = Math.min(this.#suspectBytes, bytes);
     return { hint: tooLarge, lasting };
   }
