@@ -66,18 +66,21 @@ test("imports go down", () => {
   expect(offenders(goesUp)).toEqual([]);
 });
 
-test("a backend imports the contract, the shared protocol, errors, diagnostics and its own files", () => {
-  const below = /^(backends\/backend|backends\/recorded|errors|diagnostics)\.ts$|^backends\/protocol\//;
+test("a backend imports the contract, the shared protocol, errors, diagnostics, time and its own files", () => {
+  const below =
+    /^(backends\/backend|backends\/recorded|errors|diagnostics|timers)\.ts$|^backends\/protocol\//;
   const reachesOut = ({ from, to }: Import): boolean =>
     roomOf(from) !== undefined && files.has(to) && !below.test(to) && roomOf(to) !== roomOf(from);
   expect(offenders(reachesOut)).toEqual([]);
 });
 
+const targetParsers = ["backends/redis/address.ts", "backends/sqlite/path.ts"];
+
 test("only open.ts names backends, and loads them when a target asks for one", () => {
   const names = ({ from, to, kind }: Import): boolean =>
     roomOf(to) !== undefined &&
     roomOf(from) === undefined &&
-    !(from === "open.ts" && (kind !== "static" || to === "backends/redis/address.ts")) && // a URL is read at the door
+    !(from === "open.ts" && (kind !== "static" || targetParsers.includes(to))) && // a target is read at the door
     !(from === "testing/index.ts" && to === "backends/memory.ts"); // what a FaultyBackend can wrap
   expect(offenders(names)).toEqual([]);
 });
