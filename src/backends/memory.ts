@@ -5,10 +5,10 @@
  * definition (test/oracle.test.ts). The protocol itself is in protocol/; here is only where the rows are and how
  * wakes travel. Its clock is monotonic; it never forgets a receipt while its client is open; it survives nothing.
  */
-/* eslint-disable @typescript-eslint/require-await -- async so that what is thrown rejects; nothing here waits */
 import { randomBytes } from "node:crypto";
 
 import { UnavailableError } from "../errors.ts";
+import { nextTurn, now } from "../timers.ts";
 import type {
   AcquireReply,
   Backend,
@@ -29,6 +29,7 @@ import type {
 import { Protocol, type TicketWake } from "./protocol/protocol.ts";
 import type { Limits } from "./protocol/step.ts";
 import type { LockRow, ReceiptRow, Recorded, StateRow, Tables, WaiterRow } from "./protocol/tables.ts";
+import { Turns } from "./protocol/turns.ts";
 
 /** As on Redis: wakes are pushed, so a waiter asks every 5 s, and two asks in a row may come late. */
 const pushedLimits: Limits = { askLimitMs: 12_000, handOverMs: 10_000 };
@@ -63,12 +64,13 @@ export class MemoryBackend implements Backend {
   readonly #memory: Memory;
   readonly #now: () => number;
   readonly #protocol: Protocol;
+  readonly #turns = new Turns();
   #closed = false;
 
   constructor(options: MemoryBackendOptions = {}) {
     this.#memory = options.memory ?? new Memory();
     this.clientId = options.clientId ?? randomBytes(12).toString("hex");
-    this.#now = options.now ?? (() => performance.now());
+    this.#now = options.now ?? now;
     this.#protocol = new Protocol({
       tables: new MemoryTables(this.#memory, this.#now),
       now: this.#now,
@@ -77,81 +79,88 @@ export class MemoryBackend implements Backend {
     });
   }
 
-  async ready(): Promise<void> {
-    this.#open();
+  ready(): Promise<void> {
+    return this.#run(() => undefined);
   }
 
-  async loadState(id: string, options: { readonly expiry: boolean }): Promise<LoadedState> {
-    return this.#open().load(id, options);
+  loadState(id: string, options: { readonly expiry: boolean }): Promise<LoadedState> {
+    return this.#run((protocol) => protocol.load(id, options));
   }
 
-  async writeState(...args: Parameters<Backend["writeState"]>): Promise<WriteReply> {
+  writeState(...args: Parameters<Backend["writeState"]>): Promise<WriteReply> {
     const [id, write, ticket, receipt] = args;
-    return this.#open().write(id, write, { ticket, receipt });
+    return this.#run((protocol) => protocol.write(id, write, { ticket, receipt }));
   }
 
-  async touchState(id: string, ttlMs: number, receipt: Receipt): Promise<TouchReply> {
-    return this.#open().touch(id, ttlMs, receipt);
+  touchState(id: string, ttlMs: number, receipt: Receipt): Promise<TouchReply> {
+    return this.#run((protocol) => protocol.touch(id, ttlMs, receipt));
   }
 
-  async listStates(cursor: string | null, request: ListRequest): Promise<Page<StateEntry>> {
-    this.#open();
-    const now = this.#now();
-    return page(this.#memory.states.keys(), { ...request, cursor }, (id) => {
-      const row = this.#memory.states.get(id);
-      if (row === undefined || (row.expiresAt !== null && row.expiresAt <= now)) return null;
-      const { revision, serializer, bytes, expiresAt } = row;
-      const expiresInMs = expiresAt === null ? null : Math.ceil(expiresAt - now);
-      return { id, revision, serializer, bytes: bytes.byteLength, expiresInMs };
+  listStates(cursor: string | null, request: ListRequest): Promise<Page<StateEntry>> {
+    return this.#run(() => {
+      const time = this.#now();
+      return page(this.#memory.states.keys(), { ...request, cursor }, (id) => this.#stateEntry(id, time));
     });
   }
 
-  async acquireLock(...args: Parameters<Backend["acquireLock"]>): Promise<AcquireReply> {
+  acquireLock(...args: Parameters<Backend["acquireLock"]>): Promise<AcquireReply> {
     const [id, ticket, request, receipt] = args;
-    return this.#open().acquire(id, ticket, { request, receipt });
+    return this.#run((protocol) => protocol.acquire(id, ticket, { request, receipt }));
   }
 
-  async renewLocks(entries: readonly RenewEntry[]): Promise<("renewed" | "lost")[]> {
-    const protocol = this.#open();
-    return entries.map(({ id, ticket, leaseMs }) => protocol.renew(id, ticket, leaseMs));
+  renewLocks(entries: readonly RenewEntry[]): Promise<("renewed" | "lost")[]> {
+    return this.#run((protocol) =>
+      entries.map(({ id, ticket, leaseMs }) => protocol.renew(id, ticket, leaseMs)),
+    );
   }
 
-  async releaseLock(...args: Parameters<Backend["releaseLock"]>): Promise<ReleaseReply> {
+  releaseLock(...args: Parameters<Backend["releaseLock"]>): Promise<ReleaseReply> {
     const [id, ticket, request, receipt] = args;
-    return this.#open().release(id, ticket, { request, receipt });
+    return this.#run((protocol) => protocol.release(id, ticket, { request, receipt }));
   }
 
-  async cancelLock(id: string, ticket: Ticket, receipt: Receipt): Promise<CancelReply> {
-    return this.#open().cancel(id, ticket, receipt);
+  cancelLock(id: string, ticket: Ticket, receipt: Receipt): Promise<CancelReply> {
+    return this.#run((protocol) => protocol.cancel(id, ticket, receipt));
   }
 
-  async inspectLock(id: string): Promise<LockEntry | null> {
-    return this.#open().inspect(id);
+  inspectLock(id: string): Promise<LockEntry | null> {
+    return this.#run((protocol) => protocol.inspect(id));
   }
 
-  async listLocks(cursor: string | null, request: ListRequest): Promise<Page<LockEntry>> {
-    const protocol = this.#open();
-    return page(this.#memory.locks.keys(), { ...request, cursor }, (id) => protocol.inspect(id));
+  listLocks(cursor: string | null, request: ListRequest): Promise<Page<LockEntry>> {
+    return this.#run((protocol) =>
+      page(this.#memory.locks.keys(), { ...request, cursor }, (id) => protocol.inspect(id)),
+    );
   }
 
   onWake(listener: (wake: Wake) => void): void {
     this.#memory.listeners.set(this.clientId, listener);
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
     this.#closed = true;
     this.#memory.listeners.delete(this.clientId);
+    return Promise.resolve();
   }
 
-  #open(): Protocol {
-    if (this.#closed) throw new UnavailableError("This memory backend was closed.");
-    return this.#protocol;
+  /** What is called after the close is refused; what was called before it is carried out [P2]. */
+  #run<T>(step: (protocol: Protocol) => T): Promise<T> {
+    if (this.#closed) return Promise.reject(new UnavailableError("This memory backend was closed."));
+    return this.#turns.run(() => step(this.#protocol));
+  }
+
+  #stateEntry(id: string, time: number): StateEntry | null {
+    const row = this.#memory.states.get(id);
+    if (row === undefined || (row.expiresAt !== null && row.expiresAt <= time)) return null;
+    const { revision, serializer, bytes, expiresAt } = row;
+    const expiresInMs = expiresAt === null ? null : Math.ceil(expiresAt - time);
+    return { id, revision, serializer, bytes: bytes.byteLength, expiresInMs };
   }
 
   /** In a later turn of the event loop: replies come first, and two clients that wake each other starve nobody. */
   #send(wake: TicketWake): void {
     const client = wake.ticket.split(":").at(-2) ?? "";
-    setImmediate(() => this.#memory.listeners.get(client)?.(wake));
+    nextTurn(() => this.#memory.listeners.get(client)?.(wake));
   }
 }
 

@@ -11,6 +11,7 @@ import { resolve } from "node:path";
 
 import { diagnostics } from "../diagnostics.ts";
 import { UnavailableError } from "../errors.ts";
+import { now } from "../timers.ts";
 import type {
   AcquireReply,
   AcquireRequest,
@@ -221,21 +222,21 @@ export class SqliteBackend implements Backend {
     ask: { readonly id: string; readonly ticket: Ticket; readonly request: AcquireRequest },
   ): Waiting | undefined {
     const told = this.#told.get(ask.ticket);
-    const now = this.#now();
+    const time = this.#now();
     if (told === undefined || !isSameRequest(told.request, ask.request)) return undefined;
-    if (now < told.answeredAt || now - told.askedAt >= keepPlaceMs) return undefined;
+    if (time < told.answeredAt || time - told.askedAt >= keepPlaceMs) return undefined;
     const version = connection.version();
-    const retryInMs = (told.reply.retryInMs ?? Infinity) - (now - told.answeredAt);
+    const retryInMs = (told.reply.retryInMs ?? Infinity) - (time - told.answeredAt);
     if (version === told.version && retryInMs > 0) return { ...told.reply, retryInMs };
-    const reply = connection.read(() => protocol.peek(ask.id, ask.ticket));
-    if (reply !== undefined) this.#told.set(ask.ticket, { ...told, answeredAt: now, version, reply });
+    const reply = connection.readNow(() => protocol.peek(ask.id, ask.ticket));
+    if (reply !== undefined) this.#told.set(ask.ticket, { ...told, answeredAt: time, version, reply });
     return reply;
   }
 
   #clearSometimes(tables: SqlTables): void {
-    const elapsed = performance.now() - this.#clearedAt;
+    const elapsed = now() - this.#clearedAt;
     if (elapsed < clearEveryMs) return;
-    this.#clearedAt = performance.now();
+    this.#clearedAt = now();
     tables.clear(sqliteLimits.askLimitMs);
   }
 
@@ -252,9 +253,13 @@ export class SqliteBackend implements Backend {
     this.#drop();
     const connection = new Connection({ path: this.#path, name: this.name, driver });
     this.#warnOfOldVersion(connection);
-    const now = this.#now;
-    const tables = new SqlTables({ connection, prefix: this.#prefix, clientId: this.clientId, now });
-    const clock = { now, grainMs: this.#grainMs, micros: this.#micros };
+    const clock = { now: this.#now, grainMs: this.#grainMs, micros: this.#micros };
+    const tables = new SqlTables({
+      connection,
+      prefix: this.#prefix,
+      clientId: this.clientId,
+      now: this.#now,
+    });
     const protocol = new Protocol({ tables, ...clock, limits: sqliteLimits });
     this.#session = { connection, tables, protocol };
     return this.#session;
