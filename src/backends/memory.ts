@@ -33,7 +33,7 @@ import { Turns } from "./protocol/turns.ts";
 
 /** As on Redis: wakes are pushed, so a waiter asks every 5 s, and two asks in a row may come late. */
 const pushedLimits: Limits = { askLimitMs: 12_000, handOverMs: 10_000 };
-/** Expired states are also cleared away by writes of other ids, so many looked at by each. */
+/** What has ended is also removed by writes of other ids, which look at so many entries each: more than they add. */
 const sweptPerWrite = 2;
 
 /** What several clients can share: give the same one to each of them. */
@@ -71,10 +71,11 @@ export class MemoryBackend implements Backend {
     this.#memory = options.memory ?? new Memory();
     this.clientId = options.clientId ?? randomBytes(12).toString("hex");
     this.#now = options.now ?? now;
+    const limits = options.limits ?? pushedLimits;
     this.#protocol = new Protocol({
-      tables: new MemoryTables(this.#memory, this.#now),
+      tables: new MemoryTables(this.#memory, this.#now, limits),
       now: this.#now,
-      limits: options.limits ?? pushedLimits,
+      limits,
       wake: (wake) => this.#send(wake),
     });
   }
@@ -169,12 +170,18 @@ class MemoryTables implements Tables {
   readonly #memory: Memory;
   readonly #now: () => number;
   readonly #receipts = new Map<number, ReceiptRow>();
-  #sweep: MapIterator<[string, StateRow]>;
+  readonly #states: Sweep<StateRow>;
+  readonly #locks: Sweep<LockRow>;
+  readonly #queues: Sweep<Map<Ticket, WaiterRow>>;
 
-  constructor(memory: Memory, now: () => number) {
+  constructor(memory: Memory, now: () => number, { askLimitMs }: Limits) {
     this.#memory = memory;
     this.#now = now;
-    this.#sweep = memory.states.entries();
+    this.#states = new Sweep(memory.states, (row, time) => row.expiresAt !== null && row.expiresAt <= time);
+    this.#locks = new Sweep(memory.locks, ({ since, leaseMs }, time) => since + leaseMs <= time);
+    this.#queues = new Sweep(memory.queues, (queue, time) =>
+      [...queue.values()].every(({ askedAt }) => askedAt + askLimitMs <= time),
+    );
   }
 
   get stamp(): number {
@@ -195,7 +202,7 @@ class MemoryTables implements Tables {
   }
 
   setState(id: string, row: StateRow): void {
-    this.#sweepExpired();
+    this.#states.run(this.#now());
     this.#memory.states.set(id, { ...row, bytes: copy(row.bytes) });
   }
 
@@ -213,6 +220,7 @@ class MemoryTables implements Tables {
   }
 
   setLock(id: string, row: LockRow): void {
+    this.#locks.run(this.#now());
     this.#memory.locks.set(id, row);
   }
 
@@ -226,6 +234,7 @@ class MemoryTables implements Tables {
   }
 
   setWaiter(id: string, row: WaiterRow): void {
+    this.#queues.run(this.#now());
     const queue = this.#memory.queues.get(id) ?? new Map<Ticket, WaiterRow>();
     queue.set(row.ticket, row);
     this.#memory.queues.set(id, queue);
@@ -244,17 +253,28 @@ class MemoryTables implements Tables {
   setReceipt(receipt: Receipt, reply: Recorded): void {
     this.#receipts.set(receipt.slot, { n: receipt.n, reply });
   }
+}
 
-  #sweepExpired(): void {
-    const now = this.#now();
+/** Goes round a map, a few entries at each write, and removes those that have ended. */
+class Sweep<Row> {
+  readonly #rows: Map<string, Row>;
+  readonly #isOver: (row: Row, time: number) => boolean;
+  #rest: MapIterator<[string, Row]>;
+
+  constructor(rows: Map<string, Row>, isOver: (row: Row, time: number) => boolean) {
+    this.#rows = rows;
+    this.#isOver = isOver;
+    this.#rest = rows.entries();
+  }
+
+  run(time: number): void {
     for (let looked = 0; looked < sweptPerWrite; looked += 1) {
-      const { done, value } = this.#sweep.next();
+      const { done, value } = this.#rest.next();
       if (done === true) {
-        this.#sweep = this.#memory.states.entries();
+        this.#rest = this.#rows.entries();
         return;
       }
-      const [id, { expiresAt }] = value;
-      if (expiresAt !== null && expiresAt <= now) this.#memory.states.delete(id);
+      if (this.#isOver(value[1], time)) this.#rows.delete(value[0]);
     }
   }
 }

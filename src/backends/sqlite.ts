@@ -11,7 +11,6 @@ import { resolve } from "node:path";
 
 import { diagnostics } from "../diagnostics.ts";
 import { UnavailableError } from "../errors.ts";
-import { now } from "../timers.ts";
 import type {
   AcquireReply,
   AcquireRequest,
@@ -35,6 +34,7 @@ import type { Limits } from "./protocol/step.ts";
 import { Connection } from "./sqlite/connection.ts";
 import { loadDriver, type SqlDriver } from "./sqlite/driver.ts";
 import { listLockIds, listStates } from "./sqlite/lists.ts";
+import { askLimitMs } from "./sqlite/sweep.ts";
 import { SqlTables } from "./sqlite/tables.ts";
 import { hasWalResetBug } from "./sqlite/version.ts";
 import { wallMicros } from "./sqlite/wall-micros.ts";
@@ -50,11 +50,9 @@ export interface SqliteOptions {
   readonly now?: (() => number) | undefined;
 }
 
-/** Waiters ask so often that one that has been silent for 2 s is gone, or stopped. */
-export const sqliteLimits: Limits = { askLimitMs: 2_000, handOverMs: 1_000 };
+export const sqliteLimits: Limits = { askLimitMs, handOverMs: 1_000 };
 /** A waiter writes so often that it is still there; asks between only read. */
 const keepPlaceMs = 500;
-const clearEveryMs = 10_000;
 
 export function createSqliteBackend(options: SqliteOptions): SqliteBackend {
   return new SqliteBackend(options);
@@ -91,7 +89,6 @@ export class SqliteBackend implements Backend {
   #driver: SqlDriver | undefined;
   #session: Session | undefined;
   readonly #told = new Map<Ticket, Told>();
-  #clearedAt = -Infinity;
   #warned = false;
   #closed = false;
 
@@ -208,7 +205,7 @@ export class SqliteBackend implements Backend {
   #commit<T>({ connection, tables }: Session, step: () => T): Promise<T> {
     return connection.write(() => {
       const reply = step();
-      this.#clearSometimes(tables);
+      tables.sweep();
       return reply;
     });
   }
@@ -231,13 +228,6 @@ export class SqliteBackend implements Backend {
     const reply = connection.readNow(() => protocol.peek(ask.id, ask.ticket));
     if (reply !== undefined) this.#told.set(ask.ticket, { ...told, answeredAt: time, version, reply });
     return reply;
-  }
-
-  #clearSometimes(tables: SqlTables): void {
-    const elapsed = now() - this.#clearedAt;
-    if (elapsed < clearEveryMs) return;
-    this.#clearedAt = now();
-    tables.clear(sqliteLimits.askLimitMs);
   }
 
   async #open(): Promise<Session> {
