@@ -303,10 +303,15 @@ class Conversation<T> {
     const outcome = this.#outcome;
     const cause = this.#cause ?? noAnswer(backend.name, this.#isSent);
     const code = cause instanceof UnavailableError ? cause.code : "UNREACHABLE";
-    const text = `${textOf(this.#what)} failed within operationMs (${operationMs} ms): ${cause.message}.`;
+    const text = `${textOf(this.#what)} failed within operationMs (${operationMs} ms): ${sentence(cause.message)}`;
     const message = outcome === "unknown" ? `${text} ${loadFirst}` : text;
     return new UnavailableError(message, { code, outcome, cause });
   }
+}
+
+/** Causes are written by many; some end in a full stop and some do not. */
+function sentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
 }
 
 function textOf(what: What): string {

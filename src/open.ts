@@ -7,10 +7,10 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { Backend } from "./backends/backend.ts";
 import { parseAddress } from "./backends/redis/address.ts";
 import type { RedisClientLike } from "./backends/redis/shapes.ts";
+import { fileError, parseSqlitePath } from "./backends/sqlite/path.ts";
 import { LazyBackend, type LazyKind } from "./lazy-backend.ts";
 import { InvalidArgumentError } from "./errors.ts";
 import * as parse from "./options.ts";
@@ -39,7 +39,8 @@ const opened = new WeakSet<object>();
  * @param target `redis:`, `rediss:` or `redis+unix:` URL; `sqlite:path`; `memory:`; a connected client of
  * `@redis/client`; or a backend of your own. Default: the environment variable `HOLDFAST_URL`; else, outside
  * production, a SQLite file `.holdfast/store.db` beside the nearest `package.json`.
- * @throws InvalidArgumentError for a target or an option that cannot work.
+ * @throws InvalidArgumentError for a target or an option that cannot work; UnavailableError where the file system does not
+ * allow the default.
  * @example
  * ```ts
  * const store = open("redis://localhost:6379", { leaseMs: 10_000 });
@@ -66,7 +67,7 @@ export function open(target?: string | URL | RedisClientLike | Backend, options?
 }
 
 function backendOf(target: unknown, options: Parsed): Backend {
-  if (target === undefined) return backendOf(defaultTarget(), options);
+  if (target === undefined) return defaultBackend(options);
   if (typeof target === "string" || target instanceof URL) return backendOfUrl(String(target), options);
   if (isBackend(target)) return ownBackend(target, options);
   if (isRedisClient(target)) return redisBackend(target, "redis (your client)", options);
@@ -81,7 +82,7 @@ function backendOfUrl(url: string, options: Parsed): Backend {
     case "redis+unix":
       return redisBackend(url, parseAddress(url).name, options);
     case "sqlite":
-      return sqliteBackend(sqlitePath(url), options);
+      return sqliteBackend(parseSqlitePath(url), options);
     case "memory":
       return memoryBackend(url);
     default:
@@ -147,39 +148,31 @@ function ownBackend(backend: Backend, options: Parsed): Backend {
   return backend;
 }
 
-function sqlitePath(url: string): string {
-  const path = /^sqlite:\/\//i.test(url) ? sqliteUrlPath(url) : url.slice("sqlite:".length);
-  if (path === "" || path.includes("\0")) {
-    throw new InvalidArgumentError("A sqlite target names a file: sqlite:data/store.db.");
-  }
-  if (/^:memory:/i.test(path)) throw new InvalidArgumentError('For a store in memory use "memory:".');
-  return path;
-}
-
-/** `sqlite:///absolute/path` as other libraries write it. */
-function sqliteUrlPath(url: string): string {
-  try {
-    return fileURLToPath(url.replace(/^sqlite:/i, "file:"));
-  } catch {
-    throw new InvalidArgumentError(
-      "A sqlite URL names a local file, without a host or a user: sqlite:///var/data/store.db.",
-    );
-  }
-}
-
-function defaultTarget(): string {
+function defaultBackend(options: Parsed): Backend {
   const url = process.env["HOLDFAST_URL"];
-  if (url !== undefined && url !== "") return url;
+  if (url !== undefined && url !== "") return backendOfUrl(url, options);
   if (process.env["NODE_ENV"] === "production") {
     throw new InvalidArgumentError(
       "In production the store must be named: set HOLDFAST_URL (redis://host:6379, or sqlite:/path/to/store.db), or call open(target).",
     );
   }
-  const folder = join(nearestPackage(process.cwd()), ".holdfast");
-  mkdirSync(folder, { recursive: true });
-  const ignore = join(folder, ".gitignore");
-  if (!existsSync(ignore)) writeFileSync(ignore, "*\n");
-  return `sqlite:${join(folder, "store.db")}`;
+  return sqliteBackend(join(defaultFolder(), "store.db"), options);
+}
+
+function defaultFolder(): string {
+  try {
+    const folder = join(nearestPackage(process.cwd()), ".holdfast");
+    mkdirSync(folder, { recursive: true });
+    const ignore = join(folder, ".gitignore");
+    if (!existsSync(ignore)) writeFileSync(ignore, "*\n");
+    return folder;
+  } catch (cause) {
+    throw fileError(
+      cause,
+      `Without a target, open() uses .holdfast/store.db beside the nearest package.json, which cannot be made here ` +
+        `(${(cause as Error).message}). Name another store: set HOLDFAST_URL, or call open(target).`,
+    );
+  }
 }
 
 /** The folder of the nearest package.json above; without one, the working directory itself. */

@@ -74,11 +74,13 @@ test("a backend imports the contract, the shared protocol, errors, diagnostics, 
   expect(offenders(reachesOut)).toEqual([]);
 });
 
+const targetParsers = ["backends/redis/address.ts", "backends/sqlite/path.ts"];
+
 test("only open.ts names backends, and loads them when a target asks for one", () => {
   const names = ({ from, to, kind }: Import): boolean =>
     roomOf(to) !== undefined &&
     roomOf(from) === undefined &&
-    !(from === "open.ts" && (kind !== "static" || to === "backends/redis/address.ts")) && // a URL is read at the door
+    !(from === "open.ts" && (kind !== "static" || targetParsers.includes(to))) && // a target is read at the door
     !(from === "testing/index.ts" && to === "backends/memory.ts"); // what a FaultyBackend can wrap
   expect(offenders(names)).toEqual([]);
 });

@@ -5,10 +5,10 @@
  * definition (test/oracle.test.ts). The protocol itself is in protocol/; here is only where the rows are and how
  * wakes travel. Its clock is monotonic; it never forgets a receipt while its client is open; it survives nothing.
  */
-/* eslint-disable @typescript-eslint/require-await -- async so that what is thrown rejects; nothing here waits */
 import { randomBytes } from "node:crypto";
 
 import { UnavailableError } from "../errors.ts";
+import { nextTurn, now } from "../timers.ts";
 import type {
   AcquireReply,
   Backend,
@@ -29,10 +29,11 @@ import type {
 import { Protocol, type TicketWake } from "./protocol/protocol.ts";
 import type { Limits } from "./protocol/step.ts";
 import type { LockRow, ReceiptRow, Recorded, StateRow, Tables, WaiterRow } from "./protocol/tables.ts";
+import { Turns } from "./protocol/turns.ts";
 
 /** As on Redis: wakes are pushed, so a waiter asks every 5 s, and two asks in a row may come late. */
 const pushedLimits: Limits = { askLimitMs: 12_000, handOverMs: 10_000 };
-/** Expired states are also cleared away by writes of other ids, so many looked at by each. */
+/** What has ended is also removed by writes of other ids, which look at so many entries each: more than they add. */
 const sweptPerWrite = 2;
 
 /** What several clients can share: give the same one to each of them. */
@@ -63,95 +64,104 @@ export class MemoryBackend implements Backend {
   readonly #memory: Memory;
   readonly #now: () => number;
   readonly #protocol: Protocol;
+  readonly #turns = new Turns();
   #closed = false;
 
   constructor(options: MemoryBackendOptions = {}) {
     this.#memory = options.memory ?? new Memory();
     this.clientId = options.clientId ?? randomBytes(12).toString("hex");
-    this.#now = options.now ?? (() => performance.now());
+    this.#now = options.now ?? now;
+    const limits = options.limits ?? pushedLimits;
     this.#protocol = new Protocol({
-      tables: new MemoryTables(this.#memory, this.#now),
+      tables: new MemoryTables(this.#memory, this.#now, limits),
       now: this.#now,
-      limits: options.limits ?? pushedLimits,
+      limits,
       wake: (wake) => this.#send(wake),
     });
   }
 
-  async ready(): Promise<void> {
-    this.#open();
+  ready(): Promise<void> {
+    return this.#run(() => undefined);
   }
 
-  async loadState(id: string, options: { readonly expiry: boolean }): Promise<LoadedState> {
-    return this.#open().load(id, options);
+  loadState(id: string, options: { readonly expiry: boolean }): Promise<LoadedState> {
+    return this.#run((protocol) => protocol.load(id, options));
   }
 
-  async writeState(...args: Parameters<Backend["writeState"]>): Promise<WriteReply> {
+  writeState(...args: Parameters<Backend["writeState"]>): Promise<WriteReply> {
     const [id, write, ticket, receipt] = args;
-    return this.#open().write(id, write, { ticket, receipt });
+    return this.#run((protocol) => protocol.write(id, write, { ticket, receipt }));
   }
 
-  async touchState(id: string, ttlMs: number, receipt: Receipt): Promise<TouchReply> {
-    return this.#open().touch(id, ttlMs, receipt);
+  touchState(id: string, ttlMs: number, receipt: Receipt): Promise<TouchReply> {
+    return this.#run((protocol) => protocol.touch(id, ttlMs, receipt));
   }
 
-  async listStates(cursor: string | null, request: ListRequest): Promise<Page<StateEntry>> {
-    this.#open();
-    const now = this.#now();
-    return page(this.#memory.states.keys(), { ...request, cursor }, (id) => {
-      const row = this.#memory.states.get(id);
-      if (row === undefined || (row.expiresAt !== null && row.expiresAt <= now)) return null;
-      const { revision, serializer, bytes, expiresAt } = row;
-      const expiresInMs = expiresAt === null ? null : Math.ceil(expiresAt - now);
-      return { id, revision, serializer, bytes: bytes.byteLength, expiresInMs };
+  listStates(cursor: string | null, request: ListRequest): Promise<Page<StateEntry>> {
+    return this.#run(() => {
+      const time = this.#now();
+      return page(this.#memory.states.keys(), { ...request, cursor }, (id) => this.#stateEntry(id, time));
     });
   }
 
-  async acquireLock(...args: Parameters<Backend["acquireLock"]>): Promise<AcquireReply> {
+  acquireLock(...args: Parameters<Backend["acquireLock"]>): Promise<AcquireReply> {
     const [id, ticket, request, receipt] = args;
-    return this.#open().acquire(id, ticket, { request, receipt });
+    return this.#run((protocol) => protocol.acquire(id, ticket, { request, receipt }));
   }
 
-  async renewLocks(entries: readonly RenewEntry[]): Promise<("renewed" | "lost")[]> {
-    const protocol = this.#open();
-    return entries.map(({ id, ticket, leaseMs }) => protocol.renew(id, ticket, leaseMs));
+  renewLocks(entries: readonly RenewEntry[]): Promise<("renewed" | "lost")[]> {
+    return this.#run((protocol) =>
+      entries.map(({ id, ticket, leaseMs }) => protocol.renew(id, ticket, leaseMs)),
+    );
   }
 
-  async releaseLock(...args: Parameters<Backend["releaseLock"]>): Promise<ReleaseReply> {
+  releaseLock(...args: Parameters<Backend["releaseLock"]>): Promise<ReleaseReply> {
     const [id, ticket, request, receipt] = args;
-    return this.#open().release(id, ticket, { request, receipt });
+    return this.#run((protocol) => protocol.release(id, ticket, { request, receipt }));
   }
 
-  async cancelLock(id: string, ticket: Ticket, receipt: Receipt): Promise<CancelReply> {
-    return this.#open().cancel(id, ticket, receipt);
+  cancelLock(id: string, ticket: Ticket, receipt: Receipt): Promise<CancelReply> {
+    return this.#run((protocol) => protocol.cancel(id, ticket, receipt));
   }
 
-  async inspectLock(id: string): Promise<LockEntry | null> {
-    return this.#open().inspect(id);
+  inspectLock(id: string): Promise<LockEntry | null> {
+    return this.#run((protocol) => protocol.inspect(id));
   }
 
-  async listLocks(cursor: string | null, request: ListRequest): Promise<Page<LockEntry>> {
-    const protocol = this.#open();
-    return page(this.#memory.locks.keys(), { ...request, cursor }, (id) => protocol.inspect(id));
+  listLocks(cursor: string | null, request: ListRequest): Promise<Page<LockEntry>> {
+    return this.#run((protocol) =>
+      page(this.#memory.locks.keys(), { ...request, cursor }, (id) => protocol.inspect(id)),
+    );
   }
 
   onWake(listener: (wake: Wake) => void): void {
     this.#memory.listeners.set(this.clientId, listener);
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
     this.#closed = true;
     this.#memory.listeners.delete(this.clientId);
+    return Promise.resolve();
   }
 
-  #open(): Protocol {
-    if (this.#closed) throw new UnavailableError("This memory backend was closed.");
-    return this.#protocol;
+  /** What is called after the close is refused; what was called before it is carried out [P2]. */
+  #run<T>(step: (protocol: Protocol) => T): Promise<T> {
+    if (this.#closed) return Promise.reject(new UnavailableError("This memory backend was closed."));
+    return this.#turns.run(() => step(this.#protocol));
+  }
+
+  #stateEntry(id: string, time: number): StateEntry | null {
+    const row = this.#memory.states.get(id);
+    if (row === undefined || (row.expiresAt !== null && row.expiresAt <= time)) return null;
+    const { revision, serializer, bytes, expiresAt } = row;
+    const expiresInMs = expiresAt === null ? null : Math.ceil(expiresAt - time);
+    return { id, revision, serializer, bytes: bytes.byteLength, expiresInMs };
   }
 
   /** In a later turn of the event loop: replies come first, and two clients that wake each other starve nobody. */
   #send(wake: TicketWake): void {
     const client = wake.ticket.split(":").at(-2) ?? "";
-    setImmediate(() => this.#memory.listeners.get(client)?.(wake));
+    nextTurn(() => this.#memory.listeners.get(client)?.(wake));
   }
 }
 
@@ -160,12 +170,18 @@ class MemoryTables implements Tables {
   readonly #memory: Memory;
   readonly #now: () => number;
   readonly #receipts = new Map<number, ReceiptRow>();
-  #sweep: MapIterator<[string, StateRow]>;
+  readonly #states: Sweep<StateRow>;
+  readonly #locks: Sweep<LockRow>;
+  readonly #queues: Sweep<Map<Ticket, WaiterRow>>;
 
-  constructor(memory: Memory, now: () => number) {
+  constructor(memory: Memory, now: () => number, { askLimitMs }: Limits) {
     this.#memory = memory;
     this.#now = now;
-    this.#sweep = memory.states.entries();
+    this.#states = new Sweep(memory.states, (row, time) => row.expiresAt !== null && row.expiresAt <= time);
+    this.#locks = new Sweep(memory.locks, ({ since, leaseMs }, time) => since + leaseMs <= time);
+    this.#queues = new Sweep(memory.queues, (queue, time) =>
+      [...queue.values()].every(({ askedAt }) => askedAt + askLimitMs <= time),
+    );
   }
 
   get stamp(): number {
@@ -186,7 +202,7 @@ class MemoryTables implements Tables {
   }
 
   setState(id: string, row: StateRow): void {
-    this.#sweepExpired();
+    this.#states.run(this.#now());
     this.#memory.states.set(id, { ...row, bytes: copy(row.bytes) });
   }
 
@@ -204,6 +220,7 @@ class MemoryTables implements Tables {
   }
 
   setLock(id: string, row: LockRow): void {
+    this.#locks.run(this.#now());
     this.#memory.locks.set(id, row);
   }
 
@@ -217,6 +234,7 @@ class MemoryTables implements Tables {
   }
 
   setWaiter(id: string, row: WaiterRow): void {
+    this.#queues.run(this.#now());
     const queue = this.#memory.queues.get(id) ?? new Map<Ticket, WaiterRow>();
     queue.set(row.ticket, row);
     this.#memory.queues.set(id, queue);
@@ -235,17 +253,28 @@ class MemoryTables implements Tables {
   setReceipt(receipt: Receipt, reply: Recorded): void {
     this.#receipts.set(receipt.slot, { n: receipt.n, reply });
   }
+}
 
-  #sweepExpired(): void {
-    const now = this.#now();
+/** Goes round a map, a few entries at each write, and removes those that have ended. */
+class Sweep<Row> {
+  readonly #rows: Map<string, Row>;
+  readonly #isOver: (row: Row, time: number) => boolean;
+  #rest: MapIterator<[string, Row]>;
+
+  constructor(rows: Map<string, Row>, isOver: (row: Row, time: number) => boolean) {
+    this.#rows = rows;
+    this.#isOver = isOver;
+    this.#rest = rows.entries();
+  }
+
+  run(time: number): void {
     for (let looked = 0; looked < sweptPerWrite; looked += 1) {
-      const { done, value } = this.#sweep.next();
+      const { done, value } = this.#rest.next();
       if (done === true) {
-        this.#sweep = this.#memory.states.entries();
+        this.#rest = this.#rows.entries();
         return;
       }
-      const [id, { expiresAt }] = value;
-      if (expiresAt !== null && expiresAt <= now) this.#memory.states.delete(id);
+      if (this.#isOver(value[1], time)) this.#rows.delete(value[0]);
     }
   }
 }

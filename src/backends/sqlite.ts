@@ -34,6 +34,7 @@ import type { Limits } from "./protocol/step.ts";
 import { Connection } from "./sqlite/connection.ts";
 import { loadDriver, type SqlDriver } from "./sqlite/driver.ts";
 import { listLockIds, listStates } from "./sqlite/lists.ts";
+import { askLimitMs } from "./sqlite/sweep.ts";
 import { SqlTables } from "./sqlite/tables.ts";
 import { hasWalResetBug } from "./sqlite/version.ts";
 import { wallMicros } from "./sqlite/wall-micros.ts";
@@ -49,11 +50,9 @@ export interface SqliteOptions {
   readonly now?: (() => number) | undefined;
 }
 
-/** Waiters ask so often that one that has been silent for 2 s is gone, or stopped. */
-export const sqliteLimits: Limits = { askLimitMs: 2_000, handOverMs: 1_000 };
+export const sqliteLimits: Limits = { askLimitMs, handOverMs: 1_000 };
 /** A waiter writes so often that it is still there; asks between only read. */
 const keepPlaceMs = 500;
-const clearEveryMs = 10_000;
 
 export function createSqliteBackend(options: SqliteOptions): SqliteBackend {
   return new SqliteBackend(options);
@@ -90,7 +89,6 @@ export class SqliteBackend implements Backend {
   #driver: SqlDriver | undefined;
   #session: Session | undefined;
   readonly #told = new Map<Ticket, Told>();
-  #clearedAt = -Infinity;
   #warned = false;
   #closed = false;
 
@@ -207,7 +205,7 @@ export class SqliteBackend implements Backend {
   #commit<T>({ connection, tables }: Session, step: () => T): Promise<T> {
     return connection.write(() => {
       const reply = step();
-      this.#clearSometimes(tables);
+      tables.sweep();
       return reply;
     });
   }
@@ -221,22 +219,15 @@ export class SqliteBackend implements Backend {
     ask: { readonly id: string; readonly ticket: Ticket; readonly request: AcquireRequest },
   ): Waiting | undefined {
     const told = this.#told.get(ask.ticket);
-    const now = this.#now();
+    const time = this.#now();
     if (told === undefined || !isSameRequest(told.request, ask.request)) return undefined;
-    if (now < told.answeredAt || now - told.askedAt >= keepPlaceMs) return undefined;
+    if (time < told.answeredAt || time - told.askedAt >= keepPlaceMs) return undefined;
     const version = connection.version();
-    const retryInMs = (told.reply.retryInMs ?? Infinity) - (now - told.answeredAt);
+    const retryInMs = (told.reply.retryInMs ?? Infinity) - (time - told.answeredAt);
     if (version === told.version && retryInMs > 0) return { ...told.reply, retryInMs };
-    const reply = connection.read(() => protocol.peek(ask.id, ask.ticket));
-    if (reply !== undefined) this.#told.set(ask.ticket, { ...told, answeredAt: now, version, reply });
+    const reply = connection.readNow(() => protocol.peek(ask.id, ask.ticket));
+    if (reply !== undefined) this.#told.set(ask.ticket, { ...told, answeredAt: time, version, reply });
     return reply;
-  }
-
-  #clearSometimes(tables: SqlTables): void {
-    const elapsed = performance.now() - this.#clearedAt;
-    if (elapsed < clearEveryMs) return;
-    this.#clearedAt = performance.now();
-    tables.clear(sqliteLimits.askLimitMs);
   }
 
   async #open(): Promise<Session> {
@@ -252,9 +243,13 @@ export class SqliteBackend implements Backend {
     this.#drop();
     const connection = new Connection({ path: this.#path, name: this.name, driver });
     this.#warnOfOldVersion(connection);
-    const now = this.#now;
-    const tables = new SqlTables({ connection, prefix: this.#prefix, clientId: this.clientId, now });
-    const clock = { now, grainMs: this.#grainMs, micros: this.#micros };
+    const clock = { now: this.#now, grainMs: this.#grainMs, micros: this.#micros };
+    const tables = new SqlTables({
+      connection,
+      prefix: this.#prefix,
+      clientId: this.clientId,
+      now: this.#now,
+    });
     const protocol = new Protocol({ tables, ...clock, limits: sqliteLimits });
     this.#session = { connection, tables, protocol };
     return this.#session;

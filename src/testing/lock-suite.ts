@@ -3,6 +3,7 @@
  */
 import { callCases } from "./lock-suite/calls.ts";
 import { contractCases } from "./lock-suite/contract.ts";
+import { eventLoopCases } from "./lock-suite/event-loop.ts";
 import { lossCases } from "./lock-suite/loss.ts";
 import { lostReplyCases } from "./lock-suite/lost-replies.ts";
 import { ownerCases } from "./lock-suite/owners.ts";
@@ -32,6 +33,7 @@ export function lockSuite(options: SuiteOptions): void {
     ...contractCases,
     ...queueCases,
     ...callCases,
+    ...eventLoopCases,
     ...ownerCases,
     ...lossCases,
     ...lostReplyCases,

@@ -1,6 +1,7 @@
 // What a target may be, what the default is, and that no password is ever shown [P3].
 
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -31,6 +32,10 @@ function refusal(target: unknown, options?: object): Error {
 
 /** Everything that a logger might print of it. */
 const printed = (error: unknown): string => `${inspect(error, { depth: 10 })} ${JSON.stringify(error)}`;
+
+const gone = (): never => {
+  throw Object.assign(new Error("ENOENT: no such file or directory, uv_cwd"), { code: "ENOENT" });
+};
 
 describe("the default", () => {
   let folder: string;
@@ -86,6 +91,50 @@ describe("the default", () => {
     vi.stubEnv("HOLDFAST_URL", "");
     await open().close();
     expect(existsSync(join(folder, ".holdfast"))).toBe(true);
+  });
+
+  test("a folder whose name means something in a URL is a folder", async () => {
+    mkdirSync(join(folder, "a?b#c%20"));
+    writeFileSync(join(folder, "a?b#c%20/package.json"), "{}");
+    at("a?b#c%20");
+    const store = open();
+    await store.state("x").save(1);
+    expect(existsSync(join(folder, "a?b#c%20/.holdfast/store.db"))).toBe(true);
+    await store.close();
+  });
+
+  test.each([
+    ["EEXIST", () => writeFileSync(join(folder, ".holdfast"), ""), "ACCESS_DENIED"],
+    ["ENOENT", () => vi.spyOn(process, "cwd").mockImplementation(gone), "ACCESS_DENIED"],
+  ])("that cannot be made (%s) is an error of ours that says what to set", (cause, spoil, code) => {
+    at(".");
+    spoil();
+    let error: unknown;
+    try {
+      open();
+    } catch (thrown) {
+      error = thrown;
+    }
+    expect(error).toMatchObject({ name: "UnavailableError", code, outcome: "none", lasting: true });
+    expect((error as Error).message).toMatch(new RegExp(`${cause}.*HOLDFAST_URL.*open\\(target\\)`));
+  });
+
+  test("in a folder that may not be written: an error of ours that says what to set", () => {
+    at(".");
+    const isRoot = process.geteuid?.() === 0;
+    chmodSync(folder, 0o555);
+    if (isRoot) process.seteuid?.(65_534); // root may do everything, so be nobody for a moment
+    try {
+      expect(() => open()).toThrow(
+        expect.objectContaining({
+          code: "ACCESS_DENIED",
+          message: expect.stringMatching(/EACCES.*HOLDFAST_URL/) as string,
+        }),
+      );
+    } finally {
+      if (isRoot) process.seteuid?.(0);
+      chmodSync(folder, 0o700);
+    }
   });
 
   test("in production there is none: the error says what to set", () => {

@@ -100,6 +100,24 @@ test("[S7] what expired is cleared away by writes of other ids", async () => {
   expect([...memory.states.keys()]).toEqual(["long"]);
 });
 
+test("[L10] locks and places that ended are cleared away by those of other ids", async () => {
+  let time = 0;
+  const memory = new Memory();
+  const client = new ContractClient(new MemoryBackend({ memory, now: () => time }));
+  for (let n = 0; n < 100; n += 1) {
+    await client.turn(`short:${n}`).granted({ leaseMs: 10 });
+    await client.turn(`short:${n}`).ask();
+  }
+  time = 100_000;
+  const last = client.turn("long");
+  await last.granted();
+  for (let n = 0; n < 102; n += 1) {
+    await last.renew(1_000);
+    await client.turn("long").ask();
+  }
+  expect([[...memory.locks.keys()], [...memory.queues.keys()]]).toEqual([["long"], ["long"]]);
+});
+
 test("[L7] nothing is left of locks and queues when all have gone", async () => {
   const { a, b, memory } = twoClients();
   const [one, two, three] = [a.turn("x"), b.turn("x"), b.turn("x")];

@@ -11,8 +11,18 @@ import type { WarningEvent } from "../../src/diagnostics.ts";
 import { loadDriver, type SqlDriver } from "../../src/backends/sqlite/driver.ts";
 import { setUp } from "../../src/backends/sqlite/schema.ts";
 import { hasWalResetBug } from "../../src/backends/sqlite/version.ts";
-import { save } from "../support/contract-client.ts";
+import { remove, save } from "../support/contract-client.ts";
 import { failure, sqliteFolder } from "../support/sqlite-folder.ts";
+
+const docs = join(import.meta.dirname, "../../docs/sqlite.md");
+/** The tables of format 1 that its states are in. */
+const formatOne = `
+  CREATE TABLE stamps (last INTEGER NOT NULL) STRICT;
+  INSERT INTO stamps VALUES (0);
+  CREATE TABLE states (key TEXT PRIMARY KEY, revision INTEGER NOT NULL, serializer TEXT NOT NULL, expires_at INTEGER,
+    bytes BLOB NOT NULL) STRICT;
+  PRAGMA application_id = 0x486f6c64;
+  PRAGMA user_version = 1`;
 
 const unavailable = (code: string) => ({ name: "UnavailableError", code, outcome: "none" });
 
@@ -91,17 +101,33 @@ describe("opening", () => {
     expect([await client.load("x"), isFirst]).toEqual(["1", false]);
   });
 
-  test("stores of two prefixes on one file do not see each other", async () => {
+  test.each([
+    ["shop:", "shop:eu:", "eu:cart", "cart"],
+    ["", "a", "ab", "b"],
+    ["a:", "a:b:", "x", "x"],
+  ])("[S1] [L1] stores of the prefixes %j and %j on one file do not see each other", async (p, q, x, y) => {
     const folder = sqliteFolder();
-    const [a, b] = [folder.connect({ prefix: "a:" }), folder.connect({ prefix: "a:b:" })];
-    await a.saved("x", save("a"));
-    await b.saved("x", save("b"));
-    await a.turn("x").granted();
-    await b.turn("x").granted();
-    expect([await a.load("x"), await b.load("x")]).toEqual(["a", "b"]);
+    const [a, b] = [folder.connect({ prefix: p }), folder.connect({ prefix: q })];
+    await a.saved(x, save("a"));
+    expect(await b.load(y)).toBeNull();
+    await b.saved(y, save("b"));
+    expect([await a.load(x), await b.load(y)]).toEqual(["a", "b"]);
+    const turn = a.turn(x);
+    await turn.granted();
+    await b.turn(y).granted();
+    await b.turn(y).ask();
+    expect(await a.backend.inspectLock(x)).toMatchObject({ holder: { token: turn.ticket }, waiters: 0 });
     const all = { idPrefix: "", limit: 10 };
-    expect((await b.backend.listStates(null, all)).entries).toMatchObject([{ id: "x", bytes: 1 }]);
-    expect((await b.backend.listLocks(null, all)).entries).toMatchObject([{ id: "x" }]);
+    for (const [client, id] of [
+      [a, x],
+      [b, y],
+    ] as const) {
+      expect((await client.backend.listStates(null, all)).entries).toMatchObject([{ id, bytes: 1 }]);
+      expect((await client.backend.listLocks(null, all)).entries).toMatchObject([{ id }]);
+    }
+    expect(await b.write("other", remove())).toMatchObject({ status: "deleted" });
+    await b.backend.releaseLock(y, turn.ticket, { write: remove() }, b.receipt());
+    expect(await a.load(x)).toBe("a");
   });
 
   test("listing without any prefix ends, also at the last character there is", async () => {
@@ -135,13 +161,41 @@ describe("[S6] what is not ours is refused, and left as it is", () => {
     await first.saved("x", save("1"));
     await first.backend.close();
     const db = folder.raw();
-    db.exec("PRAGMA user_version = 2");
+    db.exec("PRAGMA user_version = 3");
     db.close();
     const before = readFileSync(folder.path);
     const error = await failure(folder.connect().write("x", save("2")));
     expect(error).toMatchObject({ code: "CORRUPT_STATE", outcome: "none" });
-    expect((error as Error).message).toMatch(/format 2.*use the version of Holdfast/);
+    expect((error as Error).message).toMatch(/format 3.*Use the version of Holdfast/);
     expect(readFileSync(folder.path).equals(before)).toBe(true);
+  });
+
+  test("format 1, whose names cannot be told apart, with the way to take its states over", async () => {
+    const folder = sqliteFolder();
+    const old = new DatabaseSync(folder.path);
+    old.exec(formatOne);
+    old.exec(
+      "INSERT INTO states VALUES ('shop:eu:cart', 7, 'json', NULL, x'31'); UPDATE stamps SET last = 7",
+    );
+    old.close();
+    const before = readFileSync(folder.path);
+    const error = await failure(folder.connect().write("x", save("2")));
+    expect(error).toMatchObject({ code: "CORRUPT_STATE", outcome: "none" });
+    expect((error as Error).message).toMatch(/format 1.*docs\/sqlite\.md/);
+    expect(readFileSync(folder.path).equals(before)).toBe(true);
+
+    const path = `${folder.path}.new`;
+    const client = folder.connect({ path, prefix: "shop:eu:" });
+    await client.backend.ready();
+    const sql = /```sql\n(.*?)```/s.exec(readFileSync(docs, "utf8"))?.[1] ?? "";
+    expect(sql).toContain("'old.db'");
+    const db = new DatabaseSync(path);
+    db.exec(sql.replaceAll("old.db", folder.path).replaceAll("holdfast:", "shop:eu:"));
+    db.close();
+    expect(await client.load("cart")).toBe("1");
+    expect((await client.backend.listStates(null, { idPrefix: "", limit: 9 })).entries).toMatchObject([
+      { id: "cart", revision: 7 },
+    ]);
   });
 
   test("a database of another program", async () => {

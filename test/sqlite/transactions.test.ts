@@ -235,23 +235,3 @@ describe("waiting", () => {
     await three.granted();
   });
 });
-
-describe("tidying up", () => {
-  test("what time has ended is taken away, also where nobody looks", async () => {
-    let time = 1_700_000_000_000;
-    const folder = sqliteFolder();
-    const client = folder.connect({ now: () => time });
-    for (let n = 0; n < 20; n += 1) {
-      await client.saved(`x${String(n)}`, save("1", { ttlMs: 10 }));
-      await client.turn(`x${String(n)}`).granted({ leaseMs: 100 });
-      await client.turn(`x${String(n)}`).ask();
-    }
-    time += 100_000;
-    const later = folder.connect({ now: () => time });
-    await later.saved("y", save("1"));
-    const db = folder.raw();
-    const count = (table: string) =>
-      Object.values(db.prepare(`SELECT count(*) FROM ${table}`).get() ?? {})[0];
-    expect(["states", "locks", "waiters", "receipts"].map(count)).toEqual([1, 0, 0, 1]);
-  });
-});

@@ -68,7 +68,8 @@ async function createSqlite(): Promise<Storage> {
   return {
     createBackend: () => createSqliteBackend({ path, prefix }),
     hooks: {
-      deleteLock: async (id) => void db.prepare("DELETE FROM locks WHERE key = ?").run(prefix + id),
+      deleteLock: async (id) =>
+        void db.prepare("DELETE FROM locks WHERE prefix = ? AND id = ?").run(prefix, id),
       flush: async () => {
         const rows = ["states", "locks", "waiters", "receipts"].map((table) => `DELETE FROM ${table};`);
         db.exec(`BEGIN IMMEDIATE; ${rows.join(" ")} UPDATE stamps SET last = 0; COMMIT;`);

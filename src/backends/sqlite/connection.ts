@@ -10,6 +10,8 @@ import { statSync, mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 
 import { UnavailableError, type CorruptStateError } from "../../errors.ts";
+import { nextTurn, now } from "../../timers.ts";
+import { Turns } from "../protocol/turns.ts";
 import type { SqlDatabase, SqlDriver, SqlStatement, SqlValue } from "./driver.ts";
 import { isFatal, notAsWritten, toFileError, toHoldfastError } from "./errors.ts";
 import { rollBack, setUp } from "./schema.ts";
@@ -39,10 +41,11 @@ export class Connection {
   readonly #name: string;
   readonly #db: SqlDatabase;
   readonly #file: string | undefined;
+  readonly #turns = new Turns();
   readonly #statements = new Map<string, SqlStatement>();
   #jobs: Job[] = [];
   #commits = 0;
-  #checkedAt = performance.now();
+  #checkedAt = now();
   #broken = false;
 
   /** Opens the file, and creates it and its directory where they are missing. */
@@ -55,8 +58,8 @@ export class Connection {
 
   /** False once nothing good can come of it: it failed badly, or the file was deleted or replaced behind our back. */
   isUsable(): boolean {
-    if (this.#broken || performance.now() - this.#checkedAt < checkFileEveryMs) return !this.#broken;
-    this.#checkedAt = performance.now();
+    if (this.#broken || now() - this.#checkedAt < checkFileEveryMs) return !this.#broken;
+    this.#checkedAt = now();
     this.#broken = fileIdentity(this.#path) !== this.#file;
     return !this.#broken;
   }
@@ -73,8 +76,12 @@ export class Connection {
     this.#statement(sql).run(...values);
   }
 
-  /** Runs now a step that only reads. */
-  read<T>(step: () => T): T {
+  /** Runs a step that only reads: now, unless the event loop has to turn before. */
+  read<T>(step: () => T): Promise<T> {
+    return this.#turns.run(() => this.readNow(step));
+  }
+
+  readNow<T>(step: () => T): T {
     return this.#transact("BEGIN", step);
   }
 
@@ -82,7 +89,7 @@ export class Connection {
   write<T>(step: () => T): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       this.#jobs.push({ step, resolve: resolve as (value: unknown) => void, reject });
-      if (this.#jobs.length === 1) setImmediate(() => this.#flush());
+      if (this.#jobs.length === 1) nextTurn(() => this.#flush());
     });
   }
 
@@ -103,6 +110,7 @@ export class Connection {
 
   /** Carries out what was asked for, then closes. */
   close(): void {
+    this.#turns.finish();
     while (this.#jobs.length > 0) this.#flush();
     this.#broken = true;
     this.#statements.clear();
@@ -112,7 +120,7 @@ export class Connection {
   #flush(): void {
     const jobs = this.#jobs.splice(0, maxGroup);
     if (jobs.length === 0) return; // closing was quicker
-    if (this.#jobs.length > 0) setImmediate(() => this.#flush());
+    if (this.#jobs.length > 0) nextTurn(() => this.#flush());
     try {
       this.#runTogether(jobs);
     } catch (error) {

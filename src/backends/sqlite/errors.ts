@@ -6,6 +6,7 @@
  */
 import { CorruptStateError, HoldfastError, UnavailableError, type Outcome } from "../../errors.ts";
 import type { UnavailableCode } from "../../errors.ts";
+import { fileError } from "./path.ts";
 
 /** SQLite's primary result codes: https://www.sqlite.org/rescode.html */
 const sqlite = {
@@ -27,16 +28,23 @@ const sqlite = {
   NOTADB: 26,
 } as const;
 
-const unavailable: ReadonlyMap<number, { code: UnavailableCode; advice: string }> = new Map([
+const nameAnother =
+  "check the rights of the file and its directory, or name another with open(target) or HOLDFAST_URL";
+
+/** `lasting`: it is there at the next try as well. */
+const unavailable: ReadonlyMap<number, { code: UnavailableCode; advice: string; lasting?: true }> = new Map([
   [sqlite.BUSY, { code: "UNREACHABLE", advice: "another process is writing" }],
   [sqlite.LOCKED, { code: "UNREACHABLE", advice: "another process is writing" }],
   [sqlite.PROTOCOL, { code: "UNREACHABLE", advice: "other processes are opening it" }],
   [sqlite.SCHEMA, { code: "UNREACHABLE", advice: "another process is setting it up" }],
   [sqlite.IOERR, { code: "UNREACHABLE", advice: "the disk failed" }],
-  [sqlite.PERM, { code: "ACCESS_DENIED", advice: "check the rights of the file" }],
-  [sqlite.AUTH, { code: "ACCESS_DENIED", advice: "check the rights of the file" }],
-  [sqlite.CANTOPEN, { code: "ACCESS_DENIED", advice: "check the rights of the file and its directory" }],
-  [sqlite.READONLY, { code: "READ_ONLY", advice: "the file or its file system cannot be written" }],
+  [sqlite.PERM, { code: "ACCESS_DENIED", advice: nameAnother }],
+  [sqlite.AUTH, { code: "ACCESS_DENIED", advice: nameAnother }],
+  [sqlite.CANTOPEN, { code: "ACCESS_DENIED", advice: nameAnother }],
+  [
+    sqlite.READONLY,
+    { code: "READ_ONLY", advice: `the file can only be read; ${nameAnother}`, lasting: true },
+  ],
   [sqlite.FULL, { code: "OUT_OF_MEMORY", advice: "make room on the disk" }],
   [sqlite.NOMEM, { code: "OUT_OF_MEMORY", advice: "the process is out of memory" }],
 ]);
@@ -46,12 +54,6 @@ const fatal: ReadonlySet<number> = new Set([sqlite.IOERR, sqlite.CORRUPT, sqlite
 
 /** Our statements fit our tables: these say that somebody else has changed the tables, or what is in them. */
 const strange: ReadonlySet<number> = new Set([sqlite.ERROR, sqlite.CONSTRAINT, sqlite.MISMATCH]);
-
-const fileErrors: ReadonlyMap<string, UnavailableCode> = new Map([
-  ["EROFS", "READ_ONLY"],
-  ["ENOSPC", "OUT_OF_MEMORY"],
-  ["EDQUOT", "OUT_OF_MEMORY"],
-]);
 
 /** Where it happened: the store's name, and whether it was the commit. */
 export interface Failure {
@@ -77,8 +79,9 @@ export function toHoldfastError(error: unknown, where: Failure): unknown {
   const known = unavailable.get(result);
   if (known === undefined) return error;
   const outcome: Outcome = where.committing && result === sqlite.IOERR ? "unknown" : "none";
-  const message = `${where.name} is not available (${error.message}): ${known.advice}.`;
-  return new UnavailableError(message, { code: known.code, outcome, cause: error });
+  const { code, advice, lasting } = known;
+  const message = `${where.name} is not available (${error.message}): ${advice}.`;
+  return new UnavailableError(message, { code, outcome, cause: error, ...(lasting && { lasting }) });
 }
 
 /** [S6] Rows that Holdfast did not write. The transaction has been rolled back. */
@@ -91,11 +94,7 @@ export function notAsWritten(name: string, cause?: Error): CorruptStateError {
 }
 
 export function toFileError(error: unknown, name: string): UnavailableError {
-  const { code = "", message } = error as NodeJS.ErrnoException;
-  return new UnavailableError(`${name} cannot be opened (${message}).`, {
-    code: fileErrors.get(code) ?? "ACCESS_DENIED",
-    cause: error,
-  });
+  return fileError(error, `${name} cannot be opened (${(error as Error).message}): ${nameAnother}.`);
 }
 
 export function isFatal(error: unknown): boolean {

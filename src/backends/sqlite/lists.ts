@@ -1,5 +1,5 @@
 /**
- * Listings, page by page in the order of keys. The cursor is the last id, so that what comes and goes meanwhile
+ * Listings, page by page in the order of ids. The cursor is the last id, so that what comes and goes meanwhile
  * moves nothing else.
  */
 import type { ListRequest, Page, StateEntry } from "../backend.ts";
@@ -13,13 +13,13 @@ export interface Range extends ListRequest {
 
 export function listStates(sql: Connection, range: Range, now: number): Page<StateEntry> {
   const rows = sql.all(
-    `SELECT key, revision, serializer, expires_at, length(bytes) AS bytes FROM states
-     WHERE key > ? AND key >= ? AND key < ? AND (expires_at IS NULL OR expires_at > ?) ORDER BY key LIMIT ?`,
+    `SELECT id, revision, serializer, expires_at, length(bytes) AS bytes FROM states
+     WHERE ${within} AND (expires_at IS NULL OR expires_at > ?) ORDER BY id LIMIT ?`,
     ...[...bounds(range), now, range.limit],
-  ) as { key: string; revision: number; serializer: string; expires_at: number | null; bytes: number }[];
-  const entries = rows.map(({ key, revision, serializer, expires_at, bytes }) => {
+  ) as { id: string; revision: number; serializer: string; expires_at: number | null; bytes: number }[];
+  const entries = rows.map(({ id, revision, serializer, expires_at, bytes }) => {
     const expiresInMs = expires_at === null ? null : expires_at - now;
-    return { id: key.slice(range.prefix.length), revision, serializer, bytes, expiresInMs };
+    return { id, revision, serializer, bytes, expiresInMs };
   });
   return {
     entries,
@@ -33,16 +33,18 @@ export function listStates(sql: Connection, range: Range, now: number): Page<Sta
 /** Expired ones included: the protocol knows them. */
 export function listLockIds(sql: Connection, range: Range): Page<string> {
   const rows = sql.all(
-    "SELECT key FROM locks WHERE key > ? AND key >= ? AND key < ? ORDER BY key LIMIT ?",
+    `SELECT id FROM locks WHERE ${within} ORDER BY id LIMIT ?`,
     ...[...bounds(range), range.limit],
-  ) as { key: string }[];
-  const entries = rows.map(({ key }) => key.slice(range.prefix.length));
+  ) as { id: string }[];
+  const entries = rows.map(({ id }) => id);
   return { entries, cursor: nextCursor(entries, range) };
 }
 
-/** After which key to begin, at which at the earliest, and before which to end. */
+/** Of one store: after which id to begin, at which at the earliest, and before which to end. */
+const within = "prefix = ? AND id > ? AND id >= ? AND id < ?";
+
 function bounds({ prefix, idPrefix, cursor }: Range): SqlValue[] {
-  return [cursor === null ? "" : prefix + cursor, prefix + idPrefix, endOf(prefix + idPrefix)];
+  return [prefix, cursor ?? "", idPrefix, endOf(idPrefix)];
 }
 
 function nextCursor(ids: readonly string[], { limit }: Range): string | null {

@@ -10,34 +10,39 @@ import type { SqlDatabase } from "./driver.ts";
 /** "Hold", in SQLite's own field for whose file it is. */
 const applicationId = 0x486f6c64;
 /** Rises when an older Holdfast could no longer read the file. */
-const formatVersion = 1;
+const formatVersion = 2;
 
 /**
- * Keys are the store's prefix and the id. `bytes` is the last column, so that a look at the rest of a row never
+ * `prefix` is the store's: its ids are of no other store [S1]. `bytes` is the last column, so that a look at the rest of a row never
  * reads the pages of a large value.
  */
 const schema = `
   CREATE TABLE stamps (last INTEGER NOT NULL) STRICT;
   INSERT INTO stamps VALUES (0);
   CREATE TABLE states (
-    key TEXT PRIMARY KEY,
+    prefix TEXT NOT NULL,
+    id TEXT NOT NULL,
     revision INTEGER NOT NULL,
     serializer TEXT NOT NULL,
     expires_at INTEGER,
-    bytes BLOB NOT NULL
+    bytes BLOB NOT NULL,
+    PRIMARY KEY (prefix, id)
   ) STRICT;
   CREATE INDEX states_expires_at ON states (expires_at) WHERE expires_at IS NOT NULL;
   CREATE TABLE locks (
-    key TEXT PRIMARY KEY,
+    prefix TEXT NOT NULL,
+    id TEXT NOT NULL,
     ticket TEXT NOT NULL,
     fence INTEGER NOT NULL,
     fences INTEGER NOT NULL,
     since INTEGER NOT NULL,
     lease_ms INTEGER NOT NULL,
-    unconfirmed INTEGER NOT NULL
+    unconfirmed INTEGER NOT NULL,
+    PRIMARY KEY (prefix, id)
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE waiters (
-    key TEXT NOT NULL,
+    prefix TEXT NOT NULL,
+    id TEXT NOT NULL,
     ticket TEXT NOT NULL,
     place INTEGER NOT NULL,
     asked_at INTEGER NOT NULL,
@@ -45,7 +50,7 @@ const schema = `
     fences INTEGER NOT NULL,
     load INTEGER NOT NULL,
     passed_over INTEGER NOT NULL,
-    PRIMARY KEY (key, ticket)
+    PRIMARY KEY (prefix, id, ticket)
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE receipts (
     client TEXT NOT NULL,
@@ -99,17 +104,19 @@ function checkFormat(db: SqlDatabase, name: string): boolean {
   const owner = pragma(db, "application_id");
   const format = pragma(db, "user_version");
   if (owner === applicationId && format === formatVersion) return false;
-  if (owner === applicationId) {
-    const advice = "It was left as it is; use the version of Holdfast that wrote it, or a later one";
-    throw new CorruptStateError(
-      `${name} has format ${String(format)}, not ${String(formatVersion)}. ${advice}.`,
-    );
-  }
+  if (owner === applicationId) throw new CorruptStateError(`${name} ${otherFormat(Number(format))}`);
   const { tables } = db.prepare("SELECT count(*) AS tables FROM sqlite_schema").get() as { tables: number };
   if (owner === 0 && format === 0 && tables === 0) return true;
   throw new CorruptStateError(
     `${name} is a database of another program. It was left as it is; name another file.`,
   );
+}
+
+/** In format 1 prefix and id were one text, so that nothing tells where the one ends. */
+function otherFormat(format: number): string {
+  const said = `has format ${String(format)}, not ${String(formatVersion)}, and was left as it is.`;
+  if (format > formatVersion) return `${said} Use the version of Holdfast that wrote it, or a later one.`;
+  return `${said} Name another file, or take its states over as docs/sqlite.md says under "Format 1".`;
 }
 
 /** Fails with "locked" when two processes open a fresh file at once; whoever asked tries again. */

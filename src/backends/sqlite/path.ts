@@ -1,0 +1,75 @@
+/**
+ * Where the file of a SQLite store is: read once, at the door, and from then on an absolute path.
+ *
+ * Two forms: `sqlite:path`, in which everything is a part of the name, and `sqlite:///absolute/path`, which is a URL with
+ * its percent-encoding. Whatever would be dropped, or is meant for another reader of such URLs, is refused: two
+ * spellings of which one loses a part would be two files, and their processes would not exclude each other [L1].
+ */
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { InvalidArgumentError, UnavailableError, type UnavailableCode } from "../../errors.ts";
+
+const fileErrors: ReadonlyMap<string, UnavailableCode> = new Map([
+  ["EROFS", "READ_ONLY"],
+  ["ENOSPC", "OUT_OF_MEMORY"],
+  ["EDQUOT", "OUT_OF_MEMORY"],
+]);
+
+/** The absolute path of the file. The working directory is the one of now: a later `chdir` changes nothing. */
+export function parseSqlitePath(url: string): string {
+  if (/\p{Cc}|^sqlite:\s|\s$/iu.test(url))
+    throw malformed("it has a control character, or a space at an end");
+  if (/[?#]/.test(url)) throw malformed('it has a "?" or a "#", and parameters are not used');
+  const path = /^sqlite:\/\//i.test(url) ? pathOfUrl(url) : plainPath(url.slice("sqlite:".length));
+  if (/(^|[\\/])\.{0,2}$/.test(path)) throw malformed("it names no file");
+  try {
+    return resolve(path);
+  } catch (cause) {
+    const { message } = cause as Error;
+    throw fileError(
+      cause,
+      `A relative path cannot be resolved (${message}). Name the file by its absolute path.`,
+    );
+  }
+}
+
+/** What the file system does not allow, and trying again does not change. */
+export function fileError(cause: unknown, message: string): UnavailableError {
+  const { code = "" } = cause as NodeJS.ErrnoException;
+  return new UnavailableError(message, {
+    code: fileErrors.get(code) ?? "ACCESS_DENIED",
+    lasting: true,
+    cause,
+  });
+}
+
+function plainPath(path: string): string {
+  if (/^:memory:/i.test(path)) throw new InvalidArgumentError('For a store in memory use "memory:".');
+  if (/^[a-z][a-z+.-]+:/i.test(path)) throw malformed("a URL stands where the path should be");
+  if (/%[0-9a-f]{2}/i.test(path)) throw malformed("only the form with three slashes is percent-encoded");
+  return path;
+}
+
+function pathOfUrl(url: string): string {
+  if (url.includes("\\")) throw malformed("a URL has no backslashes");
+  try {
+    return noNul(fileURLToPath(url.replace(/^sqlite:/i, "file:")));
+  } catch (error) {
+    if (error instanceof InvalidArgumentError) throw error;
+    // [P3] Nothing is shown of what may hold a password.
+    throw malformed("a file has three slashes, no host, no user, and no encoded slash");
+  }
+}
+
+function noNul(path: string): string {
+  if (path.includes("\0")) throw malformed("it has a control character");
+  return path;
+}
+
+function malformed(why: string): InvalidArgumentError {
+  return new InvalidArgumentError(
+    `This sqlite target cannot be used: ${why}. Write sqlite:data/store.db, or the absolute path as a URL, ` +
+      `sqlite:///var/data/store.db, in which a ? is %3F, a # is %23 and a % is %25.`,
+  );
+}

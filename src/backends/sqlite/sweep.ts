@@ -1,0 +1,102 @@
+/**
+ * Takes away rows that time has ended and nobody looks at any more, of every client and prefix.
+ *
+ * It keeps up with what comes in, whatever the rate: for each row that is written to a table, more than one is looked
+ * at. Expired states are found by their index, two for each that is written: no commit gets slower by more than some
+ * times what it writes. The other tables have no index for this, which each lock and release would pay for; a cursor goes
+ * round them, so that after each full round what had ended before it is gone.
+ */
+import type { Connection } from "./connection.ts";
+import type { SqlValue } from "./driver.ts";
+
+/** Waiters ask so often that one that has been silent for so long is gone, or stopped. */
+export const askLimitMs = 2_000;
+/** So many expired states for each that is written. */
+const statesPerWrite = 2;
+/** After so many rows written to one of the other tables… */
+const writesPerLook = 16;
+/** …so many of its rows are looked at: 0.1 ms at most. */
+const rowsPerLook = 48;
+
+/** How their rows are named, and until when they matter. */
+const rounds = {
+  locks: { key: ["prefix", "id"], endsAt: "since + lease_ms + 1" }, // the clock shows whole milliseconds
+  waiters: { key: ["prefix", "id", "ticket"], endsAt: `asked_at + ${String(askLimitMs)}` },
+  receipts: { key: ["client", "slot"], endsAt: "keep_until" },
+} as const;
+
+type Rounded = keyof typeof rounds;
+
+export class Sweep {
+  readonly #sql: Connection;
+  #states = 0;
+  readonly #written: Record<Rounded, number>;
+  /** The key after which a look goes on. It begins beside what this process writes: where others leave theirs as well. */
+  readonly #cursors: Partial<Record<Rounded, readonly SqlValue[]>> = {};
+
+  constructor(connection: Connection) {
+    this.#sql = connection;
+    // A process that writes little and ends looks once.
+    this.#written = { locks: writesPerLook, waiters: writesPerLook, receipts: writesPerLook };
+  }
+
+  wroteState(): void {
+    this.#states += 1;
+  }
+
+  wrote(table: Rounded, ...key: readonly SqlValue[]): void {
+    this.#written[table] += 1;
+    this.#cursors[table] ??= key;
+  }
+
+  /** At the end of a transaction that writes. */
+  run(now: number): void {
+    if (this.#states > 0) this.#sweepStates(now);
+    for (const table of ["locks", "waiters", "receipts"] as const)
+      if (this.#written[table] > writesPerLook) this.#look(table, now);
+  }
+
+  #sweepStates(now: number): void {
+    const limit = statesPerWrite * this.#states;
+    this.#states = 0;
+    this.#sql.run(
+      "DELETE FROM states WHERE rowid IN (SELECT rowid FROM states WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)",
+      ...[now, limit],
+    );
+  }
+
+  /** From the cursor to the end, then from the beginning on. */
+  #look(table: Rounded, now: number): void {
+    this.#written[table] = 0;
+    const from = this.#cursors[table] ?? [];
+    const looked = this.#lookAfter(table, from, { now, limit: rowsPerLook });
+    if (looked < rowsPerLook) this.#lookAfter(table, [], { now, limit: rowsPerLook - looked });
+  }
+
+  #lookAfter(
+    table: Rounded,
+    cursor: readonly SqlValue[],
+    { now, limit }: { readonly now: number; readonly limit: number },
+  ): number {
+    const { key, endsAt } = rounds[table];
+    const columns = key.join(", ");
+    const after = cursor.length === 0 ? "" : `WHERE (${columns}) > (${key.map(() => "?").join(", ")})`;
+    const rows = this.#sql.all(
+      `SELECT ${columns}, ${endsAt} <= ? AS ended FROM ${table} ${after} ORDER BY ${columns} LIMIT ?`,
+      ...[now, ...cursor, limit],
+    ) as Record<string, SqlValue>[];
+    for (const row of rows) if (row["ended"] === 1) this.#remove(table, keyOf(table, row));
+    const last = rows.at(-1);
+    this.#cursors[table] = last === undefined ? [] : keyOf(table, last);
+    return rows.length;
+  }
+
+  #remove(table: Rounded, key: readonly SqlValue[]): void {
+    const columns = rounds[table].key.map((column) => `${column} = ?`);
+    this.#sql.run(`DELETE FROM ${table} WHERE ${columns.join(" AND ")}`, ...key);
+  }
+}
+
+function keyOf(table: Rounded, row: Record<string, SqlValue>): readonly SqlValue[] {
+  return rounds[table].key.map((column) => row[column] ?? "");
+}
