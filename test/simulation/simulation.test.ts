@@ -70,7 +70,7 @@ function undone({ name, undo }: Mend): string {
 afterAll(() => rmSync(temporary, { recursive: true, force: true }));
 
 test(
-  "[S1]–[L7] the core keeps its promises in some hundred worlds, and a seed repeats them",
+  "the core keeps its promises in some hundred worlds, and a seed repeats them",
   { timeout: 10 * minutes },
   async () => {
     const args = ["--seed", "fixed", "--calls", "6000"];
