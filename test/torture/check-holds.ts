@@ -7,8 +7,12 @@
 import { checkRising, groupBy, type Inquiry } from "./checker.ts";
 import type { Call, History, Hold, Span } from "./history.ts";
 
-/** A process that is not run for less than this is not logged as stalled, and timers are late by as much. */
-const lateness = 30e6;
+/**
+ * A process that is not run for less than this is not logged as stalled, and timers are late by as much. A run that knows
+ * better says so in its first line.
+ */
+const usualLatenessMs = 30;
+const latenessOf = ({ run }: History): number => Number(run?.["latenessMs"] ?? usualLatenessMs) * 1e6;
 
 export function checkHolds(inquiry: Inquiry): void {
   const { history, violate, figures } = inquiry;
@@ -101,6 +105,7 @@ function checkExplained(
   const to = Math.min(first.until, second.until);
   // Whoever was told "released, and held until then" was not too late to notice, whatever its timers did.
   const sure = first.answer === true;
+  const lateness = latenessOf(history);
   const stalls = sure
     ? []
     : (history.stalls.get(first.life) ?? []).filter((span) => span.to >= from && span.from <= to);
@@ -128,13 +133,17 @@ function blindSpans({ calls, faults }: History): Blind {
     ({ id }) => id,
   );
   const jumps = faults.filter(({ name }) => ["server-clock", "machine-clock", "failover"].includes(name));
+  const deleted = groupBy(
+    faults.filter(({ name }) => name === "lock-deleted"),
+    ({ detail }) => String(detail["on"]),
+  );
   return (hold) => {
     const lease = hold.leaseMs * 1e6;
     const forces = (forced.get(hold.id) ?? []).map(({ begin, end }) => ({
       from: begin,
       to: Math.min(end, begin + 5e9),
     }));
-    return [...forces, ...jumps]
+    return [...forces, ...jumps, ...(deleted.get(hold.id) ?? [])]
       .map(({ from, to }) => ({ from, to: to + lease }))
       .filter(({ from, to }) => to >= hold.from && from <= hold.until);
   };

@@ -5,7 +5,7 @@
 //
 // | ev | fields | what |
 // |---|---|---|
-// | run | version, seed, backend, seconds, processes, faults, durability | the first line |
+// | run | version, seed, backend, seconds, processes, faults, durability, latenessMs? | the first line. `latenessMs`: how late timers are at most, where that is known |
 // | life, died | life, pid / how | a process started; ended ("closed" by itself, "killed" by us, else unexpected) |
 // | begin | life, n, caller, op, id, add?, hold?, ifRevision? | a call, before it is made. `add`: the id that it appends to the list `id` |
 // | end | life, n, outcome, code?, revision?, fence?, count?, length?, digest? | its answer. No `end`: the process died, outcome unknown |

@@ -1,7 +1,7 @@
 // One stay in a lock, recorded: when it was asked for, when its caller got it, when it let go or its signal aborted, and what
 // its release was answered.
 
-import { LockLostError, type Grant } from "../../src/index.ts";
+import type { Grant } from "../../src/index.ts";
 import type { Recorder } from "./recorder.ts";
 
 export class Holding {
@@ -51,8 +51,7 @@ export class Holding {
     try {
       answer = (await stay()) ?? true;
     } catch (error) {
-      const { outcome } = this.#recorder.outcomeOf(error);
-      answer = error instanceof LockLostError ? false : outcome === "unknown" ? "unknown" : false;
+      answer = this.#recorder.outcomeOf(error).outcome === "unknown" ? "unknown" : false;
     }
     if (this.#number === undefined) return;
     this.#let("release"); // an error may have left it open

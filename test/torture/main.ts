@@ -23,7 +23,7 @@ import { check } from "./checker.ts";
 import { History, type Line, type List } from "./history.ts";
 import { inject, type Stage } from "./injector.ts";
 import { help, readOptions, UsageError, type Options } from "./options.ts";
-import { Recorder } from "./recorder.ts";
+import { fileLog, Recorder } from "./recorder.ts";
 import { repeat, report } from "./report.ts";
 import { Team } from "./team.ts";
 import { createWorld, prefix, type World } from "./world.ts";
@@ -41,7 +41,7 @@ async function main(options: Options): Promise<number> {
   const log = openLog(options.log ?? join(folder, "history.jsonl"));
   const epoch = process.hrtime.bigint();
   const mainFile = join(folder, "main.jsonl");
-  const recorder = new Recorder(mainFile, epoch);
+  const recorder = new Recorder(fileLog(mainFile, epoch));
   say(
     `torture: ${options.backend}, ${options.processes} processes, ${options.seconds} s, seed ${options.seed}`,
   );

@@ -89,7 +89,7 @@ function oneOf<T extends string>(option: string, value: string, allowed: readonl
   return found;
 }
 
-function whole(option: string, text: string, { min, max }: { min: number; max: number }): number {
+export function whole(option: string, text: string, { min, max }: { min: number; max: number }): number {
   const value = Number(text);
   if (text.trim() === "" || !Number.isInteger(value) || value < min || value > max)
     throw new UsageError(`${option} takes a whole number from ${min} to ${max}; got "${text}"`);

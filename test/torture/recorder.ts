@@ -1,10 +1,11 @@
 // Writes a process's part of the history, each line before what it tells of goes on: a process that is killed has said all
-// that it began. Format: history.ts.
+// that it began. Format: history.ts. Where lines go, and what time it is, is up to the log: a file here, an array in the
+// simulation.
 
 import { openSync, writeSync } from "node:fs";
 
 import type { HoldfastError } from "../../src/index.ts";
-import type { Outcome } from "./history.ts";
+import type { Line, Outcome } from "./history.ts";
 
 /** Thrown by draft functions on purpose. */
 export class Deliberate extends Error {}
@@ -35,26 +36,43 @@ const impossible = new Set([
   "OUT_OF_MEMORY",
 ]);
 
+/** Where the lines of a history go. */
+export interface Log {
+  /** Nanoseconds since the run began. */
+  now(): number;
+  add(line: Line): void;
+}
+
+/** A file that several processes' logs are merged with afterwards. */
+export function fileLog(path: string, epoch: bigint): Log {
+  const file = openSync(path, "a");
+  return {
+    now: () => Number(process.hrtime.bigint() - epoch),
+    add: (line) => void writeSync(file, `${JSON.stringify(line)}\n`),
+  };
+}
+
 export class Recorder {
-  readonly #file: number;
+  readonly #log: Log;
   readonly #life: string | undefined;
-  readonly #epoch: bigint;
+  readonly #possible: ReadonlySet<string>;
   #numbers = 0;
 
-  constructor(path: string, epoch: bigint, life?: string) {
-    this.#file = openSync(path, "a");
-    this.#epoch = epoch;
+  /** `possible`: codes that something in this run can bring about, though usually nothing can. */
+  constructor(log: Log, life?: string, possible: ReadonlySet<string> = new Set()) {
+    this.#log = log;
     this.#life = life;
+    this.#possible = possible;
   }
 
   /** Nanoseconds since the run began. */
   now(): number {
-    return Number(process.hrtime.bigint() - this.#epoch);
+    return this.#log.now();
   }
 
   write(ev: string, fields: object = {}): void {
     const own = this.#life === undefined ? {} : { life: this.#life };
-    writeSync(this.#file, `${JSON.stringify({ ev, at: this.now(), ...own, ...fields })}\n`);
+    this.#log.add({ ev, at: this.now(), ...own, ...fields });
   }
 
   wrong(what: string): void {
@@ -93,7 +111,8 @@ export class Recorder {
   outcomeOf(error: unknown): { outcome: Outcome; code: string } {
     const { code, outcome } = error as Partial<HoldfastError>;
     if (error instanceof Deliberate) return { outcome: "failed", code: "DELIBERATE" };
-    if (typeof code !== "string" || outcome === undefined || impossible.has(code)) {
+    const isImpossible = impossible.has(String(code)) && !this.#possible.has(String(code));
+    if (typeof code !== "string" || outcome === undefined || isImpossible) {
       this.wrong(
         `unexpected error: ${error instanceof Error ? (error.stack ?? String(error)) : String(error)}`,
       );

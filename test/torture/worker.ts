@@ -5,7 +5,7 @@ import { open, type OpenOptions } from "../../src/index.ts";
 import { fakeWallClock } from "../faults/wall-clock.ts";
 import { Caller } from "./caller.ts";
 import { Random } from "./random.ts";
-import { Recorder } from "./recorder.ts";
+import { fileLog, Recorder } from "./recorder.ts";
 
 export interface Job {
   readonly target: string;
@@ -25,7 +25,7 @@ export type Order =
   | { readonly do: "finish" };
 
 const job = JSON.parse(process.argv[2] ?? "{}") as Job;
-const recorder = new Recorder(job.file, BigInt(job.epoch), job.life);
+const recorder = new Recorder(fileLog(job.file, BigInt(job.epoch)), job.life);
 recorder.write("life", { pid: process.pid });
 const clock = fakeWallClock();
 clock.jump(job.clockOffsetMs);
