@@ -58,6 +58,8 @@ export class Batch {
   #applied: Application[] = [];
   /** Those that must be applied again. */
   #again: StateJob[] = [];
+  /** When the last of those came. */
+  #newestAt = -Infinity;
   #starts = 0;
   #first: StateJob | undefined;
   #closed = false;
@@ -81,6 +83,11 @@ export class Batch {
   /** Nobody waits for the next save. */
   get isEmpty(): boolean {
     return this.#applied.length === 0;
+  }
+
+  /** When the last of those came that wait for the next save. */
+  get newestAt(): number {
+    return this.#newestAt;
   }
 
   /** What is stored, as far as we know: the next batch of this turn may start from there. */
@@ -142,6 +149,7 @@ export class Batch {
   take(applied: Applied): boolean {
     if (!(applied instanceof Application) || applied.start !== this.#starts) return false;
     this.#applied.push(applied);
+    this.#newestAt = Math.max(this.#newestAt, applied.job.arrivedAt);
     if (applied.write !== undefined) this.#change(applied.write);
     if (applied.failure === undefined) this.#closed = applied.job.task.wantsRevision;
     return true;

@@ -216,6 +216,7 @@ export class Cohort implements LineOwner, ServingOwner {
   #hold(turn: Turn, grant: Omit<Granted, "status">, from: number): void {
     turn.hold(grant, from);
     turn.loaded = grant.state;
+    turn.loadedAt = from;
     turn.wanted ||= grant.waiting > 0;
     if (turn.live) this.#room.watch(turn);
   }

@@ -59,6 +59,8 @@ export class HeldGrant implements Grant {
   #reason: Error | undefined;
   #controller: AbortController | undefined;
   #released: Promise<boolean> | undefined;
+  /** One promise for all calls of `release()`: where it rejects, it is enough to heed one of them. */
+  #answer: Promise<boolean> | undefined;
 
   constructor(of: {
     readonly turn: Turn;
@@ -101,7 +103,7 @@ export class HeldGrant implements Grant {
   }
 
   release(): Promise<boolean> {
-    return door(() => this.end());
+    return (this.#answer ??= door(() => this.end()));
   }
 
   /** What `release()` does, for those who are not the caller. */

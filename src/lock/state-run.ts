@@ -3,14 +3,15 @@
  *
  * A caller never waits for the code of one who came later: if the function of a job has not ended by the next turn of the
  * event loop, those before it are saved while it runs, and answered [S3]. What was loaded may have expired or been
- * changed behind the protocol's back; then all that built on it are applied again, to what is there now.
+ * changed behind the protocol's back; then all that built on it are applied again, to what is there now. A save notices
+ * that; where there is nothing to save, who came after the load is not answered by it before it was looked at again.
  *
  * Whom to serve next, and what a release does, is the business of serving.ts; what a job makes of a state, of tasks.ts.
  */
 import type { LoadedState, ReleaseDone, ReleaseReply, StateWrite } from "../backends/backend.ts";
 import { awaitLock, tooFewForLock } from "../durability.ts";
 import { ConflictError, UnavailableError } from "../errors.ts";
-import { nextTurn } from "../timers.ts";
+import { nextTurn, now } from "../timers.ts";
 import { Batch } from "./batch.ts";
 import { lockLost } from "./grant.ts";
 import type { StateJob } from "./job.ts";
@@ -35,6 +36,8 @@ export class StateRun {
   readonly #room: Room;
   readonly #turn: Turn;
   readonly #host: RunHost;
+  /** What the batch takes for stored was stored then. */
+  #knownAt = 0;
 
   constructor(room: Room, turn: Turn, host: RunHost) {
     this.#room = room;
@@ -85,10 +88,12 @@ export class StateRun {
   async #saveAndRelease(batch: Batch): Promise<Error | undefined> {
     const { id } = this.#turn;
     while (this.#turn.live) {
-      if (batch.write === undefined) return this.#unchanged(batch);
-      const reply = await this.#host.release(batch.write, batch.durability);
-      if (isDone(reply)) return this.#saved(batch, reply);
-      if (reply.status === "lost") return lockLost(id, batch.fence, "the server refused the save");
+      if (batch.write !== undefined) {
+        this.#knownAt = now();
+        const reply = await this.#host.release(batch.write, batch.durability);
+        if (isDone(reply)) return this.#saved(batch, reply);
+        if (reply.status === "lost") return lockLost(id, batch.fence, "the server refused the save");
+      } else if (await this.#isStillStored(batch)) return this.#unchanged(batch);
       const error = await this.#again(batch);
       if (error !== undefined) return error;
     }
@@ -100,16 +105,28 @@ export class StateRun {
     const { id } = this.#turn;
     while (this.#turn.live) {
       const { write, durability, fence } = batch;
-      if (write === undefined) return this.#unchangedAndHeld(batch);
-      const reply = await writeUnder({ room: this.#room, turn: this.#turn, fence, durability }, write);
-      if (reply.status === "saved" || reply.status === "deleted") {
-        batch.saved(reply.status === "saved" ? reply.revision : null);
-        return undefined;
-      }
+      if (write !== undefined) {
+        this.#knownAt = now();
+        const reply = await writeUnder({ room: this.#room, turn: this.#turn, fence, durability }, write);
+        if (reply.status === "saved" || reply.status === "deleted") {
+          batch.saved(reply.status === "saved" ? reply.revision : null);
+          return undefined;
+        }
+      } else if (await this.#isStillStored(batch)) return this.#unchangedAndHeld(batch);
       const error = await this.#again(batch);
       if (error !== undefined) return error;
     }
     return lockLost(id, batch.fence, "its lease ended before the save");
+  }
+
+  /** Nothing is to be saved, which would have noticed. Those who came before the load need no second look. */
+  async #isStillStored(batch: Batch): Promise<boolean> {
+    if (batch.newestAt <= this.#knownAt) return true;
+    const loaded = await this.#load();
+    if (revisionOf(loaded) === revisionOf(batch.stored)) return true;
+    this.#turn.loaded = loaded; // they are applied to that, again
+    this.#turn.loadedAt = this.#knownAt;
+    return false;
   }
 
   /** What was loaded is not there any more. */
@@ -127,7 +144,7 @@ export class StateRun {
     const { id } = this.#turn;
     if (reply.failed !== undefined) return outOfMemory(this.#room.conversations.backend.name, id);
     batch.saved(reply.revision);
-    if (reply.status === "kept") this.#turn.loaded = batch.stored;
+    if (reply.status === "kept") this.#leave(batch);
     return undefined;
   }
 
@@ -138,9 +155,15 @@ export class StateRun {
       const reply = await this.#host.release(undefined, batch.durability);
       if (!isDone(reply)) return lockLost(this.#turn.id, batch.fence, "it was lost before its release");
     } else await this.#host.releaseUnlessWanted();
-    if (this.#turn.live) this.#turn.loaded = batch.stored;
+    if (this.#turn.live) this.#leave(batch);
     batch.saved(null);
     return undefined;
+  }
+
+  /** The next run of this turn goes on from there. */
+  #leave(batch: Batch): void {
+    this.#turn.loaded = batch.stored;
+    this.#turn.loadedAt = this.#knownAt;
   }
 
   async #unchangedAndHeld(batch: Batch): Promise<Error | undefined> {
@@ -160,8 +183,9 @@ export class StateRun {
 
   /** Taken from the grant where it brought the state along. */
   async #load(): Promise<LoadedState> {
-    const { id, loaded } = this.#turn;
+    const { id, loaded, loadedAt } = this.#turn;
     this.#turn.loaded = undefined;
+    this.#knownAt = loaded === undefined ? now() : loadedAt;
     if (loaded !== undefined) return loaded;
     const { conversations } = this.#room;
     const what = { doing: "Loading the state", id };
@@ -184,6 +208,12 @@ function isOverSoon(over: Promise<void>): Promise<boolean> {
     void over.then(() => resolve(true));
     nextTurn(() => resolve(false));
   });
+}
+
+/** `null`: absent; an error's text where it cannot be read. */
+function revisionOf(loaded: LoadedState): number | string | null {
+  if (loaded === null) return null;
+  return "unreadable" in loaded ? loaded.unreadable : loaded.revision;
 }
 
 function isDone(reply: ReleaseReply): reply is ReleaseDone {

@@ -52,8 +52,10 @@ export class Turn implements Watched {
   waitingSince: number | undefined;
   /** How often it was sent to the backend as an ask, repetitions of one that got no answer included. */
   asks = 0;
-  /** The state as it came with the grant; taken once. */
+  /** The state as it came with the grant, or was left by the last save; taken once. */
   loaded: LoadedState | undefined;
+  /** From when on it is known to have been so. */
+  loadedAt = 0;
   /** Others wait for this lock, as far as we know; where nobody would tell us, we assume it [L2]. */
   wanted: boolean;
   /** It may have overtaken the answer to a release that keeps the lock, which says that nobody waits. */

@@ -5,14 +5,15 @@
  *
  * | state | what | on "renewed" | on "lost" | on unknown | at its local deadline |
  * |---|---|---|---|---|---|
- * | kept | a third of the lease has not passed since the last renewal was sent | – | lost | – | lost |
+ * | kept | a third of the lease has not passed since the last renewal was sent | kept (of an earlier try) | lost | – | lost |
  * | renewing | a renewal is under way | kept | lost | unsure | lost |
  * | unsure | the last renewal got no answer in time; tries again soon | kept | lost | – | lost |
  * | lost | told to its owner; no longer watched | – | – | – | – |
  *
  * The local deadline is one lease after the last successful renewal was *sent*, by the monotonic clock, so it comes
- * no later than the server's. It is strict: what has arrived and was not read yet does not put it off. All renewals that are due go out together. Answers count whenever they come, also those of
- * tries before the last: on a slow way every answer would else be late. Order and state are none of its business.
+ * no later than the server's. It is strict: what has arrived and was not read yet does not put it off. All renewals that
+ * are due go out together. Answers count whenever they come, also those of tries before the last: on a slow way every
+ * answer would else be late. Order and state are none of its business.
  */
 import type { Backend, RenewEntry } from "../backends/backend.ts";
 import type { Conversations } from "../conversation.ts";
@@ -40,7 +41,7 @@ export interface Watch {
 }
 
 const transitions: Readonly<Record<Watch["state"], readonly Watch["state"][]>> = {
-  kept: ["renewing"],
+  kept: ["kept", "renewing"],
   renewing: ["kept", "renewing", "unsure"],
   unsure: ["kept", "renewing"],
 };
@@ -154,9 +155,9 @@ export class Watchdog {
     if (sentAt <= watch.provenAt) return; // a later one has said more
     watch.provenAt = sentAt;
     ticket.renewed(sentAt);
-    const isLast = watch.sentAt === sentAt;
-    if (isLast || watch.state === "unsure") this.#become(watch, "kept", this.#nextRenewal(ticket));
-    else this.#become(watch, "renewing", this.#localDeadline(ticket)); // another try is under way
+    const isUnderWay = watch.state === "renewing" && watch.sentAt !== sentAt; // a later try
+    if (isUnderWay) this.#become(watch, "renewing", this.#localDeadline(ticket));
+    else this.#become(watch, "kept", this.#nextRenewal(ticket));
   }
 
   #unsure(ticket: Watched, watch: Watch): void {

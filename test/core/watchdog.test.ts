@@ -208,6 +208,23 @@ describe("[L5] the watchdog", () => {
     expect(backend.asked).toEqual([]);
   });
 
+  test("two tries are unsure when their answers come, one after the other: kept each time, and renewed again", async () => {
+    const ticket = watch("a", 3_000);
+    await advance(1_000);
+    while (backend.asked.length < 2) await advance(10);
+    await advance(760); // none of them was answered in time
+    const [first, second] = backend.asked;
+    for (const sent of [first, second]) {
+      sent!.answer(["renewed"]);
+      await advance(0);
+    }
+    expect(ticket.told).toEqual([first, second].map((sent) => `renewed from ${String(sent!.at)}`));
+    expect(ticket.watch?.state).toBe("kept");
+    const before = backend.asked.length;
+    await advance(1_100);
+    expect(backend.asked.length).toBeGreaterThan(before);
+  });
+
   test("[L6] unwatched: no more renewals, and the answer under way is ignored", async () => {
     const ticket = watch("a", 3_000);
     await advance(1_000);

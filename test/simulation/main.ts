@@ -23,7 +23,7 @@ async function main(options: Options): Promise<number> {
   for (let number = world ?? 0; !isOver(options, tally, secondsPassed()); number += 1) {
     const remains = await runWorld(copies, `${seed}/${number}`, trace);
     const verdict = judge(remains);
-    tally.add(number, remains.setting, verdict);
+    tally.add(number, verdict);
     digest.update(JSON.stringify(remains.lines));
     if (trace) say(`world ${number}: ${JSON.stringify(remains.setting)}\n${remains.trace.join("\n")}`);
   }
@@ -39,7 +39,7 @@ function isOver(options: Options, tally: Tally, secondsPassed: number): boolean 
 }
 
 async function loadCopies(folder: string): Promise<Copies> {
-  const server = await loadCopy(folder);
+  const server = await loadCopy(folder, true);
   const processes = [];
   for (let n = 0; n < mostProcesses; n += 1) processes.push(await loadCopy(folder));
   return { server, processes };

@@ -14,7 +14,7 @@ import type { Setting } from "./setting.ts";
 const drift = 0.004;
 
 /** What such a serializer says of bytes that it wrote itself [S5]. */
-const possible: ReadonlySet<string> = new Set(["CORRUPT_STATE"]);
+const possible: ReadonlySet<string> = new Set(["CORRUPT_STATE", "SERIALIZATION"]);
 
 export interface ProcessOptions {
   /** "2.1": the first in place 2. */

@@ -2,9 +2,7 @@
 
 import type { Call } from "../torture/history.ts";
 import type { Verdict, Violation } from "./checker.ts";
-import { known } from "./known.ts";
 import type { Options } from "./options.ts";
-import type { Setting } from "./setting.ts";
 
 /** So many violations are shown in full; the rest is counted. */
 const shown = 20;
@@ -19,18 +17,13 @@ export class Tally {
   worlds = 0;
   calls = 0;
   readonly found: Found[] = [];
-  readonly #known = new Map<string, number>();
   readonly #outcomes = new Map<string, Map<string, number>>();
 
-  add(world: number, setting: Setting, { calls, violations }: Verdict): void {
+  add(world: number, { calls, violations }: Verdict): void {
     this.worlds += 1;
     this.calls += calls.length;
     for (const call of calls) this.#count(call);
-    for (const violation of violations) {
-      const fault = known.find(({ isIt }) => isIt(violation, setting))?.name;
-      if (fault === undefined) this.found.push({ ...violation, world });
-      else this.#known.set(fault, (this.#known.get(fault) ?? 0) + 1);
-    }
+    for (const violation of violations) this.found.push({ ...violation, world });
   }
 
   report(options: Options, seconds: number): string {
@@ -38,7 +31,6 @@ export class Tally {
     const lines = [`done: ${this.worlds} worlds, ${this.calls} calls, ${seconds.toFixed(1)} s`];
     for (const [op, outcomes] of [...this.#outcomes].sort())
       lines.push(`  ${op.padEnd(8)} ${textOf(outcomes)}`);
-    for (const [fault, count] of this.#known) lines.push(`known: ${fault}: ${count}`);
     lines.push(`found: violations: ${this.found.length}`);
     for (const { world, rule, text } of this.found.slice(0, shown))
       lines.push(`  world ${world}: ${rule}: ${text}`);

@@ -40,6 +40,7 @@ export class Server {
       now: this.#copy.loop.now,
       limits: this.#limits,
     });
+    void backend.ready(); // the first step of all waits for a turn, and no other one does
     if (onWake !== undefined) backend.onWake(onWake);
     return { carryOut: (call) => this.#carryOut(backend, call) };
   }

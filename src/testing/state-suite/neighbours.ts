@@ -186,6 +186,27 @@ export const neighbourCases: readonly Case[] = [
     },
   ),
   proof(
+    "[S3] [S5] nothing to save, and what was loaded expired before a caller came: its answer is of what is there",
+    async (world) => {
+      const [store, id] = [await world.store(), world.id()];
+      const expire = await expiring(world, id);
+      const log = store.state<Log>(id);
+      await log.save({ ids: ["old"] });
+      const [begun, end] = [deferred(), deferred()];
+      const long = log.run(async () => {
+        begun.resolve();
+        await end.promise;
+      });
+      await begun.promise;
+      await expire();
+      const calls = [log.trySave({ ids: ["new"] }, { ifRevision: "absent" }), log.update(() => undefined)];
+      end.resolve();
+      await long;
+      assert.notEqual(await calls[0], null);
+      assert.deepEqual(await calls[1], { ids: ["new"] });
+    },
+  ),
+  proof(
     "[S5] the lock is lost before the save: no answer is made of changes that never came to be",
     async (world) => {
       const id = world.id();
