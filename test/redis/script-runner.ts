@@ -60,6 +60,7 @@ export class ScriptRunner {
   readonly #server: RedisServer;
   readonly #client: Raw;
   readonly #subscriber: Raw;
+  readonly #channels: string[] = [];
   /** Runs the scripts, as the user of docs/redis.md; everything else is the test's own business. */
   readonly #app: Raw;
 
@@ -94,7 +95,8 @@ export class ScriptRunner {
   async reset(): Promise<void> {
     await this.command("CONFIG", "SET", "maxmemory", "0");
     await this.command("FLUSHALL");
-    await this.#subscriber.unsubscribe();
+    // Valkey 8 refuses to end a subscription that there is not.
+    for (const channel of this.#channels.splice(0)) await this.#subscriber.unsubscribe(channel);
   }
 
   /** From here on nothing that needs memory may be written. */
@@ -106,7 +108,9 @@ export class ScriptRunner {
   async listen(...clients: string[]): Promise<string[]> {
     const heard: string[] = [];
     for (const client of clients) {
-      await this.#subscriber.subscribe(`${prefix}wake:${client}`, (message) => heard.push(message));
+      const channel = `${prefix}wake:${client}`;
+      await this.#subscriber.subscribe(channel, (message) => heard.push(message));
+      if (!this.#channels.includes(channel)) this.#channels.push(channel);
     }
     return heard;
   }
