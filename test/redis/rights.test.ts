@@ -60,7 +60,9 @@ test("[L8] without the right to subscribe or publish, locks work by asking more 
 });
 
 test("the rights that docs/redis.md names are enough for everything, and each is needed", async () => {
-  expect(documentedRule()).toMatch(/^user app on >password ~holdfast:\* &holdfast:\* -@all (\+\S+ ?)+$/);
+  expect(documentedRule()).toMatch(
+    /^user app on >password ~holdfast:\* resetchannels &holdfast:\* -@all (\+\S+ ?)+$/,
+  );
   const rights = documentedRights();
   expect(rights.length).toBeGreaterThan(20);
   const server = await start();

@@ -60,6 +60,8 @@ export class ScriptRunner {
   readonly #server: RedisServer;
   readonly #client: Raw;
   readonly #subscriber: Raw;
+  readonly #channels: string[] = [];
+  #isMonitoring = false;
   /** Runs the scripts, as the user of docs/redis.md; everything else is the test's own business. */
   readonly #app: Raw;
 
@@ -94,8 +96,10 @@ export class ScriptRunner {
   async reset(): Promise<void> {
     await this.command("CONFIG", "SET", "maxmemory", "0");
     await this.command("FLUSHALL");
-    await this.#subscriber.unsubscribe();
-    await this.#subscriber.pUnsubscribe();
+    // Valkey 8 refuses to end a subscription that there is not.
+    for (const channel of this.#channels.splice(0)) await this.#subscriber.unsubscribe(channel);
+    if (this.#isMonitoring) await this.#subscriber.pUnsubscribe("*");
+    this.#isMonitoring = false;
   }
 
   /** From here on nothing that needs memory may be written. */
@@ -107,7 +111,9 @@ export class ScriptRunner {
   async listen(...clients: string[]): Promise<string[]> {
     const heard: string[] = [];
     for (const client of clients) {
-      await this.#subscriber.subscribe(`${prefix}wake:${client}`, (message) => heard.push(message));
+      const channel = `${prefix}wake:${client}`;
+      await this.#subscriber.subscribe(channel, (message) => heard.push(message));
+      if (!this.#channels.includes(channel)) this.#channels.push(channel);
     }
     return heard;
   }
@@ -120,6 +126,7 @@ export class ScriptRunner {
   /** What a tool that watches everything sees from here on: it counts as a subscriber of no channel. */
   async monitor(): Promise<string[]> {
     const heard: string[] = [];
+    this.#isMonitoring = true;
     await this.#subscriber.pSubscribe("*", (message, channel) => channel !== "settle" && heard.push(message));
     return heard;
   }

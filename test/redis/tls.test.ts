@@ -4,6 +4,7 @@
 // Seen failing with `rejectUnauthorized: false` in the socket options of src/backends/redis/node-redis.ts: both refusals,
 // and the process without NODE_EXTRA_CA_CERTS.
 
+import { poll } from "../support/poll.ts";
 import { createClient } from "@redis/client";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -59,7 +60,7 @@ test("a whole store works over TLS, wakes included", async () => {
   const [one, other] = [openHere(right.url), openHere(right.url)];
   const grant = await one.lock("x").acquire();
   const waiting = other.lock("x").run(() => other.state("x", { initial: () => 0 }).update((n) => n + 1));
-  await expect.poll(async () => (await one.lock("x").inspect())?.waiters).toBe(1);
+  await poll(async () => (await one.lock("x").inspect())?.waiters).toBe(1);
   await grant.release();
   expect(await waiting).toBe(1);
   const clients = String(await right.server.command("CLIENT", "LIST")).match(/name=holdfast .*user=app/g);

@@ -18,7 +18,7 @@ import { killAll, Worker } from "../support/workers.ts";
 
 vi.setConfig({ testTimeout: 30_000 });
 
-const leaseMs = 500;
+const leaseMs = 1_500;
 
 /** As a long computation would. */
 function block(ms: number): void {

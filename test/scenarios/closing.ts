@@ -7,7 +7,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { open, type HoldfastError } from "../../src/index.ts";
 
 const [url = "", life = ""] = process.argv.slice(2);
-const store = open(url, { operationMs: 1_000, leaseMs: 2_000, waitMs: 60_000 });
+const store = open(url, { operationMs: 3_000, leaseMs: 5_000, waitMs: 60_000 });
 
 function tell(line: object): void {
   process.stdout.write(`${JSON.stringify(line)}\n`);

@@ -31,6 +31,11 @@ export class Flow {
   readonly #answers: Answer[] = [];
   /** Some have been opened, and what they bring may not be written yet. */
   #isResting = false;
+  readonly #now: () => number;
+
+  constructor(clock: () => number = now) {
+    this.#now = clock;
+  }
 
   get #areFew(): boolean {
     return this.#underWay <= few;
@@ -52,7 +57,7 @@ export class Flow {
 
   /** The answers of a script are here: `open` settles its operations, now or in one of the next turns. */
   answered(operations: number, open: () => void): void {
-    this.#answers.push({ operations, open, at: now() });
+    this.#answers.push({ operations, open, at: this.#now() });
     if (!this.#isResting || this.#areFew) this.#openSome();
   }
 
@@ -68,7 +73,7 @@ export class Flow {
 
   #isLate(): boolean {
     const oldest = this.#answers[0];
-    return oldest !== undefined && now() - oldest.at > longMs;
+    return oldest !== undefined && this.#now() - oldest.at > longMs;
   }
 
   #openNext(): number {
