@@ -2,6 +2,8 @@
  * A queue of very many tickets on the server, as very many processes would form it. One process has one ticket per lock, so
  * the backend is spoken to directly: each ticket asks, waits, gets the lock, releases it, and the next one joins at the end.
  */
+import { setTimeout as sleep } from "node:timers/promises";
+
 import type { Backend, Granted, Receipt, Wake } from "holdfast";
 import { load, leaseMs, type Peer } from "../peers/peer.ts";
 
@@ -60,6 +62,7 @@ class Queue {
     );
     const backend = createRedisBackend({ target: url, prefix: "holdfast:", operationMs: 5_000 });
     await backend.ready();
+    while (backend.askAgainMs < 5_000) await sleep(1); // until wakes reach it
     const formed = new Queue(backend, id);
     for (let i = 0; i <= waiting; i += 100) {
       const length = Math.min(100, waiting + 1 - i);
