@@ -37,6 +37,23 @@ const programs = {
     const { open } = require("holdfast");
     const store = open(process.argv[2]);
     void (async () => { ${count} })();`,
+  "closed.mjs": `
+    import { open } from "holdfast";
+    import { readdirSync, readlinkSync } from "node:fs";
+    import { basename, dirname } from "node:path";
+    const target = process.argv[2];
+    const folder = dirname(target.slice("sqlite:".length));
+    const descriptors = () => readdirSync("/proc/self/fd").flatMap((fd) => {
+      try { return [readlinkSync("/proc/self/fd/" + fd)]; } catch { return []; }
+    });
+    for (let n = 0; n < 5; n += 1) {
+      const store = open(target);
+      await store.state("n", { initial: () => 0 }).update((n) => n + 1);
+      await store.state("n").load();
+      await store.close();
+    }
+    const left = descriptors().filter((path) => path.startsWith(folder));
+    console.log(JSON.stringify({ left, files: readdirSync(folder).map((path) => basename(path)) }));`,
   "refused.mjs": `
     import { open } from "holdfast";
     const store = open(process.argv[2], { operationMs: 1000 });
@@ -70,6 +87,14 @@ describe.each([20, 22, 24])("on Node %i", (major) => {
     const { stdout } = await promisify(execFile)(node, [program, target], { cwd: folder, timeout: 15_000 });
     return JSON.parse(stdout) as unknown;
   };
+
+  test("[P2] a closed SQLite store has no descriptor open and leaves no log", async () => {
+    const folder = mkdtempSync(join(workplace, "closed-"));
+    expect(await run(installed, "closed.mjs", `sqlite:${join(folder, "store.db")}`)).toEqual({
+      left: [],
+      files: ["store.db"],
+    });
+  });
 
   test("importing it loads no client and no SQLite", async () => {
     expect(await run(alone, "import.mjs", "memory:")).toEqual({ n: 2 });
