@@ -48,6 +48,23 @@ const programs = {
     await held.release();
     await store.close();
     console.log(JSON.stringify({ stack }));`,
+  "closed.mjs": `
+    import { open } from "holdfast";
+    import { readdirSync, readlinkSync } from "node:fs";
+    import { basename, dirname } from "node:path";
+    const target = process.argv[2];
+    const folder = dirname(target.slice("sqlite:".length));
+    const descriptors = () => readdirSync("/proc/self/fd").flatMap((fd) => {
+      try { return [readlinkSync("/proc/self/fd/" + fd)]; } catch { return []; }
+    });
+    for (let n = 0; n < 5; n += 1) {
+      const store = open(target);
+      await store.state("n", { initial: () => 0 }).update((n) => n + 1);
+      await store.state("n").load();
+      await store.close();
+    }
+    const left = descriptors().filter((path) => path.startsWith(folder));
+    console.log(JSON.stringify({ left, files: readdirSync(folder).map((path) => basename(path)) }));`,
   "refused.mjs": `
     import { open } from "holdfast";
     const store = open(process.argv[2], { operationMs: 1000 });
@@ -108,6 +125,10 @@ describe.each([20, 22, 24])("on Node %i", (major) => {
     if (major === 20) npmInstall(folder, node, adviceIn(await run(folder, "refused.mjs", "sqlite:store.db")));
     expect(await run(folder, "import.mjs", "sqlite:store.db")).toEqual({ n: 2 });
     expect(await run(folder, "require.cjs", "sqlite:store.db")).toEqual({ n: 4 });
+    // [P2] what is closed has no descriptor open and no log, without a garbage collection
+    const data = mkdtempSync(join(folder, "closed-"));
+    const closed = await run(folder, "closed.mjs", `sqlite:${join(data, "store.db")}`);
+    expect(closed).toEqual({ left: [], files: ["store.db"] });
   }, 120_000);
 });
 

@@ -164,6 +164,17 @@ describe("what is the caller's own comes through as it is", () => {
       throw mine;
     };
     expect(await fail(store.lock("x").run(thrown))).toBe(mine);
+    expect(await fail(state().update(thrown))).toBe(mine);
+    expect(await fail(state().run(async () => Promise.reject(mine)))).toBe(mine);
+    expect(await fail(store.lock("x").run(() => state().update(thrown)))).toBe(mine);
+    let reason: unknown;
+    const lost = state().update(async (_draft, { signal }) => {
+      await other.lock("x").forceRelease();
+      signal.addEventListener("abort", () => void (reason = signal.reason));
+      while (!signal.aborted) await new Promise(setImmediate);
+      signal.throwIfAborted();
+    });
+    expect(await fail(lost)).toBe(reason);
     expect(await fail(store.state("y", { initial: thrown }).load())).toBe(mine);
     expect(await fail(store.state("y", { initial: thrown }).update(() => undefined))).toBe(mine);
   });

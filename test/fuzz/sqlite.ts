@@ -95,7 +95,12 @@ const changed = fc
   });
 const broken = fc
   .constantFrom(
-    ...["DELETE FROM stamps", "INSERT INTO stamps VALUES (5)", "DROP TABLE waiters", "DROP TABLE receipts"],
+    ...[
+      "DELETE FROM stamps",
+      "INSERT INTO stamps VALUES (5, '')",
+      "DROP TABLE waiters",
+      "DROP TABLE receipts",
+    ],
     ...[
       "DROP TABLE states",
       "DROP TABLE locks",

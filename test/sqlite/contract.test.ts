@@ -7,12 +7,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { createSqliteBackend, sqliteLimits } from "../../src/backends/sqlite.ts";
-import type { SqlDriver } from "../../src/backends/sqlite/driver.ts";
+import { attaching, type SqlDriver } from "../../src/backends/sqlite/driver.ts";
 import { contractCases } from "../support/contract-cases.ts";
 
 const drivers: readonly [string, SqlDriver][] = [
   ["node:sqlite", DatabaseSync],
-  ["@photostructure/sqlite", PeerDatabase],
+  ["@photostructure/sqlite", attaching(PeerDatabase)],
 ];
 
 for (const [name, driver] of drivers) {

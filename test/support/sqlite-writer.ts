@@ -6,7 +6,7 @@ import { writeSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { createSqliteBackend } from "../../src/backends/sqlite.ts";
-import { HoldfastError } from "../../src/errors.ts";
+import { UnavailableError } from "../../src/errors.ts";
 import { ContractClient, save, textOf } from "./contract-client.ts";
 
 const [path = "", name = "", updates = "0"] = process.argv.slice(2);
@@ -18,7 +18,7 @@ async function insist<T>(attempt: () => Promise<T>): Promise<T> {
     try {
       return await attempt();
     } catch (error) {
-      if (!(error instanceof HoldfastError) || error.code !== "UNREACHABLE") throw error;
+      if (!(error instanceof UnavailableError) || error.code !== "UNREACHABLE" || error.lasting) throw error;
       await sleep(randomInt(1, 20));
     }
   }

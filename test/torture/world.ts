@@ -121,7 +121,7 @@ function sqliteWorld(): World {
       const db = new DatabaseSync(path);
       try {
         const rows = (table: string) =>
-          db.prepare(`SELECT key, ticket FROM ${table}`).all() as { key: string; ticket: string }[];
+          db.prepare(`SELECT id AS key, ticket FROM ${table}`).all() as { key: string; ticket: string }[];
         const all = (what: Leftover["what"], table: string): Leftover[] =>
           rows(table).map(({ key, ticket }) => ({ what, key, pid: pidOf(ticket) }));
         return [...all("lock", "locks"), ...all("waiter", "waiters")];

@@ -6,22 +6,21 @@
  * that were asked for in one turn of the event loop go into one transaction. When one of them fails, all are rolled
  * back and each is run again alone, so that no call suffers from its neighbour.
  */
-import { statSync, mkdirSync } from "node:fs";
+import { mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 
-import { UnavailableError, type CorruptStateError } from "../../errors.ts";
-import { nextTurn, now } from "../../timers.ts";
+import { UnavailableError, type CorruptStateError, type Outcome } from "../../errors.ts";
+import { nextTurn } from "../../timers.ts";
 import { Turns } from "../protocol/turns.ts";
 import type { SqlDatabase, SqlDriver, SqlStatement, SqlValue } from "./driver.ts";
 import { isFatal, notAsWritten, toFileError, toHoldfastError } from "./errors.ts";
-import { rollBack, setUp } from "./schema.ts";
+import { FileGuard, placeOf, refuseForeignLog, replaced } from "./file-guard.ts";
+import { keepPlace, rollBack, schemaOf, setUp } from "./schema.ts";
 
 /** Waiting for another process's commit stops the event loop, and with it renewals: 20 ms are the most. */
 const busyTimeoutMs = 20;
 /** The most steps in one transaction: about 3 ms of work, so that other processes get their turns. */
 const maxGroup = 64;
-/** How often to look whether the file is still the one that was opened. */
-const checkFileEveryMs = 1_000;
 
 interface Job {
   readonly step: () => unknown;
@@ -37,30 +36,29 @@ export interface ConnectionOptions {
 }
 
 export class Connection {
-  readonly #path: string;
   readonly #name: string;
   readonly #db: SqlDatabase;
-  readonly #file: string | undefined;
+  readonly #guard: FileGuard;
   readonly #turns = new Turns();
   readonly #statements = new Map<string, SqlStatement>();
   #jobs: Job[] = [];
   #commits = 0;
-  #checkedAt = now();
   #broken = false;
+  #isGone = false;
 
   /** Opens the file, and creates it and its directory where they are missing. */
   constructor(options: ConnectionOptions) {
-    this.#path = options.path;
     this.#name = options.name;
     this.#db = openFile(options);
-    this.#file = fileIdentity(this.#path);
+    this.#guard = new FileGuard(options.path);
   }
 
-  /** False once nothing good can come of it: it failed badly, or the file was deleted or replaced behind our back. */
+  /**
+   * False once it failed badly: another one may do better.
+   * @throws UnavailableError once the file is gone: there is no other for this store.
+   */
   isUsable(): boolean {
-    if (this.#broken || now() - this.#checkedAt < checkFileEveryMs) return !this.#broken;
-    this.#checkedAt = now();
-    this.#broken = fileIdentity(this.#path) !== this.#file;
+    if (this.#isGone) throw replaced(this.#name, "none");
     return !this.#broken;
   }
 
@@ -82,7 +80,9 @@ export class Connection {
   }
 
   readNow<T>(step: () => T): T {
-    return this.#transact("BEGIN", step);
+    const reply = this.#transact("BEGIN", step);
+    this.#requireFile("none");
+    return reply;
   }
 
   /** Runs a step together with the others of this turn. */
@@ -96,7 +96,9 @@ export class Connection {
   /** Changes whenever anything was committed to the file, by us or by others. */
   version(): string {
     try {
-      const { data_version: others } = this.get("PRAGMA data_version") as { data_version: number };
+      const { data_version: others } = this.get(`PRAGMA ${schemaOf(this.#db)}.data_version`) as {
+        data_version: number;
+      };
       return `${String(others)}.${String(this.#commits)}`;
     } catch (error) {
       throw this.#failed(error, false);
@@ -112,9 +114,52 @@ export class Connection {
   close(): void {
     this.#turns.finish();
     while (this.#jobs.length > 0) this.#flush();
+    try {
+      this.#requireFile("none");
+    } catch {
+      // It was left as it must be; nobody is told of it any more.
+    }
+    this.#end();
+  }
+
+  #end(): void {
     this.#broken = true;
     this.#statements.clear();
     closeQuietly(this.#db);
+  }
+
+  /** What was done while another file was put in its place may be in the one and may be in the other. */
+  #requireFile(outcome: Outcome): void {
+    if (this.#isGone) throw replaced(this.#name, "none");
+    if (this.#isInPlace()) return;
+    this.#leaveFile();
+    this.#end();
+    throw replaced(this.#name, outcome);
+  }
+
+  #isInPlace(): boolean {
+    try {
+      return this.#guard.isInPlace();
+    } catch (error) {
+      throw toFileError(error, this.#name);
+    }
+  }
+
+  /**
+   * The log goes into the file that it belongs to, wherever that is now, and then from the path, where it would be taken for
+   * the new file's. Closing alone leaves it there: SQLite touches nothing once the file has moved.
+   */
+  #leaveFile(): void {
+    this.#isGone = true;
+    try {
+      const { busy } = this.get(`PRAGMA ${schemaOf(this.#db)}.wal_checkpoint(TRUNCATE)`) as { busy: number };
+      if (busy !== 0) return; // another process is at work on it, which comes here next
+      this.#db.exec("BEGIN IMMEDIATE"); // one process at a time looks and removes
+      this.#guard.removeLogs();
+      rollBack(this.#db);
+    } catch {
+      // What is told is that the file is gone. A log that is left is known by its place.
+    }
   }
 
   #flush(): void {
@@ -143,12 +188,15 @@ export class Connection {
   }
 
   #commit<T>(step: () => T): T {
+    this.#requireFile("none");
     const reply = this.#transact("BEGIN IMMEDIATE", step);
     this.#commits += 1;
+    this.#requireFile("unknown");
     return reply;
   }
 
   #transact<T>(begin: string, step: () => T): T {
+    if (this.#isGone) throw replaced(this.#name, "none");
     let committing = false;
     try {
       this.run(begin);
@@ -192,9 +240,11 @@ function openFile({ path, name, driver }: ConnectionOptions): SqlDatabase {
   }
   let db: SqlDatabase | undefined;
   try {
+    refuseForeignLog(path, { name, driver });
     db = new driver(path);
     db.exec(`PRAGMA busy_timeout = ${String(busyTimeoutMs)}`);
     setUp(db, name);
+    keepPlace(db, placeOf(path));
     return db;
   } catch (error) {
     if (db !== undefined) closeQuietly(db);
@@ -208,15 +258,5 @@ function closeQuietly(db: SqlDatabase): void {
     db.close();
   } catch {
     // It is closed, or of no use in any case.
-  }
-}
-
-/** Which file stands at the path now; `undefined` when none can be seen there. */
-function fileIdentity(path: string): string | undefined {
-  try {
-    const { dev, ino } = statSync(path);
-    return `${String(dev)}:${String(ino)}`;
-  } catch {
-    return undefined; // opening anew will say what is wrong
   }
 }

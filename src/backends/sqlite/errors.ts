@@ -70,7 +70,7 @@ export function toHoldfastError(error: unknown, where: Failure): unknown {
   }
   // A number that JavaScript cannot count is none of ours, either.
   if (error instanceof RangeError || strange.has(result ?? 0)) return notAsWritten(where.name, error);
-  if (result === undefined) return error;
+  if (result === undefined) return isSystemError(error) ? toFileError(error, where.name) : error;
   if (result === sqlite.CORRUPT || result === sqlite.NOTADB) {
     return new CorruptStateError(`${where.name} cannot be read (${error.message}). It was left as it is.`, {
       cause: error,
@@ -97,9 +97,25 @@ export function toFileError(error: unknown, name: string): UnavailableError {
   return fileError(error, `${name} cannot be opened (${(error as Error).message}): ${nameAnother}.`);
 }
 
+function isSystemError(error: Error): boolean {
+  return (error as NodeJS.ErrnoException).syscall !== undefined;
+}
+
 export function isFatal(error: unknown): boolean {
   const result = resultCode(error);
   return result !== undefined && fatal.has(result);
+}
+
+export function isReadOnly(error: unknown): boolean {
+  return resultCode(error) === sqlite.READONLY;
+}
+
+/** What a look at a file cannot pass over: the others are told when it is opened. */
+export function isDamageOrBusy(error: unknown): boolean {
+  const result = resultCode(error) ?? 0;
+  return ([sqlite.CORRUPT, sqlite.NOTADB, sqlite.BUSY, sqlite.LOCKED, sqlite.PROTOCOL] as number[]).includes(
+    result,
+  );
 }
 
 /** The primary code: what is above its eight bits only refines it. */

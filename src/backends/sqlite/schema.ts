@@ -6,6 +6,7 @@
  */
 import { CorruptStateError, UnavailableError } from "../../errors.ts";
 import type { SqlDatabase } from "./driver.ts";
+import { isReadOnly } from "./errors.ts";
 
 /** "Hold", in SQLite's own field for whose file it is. */
 const applicationId = 0x486f6c64;
@@ -16,10 +17,10 @@ const formatVersion = 2;
  * `prefix` is the store's: its ids are of no other store [S1]. `bytes` is the last column, so that a look at the rest of a row never
  * reads the pages of a large value.
  */
-const schema = `
-  CREATE TABLE stamps (last INTEGER NOT NULL) STRICT;
-  INSERT INTO stamps VALUES (0);
-  CREATE TABLE states (
+const tables = (schema: string): string => `
+  CREATE TABLE ${schema}.stamps (last INTEGER NOT NULL, place TEXT NOT NULL) STRICT;
+  INSERT INTO stamps VALUES (0, '');
+  CREATE TABLE ${schema}.states (
     prefix TEXT NOT NULL,
     id TEXT NOT NULL,
     revision INTEGER NOT NULL,
@@ -28,8 +29,8 @@ const schema = `
     bytes BLOB NOT NULL,
     PRIMARY KEY (prefix, id)
   ) STRICT;
-  CREATE INDEX states_expires_at ON states (expires_at) WHERE expires_at IS NOT NULL;
-  CREATE TABLE locks (
+  CREATE INDEX ${schema}.states_expires_at ON states (expires_at) WHERE expires_at IS NOT NULL;
+  CREATE TABLE ${schema}.locks (
     prefix TEXT NOT NULL,
     id TEXT NOT NULL,
     ticket TEXT NOT NULL,
@@ -40,7 +41,7 @@ const schema = `
     unconfirmed INTEGER NOT NULL,
     PRIMARY KEY (prefix, id)
   ) STRICT, WITHOUT ROWID;
-  CREATE TABLE waiters (
+  CREATE TABLE ${schema}.waiters (
     prefix TEXT NOT NULL,
     id TEXT NOT NULL,
     ticket TEXT NOT NULL,
@@ -52,7 +53,7 @@ const schema = `
     passed_over INTEGER NOT NULL,
     PRIMARY KEY (prefix, id, ticket)
   ) STRICT, WITHOUT ROWID;
-  CREATE TABLE receipts (
+  CREATE TABLE ${schema}.receipts (
     client TEXT NOT NULL,
     slot INTEGER NOT NULL,
     n INTEGER NOT NULL,
@@ -60,23 +61,34 @@ const schema = `
     reply TEXT NOT NULL,
     PRIMARY KEY (client, slot)
   ) STRICT, WITHOUT ROWID;
-  PRAGMA application_id = ${String(applicationId)};
-  PRAGMA user_version = ${String(formatVersion)};
+  PRAGMA ${schema}.application_id = ${String(applicationId)};
+  PRAGMA ${schema}.user_version = ${String(formatVersion)};
 `;
 
 /** Brings a fresh file to today's format; leaves one that is there as it is. */
 export function setUp(db: SqlDatabase, name: string): void {
   const isFresh = atOnce(db, () => checkFormat(db, name));
   useWriteAheadLog(db, name);
-  db.exec("PRAGMA synchronous = FULL"); // what was acknowledged survives a power cut [S3]
+  db.exec(`PRAGMA ${schemaOf(db)}.synchronous = FULL`); // what was acknowledged survives a power cut [S3]
   if (!isFresh) return;
   db.exec("BEGIN IMMEDIATE");
   try {
-    if (checkFormat(db, name)) db.exec(schema); // unless another process was quicker
+    if (checkFormat(db, name)) db.exec(tables(schemaOf(db))); // unless another process was quicker
     db.exec("COMMIT");
   } catch (error) {
     rollBack(db);
     throw error;
+  }
+}
+
+/** Writes down which file this is, unless it says so already or may only be read. */
+export function keepPlace(db: SqlDatabase, place: string): void {
+  const row = db.prepare("SELECT place FROM stamps").get() as { place: string } | undefined;
+  if (row === undefined || row.place === place) return;
+  try {
+    db.prepare("UPDATE stamps SET place = ?").run(place);
+  } catch (error) {
+    if (!isReadOnly(error)) throw error;
   }
 }
 
@@ -105,7 +117,9 @@ function checkFormat(db: SqlDatabase, name: string): boolean {
   const format = pragma(db, "user_version");
   if (owner === applicationId && format === formatVersion) return false;
   if (owner === applicationId) throw new CorruptStateError(`${name} ${otherFormat(Number(format))}`);
-  const { tables } = db.prepare("SELECT count(*) AS tables FROM sqlite_schema").get() as { tables: number };
+  const { tables } = db.prepare(`SELECT count(*) AS tables FROM ${schemaOf(db)}.sqlite_schema`).get() as {
+    tables: number;
+  };
   if (owner === 0 && format === 0 && tables === 0) return true;
   throw new CorruptStateError(
     `${name} is a database of another program. It was left as it is; name another file.`,
@@ -131,6 +145,10 @@ function useWriteAheadLog(db: SqlDatabase, name: string): void {
 }
 
 function pragma(db: SqlDatabase, text: string): unknown {
-  const row = db.prepare(`PRAGMA ${text}`).get();
+  const row = db.prepare(`PRAGMA ${schemaOf(db)}.${text}`).get();
   return Object.values(row as Record<string, unknown>)[0];
+}
+
+export function schemaOf(db: SqlDatabase): string {
+  return db.schema ?? "main";
 }

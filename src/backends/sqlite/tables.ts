@@ -68,7 +68,7 @@ export class SqlTables implements Tables {
          expires_at = excluded.expires_at, bytes = excluded.bytes`,
       ...[this.#prefix, id, revision, serializer, expiresAt, bytes],
     );
-    this.#sweep.wroteState();
+    this.#sweep.wroteState(bytes.byteLength);
   }
 
   setExpiry(id: string, expiresAt: number): void {

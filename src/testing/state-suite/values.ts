@@ -282,6 +282,13 @@ export const valueCases: readonly Case[] = [
       await plain.touch(50_000);
       await sliding.save(2, { ttlMs: "keep" });
       await within(0, 50_000);
+      // Of several updates that are saved at once, each does what it would have done alone.
+      const lives = [{ whenNew: 600_000 }, { whenNew: 100_000 }, "keep"] as const;
+      await Promise.all(lives.map((ttlMs) => plain.update((n) => (n ?? 0) + 1, { ttlMs })));
+      await within(0, 50_000);
+      await plain.delete();
+      await Promise.all(lives.map((ttlMs) => plain.update((n) => (n ?? 0) + 1, { ttlMs })));
+      await within(500_000, 600_000);
       await plain.delete();
       await plain.save(1, { ttlMs: "keep" });
       assert.equal(await left(), Infinity);
