@@ -5,7 +5,8 @@
  * timers are taken once, when this file is loaded: a test that replaces the global ones does not stop ours.
  */
 
-const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, performance } = globalThis;
+const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, queueMicrotask, performance } =
+  globalThis;
 const readClock = performance.now.bind(performance);
 
 /** The monotonic clock of this process, in milliseconds. */
@@ -16,6 +17,9 @@ export function after(ms: number, fn: () => void): { stop(): void } {
   const timer = setTimeout(fn, ms).unref();
   return { stop: () => clearTimeout(timer) };
 }
+
+/** Calls `fn` once what runs now has returned, before anything else. */
+export const soon: (fn: () => void) => void = queueMicrotask;
 
 /** Calls `fn` in the next turn of the event loop, once the sockets have been read. Keeps the process alive until then. */
 export function nextTurn(fn: () => void): void {

@@ -8,7 +8,7 @@
 import type { AcquireReply, AcquireRequest, Granted, StateWrite } from "../backends/backend.ts";
 import { tellDurably } from "../durability.ts";
 import { CorruptStateError, UnavailableError } from "../errors.ts";
-import { now } from "../timers.ts";
+import { now, soon } from "../timers.ts";
 import { publishUpdate } from "./batch.ts";
 import { StateJob, type Job } from "./job.ts";
 import { Line, type LineOwner } from "./line.ts";
@@ -42,7 +42,7 @@ export class Cohort implements LineOwner, ServingOwner {
     this.#line.add(job);
     if (this.#running) return;
     this.#running = true;
-    queueMicrotask(() => this.#goOn()); // whoever comes in the same tick shares the first turn
+    soon(() => this.#goOn()); // whoever comes in the same tick shares the first turn
   }
 
   /** Those in line fail; whoever is being served goes on. */

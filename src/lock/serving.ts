@@ -9,7 +9,7 @@ import type { Durability, Receipt, ReleaseDone, ReleaseReply, StateWrite } from 
 import { diagnostics, type AcquireEvent, type ReleaseEvent, type WarningEvent } from "../diagnostics.ts";
 import { awaitLock, tellDurably, tooFewForLock } from "../durability.ts";
 import { HoldfastError } from "../errors.ts";
-import { now, pause } from "../timers.ts";
+import { now, pause, soon } from "../timers.ts";
 import type { Batch } from "./batch.ts";
 import { HeldGrant, type Lender } from "./grant.ts";
 import { GrantJob, StateJob, type Job } from "./job.ts";
@@ -140,7 +140,7 @@ export class Serving implements Lender {
     if (held) publishReleased(grant);
     else this.#line.unblock();
     // Not at once: whoever released it goes on first, as it would have if the backend had been asked.
-    queueMicrotask(() => this.#next());
+    soon(() => this.#next());
     return Promise.resolve(held);
   }
 

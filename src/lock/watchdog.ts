@@ -17,7 +17,7 @@
  */
 import type { Backend, RenewEntry } from "../backends/backend.ts";
 import type { Conversations } from "../conversation.ts";
-import { Deadlines, now, type Deadline } from "../timers.ts";
+import { Deadlines, now, soon, type Deadline } from "../timers.ts";
 
 /** A held ticket, as the watchdog sees it. */
 export interface Watched extends RenewEntry {
@@ -105,7 +105,7 @@ export class Watchdog {
       this.#lose(ticket, "its lease ended before it could be renewed (was the event loop blocked?)");
       return;
     }
-    if (this.#due.push(ticket) === 1) queueMicrotask(() => this.#renewAll(this.#due.splice(0)));
+    if (this.#due.push(ticket) === 1) soon(() => this.#renewAll(this.#due.splice(0)));
   }
 
   /** In parts, so that the answers of each count for themselves. */

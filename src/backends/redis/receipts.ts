@@ -5,6 +5,7 @@
  * scripts: a hash that lives 5/4 of what was asked for and is renewed in every quarter of it has always at least what
  * was asked for left.
  */
+import { now } from "../../timers.ts";
 import type { Receipt } from "../backend.ts";
 
 /** What one script is told of the hash. */
@@ -28,9 +29,9 @@ export class ReceiptHash {
   }
 
   /** For a script that is sent now, by the monotonic clock. */
-  life(now: number = performance.now()): Life {
-    const due = now - this.#renewedAt >= this.#keepMs / 4;
-    return { args: [String(Math.ceil(this.#keepMs * 1.25)), due ? "1" : "0"], sentAt: now };
+  life(at: number = now()): Life {
+    const due = at - this.#renewedAt >= this.#keepMs / 4;
+    return { args: [String(Math.ceil(this.#keepMs * 1.25)), due ? "1" : "0"], sentAt: at };
   }
 
   /** That script recorded something: if it was to renew the hash, it did. */
