@@ -3,9 +3,9 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    // Real servers and real processes: two files at a time is what two cores can do without disturbing the clocks.
+    // Real servers and real processes, which wait more than they work: three files at a time keep two cores busy.
     pool: "forks",
-    maxWorkers: 2,
+    maxWorkers: 3,
     testTimeout: 20_000,
     hookTimeout: 120_000, // the first hook may have to install a Redis
     teardownTimeout: 10_000,

@@ -12,7 +12,7 @@ import { FaultyBackend } from "../../src/testing/index.ts";
 setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc") as () => void;
 
-describe("a loop that schedules its next round from inside its own lock (scenario 31)", () => {
+describe("a loop that schedules its next round from inside its own lock", () => {
   /** Rounds, each begun by a task that the last one left behind. */
   async function rounds(store: Store, count: number, idOf: (n: number) => string): Promise<void> {
     for (let n = 0; n < count;) {
@@ -32,7 +32,7 @@ describe("a loop that schedules its next round from inside its own lock (scenari
   test.each([
     ["one lock", () => "loop"],
     ["a lock of its own for each round", (n: number) => `loop:${String(n)}`],
-  ])("[L4] memory stays flat: %s", { timeout: 60_000 }, async (_, idOf) => {
+  ])("[L4] scenario 31: memory stays flat: %s", { timeout: 60_000 }, async (_, idOf) => {
     await using store = open("memory:");
     await rounds(store, 3_000, idOf);
     collect();
@@ -82,7 +82,7 @@ test("[P1] async resources of calls that have settled are destroyed", async () =
   hook.disable();
 });
 
-describe("the machine sleeps: its monotonic clock stands still, and the wall clock does not (scenario 33)", () => {
+describe("the machine sleeps: its monotonic clock stands still, and the wall clock does not", () => {
   afterEach(() => {
     vi.restoreAllMocks();
   });
@@ -93,7 +93,7 @@ describe("the machine sleeps: its monotonic clock stands still, and the wall clo
     vi.spyOn(Date, "now").mockImplementation(() => now() + ms);
   }
 
-  test("[L5] awake again, a grant that was lost meanwhile is known to be long before its renewal was due", async () => {
+  test("[L5] scenario 33: awake again, a grant that was lost meanwhile is known to be long before its renewal was due", async () => {
     const memory = new Memory();
     const faults = new FaultyBackend(new MemoryBackend({ memory }));
     await using store = open(faults, { leaseMs: 3_600_000 });

@@ -60,6 +60,11 @@ describe("on the wire", () => {
   test("[L8] a waiter sends at most 3 commands in 10 s", async () => {
     const [holder, waiter] = [connect(redis.server.url), connect(redis.proxy.url)];
     const held = await holder.lock("long").acquire();
+    const opened = redis.proxy.seen.length;
+    await waiter.ready();
+    // Its subscription has been tested once a word that it published came back: what follows finds it so.
+    await poll(() => sentSince(opened).filter((name) => name === "PUBLISH").length).toBe(1);
+    for (let n = 0; n < 3; n += 1) await waiter.lock("another").run(() => undefined);
     const waiting = waiter.lock("long").acquire({ waitMs: 60_000 });
     await poll(() => waiters(holder, "long")).toBe(1);
     const from = redis.proxy.seen.length - 1; // its first ask counts

@@ -90,7 +90,7 @@ test("[L1] [L8] whenever the connection for commands was broken, the one for wak
   link.repoint(second, "stay");
   await first.command("CLIENT", "KILL", "TYPE", "normal");
   await eventually(() => a.saved("x", save("2")));
-  await a.wake("again", 2);
+  await a.listens();
   expect(await connections(second)).toEqual(both);
   expect(await connections(first)).toEqual(none);
 });
@@ -125,7 +125,7 @@ test("[L1] [L8] [P2] the wake connection of a client of the user's own follows t
   link.repoint(second, "stay");
   await first.command("CLIENT", "KILL", "TYPE", "normal");
   await eventually(() => a.saved("x", save("2")));
-  await a.wake("again", 2);
+  await a.listens();
   await eventuallyTrue(async () => (await connections(second, "own")).wakes === 1);
   expect(await connections(first, "own")).toEqual(none);
   await a.backend.close();

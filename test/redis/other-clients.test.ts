@@ -66,7 +66,7 @@ const kinds: Record<string, () => Promise<object>> = {
 };
 
 describe.each(Object.entries(kinds))("%s", (_, make) => {
-  test("[S1] is refused by every call, and what is stored is not read as absent", async () => {
+  test("[S1] scenario 35: is refused by every call, and what is stored is not read as absent", async () => {
     await new TestClient(server.url).saved("x", save("1"));
     const a = new TestClient((await make()) as Passed, { operationMs: 1_500 });
     const { backend } = a;

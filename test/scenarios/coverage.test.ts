@@ -32,9 +32,20 @@ const scenarios: readonly string[] = [
   "the event loop is blocked longer than the lease",
   "close() while holding, waiting, saving",
   "process.exit and SIGKILL while holding",
+  "a replica is promoted and no connection breaks; subscribers stay on the old primary",
+  "the reply of a release that keeps the lock is lost for longer than the lease",
+  "an update's function awaits an earlier update, a slow neighbour, a closed store",
+  "a serializer that returns views, uses its output again, or cannot read what was just saved",
+  "the server closes idle connections, a tool kills them by type, or subscribes to everything",
+  "a loop that schedules itself from inside its own lock",
+  "the SQLite file is replaced, deleted or made read-only while it is open",
+  "the machine sleeps; the loop is blocked just longer than a deadline",
+  "a slot of a cluster is moved, or its owner killed",
+  "a client that drops options, is of an older major, or is a pool",
+  "a batch is refused after one of its jobs failed because of another's unsaved change",
 ];
-/** Those that have their tests by now. */
-const done = { from: 1, to: 25 };
+/** There are no clusters yet. */
+const notYet: ReadonlySet<number> = new Set([34]);
 
 const root = join(import.meta.dirname, "../..");
 const texts = ["test", "src/testing"].flatMap((folder) =>
@@ -45,10 +56,9 @@ const texts = ["test", "src/testing"].flatMap((folder) =>
 /** Names of tests and cases: strings that begin with a scenario or with promises. */
 const titles = texts.flatMap((text) => [...text.matchAll(/["'`](?:scenario \d|\[[SLP]\d+\])[^\n]*/g)].flat());
 
-test.each(scenarios.map((what, index) => ({ number: index + 1, what })).slice(done.from - 1, done.to))(
-  "scenario $number has a test: $what",
-  ({ number }) => {
-    const named = new RegExp(`\\bscenario ${String(number)}\\b`);
-    expect(titles.filter((title) => named.test(title))).not.toEqual([]);
-  },
-);
+test.each(
+  scenarios.map((what, index) => ({ number: index + 1, what })).filter(({ number }) => !notYet.has(number)),
+)("scenario $number has a test: $what", ({ number }) => {
+  const named = new RegExp(`\\bscenario ${String(number)}\\b`);
+  expect(titles.filter((title) => named.test(title))).not.toEqual([]);
+});

@@ -80,7 +80,7 @@ describe("replaced while it is open", () => {
     expectIntact(folder.path, "c");
   });
 
-  test("[S3] [S5] under load of several processes: all of them end with the error, and nothing reaches the new file", async () => {
+  test("[S3] [S5] scenario 32: under load of several processes: all of them end with the error, and nothing reaches the new file", async () => {
     const folder = sqliteFolder();
     const client = folder.connect();
     await fill(client, "a");

@@ -22,7 +22,7 @@ async function expiring(world: World, id: string): Promise<() => Promise<void>> 
 }
 
 export const neighbourCases: readonly Case[] = [
-  proof("[S3] a function may wait for an earlier update of the same state", async (world) => {
+  proof("[S3] scenario 28: a function may wait for an earlier update of the same state", async (world) => {
     const [store, id] = [await world.store(), world.id()];
     const count = store.state(id, { initial: () => 0 });
     const first = count.update((n) => n + 1);
@@ -158,7 +158,7 @@ export const neighbourCases: readonly Case[] = [
     assert.equal(await other.state(id).load(), undefined);
   }),
   proof(
-    "[S5] a call that failed because of a change that was not saved in the end is judged again",
+    "[S5] scenario 36: a call that failed because of a change that was not saved in the end is judged again",
     async (world) => {
       const id = world.id();
       const { store, faults } = await world.faultyStore();

@@ -50,17 +50,20 @@ const picky = (refused: string): Serializer => ({
 });
 
 export const serializerCases: readonly Case[] = [
-  proof("[S3] a draft that is a view of what was stored: its change is noticed and saved", async (world) => {
-    const [store, id] = [await world.store(), world.id()];
-    const state = store.state(id, { initial: untouched, serializer: v8 });
-    await state.save(untouched());
-    const before = (await state.read())?.revision ?? 0;
-    const after = await state.update((draft) => void (draft.seen[0] = 1));
-    assert.deepEqual([...after.seen], [1, 0, 0, 0]);
-    const stored = await state.read();
-    assert.deepEqual([...(stored?.value.seen ?? [])], [1, 0, 0, 0]);
-    assert.ok((stored?.revision ?? 0) > before);
-  }),
+  proof(
+    "[S3] scenario 29: a draft that is a view of what was stored: its change is noticed and saved",
+    async (world) => {
+      const [store, id] = [await world.store(), world.id()];
+      const state = store.state(id, { initial: untouched, serializer: v8 });
+      await state.save(untouched());
+      const before = (await state.read())?.revision ?? 0;
+      const after = await state.update((draft) => void (draft.seen[0] = 1));
+      assert.deepEqual([...after.seen], [1, 0, 0, 0]);
+      const stored = await state.read();
+      assert.deepEqual([...(stored?.value.seen ?? [])], [1, 0, 0, 0]);
+      assert.ok((stored?.revision ?? 0) > before);
+    },
+  ),
   proof("[S3] the same under a grant, and with drafts that fail beside it", async (world) => {
     const [store, id] = [await world.store(), world.id()];
     const state = store.state(id, { initial: untouched, serializer: v8 });
