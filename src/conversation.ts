@@ -219,10 +219,11 @@ class Conversation<T> {
   /** Whatever it says of its outcome: nothing of this conversation was sent. */
   readonly #onNotConnected = (error: unknown): void => this.#failed(error, "none");
 
-  /** A backend of the user's own may throw at once. */
+  /** A backend of the user's own may throw at once, or answer no promise. */
   #connecting(): Promise<void> | undefined {
     try {
-      return this.#all.backend.connect?.();
+      const connecting = this.#all.backend.connect?.();
+      return connecting === undefined ? undefined : Promise.resolve(connecting);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -249,7 +250,7 @@ class Conversation<T> {
 
   #attempted(sentAt: number): Promise<T> {
     try {
-      return this.#attempt(sentAt);
+      return Promise.resolve(this.#attempt(sentAt));
     } catch (error) {
       return Promise.reject(error); // a backend of the user's own
     }

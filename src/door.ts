@@ -5,7 +5,7 @@
  * the call that failed. Here it is awaited for one caller, which is where the engine knows the async functions that wait:
  * each caller gets a copy with that stack. An error of the caller's own is handed back as it is, the same object.
  */
-import { HoldfastError } from "./errors.ts";
+import { HoldfastError, isOfOurs } from "./errors.ts";
 
 /** What callers have in their hands already: our errors that were handed out, and those that they made themselves. */
 const callersOwn = new WeakSet<HoldfastError>();
@@ -15,7 +15,7 @@ export async function door<R>(call: () => R | PromiseLike<R>): Promise<R> {
   try {
     return await call();
   } catch (error) {
-    if (!(error instanceof HoldfastError) || callersOwn.has(error)) throw error;
+    if (!isOfOurs(error) || callersOwn.has(error)) throw error;
     throw fromCaller(copyOf(error));
   }
 }

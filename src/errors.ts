@@ -133,6 +133,15 @@ const classes = {
   CorruptStateError,
   ClosedError,
 };
+const prototypes: ReadonlySet<unknown> = new Set(
+  Object.values(classes).map(({ prototype }) => prototype as unknown),
+);
+
+/** Of one of these very classes, and so without fields that only its own class knows of. */
+export function isOfOurs(error: unknown): error is HoldfastError {
+  return error instanceof HoldfastError && prototypes.has(Object.getPrototypeOf(error));
+}
+
 for (const [name, { prototype }] of Object.entries(classes)) {
   Object.defineProperty(prototype, "name", { value: name, writable: true, configurable: true });
 }

@@ -32,8 +32,8 @@ class Application implements Applied {
   readonly job: StateJob;
   /** Which state it was applied to: that of this start of the batch. */
   readonly start: number;
-  /** That state had changes in it which were not saved then. */
-  readonly onUnsaved: boolean;
+  /** That state had changes in it which are not saved yet. */
+  onUnsaved: boolean;
   over: Promise<void> | undefined;
   write: StateWrite | undefined;
   failure: { readonly error: unknown } | undefined;
@@ -148,6 +148,7 @@ export class Batch {
   /** Its function is over. Answers whether it counts: not when the state that it was applied to never came to be. */
   take(applied: Applied): boolean {
     if (!(applied instanceof Application) || applied.start !== this.#starts) return false;
+    applied.onUnsaved &&= this.#write !== undefined; // they may have been saved while it ran
     this.#applied.push(applied);
     this.#newestAt = Math.max(this.#newestAt, applied.job.arrivedAt);
     if (applied.write !== undefined) this.#change(applied.write);
@@ -166,6 +167,10 @@ export class Batch {
     this.#starts += 1;
   }
 
+  get hasAgain(): boolean {
+    return this.#again.length > 0;
+  }
+
   /** The next that must be applied again. */
   takeAgain(): StateJob | undefined {
     return this.#again.shift();
@@ -175,6 +180,7 @@ export class Batch {
   saved(revision: number | null): void {
     const applied = this.#applied;
     this.#applied = [];
+    this.#closed = false;
     if (this.#write !== undefined) {
       const jobs = applied.filter(({ failure }) => failure === undefined).length;
       publishUpdate(this.#turn.id, jobs, this.#write);

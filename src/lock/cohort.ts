@@ -126,7 +126,7 @@ export class Cohort implements LineOwner, ServingOwner {
   }
 
   #leave(turn: Turn): void {
-    if (turn.traceless) this.#room.endTurn(turn);
+    if (turn.traceless || turn.asks === 0) this.#room.endTurn(turn);
     else this.#room.abandonTurn(turn);
     this.#goOn();
   }

@@ -63,6 +63,11 @@ export class StateRun {
   /** Applies one job, and again if what it was applied to did not come to be. Answers why it could not be kept. */
   async #apply(batch: Batch, job: StateJob): Promise<Error | undefined> {
     for (;;) {
+      if (!this.#turn.live) {
+        const error = this.#lost(batch); // another may be inside by now
+        job.fail(error);
+        return error;
+      }
       const applied = batch.apply(job);
       if (applied.over !== undefined) {
         const error = await this.#answerOthers(batch, applied.over);
@@ -97,12 +102,11 @@ export class StateRun {
       const error = await this.#again(batch);
       if (error !== undefined) return error;
     }
-    return lockLost(id, batch.fence, "its lease ended before the save");
+    return this.#lost(batch);
   }
 
   /** The same without giving the lock up. */
   async #saveAndHold(batch: Batch): Promise<Error | undefined> {
-    const { id } = this.#turn;
     while (this.#turn.live) {
       const { write, durability, fence } = batch;
       if (write !== undefined) {
@@ -116,7 +120,7 @@ export class StateRun {
       const error = await this.#again(batch);
       if (error !== undefined) return error;
     }
-    return lockLost(id, batch.fence, "its lease ended before the save");
+    return this.#lost(batch);
   }
 
   /** Nothing is to be saved, which would have noticed. Those who came before the load need no second look. */
@@ -134,10 +138,21 @@ export class StateRun {
     if (batch.starts === maxTries - 1) return tooManyConflicts(this.#turn.id);
     batch.restart(await this.#load());
     for (let job = batch.takeAgain(); job !== undefined; job = batch.takeAgain()) {
-      const error = await this.#apply(batch, job);
+      const error = (await this.#apply(batch, job)) ?? (await this.#saveIfClosed(batch));
       if (error !== undefined) return error;
     }
     return undefined;
+  }
+
+  /** The caller of a save learns its revision: the next is not applied on top of it before that is stored. */
+  async #saveIfClosed(batch: Batch): Promise<Error | undefined> {
+    return batch.closed && batch.hasAgain ? this.#saveAndHold(batch) : undefined;
+  }
+
+  /** Why nothing of the batch is saved any more. */
+  #lost(batch: Batch): Error {
+    const { id, lostFor = "its lease ended before the save" } = this.#turn;
+    return typeof lostFor === "string" ? lockLost(id, batch.fence, lostFor) : lostFor;
   }
 
   #saved(batch: Batch, reply: ReleaseDone): Error | undefined {

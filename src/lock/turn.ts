@@ -80,7 +80,9 @@ export class Turn implements Watched {
   #wake: Extract<Wake, { kind: "granted" }> | undefined;
   #askAgain = false;
   #news: (() => void) | undefined;
-  #borrower: Borrower | undefined;
+  /** All that it is lent to: a function may run on while those before it are applied again. */
+  #borrowers: readonly Borrower[] = [];
+  #lostFor: string | Error | undefined;
   readonly #assumeWanted: boolean;
 
   constructor(what: {
@@ -199,18 +201,23 @@ export class Turn implements Watched {
   lose(reason: string | Error): void {
     if (this.#state !== "held" && this.#state !== "releasing") return;
     this.become("lost");
-    const borrower = this.#borrower;
-    this.#borrower = undefined;
-    borrower?.lose(reason);
+    this.#lostFor = reason;
+    const borrowers = this.#borrowers;
+    this.#borrowers = [];
+    for (const borrower of borrowers) borrower.lose(reason);
   }
 
-  /** [L1] To one at a time. */
+  /** Why it was lost: words for a LockLostError, or the error itself. */
+  get lostFor(): string | Error | undefined {
+    return this.#lostFor;
+  }
+
   lend(borrower: Borrower): void {
-    this.#borrower = borrower;
+    this.#borrowers = [...this.#borrowers, borrower];
   }
 
   giveBack(borrower: Borrower): void {
-    if (this.#borrower === borrower) this.#borrower = undefined;
+    this.#borrowers = this.#borrowers.filter((one) => one !== borrower);
   }
 
   /** The backend says that this ticket holds the lock. It may come before the reply to its ask. */

@@ -58,7 +58,7 @@ test("[P2] a draft function that goes on beyond drainMs: its signal aborts, its 
     await new Promise<void>((resolve) => (goOn = resolve));
     return 1;
   });
-  const refused = expect(updating).rejects.toMatchObject({ code: "LOCK_LOST" });
+  const refused = expect(updating).rejects.toMatchObject({ code: "CLOSED", outcome: "none" });
   await pause(10);
   await store.close({ drainMs: 20 });
   expect(signal?.reason).toMatchObject({ code: "CLOSED" });

@@ -90,6 +90,15 @@ describe("a conversation", () => {
     await expect(failing).rejects.not.toThrow(/carried out/);
   });
 
+  test("[P1] a backend of the user's own that answers no promise, at a later try as well: its caller has the answer", async () => {
+    let tries = 0;
+    const attempt = (): Promise<string> => {
+      if (tries++ === 0) return Promise.reject(unavailable("none"));
+      return "answer" as unknown as Promise<string>;
+    };
+    expect(await conversations.ask("Asking", attempt)).toBe("answer");
+  });
+
   test("[S5] an attempt that is never answered does not hang its caller", async () => {
     const failing = conversations.ask("Asking", () => new Promise<never>(() => undefined));
     await expect(failing).rejects.toMatchObject({ code: "UNREACHABLE", outcome: "unknown" });

@@ -8,7 +8,14 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import { Memory, MemoryBackend } from "../../src/backends/memory.ts";
 import * as errors from "../../src/errors.ts";
-import { ConflictError, LockTimeoutError, open, type Grant, type Store } from "../../src/index.ts";
+import {
+  ConflictError,
+  LockTimeoutError,
+  open,
+  UnavailableError,
+  type Grant,
+  type Store,
+} from "../../src/index.ts";
 import { FaultyBackend, hang } from "../../src/testing/index.ts";
 
 let faulty: FaultyBackend;
@@ -209,8 +216,24 @@ describe("what is the caller's own comes through as it is", () => {
   );
 });
 
+test("an error of a class of the user's own is handed on as it is: a copy would lack its private fields", async () => {
+  class Mine extends UnavailableError {
+    readonly #detail = "kept";
+    get detail(): string {
+      return this.#detail;
+    }
+  }
+  const mine = new Mine("mine", { lasting: true });
+  const backend = Object.assign(new MemoryBackend(), { loadState: () => Promise.reject(mine) });
+  await using own = open(backend);
+  const failed = own.state("x").load();
+  await expect(failed).rejects.toBeInstanceOf(Mine);
+  await expect(failed).rejects.toMatchObject({ detail: "kept" });
+});
+
 test("names are text, not the names of classes that a bundler may have changed", () => {
-  for (const [name, made] of Object.entries(errors)) {
+  const { isOfOurs: _, ...classes } = errors;
+  for (const [name, made] of Object.entries(classes)) {
     expect(Object.hasOwn(made.prototype, "name")).toBe(true);
     expect((made.prototype as Error).name).toBe(name);
   }

@@ -1,8 +1,8 @@
 /** What callers owe each other whose changes are saved together: none waits for the code of one who came later [S3]. */
 import { strict as assert } from "node:assert";
 import type { Store } from "../../store.ts";
-import { deferred, eventually, inTime, rejection, rejectsWith, stillPending } from "../checks.ts";
-import { failBefore, loseReply, meanwhile } from "../faults.ts";
+import { aborted, deferred, eventually, inTime, rejection, rejectsWith, stillPending } from "../checks.ts";
+import { failBefore, hang, loseReply, meanwhile } from "../faults.ts";
 import { needing, proof, type Case } from "../suite.ts";
 import type { World } from "../world.ts";
 
@@ -229,6 +229,79 @@ export const neighbourCases: readonly Case[] = [
       assert.equal(await other.state(id).load(), undefined);
     },
   ),
+  proof(
+    "[L5] a function that runs on while those before it are applied again learns that its lock is lost",
+    async (world) => {
+      const id = world.id();
+      const { store, faults } = await world.faultyStore({ leaseMs: 600 });
+      const [other, expire] = [await world.store(), await expiring(world, id)];
+      const log = store.state(id, { initial: emptyLog });
+      await log.save({ ids: ["old"] });
+      faults.once("writeState", meanwhile({ before: expire }));
+      const first = log.update(add("first"));
+      let calls = 0;
+      const slow = log.update(async (draft, { signal }) => {
+        calls += 1;
+        await first;
+        await other.lock(id).forceRelease();
+        await aborted(signal);
+        draft.ids.push("slow");
+      });
+      await rejectsWith(slow, "LOCK_LOST");
+      assert.equal(calls, 1, "called under a lock that was lost");
+      assert.deepEqual(await log.load(), { ids: ["first"] });
+    },
+  ),
+  proof("[L1] [S4] no function is called again under a lock that was lost meanwhile", async (world) => {
+    const id = world.id();
+    const { store, faults } = await world.faultyStore();
+    const expire = await expiring(world, id);
+    const log = store.state(id, { initial: emptyLog });
+    await log.save({ ids: ["old"] });
+    faults.once("releaseLock", meanwhile({ before: expire }));
+    faults.once("loadState", meanwhile({ after: () => store.lock(id).forceRelease() }));
+    let calls = 0;
+    const update = log.update((draft) => {
+      calls += 1;
+      draft.ids.push("new");
+    });
+    await rejectsWith(update, "LOCK_LOST");
+    assert.equal(calls, 1);
+  }),
+  proof(
+    "[S3] a save that is judged again keeps its revision to itself: what comes after it is saved apart",
+    async (world) => {
+      const id = world.id();
+      const { store, faults } = await world.faultyStore();
+      const expire = await expiring(world, id);
+      const log = store.state<Log>(id);
+      await log.save({ ids: ["old"] });
+      faults.once("releaseLock", meanwhile({ before: expire }));
+      const saved = log.trySave({ ids: ["saved"] }, { ifRevision: "absent" });
+      const later = log.update((draft) => ({ ids: [...(draft?.ids ?? []), "later"] }));
+      const revision = await saved;
+      assert.ok(revision !== null);
+      assert.deepEqual(await later, { ids: ["saved", "later"] });
+      assert.equal(await log.trySave({ ids: ["over it"] }, { ifRevision: revision }), null);
+      assert.deepEqual(await log.load(), { ids: ["saved", "later"] });
+    },
+  ),
+  proof("[S5] a function that failed on what is saved by now keeps its own error", async (world) => {
+    const id = world.id();
+    const { store, faults } = await world.faultyStore({ operationMs: 300 });
+    const log = store.state(id, { initial: emptyLog });
+    const hanging = faults.always("releaseLock", hang());
+    const first = log.update(add("first"));
+    const second = log.update(async () => {
+      await first;
+      throw new RangeError("mine");
+    });
+    const third = log.update(add("third"));
+    assert.equal((await rejection(second)).message, "mine");
+    assert.equal((await rejectsWith(third, "UNREACHABLE")).outcome, "unknown");
+    hanging.cancel();
+    await world.becomesFree(id);
+  }),
   needing(["flush"], "[S5] the same where the server has forgotten everything", async (world) => {
     const id = world.id();
     const { store, faults } = await world.faultyStore();
