@@ -166,9 +166,13 @@ class World implements Remains, Log {
   }
 
   #kill(one: Process): void {
+    const onNews = this.#onNews;
+    this.#onNews = () => undefined; // all are idle for a moment, if it was the only one
     one.kill();
     const [place, life] = one.life.split(".");
     if (this.#random.chance(0.7)) this.#start(`${place ?? ""}.${Number(life) + 1}`);
+    this.#onNews = onNews;
+    onNews();
   }
 
   #delete(what: "deleteLock" | "deleteState"): void {
