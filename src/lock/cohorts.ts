@@ -91,8 +91,11 @@ export class Cohorts implements Room {
     }
   }
 
+  get assumesWanted(): boolean {
+    return this.conversations.backend.askAgainMs < pushesFromMs;
+  }
+
   startTurn(id: string, leaseMs: number): Turn {
-    const { backend } = this.conversations;
     const slot = this.conversations.takeSlot();
     slot.n += 1;
     const turn = new Turn({
@@ -101,7 +104,7 @@ export class Cohorts implements Room {
       leaseMs,
       slot,
       owner: this.owner,
-      assumeWanted: backend.askAgainMs < pushesFromMs,
+      assumeWanted: this.assumesWanted,
     });
     this.#turns[slot.index] = turn;
     this.#alive += 1;

@@ -9,6 +9,8 @@ export interface Room {
   readonly conversations: Conversations;
   /** Identifies the opened store in async contexts. */
   readonly owner: object;
+  /** Nobody would tell us that others wait for what we hold: we assume it [L2]. That may change. */
+  readonly assumesWanted: boolean;
   /** A new ticket, known to the room until it is settled, so that wakes find it. */
   startTurn(id: string, leaseMs: number): Turn;
   /** The turn is held from now on: keep its lease alive. */

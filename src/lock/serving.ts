@@ -261,7 +261,7 @@ export class Serving implements Lender {
   /** What was saved with it is saved, whether or not the grant that came with it can be used [S5]. */
   #keep(reply: ReleaseDone, sentAt: number): void {
     try {
-      this.#turn.keep(reply, sentAt);
+      this.#turn.keep(reply, sentAt, this.#room.assumesWanted);
     } catch (error) {
       this.#turn.lose(error as Error);
     }

@@ -83,7 +83,6 @@ export class Turn implements Watched {
   /** All that it is lent to: a function may run on while those before it are applied again. */
   #borrowers: readonly Borrower[] = [];
   #lostFor: string | Error | undefined;
-  readonly #assumeWanted: boolean;
 
   constructor(what: {
     id: string;
@@ -98,7 +97,7 @@ export class Turn implements Watched {
     this.leaseMs = what.leaseMs;
     this.slot = what.slot;
     this.owner = what.owner;
-    this.wanted = this.#assumeWanted = what.assumeWanted;
+    this.wanted = what.assumeWanted;
   }
 
   get state(): TurnState {
@@ -155,10 +154,10 @@ export class Turn implements Watched {
   }
 
   /** Released and got back in the same step, since nobody else waits: a full lease and new fences. */
-  keep(reply: ReleaseDone, sentAt: number): void {
+  keep(reply: ReleaseDone, sentAt: number, assumeWanted: boolean): void {
     const { fence = NaN, fences = NaN } = reply;
     this.hold({ fence, fences, leaseMs: this.leaseMs }, sentAt);
-    this.wanted = this.#assumeWanted || this.#heardSinceRelease;
+    this.wanted = assumeWanted || this.#heardSinceRelease;
   }
 
   /** A save or release was refused though the lock is still ours. */

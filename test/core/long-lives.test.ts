@@ -1,4 +1,5 @@
-// What must stay as it is however long a process lives: what contexts inherit, and what a sleep of the machine leaves.
+// What must stay as it is however long a process lives: what contexts inherit, what a sleep of the machine leaves, and how a turn that
+// goes on for long is bounded.
 
 import { AsyncLocalStorage, createHook } from "node:async_hooks";
 import { setFlagsFromString } from "node:v8";
@@ -114,4 +115,21 @@ describe("the machine sleeps: its monotonic clock stands still, and the wall clo
     expect(grant.signal.aborted).toBe(false);
     expect(await grant.release()).toBe(true);
   });
+});
+
+test("[L2] a turn that began before wakes reached us is served as generously as any, once they do", async () => {
+  const backend = Object.assign(new MemoryBackend(), { askAgainMs: 250 }); // nobody would tell us that others wait
+  const faults = new FaultyBackend(backend);
+  await using store = open(faults, { waitMs: 60_000 });
+  const lock = store.lock("x");
+  const rounds = 40;
+  const caller = async (): Promise<void> => {
+    for (let n = 0; n < rounds; n += 1) {
+      await lock.run(() => undefined);
+      Object.assign(backend, { askAgainMs: 5_000 });
+    }
+  };
+  await Promise.all(Array.from({ length: 64 }, caller));
+  const releases = faults.calls.filter(({ method }) => method === "releaseLock").length;
+  expect(releases).toBeLessThan(2.5 * rounds); // 16 at a time would be four for each round
 });
