@@ -249,6 +249,7 @@ describe("a process that only read since it opened the file, whose log is empty"
     const backup = backUp(folder);
     renameSync(backup, folder.path);
     const other = folder.raw(); // as a store would whose look was overtaken
+    other.exec("PRAGMA journal_mode = WAL");
     other.exec(`UPDATE stamps SET place = '["run","${folder.path}","1"]'`);
     other.exec("UPDATE states SET revision = 7");
     const log = readFileSync(`${folder.path}-wal`);
@@ -386,6 +387,7 @@ describe("replaced while it is being opened", () => {
     await client.saved("x", save("1"));
     commits = 0;
     spoil = () => {
+      spoil = () => undefined;
       renameSync(at, moved);
       symlinkSync("at", at); // ELOOP for each look
     };
