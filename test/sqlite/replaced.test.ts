@@ -3,7 +3,8 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync } from "node:fs";
+import { renameSync, rmSync, symlinkSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -23,7 +24,9 @@ const gone = {
 const foreignLog = {
   code: "UNREACHABLE",
   outcome: "none",
-  message: expect.stringMatching(/-wal beside it belongs to the file that was there before/) as string,
+  message: expect.stringMatching(
+    /-wal or -shm beside it is not known to be its own.*copied or restored together, that -wal holds acknowledged changes.*without the -shm/,
+  ) as string,
 };
 
 async function fill(client: ContractClient, value: string): Promise<void> {
@@ -191,6 +194,212 @@ describe("moved and deleted while it is open", () => {
   });
 });
 
+describe("a process that only read since it opened the file, whose log is empty", () => {
+  async function opened(folder: SqliteFolder): Promise<ContractClient> {
+    const first = folder.connect();
+    await fill(first, "a");
+    await first.backend.close();
+    const reader = folder.connect();
+    expect(await reader.load("s1")).toBe("a".repeat(300));
+    expect(readFileSync(`${folder.path}-wal`)).toHaveLength(0);
+    return reader;
+  }
+
+  test("[S3] deleted: a new store waits until the old one has left, and keeps all that it acknowledges", async () => {
+    const folder = sqliteFolder();
+    const reader = await opened(folder);
+    rmSync(folder.path);
+    const next = folder.connect();
+    expect(await failure(next.load("s1"))).toMatchObject(foreignLog);
+    expect(existsSync(folder.path)).toBe(false);
+    expect(await failure(reader.load("s1"))).toMatchObject(gone);
+    expect(await next.load("s1")).toBeNull();
+    await fill(next, "b");
+    await reader.backend.close();
+    await next.backend.close();
+    expectIntact(folder.path, "b");
+  });
+
+  test.each([
+    ["another run of the machine", (place: unknown[]) => ["another", place[1], "1"]],
+    ["another path", (place: unknown[]) => [place[0], "/elsewhere/store.db", "1"]],
+    ["both", () => ["another", "/elsewhere/store.db", "1"]],
+  ])("[S3] replaced by a backup of %s: likewise", async (_, placeOf) => {
+    const folder = sqliteFolder();
+    const reader = await opened(folder);
+    const backup = backUp(folder);
+    const db = new DatabaseSync(backup);
+    const { place } = db.prepare("SELECT place FROM stamps").get() as { place: string };
+    const elsewhere = JSON.stringify(placeOf(JSON.parse(place) as unknown[]));
+    db.prepare("UPDATE stamps SET place = ?").run(elsewhere);
+    db.close();
+    renameSync(backup, folder.path);
+    const next = folder.connect();
+    expect(await failure(next.load("s1"))).toMatchObject(foreignLog);
+    expect(await failure(reader.load("s1"))).toMatchObject(gone);
+    await fill(next, "b");
+    await reader.backend.close();
+    await next.backend.close();
+    expectIntact(folder.path, "b");
+  });
+
+  test("[S3] a new file that was opened without asking: its frames are neither checkpointed nor taken away", async () => {
+    const folder = sqliteFolder();
+    const reader = await opened(folder);
+    const backup = backUp(folder);
+    renameSync(backup, folder.path);
+    const other = folder.raw(); // as a store would whose look was overtaken
+    other.exec("PRAGMA journal_mode = WAL");
+    other.exec(`UPDATE stamps SET place = '["run","${folder.path}","1"]'`);
+    other.exec("UPDATE states SET revision = 7");
+    const log = readFileSync(`${folder.path}-wal`);
+    expect(await failure(reader.load("s1"))).toMatchObject({ code: expect.any(String) as string });
+    expect(await failure(reader.load("s1"))).toMatchObject(gone);
+    expect(readFileSync(`${folder.path}-wal`).equals(log)).toBe(true);
+    other.close();
+    const db = folder.raw();
+    expect(db.prepare("SELECT count(*) AS n FROM states WHERE revision = 7").get()).toEqual({ n: 300 });
+  });
+
+  test("[S6] replaced by the file of another program: that one is left as it is", async () => {
+    const folder = sqliteFolder();
+    const client = await opened(folder);
+    await client.saved("s1", save("changed")); // so that the log has no page that tells whose file it is
+    const theirs = `${folder.path}.theirs`;
+    const db = new DatabaseSync(theirs);
+    db.exec("PRAGMA journal_mode = WAL; CREATE TABLE theirs (x)");
+    db.close();
+    const content = readFileSync(theirs);
+    renameSync(theirs, folder.path);
+    const log = readFileSync(`${folder.path}-wal`);
+    expect(await failure(folder.connect().load("s1"))).toMatchObject({ name: "CorruptStateError" });
+    expect(readFileSync(folder.path).equals(content)).toBe(true);
+    expect(readFileSync(`${folder.path}-wal`).equals(log)).toBe(true);
+    await client.backend.close();
+    expect(readFileSync(folder.path).equals(content)).toBe(true);
+  });
+});
+
+describe("a symbolic link", () => {
+  test("[S3] its file is replaced: the log is looked for beside the file", async () => {
+    const folder = sqliteFolder();
+    const link = join(dirname(folder.path), "link.db");
+    symlinkSync(folder.path, link);
+    const old = folder.connect({ path: link });
+    await fill(old, "a");
+    const backup = backUp(folder);
+    await fill(old, "b");
+    renameSync(backup, folder.path);
+    const next = folder.connect({ path: link });
+    expect(await failure(next.load("s1"))).toMatchObject(foreignLog);
+    expect(await failure(old.load("s1"))).toMatchObject(gone);
+    expect(await next.load("s1")).toBe("a".repeat(300));
+    expectIntact(folder.path, "a");
+  });
+
+  test("[S3] its file is deleted: likewise", async () => {
+    const folder = sqliteFolder();
+    const link = join(dirname(folder.path), "link.db");
+    symlinkSync(folder.path, link);
+    const old = folder.connect({ path: link });
+    await old.saved("x", save("1"));
+    rmSync(folder.path);
+    const next = folder.connect({ path: link });
+    expect(await failure(next.load("x"))).toMatchObject(foreignLog);
+    await old.backend.close();
+    expect(await next.load("x")).toBeNull();
+  });
+
+  test("[S3] it leads elsewhere now: the log of the first file stays for those that go on with it", async () => {
+    const folder = sqliteFolder();
+    const link = join(dirname(folder.path), "link.db");
+    symlinkSync(folder.path, link);
+    const [byLink, byPath] = [folder.connect({ path: link }), folder.connect()];
+    await fill(byLink, "a");
+    await byPath.load("s1");
+    rmSync(link);
+    symlinkSync(`${folder.path}.other`, link);
+    expect(await failure(byLink.load("s1"))).toMatchObject(gone);
+    expect(existsSync(`${folder.path}-wal`)).toBe(true);
+    await fill(byPath, "b");
+    await byPath.backend.close();
+    expectIntact(folder.path, "b");
+  });
+});
+
+describe("replaced while it is being opened", () => {
+  test.each(["when SQLite has opened it", "when it was set up"])(
+    "[S3] %s: the try fails, nothing reaches either file, and the next one uses the new file",
+    async (moment) => {
+      const folder = sqliteFolder();
+      const first = folder.connect();
+      await fill(first, "a");
+      const backup = backUp(folder);
+      await fill(first, "b");
+      await first.backend.close();
+      const elsewhere = `${folder.path}.old`;
+      const replace = (): void => {
+        if (existsSync(elsewhere)) return;
+        renameSync(folder.path, elsewhere);
+        renameSync(backup, folder.path);
+      };
+      class Overtaken extends DatabaseSync {
+        constructor(path: string) {
+          super(path);
+          if (moment === "when SQLite has opened it") replace();
+        }
+        override prepare(sql: string): ReturnType<DatabaseSync["prepare"]> {
+          if (sql.startsWith("SELECT place")) replace();
+          return super.prepare(sql);
+        }
+      }
+      const client = folder.connect({ driver: Overtaken });
+      expect(await failure(client.write("s1", save("c")))).toMatchObject({
+        ...{ code: "UNREACHABLE", outcome: "none", lasting: false },
+        message: expect.stringContaining("while it was being opened") as string,
+      });
+      expect(existsSync(`${folder.path}-wal`)).toBe(false);
+      expectIntact(elsewhere, "b");
+      expectIntact(folder.path, "a");
+      await fill(client, "c");
+      await client.backend.close();
+      expectIntact(folder.path, "c");
+      expectIntact(elsewhere, "b");
+    },
+  );
+
+  test("[S5] the look after a commit fails: unknown for all that were in it, and none of them runs again", async () => {
+    const folder = sqliteFolder();
+    const real = mkdtempSync(join(dirname(folder.path), "real-"));
+    const [at, moved] = [join(dirname(folder.path), "at"), join(dirname(folder.path), "moved")];
+    symlinkSync(real, at);
+    let commits = 0;
+    let spoil = (): void => undefined;
+    class Spoiled extends DatabaseSync {
+      override prepare(sql: string): ReturnType<DatabaseSync["prepare"]> {
+        const statement = super.prepare(sql);
+        const run = statement.run.bind(statement);
+        if (sql === "COMMIT") statement.run = () => ((commits += 1), spoil(), run());
+        return statement;
+      }
+    }
+    const client = folder.connect({ path: join(at, "store.db"), driver: Spoiled });
+    await client.saved("x", save("1"));
+    commits = 0;
+    spoil = () => {
+      spoil = () => undefined;
+      renameSync(at, moved);
+      symlinkSync("at", at); // ELOOP for each look
+    };
+    const failures = await Promise.all(["x", "y"].map((id) => failure(client.write(id, save("2")))));
+    for (const error of failures) expect(error).toMatchObject({ outcome: "unknown", lasting: true });
+    expect(commits).toBe(1);
+    rmSync(at);
+    renameSync(moved, at);
+    expect(await client.load("y")).toBe("2");
+  });
+});
+
 describe("the log of a process that was killed", () => {
   async function killed(folder: SqliteFolder): Promise<void> {
     const child = spawn(process.execPath, [script, folder.path, "w", "0"], { stdio: "pipe" });
@@ -229,4 +438,40 @@ describe("the log of a process that was killed", () => {
     for (const path of [folder.path, elsewhere])
       expect(await folder.connect({ path }).load("list")).toMatch(/^w\.0;w\.1;w\.2;/);
   });
+
+  test("[S3] a copy of both that was put back: refused, and what the error says to do keeps all there is", async () => {
+    const folder = sqliteFolder();
+    const client = folder.connect();
+    await fill(client, "a");
+    for (const end of ["", "-wal", "-shm"]) copyFileSync(folder.path + end, `${folder.path}.copy${end}`);
+    await client.backend.close();
+    rmSync(folder.path);
+    for (const end of ["", "-wal", "-shm"]) renameSync(`${folder.path}.copy${end}`, folder.path + end);
+    expect(await failure(folder.connect().load("s1"))).toMatchObject(foreignLog);
+    const elsewhere = join(dirname(folder.path), "elsewhere/store.db");
+    mkdirSync(dirname(elsewhere));
+    for (const end of ["", "-wal"]) renameSync(folder.path + end, elsewhere + end);
+    const folding = folder.connect({ path: elsewhere });
+    await folding.load("s1");
+    await folding.backend.close();
+    rmSync(`${folder.path}-shm`);
+    renameSync(elsewhere, folder.path);
+    expect(await folder.connect().load("s1")).toBe("a".repeat(300));
+    expectIntact(folder.path, "a");
+  });
+
+  test.skipIf(process.getuid?.() === 0)(
+    "a copy that can only be read is opened beside its empty log",
+    async () => {
+      const folder = sqliteFolder();
+      const client = folder.connect();
+      await fill(client, "a");
+      await client.backend.close();
+      const copy = `${folder.path}.copy`;
+      copyFileSync(folder.path, copy);
+      chmodSync(copy, 0o444);
+      for (const reader of [folder.connect({ path: copy }), folder.connect({ path: copy })])
+        expect(await reader.load("s1")).toBe("a".repeat(300));
+    },
+  );
 });

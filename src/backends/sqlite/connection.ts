@@ -12,10 +12,10 @@ import { dirname } from "node:path";
 import { UnavailableError, type CorruptStateError, type Outcome } from "../../errors.ts";
 import { nextTurn } from "../../timers.ts";
 import { Turns } from "../protocol/turns.ts";
-import type { SqlDatabase, SqlDriver, SqlStatement, SqlValue } from "./driver.ts";
+import type { SqlDatabase, SqlStatement, SqlValue } from "./driver.ts";
 import { isFatal, notAsWritten, toFileError, toHoldfastError } from "./errors.ts";
-import { FileGuard, placeOf, refuseForeignLog, replaced } from "./file-guard.ts";
-import { keepPlace, rollBack, schemaOf, setUp } from "./schema.ts";
+import { FileGuard, isOfSameFile, overtaken, replaced, type GuardOptions } from "./file-guard.ts";
+import { keepPlace, readPlace, rollBack, schemaOf, setUp } from "./schema.ts";
 
 /** Waiting for another process's commit stops the event loop, and with it renewals: 20 ms are the most. */
 const busyTimeoutMs = 20;
@@ -28,17 +28,17 @@ interface Job {
   readonly reject: (error: unknown) => void;
 }
 
-export interface ConnectionOptions {
-  readonly path: string;
-  /** For messages. */
-  readonly name: string;
-  readonly driver: SqlDriver;
+interface OpenFile {
+  readonly db: SqlDatabase;
+  readonly guard: FileGuard;
+  /** Which file it says that it is. */
+  readonly place: string;
 }
 
 export class Connection {
   readonly #name: string;
+  readonly #file: OpenFile;
   readonly #db: SqlDatabase;
-  readonly #guard: FileGuard;
   readonly #turns = new Turns();
   readonly #statements = new Map<string, SqlStatement>();
   #jobs: Job[] = [];
@@ -47,10 +47,10 @@ export class Connection {
   #isGone = false;
 
   /** Opens the file, and creates it and its directory where they are missing. */
-  constructor(options: ConnectionOptions) {
+  constructor(options: GuardOptions) {
     this.#name = options.name;
-    this.#db = openFile(options);
-    this.#guard = new FileGuard(options.path);
+    this.#file = openFile(options);
+    this.#db = this.#file.db;
   }
 
   /**
@@ -131,34 +131,18 @@ export class Connection {
   /** What was done while another file was put in its place may be in the one and may be in the other. */
   #requireFile(outcome: Outcome): void {
     if (this.#isGone) throw replaced(this.#name, "none");
-    if (this.#isInPlace()) return;
-    this.#leaveFile();
+    if (this.#isInPlace(outcome)) return;
+    this.#isGone = true;
+    leaveFile(this.#file);
     this.#end();
     throw replaced(this.#name, outcome);
   }
 
-  #isInPlace(): boolean {
+  #isInPlace(outcome: Outcome): boolean {
     try {
-      return this.#guard.isInPlace();
+      return this.#file.guard.isInPlace();
     } catch (error) {
-      throw toFileError(error, this.#name);
-    }
-  }
-
-  /**
-   * The log goes into the file that it belongs to, wherever that is now, and then from the path, where it would be taken for
-   * the new file's. Closing alone leaves it there: SQLite touches nothing once the file has moved.
-   */
-  #leaveFile(): void {
-    this.#isGone = true;
-    try {
-      const { busy } = this.get(`PRAGMA ${schemaOf(this.#db)}.wal_checkpoint(TRUNCATE)`) as { busy: number };
-      if (busy !== 0) return; // another process is at work on it, which comes here next
-      this.#db.exec("BEGIN IMMEDIATE"); // one process at a time looks and removes
-      this.#guard.removeLogs();
-      rollBack(this.#db);
-    } catch {
-      // What is told is that the file is gone. A log that is left is known by its place.
+      throw toFileError(error, this.#name, outcome);
     }
   }
 
@@ -229,7 +213,8 @@ function concernsAll(error: unknown): boolean {
   return error instanceof UnavailableError && (error.code === "UNREACHABLE" || error.outcome === "unknown");
 }
 
-function openFile({ path, name, driver }: ConnectionOptions): SqlDatabase {
+function openFile(options: GuardOptions): OpenFile {
+  const { path, name } = options;
   try {
     mkdirSync(dirname(path), { recursive: true });
     if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) {
@@ -240,16 +225,49 @@ function openFile({ path, name, driver }: ConnectionOptions): SqlDatabase {
   }
   let db: SqlDatabase | undefined;
   try {
-    refuseForeignLog(path, { name, driver });
-    db = new driver(path);
-    db.exec(`PRAGMA busy_timeout = ${String(busyTimeoutMs)}`);
-    setUp(db, name);
-    keepPlace(db, placeOf(path));
-    return db;
+    const guard = new FileGuard(options);
+    guard.refuseForeignLog();
+    db = new options.driver(path);
+    guard.opened();
+    return prepareFile({ db, guard, name });
   } catch (error) {
     if (db !== undefined) closeQuietly(db);
     throw toHoldfastError(error, { name, committing: false });
   }
+}
+
+function prepareFile({ db, guard, name }: { db: SqlDatabase; guard: FileGuard; name: string }): OpenFile {
+  db.exec(`PRAGMA busy_timeout = ${String(busyTimeoutMs)}`);
+  setUp(db, name);
+  const file = { db, guard, place: keepPlace(db, guard.place()) };
+  guard.noteLogs();
+  if (guard.isInPlace()) return file;
+  leaveFile(file);
+  throw overtaken(name);
+}
+
+/**
+ * The log goes into the file that it belongs to, wherever that is now, and then from the path, where it would be taken for
+ * the new file's. Closing alone leaves it there: SQLite touches nothing once the file has moved.
+ *
+ * Where the new file was opened already, the log at the path may be in use for it. It says so by its place, and stays.
+ */
+function leaveFile(file: OpenFile): void {
+  try {
+    if (!isOurLog(file)) return;
+    const checkpoint = `PRAGMA ${schemaOf(file.db)}.wal_checkpoint(TRUNCATE)`;
+    const { busy } = file.db.prepare(checkpoint).get() as { busy: number };
+    if (busy !== 0) return; // another process is at work on it, which comes here next
+    file.db.exec("BEGIN IMMEDIATE"); // one process at a time looks and removes
+    if (isOurLog(file)) file.guard.removeLogs();
+    rollBack(file.db);
+  } catch {
+    // What is told is that the file is gone. A log that is left is known by its place.
+  }
+}
+
+function isOurLog({ db, place }: OpenFile): boolean {
+  return isOfSameFile(readPlace(db) ?? "", place);
 }
 
 /** All that could fail here is tidying up, which the next process to open the file does just as well. */

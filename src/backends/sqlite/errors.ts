@@ -93,8 +93,9 @@ export function notAsWritten(name: string, cause?: Error): CorruptStateError {
   );
 }
 
-export function toFileError(error: unknown, name: string): UnavailableError {
-  return fileError(error, `${name} cannot be opened (${(error as Error).message}): ${nameAnother}.`);
+export function toFileError(error: unknown, name: string, outcome: Outcome = "none"): UnavailableError {
+  const message = `${name} cannot be opened (${(error as Error).message}): ${nameAnother}.`;
+  return fileError(error, message, outcome);
 }
 
 function isSystemError(error: Error): boolean {

@@ -6,75 +6,119 @@
  * the log is written into the file that it belongs to, wherever that is now, and taken away from the path. And a file
  * that stands beside another one's log is not opened.
  */
-import { readFileSync, realpathSync, rmSync, statSync, type BigIntStats } from "node:fs";
+import { accessSync, constants, readFileSync, readlinkSync, realpathSync, rmSync, statSync } from "node:fs";
+import type { BigIntStats } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
 
-import { UnavailableError, type Outcome } from "../../errors.ts";
+import { HoldfastError, UnavailableError, type Outcome } from "../../errors.ts";
 import type { SqlDatabase, SqlDriver } from "./driver.ts";
 import { isDamageOrBusy } from "./errors.ts";
+import { placeIn } from "./schema.ts";
 
 const logEnds = ["-wal", "-shm"] as const;
 
-export class FileGuard {
-  readonly #path: string;
-  readonly #file: string | undefined;
-  readonly #logs: readonly (string | undefined)[];
+export interface GuardOptions {
+  readonly path: string;
+  /** For messages. */
+  readonly name: string;
+  readonly driver: SqlDriver;
+}
 
-  /** Of a file that has just been opened. */
-  constructor(path: string) {
-    this.#path = path;
-    this.#file = identity(path);
-    this.#logs = logEnds.map((end) => identity(path + end));
+export class FileGuard {
+  readonly #options: GuardOptions;
+  /** SQLite puts the log beside the file that a symbolic link leads to. */
+  readonly #real: string;
+  #file: string | undefined;
+  #logs: readonly (string | undefined)[] = [];
+
+  /** Before the file is opened: from here on another one in its place is noticed. */
+  constructor(options: GuardOptions) {
+    this.#options = options;
+    this.#real = realPath(options.path);
+    this.#file = identity(options.path);
+  }
+
+  /**
+   * Before SQLite opens the file, since then it takes the log for this file's. Looks without writing.
+   *
+   * What has the number that it wrote into itself is the file that was opened before, after a crash or under another
+   * path as well. Any other one was put here: where a log stood already, that log may be in use, also while it is empty. Only a
+   * file that comes from elsewhere, with a log that has no -shm, was copied together with it.
+   */
+  refuseForeignLog(): void {
+    const { path, name } = this.#options;
+    const [hasLog, hasShm] = logEnds.map((end) => identity(this.#real + end) !== undefined);
+    if (hasLog !== true && hasShm !== true) return;
+    // After the log was seen: a file that is being set up is not empty when its log comes.
+    if (sizeOf(path) === 0) throw foreignLog(name);
+    const written = lookAtPlace(this.#options);
+    if (written === undefined || written === "" || isOfSameFile(written, this.place())) return;
+    if (!isWritable(path) && sizeOf(`${this.#real}-wal`) === 0) return; // it never could write down its place
+    const [[boot, at], [bootThen, atThen]] = [parts(this.place()), parts(written)];
+    if (hasShm === true || (boot === bootThen && at === atThen)) throw foreignLog(name);
+  }
+
+  /**
+   * Right after the file was opened. Nothing was read from it, so that closing it leaves everything as it is.
+   * @throws UnavailableError where another one was put in its place meanwhile.
+   */
+  opened(): void {
+    const { path, name } = this.#options;
+    const file = identity(path);
+    if (file === undefined || file !== (this.#file ?? file)) throw overtaken(name);
+    this.#file = file;
+  }
+
+  /** Once the log is there. */
+  noteLogs(): void {
+    this.#logs = logEnds.map((end) => identity(this.#real + end));
+  }
+
+  /** Which file this is. It is written into the file, so that a log tells which one it belongs to. */
+  place(): string {
+    return JSON.stringify([bootId(), this.#real, this.#file?.split(":")[1]]);
   }
 
   isInPlace(): boolean {
-    return identity(this.#path) === this.#file;
+    return identity(this.#options.path) === this.#file;
   }
 
-  /** Takes our log away from the path. While it is open its number is given to no other file. */
+  /**
+   * Takes our log away from the path. While it is open its number is given to no other file. Where only a symbolic link
+   * was changed, the log stands beside its file and stays.
+   */
   removeLogs(): void {
+    if (identity(this.#real) === this.#file) return;
     for (const [index, end] of logEnds.entries()) {
-      const path = this.#path + end;
+      const path = this.#real + end;
       const log = this.#logs[index];
       if (log !== undefined && identity(path) === log) rmSync(path, { force: true });
     }
   }
 }
 
-/** Which file this is. It is written into the file, so that a log tells which one it belongs to. */
-export function placeOf(path: string): string {
-  const { ino } = statSync(path, { bigint: true });
-  return JSON.stringify([bootId(), realpathSync(path), String(ino)]);
-}
-
-/**
- * Before SQLite opens the file, since then it takes the log for this file's. Looks without writing. File and log belong
- * together unless the same path had another file since the machine started: only then are the numbers of files compared,
- * for a copy that was made with its log, and a file system that was mounted anew, have others.
- */
-export function refuseForeignLog(path: string, { name, driver }: { name: string; driver: SqlDriver }): void {
-  if (logEnds.every((end) => identity(path + end) === undefined)) return;
-  const isEmpty = sizeOf(path) === 0; // in this order: a file that is being set up is not empty when its log comes
-  if (isEmpty && sizeOf(`${path}-wal`) > 0 && sizeOf(path) === 0) throw foreignLog(name);
-  if (isEmpty) return;
-  const written = readPlace(path, driver);
-  const place = placeOf(path);
-  if (written === undefined || written === place) return;
-  const [[boot, at], [bootThen, atThen]] = [parts(place), parts(written)];
-  if (boot === bootThen && at === atThen) throw foreignLog(name);
+/** The path, as another container sees it, and the run of the machine may differ. */
+export function isOfSameFile(place: string, other: string): boolean {
+  return place === other || (parts(place)[2] !== undefined && parts(place)[2] === parts(other)[2]);
 }
 
 function parts(place: string): readonly unknown[] {
-  return place.startsWith("[") ? (JSON.parse(place) as unknown[]) : [];
+  try {
+    const parsed: unknown = JSON.parse(place);
+    return Array.isArray(parsed) ? parsed : [];
+  } catch {
+    return []; // there is none yet, or Holdfast did not write it
+  }
 }
 
 /** `undefined` where it cannot be told here: opening the file says why. */
-function readPlace(path: string, driver: SqlDriver): string | undefined {
+function lookAtPlace({ path, name, driver }: GuardOptions): string | undefined {
   let db: SqlDatabase | undefined;
   try {
     db = new driver(path, { readOnly: true });
-    return (db.prepare("SELECT place FROM stamps").get() as { place?: string } | undefined)?.place;
+    return placeIn(db, name);
   } catch (error) {
-    if (isDamageOrBusy(error)) throw error;
+    if (error instanceof HoldfastError || isDamageOrBusy(error)) throw error;
     return undefined;
   } finally {
     db?.close();
@@ -89,10 +133,19 @@ export function replaced(name: string, outcome: Outcome): UnavailableError {
   );
 }
 
+/** Nothing was done with either file, so the next try may use the one that is there then. */
+export function overtaken(name: string): UnavailableError {
+  return new UnavailableError(`${name} was replaced or deleted while it was being opened. Try again.`);
+}
+
 function foreignLog(name: string): UnavailableError {
   return new UnavailableError(
-    `${name} was replaced or deleted while its log was in use: the -wal beside it belongs to the file that was there before. ` +
-      `Nothing was read or written. End every process that has it open, move the -wal and the -shm away, and open it again.`,
+    `${name} was replaced, deleted or copied, and the -wal or -shm beside it is not known to be its own. Nothing was ` +
+      `read or written. End every process that has the file open, then try again. If it is still refused: where the file ` +
+      `and its -wal were copied or restored together, that -wal holds acknowledged changes. To keep them, move the file ` +
+      `and the -wal, without the -shm, into another folder, open the file there once and close it, and move the ` +
+      `file back alone. Only where the file came alone (as VACUUM INTO makes it), or is to begin anew, does the ` +
+      `-wal belong to an earlier file: then delete the -wal and the -shm.`,
   );
 }
 
@@ -100,6 +153,35 @@ function foreignLog(name: string): UnavailableError {
 function identity(path: string): string | undefined {
   const stat = look(path);
   return stat === undefined ? undefined : `${String(stat.dev)}:${String(stat.ino)}`;
+}
+
+/** Where SQLite finds the file and puts the log; also of a link whose file is missing. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    const target = targetOf(path);
+    if (target !== undefined) return realPath(resolve(dirname(path), target));
+    return join(realpathSync(dirname(path)), basename(path));
+  }
+}
+
+function targetOf(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined; // it is no link
+  }
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function sizeOf(path: string): number {

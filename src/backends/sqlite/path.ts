@@ -8,7 +8,7 @@
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
-import { InvalidArgumentError, UnavailableError, type UnavailableCode } from "../../errors.ts";
+import { InvalidArgumentError, UnavailableError, type Outcome, type UnavailableCode } from "../../errors.ts";
 
 const fileErrors: ReadonlyMap<string, UnavailableCode> = new Map([
   ["EROFS", "READ_ONLY"],
@@ -35,11 +35,12 @@ export function parseSqlitePath(url: string): string {
 }
 
 /** What the file system does not allow, and trying again does not change. */
-export function fileError(cause: unknown, message: string): UnavailableError {
+export function fileError(cause: unknown, message: string, outcome: Outcome = "none"): UnavailableError {
   const { code = "" } = cause as NodeJS.ErrnoException;
   return new UnavailableError(message, {
     code: fileErrors.get(code) ?? "ACCESS_DENIED",
     lasting: true,
+    outcome,
     cause,
   });
 }

@@ -81,15 +81,26 @@ export function setUp(db: SqlDatabase, name: string): void {
   }
 }
 
-/** Writes down which file this is, unless it says so already or may only be read. */
-export function keepPlace(db: SqlDatabase, place: string): void {
-  const row = db.prepare("SELECT place FROM stamps").get() as { place: string } | undefined;
-  if (row === undefined || row.place === place) return;
+/** Writes down which file this is, unless it says so already or may only be read. Answers what is written there. */
+export function keepPlace(db: SqlDatabase, place: string): string {
+  const written = readPlace(db);
+  if (written === undefined || written === place) return place;
   try {
     db.prepare("UPDATE stamps SET place = ?").run(place);
+    return place;
   } catch (error) {
-    if (!isReadOnly(error)) throw error;
+    if (isReadOnly(error)) return written;
+    throw error;
   }
+}
+
+/** Which file it says that it is; `undefined` while it is set up. Refuses what is not ours [S6]. */
+export function placeIn(db: SqlDatabase, name: string): string | undefined {
+  return atOnce(db, () => (checkFormat(db, name) ? undefined : readPlace(db)));
+}
+
+export function readPlace(db: SqlDatabase): string | undefined {
+  return (db.prepare("SELECT place FROM stamps").get() as { place: string } | undefined)?.place;
 }
 
 /** SQLite ends the transaction by itself after some errors; then there is nothing left to roll back. */
