@@ -78,10 +78,8 @@ export class Caller {
     for (const ahead of call.ahead ?? []) this.#sendAhead(ahead);
     return send(async (said) => {
       if (!said.includes("NOSCRIPT")) return failed(said);
-      await this.#client.connect(); // who said so may have been left for another server
-      await this.#load(script);
-      await this.#client.connect();
-      return send(failed);
+      await this.#connected(() => this.#load(script));
+      return this.#connected(() => send(failed));
     });
   }
 
@@ -104,6 +102,12 @@ export class Caller {
     if (said.includes("STAGED") && ahead?.failure !== undefined) return ahead.failure;
     if (isWrongServer(said)) this.#onWrongServer();
     return replyFailure(this.#client.name, said, { phase: this.#phase, id });
+  }
+
+  /** Who answered last may have been left for another server since. Sent at once where there is a connection. */
+  #connected<T>(send: () => Promise<T>): Promise<T> {
+    const connecting = this.#client.connect();
+    return connecting === undefined ? send() : connecting.then(send);
   }
 
   #load(script: Script): Promise<unknown> {
