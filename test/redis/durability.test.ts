@@ -2,7 +2,8 @@
 // Seen failing with the defences out: the number of WAIT not compared (all that expect "unknown", and what was acknowledged
 // is gone) · no look whether the server that answers has it ([S5] another answers) · WAIT on the common connection
 // (renewals go on) · an update without a change answered at once ([S3] repeated) · one connection for all numbers of
-// replicas · the time of the wait counted as the turn's ([L2] slow) · the lock given back after its caller was told. Not the
+// replicas · the time of the wait counted as the turn's ([L2] slow) · the lock given back after its caller was told · each line
+// proves for itself that it works on the right database (several numbers at once). Not the
 // write before WAIT: Redis 7.0 takes any command for one, later ones do not.
 
 import { afterEach, describe, expect, test } from "vitest";
@@ -317,6 +318,21 @@ describe("nobody is held up", () => {
     );
     await Promise.all(saves);
     expect((await all.primary.calls())["wait"]).toBeLessThan(20);
+  });
+
+  test("over a client of one's own: several numbers of replicas are asked for at once, at first use", async () => {
+    all = await Replicated.start(2);
+    const client = createClient({ url: all.primary.url });
+    client.on("error", () => {});
+    await client.connect();
+    const how = [1, 2].map((replicas) => ({ durability: { replicas, timeoutMs: 4_000 } }));
+    for (let round = 0; round < 10; round += 1) {
+      const store = all.openAt(client);
+      await Promise.all(how.map((durable, at) => counter(store, `n${String(at)}`).save(round, durable)));
+      expect(await all.primary.keys()).not.toContainEqual(expect.stringContaining("probe"));
+      await store.close();
+    }
+    client.destroy();
   });
 
   test("over a client of one's own: by a duplicate of it", async () => {

@@ -2,16 +2,19 @@
 // tokens that are no text.
 //
 // Seen failing: caller.ts without failureBehind(), or wire.ts without LargeBreaks → the tests of large values, by `lasting`
-// and by the reason; reply.ts reads the holder as UTF-8 → the tests of tokens.
+// and by the reason; wire.ts does not note that it stalled → the black hole; LargeBreaks never forgets → breaks far apart; reply.ts reads the holder as UTF-8 → the tests of tokens.
 
 import { createClient } from "@redis/client";
 import { afterEach, describe, expect, test, vi } from "vitest";
 
 import { argumentOf, tokenOf } from "../../src/backends/redis/token.ts";
+import { LargeBreaks } from "../../src/backends/redis/wire.ts";
 import { open, type Store } from "../../src/index.ts";
+import { startLink } from "../faults/link.ts";
 import { save } from "../support/contract-client.ts";
+import { poll } from "../support/poll.ts";
 import { type RedisServer } from "../support/redis-server.ts";
-import { failure, ownServers, TestClient } from "./clients.ts";
+import { connections, failure, ownServers, TestClient } from "./clients.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -40,6 +43,44 @@ describe("a value that the server does not take", () => {
     expect(await store.state("x").load()).toBeUndefined();
     await store.state("x").save("small");
     expect(await store.state("x").load()).toBe("small");
+  });
+
+  test("[S5] a black hole in the network is no break: after one, a large save survives its first real break", async () => {
+    const server = await start();
+    const line = await startLink(server);
+    const url = `redis://${server.credentials}@127.0.0.1:${String(line.port)}`;
+    store = await open(url, { prefix: "t:", operationMs: 4_000 }).ready();
+    const [x, y] = [store.state<string>("x"), store.state<string>("y")];
+    line.silent = true;
+    expect(await failure(x.save(value))).toMatchObject({ outcome: "unknown", lasting: false });
+    await poll(() => connections(server)).toEqual({ commands: 0, wakes: 0 }); // it was given up
+    line.silent = false;
+    line.cut();
+    await store.ready();
+    line.bytesPerSecond = 3_000_000;
+    const saving = y.save(value);
+    const begun = /name=holdfast .*qbuf=\d{5,}/; // some of the value has arrived
+    await poll(async () => String(await server.command("CLIENT", "LIST"))).toMatch(begun);
+    line.bytesPerSecond = Infinity;
+    line.cut();
+    await saving;
+    expect(await y.load()).toBe(value);
+    await store.close({ drainMs: 0 });
+    await line.close();
+  });
+
+  test("[S5] breaks that are far apart have not been brought about by the size", async () => {
+    const suspicionMs = 30;
+    const breaks = new LargeBreaks(suspicionMs);
+    const bytes = value.length;
+    expect(breaks.broke({}, bytes)).toMatchObject({ lasting: false });
+    await new Promise((resolve) => setTimeout(resolve, 2 * suspicionMs));
+    expect(breaks.broke({}, bytes)).toMatchObject({ lasting: false });
+    const patient = new LargeBreaks();
+    expect(patient.broke({}, bytes)).toMatchObject({ lasting: false });
+    expect(patient.broke({}, bytes)).toMatchObject({ lasting: true });
+    patient.passed(bytes);
+    expect(patient.broke({}, bytes)).toMatchObject({ lasting: false });
   });
 
   test("[S5] what a server refuses by an answer was not done", async () => {

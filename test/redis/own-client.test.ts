@@ -4,7 +4,7 @@ import { createClient } from "@redis/client";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import { type RedisServer } from "../support/redis-server.ts";
-import { type Proxy } from "../support/proxy.ts";
+import { type Proxy as RedisProxy } from "../support/proxy.ts";
 import { save } from "../support/contract-client.ts";
 import {
   connections,
@@ -19,7 +19,7 @@ import {
 const operationMs = 1_500;
 
 let server: RedisServer;
-let proxy: Proxy;
+let proxy: RedisProxy;
 proxiedServer((of) => ({ server, proxy } = of));
 
 describe("the user's own client", () => {
@@ -110,4 +110,56 @@ describe("the user's own client", () => {
     expect(warnings).toMatchObject([{ cause: "redis-no-wakes" }]);
     expect((await a.turn("x").ask()).status).toBe("granted");
   });
+
+  test("[L8] one whose duplicate() cannot subscribe is not duplicated again and again", async () => {
+    const client = await connected();
+    let duplicates = 0;
+    const bare = {
+      sendCommand: (args: string[], options: object) => client.sendCommand(args, options),
+      duplicate: () => ({ nth: (duplicates += 1) }),
+    };
+    const a = new TestClient(bare, { operationMs });
+    const warnings = await warningsDuring(async (warnings) => {
+      await a.backend.ready();
+      await eventuallyTrue(() => warnings.length > 0);
+      await new Promise((resolve) => setTimeout(resolve, 1_500)); // as a failure that may pass, it is tried twice a second
+    });
+    expect(warnings).toMatchObject([
+      {
+        cause: "redis-no-wakes",
+        message: expect.stringContaining("no duplicate() that can subscribe") as unknown,
+      },
+    ]);
+    expect(duplicates).toBe(1);
+    expect((await a.turn("x").ask()).status).toBe("granted");
+  });
+
+  test("[L8] a subscription that cannot be tested, for a reason unknown, is tested more and more seldom; one warning says why", async () => {
+    const client = await connected();
+    const testedAt: number[] = [];
+    const odd = new Proxy(client, {
+      get(target, name) {
+        const member: unknown = Reflect.get(target, name, target);
+        if (name === "sendCommand")
+          return (args: string[], options: object) => {
+            if (args[0] !== "PUBSUB") return client.sendCommand(args, options);
+            testedAt.push(performance.now());
+            return Promise.reject(new Error("ERR this proxy does not do that"));
+          };
+        return typeof member === "function" ? (member.bind(target) as unknown) : member;
+      },
+    });
+    const a = new TestClient(odd, { operationMs });
+    const warnings = await warningsDuring(async (warnings) => {
+      await a.backend.ready();
+      await eventuallyTrue(() => warnings.length > 0);
+    });
+    expect(warnings).toMatchObject([
+      { cause: "redis-no-wakes", message: expect.stringContaining("this proxy does not do that") as unknown },
+    ]);
+    const pausesMs = testedAt.slice(1).map((at, nth) => at - (testedAt[nth] ?? at));
+    expect(pausesMs.length).toBeGreaterThanOrEqual(3);
+    expect(pausesMs[2]).toBeGreaterThan(1_500); // at first 500, then 1000, then 2000
+    expect(a.backend.askAgainMs).toBe(250);
+  }, 30_000);
 });

@@ -5,7 +5,7 @@
  * Reconnecting is its owner's business. What it queues while it is offline may reach the server late: scripts refuse
  * late copies [S5], and we do not add to its queue while it is not ready.
  */
-import { InvalidArgumentError, type HoldfastError } from "../../errors.ts";
+import { InvalidArgumentError, UnavailableError, type HoldfastError } from "../../errors.ts";
 import type { Answer, RedisClient, RedisCommand, RedisReply, Subscriber, Subscription } from "./client.ts";
 import { brokeOff, closedFailure, notConnected, replyFailure } from "./failures.ts";
 import { Link } from "./link.ts";
@@ -38,7 +38,7 @@ export class BorrowedRedis implements RedisClient {
   send<T>(command: RedisCommand, answer: Answer<T>): Promise<T> {
     const failure = this.#unusable();
     if (failure !== undefined) return Promise.reject(failure);
-    if (this.#wakes !== undefined && this.#wakes.up === undefined) connectBehind(this.#wakes);
+    this.#wakes?.begin();
     return this.#sendCommand(command).then(
       (reply) => answer.read(reply as RedisReply),
       (error: unknown) => {
@@ -69,7 +69,7 @@ export class BorrowedRedis implements RedisClient {
     });
     this.#wakes = wakes;
     for (const change of changes) this.#client.on?.(change, this.#onChange);
-    connectBehind(wakes);
+    wakes.begin();
     return { remake: () => wakes.drop(new Error("the subscription reaches another server")) };
   }
 
@@ -85,7 +85,7 @@ export class BorrowedRedis implements RedisClient {
     const wakes = this.#wakes;
     if (wakes === undefined) return;
     wakes.suspend(new Error("the connection of the client that was passed to open() changed"));
-    if (this.#client.isReady !== false) connectBehind(wakes);
+    if (this.#client.isReady !== false) wakes.begin();
   };
 
   #explain(error: Error): HoldfastError {
@@ -118,16 +118,10 @@ export class BorrowedRedis implements RedisClient {
       disableOfflineQueue: true,
       pingInterval: undefined,
     });
-    if (!canSubscribe(duplicate))
-      throw new Error("the client that was passed to open() has no duplicate() that can subscribe");
+    if (!canSubscribe(duplicate)) throw noDuplicate(this.name);
     duplicate.unref?.(); // [P1]
     return duplicate;
   }
-}
-
-/** It goes on by itself; its subscriber is told of each failure. */
-function connectBehind(link: Link<OwnConnection>): void {
-  link.connect()?.catch(() => undefined);
 }
 
 /** Clients that look alike but take their arguments in another form, each known by a member of its own. */
@@ -144,6 +138,13 @@ function refuseOthers(client: RedisClientLike): void {
   throw new InvalidArgumentError(
     `open() got ${what}, which Holdfast cannot use yet. Pass a URL, or a client made by createClient() of "@redis/client".`,
   );
+}
+
+/** Of no use to try again. */
+function noDuplicate(name: string): UnavailableError {
+  const what = "the client that was passed to open() has no duplicate() that can subscribe";
+  const advice = 'Pass one made by createClient() of "@redis/client", or hand its duplicate() on';
+  return new UnavailableError(`${name}: ${what}. ${advice}`, { outcome: "none", lasting: true });
 }
 
 function canSubscribe(client: unknown): client is OwnConnection & { unref?(): void } {

@@ -5,7 +5,7 @@
  */
 import { UnavailableError } from "../../errors.ts";
 import type { RedisArgument, RedisClient, RedisReply } from "./client.ts";
-import { isWrongServer, replyFailure } from "./failures.ts";
+import { isWrongServer, replyFailure, type Phase } from "./failures.ts";
 import type { Script } from "./scripts.ts";
 
 export interface Call<T> {
@@ -17,8 +17,6 @@ export interface Call<T> {
   readonly bytes?: boolean | undefined;
   /** For messages. */
   readonly id?: string | undefined;
-  /** Of the first use: what is refused then counts as refused while connecting. */
-  readonly isProbe?: boolean;
   /** Sent just before it, in the same pipeline. */
   readonly ahead?: readonly Ahead[] | undefined;
   /** The script has been sent, perhaps for the second time: what is sent now follows it. */
@@ -35,28 +33,38 @@ export interface PlainCall<T> {
   readonly args: readonly RedisArgument[];
   readonly read: (reply: RedisReply) => T;
   readonly id?: string | undefined;
-  readonly isProbe?: boolean;
 }
 
 /** What a call was, for the error of one that was refused. */
 export interface About {
   readonly id?: string | undefined;
-  readonly isProbe?: boolean | undefined;
   readonly ahead?: Ahead | undefined;
+}
+
+export interface CallerOptions {
+  /** What is refused while connecting was not done. Default: "sent". */
+  readonly phase?: Phase;
+  /** The server says that it is the wrong one. Default: the client connects anew. */
+  readonly onWrongServer?: () => void;
 }
 
 export class Caller {
   readonly #client: RedisClient;
+  readonly #phase: Phase;
+  readonly #onWrongServer: () => void;
   /** Scripts that are being loaded: one SCRIPT LOAD serves all who miss one. */
   readonly #loading = new Map<string, Promise<unknown>>();
 
-  constructor(client: RedisClient) {
+  constructor(client: RedisClient, options: CallerOptions = {}) {
+    const { phase = "sent", onWrongServer = () => client.renew() } = options;
     this.#client = client;
+    this.#phase = phase;
+    this.#onWrongServer = onWrongServer;
   }
 
   /** One EVALSHA, and what goes ahead of it. */
   run<T>(call: Call<T>): Promise<T> {
-    const { script, keys, read, id, isProbe } = call;
+    const { script, keys, read, id } = call;
     const args = ["EVALSHA", script.sha1, String(keys.length), ...keys, ...call.args];
     const command = { args, bytes: call.bytes === true };
     const send = (refused: (said: string) => Promise<T> | never): Promise<T> => {
@@ -65,13 +73,13 @@ export class Caller {
       return reply;
     };
     const failed = (said: string): never => {
-      throw this.failure(said, { id, isProbe, ahead: call.ahead?.[0] });
+      throw this.failure(said, { id, ahead: call.ahead?.[0] });
     };
     for (const ahead of call.ahead ?? []) this.#sendAhead(ahead);
     return send(async (said) => {
       if (!said.includes("NOSCRIPT")) return failed(said);
-      await this.#load(script, isProbe);
-      return send(failed);
+      await this.#connected(() => this.#load(script));
+      return this.#connected(() => send(failed));
     });
   }
 
@@ -90,16 +98,22 @@ export class Caller {
   }
 
   /** What an error reply means, if need be by what had been sent ahead. */
-  failure(said: string, { id, isProbe, ahead }: About): unknown {
+  failure(said: string, { id, ahead }: About): unknown {
     if (said.includes("STAGED") && ahead?.failure !== undefined) return ahead.failure;
-    if (isWrongServer(said)) this.#client.renew();
-    return replyFailure(this.#client.name, said, { phase: isProbe === true ? "connecting" : "sent", id });
+    if (isWrongServer(said)) this.#onWrongServer();
+    return replyFailure(this.#client.name, said, { phase: this.#phase, id });
   }
 
-  #load(script: Script, isProbe: boolean | undefined): Promise<unknown> {
+  /** Who answered last may have been left for another server since. Sent at once where there is a connection. */
+  #connected<T>(send: () => Promise<T>): Promise<T> {
+    const connecting = this.#client.connect();
+    return connecting === undefined ? send() : connecting.then(send);
+  }
+
+  #load(script: Script): Promise<unknown> {
     const known = this.#loading.get(script.name);
     if (known !== undefined) return known;
-    const load = { args: ["SCRIPT", "LOAD", script.text], read: () => undefined, isProbe: isProbe === true };
+    const load = { args: ["SCRIPT", "LOAD", script.text], read: () => undefined };
     const loading = this.plain(load).finally(() => this.#loading.delete(script.name));
     this.#loading.set(script.name, loading);
     return loading;

@@ -154,8 +154,9 @@ function isMidway({ code }: Refusal, said: string): boolean {
   return code === "ACCESS_DENIED" && isFromInside.test(said);
 }
 
-/** No connection could be made, or there is none: nothing was sent. */
+/** No connection could be made, or there is none: nothing was sent. What says already what that means is left as it is. */
 export function notConnected(name: string, cause: Error): UnavailableError {
+  if (cause instanceof UnavailableError) return cause;
   const { advice, lasting } = causeOf(cause);
   return new UnavailableError(`${name} cannot be reached (${saidBy(cause)}). ${advice}`, {
     outcome: "none",

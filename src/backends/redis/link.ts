@@ -72,6 +72,11 @@ export class Link<C extends Connection> {
     return (this.#attempt ??= this.#try(this.#round));
   }
 
+  /** Connects, if it does not already; it goes on by itself, and `onDown` is told of each failure. */
+  begin(): void {
+    if (this.#attempt === undefined) this.connect()?.catch(() => undefined);
+  }
+
   /** Ends the connection, with all that is under way on it, and connects anew. */
   drop(error: Error): void {
     const connection = this.#connection;
@@ -192,7 +197,7 @@ export class Link<C extends Connection> {
     const round = this.#round;
     this.#options.onDown?.(failure);
     if (round !== this.#round || isLasting(failure)) return;
-    this.connect()?.catch(() => undefined); // whoever waits for this attempt has its error
+    this.begin();
   }
 }
 

@@ -62,7 +62,7 @@ export class NodeRedis implements RedisClient {
   send<T>(command: RedisCommand, answer: Answer<T>): Promise<T> {
     const wire = this.#main.up;
     if (wire === undefined) return Promise.reject(this.#explain(new Error("there is no connection")));
-    if (this.#wakes !== undefined && this.#wakes.up === undefined) connectBehind(this.#wakes);
+    this.#wakes?.begin();
     return this.#send(wire, command, answer);
   }
 
@@ -78,7 +78,7 @@ export class NodeRedis implements RedisClient {
       onDown: (failure) => subscriber.down(failure),
     });
     this.#wakes = wakes;
-    if (this.#main.up !== undefined) connectBehind(wakes);
+    if (this.#main.up !== undefined) wakes.begin();
     return {
       remake: (both) => {
         if (both) this.#replace();
@@ -121,7 +121,7 @@ export class NodeRedis implements RedisClient {
 
   #up(): void {
     this.#upSince = now();
-    if (this.#wakes !== undefined) connectBehind(this.#wakes);
+    this.#wakes?.begin();
   }
 
   #replace(): void {
@@ -196,9 +196,4 @@ export class NodeRedis implements RedisClient {
     const message = cause.message.replaceAll(password, "***").replaceAll(encodeURIComponent(password), "***");
     return message === cause.message ? cause : new Error(message);
   }
-}
-
-/** It goes on by itself; its subscriber is told of each failure. */
-function connectBehind(link: Link<Wire>): void {
-  link.connect()?.catch(() => undefined);
 }

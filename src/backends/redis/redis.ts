@@ -95,7 +95,7 @@ export class RedisBackend implements Backend {
     const warn = (cause: string, message: string): void => this.#warn(cause, message);
     const onWake = (wake: Wake): void => this.#heard(wake);
     const wakes = new Wakes({ client, caller, channel: keys.channel, onWake, warn });
-    this.#firstUse = new FirstUse({ client, caller, keys, warn, onConnected: () => wakes.start() });
+    this.#firstUse = new FirstUse({ client, keys, warn, onConnected: () => wakes.start() });
     this.#keys = keys;
     this.#caller = caller;
     this.#wakes = wakes;

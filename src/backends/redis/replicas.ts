@@ -32,6 +32,12 @@ export interface ReplicasOptions {
   readonly commands: Caller | undefined;
 }
 
+/** What the lines have in common. */
+interface Shared extends ReplicasOptions {
+  /** Once, over one of the lines: it works on the database that the operations work on. */
+  readonly proveSameDatabase: (line: RedisClient) => Promise<void>;
+}
+
 type Answer = number | "gone";
 
 interface Waiting {
@@ -45,6 +51,7 @@ export class Replicas {
   readonly #options: ReplicasOptions;
   /** By the number of replicas: who waits for one must not stand behind who waits for two. */
   readonly #lines = new Map<number, WaitLine>();
+  #proof: Promise<void> | undefined;
 
   constructor(options: ReplicasOptions) {
     this.#options = options;
@@ -54,27 +61,50 @@ export class Replicas {
   readonly answer = (kept: Kept, durability: Durability): Promise<Answer> => {
     const { replicas, timeoutMs } = durability;
     let line = this.#lines.get(replicas);
-    if (line === undefined) this.#lines.set(replicas, (line = new WaitLine(replicas, this.#options)));
+    if (line === undefined) this.#lines.set(replicas, (line = new WaitLine(replicas, this.#shared())));
     return line.add(kept, timeoutMs);
   };
 
   async close(): Promise<void> {
     await Promise.all([...this.#lines.values()].map((line) => line.close()));
   }
+
+  #shared(): Shared {
+    return { ...this.#options, proveSameDatabase: (line) => this.#proveSameDatabase(line) };
+  }
+
+  /** Their connections are all made alike: what is proved of one is proved of all. After a failure it is tried anew. */
+  #proveSameDatabase(line: RedisClient): Promise<void> {
+    const { commands, keys } = this.#options;
+    if (commands === undefined) return Promise.resolve();
+    return (this.#proof ??= prove(commands, line, keys).catch((error: unknown) => {
+      this.#proof = undefined;
+      throw error;
+    }));
+  }
+}
+
+/** Without it, what was done would look as if the server had lost its memory. */
+async function prove(commands: Caller, line: RedisClient, keys: Keys): Promise<void> {
+  const mark = randomBytes(12).toString("hex");
+  const key = `${keys.probe}:database`; // the first use may be at work on the other one
+  await commands.plain({ args: ["SET", key, mark, "PX", "10000"], read: text });
+  const seen = await new Caller(line).plain({ args: ["GET", key], read: (reply) => reply && text(reply) });
+  await commands.plain({ args: ["DEL", key], read: () => undefined });
+  if (seen !== mark) throw otherDatabase(line.name);
 }
 
 /** One connection, and one `WAIT` at a time on it. */
 class WaitLine {
   readonly #replicas: number;
-  readonly #options: ReplicasOptions;
+  readonly #options: Shared;
   readonly #client: RedisClient;
   readonly #caller: Caller;
   readonly #deadlines = new Deadlines();
   #next: Waiting[] = [];
   #busy = false;
-  #isProven = false;
 
-  constructor(replicas: number, options: ReplicasOptions) {
+  constructor(replicas: number, options: Shared) {
     this.#replicas = replicas;
     this.#options = options;
     this.#client = options.another();
@@ -127,7 +157,7 @@ class WaitLine {
 
   async #wait(group: readonly Waiting[]): Promise<{ present: readonly RedisReply[]; replicas: number }> {
     await this.#client.connect(); // or the two commands might not follow each other on one connection
-    await this.#proveSameDatabase();
+    await this.#options.proveSameDatabase(this.#client);
     const leftMs = Math.max(...group.map(({ until }) => until)) - now();
     const timeoutMs = String(Math.max(1, Math.ceil(leftMs))); // 0 would be for ever
     const { keys, keepMs } = this.#options;
@@ -141,21 +171,6 @@ class WaitLine {
       this.#caller.plain({ args: ["WAIT", String(this.#replicas), timeoutMs], read: Number }),
     ]);
     return present === "loaded" ? this.#wait(group) : { present, replicas };
-  }
-
-  /** Without it, what was done would look as if the server had lost its memory. */
-  async #proveSameDatabase(): Promise<void> {
-    const { commands, keys } = this.#options;
-    if (commands === undefined || this.#isProven) return;
-    const mark = randomBytes(12).toString("hex");
-    await commands.plain({ args: ["SET", keys.probe, mark, "PX", "10000"], read: text });
-    const seen = await this.#caller.plain({
-      args: ["GET", keys.probe],
-      read: (reply) => reply && text(reply),
-    });
-    await commands.plain({ args: ["DEL", keys.probe], read: () => undefined });
-    if (seen !== mark) throw otherDatabase(this.#client.name);
-    this.#isProven = true;
   }
 
   /** The server did not know the script, so that `WAIT` waited for nothing: once more. */

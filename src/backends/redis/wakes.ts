@@ -38,8 +38,8 @@ const echoMs = 5_000;
 const remakePausesMs = [0, 0, 250, 500, 1_000, 2_000, 5_000, 10_000, 30_000];
 /** The connection for wakes may well be right. Only when a new one was not either, the one for commands is made anew. */
 const remakeOfBoth = 1;
-/** Pauses before the next test where there was no answer: the server is away, or does not let us ask. */
-const untestedPausesMs = { away: 500, denied: 30_000 };
+/** Pauses before the next test where there was no answer: soon, since the server may be busy, then seldom. */
+const untestedPausesMs = [500, 1_000, 2_000, 5_000, 10_000, 30_000];
 
 export interface WakesOptions {
   readonly client: RedisClient;
@@ -62,6 +62,8 @@ export class Wakes {
   #polling = false;
   #failures = 0;
   #remakes = 0;
+  /** Tests of this subscription without an answer. */
+  #untests = 0;
   #expected: { readonly word: Buffer; readonly heard: () => void } | undefined;
 
   constructor(options: WakesOptions) {
@@ -114,6 +116,7 @@ export class Wakes {
 
   #up(): void {
     this.#become("testing");
+    this.#untests = 0;
     void this.#test();
   }
 
@@ -169,16 +172,15 @@ export class Wakes {
         `for wakes leads to another server. Let all connections to this address lead to one server`,
     );
     const nth = this.#remakes++;
-    this.#later(remakePausesMs[Math.min(nth, remakePausesMs.length - 1)] ?? 0, () =>
-      this.#subscription?.remake(nth === remakeOfBoth),
-    );
+    this.#later(nthOf(remakePausesMs, nth), () => this.#subscription?.remake(nth === remakeOfBoth));
   }
 
   /** That there was no answer says nothing of the subscription. */
   #untested(error: unknown): void {
-    const isDenied = error instanceof UnavailableError && error.code === "ACCESS_DENIED";
-    if (isDenied) this.#warn(`whether wakes arrive cannot be tested: ${error.message}`);
-    this.#later(isDenied ? untestedPausesMs.denied : untestedPausesMs.away, () => void this.#test());
+    const isLasting = error instanceof UnavailableError && error.lasting;
+    const nth = isLasting ? untestedPausesMs.length : this.#untests++;
+    if (nth >= patience) this.#warn(`whether wakes arrive cannot be tested: ${messageOf(error)}`);
+    this.#later(nthOf(untestedPausesMs, nth), () => void this.#test());
   }
 
   #failed(why: string, isLasting = false): void {
@@ -216,4 +218,13 @@ export class Wakes {
       if (epoch === this.#epoch) work();
     });
   }
+}
+
+/** From then on, the last. */
+function nthOf(pausesMs: readonly number[], nth: number): number {
+  return pausesMs[Math.min(nth, pausesMs.length - 1)] ?? 0;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -3,6 +3,7 @@
  * is under way is, and why we ended it.
  */
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { now } from "../../timers.ts";
 import type { RedisArgument, RedisCommand } from "./client.ts";
 import type { Connection } from "./link.ts";
 import { sendThrough, type Sender, type SubscriberConnection } from "./shapes.ts";
@@ -32,7 +33,10 @@ export class Wire implements Connection {
       limitMs: stallMs,
       longestMs,
       bytesRead: () => this.#socket?.bytesRead,
-      onStall: (quietMs) => onStall(this, new Error(`nothing arrived for ${String(Math.round(quietMs))} ms`)),
+      onStall: (quietMs) => {
+        this.#isStalled = true; // first: it ends all that is under way, and what that means depends on it
+        onStall(this, new Error(`nothing arrived for ${String(Math.round(quietMs))} ms`));
+      },
     });
   }
 
@@ -110,21 +114,32 @@ const tooLarge =
   "A server breaks the connection on which more comes than its client-query-buffer-limit or its proto-max-bulk-len: " +
   "raise them, or keep less in one state";
 
+/** Restarts and short outages that are further apart have nothing to do with each other. */
+const suspicionMs = 60_000;
+
 /** Tells breaks of the network from those that a large command brings about: the second connection that it breaks is no accident. */
 export class LargeBreaks {
-  /** The smallest that broke a connection since one as large passed; and that connection. */
+  readonly #suspicionMs: number;
+  /** The smallest that broke a connection since one as large passed; which connection that was, and how long it counts. */
   #suspectBytes = Infinity;
-  #broken: Wire | undefined;
+  #broken: object | undefined;
+  #until = 0;
+
+  constructor(forMs = suspicionMs) {
+    this.#suspicionMs = forMs;
+  }
 
   passed(bytes: number): void {
     if (bytes >= this.#suspectBytes) this.#suspectBytes = Infinity;
   }
 
-  /** What it means for a command of this size that the connection broke. */
-  broke(wire: Wire, bytes: number): { readonly hint?: string; readonly lasting?: boolean } {
+  /** What it means for a command of this size that this connection broke. */
+  broke(connection: object, bytes: number): { readonly hint?: string; readonly lasting?: boolean } {
     if (bytes < leastLimitBytes) return {};
-    const lasting = bytes >= this.#suspectBytes && this.#broken !== wire;
-    if (bytes < this.#suspectBytes) this.#broken = wire;
+    if (now() > this.#until) this.#suspectBytes = Infinity;
+    this.#until = now() + this.#suspicionMs;
+    const lasting = bytes >= this.#suspectBytes && this.#broken !== connection;
+    if (bytes < this.#suspectBytes) this.#broken = connection;
     this.#suspectBytes = Math.min(this.#suspectBytes, bytes);
     return { hint: tooLarge, lasting };
   }
