@@ -152,7 +152,7 @@ export class StateRun {
   /** Why nothing of the batch is saved any more. */
   #lost(batch: Batch): Error {
     const { id, lostFor = "its lease ended before the save" } = this.#turn;
-    return typeof lostFor === "string" ? lockLost(id, batch.fence, lostFor) : lostFor;
+    return lockLost(id, batch.fence, typeof lostFor === "string" ? lostFor : sentence(lostFor.message));
   }
 
   #saved(batch: Batch, reply: ReleaseDone): Error | undefined {
@@ -233,6 +233,11 @@ function revisionOf(loaded: LoadedState): number | string | null {
 
 function isDone(reply: ReleaseReply): reply is ReleaseDone {
   return reply.status === "released" || reply.status === "kept";
+}
+
+/** As words within a sentence: "The store was closed." → "the store was closed". */
+function sentence(message: string): string {
+  return message.charAt(0).toLowerCase() + message.slice(1).replace(/\.$/, "");
 }
 
 export function tooManyConflicts(id: string): ConflictError {

@@ -58,13 +58,14 @@ test("[P2] a draft function that goes on beyond drainMs: its signal aborts, its 
     await new Promise<void>((resolve) => (goOn = resolve));
     return 1;
   });
-  const refused = expect(updating).rejects.toMatchObject({ code: "CLOSED", outcome: "none" });
+  const refused = expect(updating).rejects.toMatchObject({ code: "LOCK_LOST" });
+  const why = expect(updating).rejects.toThrow(/no longer held: the store was closed\. /);
   await pause(10);
   await store.close({ drainMs: 20 });
   expect(signal?.reason).toMatchObject({ code: "CLOSED" });
   expect(await other.lock("x").inspect()).toBeNull();
   goOn();
-  await refused;
+  await Promise.all([refused, why]);
   expect(await other.state("x").load()).toBeUndefined();
 });
 

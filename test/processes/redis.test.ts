@@ -17,11 +17,19 @@ const { connect } = redis;
 const lockKey = (id: string): string => `holdfast:lock:{${id}}`;
 const waiters = async (store: Store, id: string): Promise<number> =>
   (await store.lock(id).inspect())?.waiters ?? 0;
+/** A store over the proxy, once its subscription has been tested: a word that it published came back. */
+async function connected(): Promise<Store> {
+  const from = redis.proxy.seen.length;
+  const store = await connect(redis.proxy.url).ready();
+  await poll(() => sentSince(from).filter((name) => name === "PUBLISH").length).toBe(1);
+  for (let n = 0; n < 3; n += 1) await store.lock("another").run(() => undefined);
+  return store;
+}
 const sentSince = (from: number): string[] => redis.proxy.seen.slice(from).map(({ name }) => name);
 
 describe("on the wire", () => {
   test("[L8] 1000 uncontended lock.run are 2000 EVALSHA, and nothing else", async () => {
-    const store = connect(redis.proxy.url);
+    const store = await connected();
     const lock = store.lock("uncontended");
     await lock.run(() => undefined); // connects and loads the scripts
     const before = { seen: redis.proxy.seen.length, calls: await redis.server.calls() };
@@ -33,7 +41,7 @@ describe("on the wire", () => {
   });
 
   test("[S3] 1000 uncontended updates are 2000 EVALSHA, and nothing else", async () => {
-    const state = connect(redis.proxy.url).state("uncontended", { initial: () => ({ n: 0 }) });
+    const state = (await connected()).state("uncontended", { initial: () => ({ n: 0 }) });
     await state.update((draft) => void (draft.n += 1));
     const before = { seen: redis.proxy.seen.length, calls: await redis.server.calls() };
     for (let n = 0; n < 1_000; n += 1) await state.update((draft) => void (draft.n += 1));
@@ -45,7 +53,7 @@ describe("on the wire", () => {
   });
 
   test("[S8] a save on a free lock is one EVALSHA; 100 updates at once are few", async () => {
-    const store = connect(redis.proxy.url);
+    const store = await connected();
     const state = store.state("few", { initial: () => 0 });
     await state.save(0);
     let from = redis.proxy.seen.length;
@@ -58,13 +66,8 @@ describe("on the wire", () => {
   });
 
   test("[L8] a waiter sends at most 3 commands in 10 s", async () => {
-    const [holder, waiter] = [connect(redis.server.url), connect(redis.proxy.url)];
+    const [holder, waiter] = [connect(redis.server.url), await connected()];
     const held = await holder.lock("long").acquire();
-    const opened = redis.proxy.seen.length;
-    await waiter.ready();
-    // Its subscription has been tested once a word that it published came back: what follows finds it so.
-    await poll(() => sentSince(opened).filter((name) => name === "PUBLISH").length).toBe(1);
-    for (let n = 0; n < 3; n += 1) await waiter.lock("another").run(() => undefined);
     const waiting = waiter.lock("long").acquire({ waitMs: 60_000 });
     await poll(() => waiters(holder, "long")).toBe(1);
     const from = redis.proxy.seen.length - 1; // its first ask counts
