@@ -152,6 +152,7 @@ export class Batch {
     this.#applied.push(applied);
     this.#newestAt = Math.max(this.#newestAt, applied.job.arrivedAt);
     if (applied.write !== undefined) this.#change(applied.write);
+    applied.write = undefined; // what came after it stands for it now: its bytes need not outlive the others'
     if (applied.failure === undefined) this.#closed = applied.job.task.wantsRevision;
     return true;
   }

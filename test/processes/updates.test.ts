@@ -27,7 +27,7 @@ for (const name of ["Redis", "SQLite"] as const) {
     afterAll(() => backend.end());
 
     test(`[S3] ${String(processes)} processes × ${String(each)} updates, ${String(killed)} killed on the way: each acknowledged one is there once`, async () => {
-      const options = { leaseMs: 3_000, waitMs: 60_000 };
+      const options = { leaseMs: 2_000, waitMs: 60_000 };
       const added: string[] = [];
       const work = async (w: number): Promise<void> => {
         let count: number = each;
