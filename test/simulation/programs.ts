@@ -129,11 +129,12 @@ export class Caller {
     const ms = this.#random.chance(0.4) ? this.#random.whole(1, 200) : 0;
     const throws = this.#random.chance(0.15);
     const onServed = this.#of.turns.ask(state.id);
+    const asked = this.#recorder.now();
     await this.#recorder.append(this.#begin("run", state.id), (add) =>
       state.run(async (draft, turn) => {
         onServed();
         this.#saw(state.id, add, draft);
-        const holding = this.#holding(this.#of.setting.options.leaseMs); // one for each time that it is called
+        const holding = this.#holding(this.#of.setting.options.leaseMs, asked); // one for each time that it is called
         holding.got({ id: state.id, fence: turn.fence, signal: turn.signal }, true);
         append(draft, add);
         await (ms > 0 ? this.#of.loop.sleep(ms) : Promise.resolve());
@@ -356,8 +357,9 @@ export class Caller {
     return { caller: this.#of.number, op, id, waitMs: this.#of.setting.options.waitMs };
   }
 
-  #holding(leaseMs: number): Holding {
-    return new Holding(this.#recorder, { caller: this.#of.number, leaseMs });
+  #holding(leaseMs: number, asked?: number): Holding {
+    const of = { caller: this.#of.number, leaseMs };
+    return new Holding(this.#recorder, asked === undefined ? of : { ...of, asked });
   }
 
   #anyState(): Lists {

@@ -12,11 +12,12 @@ export class Holding {
   #number: number | undefined;
   #left = false;
 
-  constructor(recorder: Recorder, of: { caller: number; leaseMs: number }) {
+  /** `asked`: when its caller asked; now, if not said. A function that is called again asked when it was first given. */
+  constructor(recorder: Recorder, of: { caller: number; leaseMs: number; asked?: number }) {
     this.#recorder = recorder;
     this.#caller = of.caller;
     this.#leaseMs = of.leaseMs;
-    this.#asked = recorder.now();
+    this.#asked = of.asked ?? recorder.now();
   }
 
   /** `undefined` before it was granted. */

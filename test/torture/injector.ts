@@ -118,9 +118,15 @@ const onServer: Catalogue = {
     await redis(scene).clock?.jump(ms);
   },
   "clients-kill": async ({ random, ...scene }, mark) => {
-    const type = random.pick(["normal", "pubsub"]);
+    const type = random.pick(["normal", "pubsub", ...(redis(scene).group === undefined ? [] : ["replica"])]);
     mark({ type });
     await redis(scene).server().command("CLIENT", "KILL", "TYPE", type);
+  },
+  /** On or off until the next time: the server closes connections on which nobody has asked anything for a second. */
+  "idle-timeout": async ({ random, ...scene }, mark) => {
+    const seconds = random.pick([0, 1, 1]);
+    mark({ seconds });
+    await redis(scene).server().command("CONFIG", "SET", "timeout", String(seconds));
   },
   "scripts-flush": async (scene, mark) => {
     mark();

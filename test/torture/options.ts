@@ -10,12 +10,12 @@ export const backends: readonly Backend[] = ["redis", "redis-replicas", "sqlite"
 export const faultsOf: Readonly<Record<Backend, readonly string[]>> = {
   redis: [
     ...["worker-kill", "worker-stop", "worker-block", "worker-clock"],
-    ...["server-kill", "server-stop", "server-clock", "clients-kill", "scripts-flush"],
+    ...["server-kill", "server-stop", "server-clock", "clients-kill", "idle-timeout", "scripts-flush"],
     ...["lose-reply", "lose-request", "late-copy", "black-hole", "hang", "delay", "cut", "throttle"],
   ],
   "redis-replicas": [
     ...["worker-kill", "worker-stop", "worker-block", "worker-clock"],
-    ...["failover", "replication-cut", "server-stop", "clients-kill", "scripts-flush"],
+    ...["failover", "replication-cut", "server-stop", "clients-kill", "idle-timeout", "scripts-flush"],
     ...["lose-reply", "lose-request", "late-copy", "black-hole", "hang", "delay", "cut", "throttle"],
   ],
   sqlite: ["worker-kill", "worker-stop", "worker-block", "machine-clock"],
