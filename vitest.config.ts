@@ -1,8 +1,29 @@
-import { defineConfig } from "vitest/config";
+import { configDefaults, defineConfig } from "vitest/config";
+
+/** What `npm test` leaves to `npm run test:all`: the same promises under more load, and what is published. */
+const apart = [
+  "test/fuzz/fuzz.test.ts",
+  "test/package.test.ts",
+  "test/pressure/**",
+  "test/simulation/simulation.test.ts",
+];
 
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "main",
+          include: ["test/**/*.test.ts"],
+          exclude: [...configDefaults.exclude, ...apart],
+        },
+      },
+      {
+        extends: true,
+        test: { name: "apart", include: apart.map((path) => path.replace("/**", "/*.test.ts")) },
+      },
+    ],
     // Real servers and real processes, which wait more than they work: three files at a time keep two cores busy.
     pool: "forks",
     maxWorkers: 3,

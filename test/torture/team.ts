@@ -85,7 +85,7 @@ export class Team {
       };
       child.on("message", listen);
     });
-    child.send(order);
+    child.send(order, () => undefined); // one that was killed meanwhile needs no order; `ended` tells
     await Promise.race([done, ended]);
   }
 
