@@ -1,4 +1,5 @@
 import { configDefaults, defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** What `npm test` leaves to `npm run test:all`: the same promises under more load, and what is published. */
 const apart = [
@@ -7,6 +8,19 @@ const apart = [
   "test/pressure/**",
   "test/simulation/simulation.test.ts",
 ];
+
+/** Vitest begins with the largest files; these take long and are small, so that one of them would end the run alone. */
+const first = ["test/contract.test.ts", "test/processes/", "test/redis/slow-link.test.ts", "test/examples/"];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification): number => {
+      const place = first.findIndex((path) => moduleId.includes(`/${path}`));
+      return place === -1 ? first.length : place;
+    };
+    return (await super.sort(files)).toSorted((a, b) => rank(a) - rank(b));
+  }
+}
 
 export default defineConfig({
   test: {
@@ -25,6 +39,7 @@ export default defineConfig({
       },
     ],
     // Real servers and real processes, which wait more than they work: three files at a time keep two cores busy.
+    sequence: { sequencer: LongestFirst },
     pool: "forks",
     maxWorkers: 3,
     testTimeout: 20_000,

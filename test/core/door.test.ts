@@ -128,16 +128,22 @@ describe("the stack names the function that waits for the call", () => {
   test("each of those who share one failure has an object and a stack of his own", async () => {
     faulty.always("writeState", hang());
     faulty.always("releaseLock", hang());
-    async function one(): Promise<void> {
+    async function firstCaller(): Promise<void> {
       await state().update((draft) => void (draft.n = 1));
     }
-    async function two(): Promise<void> {
+    async function secondCaller(): Promise<void> {
       await state().update((draft) => void (draft.n = 2));
     }
-    const [first, second] = await Promise.all([fail(one()), fail(two())]);
+    const [first, second] = await Promise.all([fail(firstCaller()), fail(secondCaller())]);
     expect(second).not.toBe(first);
-    expect([first.stack?.includes("one"), first.stack?.includes("two")]).toEqual([true, false]);
-    expect([second.stack?.includes("one"), second.stack?.includes("two")]).toEqual([false, true]);
+    expect([first.stack?.includes("firstCaller"), first.stack?.includes("secondCaller")]).toEqual([
+      true,
+      false,
+    ]);
+    expect([second.stack?.includes("firstCaller"), second.stack?.includes("secondCaller")]).toEqual([
+      false,
+      true,
+    ]);
     expect(Object.getOwnPropertyDescriptors(second)).toEqual({
       ...Object.getOwnPropertyDescriptors(first),
       stack: expect.anything() as unknown,
