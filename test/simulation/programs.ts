@@ -358,8 +358,7 @@ export class Caller {
   }
 
   #holding(leaseMs: number, asked?: number): Holding {
-    const of = { caller: this.#of.number, leaseMs };
-    return new Holding(this.#recorder, asked === undefined ? of : { ...of, asked });
+    return new Holding(this.#recorder, { caller: this.#of.number, leaseMs, asked });
   }
 
   #anyState(): Lists {

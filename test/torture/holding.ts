@@ -13,7 +13,7 @@ export class Holding {
   #left = false;
 
   /** `asked`: when its caller asked; now, if not said. A function that is called again asked when it was first given. */
-  constructor(recorder: Recorder, of: { caller: number; leaseMs: number; asked?: number }) {
+  constructor(recorder: Recorder, of: { caller: number; leaseMs: number; asked?: number | undefined }) {
     this.#recorder = recorder;
     this.#caller = of.caller;
     this.#leaseMs = of.leaseMs;
