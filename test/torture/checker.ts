@@ -137,7 +137,8 @@ function checkEnd({ history, violate, figures, nearFailover }: Inquiry): void {
     // Whoever is killed cannot clean up; its lease or the queue's own life does, later.
     if (killed.has(life)) count("left by killed processes");
     else if (what === "waiter" && history.calls.some(returned)) count("brought back by a failover");
-    else violate("left-behind", `${String(what)} ${String(key)} of ${String(life)}`);
+    else
+      violate("left-behind", `${String(what)} ${String(key)} of ${String(life)}: ${String(line["ticket"])}`);
   }
   const settled = history.calmAt + 10e9; // longer than any call of before may still be under way
   for (const call of history.calls) {

@@ -19,7 +19,7 @@
 // | fault | name, phase, on?, … | the beginning and the end of a fault |
 // | calm | | no fault from here on; processes go on a while, then close |
 // | final | id, revision, value | a list as it is after everybody has closed: { count, ids } |
-// | behind | what, key, life? | a lock or a place in a queue that was left on the server, and whose |
+// | behind | what, key, ticket, life? | a lock or a place in a queue that was left on the server, and whose |
 //
 // `outcome` is "ok", "failed" (certainly nothing was written) or "unknown". `length`, `count` and `digest` describe the list that a
 // read or an update saw: `digest` is the start of the SHA-1 of its ids, each with a line feed behind it.

@@ -140,8 +140,8 @@ function checkDurability(options: Options): void {
 
 async function recordEnd(world: World, recorder: Recorder, team: Team): Promise<void> {
   const lives = new Map(team.files.flat().map((file) => lifeIn(file)));
-  for (const { what, key, pid } of await world.leftovers())
-    recorder.write("behind", { what, key, life: lives.get(pid) ?? `pid ${pid}` });
+  for (const { pid, ...left } of await world.leftovers())
+    recorder.write("behind", { ...left, life: lives.get(pid) ?? `pid ${pid}` });
   const store = open(world.direct(), { prefix });
   for await (const { id } of store.states({ idPrefix: "list:" })) {
     const stored = await store.state<List>(id).read();

@@ -14,6 +14,7 @@ import type { Options } from "./options.ts";
 export interface Leftover {
   readonly what: "lock" | "waiter";
   readonly key: string;
+  readonly ticket: string;
   readonly pid: number;
 }
 
@@ -97,7 +98,7 @@ async function redisLeftovers(server: RedisServer): Promise<Leftover[]> {
   const found: Leftover[] = [];
   for (const key of await server.keys()) {
     const add = (what: Leftover["what"], text: string): void =>
-      void found.push({ what, key, pid: pidOf(text) });
+      void found.push({ what, key, ticket: text, pid: pidOf(text) });
     if (key.startsWith(`${prefix}lock:`)) add("lock", String(await server.command("GET", key)));
     if (!key.startsWith(`${prefix}queue:`)) continue;
     for (const ticket of (await server.command("ZRANGE", key, "0", "-1")) as string[]) add("waiter", ticket);
@@ -123,7 +124,7 @@ function sqliteWorld(): World {
         const rows = (table: string) =>
           db.prepare(`SELECT id AS key, ticket FROM ${table}`).all() as { key: string; ticket: string }[];
         const all = (what: Leftover["what"], table: string): Leftover[] =>
-          rows(table).map(({ key, ticket }) => ({ what, key, pid: pidOf(ticket) }));
+          rows(table).map(({ key, ticket }) => ({ what, key, ticket, pid: pidOf(ticket) }));
         return [...all("lock", "locks"), ...all("waiter", "waiters")];
       } finally {
         db.close();
