@@ -19,6 +19,24 @@ export interface Turn {
   readonly signal: AbortSignal;
 }
 
+/**
+ * A view, so that nobody finds more on it than it promises. Not an object literal with a getter: each one of those gets a
+ * hidden class of its own, in the old generation, which keeps all that the call has made until a major collection.
+ */
+class TurnView implements Turn {
+  readonly fence: number;
+  readonly #turn: Turn;
+
+  constructor(turn: Turn) {
+    this.fence = turn.fence;
+    this.#turn = turn;
+  }
+
+  get signal(): AbortSignal {
+    return this.#turn.signal;
+  }
+}
+
 type Condition = number | "absent" | undefined;
 
 /** The promise that a task settles. */
@@ -63,13 +81,7 @@ abstract class DraftTask extends Task<unknown> implements StateTask {
     const stored = codec.readable(loaded);
     const before = stored?.bytes ?? (initial === undefined ? undefined : codec.encode(initial()));
     const draft = before === undefined ? undefined : codec.decode(before);
-    // A view, so that nobody finds more on it than it promises.
-    const view: Turn = {
-      fence: turn.fence,
-      get signal() {
-        return turn.signal;
-      },
-    };
+    const view = new TurnView(turn);
     const written = (returned: unknown): StateWrite | undefined => {
       const after = this.after(draft, before, returned);
       if (after === undefined || (stored !== null && equalBytes(after, stored.bytes))) return undefined;
