@@ -19,8 +19,8 @@ import { Watchdog } from "./watchdog.ts";
 
 /** Backends that cannot push wakes cannot tell us either that others wait. */
 const pushesFromMs = 1_000;
-/** After its lease and this (the longest ask limit of a backend) an abandoned ticket is gone by itself. */
-const askLimitMs = 12_000;
+/** After its lease and this, a backend has forgotten a ticket that nobody asks for: no queue keeps a place for longer. */
+const forgottenMs = 30_000;
 
 /** So many cohorts without callers are kept. */
 const maxIdle = 1_000;
@@ -195,7 +195,7 @@ export class Cohorts implements Room {
   /** [L7] Until the backend has answered, or has surely cleared the ticket by itself. */
   async #cancel(turn: Turn): Promise<void> {
     const { backend } = this.conversations;
-    const clearedAt = now() + turn.leaseMs + askLimitMs;
+    const clearedAt = now() + turn.leaseMs + forgottenMs;
     turn.slot.n += 1; // it is another operation than a release that nobody answered [S5]
     const what = { doing: "Cancelling a ticket for the lock", id: turn.id };
     for (;;) {

@@ -1,6 +1,6 @@
 // Answers and wakes that come late, beyond what a lease or a caller has time for.
 
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 
 import { Memory, MemoryBackend } from "../../src/backends/memory.ts";
 import type { Wake } from "../../src/backends/backend.ts";
@@ -98,4 +98,43 @@ test("[L4] a branch that waits for another one learns that their grant has ended
   ]);
   const saving = store.state("x").save(1, { grant, waitMs: Infinity });
   await expect(saving).rejects.toMatchObject({ code: "LOCK_LOST" });
+});
+
+describe("in virtual time", () => {
+  afterEach(() => {
+    vi.useRealTimers();
+    vi.resetModules();
+  });
+
+  test("[L7] whoever gave up has left the queue in the end, though the backend was away for longer than the ask limit", async () => {
+    vi.useFakeTimers({
+      toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "performance"],
+    });
+    vi.resetModules(); // the library takes its timers when it is loaded
+    const [library, testing, rows] = await Promise.all([
+      import("../../src/index.ts"),
+      import("../../src/testing/index.ts"),
+      import("../../src/backends/memory.ts"),
+    ]);
+    const memory = new rows.Memory();
+    const faults = new testing.FaultyBackend(new rows.MemoryBackend({ memory }));
+    const mine = library.open(faults, { leaseMs: 100 });
+    const other = library.open(new rows.MemoryBackend({ memory }), { leaseMs: 60_000 });
+    const held = other.lock("x").acquire();
+    await vi.advanceTimersByTimeAsync(1);
+    const outcome = expect(mine.lock("x").acquire({ waitMs: 1_000 })).rejects.toMatchObject({
+      code: "LOCK_TIMEOUT",
+    });
+    await vi.advanceTimersByTimeAsync(500);
+    const outage = faults.always("any", testing.failBefore());
+    await vi.advanceTimersByTimeAsync(1_000);
+    await outcome;
+    expect(memory.queues.get("x")?.size).toBe(1);
+    await vi.advanceTimersByTimeAsync(18_000);
+    outage.cancel();
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(memory.queues.get("x")?.size ?? 0).toBe(0);
+    await (await held).release();
+    await Promise.all([mine.close(), other.close()]);
+  });
 });
