@@ -48,7 +48,7 @@ export default defineConfig(
       "@typescript-eslint/explicit-module-boundary-types": "error",
     },
   },
-  { files: ["src/backends/redis/scripts.ts"], rules: { "max-lines": "off" } }, // generated
+  { files: ["src/backends/redis/scripts/generated.ts"], rules: { "max-lines": "off" } }, // generated
   {
     files: ["test/**/*.ts"],
     rules: {

@@ -15,7 +15,7 @@ export type {
   UpdateOptions,
   WriteOptions,
 } from "./state.ts";
-export type { Turn } from "./tasks.ts";
+export type { Turn } from "./updates/change.ts";
 export type {
   AcquireOptions,
   ForceReleaseOptions,
@@ -25,8 +25,8 @@ export type {
   LockInfo,
   LockOptions,
   TryAcquireOptions,
-} from "./lock/lock.ts";
-export type { Grant } from "./lock/grant.ts";
+} from "./lock.ts";
+export type { Grant } from "./ownership/grant.ts";
 export type { Serializer } from "./serializers/serializer.ts";
 export { json } from "./serializers/json.ts";
 export type { AcquireEvent, LostEvent, ReleaseEvent, UpdateEvent, WarningEvent } from "./diagnostics.ts";
@@ -42,4 +42,4 @@ export {
   UnavailableError,
 } from "./errors.ts";
 export type { ErrorCode, ErrorDetails, Outcome, UnavailableCode } from "./errors.ts";
-export type * from "./backends/backend.ts";
+export type * from "./backends/contract.ts";

@@ -7,11 +7,11 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { Backend } from "./backends/backend.ts";
-import { parseAddress } from "./backends/redis/address.ts";
-import type { RedisClientLike } from "./backends/redis/shapes.ts";
+import type { Backend } from "./backends/contract.ts";
+import { parseAddress } from "./backends/redis/client/address.ts";
+import type { RedisClientLike } from "./backends/redis/client/node-redis-types.ts";
 import { fileError, parseSqlitePath } from "./backends/sqlite/path.ts";
-import { LazyBackend, type LazyKind } from "./lazy-backend.ts";
+import { LazyBackend, type LazyKind } from "./backends/lazy.ts";
 import { InvalidArgumentError } from "./errors.ts";
 import * as parse from "./options.ts";
 import { defaults, show, type DurabilityOptions, type OpenOptions } from "./options.ts";
@@ -106,14 +106,14 @@ function redisBackend(target: string | RedisClientLike, name: string, options: P
   // It is waited for on a connection of its own, which a client of the user's must be able to make.
   const hasReplicas = typeof target === "string" || typeof target.duplicate === "function";
   return lazy({ name, askAgainMs: pushedAskMs, hasReplicas }, async (clientId) => {
-    const { createRedisBackend } = await import("./backends/redis/redis.ts");
+    const { createRedisBackend } = await import("./backends/redis/backend.ts");
     return createRedisBackend({ target, clientId, prefix: options.prefix ?? defaults.prefix, operationMs });
   });
 }
 
 function sqliteBackend(path: string, options: Parsed): Backend {
   return lazy({ name: `sqlite:${path}`, askAgainMs: polledAskMs, hasReplicas: false }, async (clientId) => {
-    const { createSqliteBackend } = await import("./backends/sqlite.ts");
+    const { createSqliteBackend } = await import("./backends/sqlite/backend.ts");
     return createSqliteBackend({ path, clientId, prefix: options.prefix ?? defaults.prefix });
   });
 }
@@ -121,7 +121,7 @@ function sqliteBackend(path: string, options: Parsed): Backend {
 function memoryBackend(url: string): Backend {
   if (!/^memory:$/i.test(url)) throw new InvalidArgumentError('A memory store has no name: open("memory:").'); // [P3] what came may hold a password
   return lazy({ name: "memory:", askAgainMs: pushedAskMs, hasReplicas: false }, async (clientId) => {
-    const { MemoryBackend } = await import("./backends/memory.ts");
+    const { MemoryBackend } = await import("./backends/memory/backend.ts");
     return new MemoryBackend({ clientId });
   });
 }

@@ -4,7 +4,7 @@
  * Whatever passes here is valid; nothing behind it checks again. An option that is not known is refused, since a
  * misspelt one that is silently ignored is the worst kind of default.
  */
-import type { Backend, Durability, Life } from "./backends/backend.ts";
+import type { Backend, Durability, Life } from "./backends/contract.ts";
 import { InvalidArgumentError } from "./errors.ts";
 import { json } from "./serializers/json.ts";
 import type { Serializer } from "./serializers/serializer.ts";

@@ -2,21 +2,21 @@
  * The handle that a user has of a state: reads go straight to the backend, writes go through the cohort of its id or
  * under a grant that the caller holds [S8]. It parses options at the door; it knows nothing of queues and leases.
  */
-import type { Durability, Life, StoredState, TouchReply } from "./backends/backend.ts";
-import type { Client } from "./client.ts";
-import { Codec } from "./codec.ts";
-import { door, isFromCaller, runForCaller } from "./door.ts";
-import { tellDurably } from "./durability.ts";
+import type { Durability, Life, StoredState, TouchReply } from "./backends/contract.ts";
+import type { Client } from "./session.ts";
+import { Codec } from "./updates/codec.ts";
+import { door, isFromCaller, runForCaller } from "./caller-errors.ts";
+import { tellDurably } from "./calls/durability.ts";
 import { ConflictError, InvalidArgumentError } from "./errors.ts";
-import { parseGrant, type Grant, type HeldGrant } from "./lock/grant.ts";
-import { insideDraft, nearestHeld } from "./lock/held.ts";
-import { StateJob, type Patience, type StateTask } from "./lock/job.ts";
-import { throwIfAborted } from "./lock/signals.ts";
-import { runUnder } from "./lock/under.ts";
+import { parseGrant, type Grant, type HeldGrant } from "./ownership/grant.ts";
+import { insideDraft, nearestHeld } from "./ownership/owner-context.ts";
+import { StateJob, type Patience, type StateTask } from "./scheduling/request.ts";
+import { throwIfAborted } from "./ownership/abort-signals.ts";
+import { runUnder } from "./updates/under-grant.ts";
 import * as parse from "./options.ts";
 import { someOf, type DurabilityOptions, type WhenNew } from "./options.ts";
 import type { Serializer } from "./serializers/serializer.ts";
-import { DeleteTask, RunTask, SaveTask, UpdateTask, type DraftCall, type Turn } from "./tasks.ts";
+import { DeleteTask, RunTask, SaveTask, UpdateTask, type DraftCall, type Turn } from "./updates/change.ts";
 
 /** Rises with each save of a state; never reused, not even after delete and re-create. */
 export type Revision = number;

@@ -3,10 +3,10 @@
  *
  * It holds no logic of its own; the client behind it has the life, the cohorts the order, the backend the truth.
  */
-import type { Backend, ListRequest, Page, StateEntry } from "./backends/backend.ts";
-import { Client, type Settings } from "./client.ts";
-import { door } from "./door.ts";
-import { LockHandle, lockInfo, type Lock, type LockInfo, type LockOptions } from "./lock/lock.ts";
+import type { Backend, ListRequest, Page, StateEntry } from "./backends/contract.ts";
+import { Client, type Settings } from "./session.ts";
+import { door } from "./caller-errors.ts";
+import { LockHandle, lockInfo, type Lock, type LockInfo, type LockOptions } from "./lock.ts";
 import * as parse from "./options.ts";
 import { defaults, type CloseOptions, type ListOptions } from "./options.ts";
 import { StateHandle, type State, type StateOptions } from "./state.ts";

@@ -12,7 +12,7 @@ interface Import {
 }
 
 const root = join(import.meta.dirname, "../src");
-const generated = ["backends/redis/scripts.ts"];
+const generated = ["backends/redis/scripts/generated.ts"];
 const files = new Map(
   readdirSync(root, { recursive: true, encoding: "utf8" })
     .map((path) => path.replaceAll("\\", "/"))
@@ -26,16 +26,14 @@ const floors = [
   /^index\.ts$/,
   /^open\.ts$/,
   /^store\.ts$/,
-  /^(state|stateful|client|tasks)\.ts$|^lock\//,
-  /^backends\/(backend|recorded)\.ts$|^serializers\/|^[^/]+\.ts$/, // the ground floor: the contract, errors, options, timers …
+  /^(state|stateful|lock|session)\.ts$|^(scheduling|updates|ownership|leases|calls)\//,
+  /^backends\/(contract|lazy|recorded)\.ts$|^serializers\/|^[^/]+\.ts$/, // the ground floor: the contract, errors, options, timers …
 ];
 const floorOf = (path: string): number => floors.findIndex((floor) => floor.test(path));
 
-/** `backends/redis/keys.ts` → `redis`, `backends/sqlite-schema.ts` → `sqlite`; the contract belongs to none. */
+/** `backends/redis/keys.ts` → `redis`; the contract and what stands beside it belong to none. */
 function roomOf(path: string): string | undefined {
-  return /^backends\/(backend|recorded)\.ts$/.test(path)
-    ? undefined
-    : /^backends\/([a-z0-9]+)/.exec(path)?.[1];
+  return /^backends\/([a-z0-9]+)\//.exec(path)?.[1];
 }
 
 function importsOf(from: string, text: string): Import[] {
@@ -67,21 +65,20 @@ test("imports go down", () => {
 });
 
 test("a backend imports the contract, the shared protocol, errors, diagnostics, timers and its own files", () => {
-  const below =
-    /^(backends\/backend|backends\/recorded|errors|diagnostics|timers)\.ts$|^backends\/protocol\//;
+  const below = /^(backends\/contract|backends\/recorded|errors|diagnostics|timers)\.ts$|^backends\/rows\//;
   const reachesOut = ({ from, to }: Import): boolean =>
     roomOf(from) !== undefined && files.has(to) && !below.test(to) && roomOf(to) !== roomOf(from);
   expect(offenders(reachesOut)).toEqual([]);
 });
 
-const targetParsers = ["backends/redis/address.ts", "backends/sqlite/path.ts"];
+const targetParsers = ["backends/redis/client/address.ts", "backends/sqlite/path.ts"];
 
 test("only open.ts names backends, and loads them when a target asks for one", () => {
   const names = ({ from, to, kind }: Import): boolean =>
     roomOf(to) !== undefined &&
     roomOf(from) === undefined &&
     !(from === "open.ts" && (kind !== "static" || targetParsers.includes(to))) && // a target is read at the door
-    !(from === "testing/index.ts" && to === "backends/memory.ts"); // what a FaultyBackend can wrap
+    !(from === "testing/index.ts" && to === "backends/memory/backend.ts"); // what a FaultyBackend can wrap
   expect(offenders(names)).toEqual([]);
 });
 

@@ -10,9 +10,9 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, test } from "vitest";
 
-import { Memory, MemoryBackend } from "../src/backends/memory.ts";
-import { createRedisBackend, type RedisBackend } from "../src/backends/redis/redis.ts";
-import { createSqliteBackend, sqliteLimits } from "../src/backends/sqlite.ts";
+import { Memory, MemoryBackend } from "../src/backends/memory/backend.ts";
+import { createRedisBackend, type RedisBackend } from "../src/backends/redis/backend.ts";
+import { createSqliteBackend, sqliteLimits } from "../src/backends/sqlite/backend.ts";
 import { sequences } from "./support/oracle-ops.ts";
 import { OracleRun } from "./support/oracle-run.ts";
 import { startRedis, type RedisServer } from "./support/redis-server.ts";

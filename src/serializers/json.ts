@@ -12,8 +12,8 @@
 import { Buffer, isAscii } from "node:buffer";
 
 import { CorruptStateError, SerializationError } from "../errors.ts";
-import { parseByHand } from "./json-by-hand.ts";
-import { findTrouble, maxDepth } from "./json-trouble.ts";
+import { parseByHand } from "./json-reader.ts";
+import { findTrouble, maxDepth } from "./json-rules.ts";
 import type { Serializer } from "./serializer.ts";
 
 /**
@@ -184,7 +184,7 @@ function isInOrder(value: unknown, depth: number, hasEscapes: boolean): boolean 
   const object = value as Readonly<Record<string, unknown>>;
   for (const key in object) {
     if (key === "__proto__" || !isInOrder(object[key], depth + 1, hasEscapes)) return false;
-    if (hasEscapes && key.includes("\\")) return false; // perhaps not the key that it should be: json-by-hand.ts
+    if (hasEscapes && key.includes("\\")) return false; // perhaps not the key that it should be: json-reader.ts
   }
   return true;
 }

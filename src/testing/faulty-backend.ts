@@ -25,7 +25,7 @@ import type {
   TouchReply,
   Wake,
   WriteReply,
-} from "../backends/backend.ts";
+} from "../backends/contract.ts";
 import { pause } from "./checks.ts";
 import type { Fault } from "./faults.ts";
 

@@ -20,7 +20,7 @@ import type {
   Ticket,
   Wake,
   WriteReply,
-} from "../backends/backend.ts";
+} from "../backends/contract.ts";
 
 const keepMs = 60_000;
 

@@ -6,5 +6,5 @@ export { FaultyBackend } from "./faulty-backend.ts";
 export type { FaultyMethod, MadeCall, Plan } from "./faulty-backend.ts";
 export { delay, failBefore, hang, LateCopy, loseReply, meanwhile } from "./faults.ts";
 export type { Fault, FaultedCall } from "./faults.ts";
-export { Memory, MemoryBackend } from "../backends/memory.ts";
-export type { MemoryBackendOptions } from "../backends/memory.ts";
+export { Memory, MemoryBackend } from "../backends/memory/backend.ts";
+export type { MemoryBackendOptions } from "../backends/memory/backend.ts";

@@ -1,5 +1,5 @@
 /** What a backend brings to the contract suites: a factory, what it can, and hooks that break things. */
-import type { Backend } from "../backends/backend.ts";
+import type { Backend } from "../backends/contract.ts";
 
 /**
  * Ways to reach behind the protocol, so that loss and damage can be tested. Leave one out only where the backend

@@ -4,7 +4,7 @@
  */
 import { strict as assert } from "node:assert";
 import { randomBytes } from "node:crypto";
-import type { Backend } from "../backends/backend.ts";
+import type { Backend } from "../backends/contract.ts";
 import { open } from "../open.ts";
 import type { OpenOptions } from "../options.ts";
 import type { Store } from "../store.ts";

@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 
-import { Memory, MemoryBackend } from "../../src/backends/memory.ts";
+import { Memory, MemoryBackend } from "../../src/backends/memory/backend.ts";
 import { open } from "../../src/index.ts";
 import { FaultyBackend, delay, hang } from "../../src/testing/index.ts";
 

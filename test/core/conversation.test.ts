@@ -2,9 +2,9 @@
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
-import { MemoryBackend } from "../../src/backends/memory.ts";
-import type { Receipt, WriteReply } from "../../src/backends/backend.ts";
-import { Conversations } from "../../src/conversation.ts";
+import { MemoryBackend } from "../../src/backends/memory/backend.ts";
+import type { Receipt, WriteReply } from "../../src/backends/contract.ts";
+import { Conversations } from "../../src/calls/backend-calls.ts";
 import { CorruptStateError, UnavailableError, type Outcome, type UnavailableCode } from "../../src/errors.ts";
 
 const unavailable = (outcome: Outcome, code: UnavailableCode = "UNREACHABLE"): UnavailableError =>

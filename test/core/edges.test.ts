@@ -3,7 +3,7 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { expect, test, vi } from "vitest";
 
-import { MemoryBackend } from "../../src/backends/memory.ts";
+import { MemoryBackend } from "../../src/backends/memory/backend.ts";
 import { open } from "../../src/index.ts";
 
 test("[L6] a lease that ends while the release is under way: release does not throw", async () => {

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 
-import { Gate, type Leave } from "../../src/lock/gate.ts";
+import { Gate, type Leave } from "../../src/ownership/mutex.ts";
 
 describe("[L4] a gate", () => {
   test("lets one in; the others in call order, one at each leave", async () => {

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 
-import { Memory, MemoryBackend } from "../../src/backends/memory.ts";
+import { Memory, MemoryBackend } from "../../src/backends/memory/backend.ts";
 import { open } from "../../src/index.ts";
 import { FaultyBackend, LateCopy } from "../../src/testing/index.ts";
 

@@ -2,8 +2,8 @@
 
 import { expect, test } from "vitest";
 
-import type { Life, StateWrite } from "../../src/backends/backend.ts";
-import { lifeOnTop } from "../../src/lock/life.ts";
+import type { Life, StateWrite } from "../../src/backends/contract.ts";
+import { lifeOnTop } from "../../src/updates/expiry.ts";
 import { remove, save } from "../support/contract-client.ts";
 
 const first: Life = { whenNew: 1 };

@@ -3,10 +3,10 @@
 import { getEventListeners } from "node:events";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
-import { Conversations } from "../../src/conversation.ts";
-import { GrantJob, StateJob, type Job, type StateTask } from "../../src/lock/job.ts";
-import { Line } from "../../src/lock/line.ts";
-import { MemoryBackend } from "../../src/backends/memory.ts";
+import { Conversations } from "../../src/calls/backend-calls.ts";
+import { GrantJob, StateJob, type Job, type StateTask } from "../../src/scheduling/request.ts";
+import { Line } from "../../src/scheduling/local-queue.ts";
+import { MemoryBackend } from "../../src/backends/memory/backend.ts";
 
 const task = (): StateTask => ({
   apply: () => undefined,

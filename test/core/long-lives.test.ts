@@ -6,7 +6,7 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { afterEach, describe, expect, test, vi } from "vitest";
 
-import { Memory, MemoryBackend } from "../../src/backends/memory.ts";
+import { Memory, MemoryBackend } from "../../src/backends/memory/backend.ts";
 import { open, type Store } from "../../src/index.ts";
 import { FaultyBackend } from "../../src/testing/index.ts";
 

@@ -15,7 +15,7 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
-import { MemoryBackend } from "../../src/backends/memory.ts";
+import { MemoryBackend } from "../../src/backends/memory/backend.ts";
 import { open } from "../../src/index.ts";
 import { freePort } from "../support/redis-server.ts";
 

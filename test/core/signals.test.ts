@@ -6,10 +6,10 @@
 import { getEventListeners } from "node:events";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
-import { MemoryBackend } from "../../src/backends/memory.ts";
+import { MemoryBackend } from "../../src/backends/memory/backend.ts";
 import { open, type Store } from "../../src/index.ts";
-import { context, runOutside } from "../../src/lock/context.ts";
-import { onAbort } from "../../src/lock/signals.ts";
+import { context, runOutside } from "../../src/ownership/async-context.ts";
+import { onAbort } from "../../src/ownership/abort-signals.ts";
 
 let store: Store;
 beforeEach(() => {

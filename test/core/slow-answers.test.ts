@@ -2,8 +2,8 @@
 
 import { afterEach, describe, expect, test, vi } from "vitest";
 
-import { Memory, MemoryBackend } from "../../src/backends/memory.ts";
-import type { Wake } from "../../src/backends/backend.ts";
+import { Memory, MemoryBackend } from "../../src/backends/memory/backend.ts";
+import type { Wake } from "../../src/backends/contract.ts";
 import { open } from "../../src/index.ts";
 import { FaultyBackend, delay, failBefore } from "../../src/testing/index.ts";
 
@@ -114,7 +114,7 @@ describe("in virtual time", () => {
     const [library, testing, rows] = await Promise.all([
       import("../../src/index.ts"),
       import("../../src/testing/index.ts"),
-      import("../../src/backends/memory.ts"),
+      import("../../src/backends/memory/backend.ts"),
     ]);
     const memory = new rows.Memory();
     const faults = new testing.FaultyBackend(new rows.MemoryBackend({ memory }));

@@ -6,8 +6,8 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
 
-import type { Wake } from "../../src/backends/backend.ts";
-import { Memory, MemoryBackend } from "../../src/backends/memory.ts";
+import type { Wake } from "../../src/backends/contract.ts";
+import { Memory, MemoryBackend } from "../../src/backends/memory/backend.ts";
 import { CorruptStateError } from "../../src/errors.ts";
 import { open } from "../../src/index.ts";
 

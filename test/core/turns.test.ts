@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 
-import { Turns } from "../../src/backends/protocol/turns.ts";
+import { Turns } from "../../src/backends/rows/turns.ts";
 
 const busy = (ms: number): void => {
   const endsAt = performance.now() + ms;

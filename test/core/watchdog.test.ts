@@ -2,10 +2,10 @@
 
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
-import { MemoryBackend } from "../../src/backends/memory.ts";
-import type { RenewEntry } from "../../src/backends/backend.ts";
-import type { Conversations } from "../../src/conversation.ts";
-import type { Watch, Watchdog, Watched } from "../../src/lock/watchdog.ts";
+import { MemoryBackend } from "../../src/backends/memory/backend.ts";
+import type { RenewEntry } from "../../src/backends/contract.ts";
+import type { Conversations } from "../../src/calls/backend-calls.ts";
+import type { Watch, Watchdog, Watched } from "../../src/leases/watchdog.ts";
 
 type Answer = "renewed" | "lost";
 
@@ -70,8 +70,8 @@ describe("[L5] the watchdog", () => {
     });
     vi.resetModules(); // timers are taken when the library is loaded
     const [core, lock] = await Promise.all([
-      import("../../src/conversation.ts"),
-      import("../../src/lock/watchdog.ts"),
+      import("../../src/calls/backend-calls.ts"),
+      import("../../src/leases/watchdog.ts"),
     ]);
     backend = new Scripted();
     conversations = new core.Conversations(backend, 5_000);

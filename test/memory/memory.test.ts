@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 
-import type { Wake } from "../../src/backends/backend.ts";
-import { Memory, MemoryBackend } from "../../src/backends/memory.ts";
+import type { Wake } from "../../src/backends/contract.ts";
+import { Memory, MemoryBackend } from "../../src/backends/memory/backend.ts";
 import { ContractClient, save, textOf } from "../support/contract-client.ts";
 import { contractCases } from "../support/contract-cases.ts";
 

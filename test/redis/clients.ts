@@ -4,12 +4,12 @@ import { once } from "node:events";
 import { inspect } from "node:util";
 import { afterAll, afterEach, beforeAll, beforeEach } from "vitest";
 
-import type { Wake } from "../../src/backends/backend.ts";
+import type { Wake } from "../../src/backends/contract.ts";
 import {
   createRedisBackend,
   type RedisBackend,
   type RedisBackendOptions,
-} from "../../src/backends/redis/redis.ts";
+} from "../../src/backends/redis/backend.ts";
 import { diagnostics, type WarningEvent } from "../../src/diagnostics.ts";
 import { HoldfastError } from "../../src/errors.ts";
 import { ContractClient } from "../support/contract-client.ts";

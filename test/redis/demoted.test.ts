@@ -7,7 +7,7 @@
 import { createClient } from "@redis/client";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
-import { clientsOf } from "../../src/backends/redis/clients.ts";
+import { clientsOf } from "../../src/backends/redis/client/open-client.ts";
 import { open, type Store } from "../../src/index.ts";
 import { startLink, type Link } from "../faults/link.ts";
 import { save } from "../support/contract-client.ts";

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 
-import { parseAddress } from "../../src/backends/redis/address.ts";
+import { parseAddress } from "../../src/backends/redis/client/address.ts";
 import { save } from "../support/contract-client.ts";
 import { type RedisServer } from "../support/redis-server.ts";
 import {

@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
-import { Flow } from "../../src/backends/redis/flow.ts";
+import { Flow } from "../../src/backends/redis/pipeline/pacer.ts";
 
 /** One turn of the event loop. */
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -8,7 +8,7 @@ import { createClient } from "@redis/client";
 import { afterEach, describe, expect, test, vi } from "vitest";
 
 import { argumentOf, tokenOf } from "../../src/backends/redis/token.ts";
-import { LargeBreaks } from "../../src/backends/redis/wire.ts";
+import { LargeBreaks } from "../../src/backends/redis/client/socket.ts";
 import { open, type Store } from "../../src/index.ts";
 import { startLink } from "../faults/link.ts";
 import { save } from "../support/contract-client.ts";

@@ -2,9 +2,9 @@
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 
-import type { LoadedState, ReleaseRequest, Wake } from "../../src/backends/backend.ts";
-import { Operations } from "../../src/backends/redis/operations.ts";
-import { repliesOf } from "../../src/backends/redis/reply.ts";
+import type { LoadedState, ReleaseRequest, Wake } from "../../src/backends/contract.ts";
+import { Operations } from "../../src/backends/redis/pipeline/encode.ts";
+import { repliesOf } from "../../src/backends/redis/pipeline/decode.ts";
 import { remove, save, textOf } from "../support/contract-client.ts";
 import { startRedis, type RedisServer } from "../support/redis-server.ts";
 import { closeClients, TestClient } from "./clients.ts";

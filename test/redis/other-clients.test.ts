@@ -8,8 +8,8 @@ import { createClient } from "@redis/client";
 import { createClient as createOlder } from "redis-client-1";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
-import type { RedisReply } from "../../src/backends/redis/client.ts";
-import * as read from "../../src/backends/redis/reply.ts";
+import type { RedisReply } from "../../src/backends/redis/client/port.ts";
+import * as read from "../../src/backends/redis/pipeline/decode.ts";
 import { open, type HoldfastError } from "../../src/index.ts";
 import { save } from "../support/contract-client.ts";
 import { type RedisServer } from "../support/redis-server.ts";

@@ -8,7 +8,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, test, vi } from "vitest";
 
-import { isWrongServer, replyFailure } from "../../src/backends/redis/failures.ts";
+import { isWrongServer, replyFailure } from "../../src/backends/redis/errors.ts";
 import { open, type HoldfastError, type Store, type UnavailableError } from "../../src/index.ts";
 import { startLink } from "../faults/link.ts";
 import { type RedisServer } from "../support/redis-server.ts";

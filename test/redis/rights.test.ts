@@ -7,7 +7,7 @@
 import { createClient } from "@redis/client";
 import { expect, test } from "vitest";
 
-import { scripts } from "../../src/backends/redis/scripts.ts";
+import { scripts } from "../../src/backends/redis/scripts/generated.ts";
 import { documentedRights, documentedRule } from "../support/acl.ts";
 import { save } from "../support/contract-client.ts";
 import { type RedisServer } from "../support/redis-server.ts";

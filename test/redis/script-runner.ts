@@ -4,9 +4,9 @@ import { createClient } from "@redis/client";
 import { afterAll, beforeAll, beforeEach } from "vitest";
 
 import { makeKeys } from "../../src/backends/redis/keys.ts";
-import { Operations, type OperationFields } from "../../src/backends/redis/operations.ts";
-import { repliesOf } from "../../src/backends/redis/reply.ts";
-import { scripts } from "../../src/backends/redis/scripts.ts";
+import { Operations, type OperationFields } from "../../src/backends/redis/pipeline/encode.ts";
+import { repliesOf } from "../../src/backends/redis/pipeline/decode.ts";
+import { scripts } from "../../src/backends/redis/scripts/generated.ts";
 import { startRedis, type RedisServer } from "../support/redis-server.ts";
 
 export type Reply = string | number | null | Reply[];

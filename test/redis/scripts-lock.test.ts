@@ -17,7 +17,7 @@ const list = (reply: Reply): Reply[] => reply as Reply[];
 /** One operation by itself, as lib/alone.lua runs it among many. */
 const alone = async (operation: string): Promise<unknown> => {
   const library = readFileSync(
-    join(import.meta.dirname, "../../src/backends/redis/lua/lib/alone.lua"),
+    join(import.meta.dirname, "../../src/backends/redis/scripts/lib/isolated.lua"),
     "utf8",
   );
   const [reply] = list(

@@ -8,7 +8,7 @@ import { describe, expect, test } from "vitest";
 import { endOfStamps } from "../../src/backends/redis/stamps.ts";
 
 const root = join(import.meta.dirname, "../..");
-const folder = join(root, "src/backends/redis/lua");
+const folder = join(root, "src/backends/redis/scripts");
 const files = readdirSync(folder).filter((name) => name.endsWith(".lua"));
 
 const source = (name: string): string => readFileSync(join(folder, name), "utf8");

@@ -7,7 +7,7 @@
 import { randomBytes } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
-import { Link } from "../../src/backends/redis/link.ts";
+import { Link } from "../../src/backends/redis/client/connection.ts";
 import { UnavailableError } from "../../src/errors.ts";
 import { open, type Store } from "../../src/index.ts";
 import { startLink, type Link as Line } from "../faults/link.ts";

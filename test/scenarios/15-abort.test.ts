@@ -4,10 +4,10 @@
 // in the process holds on to the call any more: no listener, no timer, no entry of a line.
 //
 // Seen failing with the defence taken out:
-// - src/lock/line.ts does not clear the deadline of whoever leaves: "nothing in the process holds on";
-// - src/lock/line.ts does not remove the listener of whoever leaves: every call "on a free lock";
-// - src/lock/cohorts.ts drops an abandoned ticket instead of cancelling it: every call "behind a holder";
-// - src/lock/line.ts rejects 20 ms after the abort: acquire, lock.run and update "behind a holder".
+// - src/scheduling/local-queue.ts does not clear the deadline of whoever leaves: "nothing in the process holds on";
+// - src/scheduling/local-queue.ts does not remove the listener of whoever leaves: every call "on a free lock";
+// - src/scheduling/lock-manager.ts drops an abandoned ticket instead of cancelling it: every call "behind a holder";
+// - src/scheduling/local-queue.ts rejects 20 ms after the abort: acquire, lock.run and update "behind a holder".
 
 import { createHook } from "node:async_hooks";
 import { getEventListeners } from "node:events";

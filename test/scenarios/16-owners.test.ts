@@ -3,8 +3,8 @@
 // inherited does not hold it. All of it at once and many times, beside another store; one by one: the exported lock suite.
 //
 // Seen failing with the defence taken out:
-// - src/lock/child.ts lets everybody in at once: "tasks, nested calls and branches";
-// - src/lock/held.ts finds the grant of whoever holds, not of the caller's context: both of scenario 16;
+// - src/ownership/reentry.ts lets everybody in at once: "tasks, nested calls and branches";
+// - src/ownership/owner-context.ts finds the grant of whoever holds, not of the caller's context: both of scenario 16;
 // - it finds none: "tasks, nested calls and branches", which waits for itself;
 // - it finds one that has ended: scenario 17.
 

@@ -5,8 +5,8 @@
 //
 // Seen failing with the defence taken out:
 // - write.lua, or the protocol that SQLite keeps, takes a save of a ticket that does not hold the lock: scenario 18 there;
-// - src/lock/watchdog.ts treats a renewal that was answered "lost" like one without an answer: scenario 18, by the reason;
-// - src/backends/redis/caller.ts does not load a script that the server does not know: scenario 19.
+// - src/leases/watchdog.ts treats a renewal that was answered "lost" like one without an answer: scenario 18, by the reason;
+// - src/backends/redis/pipeline/script-runner.ts does not load a script that the server does not know: scenario 19.
 
 import { DatabaseSync } from "node:sqlite";
 import { once } from "node:events";

@@ -5,11 +5,11 @@
 // command: test/redis/errors.test.ts, test/sqlite/file.test.ts and transactions.test.ts.
 //
 // Seen failing with the defence taken out:
-// - src/backends/redis/failures.ts does not know OOM, or READONLY and NOREPLICAS, or NOPERM and its like: both tests of
+// - src/backends/redis/errors.ts does not know OOM, or READONLY and NOREPLICAS, or NOPERM and its like: both tests of
 //   that trouble, by the code;
-// - src/backends/redis/first-use.ts remembers a first use that failed: four troubles "when a store opens" never end;
-// - src/backends/redis/link.ts keeps an attempt that has succeeded: "is down", "hangs", "password … later" never end;
-// - src/backends/redis/node-redis.ts does not catch the failure of its second connection: an unhandled rejection;
+// - src/backends/redis/handshake.ts remembers a first use that failed: four troubles "when a store opens" never end;
+// - src/backends/redis/client/connection.ts keeps an attempt that has succeeded: "is down", "hangs", "password … later" never end;
+// - src/backends/redis/client/node-redis.ts does not catch the failure of its second connection: an unhandled rejection;
 // - the same file does not take the password out of what it is told: "a server that quotes the login";
 // - src/backends/sqlite/errors.ts does not know BUSY, or CANTOPEN (and connection.ts does not look for a directory): the two
 //   tests on SQLite.

@@ -4,8 +4,8 @@
 //
 // Seen failing with the defence taken out:
 // - src/backends/redis/envelope.ts takes what is no state for absent: strings that are not ours, and broken heads, by load;
-// - lua/lib/head.lua does the same: the same, by save;
-// - src/codec.ts does not compare serializers: "another serializer", on both;
+// - scripts/lib/envelope.lua does the same: the same, by save;
+// - src/updates/codec.ts does not compare serializers: "another serializer", on both;
 // - it takes what cannot be decoded for absent: every damage under a right head, on both.
 
 import { DatabaseSync } from "node:sqlite";

@@ -4,7 +4,7 @@
 // Seen failing with the defence taken out:
 // - src/options.ts does not look for lone surrogates, or control characters, or a leading brace: "refused at the door";
 // - src/serializers/json.ts writes without walking the value first: NaN, -Infinity, -0, __proto__ and the Map;
-// - src/codec.ts does not compare with maxStateBytes: both tests of 100 MB.
+// - src/updates/codec.ts does not compare with maxStateBytes: both tests of 100 MB.
 
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 

@@ -4,8 +4,8 @@
 // test/processes/pauses.test.ts, "the event loop blocked beyond the lease".
 //
 // Seen failing with the defence taken out:
-// - src/lock/turn.ts does not look at the clock before its own calls: the first test;
-// - src/lock/watchdog.ts does not look at the local deadline either, when timers are late: "whoever only listens", on Redis;
+// - src/leases/turn.ts does not look at the clock before its own calls: the first test;
+// - src/leases/watchdog.ts does not look at the local deadline either, when timers are late: "whoever only listens", on Redis;
 // - the first of these, and commit.lua does not look who holds the lock: "a draft function", on Redis.
 
 import { setImmediate as nextTurn } from "node:timers/promises";

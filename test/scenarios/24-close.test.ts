@@ -3,7 +3,7 @@
 // storage answers nobody. What single calls see: test/core/closing.test.ts, test/processes/lives.test.ts, the lock suite.
 //
 // Seen failing with the defence taken out:
-// - src/client.ts, #close() does not reject waiters: the first test, by what was saved;
+// - src/session.ts, #close() does not reject waiters: the first test, by what was saved;
 // - it does not abort what is still held when drainMs is over: all four, the process does not end in good order;
 // - it does not wait for answers that are under way: the first test, by the locks that are left;
 // - it does not let go of what keeps the process alive: all four, the process does not end.

@@ -3,10 +3,10 @@
 // test/processes/lives.test.ts (process.exit while waiting and saving) and pauses.test.ts (a holder that is killed).
 //
 // Seen failing with the defence taken out:
-// - src/lock/cohort.ts: the first in the queue does not look again when the lease that it was told of ends: Redis, since the
+// - src/scheduling/acquirer.ts: the first in the queue does not look again when the lease that it was told of ends: Redis, since the
 //   waiters come 5 s after their ask;
 // - acquire.lua sets ten times the lease: Redis, by what is left of it;
-// - src/backends/protocol/protocol.ts: what is left of a lease is never less than all of it: SQLite, by when the waiters come.
+// - src/backends/rows/protocol.ts: what is left of a lease is never less than all of it: SQLite, by when the waiters come.
 
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";

@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from "node:util";
 import { expect, test } from "vitest";
 
 import { CorruptStateError, SerializationError } from "../../src/errors.ts";
-import { parseByHand } from "../../src/serializers/json-by-hand.ts";
+import { parseByHand } from "../../src/serializers/json-reader.ts";
 import { json } from "../../src/serializers/json.ts";
 import { everyKind } from "../support/every-kind.ts";
 

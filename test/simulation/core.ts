@@ -5,14 +5,14 @@ import { registerHooks } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
-import type { Memory, MemoryBackend } from "../../src/backends/memory.ts";
+import type { Memory, MemoryBackend } from "../../src/backends/memory/backend.ts";
 import type * as index from "../../src/index.ts";
 import type { Random } from "../torture/random.ts";
 import { Loop, Timeline } from "./clock.ts";
 
 type Library = typeof index;
 
-/** Of backends/memory.ts. */
+/** Of backends/memory/backend.ts. */
 interface Rows {
   readonly Memory: typeof Memory;
   readonly MemoryBackend: typeof MemoryBackend;
@@ -54,7 +54,7 @@ export async function loadCopy(folder: string, isStill = false): Promise<Copy> {
   install(copy, isStill);
   try {
     const library = (await load("index.ts")) as Library;
-    const rows = (await load("backends/memory.ts")) as Rows;
+    const rows = (await load("backends/memory/backend.ts")) as Rows;
     return Object.assign(copy, { library, rows });
   } finally {
     Object.assign(globalThis, real);

@@ -38,7 +38,7 @@ const mends: readonly Mend[] = [
   {
     name: "kept-lock-after-its-lease",
     undo: {
-      file: "conversation.ts",
+      file: "calls/backend-calls.ts",
       find: "return attempt({ ...first, retry: true, proof }, from);",
       replace: "return attempt({ ...first, retry: true, proof }, sentAt);",
     },
@@ -47,7 +47,7 @@ const mends: readonly Mend[] = [
   {
     name: "await-earlier-update",
     undo: {
-      file: "lock/state-run.ts",
+      file: "updates/batch-run.ts",
       find: "if (batch.isEmpty || (await isOverSoon(over))) return undefined;",
       replace: "if (over !== undefined) return undefined;",
     },
@@ -56,7 +56,7 @@ const mends: readonly Mend[] = [
   {
     name: "answer-from-unsaved-change",
     undo: {
-      file: "lock/batch.ts",
+      file: "updates/batch.ts",
       find: "job.fail(failure === undefined || onUnsaved ? error : failure.error);",
       replace: "job.fail(failure === undefined ? error : failure.error);",
     },
@@ -65,7 +65,7 @@ const mends: readonly Mend[] = [
   {
     name: "unreadable-after-save",
     undo: {
-      file: "tasks.ts",
+      file: "updates/change.ts",
       find: "this.#result = after === undefined ? undefined : codec.readBack(after);",
       replace: `this.done = () => {
         try { this.resolve(after === undefined ? undefined : codec.decode(after)); } catch (error) { this.fail(error); }
@@ -76,7 +76,7 @@ const mends: readonly Mend[] = [
   {
     name: "two-late-renewals",
     undo: {
-      file: "lock/watchdog.ts",
+      file: "leases/watchdog.ts",
       find: 'kept: ["kept", "renewing"],',
       replace: 'kept: ["renewing"],',
     },

@@ -6,7 +6,7 @@ import { DatabaseSync } from "node:sqlite";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { createSqliteBackend, sqliteLimits } from "../../src/backends/sqlite.ts";
+import { createSqliteBackend, sqliteLimits } from "../../src/backends/sqlite/backend.ts";
 import { attaching, type SqlDriver } from "../../src/backends/sqlite/driver.ts";
 import { contractCases } from "../support/contract-cases.ts";
 

@@ -107,7 +107,7 @@ test("[L2] 4 processes take turns: none gets much more than another", async () =
 test("[P1] an open store on SQLite keeps no process alive", async () => {
   const folder = sqliteFolder();
   const source = `
-    import { createSqliteBackend } from ${JSON.stringify(join(import.meta.dirname, "../../src/backends/sqlite.ts"))};
+    import { createSqliteBackend } from ${JSON.stringify(join(import.meta.dirname, "../../src/backends/sqlite/backend.ts"))};
     const backend = createSqliteBackend({ path: ${JSON.stringify(folder.path)}, prefix: "test:" });
     await backend.acquireLock("x", "h:1:c:1", { leaseMs: 60_000, queue: true, load: true, fences: 1 }, { slot: 0, n: 1, keepMs: 1 });
   `;

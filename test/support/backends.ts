@@ -6,10 +6,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
-import type { Backend } from "../../src/backends/backend.ts";
-import { Memory, MemoryBackend } from "../../src/backends/memory.ts";
-import { createRedisBackend } from "../../src/backends/redis/redis.ts";
-import { createSqliteBackend } from "../../src/backends/sqlite.ts";
+import type { Backend } from "../../src/backends/contract.ts";
+import { Memory, MemoryBackend } from "../../src/backends/memory/backend.ts";
+import { createRedisBackend } from "../../src/backends/redis/backend.ts";
+import { createSqliteBackend } from "../../src/backends/sqlite/backend.ts";
 import { lockSuite, stateSuite, type SuiteHooks, type SuiteOptions } from "../../src/testing/index.ts";
 import { startRedis } from "./redis-server.ts";
 
@@ -34,15 +34,15 @@ export const suites: Readonly<Record<string, (options: SuiteOptions) => void>> =
 const prefix = "holdfast:";
 
 export const backends: Readonly<Record<string, BackendUnderTest>> = {
-  memory: { file: "backends/memory.ts", pushes: true, create: createMemory, hooks: ["deleteLock"] },
+  memory: { file: "backends/memory/backend.ts", pushes: true, create: createMemory, hooks: ["deleteLock"] },
   SQLite: {
-    file: "backends/sqlite.ts",
+    file: "backends/sqlite/backend.ts",
     pushes: false,
     create: createSqlite,
     hooks: ["deleteLock", "flush"],
   },
   Redis: {
-    file: "backends/redis/redis.ts",
+    file: "backends/redis/backend.ts",
     pushes: true,
     create: createRedis,
     hooks: ["deleteLock", "putForeignLock", "removeForeignLock", "putGarbage", "flush"],

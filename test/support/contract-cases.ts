@@ -3,8 +3,8 @@
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
-import type { Backend } from "../../src/backends/backend.ts";
-import type { Limits } from "../../src/backends/protocol/step.ts";
+import type { Backend } from "../../src/backends/contract.ts";
+import type { Limits } from "../../src/backends/rows/step.ts";
 import { ContractClient, remove, save, text, textOf } from "./contract-client.ts";
 
 export interface World {

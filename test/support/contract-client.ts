@@ -14,7 +14,7 @@ import type {
   StateWrite,
   Ticket,
   WriteReply,
-} from "../../src/backends/backend.ts";
+} from "../../src/backends/contract.ts";
 
 const keepMs = 60_000;
 

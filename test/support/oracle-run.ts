@@ -14,7 +14,7 @@ import {
   type StateWrite,
   type Ticket,
   type Wake,
-} from "../../src/backends/backend.ts";
+} from "../../src/backends/contract.ts";
 import { recordedStatuses } from "../../src/backends/recorded.ts";
 import { save, remove } from "./contract-client.ts";
 import type { Op, ProofOp, WriteOp } from "./oracle-ops.ts";

@@ -3,7 +3,7 @@
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 
-import { scripts } from "../../src/backends/redis/scripts.ts";
+import { scripts } from "../../src/backends/redis/scripts/generated.ts";
 
 /** What happens to one command. */
 export type Fault =

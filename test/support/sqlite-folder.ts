@@ -6,7 +6,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 
-import { createSqliteBackend, type SqliteBackend, type SqliteOptions } from "../../src/backends/sqlite.ts";
+import {
+  createSqliteBackend,
+  type SqliteBackend,
+  type SqliteOptions,
+} from "../../src/backends/sqlite/backend.ts";
 import { ContractClient } from "./contract-client.ts";
 
 export interface SqliteFolder {

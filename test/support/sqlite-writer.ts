@@ -5,7 +5,7 @@ import { randomInt } from "node:crypto";
 import { writeSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { createSqliteBackend } from "../../src/backends/sqlite.ts";
+import { createSqliteBackend } from "../../src/backends/sqlite/backend.ts";
 import { UnavailableError } from "../../src/errors.ts";
 import { ContractClient, save, textOf } from "./contract-client.ts";
 

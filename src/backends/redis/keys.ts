@@ -3,7 +3,7 @@
  * touch them all, also on a cluster later.
  */
 
-import type { Receipt } from "../backend.ts";
+import type { Receipt } from "../contract.ts";
 
 export interface Keys {
   readonly state: (id: string) => string;

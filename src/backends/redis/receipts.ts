@@ -1,12 +1,12 @@
 /**
- * The hash that holds this client's receipts [S5], as lua/lib/receipt.lua keeps it, and how long it is to live.
+ * The hash that holds this client's receipts [S5], as scripts/lib/receipt.lua keeps it, and how long it is to live.
  *
  * It expires. Its life is renewed by an operation now and then instead of by every one, which spares a command in most
  * scripts: a hash that lives 5/4 of what was asked for and is renewed in every quarter of it has always at least what
  * was asked for left.
  */
 import { now } from "../../timers.ts";
-import type { Receipt } from "../backend.ts";
+import type { Receipt } from "../contract.ts";
 
 /** What one script is told of the hash. */
 export interface Life {

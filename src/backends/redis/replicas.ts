@@ -2,7 +2,7 @@
  * Waiting for replicas: `WAIT` for what certain operations have done, on connections that do nothing else.
  *
  * `WAIT` blocks its connection, and waits for the last write of this connection alone. So the operations themselves run
- * where all others do; then lua/confirm.lua looks whether this server (another may have taken over) still has what they
+ * where all others do; then scripts/confirm.lua looks whether this server (another may have taken over) still has what they
  * did, and writes a little to it here, with the `WAIT` behind it: replication is one stream, so whoever has this write
  * has all that came before it, whoever sent it. Calls that come while a `WAIT` runs share the next one. Whether enough
  * replicas answered is compared above.
@@ -10,12 +10,12 @@
 import { randomBytes } from "node:crypto";
 import { InvalidArgumentError } from "../../errors.ts";
 import { Deadlines, now } from "../../timers.ts";
-import type { Durability, Kept } from "../backend.ts";
-import { Caller } from "./caller.ts";
-import type { RedisClient, RedisReply } from "./client.ts";
+import type { Durability, Kept } from "../contract.ts";
+import { Caller } from "./pipeline/script-runner.ts";
+import type { RedisClient, RedisReply } from "./client/port.ts";
 import type { Keys } from "./keys.ts";
-import { text } from "./reply.ts";
-import { scripts } from "./scripts.ts";
+import { text } from "./pipeline/decode.ts";
+import { scripts } from "./scripts/generated.ts";
 
 /** One script stops the server for all that it looks at. */
 const maxOperations = 500;

@@ -1,5 +1,5 @@
 /**
- * Which numbers can be stamps, that is fences [L3] and revisions [S2]: lua/lib/stamp.lua makes them, lua/lib/bounds.lua
+ * Which numbers can be stamps, that is fences [L3] and revisions [S2]: scripts/lib/stamp.lua makes them, scripts/lib/bounds.lua
  * has the same bound. A greater one was not made by us, and what comes after it could not rise.
  */
 

@@ -4,7 +4,7 @@
  * Prefix and id are columns of their own: joined, two of different lengths could make the same text, and stores of
  * different prefixes share a file without seeing each other [S1] [L1].
  */
-import type { Receipt, Ticket } from "../backend.ts";
+import type { Receipt, Ticket } from "../contract.ts";
 import type {
   LockRow,
   ReceiptRow,
@@ -13,7 +13,7 @@ import type {
   StateRow,
   Tables,
   WaiterRow,
-} from "../protocol/tables.ts";
+} from "../rows/tables.ts";
 import type { Connection } from "./connection.ts";
 import { Sweep } from "./sweep.ts";
 

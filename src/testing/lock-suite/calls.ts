@@ -1,6 +1,6 @@
 /** Locks as a user sees them: acquire, tryAcquire, run, inspect, forceRelease, and what a grant is worth. */
 import { strict as assert } from "node:assert";
-import type { Grant } from "../../lock/grant.ts";
+import type { Grant } from "../../ownership/grant.ts";
 import type { Store } from "../../store.ts";
 import {
   aborted,

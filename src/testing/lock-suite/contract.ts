@@ -1,6 +1,6 @@
 /** The contract of locks: who holds, who waits, what each call answers. */
 import { strict as assert } from "node:assert";
-import type { LockEntry } from "../../backends/backend.ts";
+import type { LockEntry } from "../../backends/contract.ts";
 import { assertRises, eventually } from "../checks.ts";
 import { saving, textOf, type Hand, type Hold } from "../hand.ts";
 import { needing, proof, type Case } from "../suite.ts";

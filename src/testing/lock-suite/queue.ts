@@ -1,6 +1,6 @@
 /** The contract of the queue: hand-overs, dead waiters, wakes, and foreign clients. */
 import { strict as assert } from "node:assert";
-import type { Wake } from "../../backends/backend.ts";
+import type { Wake } from "../../backends/contract.ts";
 import { eventually, pause } from "../checks.ts";
 import { saving, textOf, type Hand } from "../hand.ts";
 import { needing, proof, type Case } from "../suite.ts";

@@ -1,6 +1,6 @@
 /** The contract of stored data: what cannot be read, lives that end, and listings. */
 import { strict as assert } from "node:assert";
-import type { SaveWrite, StateEntry } from "../../backends/backend.ts";
+import type { SaveWrite, StateEntry } from "../../backends/contract.ts";
 import { eventually, pause } from "../checks.ts";
 import { deleting, saving, type Hand } from "../hand.ts";
 import { needing, proof, type Case } from "../suite.ts";

@@ -1,0 +1,49 @@
+/**
+ * The shapes of `@redis/client` that the adapters rely on, written out so that no type of ours names the package.
+ */
+import { underNodesImmediate } from "../../../timers.ts";
+import type { RedisCommand } from "./port.ts";
+
+/** A connected client of `@redis/client` (or `redis`) 5 or 6, as given to `open()`. It stays yours: we never close it. */
+export interface RedisClientLike {
+  readonly isReady?: boolean;
+  sendCommand(args: readonly (string | Buffer)[], options?: object): Promise<unknown>;
+  /** Makes the connection for wakes, which is ours. Without it we ask more often. */
+  duplicate?(overrides?: object): object;
+  /** To follow it when it reconnects. */
+  on?(event: "end" | "reconnecting" | "ready", listener: () => void): unknown;
+  off?(event: "end" | "reconnecting" | "ready", listener: () => void): unknown;
+}
+
+export interface Sender {
+  sendCommand(args: readonly (string | Buffer)[], options?: object): Promise<unknown>;
+}
+
+export interface SubscriberConnection {
+  subscribe(channel: string, listener: (message: Buffer) => void, bufferMode: true): Promise<unknown>;
+}
+
+/** `timeout: undefined` saves an AbortSignal per command; the code of a bulk string's type is 36, its `$`. */
+const asText = Object.freeze({ timeout: undefined, typeMapping: {} });
+const asBytes = Object.freeze({ timeout: undefined, typeMapping: { 36: Buffer } });
+
+/** The package writes in a setImmediate that it looks up at each call. */
+export function sendThrough(to: Sender, { args, bytes }: RedisCommand): Promise<unknown> {
+  return underNodesImmediate(() => to.sendCommand(args, bytes ? asBytes : asText));
+}
+
+/**
+ * Error replies begin with a word in capitals, or with where in a script they come from; what the package itself says
+ * does not, and what Node says has a code.
+ */
+export function isReply(error: Error): boolean {
+  if (typeof (error as { code?: unknown }).code === "string") return false;
+  return /^-?(?:[A-Z]{2,}[A-Z0-9]*\b|@user_script\b)/.test(error.message);
+}
+
+/** What the package says of commands that it did not even take. */
+export const neverSent: ReadonlySet<string> = new Set([
+  "The client is offline",
+  "The client is closed",
+  "The queue is full",
+]);

@@ -1,0 +1,29 @@
+/** From a target to the port: the adapter for it, and how to make more connections for commands of our own. */
+import { parseAddress } from "./address.ts";
+import { BorrowedRedis } from "./user-client.ts";
+import type { RedisClient } from "./port.ts";
+import { NodeRedis } from "./node-redis.ts";
+import type { RedisClientLike } from "./node-redis-types.ts";
+
+export interface Clients {
+  readonly client: RedisClient;
+  /** `undefined` where the user's client cannot make one. */
+  readonly another: (() => RedisClient) | undefined;
+  /** The user's client may have been told to select another database since it was made; what it makes does not know. */
+  readonly mayHaveSelected: boolean;
+}
+
+/** Connects nothing yet. */
+export function clientsOf(target: string | URL | RedisClientLike, operationMs: number): Clients {
+  // What waits for replicas is silent for as long as it waits, which is less than `operationMs`.
+  const stallMs = operationMs;
+  if (typeof target === "string" || target instanceof URL) {
+    const address = parseAddress(target);
+    const client = new NodeRedis(address, { operationMs });
+    const another = (): RedisClient => new NodeRedis(address, { operationMs, stallMs });
+    return { client, another, mayHaveSelected: false };
+  }
+  const client = new BorrowedRedis(target, operationMs);
+  const { another } = client;
+  return { client, another: another && (() => another(stallMs)), mayHaveSelected: true };
+}

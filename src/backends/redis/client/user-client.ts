@@ -1,0 +1,167 @@
+/**
+ * The port on a client that the user has made and connected. We send through it and never close it; its `duplicate()`
+ * is the connection for wakes, and that one is ours.
+ *
+ * Reconnecting is its owner's business. What it queues while it is offline may reach the server late: scripts refuse
+ * late copies [S5], and we do not add to its queue while it is not ready.
+ */
+import { InvalidArgumentError, UnavailableError, type HoldfastError } from "../../../errors.ts";
+import type { Answer, RedisClient, RedisCommand, RedisReply, Subscriber, Subscription } from "./port.ts";
+import { brokeOff, closedFailure, notConnected, replyFailure } from "../errors.ts";
+import { Link } from "./connection.ts";
+import { NodeRedis } from "./node-redis.ts";
+import { isReply, neverSent, sendThrough, type RedisClientLike } from "./node-redis-types.ts";
+import type { OwnConnection } from "./socket.ts";
+
+/** What a client of the package says when its connection is gone, and when there is one again. */
+const changes = ["end", "reconnecting", "ready"] as const;
+
+export class BorrowedRedis implements RedisClient {
+  readonly name: string;
+  readonly #client: RedisClientLike;
+  readonly #operationMs: number;
+  #wakes: Link<OwnConnection> | undefined;
+  #closed = false;
+
+  constructor(client: RedisClientLike, operationMs: number) {
+    refuseOthers(client);
+    this.name = nameOf(client);
+    this.#client = client;
+    this.#operationMs = operationMs;
+  }
+
+  connect(): Promise<void> | undefined {
+    const failure = this.#unusable();
+    return failure === undefined ? undefined : Promise.reject(failure);
+  }
+
+  send<T>(command: RedisCommand, answer: Answer<T>): Promise<T> {
+    const failure = this.#unusable();
+    if (failure !== undefined) return Promise.reject(failure);
+    this.#wakes?.begin();
+    return this.#sendCommand(command).then(
+      (reply) => answer.read(reply as RedisReply),
+      (error: unknown) => {
+        const cause = error instanceof Error ? error : new Error(String(error));
+        if (isReply(cause)) return answer.refused(cause.message);
+        throw neverSent.has(cause.message) ? notConnected(this.name, cause) : brokeOff(this.name, { cause });
+      },
+    );
+  }
+
+  /** A wrapper of the user's may throw at once. */
+  async #sendCommand(command: RedisCommand): Promise<unknown> {
+    return sendThrough(this.#client, command);
+  }
+
+  renew(): void {
+    // Its connection is its owner's.
+  }
+
+  subscribe(channel: string, subscriber: Subscriber): Subscription {
+    const wakes = new Link<OwnConnection>({
+      make: () => this.#duplicate(),
+      prepare: (connection) => connection.subscribe(channel, (bytes) => subscriber.message(bytes), true),
+      attemptMs: this.#operationMs / 2,
+      explain: (error) => this.#explain(error),
+      onUp: () => subscriber.up(),
+      onDown: (failure) => subscriber.down(failure),
+    });
+    this.#wakes = wakes;
+    for (const change of changes) this.#client.on?.(change, this.#onChange);
+    wakes.begin();
+    return { remake: () => wakes.drop(new Error("the subscription reaches another server")) };
+  }
+
+  close(): Promise<void> {
+    this.#closed = true;
+    this.#wakes?.close();
+    for (const change of changes) this.#client.off?.(change, this.#onChange);
+    return Promise.resolve();
+  }
+
+  /** The connection for wakes is never older than the user's: both are to lead to one server. */
+  readonly #onChange = (): void => {
+    const wakes = this.#wakes;
+    if (wakes === undefined) return;
+    wakes.suspend(new Error("the connection of the client that was passed to open() changed"));
+    if (this.#client.isReady !== false) wakes.begin();
+  };
+
+  #explain(error: Error): HoldfastError {
+    if (this.#closed) return closedFailure(this.name);
+    return isReply(error)
+      ? replyFailure(this.name, error.message, { phase: "connecting" })
+      : notConnected(this.name, error);
+  }
+
+  #unusable(): HoldfastError | undefined {
+    if (this.#closed) return closedFailure(this.name);
+    if (this.#client.isReady !== false) return undefined;
+    return notConnected(
+      this.name,
+      new Error("the client that was passed to open() is not connected; connect it first"),
+    );
+  }
+
+  /** A second connection for commands, of our own; `undefined` where the user's client cannot make one. */
+  get another(): ((stallMs: number) => RedisClient) | undefined {
+    if (this.#client.duplicate === undefined) return undefined;
+    const how = { operationMs: this.#operationMs, make: () => this.#duplicate() };
+    return (stallMs) => new NodeRedis({ name: this.name }, { ...how, stallMs });
+  }
+
+  #duplicate(): OwnConnection {
+    const { options } = this.#client as { options?: { socket?: object } };
+    const duplicate = this.#client.duplicate?.({
+      socket: { ...options?.socket, reconnectStrategy: false, connectTimeout: this.#operationMs },
+      disableOfflineQueue: true,
+      pingInterval: undefined,
+    });
+    if (!canSubscribe(duplicate)) throw noDuplicate(this.name);
+    duplicate.unref?.(); // [P1]
+    return duplicate;
+  }
+}
+
+/** Clients that look alike but take their arguments in another form, each known by a member of its own. */
+const others: readonly (readonly [member: string, what: string])[] = [
+  ["defineCommand", "an ioredis client"],
+  ["masters", "a cluster client"],
+  ["getMasterNode", "a Sentinel client"],
+  ["totalClients", "a pool of clients"], // whose commands do not follow each other
+];
+
+function refuseOthers(client: RedisClientLike): void {
+  const what = others.find(([member]) => member in client)?.[1];
+  if (what === undefined) return;
+  throw new InvalidArgumentError(
+    `open() got ${what}, which Holdfast cannot use yet. Pass a URL, or a client made by createClient() of "@redis/client".`,
+  );
+}
+
+/** Of no use to try again. */
+function noDuplicate(name: string): UnavailableError {
+  const what = "the client that was passed to open() has no duplicate() that can subscribe";
+  const advice = 'Pass one made by createClient() of "@redis/client", or hand its duplicate() on';
+  return new UnavailableError(`${name}: ${what}. ${advice}`, { outcome: "none", lasting: true });
+}
+
+function canSubscribe(client: unknown): client is OwnConnection & { unref?(): void } {
+  if (typeof client !== "object" || client === null) return false;
+  const methods = client as Record<string, unknown>;
+  return ["connect", "subscribe", "sendCommand", "on", "destroy"].every(
+    (name) => typeof methods[name] === "function",
+  );
+}
+
+/** From the options that it was made with; never the URL itself, which may hold a password [P3]. */
+function nameOf(client: RedisClientLike): string {
+  const { options } = client as {
+    options?: { socket?: { host?: unknown; port?: unknown; path?: unknown; tls?: unknown } };
+  };
+  const { host, port, path, tls } = options?.socket ?? {};
+  if (typeof path === "string") return `redis+unix://${path}`;
+  const place = typeof host === "string" && host !== "" ? host : "localhost";
+  return `${tls === true ? "rediss" : "redis"}://${place}:${typeof port === "number" ? String(port) : "6379"}`;
+}

@@ -1,0 +1,227 @@
+/**
+ * From what Redis or the connection says to errors of ours: which code, which outcome, what to do about it.
+ *
+ * The outcome follows from the phase. While connecting nothing was sent: "none", and what the server refuses then is
+ * not tried again unless it is known to pass. After that an error reply means "none" only where the server gives it
+ * before the first write: scripts check types before they write, and Redis refuses for want of memory, replicas or a
+ * disk only what has written nothing yet. Anything else is "unknown", and is retried: the receipt decides [S5].
+ * Texts come here already without passwords [P3].
+ */
+import {
+  CorruptStateError,
+  InvalidArgumentError,
+  UnavailableError,
+  type HoldfastError,
+  type UnavailableCode,
+} from "../../errors.ts";
+import { causeOf, saidBy } from "./client/causes.ts";
+
+/** When it was said: in answer to the handshake and the first use, or to a call. */
+export type Phase = "connecting" | "sent";
+
+interface Refusal {
+  readonly is: RegExp;
+  readonly code?: UnavailableCode;
+  /** After the server's name. */
+  readonly what: string;
+  readonly advice: string;
+  /** It cannot pass by itself. */
+  readonly lasting?: boolean;
+}
+
+/** The first that fits counts: "NOAUTH HELLO must be …" and "ERR … max number of clients" have several words in them. */
+const refusals: readonly Refusal[] = [
+  {
+    is: /^NOAUTH\b/,
+    code: "ACCESS_DENIED",
+    what: "denies access",
+    advice:
+      "It wants a password: write it in the URL, as in redis://:password@host or redis://user:password@host",
+  },
+  {
+    is: /^WRONGPASS\b|invalid password|AUTH .*without any password/i,
+    code: "ACCESS_DENIED",
+    what: "denies access",
+    advice:
+      "Check the user name and password of the URL; characters with a meaning in URLs must be percent-encoded",
+  },
+  {
+    is: /^NOPERM\b|has no permissions|ACL failure|executing the script/i,
+    code: "ACCESS_DENIED",
+    what: "denies access",
+    advice: "Check that the user may run the commands of docs/redis.md on the keys of this prefix",
+  },
+  {
+    is: /unknown (redis )?command/i,
+    code: "ACCESS_DENIED",
+    what: "lacks a command",
+    advice: "Use Redis 6.2 or later, or Valkey, where no command of docs/redis.md is renamed or disabled",
+  },
+  {
+    is: /^OOM\b/,
+    code: "OUT_OF_MEMORY",
+    what: "is out of memory",
+    advice: "Raise its maxmemory or remove data",
+  },
+  {
+    is: /^READONLY\b/,
+    code: "READ_ONLY",
+    what: "is a read-only replica",
+    advice: "Connect to the primary",
+  },
+  {
+    is: /^MISCONF\b/,
+    code: "READ_ONLY",
+    what: "takes no writes at present",
+    advice: "It cannot write to its disk: look at its log",
+  },
+  {
+    is: /^NOREPLICAS\b/,
+    code: "READ_ONLY",
+    what: "takes no writes at present",
+    advice: "It has fewer replicas than its min-replicas-to-write",
+  },
+  {
+    is: /^(LOADING|BUSY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN)\b/,
+    what: "is not ready to serve",
+    advice: "If that lasts, look at its log",
+  },
+  {
+    is: /^STAGED\b/,
+    what: "did not get all that was sent",
+    advice: "If that lasts, look at its log",
+  },
+  {
+    is: /max number of clients/,
+    what: "takes no more clients",
+    advice: "Raise its maxclients",
+  },
+  {
+    is: /DB index is out of range|invalid DB index/i,
+    what: "has no such database",
+    advice: "Write another one in the URL, or raise `databases` of the server",
+    lasting: true,
+  },
+  {
+    is: /Protocol error: invalid (multi)?bulk length|exceeds maximum allowed size/i,
+    what: "takes no value so large",
+    advice: "Raise its proto-max-bulk-len, or keep less in one state",
+    lasting: true,
+  },
+];
+
+const isOfCluster =
+  /^(MOVED|ASK|CROSSSLOT)\b|SELECT is not allowed in cluster|do not hash to the same slot|non local key/;
+/** The address leads to a server that is not, or is no longer, the one that decides. */
+const isOfWrongServer = /^(READONLY|MASTERDOWN|MOVED)\b/;
+/** Said by a command of a script, which may have written before. */
+const isFromInside =
+  /@user_script|executing the script|ACL failure in script|called from script|script: [0-9a-f]{40}/i;
+
+export interface Said {
+  readonly phase: Phase;
+  /** The lock or state that the command was about. */
+  readonly id?: string | undefined;
+}
+
+/** An error reply of the server. */
+export function replyFailure(name: string, said: string, { phase, id }: Said): HoldfastError {
+  const text = textOf(said);
+  const shown = shorten(text);
+  if (/^WRONGTYPE\b/.test(text)) return wrongType(name, shown, id);
+  if (isOfCluster.test(text)) return cluster(name, shown);
+  const refusal = refusals.find(({ is }) => is.test(text));
+  const isOpen = phase === "sent" && (refusal === undefined || isMidway(refusal, said));
+  const outcome = isOpen ? "unknown" : "none";
+  if (refusal === undefined) {
+    return new UnavailableError(`${name} refused: ${shown}`, { outcome, lasting: phase === "connecting" });
+  }
+  const { what, advice, code } = refusal;
+  const lasting = isOpen ? false : refusal.lasting;
+  return new UnavailableError(`${name} ${what} (${shown}). ${advice}`, {
+    outcome,
+    ...(code === undefined ? {} : { code }),
+    ...(lasting === undefined ? {} : { lasting }),
+  });
+}
+
+export function isWrongServer(said: string): boolean {
+  return isOfWrongServer.test(textOf(said));
+}
+
+/** A right that is missing in the middle of a script: what its earlier commands wrote remains. */
+function isMidway({ code }: Refusal, said: string): boolean {
+  return code === "ACCESS_DENIED" && isFromInside.test(said);
+}
+
+/** No connection could be made, or there is none: nothing was sent. What says already what that means is left as it is. */
+export function notConnected(name: string, cause: Error): UnavailableError {
+  if (cause instanceof UnavailableError) return cause;
+  const { advice, lasting } = causeOf(cause);
+  return new UnavailableError(`${name} cannot be reached (${saidBy(cause)}). ${advice}`, {
+    outcome: "none",
+    lasting,
+    cause,
+  });
+}
+
+export interface Break {
+  readonly cause: Error;
+  /** What to think of, where that is known. */
+  readonly hint?: string | undefined;
+  readonly lasting?: boolean;
+}
+
+/** The connection broke when the command had been sent, or may have been. */
+export function brokeOff(name: string, { cause, hint, lasting = false }: Break): UnavailableError {
+  const text = `${name}: the connection broke before an answer came (${saidBy(cause)})`;
+  return new UnavailableError(hint === undefined ? text : `${text}. ${hint}`, {
+    outcome: "unknown",
+    lasting,
+    cause,
+  });
+}
+
+export function closedFailure(name: string): UnavailableError {
+  return new UnavailableError(`${name}: this store was closed`, { outcome: "none" });
+}
+
+export function sentinel(name: string): InvalidArgumentError {
+  return new InvalidArgumentError(
+    `${name} is a Sentinel, which keeps no data. Write the host and the port of the primary in the URL: Holdfast does not ask Sentinels for it.`,
+  );
+}
+
+function cluster(name: string, shown: string): HoldfastError {
+  return new InvalidArgumentError(
+    `${name} is part of a Redis Cluster (${shown}), which Holdfast does not support yet. Use a single primary with replicas.`,
+  );
+}
+
+function wrongType(name: string, shown: string, id: string | undefined): HoldfastError {
+  const what = id === undefined ? "one of its keys" : `a key of ${JSON.stringify(id)}`;
+  return new CorruptStateError(
+    `On ${name}, ${what} is not what Holdfast keeps there (${shown}). It was left as it is: ` +
+      `find out who else writes it, or use another prefix.`,
+  );
+}
+
+/**
+ * Begins with the code. Where a script hands an error on, Redis 6.2 puts before it where that was, once or twice:
+ * `ERR Error running script (call to f_<sha1>): @user_script:71: @user_script: 71: -OOM command not allowed …`.
+ */
+function textOf(said: string): string {
+  return said
+    .replace(/^-?(?:ERR )?Error running script \(call to \w+\): /, "")
+    .replace(/^(?:-?(?:ERR )?@\w+: ?\d+: ?)+/, "")
+    .replace(/^-/, "")
+    .replace(/^ERR ((?:NOPERM|NOAUTH|READONLY|OOM)\b)/, "$1");
+}
+
+function shorten(text: string): string {
+  const line = text
+    .replace(/,? ?script: .*|, on @user_script.*/s, "")
+    .trim()
+    .replace(/\.$/, "");
+  return line.length > 200 ? `${line.slice(0, 200)}…` : line;
+}

@@ -1,0 +1,272 @@
+/**
+ * Reads what the scripts answer and what wakes say. The other half of each layout is the header of its script; nothing
+ * else knows them. Statuses come as text, or as buffers where the same reply carries a state.
+ */
+import type {
+  AcquireReply,
+  AcquireRequest,
+  CancelReply,
+  Granted,
+  Holder,
+  LoadedState,
+  LockEntry,
+  ReleaseReply,
+  StateEntry,
+  TouchReply,
+  Wake,
+  WriteReply,
+} from "../../contract.ts";
+import { CorruptStateError, HoldfastError } from "../../../errors.ts";
+import type { RedisReply } from "../client/port.ts";
+import { readHead, readState, unreadableType } from "../envelope.ts";
+import { isStamp } from "../stamps.ts";
+import { tokenOf } from "../token.ts";
+
+/**
+ * The replies of a script that serves many, one for each of its operations. Where all went as asked there is one for
+ * all: their first stamp, that and their states, or the word that is true of each. `stamps`: how far the next one's stamp is
+ * from each one's, then.
+ */
+export function repliesOf(reply: RedisReply, stamps: readonly number[]): readonly RedisReply[] {
+  if (typeof reply === "number") return stampsFrom(reply, stamps);
+  if (!Array.isArray(reply)) return stamps.map(() => reply);
+  const replies = reply as readonly RedisReply[];
+  const [first, stamp, ...values] = replies;
+  const isForAll = (typeof first === "string" || Buffer.isBuffer(first)) && text(first) === "granted";
+  if (!isForAll || typeof stamp !== "number") return replies;
+  return stampsFrom(stamp, stamps).map((fence, index) => [fence, values[index] ?? null]);
+}
+
+function stampsFrom(first: number, stamps: readonly number[]): number[] {
+  let next = first;
+  return stamps.map((count) => {
+    const stamp = next;
+    next += count;
+    return stamp;
+  });
+}
+
+export function readAcquire(reply: RedisReply, request: AcquireRequest): AcquireReply {
+  if (typeof reply === "number") return granted(reply, request);
+  if (!Array.isArray(reply)) return { status: expect(reply, "settled") };
+  const [first, second, third] = reply as readonly RedisReply[];
+  if (typeof first === "number") {
+    const grant = granted(first, request);
+    return request.load ? { ...grant, state: loaded(second, third) } : grant;
+  }
+  const status = expect(first, "granted", "waiting", "held");
+  return status === "granted" ? grantedInFull(reply, request) : waiting(status, reply);
+}
+
+function granted(fence: number, request: AcquireRequest): Granted {
+  return { status: "granted", fence, fences: request.fences, leaseMs: request.leaseMs, waiting: 0 };
+}
+
+function grantedInFull(reply: readonly RedisReply[], request: AcquireRequest): Granted {
+  const [, fence, fences, leaseMs, others, value, type] = reply;
+  const grant = { fence: int(fence), fences: int(fences), leaseMs: int(leaseMs), waiting: int(others) };
+  return { status: "granted", ...grant, ...(request.load ? { state: loaded(value, type) } : {}) };
+}
+
+function waiting(status: "waiting" | "held", reply: readonly RedisReply[]): AcquireReply {
+  const [, held, left, ahead] = reply;
+  return { status, holder: readHolder(held).holder, retryInMs: life(left), ahead: int(ahead) };
+}
+
+/** How many are subscribed to this client's channel, as an ask that wished for wakes is answered while it waits. */
+export function readSubscribers(reply: RedisReply): number {
+  return int(Array.isArray(reply) ? (reply as readonly RedisReply[])[4] : undefined);
+}
+
+/** What PUBSUB NUMSUB says of its one channel. */
+export function readNumsub(reply: RedisReply): number {
+  return int(Array.isArray(reply) ? (reply as readonly RedisReply[])[1] : undefined);
+}
+
+function loaded(value: RedisReply | undefined, type: RedisReply | undefined): LoadedState {
+  if (type !== undefined && type !== null) return unreadableType(text(type));
+  return readState(bytesOf(value));
+}
+
+export function readRelease(reply: RedisReply): ReleaseReply {
+  if (typeof reply === "number") return { status: "released", revision: reply };
+  const [status, ...words] = text(reply).split(" ");
+  const [revision, second, third] = words;
+  if (status === "released") {
+    const failed = second === "OUT_OF_MEMORY" ? { failed: second } : {};
+    return {
+      status,
+      revision: revision === undefined ? null : revisionOf(revision),
+      ...failed,
+    } as ReleaseReply;
+  }
+  if (status === "kept") {
+    return { status, revision: revisionOf(revision), fence: number(second), fences: number(third) };
+  }
+  if (status === "conflict") return { status, revision: revisionOf(revision) };
+  if (status === "unreadable") return { status, unreadable: words.join(" ") };
+  return { status: expect(status, "lost", "forgotten") };
+}
+
+export function readWrite(reply: RedisReply): WriteReply {
+  const [status, ...words] = text(reply).split(" ");
+  if (status === "saved") return { status, revision: number(words[0]) };
+  if (status === "conflict") return { status, revision: revisionOf(words[0]) };
+  if (status === "unreadable") return { status, unreadable: words.join(" ") };
+  return { status: expect(status, "deleted", "held", "lost", "forgotten") };
+}
+
+export function readCancel(reply: RedisReply): CancelReply {
+  return { status: expect(reply, "cancelled", "released", "forgotten") };
+}
+
+export function readTouch(reply: RedisReply): TouchReply {
+  const [status, ...words] = text(reply).split(" ");
+  if (status === "unreadable") return { status, unreadable: words.join(" ") };
+  return { status: expect(status, "touched", "absent", "forgotten") };
+}
+
+export function readLoad(reply: RedisReply): LoadedState {
+  if (!Array.isArray(reply)) return readState(bytesOf(reply));
+  const [value, left] = reply as readonly RedisReply[];
+  const state = readState(bytesOf(value));
+  return state === null || "unreadable" in state ? state : { ...state, expiresInMs: life(left) };
+}
+
+export function readRenew(reply: RedisReply): "renewed" | "lost" {
+  const answer = int(reply);
+  if (answer !== 0 && answer !== 1) throw strange(`1 or 0 expected, got ${String(answer)}`);
+  return answer === 1 ? "renewed" : "lost";
+}
+
+/** Where to go on, `null` at the end, and the names of this page. */
+export function readScan(reply: RedisReply): { cursor: string | null; names: readonly string[] } {
+  const [next, names] = list(reply);
+  const cursor = text(next);
+  return { cursor: cursor === "0" ? null : cursor, names: list(names).map(text) };
+}
+
+/** `null`: absent, or not to be read. */
+export function readDescription(id: string, reply: RedisReply): StateEntry | null {
+  if (reply === 0) return null;
+  const [value, length, left] = list(reply);
+  const bytes = bytesOf(value);
+  const head = bytes === null ? null : readHead(bytes);
+  if (head === null) return null;
+  const { revision, serializer } = head;
+  return { id, revision, serializer, bytes: int(length) - head.length, expiresInMs: life(left) };
+}
+
+/** `null`: the lock is free. */
+export function readInspect(id: string, reply: RedisReply): LockEntry | null {
+  if (reply === 0) return null;
+  const [held, left, waiters] = list(reply);
+  return { id, ...readHolder(held), expiresInMs: life(left), waiters: int(waiters) };
+}
+
+type Held = Pick<LockEntry, "holder" | "fence" | "lastFence">;
+
+/** `<ticket> <fence>` or `<ticket> <first> <last>`; anything else is the token of a foreign client [L11]. */
+function readHolder(held: RedisReply | undefined): Held {
+  const value = Buffer.isBuffer(held) ? tokenOf(held) : text(held);
+  const found = /^(\S+:\d+:[0-9a-f]+:\d+) (\d+)(?: (\d+))?$/.exec(value);
+  const holder: Holder = { token: found?.[1] ?? value, foreign: found === null };
+  if (found === null) return { holder, fence: null, lastFence: null };
+  return { holder, fence: Number(found[2]), lastFence: Number(found[3] ?? found[2]) };
+}
+
+/** How long a hand-over may last, and how many fences it may have: scripts/lib/hand-over.lua, scripts/lib/queue.lua. */
+const mostOfWake = { leaseMs: 10_000, fences: 1_024 };
+
+/**
+ * `null`: not a message of ours. A wake is a hint, so that what cannot be read is passed over. So is a grant of a size
+ * that no server gives: whoever may write to the channel could have sent it.
+ */
+export function readWake(message: Buffer): Wake | null {
+  const end = message.indexOf(10);
+  const words = message.toString("utf8", 0, end === -1 ? message.length : end).split(" ");
+  const [kind, ticket = ""] = words;
+  // The id comes last, since it may hold spaces.
+  if (kind === "wanted" || kind === "forced") return { kind, ticket, id: words.slice(2).join(" ") };
+  if (kind !== "granted" || end === -1) return null;
+  const [fence = NaN, fences = NaN, leaseMs = NaN, others = NaN] = words.slice(2, 6).map(Number);
+  if (!isStamp(fence) || !isStamp(fence + fences - 1) || !Number.isSafeInteger(others)) return null;
+  if (!isWithin(fences, mostOfWake.fences) || !isWithin(leaseMs, mostOfWake.leaseMs)) return null;
+  const state = wakeState(words[6], message.subarray(end + 1));
+  return { kind, ticket, id: words.slice(7).join(" "), fence, fences, leaseMs, waiting: others, ...state };
+}
+
+function isWithin(value: number, most: number): boolean {
+  return value >= 1 && value <= most;
+}
+
+function wakeState(kind: string | undefined, bytes: Buffer): { state?: LoadedState } {
+  if (kind === "s") return { state: readState(bytes) };
+  return kind === "a" ? { state: null } : {};
+}
+
+/** Not one of the answers of our scripts: somebody else has written under our keys, of which it was made. */
+function strange(what: string): CorruptStateError {
+  return new CorruptStateError(
+    `HOLDFAST_REDIS_REPLY: ${what}. A key of this prefix is not as Holdfast wrote it: find out who else writes it.`,
+    { outcome: "unknown" },
+  );
+}
+
+function expect<Word extends string>(reply: RedisReply | undefined, ...words: readonly Word[]): Word {
+  const word = reply === undefined ? "" : text(reply);
+  const found = words.find((known) => known === word);
+  if (found === undefined) throw strange(`unknown status ${JSON.stringify(word.slice(0, 40))}`);
+  return found;
+}
+
+export function text(reply: RedisReply | undefined): string {
+  if (typeof reply === "string") return reply;
+  if (Buffer.isBuffer(reply)) return reply.toString();
+  throw strange(`text expected, got ${typeof reply}`);
+}
+
+function int(reply: RedisReply | undefined): number {
+  if (typeof reply === "number") return reply;
+  throw strange(`a number expected, got ${typeof reply}`);
+}
+
+function list(reply: RedisReply | undefined): readonly RedisReply[] {
+  if (Array.isArray(reply)) return reply as readonly RedisReply[];
+  throw strange(`an array expected, got ${typeof reply}`);
+}
+
+/** `null`: absent, and only that [S1]. */
+function bytesOf(reply: RedisReply | undefined): Buffer | null {
+  if (reply === null || Buffer.isBuffer(reply)) return reply;
+  throw strange(`bytes expected, got ${typeof reply}`);
+}
+
+/** A number within a status line. */
+function number(word: string | undefined): number {
+  const value = Number(word);
+  if (word !== undefined && word !== "" && Number.isSafeInteger(value)) return value;
+  throw strange(`a number expected, got ${JSON.stringify(word)}`);
+}
+
+/** PTTL: -1 is for ever. -2 is impossible inside a script that has just seen the key. */
+function life(reply: RedisReply | undefined): number | null {
+  const left = int(reply);
+  return left < 0 ? null : left;
+}
+
+function revisionOf(word: string | undefined): number | null {
+  return word === "-" || word === "absent" ? null : number(word);
+}
+
+/** Is it said of what stands under a key of ours? */
+export function isCorrupt(error: unknown): boolean {
+  return error instanceof HoldfastError && error.code === "CORRUPT_STATE";
+}
+
+export function insteadIfCorrupt<T>(instead: T): (error: unknown) => T {
+  return (error) => {
+    if (isCorrupt(error)) return instead;
+    throw error;
+  };
+}

@@ -1,0 +1,38 @@
+-- Looks whether what was done is still there, and writes a little to each of it: a WAIT that follows on the same
+-- connection waits for its own connection's last write only, and with it for all that the server did before. A lock gets
+-- its full lease, a receipt its full life.
+-- KEYS: done
+-- ARGV: prefix keep operations
+-- Each operation: id ticket leaseMs slot n
+--   operations: JSON, an array of arrays (not as in lib/operations.lua: whole tickets, no terms)
+--   ticket: who holds the lock of this id; or empty: the receipt of slot and n
+--   keep: how long receipts live, in ms
+-- Replies: an array, with for each 1 still there, 0 gone (nothing was written), or its error
+-- Promises: S5 L1 L9
+local done = KEYS[1]
+local prefix, keep, operations = ARGV[1], ARGV[2], cjson.decode(ARGV[3])
+-- @include keys
+-- @include isolated
+local ticket, lease, slot, n
+local function confirm_lock()
+  local held = redis.call('GET', lock)
+  if not held or string.sub(held, 1, #ticket + 1) ~= ticket .. ' ' then return 0 end
+  redis.call('PEXPIRE', lock, lease)
+  -- The first command after a hand-over confirms it.
+  if redis.call('ZREM', queue, ticket) == 1 then redis.call('HDEL', asks, ticket) end
+  return 1
+end
+local function confirm_receipt()
+  local record = redis.call('HGET', done, slot)
+  if not record or string.match(record, '^%d+') ~= n then return 0 end
+  redis.call('PEXPIRE', done, keep)
+  return 1
+end
+local replies = {}
+for i, operation in ipairs(operations) do
+  local id
+  id, ticket, lease, slot, n = unpack(operation)
+  aim_at_all(id)
+  replies[i] = alone(ticket == '' and confirm_receipt or confirm_lock)
+end
+return replies

@@ -1,0 +1,37 @@
+-- Gives grants their full lease again: each, if its ticket still holds the lock.
+-- KEYS: none
+-- ARGV: operations prefix
+-- Each operation: id number terms; its terms: leaseMs
+--   operations: as lib/operations.lua says
+-- Replies: an array, with for each 1 renewed, 0 lost, or its error
+-- Promises: L1 L5 L6
+local prefix = ARGV[2]
+local width = 3
+-- @include operations
+-- @include keys
+-- @include isolated
+local locks, queues = {}, {}
+for i = 1, count do
+  local id = operations[first_at + width * (i - 1)]
+  locks[i], queues[i] = lock_start .. id .. '}', queue_start .. id .. '}'
+end
+local holders = redis.call('MGET', unpack(locks))
+local anybody_waits = redis.call('EXISTS', unpack(queues)) > 0
+local function renew(held, at)
+  -- What is no string is not there for MGET; GET says so.
+  if not is_ours(held or redis.call('GET', lock), operations[at + 1]) then return 0 end
+  redis.call('PEXPIRE', lock, operations[terms_at + operations[at + 2]])
+  -- The first command after a hand-over confirms it.
+  if anybody_waits and redis.call('ZREM', queue, base .. operations[at + 1]) == 1 then
+    aim_at_all(operations[at])
+    redis.call('HDEL', asks, base .. operations[at + 1])
+  end
+  return 1
+end
+local replies = {}
+for i = 1, count do
+  local at = first_at + width * (i - 1)
+  lock, queue = locks[i], queues[i]
+  replies[i] = alone(renew, holders[i], at)
+end
+return replies

@@ -1,0 +1,19 @@
+-- Gives a state a new life.
+-- KEYS: state done
+-- ARGV: ttlMs slot n proof keep refresh
+--   slot … refresh: as in release.lua
+-- Replies: 'touched', 'absent', 'unreadable <what it is>' (both: nothing was done), 'forgotten', or the recorded reply
+-- Promises: S5 S6 S7
+local state, done = KEYS[1], KEYS[2]
+local ttl, slot, n, proof, keep, refresh = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+-- @include recorded
+-- @include receipt
+-- @include bounds
+-- @include envelope
+local known = recall(redis.call('HGET', done, slot))
+if known then return known end
+local revision, _, unreadable = read_head()
+if unreadable then return refuse('unreadable ' .. unreadable) end
+if not revision then return refuse('absent') end
+redis.call('PEXPIRE', state, ttl)
+return remember('touched')

@@ -1,0 +1,54 @@
+-- Saves or deletes a state: under a ticket only while it holds the lock, without one only while the lock is free and
+-- nobody waits for it [S4] [S8].
+-- KEYS: lock queue asks stamp done state
+-- ARGV: ticket slot n proof keep refresh seen kind serializer ttl ifRevision bytes staged
+--   ticket: empty for none; slot … refresh: as in release.lua; kind: save or delete; staged: as in commit.lua
+-- Replies: 'saved <revision>', 'deleted', 'held', 'lost', 'conflict <revision or absent>', 'unreadable <what it is>'
+--   (all four: nothing was written), 'forgotten', or the recorded reply of the first try
+-- Promises: S2 S3 S4 S5 S6 S7 S8
+local lock, queue, asks, stamp, done, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local ticket, slot, n, proof, keep, refresh = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local seen, kind, serializer, ttl, if_revision = tonumber(ARGV[7]), ARGV[8], ARGV[9], ARGV[10], ARGV[11]
+local bytes, staged = ARGV[12], ARGV[13]
+-- @include isolated
+-- @include recorded
+-- @include receipt
+-- @include bounds
+-- @include stamp
+-- @include queue
+-- @include envelope
+-- @include change
+local now = clock()
+-- A walk over dead waiters is bounded; while more stand there, the write takes its place behind them.
+local function somebody_waits()
+  for _ = 1, 1000 do
+    local first = first_waiter()
+    if not first then return false end
+    if ask_of(first, now) then return true end
+    leave(first)
+  end
+  return true
+end
+local function write()
+  local known = recall(redis.call('HGET', done, slot))
+  if known then return known end
+  if ticket ~= '' then
+    local held = redis.call('GET', lock)
+    if not held or string.sub(held, 1, #ticket + 1) ~= ticket .. ' ' then return refuse('lost') end
+  elseif redis.call('EXISTS', lock, queue) > 0 then
+    if redis.call('EXISTS', lock) == 1 or somebody_waits() then return refuse('held') end
+  end
+  -- The first command after a hand-over confirms it, once nothing can refuse it any more.
+  local confirms = ticket ~= '' and redis.call('HEXISTS', asks, ticket) == 1 and redis.call('ZSCORE', queue, ticket)
+  local revision, written_by, unreadable = read_head()
+  local refused = refusal(revision, written_by, unreadable)
+  if refused then return refuse(refused) end
+  local written, failure = change(now, revision)
+  if not written then return failure end
+  if confirms then leave(ticket) end
+  if kind == 'delete' then return remember('deleted') end
+  return remember('saved ' .. written)
+end
+local reply = alone(write)
+if staged ~= '' then redis.call('DEL', staged) end
+return reply

@@ -1,0 +1,292 @@
+/**
+ * The handle that a user has of a lock. It parses options at the door and finds the grant of the running context;
+ * waiting and order are the cohort's business.
+ */
+import type { Durability, LockEntry } from "./backends/contract.ts";
+import type { Client } from "./session.ts";
+import { diagnostics, type WarningEvent } from "./diagnostics.ts";
+import { door, fromCaller, isFromCaller } from "./caller-errors.ts";
+import { InvalidArgumentError, LockLostError, LockTimeoutError, UnavailableError } from "./errors.ts";
+import * as parse from "./options.ts";
+import { someOf, type DurabilityOptions } from "./options.ts";
+import { acquireChild, acquireDurableChild } from "./ownership/reentry.ts";
+import { lockLost, parseGrant, type Grant, type HeldGrant } from "./ownership/grant.ts";
+import { liveGrant, runHolding } from "./ownership/owner-context.ts";
+import { GrantJob } from "./scheduling/request.ts";
+import { throwIfAborted } from "./ownership/abort-signals.ts";
+import { parseTicket } from "./leases/ticket.ts";
+
+/** Options of `store.lock()`; a call's own options beat them. */
+export interface LockOptions {
+  /** How long the backend keeps a grant that nobody renews, in milliseconds, 100 … 86 400 000. */
+  leaseMs?: number;
+  /** How long `acquire` and `run` wait for others, in milliseconds; 0 tries once, `Infinity` has no deadline. */
+  waitMs?: number;
+  /** How many replicas must have a grant before it is handed out. */
+  durability?: DurabilityOptions;
+}
+
+/** Options of `lock.acquire()` and `lock.run()`. */
+export interface AcquireOptions extends LockOptions {
+  /** Ends waiting: the promise rejects with `signal.reason`. Ignored once the lock is granted. */
+  signal?: AbortSignal;
+  /** Re-enter this grant; needed only outside `run(fn)`. A re-entry keeps the outer lease and fence. */
+  grant?: Grant;
+}
+
+/** Options of `lock.tryAcquire()`. */
+export interface TryAcquireOptions {
+  leaseMs?: number;
+  durability?: DurabilityOptions;
+  signal?: AbortSignal;
+  grant?: Grant;
+}
+
+/** Options of `lock.forceRelease()`. */
+export interface ForceReleaseOptions {
+  /** Only if the holder has this fence. */
+  ifFence?: number;
+}
+
+/** Who holds a lock of ours. */
+export interface LockHolder {
+  readonly ticket: string;
+  readonly host: string;
+  readonly pid: number;
+  /** It is held by this very store. */
+  readonly here: boolean;
+}
+
+/** A client that does not speak our protocol holds the lock by a token of its own. */
+export interface ForeignHolder {
+  readonly foreign: string;
+}
+
+/** What is known of a lock that is held. */
+export interface LockInfo {
+  readonly id: string;
+  readonly holder: LockHolder | ForeignHolder;
+  /** The first fence of the holder's turn; `null` for a foreign holder. */
+  readonly fence: number | null;
+  /** Until the lease ends if nobody renews it, in milliseconds; `null`: it never does. */
+  readonly expiresInMs: number | null;
+  /** How many processes wait for it. */
+  readonly waiters: number;
+}
+
+/**
+ * A name to contend for. The lock `x` guards the state `x`.
+ *
+ * @example
+ * ```ts
+ * await store.lock("invoice:7").run(async (grant) => {
+ *   await sendInvoice({ fence: grant.fence, signal: grant.signal });
+ * });
+ * ```
+ */
+export interface Lock {
+  readonly id: string;
+  /**
+   * Waits for the lock and gives a grant, which is renewed until you release it.
+   *
+   * @throws LockTimeoutError when others held it for `waitMs`; UnavailableError when the backend does not answer;
+   * ClosedError; whatever `signal` aborted with.
+   */
+  acquire(options?: AcquireOptions): Promise<Grant>;
+  /** Tries once: `null` when the lock is not free now. */
+  tryAcquire(options?: TryAcquireOptions): Promise<Grant | null>;
+  /**
+   * Runs `fn` while holding the lock, and releases it whatever happens. Calls for this id inside `fn` re-enter.
+   *
+   * @returns what `fn` returned.
+   * @throws what `fn` threw; as `acquire`; LockLostError when the lock was lost while `fn` ran, with fn's value in
+   * `error.result`.
+   */
+  run<R>(fn: (grant: Grant) => R | Promise<R>, options?: AcquireOptions): Promise<R>;
+  /** Who holds it; `null` when nobody does. */
+  inspect(): Promise<LockInfo | null>;
+  /**
+   * Takes the lock from whoever holds it and hands it to the next. The old holder's saves are refused from now on,
+   * and its signal aborts.
+   *
+   * @returns false when nobody held it, or not with `ifFence`.
+   */
+  forceRelease(options?: ForceReleaseOptions): Promise<boolean>;
+}
+
+export class LockHandle implements Lock {
+  readonly id: string;
+  readonly #client: Client;
+  readonly #leaseMs: number;
+  readonly #waitMs: number;
+  readonly #durability: Durability | undefined;
+
+  constructor(client: Client, id: string, options: LockOptions | undefined) {
+    const { settings } = client;
+    const own = parse.parseOptions<Parsed<LockOptions>>("lock()", options, {
+      leaseMs: parse.leaseMs,
+      waitMs: parse.waitMs,
+      durability: settings.readDurability,
+    });
+    this.#client = client;
+    this.id = parse.parseId(id, "A lock's id");
+    this.#leaseMs = own.leaseMs ?? settings.leaseMs;
+    this.#waitMs = own.waitMs ?? settings.waitMs;
+    this.#durability = own.durability ?? settings.durability;
+  }
+
+  acquire(options?: AcquireOptions): Promise<Grant> {
+    return door(() => this.#acquire(this.#parse("acquire()", options)));
+  }
+
+  tryAcquire(options?: TryAcquireOptions): Promise<Grant | null> {
+    return door(() => this.#tryAcquire(options));
+  }
+
+  run<R>(fn: (grant: Grant) => R | Promise<R>, options?: AcquireOptions): Promise<R> {
+    return door(() => this.#run(fn, options));
+  }
+
+  inspect(): Promise<LockInfo | null> {
+    return door(async () => {
+      const entry = await this.#inspect();
+      return entry && lockInfo(entry, this.#client.backend.clientId);
+    });
+  }
+
+  forceRelease(options?: ForceReleaseOptions): Promise<boolean> {
+    return door(() => this.#forceRelease(options));
+  }
+
+  async #tryAcquire(options: TryAcquireOptions | undefined): Promise<Grant | null> {
+    const { leaseMs, signal, grant, durability } = this.#parsers;
+    const parsers = { leaseMs, signal, grant, durability };
+    const own = parse.parseOptions<Parsed<TryAcquireOptions>>("tryAcquire()", options, parsers);
+    try {
+      return await this.#acquire({ ...own, waitMs: 0 });
+    } catch (error) {
+      if (error instanceof LockTimeoutError && !isFromCaller(error)) return null;
+      throw error;
+    }
+  }
+
+  async #run<R>(fn: (grant: Grant) => R | Promise<R>, options: AcquireOptions | undefined): Promise<R> {
+    if (typeof fn !== "function") {
+      throw new InvalidArgumentError(
+        `run() takes a function to run under the lock, and then its options: run(fn, options); got ${parse.show(fn)}.`,
+      );
+    }
+    const { cohorts, conversations } = this.#client;
+    const grant = await this.#acquire(this.#parse("run()", options));
+    conversations.keepAlive.hold(); // [P1] a running body keeps the process alive
+    try {
+      let result: R;
+      try {
+        result = await runHolding({ owner: cohorts.owner, grant, draft: false }, () => fn(grant));
+      } catch (error) {
+        throw fromCaller(error);
+      }
+      if (await this.#release(grant)) return result;
+      const { message } =
+        grant.lossError ?? lockLost(this.id, grant.fence, "it was lost while the function ran");
+      throw new LockLostError(`${message} The function had finished; what it returned is in error.result.`, {
+        result,
+      });
+    } catch (error) {
+      // An error of `fn` always wins: what becomes of this release is a warning at most.
+      await grant.end().catch((failure: unknown) => this.#warn(failure));
+      throw error;
+    } finally {
+      conversations.keepAlive.drop();
+    }
+  }
+
+  async #forceRelease(options: ForceReleaseOptions | undefined): Promise<boolean> {
+    const { ifFence } = parse.parseOptions<ForceReleaseOptions>("forceRelease()", options, {
+      ifFence: parse.fence,
+    });
+    const entry = await this.#inspect();
+    if (entry === null) return false;
+    const { conversations, cohorts } = this.#client;
+    const { token } = entry.holder;
+    const reply = await conversations.tell({ doing: "Releasing by force the lock", id: this.id }, (receipt) =>
+      conversations.backend.releaseLock(this.id, token, { forced: { ifFence } }, receipt),
+    );
+    if (reply.status !== "released") return false;
+    cohorts.forced(this.id, token);
+    return true;
+  }
+
+  #parse(call: string, options: AcquireOptions | undefined): Parsed<AcquireOptions> {
+    return options === undefined
+      ? noOptions
+      : parse.parseOptions<Parsed<AcquireOptions>>(call, options, this.#parsers);
+  }
+
+  #acquire(options: Parsed<AcquireOptions>): Promise<HeldGrant> {
+    const { cohorts } = this.#client;
+    const { leaseMs = this.#leaseMs, waitMs = this.#waitMs, signal, grant } = options;
+    const durability = someOf(options.durability ?? this.#durability);
+    throwIfAborted(signal);
+    const outer = (grant as HeldGrant | undefined) ?? liveGrant(cohorts.owner, this.id);
+    this.#client.admit(outer);
+    const patience = { leaseMs, waitMs, signal, durability };
+    if (outer !== undefined) {
+      if (durability === undefined) return acquireChild(cohorts, outer, patience);
+      return acquireDurableChild(cohorts, outer, { ...patience, durability });
+    }
+    const job = new GrantJob(patience);
+    cohorts.add(this.id, job);
+    return job.granted;
+  }
+
+  get #parsers() {
+    return {
+      leaseMs: parse.leaseMs,
+      waitMs: parse.waitMs,
+      signal: parse.signal,
+      grant: (value: unknown): Grant => parseGrant(value, this.#client.cohorts.owner, this.id),
+      durability: this.#client.settings.readDurability,
+    };
+  }
+
+  /** The body was over while the lock was surely held: that its release got no answer changes nothing for its caller. */
+  #release(grant: HeldGrant): Promise<boolean> {
+    return grant.end().catch((error: unknown) => {
+      if (!(error instanceof UnavailableError)) throw error;
+      this.#warn(error);
+      return true;
+    });
+  }
+
+  #warn(error: unknown): void {
+    if (!diagnostics.warning.hasSubscribers) return;
+    const message = `The lock ${JSON.stringify(this.id)} was not released (its lease ends by itself): ${String(error)}`;
+    diagnostics.warning.publish({ cause: "release-unanswered", message } satisfies WarningEvent);
+  }
+
+  #inspect(): Promise<LockEntry | null> {
+    this.#client.admit();
+    const { conversations } = this.#client;
+    const what = { doing: "Inspecting the lock", id: this.id };
+    return conversations.read(what, () => conversations.backend.inspectLock(this.id));
+  }
+}
+
+/** Options as they are behind the door. */
+type Parsed<T> = Omit<T, "durability"> & { durability?: Durability };
+
+const noOptions: Parsed<AcquireOptions> = Object.freeze({});
+
+/** A backend's entry, for users. */
+export function lockInfo(entry: LockEntry, clientId: string): LockInfo {
+  const { token, foreign } = entry.holder;
+  const { host, pid, clientId: by } = parseTicket(token);
+  return {
+    id: entry.id,
+    holder: foreign ? { foreign: token } : { ticket: token, host, pid, here: by === clientId },
+    fence: entry.fence,
+    expiresInMs: entry.expiresInMs,
+    waiters: entry.waiters,
+  };
+}

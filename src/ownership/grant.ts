@@ -1,0 +1,205 @@
+/**
+ * A lock that somebody holds: what a caller gets, and what a caller inside it gets again [L4].
+ *
+ * A root grant borrows a turn; a nested one borrows its parent: no round trip, the same fence, released in its own
+ * right. What happens under one grant goes through its gate, one after the other. A grant that has ended never
+ * becomes live again, and its signal never aborts after a release in good order.
+ */
+import { diagnostics, type LostEvent } from "../diagnostics.ts";
+import { door } from "../caller-errors.ts";
+import { InvalidArgumentError, LockLostError } from "../errors.ts";
+import { Gate } from "./mutex.ts";
+import { runOutside } from "./async-context.ts";
+import type { Turn } from "../leases/turn.ts";
+
+/**
+ * A lock that you hold. Release it, or let `await using` do it.
+ *
+ * @example
+ * ```ts
+ * await using grant = await store.lock("report:today").acquire();
+ * await writeReport({ fence: grant.fence, signal: grant.signal });
+ * ```
+ */
+export interface Grant extends AsyncDisposable {
+  readonly id: string;
+  /** Rises with every grant of this lock: give it to other systems, so that they can refuse a stale holder. */
+  readonly fence: number;
+  /** Aborts when the lock is lost (`reason`: LockLostError) or its store closes (ClosedError); never after release. */
+  readonly signal: AbortSignal;
+  /**
+   * Gives the lock back. May be repeated: every call has the answer of the first.
+   *
+   * @returns true: it was still held until now. false: it had been lost before.
+   * @throws UnavailableError when the backend did not answer within `operationMs`; the lease ends by itself.
+   */
+  release(): Promise<boolean>;
+}
+
+type Phase = "live" | "ended" | "lost";
+
+/** Who lent the grant, and wants to know how it ends. */
+export interface Lender {
+  /** Called once, after `release()`, when nothing under the grant is under way; answers whether it was still held. */
+  onRelease(grant: HeldGrant): Promise<boolean>;
+  /** The grant was lost while it was held. */
+  onLose?(grant: HeldGrant): void;
+}
+
+export class HeldGrant implements Grant {
+  readonly turn: Turn;
+  readonly fence: number;
+  readonly parent: HeldGrant | undefined;
+  readonly #lender: Lender;
+  // Most grants have nothing under them: these are made when first needed.
+  #gate: Gate | undefined;
+  #children: Set<HeldGrant> | undefined;
+  #writes: Set<Promise<unknown>> | undefined;
+  #phase: Phase = "live";
+  #reason: Error | undefined;
+  #controller: AbortController | undefined;
+  #released: Promise<boolean> | undefined;
+  /** One promise for all calls of `release()`: where it rejects, it is enough to heed one of them. */
+  #answer: Promise<boolean> | undefined;
+
+  constructor(of: {
+    readonly turn: Turn;
+    readonly fence: number;
+    readonly lender: Lender;
+    readonly parent?: HeldGrant;
+  }) {
+    this.turn = of.turn;
+    this.fence = of.fence;
+    this.parent = of.parent;
+    this.#lender = of.lender;
+    if (of.parent === undefined) of.turn.lend(this);
+    else (of.parent.#children ??= new Set()).add(this);
+  }
+
+  /** Orders what is done under this grant: nested grants, saves, updates. */
+  get gate(): Gate {
+    return (this.#gate ??= new Gate());
+  }
+
+  get id(): string {
+    return this.turn.id;
+  }
+
+  /** [L5] Looks at the clock first. */
+  get live(): boolean {
+    return this.turn.live && this.#phase === "live";
+  }
+
+  /** Released in good order. */
+  get ended(): boolean {
+    return this.#phase === "ended";
+  }
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    this.turn.look();
+    if (this.#phase === "lost") this.#controller.abort(this.#reason);
+    return this.#controller.signal;
+  }
+
+  release(): Promise<boolean> {
+    return (this.#answer ??= door(() => this.end()));
+  }
+
+  /** What `release()` does, for those who are not the caller. */
+  end(): Promise<boolean> {
+    return (this.#released ??= this.#release());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.release();
+  }
+
+  /** The turn is no longer ours: told to whoever works under this grant. */
+  lose(reason: string | Error): void {
+    if (this.#phase !== "live") return;
+    this.#phase = "lost";
+    this.#reason = typeof reason === "string" ? this.#lost(reason) : reason;
+    this.#endChildren(this.#reason);
+    runOutside(() => this.#tell(this.#reason));
+    this.#lender.onLose?.(this);
+  }
+
+  /** The error for whoever comes too late; `undefined` while the grant is live. */
+  get lossError(): Error | undefined {
+    if (this.live) return undefined;
+    return this.#reason ?? this.#lost("it was released before");
+  }
+
+  /** A write under this grant: release waits for its answer [S4]. */
+  track<T>(write: Promise<T>): Promise<T> {
+    const writes = (this.#writes ??= new Set());
+    const forget = (): boolean => writes.delete(settled);
+    const settled: Promise<unknown> = write.then(forget, forget);
+    writes.add(settled);
+    void this.parent?.track(write);
+    return write;
+  }
+
+  /** A nested grant has ended. */
+  forget(child: HeldGrant): void {
+    this.#children?.delete(child);
+  }
+
+  #release(): Promise<boolean> {
+    const held = this.live;
+    if (held) this.#phase = "ended";
+    if (this.#children?.size) this.#endChildren(this.#lost("the grant that it was nested in was released"));
+    this.turn.giveBack(this);
+    this.parent?.forget(this);
+    const released = this.#writes?.size ? this.#releaseAfterWrites() : this.#lender.onRelease(this);
+    return held ? released : released.then(() => false);
+  }
+
+  async #releaseAfterWrites(): Promise<boolean> {
+    while (this.#writes?.size) await Promise.all(this.#writes);
+    return this.#lender.onRelease(this);
+  }
+
+  #lost(reason: string): LockLostError {
+    return lockLost(this.id, this.fence, reason);
+  }
+
+  /** Listeners run at once, in the context of whoever noticed: which may be another holder's. */
+  #tell(reason: Error | undefined): void {
+    if (diagnostics.lost.hasSubscribers) {
+      const event: LostEvent = { id: this.id, fence: this.fence, reason: String(reason?.message) };
+      diagnostics.lost.publish(event);
+    }
+    this.#controller?.abort(reason);
+  }
+
+  #endChildren(reason: Error): void {
+    for (const child of this.#children ?? []) child.lose(reason);
+    this.#children?.clear();
+  }
+}
+
+/** A `{ grant }` option: a grant of this store and of this id, or an InvalidArgumentError; a grant fences only its own id. */
+export function parseGrant(value: unknown, owner: object, id: string): HeldGrant {
+  if (!(value instanceof HeldGrant)) {
+    throw new InvalidArgumentError(
+      "grant must be what lock.acquire() or lock.run(fn) of this store gave you.",
+    );
+  }
+  if (value.turn.owner !== owner)
+    throw new InvalidArgumentError("grant belongs to another store; use one of this store.");
+  if (value.id !== id) {
+    throw new InvalidArgumentError(
+      `grant is of the lock ${JSON.stringify(value.id)}: it cannot guard ${JSON.stringify(id)}. Acquire the lock ${JSON.stringify(id)}.`,
+    );
+  }
+  return value;
+}
+
+export function lockLost(id: string, fence: number, reason: string): LockLostError {
+  return new LockLostError(
+    `The lock ${JSON.stringify(id)} (fence ${fence}) is no longer held: ${reason}. ` +
+      `Nothing is saved under it any more; acquire it again and decide anew.`,
+  );
+}

@@ -1,0 +1,119 @@
+/**
+ * Values of one state to bytes and back, with the checks that hold for every serializer: its name, the size, and
+ * errors that say which state it was.
+ *
+ * No bytes are lent across the door of the user's code: a serializer gets a copy, and what it returns is copied, so that
+ * bytes that are compared, kept or sent are never changed by a value that was made of them, or by the next call [S3].
+ */
+import type { LoadedState, StoredState } from "../backends/contract.ts";
+import { CorruptStateError, HoldfastError, SerializationError } from "../errors.ts";
+import type { Serializer } from "../serializers/serializer.ts";
+
+export class Codec {
+  readonly serializer: Serializer;
+  readonly #id: string;
+  readonly #maxBytes: number;
+
+  constructor(id: string, serializer: Serializer, maxBytes: number) {
+    this.#id = id;
+    this.serializer = serializer;
+    this.#maxBytes = maxBytes;
+  }
+
+  /** Throws SerializationError for what cannot be kept exactly, or is too large. */
+  encode(value: unknown): Uint8Array {
+    let bytes: Uint8Array;
+    try {
+      bytes = this.serializer.serialize(value);
+    } catch (error) {
+      if (error instanceof HoldfastError) throw error;
+      throw new SerializationError(
+        `The serializer ${this.#name} cannot keep the new value of ${this.#state}.`,
+        { cause: error },
+      );
+    }
+    if (!(bytes instanceof Uint8Array)) {
+      throw new SerializationError(`The serializer ${this.#name} must return a Uint8Array.`);
+    }
+    if (bytes.byteLength > this.#maxBytes) {
+      throw new SerializationError(
+        `The new value of ${this.#state} takes ${bytes.byteLength} bytes, more than maxStateBytes ` +
+          `(${this.#maxBytes}). Split it into several states, or raise maxStateBytes.`,
+      );
+    }
+    return this.#own(bytes);
+  }
+
+  /** A fresh value. Throws CorruptStateError for what this handle cannot read [S6]. */
+  decode(bytes: Uint8Array): unknown {
+    if (bytes.byteLength > this.#maxBytes) {
+      throw this.#corrupt(`it takes ${bytes.byteLength} bytes, more than maxStateBytes (${this.#maxBytes})`);
+    }
+    try {
+      return this.#deserialize(bytes);
+    } catch (error) {
+      throw this.#corrupt(messageOf(error), error);
+    }
+  }
+
+  /** What was just encoded, as its caller's own copy. Throws SerializationError when the serializer cannot read it. */
+  readBack(bytes: Uint8Array): unknown {
+    try {
+      return this.#deserialize(bytes);
+    } catch (error) {
+      throw new SerializationError(
+        `The serializer ${this.#name} cannot read what it wrote for the new value of ${this.#state} ` +
+          `(${messageOf(error)}). Nothing was saved: mend the serializer.`,
+        { cause: error },
+      );
+    }
+  }
+
+  /** What is stored, if this handle can read it: `null` only when it is absent [S1]. */
+  readable(loaded: LoadedState): StoredState | null {
+    if (loaded === null) return null;
+    if ("unreadable" in loaded) throw this.#corrupt(loaded.unreadable);
+    if (loaded.serializer === this.serializer.name) return loaded;
+    throw this.#corrupt(
+      `it was written by the serializer "${loaded.serializer}", and this handle uses ${this.#name}`,
+    );
+  }
+
+  /** As stored by this handle, the value would read back like this: the caller's own copy. */
+  copy(value: unknown): unknown {
+    return this.readBack(this.encode(value));
+  }
+
+  /** The error for what stands there and cannot be read. */
+  corrupt(found: string): CorruptStateError {
+    return this.#corrupt(found);
+  }
+
+  #deserialize(bytes: Uint8Array): unknown {
+    return this.serializer.deserialize(this.#own(bytes));
+  }
+
+  #own(bytes: Uint8Array): Uint8Array {
+    return this.serializer.isolated === true ? bytes : new Uint8Array(bytes);
+  }
+
+  #corrupt(found: string, cause?: unknown): CorruptStateError {
+    return new CorruptStateError(`${this.#state} cannot be read and was left as it is: ${found}.`, { cause });
+  }
+
+  get #state(): string {
+    return `the state ${JSON.stringify(this.#id)}`;
+  }
+
+  get #name(): string {
+    return `"${this.serializer.name}"`;
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0;
+}
