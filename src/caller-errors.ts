@@ -1,9 +1,10 @@
 /**
- * The door through which the answer of a call goes back to its caller: all public methods hand out their promises here.
+ * The errors that callers get: each caller an error with a stack of its own call.
  *
  * An error of ours was often made elsewhere, in a timer or for a whole batch of callers, so that its stack says nothing of
- * the call that failed. Here it is awaited for one caller, which is where the engine knows the async functions that wait:
- * each caller gets a copy with that stack. An error of the caller's own is handed back as it is, the same object.
+ * the call that failed. All public methods return their promises through {@link withCallersStack}: it awaits the answer for
+ * one caller, which is where the engine knows the async functions that wait, and copies the error with that stack. An error
+ * of the caller's own is handed back as it is, the same object.
  */
 import { HoldfastError, isOfOurs } from "./errors.ts";
 
@@ -11,7 +12,7 @@ import { HoldfastError, isOfOurs } from "./errors.ts";
 const callersOwn = new WeakSet<HoldfastError>();
 
 /** The answer of `call`; an error of ours with the stack of whoever awaits this. */
-export async function door<R>(call: () => R | PromiseLike<R>): Promise<R> {
+export async function withCallersStack<R>(call: () => R | PromiseLike<R>): Promise<R> {
   try {
     return await call();
   } catch (error) {

@@ -1,18 +1,18 @@
 /**
- * The handle that a user has of a lock. It parses options at the door and finds the grant of the running context;
- * waiting and order are the cohort's business.
+ * The handle that a user has of a lock. It parses options and finds the grant of the running context; waiting and order are
+ * the business of scheduling/.
  */
 import type { Durability, LockEntry } from "./backends/contract.ts";
-import type { Client } from "./session.ts";
+import type { Session } from "./session.ts";
 import { diagnostics, type WarningEvent } from "./diagnostics.ts";
-import { door, fromCaller, isFromCaller } from "./caller-errors.ts";
+import { withCallersStack, fromCaller, isFromCaller } from "./caller-errors.ts";
 import { InvalidArgumentError, LockLostError, LockTimeoutError, UnavailableError } from "./errors.ts";
 import * as parse from "./options.ts";
 import { someOf, type DurabilityOptions } from "./options.ts";
-import { acquireChild, acquireDurableChild } from "./ownership/reentry.ts";
+import { acquireNested } from "./ownership/reentry.ts";
 import { lockLost, parseGrant, type Grant, type HeldGrant } from "./ownership/grant.ts";
 import { liveGrant, runHolding } from "./ownership/owner-context.ts";
-import { GrantJob } from "./scheduling/request.ts";
+import { GrantRequest } from "./scheduling/request.ts";
 import { throwIfAborted } from "./ownership/abort-signals.ts";
 import { parseTicket } from "./leases/ticket.ts";
 
@@ -116,19 +116,19 @@ export interface Lock {
 
 export class LockHandle implements Lock {
   readonly id: string;
-  readonly #client: Client;
+  readonly #session: Session;
   readonly #leaseMs: number;
   readonly #waitMs: number;
   readonly #durability: Durability | undefined;
 
-  constructor(client: Client, id: string, options: LockOptions | undefined) {
-    const { settings } = client;
+  constructor(session: Session, id: string, options: LockOptions | undefined) {
+    const { settings } = session;
     const own = parse.parseOptions<Parsed<LockOptions>>("lock()", options, {
       leaseMs: parse.leaseMs,
       waitMs: parse.waitMs,
       durability: settings.readDurability,
     });
-    this.#client = client;
+    this.#session = session;
     this.id = parse.parseId(id, "A lock's id");
     this.#leaseMs = own.leaseMs ?? settings.leaseMs;
     this.#waitMs = own.waitMs ?? settings.waitMs;
@@ -136,26 +136,26 @@ export class LockHandle implements Lock {
   }
 
   acquire(options?: AcquireOptions): Promise<Grant> {
-    return door(() => this.#acquire(this.#parse("acquire()", options)));
+    return withCallersStack(() => this.#acquire(this.#parse("acquire()", options)));
   }
 
   tryAcquire(options?: TryAcquireOptions): Promise<Grant | null> {
-    return door(() => this.#tryAcquire(options));
+    return withCallersStack(() => this.#tryAcquire(options));
   }
 
   run<R>(fn: (grant: Grant) => R | Promise<R>, options?: AcquireOptions): Promise<R> {
-    return door(() => this.#run(fn, options));
+    return withCallersStack(() => this.#run(fn, options));
   }
 
   inspect(): Promise<LockInfo | null> {
-    return door(async () => {
+    return withCallersStack(async () => {
       const entry = await this.#inspect();
-      return entry && lockInfo(entry, this.#client.backend.clientId);
+      return entry && lockInfo(entry, this.#session.backend.clientId);
     });
   }
 
   forceRelease(options?: ForceReleaseOptions): Promise<boolean> {
-    return door(() => this.#forceRelease(options));
+    return withCallersStack(() => this.#forceRelease(options));
   }
 
   async #tryAcquire(options: TryAcquireOptions | undefined): Promise<Grant | null> {
@@ -176,13 +176,13 @@ export class LockHandle implements Lock {
         `run() takes a function to run under the lock, and then its options: run(fn, options); got ${parse.show(fn)}.`,
       );
     }
-    const { cohorts, conversations } = this.#client;
+    const { owner, calls } = this.#session;
     const grant = await this.#acquire(this.#parse("run()", options));
-    conversations.keepAlive.hold(); // [P1] a running body keeps the process alive
+    calls.keepAlive.hold(); // [P1] a running body keeps the process alive
     try {
       let result: R;
       try {
-        result = await runHolding({ owner: cohorts.owner, grant, draft: false }, () => fn(grant));
+        result = await runHolding({ owner, grant, draft: false }, () => fn(grant));
       } catch (error) {
         throw fromCaller(error);
       }
@@ -197,7 +197,7 @@ export class LockHandle implements Lock {
       await grant.end().catch((failure: unknown) => this.#warn(failure));
       throw error;
     } finally {
-      conversations.keepAlive.drop();
+      calls.keepAlive.drop();
     }
   }
 
@@ -207,13 +207,14 @@ export class LockHandle implements Lock {
     });
     const entry = await this.#inspect();
     if (entry === null) return false;
-    const { conversations, cohorts } = this.#client;
+    const { calls, tickets } = this.#session;
     const { token } = entry.holder;
-    const reply = await conversations.tell({ doing: "Releasing by force the lock", id: this.id }, (receipt) =>
-      conversations.backend.releaseLock(this.id, token, { forced: { ifFence } }, receipt),
+    const operation = { doing: "Releasing by force the lock", id: this.id };
+    const { reply } = await calls.exactlyOnce(operation, (receipt) =>
+      calls.backend.releaseLock(this.id, token, { forced: { ifFence } }, receipt),
     );
     if (reply.status !== "released") return false;
-    cohorts.forced(this.id, token);
+    tickets.forced(this.id, token);
     return true;
   }
 
@@ -224,20 +225,17 @@ export class LockHandle implements Lock {
   }
 
   #acquire(options: Parsed<AcquireOptions>): Promise<HeldGrant> {
-    const { cohorts } = this.#client;
+    const { calls, locks, owner } = this.#session;
     const { leaseMs = this.#leaseMs, waitMs = this.#waitMs, signal, grant } = options;
     const durability = someOf(options.durability ?? this.#durability);
     throwIfAborted(signal);
-    const outer = (grant as HeldGrant | undefined) ?? liveGrant(cohorts.owner, this.id);
-    this.#client.admit(outer);
-    const patience = { leaseMs, waitMs, signal, durability };
-    if (outer !== undefined) {
-      if (durability === undefined) return acquireChild(cohorts, outer, patience);
-      return acquireDurableChild(cohorts, outer, { ...patience, durability });
-    }
-    const job = new GrantJob(patience);
-    cohorts.add(this.id, job);
-    return job.granted;
+    const outer = (grant as HeldGrant | undefined) ?? liveGrant(owner, this.id);
+    this.#session.admit(outer);
+    const how = { leaseMs, waitMs, signal, durability };
+    if (outer !== undefined) return acquireNested(calls, outer, how);
+    const request = new GrantRequest(how);
+    locks.add(this.id, request);
+    return request.granted;
   }
 
   get #parsers() {
@@ -245,8 +243,8 @@ export class LockHandle implements Lock {
       leaseMs: parse.leaseMs,
       waitMs: parse.waitMs,
       signal: parse.signal,
-      grant: (value: unknown): Grant => parseGrant(value, this.#client.cohorts.owner, this.id),
-      durability: this.#client.settings.readDurability,
+      grant: (value: unknown): Grant => parseGrant(value, this.#session.owner, this.id),
+      durability: this.#session.settings.readDurability,
     };
   }
 
@@ -266,10 +264,10 @@ export class LockHandle implements Lock {
   }
 
   #inspect(): Promise<LockEntry | null> {
-    this.#client.admit();
-    const { conversations } = this.#client;
+    this.#session.admit();
+    const { calls } = this.#session;
     const what = { doing: "Inspecting the lock", id: this.id };
-    return conversations.read(what, () => conversations.backend.inspectLock(this.id));
+    return calls.read(what, () => calls.backend.inspectLock(this.id));
   }
 }
 

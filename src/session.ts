@@ -1,15 +1,15 @@
 /**
- * The inside of an opened store: its settings, its conversations, its cohorts, and its life: open, draining, closed [P2].
- *
- * States, locks and the store itself are thin handles on it.
+ * An opened store, behind the handles of its states and locks: its settings, its calls, its tickets, the queues of its
+ * callers, and its life: open, draining, closed [P2].
  */
 import type { Backend, Durability } from "./backends/contract.ts";
-import { Conversations } from "./calls/backend-calls.ts";
+import { BackendCalls } from "./calls/backend-calls.ts";
 import { ClosedError } from "./errors.ts";
-import { Cohorts } from "./scheduling/lock-manager.ts";
+import { TicketRegistry } from "./leases/ticket-registry.ts";
+import type { Parser } from "./options.ts";
 import type { HeldGrant } from "./ownership/grant.ts";
 import { insideBody } from "./ownership/owner-context.ts";
-import type { Parser } from "./options.ts";
+import { LockManager } from "./scheduling/lock-manager.ts";
 import type { Serializer } from "./serializers/serializer.ts";
 
 /** Parsed options of `open()`, complete. */
@@ -25,27 +25,34 @@ export interface Settings {
   readonly readDurability: Parser<Durability>;
 }
 
-export class Client {
+export class Session {
   readonly settings: Settings;
-  readonly conversations: Conversations;
-  readonly cohorts: Cohorts;
+  readonly calls: BackendCalls;
+  readonly tickets: TicketRegistry;
+  readonly locks: LockManager;
   #life: "open" | "draining" | "closed" = "open";
   #closing: Promise<void> | undefined;
 
   constructor(backend: Backend, settings: Settings) {
     this.settings = settings;
-    this.conversations = new Conversations(backend, settings.operationMs);
-    this.cohorts = new Cohorts(this.conversations);
+    this.calls = new BackendCalls(backend, settings.operationMs);
+    this.tickets = new TicketRegistry(this.calls);
+    this.locks = new LockManager(this.tickets);
   }
 
   get backend(): Backend {
-    return this.conversations.backend;
+    return this.calls.backend;
   }
 
-  /** [P2] While the store drains, only calls of bodies that still run are let in. */
+  /** Identifies this store in async contexts. */
+  get owner(): object {
+    return this.tickets.owner;
+  }
+
+  /** [P2] While the store drains, only calls of functions that still run under a lock are let in. */
   admit(grant?: HeldGrant): void {
     if (this.#life === "open") return;
-    if (this.#life === "draining" && (grant?.live === true || insideBody(this.cohorts.owner))) return;
+    if (this.#life === "draining" && (grant?.isLive === true || insideBody(this.owner))) return;
     throw new ClosedError("The store is closed: open a new one.");
   }
 
@@ -55,23 +62,24 @@ export class Client {
   }
 
   async #close(drainMs: number): Promise<void> {
-    const { conversations, cohorts } = this;
-    const { keepAlive, operationMs } = conversations;
+    const { calls, tickets, locks } = this;
+    const { keepAlive, operationMs } = calls;
     this.#life = "draining";
     keepAlive.hold(); // a close that was called is waited for
-    cohorts.rejectWaiters();
-    await this.#within(drainMs, cohorts.bodiesOver());
+    locks.rejectWaiters();
+    await this.#within(drainMs, locks.served());
     this.#life = "closed";
-    cohorts.abort();
+    locks.rejectWaiters();
+    tickets.abort();
     // Calls that are under way get their answers. Nobody may answer: then leases end by themselves.
-    await this.#within(operationMs, Promise.all([cohorts.settled(), conversations.over()]));
+    await this.#within(operationMs, Promise.all([tickets.settled(), calls.over()]));
     await this.#within(operationMs, this.backend.close());
     keepAlive.drop();
-    conversations.close();
+    calls.close();
   }
 
   async #within(ms: number, event: Promise<unknown>): Promise<void> {
-    const { deadlines } = this.conversations;
+    const { deadlines } = this.calls;
     await new Promise<void>((resolve) => {
       const deadline = deadlines.set(ms, resolve);
       const done = (): void => {

@@ -1,16 +1,16 @@
 /**
  * An opened store: the handles of its states and locks, what is in it, and its end.
  *
- * It holds no logic of its own; the client behind it has the life, the cohorts the order, the backend the truth.
+ * It holds no logic of its own; the session behind it has the life, scheduling the order, the backend the truth.
  */
 import type { Backend, ListRequest, Page, StateEntry } from "./backends/contract.ts";
-import { Client, type Settings } from "./session.ts";
-import { door } from "./caller-errors.ts";
+import { Session, type Settings } from "./session.ts";
+import { withCallersStack } from "./caller-errors.ts";
 import { LockHandle, lockInfo, type Lock, type LockInfo, type LockOptions } from "./lock.ts";
 import * as parse from "./options.ts";
 import { defaults, type CloseOptions, type ListOptions } from "./options.ts";
-import { StateHandle, type State, type StateOptions } from "./state.ts";
-import { stateful } from "./stateful.ts";
+import type { State, StateOptions } from "./state.ts";
+import { stateful, StateHandle } from "./state-handle.ts";
 
 /** What is known of a stored state without loading it. */
 export type StateInfo = StateEntry;
@@ -72,21 +72,21 @@ export interface Store extends AsyncDisposable {
 }
 
 export class StoreHandle implements Store {
-  readonly #client: Client;
+  readonly #session: Session;
 
   constructor(backend: Backend, settings: Settings) {
-    this.#client = new Client(backend, settings);
+    this.#session = new Session(backend, settings);
   }
 
   get name(): string {
-    return this.#client.backend.name;
+    return this.#session.backend.name;
   }
 
   ready(): Promise<this> {
-    return door(async () => {
-      this.#client.admit();
-      const { conversations, backend } = this.#client;
-      await conversations.read(`Connecting to ${backend.name}`, () => backend.ready());
+    return withCallersStack(async () => {
+      this.#session.admit();
+      const { calls, backend } = this.#session;
+      await calls.read(`Connecting to ${backend.name}`, () => backend.ready());
       return this;
     });
   }
@@ -94,11 +94,11 @@ export class StoreHandle implements Store {
   state<T>(id: string, options: StateOptions<T> & { initial: () => T }): State<T, T>;
   state<T>(id: string, options?: StateOptions<T>): State<T>;
   state<T>(id: string, options?: StateOptions<T>): State<T, never> {
-    return new StateHandle<T, never>(this.#client, id, options);
+    return new StateHandle<T, never>(this.#session, id, options);
   }
 
   lock(id: string, options?: LockOptions): Lock {
-    return new LockHandle(this.#client, id, options);
+    return new LockHandle(this.#session, id, options);
   }
 
   stateful<S extends object, A extends unknown[], R>(
@@ -111,12 +111,12 @@ export class StoreHandle implements Store {
 
   states(options?: ListOptions): AsyncIterable<StateInfo> {
     return this.#list("states()", options, (cursor, request) =>
-      this.#client.backend.listStates(cursor, request),
+      this.#session.backend.listStates(cursor, request),
     );
   }
 
   locks(options?: ListOptions): AsyncIterable<LockInfo> {
-    const { backend } = this.#client;
+    const { backend } = this.#session;
     return this.#list("locks()", options, async (cursor, request) => {
       const page = await backend.listLocks(cursor, request);
       return { ...page, entries: page.entries.map((entry) => lockInfo(entry, backend.clientId)) };
@@ -124,9 +124,9 @@ export class StoreHandle implements Store {
   }
 
   close(options?: CloseOptions): Promise<void> {
-    return door(() => {
+    return withCallersStack(() => {
       const { drainMs } = parse.parseOptions<CloseOptions>("close()", options, { drainMs: parse.drainMs });
-      return this.#client.close(drainMs ?? defaults.drainMs);
+      return this.#session.close(drainMs ?? defaults.drainMs);
     });
   }
 
@@ -142,15 +142,15 @@ export class StoreHandle implements Store {
   ): AsyncIterable<Entry> {
     const { idPrefix } = parse.parseOptions<ListOptions>(call, options, { idPrefix: parse.idPrefix });
     const request: ListRequest = { idPrefix: idPrefix ?? "", limit: pageSize };
-    const client = this.#client;
+    const session = this.#session;
     async function* pages(): AsyncGenerator<Entry> {
       const seen = new Set<string>(); // a backend may name an entry again on a later page
       let cursor: string | null = null;
       do {
         const from: string | null = cursor;
-        const answer: Page<Entry> = await door(() => {
-          client.admit();
-          return client.conversations.read("Listing", () => page(from, request));
+        const answer: Page<Entry> = await withCallersStack(() => {
+          session.admit();
+          return session.calls.read("Listing", () => page(from, request));
         });
         for (const entry of answer.entries) {
           if (seen.size !== seen.add(entry.id).size) yield entry;

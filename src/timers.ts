@@ -5,6 +5,8 @@
  * timers are taken once, when this file is loaded: a test that replaces the global ones does not stop ours.
  */
 
+import { LinkedList, ListNode } from "./linked-list.ts";
+
 const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, queueMicrotask, performance } =
   globalThis;
 const readClock = performance.now.bind(performance);
@@ -47,53 +49,29 @@ const turnsToRead = 8;
 const maxTimerMs = 2 ** 31 - 1;
 
 /** A deadline that was set; give it back to {@link Deadlines.clear}. */
-export type Deadline = Link;
-
-/**
- * A member of a ring that begins and ends with its queue. Such a list costs two pointers, and nothing when it changes;
- * a Set that many pass through makes table after table, each of which keeps what was in the one before from being
- * collected (measured: a third of all time).
- */
-class Link {
+export class Deadline extends ListNode {
   readonly dueAt: number;
   readonly fire: () => void;
-  before: Link = this;
-  after: Link = this;
 
   constructor(dueAt: number, fire: () => void) {
+    super();
     this.dueAt = dueAt;
     this.fire = fire;
-  }
-
-  get isSet(): boolean {
-    return this.after !== this;
-  }
-
-  /** At the end of the ring of `queue`. */
-  join(queue: Link): void {
-    this.before = queue.before;
-    this.after = queue;
-    queue.before.after = this;
-    queue.before = this;
-  }
-
-  leave(): void {
-    this.before.after = this.after;
-    this.after.before = this.before;
-    this.before = this.after = this;
   }
 }
 
 /** Deadlines of one length: in order by themselves, as long as each is due no earlier than the one before. */
-class Queue extends Link {
-  lastDueAt = -Infinity;
+class Queue extends LinkedList<Deadline> {
+  #lastDueAt = -Infinity;
 
-  constructor() {
-    super(Infinity, () => undefined);
+  /** Can it be appended without breaking the order? */
+  takes(dueAt: number): boolean {
+    return this.isEmpty || dueAt >= this.#lastDueAt;
   }
 
-  get isEmpty(): boolean {
-    return this.after === this;
+  override append(deadline: Deadline): void {
+    super.append(deadline);
+    this.#lastDueAt = deadline.dueAt;
   }
 }
 
@@ -109,7 +87,7 @@ class Queue extends Link {
 export class Deadlines {
   readonly #isStrict: boolean;
   readonly #queues = new Map<number, Queue>();
-  readonly #strays = new Queue();
+  readonly #strays = new LinkedList<Deadline>();
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Infinity;
 
@@ -120,31 +98,29 @@ export class Deadlines {
   /** Calls `fire` once, `lengthMs` after `from` (default: now). An infinite length never fires. */
   set(lengthMs: number, fire: () => void, from: number = now()): Deadline {
     const dueAt = from + lengthMs;
-    const deadline = new Link(dueAt, fire);
+    const deadline = new Deadline(dueAt, fire);
     if (dueAt === Infinity) return deadline;
-    deadline.join(this.#queueFor(lengthMs, dueAt));
+    this.#listFor(lengthMs, dueAt).append(deadline);
     if (dueAt < this.#timerAt) this.#arm(dueAt);
     return deadline;
   }
 
   clear(deadline: Deadline | undefined): void {
-    deadline?.leave();
+    deadline?.unlink();
   }
 
   /** Forgets all of them. */
   clearAll(): void {
     clearTimeout(this.#timer);
     this.#queues.clear();
-    for (let stray = this.#strays.after; stray !== this.#strays; stray = this.#strays.after) stray.leave();
+    for (let stray = this.#strays.first; stray !== undefined; stray = this.#strays.first) stray.unlink();
     this.#timerAt = Infinity;
   }
 
-  #queueFor(lengthMs: number, dueAt: number): Queue {
+  #listFor(lengthMs: number, dueAt: number): LinkedList<Deadline> {
     let queue = this.#queues.get(lengthMs);
     if (queue === undefined) this.#queues.set(lengthMs, (queue = new Queue()));
-    if (dueAt < queue.lastDueAt && !queue.isEmpty) return this.#strays;
-    queue.lastDueAt = dueAt;
-    return queue;
+    return queue.takes(dueAt) ? queue : this.#strays;
   }
 
   #arm(at: number): void {
@@ -170,22 +146,23 @@ export class Deadlines {
   #fire(): void {
     let next = Infinity;
     for (const [lengthMs, queue] of this.#queues) {
-      for (let first = queue.after; first !== queue && first.dueAt <= now(); first = queue.after) end(first);
-      if (queue.isEmpty) this.#queues.delete(lengthMs);
-      else next = Math.min(next, queue.after.dueAt);
+      let first = queue.first;
+      for (; first !== undefined && first.dueAt <= now(); first = queue.first) end(first);
+      if (first === undefined) this.#queues.delete(lengthMs);
+      else next = Math.min(next, first.dueAt);
     }
-    const due: Link[] = [];
-    for (let stray = this.#strays.after; stray !== this.#strays; stray = stray.after) {
+    const due: Deadline[] = [];
+    for (let stray = this.#strays.first; stray !== undefined; stray = this.#strays.next(stray)) {
       if (stray.dueAt <= now()) due.push(stray);
       else next = Math.min(next, stray.dueAt);
     }
-    for (const stray of due) if (stray.isSet) end(stray); // one that fires may clear another
+    for (const stray of due) if (stray.isLinked) end(stray); // one that fires may clear another
     if (next < this.#timerAt) this.#arm(next);
   }
 }
 
-function end(deadline: Link): void {
-  deadline.leave();
+function end(deadline: Deadline): void {
+  deadline.unlink();
   deadline.fire();
 }
 

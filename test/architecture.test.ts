@@ -26,8 +26,14 @@ const floors = [
   /^index\.ts$/,
   /^open\.ts$/,
   /^store\.ts$/,
-  /^(state|stateful|lock|session)\.ts$|^(scheduling|updates|ownership|leases|calls)\//,
-  /^backends\/(contract|lazy|recorded)\.ts$|^serializers\/|^[^/]+\.ts$/, // the ground floor: the contract, errors, options, timers …
+  /^(state|state-handle|lock)\.ts$/, // what users hold
+  /^session\.ts$/,
+  /^scheduling\//, // who is next in this process
+  /^updates\//, // what becomes of a value
+  /^ownership\//, // who may nest
+  /^leases\//, // how long a ticket is ours
+  /^calls\//, // one call of a backend
+  /^backends\/(contract|lazy|recorded)\.ts$|^serializers\/|^[^/]+\.ts$/, // the contract, errors, options, timers …
 ];
 const floorOf = (path: string): number => floors.findIndex((floor) => floor.test(path));
 

@@ -19,7 +19,7 @@ import {
   type State,
   type StateInfo,
   type Store,
-  type Turn,
+  type UpdateContext,
   type UnavailableCode,
 } from "holdfast";
 import {
@@ -85,7 +85,7 @@ export async function withInitial(store: Store, grant: Grant) {
 
   const after = await stock.update((draft, turn) => {
     same<typeof draft, { left: number }>(true);
-    same<typeof turn, Turn>(true);
+    same<typeof turn, UpdateContext>(true);
     same<typeof turn.fence, number>(true);
     same<typeof turn.signal, AbortSignal>(true);
     draft.left -= 1;

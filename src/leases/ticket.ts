@@ -1,6 +1,19 @@
-/** Tickets as text: `<host>:<pid>:<client id>:<n>`, unique, without spaces, made before the first try. */
+/** Tickets: the strings `<host>:<pid>:<client id>:<n>`, unique, without spaces, made before the first try; and those of ours. */
 import { hostname } from "node:os";
 import type { Ticket } from "../backends/contract.ts";
+import type { Sequence } from "../calls/sequences.ts";
+
+/** A ticket of this store: what does not change from before its first ask until it is settled. */
+export interface OwnTicket {
+  /** Of the lock. */
+  readonly id: string;
+  readonly ticket: Ticket;
+  readonly leaseMs: number;
+  /** What is done with the ticket are operations of this sequence. */
+  readonly sequence: Sequence;
+  /** The opened store. */
+  readonly owner: object;
+}
 
 /** What a ticket says of whoever made it. */
 export interface TicketParts {
@@ -15,8 +28,8 @@ const host =
     .replace(/[^A-Za-z0-9._-]/g, "_")
     .slice(0, 64) || "unknown";
 
-/** The last digits of a ticket's number say in which slot its turn is kept; those before them rise. */
-const slotDigits = 7;
+/** The last digits of a ticket's number are the index of its sequence; those before them rise. */
+const indexDigits = 7;
 
 /** Makes the tickets of one client. */
 export class TicketMaker {
@@ -28,21 +41,21 @@ export class TicketMaker {
     this.#start = `${host}:${process.pid}:${clientId}:`;
   }
 
-  make(slot: number): Ticket {
+  make(index: number): Ticket {
     this.#last += 1;
-    return `${this.#start}${this.#last}${(this.#ends[slot] ??= this.#end(slot))}`;
+    return `${this.#start}${this.#last}${(this.#ends[index] ??= this.#end(index))}`;
   }
 
-  #end(slot: number): string {
-    const digits = String(slot).padStart(slotDigits, "0");
-    if (digits.length > slotDigits) throw new Error(`HOLDFAST_TOO_MANY_TURNS: ${slot}`);
+  #end(index: number): string {
+    const digits = String(index).padStart(indexDigits, "0");
+    if (digits.length > indexDigits) throw new Error(`HOLDFAST_TOO_MANY_TICKETS: ${index}`);
     return digits;
   }
 }
 
-/** Where the turn of a ticket of this client is kept, if it is. */
-export function slotOf(ticket: Ticket): number {
-  return Number(ticket.slice(-slotDigits));
+/** The index of the sequence of a ticket of this client. */
+export function indexOf(ticket: Ticket): number {
+  return Number(ticket.slice(-indexDigits));
 }
 
 export function parseTicket(ticket: Ticket): TicketParts {

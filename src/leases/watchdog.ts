@@ -16,7 +16,7 @@
  * answer would else be late. Order and state are none of its business.
  */
 import type { Backend, RenewEntry } from "../backends/contract.ts";
-import type { Conversations } from "../calls/backend-calls.ts";
+import type { BackendCalls } from "../calls/backend-calls.ts";
 import { Deadlines, now, soon, type Deadline } from "../timers.ts";
 
 /** A held ticket, as the watchdog sees it. */
@@ -24,7 +24,8 @@ export interface Watched extends RenewEntry {
   /** The local deadline, by the monotonic clock. */
   readonly until: number;
   /** The watchdog's own; `undefined`: it is not watched. */
-  watch: Watch | undefined;
+  readonly watch: Watch | undefined;
+  watchedBy(watch: Watch | undefined): void;
   /** A renewal that was sent at `sentAt` succeeded. */
   renewed(sentAt: number): void;
   lose(reason: string): void;
@@ -63,25 +64,25 @@ const minRetryMs = 10;
 const maxRetryMs = 1_000;
 
 export class Watchdog {
-  readonly #conversations: Conversations;
+  readonly #calls: BackendCalls;
   readonly #deadlines = new Deadlines({ strict: true });
   #due: Watched[] = [];
 
-  constructor(conversations: Conversations) {
-    this.#conversations = conversations;
+  constructor(calls: BackendCalls) {
+    this.#calls = calls;
   }
 
   /** From now on the ticket is renewed. What it was granted with counts as its first renewal. */
   watch(ticket: Watched): void {
     this.unwatch(ticket);
     const deadline = this.#nextRenewal(ticket);
-    ticket.watch = { state: "kept", deadline, sentAt: -Infinity, provenAt: -Infinity };
+    ticket.watchedBy({ state: "kept", deadline, sentAt: -Infinity, provenAt: -Infinity });
   }
 
   /** [L6] Ends renewal at once; an answer that is still under way is ignored. */
   unwatch(ticket: Watched): void {
     this.#deadlines.clear(ticket.watch?.deadline);
-    ticket.watch = undefined;
+    ticket.watchedBy(undefined);
   }
 
   /** Whether it is held is not sure: the next renewal is due now. */
@@ -115,7 +116,7 @@ export class Watchdog {
   }
 
   #renew(tickets: readonly Watched[]): void {
-    const { backend } = this.#conversations;
+    const { backend } = this.#calls;
     const sentAt = now();
     const sent = tickets.map((ticket) => ({ ticket, sentAt, watch: this.#sent(ticket, sentAt) }));
     const entries = tickets.map(({ id, ticket, leaseMs }) => ({ id, ticket, leaseMs }));

@@ -1,16 +1,16 @@
 /**
  * A lock that somebody holds: what a caller gets, and what a caller inside it gets again [L4].
  *
- * A root grant borrows a turn; a nested one borrows its parent: no round trip, the same fence, released in its own
- * right. What happens under one grant goes through its gate, one after the other. A grant that has ended never
+ * A root grant borrows a hold; a nested one borrows its parent: no round trip, the same fence, released in its own
+ * right. What happens under one grant passes its mutex, one after the other. A grant that has ended never
  * becomes live again, and its signal never aborts after a release in good order.
  */
 import { diagnostics, type LostEvent } from "../diagnostics.ts";
-import { door } from "../caller-errors.ts";
+import { withCallersStack } from "../caller-errors.ts";
 import { InvalidArgumentError, LockLostError } from "../errors.ts";
-import { Gate } from "./mutex.ts";
+import { Mutex } from "./mutex.ts";
 import { runOutside } from "./async-context.ts";
-import type { Turn } from "../leases/turn.ts";
+import type { Hold } from "../leases/hold.ts";
 
 /**
  * A lock that you hold. Release it, or let `await using` do it.
@@ -47,12 +47,12 @@ export interface Lender {
 }
 
 export class HeldGrant implements Grant {
-  readonly turn: Turn;
+  readonly hold: Hold;
   readonly fence: number;
   readonly parent: HeldGrant | undefined;
   readonly #lender: Lender;
   // Most grants have nothing under them: these are made when first needed.
-  #gate: Gate | undefined;
+  #mutex: Mutex | undefined;
   #children: Set<HeldGrant> | undefined;
   #writes: Set<Promise<unknown>> | undefined;
   #phase: Phase = "live";
@@ -63,47 +63,47 @@ export class HeldGrant implements Grant {
   #answer: Promise<boolean> | undefined;
 
   constructor(of: {
-    readonly turn: Turn;
+    readonly hold: Hold;
     readonly fence: number;
     readonly lender: Lender;
     readonly parent?: HeldGrant;
   }) {
-    this.turn = of.turn;
+    this.hold = of.hold;
     this.fence = of.fence;
     this.parent = of.parent;
     this.#lender = of.lender;
-    if (of.parent === undefined) of.turn.lend(this);
+    if (of.parent === undefined) of.hold.lendTo(this);
     else (of.parent.#children ??= new Set()).add(this);
   }
 
   /** Orders what is done under this grant: nested grants, saves, updates. */
-  get gate(): Gate {
-    return (this.#gate ??= new Gate());
+  get mutex(): Mutex {
+    return (this.#mutex ??= new Mutex());
   }
 
   get id(): string {
-    return this.turn.id;
+    return this.hold.id;
   }
 
   /** [L5] Looks at the clock first. */
-  get live(): boolean {
-    return this.turn.live && this.#phase === "live";
+  get isLive(): boolean {
+    return this.hold.isLive && this.#phase === "live";
   }
 
   /** Released in good order. */
-  get ended(): boolean {
+  get isEnded(): boolean {
     return this.#phase === "ended";
   }
 
   get signal(): AbortSignal {
     this.#controller ??= new AbortController();
-    this.turn.look();
+    this.hold.checkExpiry();
     if (this.#phase === "lost") this.#controller.abort(this.#reason);
     return this.#controller.signal;
   }
 
   release(): Promise<boolean> {
-    return (this.#answer ??= door(() => this.end()));
+    return (this.#answer ??= withCallersStack(() => this.end()));
   }
 
   /** What `release()` does, for those who are not the caller. */
@@ -115,7 +115,7 @@ export class HeldGrant implements Grant {
     await this.release();
   }
 
-  /** The turn is no longer ours: told to whoever works under this grant. */
+  /** The lock is no longer ours: told to those who work under this grant. */
   lose(reason: string | Error): void {
     if (this.#phase !== "live") return;
     this.#phase = "lost";
@@ -127,7 +127,7 @@ export class HeldGrant implements Grant {
 
   /** The error for whoever comes too late; `undefined` while the grant is live. */
   get lossError(): Error | undefined {
-    if (this.live) return undefined;
+    if (this.isLive) return undefined;
     return this.#reason ?? this.#lost("it was released before");
   }
 
@@ -147,10 +147,10 @@ export class HeldGrant implements Grant {
   }
 
   #release(): Promise<boolean> {
-    const held = this.live;
+    const held = this.isLive;
     if (held) this.#phase = "ended";
     if (this.#children?.size) this.#endChildren(this.#lost("the grant that it was nested in was released"));
-    this.turn.giveBack(this);
+    this.hold.giveBack(this);
     this.parent?.forget(this);
     const released = this.#writes?.size ? this.#releaseAfterWrites() : this.#lender.onRelease(this);
     return held ? released : released.then(() => false);
@@ -187,7 +187,7 @@ export function parseGrant(value: unknown, owner: object, id: string): HeldGrant
       "grant must be what lock.acquire() or lock.run(fn) of this store gave you.",
     );
   }
-  if (value.turn.owner !== owner)
+  if (value.hold.owner !== owner)
     throw new InvalidArgumentError("grant belongs to another store; use one of this store.");
   if (value.id !== id) {
     throw new InvalidArgumentError(

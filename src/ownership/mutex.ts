@@ -1,44 +1,44 @@
 /**
- * A fair mutex inside one owner: whoever works under the same grant goes one after the other, in call order [L4].
+ * A fair mutex inside one owner: what is done under the same grant is done one after the other, in call order [L4].
  *
- * It knows nothing of backends; the cohort orders the owners, this orders what one owner does at once.
+ * It knows nothing of backends: scheduling orders the owners, this orders what one owner does at once.
  */
 
-/** Leaves the gate; calling it twice is once. */
-export type Leave = () => void;
+/** Unlocks the mutex; calling it twice is once. */
+export type Unlock = () => void;
 
-export class Gate {
+export class Mutex {
   readonly #waiting = new Set<() => void>();
-  #taken = false;
+  #isLocked = false;
 
-  /** Enters at once if nobody is inside, else `undefined`. */
-  tryEnter(): Leave | undefined {
-    if (this.#taken) return undefined;
-    this.#taken = true;
-    return this.#leave();
+  /** Locks it at once if it is free, else `undefined`. */
+  tryLock(): Unlock | undefined {
+    if (this.#isLocked) return undefined;
+    this.#isLocked = true;
+    return this.#unlocker();
   }
 
   /**
-   * Waits for its turn. `onWait` gets a function that gives the place up (it answers false when the turn has come
-   * already); the promise then stays pending for ever, so settle your own.
+   * Waits until it is free. `onWait` gets a function that gives up waiting (it returns false when the mutex was just
+   * handed over); the promise then stays pending for ever, so settle your own.
    */
-  enter(onWait: (giveUp: () => boolean) => void): Promise<Leave> {
-    const leave = this.tryEnter();
-    if (leave !== undefined) return Promise.resolve(leave);
+  lock(onWait: (giveUp: () => boolean) => void): Promise<Unlock> {
+    const unlock = this.tryLock();
+    if (unlock !== undefined) return Promise.resolve(unlock);
     return new Promise((resolve) => {
-      const enter = (): void => resolve(this.#leave());
+      const enter = (): void => resolve(this.#unlocker());
       this.#waiting.add(enter);
       onWait(() => this.#waiting.delete(enter));
     });
   }
 
-  #leave(): Leave {
-    let left = false;
+  #unlocker(): Unlock {
+    let done = false;
     return () => {
-      if (left) return;
-      left = true;
+      if (done) return;
+      done = true;
       const [next] = this.#waiting;
-      this.#taken = next !== undefined;
+      this.#isLocked = next !== undefined;
       if (next === undefined) return;
       this.#waiting.delete(next);
       next();

@@ -43,14 +43,14 @@ function shortened(chain: Held | undefined): Held | undefined {
   const kept: Held[] = [];
   let ended = 0;
   for (let held: Held | undefined = chain; held !== undefined; held = held.up) {
-    if (held.grant.live || (!isOverDraft(held) && ended++ < maxEnded)) kept.push(held);
+    if (held.grant.isLive || (!isOverDraft(held) && ended++ < maxEnded)) kept.push(held);
   }
   return kept.reduceRight<Held | undefined>((up, held) => linked(held, up), undefined);
 }
 
 /** A draft function that has returned has no grant left to outlive. */
 function isOverDraft({ draft, grant }: Held): boolean {
-  return draft && grant.ended;
+  return draft && grant.isEnded;
 }
 
 /**
@@ -68,7 +68,7 @@ export function nearestHeld(owner: object, id: string): Held | undefined {
 /** The innermost live grant of this id: what an acquire re-enters. */
 export function liveGrant(owner: object, id: string): HeldGrant | undefined {
   for (let held = context.getStore(); held !== undefined; held = held.up) {
-    if (held.owner === owner && held.grant.id === id && held.grant.live) return held.grant;
+    if (held.owner === owner && held.grant.id === id && held.grant.isLive) return held.grant;
   }
   return undefined;
 }
@@ -76,7 +76,7 @@ export function liveGrant(owner: object, id: string): HeldGrant | undefined {
 /** Is this context inside a function that is changing the state of this id? */
 export function insideDraft(owner: object, id: string): boolean {
   for (let held = context.getStore(); held !== undefined; held = held.up) {
-    if (held.draft && held.owner === owner && held.grant.id === id && held.grant.live) return true;
+    if (held.draft && held.owner === owner && held.grant.id === id && held.grant.isLive) return true;
   }
   return false;
 }
@@ -84,7 +84,7 @@ export function insideDraft(owner: object, id: string): boolean {
 /** Does this context run inside a body of this store? Then its calls still work while the store drains [P2]. */
 export function insideBody(owner: object): boolean {
   for (let held = context.getStore(); held !== undefined; held = held.up) {
-    if (held.owner === owner && held.grant.live) return true;
+    if (held.owner === owner && held.grant.isLive) return true;
   }
   return false;
 }

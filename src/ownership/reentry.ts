@@ -1,72 +1,77 @@
 /**
  * Re-entry: a grant inside a grant [L4].
  *
- * Whoever already holds the lock gets it again without asking the backend; branches of one owner go one after the
- * other through the gate of the grant that they share.
+ * A caller who already holds the lock gets it again without a round trip; branches of one owner go one after the other,
+ * by the mutex of the grant that they share.
  */
 import type { Durability } from "../backends/contract.ts";
-import { awaitLock, tooFewForLock } from "../calls/durability.ts";
-import { HeldGrant, type Lender } from "./grant.ts";
-import type { Leave } from "./mutex.ts";
-import type { Patience } from "../scheduling/request.ts";
-import type { Room } from "../leases/room.ts";
+import type { BackendCalls } from "../calls/backend-calls.ts";
+import { tooFewForLock } from "../calls/durability.ts";
+import { LockTimeoutError } from "../errors.ts";
+import { confirmHold } from "../leases/confirm-hold.ts";
 import { onAbort, onCallersAbort } from "./abort-signals.ts";
-import { siblingTimeoutError } from "../scheduling/timeout-error.ts";
+import { HeldGrant, type Lender } from "./grant.ts";
+import type { Unlock } from "./mutex.ts";
 
-/** A grant nested in `parent`, once no other branch is busy under it. Throws what ended `parent` if that comes first. */
-export async function acquireChild(room: Room, parent: HeldGrant, patience: Patience): Promise<HeldGrant> {
-  const leave = parent.gate.tryEnter() ?? (await waitAtGate(room, parent, patience));
+/** How a caller waits. */
+export interface WaitOptions {
+  readonly leaseMs: number;
+  readonly waitMs: number;
+  readonly signal: AbortSignal | undefined;
+  /** What must have reached replicas before the caller is told of success; `undefined`: none are waited for. */
+  readonly durability?: Durability | undefined;
+}
+
+/**
+ * A grant nested in `parent`, once no other branch is busy under it; with `durability`, once so many replicas know the
+ * grant: the outer caller may not have asked for that. Throws what ended `parent` if that comes first.
+ */
+export async function acquireNested(
+  calls: BackendCalls,
+  parent: HeldGrant,
+  how: WaitOptions,
+): Promise<HeldGrant> {
+  const unlock = parent.mutex.tryLock() ?? (await waitForMutex(calls, parent, how));
   const error = parent.lossError;
   if (error !== undefined) {
-    leave();
+    unlock();
     throw error;
   }
   const lender: Lender = {
     onRelease: () => {
-      leave();
+      unlock();
       return Promise.resolve(true);
     },
-    onLose: leave, // lost with its parent: nobody may wait for its release, which may never come
+    onLose: unlock, // lost with its parent: its release, which may never come, must not be waited for
   };
-  return new HeldGrant({ turn: parent.turn, fence: parent.fence, parent, lender });
-}
-
-/** The same for a caller who is to have a grant that replicas know: the outer one may not have asked for that. */
-export async function acquireDurableChild(
-  room: Room,
-  parent: HeldGrant,
-  patience: Patience & { readonly durability: Durability },
-): Promise<HeldGrant> {
-  const child = await acquireChild(room, parent, patience);
+  const nested = new HeldGrant({ hold: parent.hold, fence: parent.fence, parent, lender });
+  const { durability } = how;
+  if (durability === undefined || nested.hold.replicas >= durability.replicas) return nested;
   try {
-    const { durability } = patience;
-    if (child.turn.replicas < durability.replicas) await awaitGrant(room, child, durability);
-    return child;
-  } catch (error) {
-    await child.end();
-    throw error;
+    await confirmGrant(calls, nested, durability);
+    return nested;
+  } catch (failure) {
+    await nested.end();
+    throw failure;
   }
 }
 
 /** Until the replicas have the grant and all that was done before. Throws if too few have it, or it is lost. */
-export async function awaitGrant(room: Room, grant: HeldGrant, durability: Durability): Promise<void> {
-  const { turn } = grant;
-  const replicas = await awaitLock(room.conversations, turn, durability);
-  if (replicas === "gone") turn.lose("the server does not know it");
-  else turn.replicas = replicas;
-  if (turn.replicas < durability.replicas && turn.live)
-    throw tooFewForLock(turn.id, turn.replicas, durability);
+async function confirmGrant(calls: BackendCalls, grant: HeldGrant, durability: Durability): Promise<void> {
+  const { hold } = grant;
+  const replicas = await confirmHold(calls, hold, durability);
+  if (replicas < durability.replicas && hold.isLive) throw tooFewForLock(hold.id, replicas, durability);
   const { lossError } = grant;
   if (lossError !== undefined) throw lossError;
 }
 
-function waitAtGate(room: Room, parent: HeldGrant, patience: Patience): Promise<Leave> {
-  const { waitMs, signal } = patience;
-  const { deadlines, keepAlive } = room.conversations;
+function waitForMutex(calls: BackendCalls, parent: HeldGrant, how: WaitOptions): Promise<Unlock> {
+  const { waitMs, signal } = how;
+  const { deadlines, keepAlive } = calls;
   if (waitMs === 0) return Promise.reject(siblingTimeoutError(parent.id, waitMs));
   keepAlive.hold(); // [P1]
   let end: () => void = () => undefined;
-  const entered = new Promise<Leave>((resolve, reject) => {
+  const locked = new Promise<Unlock>((resolve, reject) => {
     let giveUp = (): boolean => false;
     const stop = (error: unknown): void => {
       if (giveUp()) reject(error); // or whatever the caller's signal aborted with
@@ -80,7 +85,15 @@ function waitAtGate(room: Room, parent: HeldGrant, patience: Patience): Promise<
       stopWatching();
       keepAlive.drop();
     };
-    void parent.gate.enter((stopWaiting) => (giveUp = stopWaiting)).then(resolve);
+    void parent.mutex.lock((stopWaiting) => (giveUp = stopWaiting)).then(resolve);
   });
-  return entered.finally(() => end());
+  return locked.finally(() => end());
+}
+
+/** A branch under the same grant had the lock all the time. */
+function siblingTimeoutError(id: string, waitMs: number): LockTimeoutError {
+  return new LockTimeoutError(
+    `The lock ${JSON.stringify(id)} is yours, but another branch of the same owner was busy under it` +
+      `${waitMs === 0 ? "" : ` for waitMs (${waitMs} ms)`}: branches of one owner exclude each other.`,
+  );
 }

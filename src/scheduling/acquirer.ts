@@ -1,255 +1,268 @@
 /**
- * Order: the callers of one process that want the same lock, who share one ticket at a time.
- *
- * The cohort keeps them in a line [L2], asks for the lock with a new ticket for every turn, and waits for it; what a
- * turn does with the lock is in `dispatcher.ts`. It is gone only when nobody is left in it, and stays for a while then.
- * How leases are kept alive is the watchdog's business; what a value is, the state's.
+ * Asks for one lock on behalf of the callers of this process who want it, with a new ticket for each turn, until it is
+ * granted, refused or no longer wanted. They wait in a local queue [L2]; what is done with the lock once it is ours is
+ * the dispatcher's business.
  */
-import type { AcquireReply, AcquireRequest, Granted, StateWrite } from "../backends/contract.ts";
-import { tellDurably } from "../calls/durability.ts";
+import type { AcquireReply, AcquireRequest, Granted, WriteReply } from "../backends/contract.ts";
+import type { BackendCalls } from "../calls/backend-calls.ts";
 import { CorruptStateError, UnavailableError } from "../errors.ts";
+import type { InFlight } from "../in-flight.ts";
+import type { Acquisition } from "../leases/acquisition.ts";
+import type { Hold } from "../leases/hold.ts";
+import type { TicketRegistry } from "../leases/ticket-registry.ts";
 import { now, soon } from "../timers.ts";
 import { publishUpdate } from "../updates/batch.ts";
-import { StateJob, type Job } from "./request.ts";
-import { Line, type LineOwner } from "./local-queue.ts";
-import type { Room } from "../leases/room.ts";
-import { Serving, type ServingOwner } from "./dispatcher.ts";
+import { PlainChange } from "../updates/change.ts";
+import { Dispatcher } from "./dispatcher.ts";
+import { LocalQueue } from "./local-queue.ts";
+import { ChangeRequest, type Request } from "./request.ts";
 import { timeoutError } from "./timeout-error.ts";
-import type { Turn } from "../leases/turn.ts";
 
-export class Cohort implements LineOwner, ServingOwner {
+export interface AcquirerOptions {
+  readonly tickets: TicketRegistry;
+  /** Counts the locks that are being served. */
+  readonly serving: InFlight;
+  /** No caller is left. */
+  readonly onIdle: () => void;
+}
+
+export class Acquirer {
   readonly id: string;
-  readonly #room: Room;
-  readonly #line: Line;
-  readonly #serving: Serving;
-  #running = false;
-  #turn: Turn | undefined;
+  readonly #tickets: TicketRegistry;
+  readonly #calls: BackendCalls;
+  readonly #onIdle: () => void;
+  readonly #queue: LocalQueue;
+  readonly #dispatcher: Dispatcher;
+  #isRunning = false;
+  #acquisition: Acquisition | undefined;
+  /** Waiting was ended for all while a plain write was under way. */
+  #rejection: { readonly error: unknown } | undefined;
 
-  constructor(id: string, room: Room) {
+  constructor(id: string, { tickets, serving, onIdle }: AcquirerOptions) {
     this.id = id;
-    this.#room = room;
-    this.#line = new Line(room.conversations, this);
-    this.#serving = new Serving(this.#line, room, this);
+    this.#tickets = tickets;
+    this.#calls = tickets.calls;
+    this.#onIdle = onIdle;
+    this.#queue = new LocalQueue(tickets.calls, {
+      timeoutError: (request) => this.#timeoutError(request),
+      onEmpty: () => this.#acquisition?.notify(),
+    });
+    const onServed = (): void => this.#goOn();
+    this.#dispatcher = new Dispatcher(this.#queue, { tickets, serving, onServed });
   }
 
   /** Without callers. */
   get isIdle(): boolean {
-    return !this.#running;
+    return !this.#isRunning;
   }
 
-  /** Puts the job at the end of the line. It is settled in the end, whatever happens. */
-  add(job: Job): void {
-    this.#line.add(job);
-    if (this.#running) return;
-    this.#running = true;
-    soon(() => this.#goOn()); // whoever comes in the same tick shares the first turn
+  /** Puts the request at the end of the queue. It is settled in the end, whatever happens. */
+  add(request: Request): void {
+    this.#queue.add(request);
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    soon(() => this.#goOn()); // those who come in the same tick share the first turn
   }
 
-  /** Those in line fail; whoever is being served goes on. */
+  /** Those that wait fail; those that are being served go on. */
   rejectAll(error: unknown): void {
-    this.#line.rejectAll(error);
+    this.#rejection = { error };
+    this.#queue.rejectAll(error);
   }
 
-  timeout(job: Job): Error {
-    return timeoutError(this.#room, { id: this.id, waitMs: job.waitMs, holder: this.#turn?.holder });
+  #timeoutError({ waitMs }: Request): Error {
+    const { clientId } = this.#calls.backend;
+    return timeoutError({ id: this.id, waitMs, holder: this.#acquisition?.holder, clientId });
   }
 
-  onEmpty(): void {
-    this.#turn?.tell();
-  }
-
-  onServed(): void {
-    this.#goOn();
-  }
-
-  /** One turn after the other, as long as anybody is in line. */
+  /** One turn after the other, as long as any request waits. */
   #goOn(): void {
-    this.#turn = undefined;
-    this.#line.unblock(); // what was known of the lock is history
-    const job = this.#lonelyWrite;
-    if (this.#line.head === undefined) this.#rest();
-    else if (job !== undefined) void this.#writeFreely(job, job.task.plain);
-    else this.#enter(this.#line.head);
+    this.#acquisition = undefined;
+    this.#queue.lockIs("unknown");
+    const request = this.#queue.head;
+    if (request === undefined) this.#rest();
+    else if (
+      this.#queue.size === 1 &&
+      request instanceof ChangeRequest &&
+      request.change instanceof PlainChange
+    )
+      void this.#writeAlone(request, request.change);
+    else this.#start(request);
   }
 
   #rest(): void {
-    this.#running = false;
-    this.#room.emptied();
+    this.#isRunning = false;
+    this.#onIdle();
   }
 
-  /** A save or delete that stands alone. */
-  get #lonelyWrite(): (StateJob & { task: { plain: StateWrite } }) | undefined {
-    const job = this.#line.head;
-    return this.#line.size === 1 && job instanceof StateJob && isPlain(job) ? job : undefined;
-  }
-
-  /** [S8] It needs no turn where the lock is free. */
-  async #writeFreely(job: StateJob, plain: StateWrite): Promise<void> {
-    const { conversations } = this.#room;
-    this.#line.engage(job);
+  /** [S8] A save or delete that stands alone needs no ticket where the lock is free; else it is the first to wait for it. */
+  async #writeAlone(request: ChangeRequest, change: PlainChange): Promise<void> {
+    const { backend } = this.#calls;
+    this.#queue.remove(request); // [S5] its waiting cannot be ended while its write is under way
+    this.#rejection = undefined;
     try {
-      const what = { doing: "Writing the state", id: this.id, durability: job.durability };
-      const reply = await tellDurably(conversations, what, (receipt) =>
-        conversations.backend.writeState(this.id, plain, null, receipt),
+      const operation = { doing: "Writing the state", id: this.id, durability: change.durability };
+      const { reply, shortage } = await this.#calls.exactlyOnce<WriteReply>(operation, (receipt) =>
+        backend.writeState(this.id, change.plain, null, receipt),
       );
-      if (reply.status === "held") {
-        this.#line.disengage();
-        if (this.#line.head !== undefined) {
-          this.#enter(this.#line.head);
-          return;
-        }
-      }
-      if (reply.status === "saved" || reply.status === "deleted") publishUpdate(this.id, 1, plain);
-      if (reply.status !== "held" && this.#line.leave(job)) job.answer(reply);
+      if (shortage !== undefined) throw shortage;
+      if (reply.status === "held") return this.#waitAfterAll(request);
+      if (reply.status === "lost") throw new Error(`HOLDFAST_PLAIN_WRITE_LOST: ${this.id}`); // it has no ticket
+      if (reply.status === "saved" || reply.status === "deleted") publishUpdate(this.id, 1, change.plain);
+      change.answer(reply);
     } catch (error) {
-      if (this.#line.leave(job)) job.fail(error);
+      change.fail(error);
     }
     this.#goOn();
   }
 
-  /** Asks for the lock until it is ours, nobody wants it any more, or nobody answers. */
-  #enter(head: Job): void {
-    const turn = this.#room.startTurn(this.id, head.leaseMs);
-    this.#turn = turn;
-    this.#ask(turn);
+  /** Others have the lock: the write goes back to the head of the queue. */
+  #waitAfterAll(request: ChangeRequest): void {
+    if (this.#rejection !== undefined) request.fail(this.#rejection.error);
+    else this.#queue.putBack(request);
+    const { head } = this.#queue;
+    if (head === undefined) this.#goOn();
+    else this.#start(head);
   }
 
-  /** After each answer, and at each news while the turn waits. */
-  #again(turn: Turn): void {
-    if (this.#line.head?.leaseMs !== turn.leaseMs) return this.#leave(turn);
+  /** Asks for the lock until it is ours, no longer wanted, or nobody answers. */
+  #start({ leaseMs }: Request): void {
+    const acquisition = this.#tickets.start(this.id, leaseMs);
+    this.#acquisition = acquisition;
+    this.#ask(acquisition);
+  }
+
+  /** After each answer, and whenever something changed while the ticket waits. */
+  #again(acquisition: Acquisition): void {
+    if (this.#queue.head?.leaseMs !== acquisition.leaseMs) return this.#leave(acquisition);
+    let hold: Hold | undefined;
     try {
-      if (!this.#takeWake(turn)) return this.#ask(turn);
+      hold = this.#takeWake(acquisition);
     } catch (error) {
-      return this.#refused(turn, error, now());
+      return this.#refused(acquisition, error, now());
     }
-    this.#serving.begin(turn);
+    if (hold === undefined) this.#ask(acquisition);
+    else this.#serve(hold);
   }
 
-  #leave(turn: Turn): void {
-    if (turn.traceless || turn.asks === 0) this.#room.endTurn(turn);
-    else this.#room.abandonTurn(turn);
+  #leave(acquisition: Acquisition): void {
+    if (acquisition.isUnknownThere) this.#tickets.end(acquisition);
+    else this.#tickets.abandon(acquisition);
     this.#goOn();
   }
 
-  #ask(turn: Turn): void {
-    const { conversations } = this.#room;
+  #ask(acquisition: Acquisition): void {
+    const calls = this.#calls;
+    const { head, hasPatience, fencesWanted } = this.#queue;
     const request: AcquireRequest = {
-      leaseMs: turn.leaseMs,
-      queue: this.#line.patient,
-      load: this.#line.head instanceof StateJob,
-      fences: this.#line.fencesWanted,
+      leaseMs: acquisition.leaseMs,
+      queue: hasPatience,
+      load: head instanceof ChangeRequest,
+      fences: fencesWanted,
     };
     const sent = { first: 0, last: 0 };
     const begunAt = now();
-    turn.traceless = false;
-    conversations
-      .ask({ doing: "Acquiring the lock", id: this.id }, (at) => {
+    calls
+      .idempotent({ doing: "Acquiring the lock", id: this.id }, (at) => {
         if (sent.first === 0) sent.first = at;
         sent.last = at;
-        turn.asks += 1;
-        const receipt = conversations.receipt(turn.slot);
-        return conversations.backend.acquireLock(this.id, turn.ticket, request, receipt);
+        acquisition.asked();
+        const receipt = calls.receipt(acquisition.sequence);
+        return calls.backend.acquireLock(this.id, acquisition.ticket, request, receipt);
       })
       .then(
-        (reply) => this.#answered(turn, reply, sent),
-        (error: unknown) => this.#refused(turn, error, begunAt), // it may never have been sent
+        (reply) => this.#answered(acquisition, reply, sent),
+        (error: unknown) => this.#refused(acquisition, error, begunAt), // it may never have been sent
       );
   }
 
   /** `sent`: when the first and the last attempt of the ask were. */
-  #answered(turn: Turn, reply: AcquireReply, sent: { readonly first: number; readonly last: number }): void {
-    let askAgainMs: number;
+  #answered(
+    acquisition: Acquisition,
+    reply: AcquireReply,
+    sent: { readonly first: number; readonly last: number },
+  ): void {
     try {
-      // Its only ask, and the only copy of it, was refused.
-      turn.traceless = reply.status === "held" && turn.asks === 1;
-      askAgainMs = this.#told(turn, reply, sent.last);
+      if (reply.status === "settled") throw settledTicket(acquisition.ticket);
+      if (reply.status === "granted") {
+        acquisition.takeWake(); // it said the same
+        return this.#granted(this.#tickets.hold(acquisition, reply, sent.last));
+      }
     } catch (error) {
-      return this.#refused(turn, error, sent.first);
+      return this.#refused(acquisition, error, sent.first);
     }
-    if (turn.state === "held") return this.#serving.begin(turn);
-    if (turn.state === "lost") {
-      this.#answeredTooLate(turn);
-      return this.#leave(turn);
-    }
-    if (askAgainMs === 0 || this.#line.size === 0) return this.#again(turn);
-    this.#news(turn, askAgainMs);
+    const { status, holder } = reply;
+    acquisition.answered(status, holder, sent.last);
+    if (!holder.foreign) this.#tickets.noteHolder(this.id, holder.token);
+    this.#queue.lockIs("taken");
+    if (status === "held" || this.#queue.size === 0) this.#again(acquisition);
+    else this.#wait(acquisition, this.#askAgainMs(reply.ahead === 0 ? reply.retryInMs : null));
   }
 
-  #told(turn: Turn, reply: AcquireReply, sentAt: number): number {
-    if (reply.status === "settled") {
-      // Nobody here asks for a ticket after its end: somebody else has written into our receipts.
-      throw new CorruptStateError(
-        `HOLDFAST_SETTLED_TICKET: the server says that ${turn.ticket}, which asks, has ended. ` +
-          `Find out who else writes under this prefix.`,
-      );
-    }
-    if (reply.status === "granted") {
-      turn.takeWake(); // it said the same
-      this.#hold(turn, reply, sentAt);
-      return 0;
-    }
-    turn.holder = reply.holder;
-    if (!reply.holder.foreign) this.#room.noticeHolder(this.id, reply.holder.token);
-    if (reply.status === "waiting") turn.waits(sentAt);
-    this.#line.block();
-    if (reply.status === "held") return 0;
-    const { askAgainMs } = this.#room.conversations.backend;
-    // [L8] The first in the queue looks again when the lease that it was told of ends.
-    return reply.ahead === 0 && reply.retryInMs !== null
-      ? Math.min(askAgainMs, reply.retryInMs + 1)
-      : askAgainMs;
+  /** [L8] The first in the backend's queue looks again when the lease that it was told of ends. */
+  #askAgainMs(leaseEndsInMs: number | null): number {
+    const { askAgainMs } = this.#calls.backend;
+    return leaseEndsInMs === null ? askAgainMs : Math.min(askAgainMs, leaseEndsInMs + 1);
   }
 
-  /** [L5] A wake's grant counts from when the last ask that was answered "waiting" was sent. */
-  #takeWake(turn: Turn): boolean {
-    const wake = turn.takeWake();
-    if (wake === undefined || turn.waitingSince === undefined) return false;
+  #granted(hold: Hold): void {
+    if (hold.state === "held") this.#serve(hold);
+    else this.#grantedTooLate(hold);
+  }
+
+  #serve(hold: Hold): void {
+    this.#acquisition = undefined; // the holder that it was told of holds the lock no more
+    this.#dispatcher.begin(hold);
+  }
+
+  /** [L5] The grant of a wake counts from when the last ask that was answered "waiting" was sent. */
+  #takeWake(acquisition: Acquisition): Hold | undefined {
+    const wake = acquisition.takeWake();
+    const { waitingSince } = acquisition;
+    if (wake === undefined || waitingSince === undefined) return undefined;
     // Once it has asked again, a wake may be a late one, of a grant that is over: another ask tells [L1].
-    if (turn.asks > 1) return false;
-    const left = turn.waitingSince + wake.leaseMs - now();
+    if (acquisition.hasAskedAgain) return undefined;
+    const left = waitingSince + wake.leaseMs - now();
     // Little is left of the hand-over lease: ask first, which gives the full one.
-    if (left < wake.leaseMs / 2) return false;
-    this.#hold(turn, wake, turn.waitingSince);
-    return true;
+    if (left < wake.leaseMs / 2) return undefined;
+    return this.#tickets.hold(acquisition, wake satisfies Omit<Granted, "status">, waitingSince);
   }
 
-  #hold(turn: Turn, grant: Omit<Granted, "status">, from: number): void {
-    turn.hold(grant, from);
-    turn.loaded = grant.state;
-    turn.loadedAt = from;
-    turn.wanted ||= grant.waiting > 0;
-    if (turn.live) this.#room.watch(turn);
-  }
-
-  #news(turn: Turn, withinMs: number): void {
-    const { deadlines } = this.#room.conversations;
-    const deadline = deadlines.set(Math.ceil(withinMs), () => turn.tell());
-    void turn.news().then(() => {
+  #wait(acquisition: Acquisition, withinMs: number): void {
+    const { deadlines } = this.#calls;
+    const deadline = deadlines.set(Math.ceil(withinMs), () => acquisition.notify());
+    void acquisition.changed().then(() => {
       deadlines.clear(deadline);
-      this.#again(turn);
+      this.#again(acquisition);
     });
   }
 
-  /** Granted, but its lease was over when we heard of it: not handed out [L7]. Whoever has time left tries again. */
-  #answeredTooLate({ leaseMs }: Turn): void {
-    const { name } = this.#room.conversations.backend;
+  /** Its lease was over when we heard of it: not handed out [L7]. Those that have time left try again. */
+  #grantedTooLate(hold: Hold): void {
+    const { name } = this.#calls.backend;
     const error = new UnavailableError(
       `The lock ${JSON.stringify(this.id)} was granted, but ${name} took longer to say so than its lease lasts ` +
-        `(leaseMs: ${leaseMs}). Use a longer one.`,
+        `(leaseMs: ${hold.leaseMs}). Use a longer one.`,
     );
-    this.#line.rejectAll(error, (job) => job.impatient);
+    this.#queue.rejectAll(error, ({ isExpired }) => isExpired);
+    this.#tickets.abandon(hold);
+    this.#goOn();
   }
 
-  /** Nobody answered a conversation that began at `from`, for as long as one may take; or the answer was a refusal. */
-  #refused(turn: Turn, error: unknown, from: number): void {
-    const passing = error instanceof UnavailableError && error.code === "UNREACHABLE" && !error.lasting;
-    // Whoever came during that conversation has not had its own time yet.
-    const overdue = (job: Job): boolean => job.impatient || job.arrivedAt <= from;
-    this.#line.rejectAll(error, passing ? overdue : undefined);
-    this.#leave(turn);
+  /** Nobody answered a call that began at `from`, for as long as one may take; or the answer was a refusal. */
+  #refused(acquisition: Acquisition, error: unknown, from: number): void {
+    const isPassing = error instanceof UnavailableError && error.code === "UNREACHABLE" && !error.lasting;
+    // Those that came during that call have not had their own time yet.
+    const isOverdue = ({ isExpired, arrivedAt }: Request): boolean => isExpired || arrivedAt <= from;
+    this.#queue.rejectAll(error, isPassing ? isOverdue : undefined);
+    this.#leave(acquisition);
   }
 }
 
-function isPlain(job: StateJob): job is StateJob & { task: { plain: StateWrite } } {
-  return job.task.plain !== undefined;
+/** Nobody here asks for a ticket after its end. */
+function settledTicket(ticket: string): CorruptStateError {
+  return new CorruptStateError(
+    `HOLDFAST_SETTLED_TICKET: the server says that ${ticket}, which asks, has ended. ` +
+      `Find out who else writes under this prefix.`,
+  );
 }

@@ -1,147 +1,156 @@
 /**
- * What one turn does with the lock, from getting it to passing it on.
+ * Lends a lock that is ours to one request after the other, until it is given back or lost.
  *
- * It serves the jobs in line one after the other: a grant job has the lock until it releases; a run of state jobs is
- * applied and saved together (batch-run.ts). At the turn's bounds the lock is passed on if others wait for it, in the step
- * that saves. It ends when the turn is over or lost. Asking for the lock is the cohort's business.
+ * A caller who wants a grant has the lock until the grant is released; a run of changes is applied and saved together. Once
+ * it has had its share and others wait for the lock, it is passed on, in the step that saves.
  */
-import type { Durability, Receipt, ReleaseDone, ReleaseReply, StateWrite } from "../backends/contract.ts";
+import type { Durability, Receipt, ReleaseReply, StateWrite } from "../backends/contract.ts";
+import type { BackendCalls, Done } from "../calls/backend-calls.ts";
+import { tooFewForLock } from "../calls/durability.ts";
 import { diagnostics, type AcquireEvent, type ReleaseEvent, type WarningEvent } from "../diagnostics.ts";
-import { awaitLock, tellDurably, tooFewForLock } from "../calls/durability.ts";
 import { HoldfastError } from "../errors.ts";
+import type { InFlight } from "../in-flight.ts";
+import { confirmHold } from "../leases/confirm-hold.ts";
+import type { Hold } from "../leases/hold.ts";
+import type { TicketRegistry } from "../leases/ticket-registry.ts";
+import { HeldGrant, type Lender } from "../ownership/grant.ts";
 import { now, pause, soon } from "../timers.ts";
 import type { Batch } from "../updates/batch.ts";
-import { HeldGrant, type Lender } from "../ownership/grant.ts";
-import { GrantJob, StateJob, type Job } from "./request.ts";
-import type { Line } from "./local-queue.ts";
-import type { Room } from "../leases/room.ts";
-import { StateRun, type RunHost } from "../updates/batch-run.ts";
-import type { Turn } from "../leases/turn.ts";
+import { BatchRun, type RunHost } from "../updates/batch-run.ts";
+import type { Change } from "../updates/change.ts";
+import type { LocalQueue } from "./local-queue.ts";
+import { ChangeRequest, GrantRequest, type Request } from "./request.ts";
 
-/** [L2] A turn is bounded: so many jobs or so long while others wait, and more generously while nobody does. */
-const wantedBounds = { jobs: 16, ms: 10 };
-const freeBounds = { jobs: 1_024, ms: 100 };
+/** [L2] What one ticket serves is bounded: so many requests or so long while others wait, and more generously while nobody does. */
+const wantedBounds = { requests: 16, ms: 10 };
+const freeBounds = { requests: 1_024, ms: 100 };
 
 /** How long a change of servers is given to reach all connections. */
 const elsewhereMs = 100;
 
-/** Whose turns are served. */
-export interface ServingOwner {
-  /** The turn is over or lost, and settled or being cancelled. */
-  onServed(): void;
+export interface DispatcherOptions {
+  readonly tickets: TicketRegistry;
+  /** Counts the locks that are being served. */
+  readonly serving: InFlight;
+  /** The lock was given back or lost, and its ticket is settled or being cancelled. */
+  readonly onServed: () => void;
 }
 
-export class Serving implements Lender {
-  readonly #line: Line;
-  readonly #room: Room;
-  readonly #owner: ServingOwner;
-  #turn!: Turn; // from begin() on, before anything else
+export class Dispatcher implements Lender {
+  readonly #queue: LocalQueue;
+  readonly #tickets: TicketRegistry;
+  readonly #calls: BackendCalls;
+  readonly #serving: InFlight;
+  readonly #onServed: () => void;
+  #hold!: Hold; // from begin() on, before anything else
+  /** The grant that a caller has. */
   #lent: HeldGrant | undefined;
-  /** How many jobs the turn had served when its run of state jobs began. */
+  /** How many requests the hold had served when its run of changes began. */
   #servedBefore = 0;
 
-  constructor(line: Line, room: Room, owner: ServingOwner) {
-    this.#line = line;
-    this.#room = room;
-    this.#owner = owner;
+  constructor(queue: LocalQueue, { tickets, serving, onServed }: DispatcherOptions) {
+    this.#queue = queue;
+    this.#tickets = tickets;
+    this.#calls = tickets.calls;
+    this.#serving = serving;
+    this.#onServed = onServed;
   }
 
-  /** The turn is ours from now on, until the owner is told. */
-  begin(turn: Turn): void {
-    this.#turn = turn;
-    this.#room.serve();
+  /** The lock is ours from now on, until `onServed` is called. */
+  begin(hold: Hold): void {
+    this.#hold = hold;
+    this.#serving.begin();
     this.#next();
   }
 
-  /** Called whenever nothing is under way: what the turn does next. */
+  /** Called whenever nothing is under way: what comes next. */
   #next(): void {
     const at = now();
-    const job = this.#line.head;
-    if (!this.#turn.liveAt(at)) this.#end();
+    const request = this.#queue.head;
+    if (!this.#hold.isLiveAt(at)) this.#end();
     else if (!this.#mayGoOn(at)) void this.#finish();
-    else if (job instanceof GrantJob) this.#serve(job);
+    else if (request instanceof GrantRequest) this.#serve(request);
     else void this.#apply();
   }
 
   #end(): void {
-    this.#line.unblock();
-    this.#turn.loaded = undefined; // it may be large, and an idle cohort keeps its last turn
-    if (this.#turn.state === "lost") this.#room.abandonTurn(this.#turn);
-    this.#room.served();
-    this.#owner.onServed();
+    this.#queue.lockIs("unknown");
+    if (this.#hold.state === "lost") this.#tickets.abandon(this.#hold);
+    this.#serving.end();
+    this.#onServed();
   }
 
-  /** Nobody here wants it any more, or this turn has had its share. */
+  /** No request here wants the lock any more, or it has had its share. */
   async #finish(): Promise<void> {
     await this.#giveUp();
-    this.#next(); // the turn is over or lost
+    this.#next(); // the lock was given back, kept or lost
   }
 
   async #giveUp(): Promise<void> {
-    await this.#release(undefined).catch((error: unknown) => warnOf(error, this.#turn.id)); // lost then, and cancelled
+    await this.#release(undefined).catch((error: unknown) => warnOf(error, this.#hold.id)); // lost then, and cancelled
   }
 
-  /** Once the replicas have this grant they have all of the turn's: its fences were reserved with it. */
-  #serve(job: GrantJob): void {
-    const { durability } = job;
-    if (durability === undefined || this.#turn.replicas >= durability.replicas) this.#lend(job);
+  /** Replicas that have one grant have all of its fences: they were reserved with it. */
+  #serve(request: GrantRequest): void {
+    const { durability } = request;
+    if (durability === undefined || this.#hold.replicas >= durability.replicas) this.#lend(request);
     else void this.#awaitReplicas(durability);
   }
 
-  /** The job stays in line meanwhile: it may give up, and whoever is its head then is served. */
+  /** The request stays in the queue meanwhile: it may give up, and the one at the head then is served. */
   async #awaitReplicas(durability: Durability): Promise<void> {
-    const turn = this.#turn;
+    const hold = this.#hold;
     const from = now();
-    // Those who want as much, and were here all the time, would only wait for the same.
-    const same = (job: Job): boolean =>
-      job instanceof GrantJob &&
-      job.arrivedAt <= from &&
-      (job.durability?.replicas ?? 0) >= durability.replicas;
-    this.#line.unblock(); // an answer is still to come that may serve those whose time is over
+    // Those that want as much, and were here all the time, would only wait for the same.
+    const isSame = (request: Request): boolean =>
+      request instanceof GrantRequest &&
+      request.arrivedAt <= from &&
+      (request.durability?.replicas ?? 0) >= durability.replicas;
+    this.#queue.lockIs("unknown"); // an answer is still to come that may serve those whose time is over
     try {
-      const replicas = await awaitLock(this.#room.conversations, turn, durability);
-      if (replicas === "gone") {
-        // Another server answers by now, or soon will on all connections: whoever has time left asks anew.
-        this.#line.rejectAll(tooFewForLock(turn.id, 0, durability), (job) => same(job) && job.impatient);
+      const replicas = await confirmHold(this.#calls, hold, durability);
+      if (replicas === 0 && !hold.isLive) {
+        // Another server answers by now, or soon will on all connections: those that have time left ask anew.
+        const error = tooFewForLock(hold.id, replicas, durability);
+        this.#queue.rejectAll(error, (request) => isSame(request) && request.isExpired);
         await pause(elsewhereMs); // not in a busy loop
-        turn.lose("the server does not know it");
-      } else if (replicas >= durability.replicas) turn.servesFrom(now(), replicas);
+      } else if (replicas >= durability.replicas) hold.restartTime();
       else {
-        const jobs = this.#line.take(same);
-        await this.#giveUp(); // first: whoever is told that it has no lock may look
-        for (const job of jobs) job.fail(tooFewForLock(turn.id, replicas, durability));
+        const requests = this.#queue.take(isSame);
+        await this.#giveUp(); // first: a caller who is told that it has no lock may look
+        for (const request of requests) request.fail(tooFewForLock(hold.id, replicas, durability));
       }
     } catch (error) {
-      this.#line.rejectAll(error, same);
+      this.#queue.rejectAll(error, isSame);
     } finally {
       this.#next();
     }
   }
 
-  /** The caller has the lock until it releases or loses it: one of the two is told here. */
-  #lend(job: GrantJob): void {
-    const turn = this.#turn;
-    this.#line.leave(job);
-    turn.served += 1;
-    turn.loaded = undefined; // whoever has the lock may change the state
-    const grant = new HeldGrant({ turn, fence: turn.takeFence(), lender: this });
+  /** The caller has the lock until it releases or loses it: this object is told either. */
+  #lend(request: GrantRequest): void {
+    const hold = this.#hold;
+    this.#queue.remove(request);
+    hold.serve();
+    hold.takeKnownState(); // a caller who has the lock may change the state
+    const grant = new HeldGrant({ hold, fence: hold.takeFence(), lender: this });
     this.#lent = grant;
-    publishAcquired(job, grant);
-    job.serve(grant);
-    this.#line.block();
+    publishAcquired(request, grant);
+    request.serve(grant);
+    this.#queue.lockIs("taken");
   }
 
-  /** The next of us gets the lock at once, or the backend gets it back; answers whether it was still held. */
+  /** The next request gets the lock at once, or the backend gets it back; returns whether it was still held. */
   onRelease(grant: HeldGrant): Promise<boolean> {
     if (grant !== this.#lent) return Promise.resolve(false); // [L6] what is lost cannot be released
     this.#lent = undefined;
-    const held = this.#turn.state === "held";
-    if (held && !this.#mayGoOn(now())) return this.#handBack(grant);
-    if (held) publishReleased(grant);
-    else this.#line.unblock();
-    // Not at once: whoever released it goes on first, as it would have if the backend had been asked.
+    const isHeld = this.#hold.state === "held";
+    if (isHeld && !this.#mayGoOn(now())) return this.#handBack(grant);
+    if (isHeld) publishReleased(grant);
+    else this.#queue.lockIs("unknown");
+    // Not at once: the caller who released it goes on first, as it would have if the backend had been asked.
     soon(() => this.#next());
-    return Promise.resolve(held);
+    return Promise.resolve(isHeld);
   }
 
   onLose(grant: HeldGrant): void {
@@ -152,118 +161,115 @@ export class Serving implements Lender {
 
   async #handBack(grant: HeldGrant): Promise<boolean> {
     try {
-      const { status } = await this.#release(undefined);
-      const held = status === "released" || status === "kept";
-      if (held) publishReleased(grant);
-      return held;
+      const { status } = (await this.#release(undefined)).reply;
+      const wasHeld = status === "released" || status === "kept";
+      if (wasHeld) publishReleased(grant);
+      return wasHeld;
     } finally {
       this.#next();
     }
   }
 
-  /** What a run of state jobs may ask for. */
+  /** What a run of changes may ask for. */
   readonly #runHost: RunHost = {
-    takeJob: (batch) => this.#takeJob(batch),
+    nextChange: (batch) => this.#nextChange(batch),
     release: (write, durability) => this.#release(write, durability),
     releaseUnlessWanted: async () => {
       if (!this.#mayGoOn(now())) await this.#giveUp();
     },
+    leaveKnownState: (known) => {
+      if (this.#hold.isLive) this.#hold.leaveKnownState(known);
+    },
   };
 
   async #apply(): Promise<void> {
-    const { keepAlive } = this.#room.conversations;
-    this.#line.blockNewcomers();
-    keepAlive.hold(); // [P1] jobs that are being served have left the line
-    this.#servedBefore = this.#turn.served;
+    const { keepAlive } = this.#calls;
+    this.#queue.lockIs("ours");
+    keepAlive.hold(); // [P1] requests that are being served have left the queue
+    this.#servedBefore = this.#hold.served;
     try {
-      await new StateRun(this.#room, this.#turn, this.#runHost).serve();
+      await new BatchRun(this.#calls, this.#hold).serve(this.#runHost);
     } catch (error) {
-      this.#line.rejectAll(error, (job) => job instanceof StateJob); // what cannot be loaded cannot be updated
+      this.#queue.rejectAll(error, (request) => request instanceof ChangeRequest); // what cannot be loaded cannot be changed
     } finally {
       keepAlive.drop();
     }
     this.#next();
   }
 
-  /** The next job of a run that began when the turn had served so many. */
-  #takeJob(batch: Batch): StateJob | undefined {
-    const turn = this.#turn;
-    const job = this.#line.head;
-    if (!(job instanceof StateJob) || job.leaseMs !== turn.leaseMs || batch.closed) return undefined;
-    // One is always served: to load the state may have taken longer than the turn may last.
-    if (turn.served > this.#servedBefore && !withinBounds(turn)) return undefined;
-    if (turn.tainted || !batch.takes(job) || !turn.live) return undefined; // those who stand in line yet can have another turn
-    this.#line.leave(job);
-    turn.served += 1;
-    return job;
+  /** The next change of a run that began when the hold had served so many. */
+  #nextChange(batch: Batch): Change | undefined {
+    const hold = this.#hold;
+    const request = this.#queue.head;
+    if (!(request instanceof ChangeRequest) || request.leaseMs !== hold.leaseMs || batch.closed)
+      return undefined;
+    // One is always served: to load the state may have taken longer than the lock may be kept.
+    if (hold.served > this.#servedBefore && !isWithinBounds(hold)) return undefined;
+    // Those that wait yet can be served under another ticket.
+    if (hold.isTainted || !batch.takes(request.change) || !hold.isLive) return undefined;
+    this.#queue.remove(request);
+    hold.serve();
+    return request.change;
   }
 
-  /** Is there a next of us, who may have the lock without asking the backend? */
+  /** Is there a next request, and may it have the lock without asking the backend? */
   #mayGoOn(at: number): boolean {
-    const turn = this.#turn;
-    if (this.#line.head?.leaseMs !== turn.leaseMs) return false;
-    if (!turn.liveAt(at) || turn.tainted || turn.fencesLeft === 0 || !withinBounds(turn, at)) return false;
-    // Near its end a lease is renewed before the next job gets the lock. Not before the first one: where answers
+    const hold = this.#hold;
+    if (this.#queue.head?.leaseMs !== hold.leaseMs) return false;
+    if (!hold.isLiveAt(at) || hold.isTainted || hold.fencesLeft === 0) return false;
+    if (!isWithinBounds(hold, at)) return false;
+    // Near its end a lease is renewed before the next request gets the lock. Not before the first one: where answers
     // take that long, a renewed lease is near its end as well, and nobody would ever be served.
-    return turn.served === 0 || turn.until - at > turn.grantedMs / 3;
+    return hold.served === 0 || hold.until - at > hold.grantedMs / 3;
   }
 
   /**
-   * Gives the lock back, or keeps it for the next of us if nobody else waits for it: one step on the backend. While
-   * replicas are waited for nobody should be kept waiting for the lock, so that it is not kept then.
+   * Gives the lock back, or keeps it for the next request if no other process waits for it: one step on the backend.
+   * While replicas are waited for nobody should be kept waiting for the lock, so that it is not kept then.
    */
-  async #release(write: StateWrite | undefined, durability?: Durability): Promise<ReleaseReply> {
-    const turn = this.#turn;
-    const { conversations } = this.#room;
-    const { backend } = conversations;
-    const more = durability === undefined && this.#line.head?.leaseMs === turn.leaseMs && !turn.tainted;
-    const keep = more ? { leaseMs: turn.leaseMs, fences: this.#line.fencesWanted } : undefined;
+  async #release(write: StateWrite | undefined, durability?: Durability): Promise<Done<ReleaseReply>> {
+    const hold = this.#hold;
+    const { id, ticket, sequence, leaseMs } = hold;
+    const { backend } = this.#calls;
+    const isKept = durability === undefined && this.#queue.head?.leaseMs === leaseMs && !hold.isTainted;
+    const keep = isKept ? { leaseMs, fences: this.#queue.fencesWanted } : undefined;
     let sentAt = 0;
-    if (!turn.live) return { status: "lost" }; // the clock may have moved since the caller looked
-    this.#room.unwatch(turn); // [L6] before the release is sent, or a late renewal would bring the lock back
-    turn.become("releasing");
+    if (!hold.isLive) return { reply: { status: "lost" }, shortage: undefined }; // the clock may have moved since the caller looked
+    this.#tickets.unwatch(hold); // [L6] before the release is sent, or a late renewal would bring the lock back
+    hold.release();
     try {
       const release = (receipt: Receipt, at: number): Promise<ReleaseReply> => {
         sentAt = at;
-        return backend.releaseLock(turn.id, turn.ticket, { write, keep }, receipt);
+        return backend.releaseLock(id, ticket, { write, keep }, receipt);
       };
-      const what = { doing: write === undefined ? "Releasing the lock" : "Saving the state", id: turn.id };
-      const { slot } = turn;
-      if (durability !== undefined) {
-        const onReply = (reply: ReleaseReply): void => this.#settle(reply, sentAt);
-        return await tellDurably(conversations, { ...what, durability, slot, onReply }, release);
-      }
-      const reply = await conversations.tell(what, release, slot);
-      this.#settle(reply, sentAt);
-      return reply;
+      const doing = write === undefined ? "Releasing the lock" : "Saving the state";
+      const done = await this.#calls.exactlyOnce({ doing, id, durability, sequence }, release);
+      this.#settle(done.reply, sentAt);
+      return done;
     } catch (error) {
-      turn.lose("nobody knows what became of its release");
+      hold.lose("nobody knows what became of its release");
       throw error;
     }
   }
 
   #settle(reply: ReleaseReply, sentAt: number): void {
-    const turn = this.#turn;
-    if (reply.status === "released" || reply.status === "lost") this.#line.unblock(); // whoever comes now asks anew
-    if (reply.status === "released") {
-      turn.become("over");
-      this.#room.endTurn(turn);
-      return;
-    }
-    if (reply.status === "lost") return turn.lose("the server says that it is no longer the holder");
-    turn.slot.n += 1; // the next operation of this turn is another one [S5]
-    if (turn.state === "lost") return; // the store was closed meanwhile: it is cancelled next
-    if (reply.status === "kept") this.#keep(reply, sentAt);
-    else turn.stillHeld();
-    if (turn.live) this.#room.watch(turn);
+    const hold = this.#hold;
+    if (reply.status === "released" || reply.status === "lost") this.#queue.lockIs("unknown"); // newcomers ask anew
+    if (reply.status === "released") return this.#tickets.end(hold);
+    if (reply.status === "lost") return hold.lose("the server says that it is no longer the holder");
+    hold.sequence.next(); // the next operation of this ticket is another one [S5]
+    if (hold.state === "lost") return; // the store was closed meanwhile: it is cancelled next
+    if (reply.status === "kept") return this.#keep(reply, sentAt);
+    hold.stillHeld();
+    if (hold.isLive) this.#tickets.watch(hold);
   }
 
   /** What was saved with it is saved, whether or not the grant that came with it can be used [S5]. */
-  #keep(reply: ReleaseDone, sentAt: number): void {
+  #keep(reply: Extract<ReleaseReply, { status: "released" | "kept" }>, sentAt: number): void {
     try {
-      this.#turn.keep(reply, sentAt, this.#room.assumesWanted);
+      this.#hold = this.#tickets.keep(this.#hold, reply, sentAt);
     } catch (error) {
-      this.#turn.lose(error as Error);
+      this.#hold.lose(error as Error);
     }
   }
 }
@@ -275,14 +281,14 @@ function warnOf(error: unknown, id: string): void {
   diagnostics.warning.publish({ cause: "release-failed", message } satisfies WarningEvent);
 }
 
-function withinBounds(turn: Turn, at: number = now()): boolean {
-  const bounds = turn.wanted ? wantedBounds : freeBounds;
-  return turn.served < bounds.jobs && at - turn.heldSince < bounds.ms;
+function isWithinBounds(hold: Hold, at: number = now()): boolean {
+  const bounds = hold.isWanted ? wantedBounds : freeBounds;
+  return hold.served < bounds.requests && at - hold.since < bounds.ms;
 }
 
-function publishAcquired(job: GrantJob, grant: HeldGrant): void {
+function publishAcquired(request: GrantRequest, grant: HeldGrant): void {
   if (!diagnostics.acquire.hasSubscribers) return;
-  const event: AcquireEvent = { id: grant.id, waitedMs: now() - job.arrivedAt, fence: grant.fence };
+  const event: AcquireEvent = { id: grant.id, waitedMs: now() - request.arrivedAt, fence: grant.fence };
   diagnostics.acquire.publish(event);
 }
 

@@ -1,169 +1,153 @@
 /**
- * The line of one cohort: jobs, first come first served [L2], each with its own patience.
+ * The callers of one process that want the same lock, first come first served [L2], each with its own deadline and signal.
  *
- * Each knows who stands before and after it, so that anybody can leave from the middle. Whoever leaves the line leaves
- * no timer and no listener behind [L7]. The line knows nothing of turns and backends.
+ * What is known of the lock decides what becomes of a request whose `waitMs` is over, or was 0 from the beginning:
+ *
+ * | lock | entered | a request that expires now | those that expired before |
+ * |---|---|---|---|
+ * | unknown | at first; when a turn is over | stays: an answer is still to come that may serve it | stay |
+ * | ours | changes are being applied under it | fails | stay: they were here in time, and may be served yet |
+ * | taken | another ticket has it, or one of our callers | fails | fail |
+ *
+ * A request that leaves the queue leaves no timer and no listener behind [L7]. The queue knows nothing of tickets and backends.
  */
-import type { Conversations } from "../calls/backend-calls.ts";
-import { StateJob, type Job } from "./request.ts";
+import type { BackendCalls } from "../calls/backend-calls.ts";
+import { LinkedList } from "../linked-list.ts";
+import { ChangeRequest, type Request } from "./request.ts";
 
-/** Fences are reserved for the jobs that wait now, and never more than this. */
+/** Fences are reserved for the requests that wait now, and never more than this. */
 const maxFences = 64;
 
-/** Whose line it is. */
-export interface LineOwner {
-  /** The error of whoever waited too long. */
-  timeout(job: Job): Error;
-  /** The last one gave up. */
-  onEmpty(): void;
+export type LockKnowledge = "unknown" | "ours" | "taken";
+
+export interface QueueCallbacks {
+  /** The error for a request that waited too long. */
+  readonly timeoutError: (request: Request) => Error;
+  /** The last request gave up. */
+  readonly onEmpty: () => void;
 }
 
-export class Line {
-  #first: Job | undefined;
-  #last: Job | undefined;
+export class LocalQueue {
+  readonly #calls: Pick<BackendCalls, "deadlines" | "keepAlive">;
+  readonly #callbacks: QueueCallbacks;
+  readonly #requests = new LinkedList<Request>();
   #size = 0;
-  /** How many of them have no time left. */
-  #impatient = 0;
-  readonly #conversations: Conversations;
-  readonly #owner: LineOwner;
-  #blocked = false;
-  #engaged: Job | undefined;
-  #wouldEnd: { readonly error: unknown } | undefined;
+  #expired = 0;
+  #lock: LockKnowledge = "unknown";
 
-  constructor(conversations: Conversations, owner: LineOwner) {
-    this.#conversations = conversations;
-    this.#owner = owner;
+  constructor(calls: Pick<BackendCalls, "deadlines" | "keepAlive">, callbacks: QueueCallbacks) {
+    this.#calls = calls;
+    this.#callbacks = callbacks;
   }
 
   get size(): number {
     return this.#size;
   }
 
-  get head(): Job | undefined {
-    return this.#first;
+  get head(): Request | undefined {
+    return this.#requests.first;
   }
 
-  /** Does anybody want to wait for the lock, and not just to try? */
-  get patient(): boolean {
-    return this.#size > this.#impatient;
+  /** Does any request want to wait for the lock, and not just to try? */
+  get hasPatience(): boolean {
+    return this.#size > this.#expired;
   }
 
-  add(job: Job): void {
-    const { deadlines, keepAlive } = this.#conversations;
-    keepAlive.hold(); // [P1] until it leaves the line
-    this.#append(job);
-    if (!job.impatient) job.deadline = deadlines.set(job.waitMs, () => this.#tire(job), job.arrivedAt);
-    job.listen((reason) => this.reject(job, reason));
-    if (job.impatient) this.#tire(job);
+  /** At the end. */
+  add(request: Request): void {
+    this.#requests.append(request);
+    this.#admit(request);
   }
 
-  /** To be served, or settled; false when it has left before. */
-  leave(job: Job): boolean {
-    if (!job.inLine) return false;
-    this.#unlink(job);
-    this.#conversations.deadlines.clear(job.deadline);
-    job.unlisten();
-    if (job === this.#engaged) this.#engaged = this.#wouldEnd = undefined; // an idle line holds on to nobody
-    this.#conversations.keepAlive.drop();
+  /** At the head, after it was taken out and could not be served; what ended its waiting meanwhile ends it now. */
+  putBack(request: Request): void {
+    if (request.isDue) request.expire();
+    this.#requests.prepend(request);
+    this.#admit(request);
+  }
+
+  /** Takes the request out, to be served or settled; false when it has left before. */
+  remove(request: Request): boolean {
+    if (!request.isLinked) return false;
+    const { deadlines, keepAlive } = this.#calls;
+    request.unlink();
+    request.stopWaiting(deadlines);
+    this.#size -= 1;
+    if (request.isExpired) this.#expired -= 1;
+    keepAlive.drop();
     return true;
   }
 
-  /** Its write is under way: it no longer waits, so what would end its waiting is put off until the answer [S5]. */
-  engage(job: Job): void {
-    this.#engaged = job;
-    this.#wouldEnd = undefined;
+  /** Takes out those that `which` picks, in order; they are the caller's to settle. */
+  take(which: (request: Request) => boolean): readonly Request[] {
+    return this.#all().filter((request) => which(request) && this.remove(request));
   }
 
-  /** The answer was that it must wait: now it can be given up again, or has been. */
-  disengage(): void {
-    const [job, end] = [this.#engaged, this.#wouldEnd];
-    this.#engaged = undefined;
-    if (job !== undefined && end !== undefined) this.reject(job, end.error);
-  }
-
-  /** Fails the job; nothing when it is being served already. */
-  reject(job: Job, error: unknown): void {
-    if (job === this.#engaged) {
-      this.#wouldEnd ??= { error };
-      return;
-    }
-    if (!this.leave(job)) return;
-    job.fail(error);
-    if (this.#size === 0) this.#owner.onEmpty();
+  /** Fails the request; nothing when it has left before. */
+  reject(request: Request, error: unknown): void {
+    if (!this.remove(request)) return;
+    request.fail(error);
+    if (this.#size === 0) this.#callbacks.onEmpty();
   }
 
   /** Fails those that `which` picks, in order. */
-  rejectAll(error: unknown, which: (job: Job) => boolean = () => true): void {
-    for (const job of this.#all()) if (which(job)) this.reject(job, error);
+  rejectAll(error: unknown, which: (request: Request) => boolean = () => true): void {
+    for (const request of this.#all()) if (which(request)) this.reject(request, error);
   }
 
-  /** Takes out of the line those that `which` picks, in order; they are the caller's to settle. */
-  take(which: (job: Job) => boolean): readonly Job[] {
-    return this.#all().filter((job) => which(job) && this.leave(job));
+  /** What is known of the lock from now on. */
+  lockIs(known: LockKnowledge): void {
+    this.#lock = known;
+    if (known !== "taken" || this.#expired === 0) return;
+    for (const request of this.#all()) if (request.isExpired) this.#timeOut(request);
   }
 
-  /** Somebody holds the lock, another ticket or one of us: nobody impatient can be served, now or while this lasts. */
-  block(): void {
-    this.#blocked = true;
-    if (this.#impatient === 0) return;
-    for (const job of this.#all()) if (job.impatient) this.#tire(job);
-  }
-
-  /** Those who stand in line may be served yet; only newcomers see that the lock is held. */
-  blockNewcomers(): void {
-    this.#blocked = true;
-  }
-
-  unblock(): void {
-    this.#blocked = false;
-  }
-
-  /** [L3] One fence for each grant job that waits now, and one for each run of state jobs between them. */
+  /** [L3] One fence for each grant that is waited for now, and one for each run of changes between them. */
   get fencesWanted(): number {
     let fences = 0;
     let inRun = false;
-    for (let job = this.#first; job !== undefined; job = job.after) {
-      const isState = job instanceof StateJob;
-      if (!isState || !inRun) fences += 1;
-      inRun = isState;
+    for (let request = this.head; request !== undefined; request = this.#requests.next(request)) {
+      const isChange = request instanceof ChangeRequest;
+      if (!isChange || !inRun) fences += 1;
+      inRun = isChange;
       if (fences === maxFences) break;
     }
     return Math.max(fences, 1);
   }
 
-  /** Its time is over: it fails, unless the first answer of the backend is still to come and may serve it. */
-  #tire(job: Job): void {
-    if (!job.impatient && job.inLine) this.#impatient += 1;
-    job.impatient = true;
-    if (this.#blocked) this.reject(job, this.#owner.timeout(job));
-  }
-
-  /** As it stands now; those who fail leave it meanwhile. */
-  #all(): readonly Job[] {
-    const jobs: Job[] = [];
-    for (let job = this.#first; job !== undefined; job = job.after) jobs.push(job);
-    return jobs;
-  }
-
-  #append(job: Job): void {
-    job.inLine = true;
-    job.before = this.#last;
-    if (this.#last === undefined) this.#first = job;
-    else this.#last.after = job;
-    this.#last = job;
+  #admit(request: Request): void {
+    const { deadlines, keepAlive } = this.#calls;
+    keepAlive.hold(); // [P1] until it leaves the queue
     this.#size += 1;
-    if (job.impatient) this.#impatient += 1;
+    if (request.isExpired) this.#expired += 1;
+    try {
+      request.startWaiting(deadlines, {
+        onExpire: () => this.#expire(request),
+        onAbort: (reason) => this.reject(request, reason),
+      });
+    } catch (reason) {
+      this.reject(request, reason);
+      return;
+    }
+    if (request.isExpired && this.#lock !== "unknown") this.#timeOut(request);
   }
 
-  #unlink(job: Job): void {
-    const { before, after } = job;
-    if (before === undefined) this.#first = after;
-    else before.after = after;
-    if (after === undefined) this.#last = before;
-    else after.before = before;
-    job.before = job.after = undefined;
-    job.inLine = false;
-    this.#size -= 1;
-    if (job.impatient) this.#impatient -= 1;
+  #expire(request: Request): void {
+    if (!request.isLinked) return;
+    this.#expired += 1;
+    request.expire();
+    if (this.#lock !== "unknown") this.#timeOut(request);
+  }
+
+  #timeOut(request: Request): void {
+    this.reject(request, this.#callbacks.timeoutError(request));
+  }
+
+  /** As the queue is now; those that fail leave it meanwhile. */
+  #all(): readonly Request[] {
+    const all: Request[] = [];
+    for (let request = this.head; request !== undefined; request = this.#requests.next(request))
+      all.push(request);
+    return all;
   }
 }

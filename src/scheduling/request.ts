@@ -1,52 +1,65 @@
 /**
- * What callers want of a cohort: a grant, or a function applied to the state. A job waits in the cohort's line
- * until it is served, fails, or gives up; whichever comes first settles it, once.
+ * What a caller wants of a lock: a grant, or a change of its state. A request waits in the local queue of its id until it
+ * is served, fails, or gives up; the first of these settles it, once.
  */
-import { AsyncResource } from "node:async_hooks";
-import type { Durability, LoadedState, StateWrite, WriteReply } from "../backends/contract.ts";
-import { now, type Deadline } from "../timers.ts";
+import type { Durability } from "../backends/contract.ts";
+import { ListNode } from "../linked-list.ts";
+import { onCallersAbort, throwIfAborted } from "../ownership/abort-signals.ts";
 import type { HeldGrant } from "../ownership/grant.ts";
-import { onCallersAbort } from "../ownership/abort-signals.ts";
+import type { WaitOptions } from "../ownership/reentry.ts";
+import { now, type Deadline, type Deadlines } from "../timers.ts";
+import type { Change } from "../updates/change.ts";
 
-/** How a caller waits. */
-export interface Patience {
-  readonly leaseMs: number;
-  readonly waitMs: number;
-  readonly signal: AbortSignal | undefined;
-  /** What must have reached replicas before the caller hears of success; `undefined`: none are waited for. */
-  readonly durability?: Durability | undefined;
+/** What ends the waiting of a request. */
+export interface WaitEnds {
+  /** `waitMs` is over. */
+  readonly onExpire: () => void;
+  /** The caller's signal aborted. */
+  readonly onAbort: (reason: unknown) => void;
 }
 
-export abstract class Job {
+export abstract class Request extends ListNode {
   readonly leaseMs: number;
   readonly waitMs: number;
   readonly durability: Durability | undefined;
   readonly arrivedAt = now();
-  /** Its time for waiting is over; only an answer that is still under way can serve it. */
-  impatient: boolean;
-  /** Set by the line; undone when the job leaves it. */
-  deadline: Deadline | undefined;
-  /** Where it stands in line, if it does: the line's own. */
-  inLine = false;
-  before: Job | undefined;
-  after: Job | undefined;
   readonly #signal: AbortSignal | undefined;
+  #isExpired: boolean;
+  #deadline: Deadline | undefined;
   #stopListening: (() => void) | undefined;
 
-  constructor(patience: Patience) {
-    this.leaseMs = patience.leaseMs;
-    this.waitMs = patience.waitMs;
-    this.durability = patience.durability;
-    this.impatient = patience.waitMs === 0;
-    this.#signal = patience.signal;
+  constructor(how: WaitOptions) {
+    super();
+    this.leaseMs = how.leaseMs;
+    this.waitMs = how.waitMs;
+    this.durability = how.durability;
+    this.#isExpired = how.waitMs === 0;
+    this.#signal = how.signal;
   }
 
-  /** Ends waiting when the caller's signal aborts. */
-  listen(onAbort: (reason: unknown) => void): void {
-    if (this.#signal !== undefined) this.#stopListening = onCallersAbort(this.#signal, onAbort);
+  /** Its time for waiting is over: only an answer that is still under way can serve it. */
+  get isExpired(): boolean {
+    return this.#isExpired;
   }
 
-  unlisten(): void {
+  /** Is its time over by the clock? */
+  get isDue(): boolean {
+    return now() - this.arrivedAt >= this.waitMs;
+  }
+
+  expire(): void {
+    this.#isExpired = true;
+  }
+
+  /** Its deadline and its signal count from now on. Throws what the signal has aborted with already. */
+  startWaiting(deadlines: Deadlines, ends: WaitEnds): void {
+    throwIfAborted(this.#signal);
+    if (!this.#isExpired) this.#deadline = deadlines.set(this.waitMs, ends.onExpire, this.arrivedAt);
+    if (this.#signal !== undefined) this.#stopListening = onCallersAbort(this.#signal, ends.onAbort);
+  }
+
+  stopWaiting(deadlines: Deadlines): void {
+    deadlines.clear(this.#deadline);
     this.#stopListening?.();
     this.#stopListening = undefined;
   }
@@ -55,13 +68,13 @@ export abstract class Job {
 }
 
 /** "Give me a grant." */
-export class GrantJob extends Job {
+export class GrantRequest extends Request {
   readonly granted: Promise<HeldGrant>;
   #resolve!: (grant: HeldGrant) => void;
   #reject!: (error: unknown) => void;
 
-  constructor(patience: Patience) {
-    super(patience);
+  constructor(how: WaitOptions) {
+    super(how);
     this.granted = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -77,48 +90,16 @@ export class GrantJob extends Job {
   }
 }
 
-/** What the state part of the library brings to a cohort; the cohort knows nothing of values. */
-export interface StateTask {
-  /** What is to be written, given what is stored; `undefined`: nothing. Throws to fail alone. May be called again. */
-  apply(stored: LoadedState, grant: HeldGrant): StateWrite | undefined | Promise<StateWrite | undefined>;
-  /** It is stored now, at `revision` (`null`: it was deleted, or nothing was written). */
-  done(revision: number | null): void;
-  fail(error: unknown): void;
-  /** Its caller learns the revision, so nothing may be applied on top of it before it is saved. */
-  readonly wantsRevision: boolean;
-  /** The write, where it does not depend on what is stored: it needs no turn where the lock is free [S8]. */
-  readonly plain?: StateWrite | undefined;
-  /** The answer to such a write. */
-  answer?(reply: Exclude<WriteReply, { status: "held" | "forgotten" }>): void;
-}
+/** "Make this change." */
+export class ChangeRequest extends Request {
+  readonly change: Change;
 
-/** "Apply this function", "save this", "delete this". Settled once, by one of `done`, `answer` and `fail`. */
-export class StateJob extends Job {
-  readonly task: StateTask;
-  /** The caller's async context. Not a snapshot of AsyncLocalStorage: making one takes three times as long. */
-  readonly #context = new AsyncResource("HoldfastJob", { requireManualDestroy: true });
-
-  constructor(patience: Patience, task: StateTask) {
-    super(patience);
-    this.task = task;
-  }
-
-  inCallersContext<R>(body: () => R): R {
-    return this.#context.runInAsyncScope(body);
-  }
-
-  done(revision: number | null): void {
-    this.task.done(revision);
-    this.#context.emitDestroy();
-  }
-
-  answer(reply: Exclude<WriteReply, { status: "held" | "forgotten" }>): void {
-    this.task.answer?.(reply);
-    this.#context.emitDestroy();
+  constructor(how: WaitOptions, change: Change) {
+    super(how);
+    this.change = change;
   }
 
   fail(error: unknown): void {
-    this.task.fail(error);
-    this.#context.emitDestroy();
+    this.change.fail(error);
   }
 }

@@ -1,79 +1,88 @@
 /**
- * A run of state jobs under one turn: loaded once, applied one after the other, saved together with the release.
+ * A run of changes under one hold: loaded once, applied one after the other, saved together. The only place where a state is
+ * loaded, changed, written if it is still what was loaded, and changed again if not.
  *
- * A caller never waits for the code of one who came later: if the function of a job has not ended by the next turn of the
+ * A caller never waits for the code of one who came later: if the function of a change has not ended by the next turn of the
  * event loop, those before it are saved while it runs, and answered [S3]. What was loaded may have expired or been
  * changed behind the protocol's back; then all that built on it are applied again, to what is there now. A save notices
- * that; where there is nothing to save, who came after the load is not answered by it before it was looked at again.
- *
- * Whom to serve next, and what a release does, is the business of dispatcher.ts; what a job makes of a state, of change.ts.
+ * that; where there is nothing to save, a change that came after the load is not answered before the state was looked at again.
  */
 import type { LoadedState, ReleaseDone, ReleaseReply, StateWrite } from "../backends/contract.ts";
-import { awaitLock, tooFewForLock } from "../calls/durability.ts";
+import type { BackendCalls, Done } from "../calls/backend-calls.ts";
+import { tooFewForLock } from "../calls/durability.ts";
 import { ConflictError, UnavailableError } from "../errors.ts";
+import { confirmHold } from "../leases/confirm-hold.ts";
+import type { Hold } from "../leases/hold.ts";
+import { lockLost, type HeldGrant } from "../ownership/grant.ts";
 import { nextTurn, now } from "../timers.ts";
 import { Batch } from "./batch.ts";
-import { lockLost } from "../ownership/grant.ts";
-import type { StateJob } from "../scheduling/request.ts";
-import type { Room } from "../leases/room.ts";
-import type { Turn } from "../leases/turn.ts";
-import { writeUnder } from "./guarded-write.ts";
+import type { Change } from "./change.ts";
+import { writeGuarded } from "./guarded-write.ts";
 
 /** An update whose state changes under it is done again so often; the lock makes that rare. */
-export const maxTries = 16;
+const maxTries = 16;
 
-/** What a run needs of whoever serves the turn. */
+/** Who hands a run its changes, and releases the lock after it. */
 export interface RunHost {
-  /** The next job that this run may serve; it has left the line. */
-  takeJob(batch: Batch): StateJob | undefined;
-  /** Gives the lock back, or keeps it for the next of us; what is to be written, in the same step. */
-  release(write: StateWrite | undefined, durability?: Batch["durability"]): Promise<ReleaseReply>;
-  /** Gives the lock back unless the next of us may have it at once. */
+  /** The next change that this run may serve; it has left the queue. */
+  nextChange(batch: Batch): Change | undefined;
+  /** Gives the lock back, or keeps it for the next request; `write` is done in the same step. */
+  release(write: StateWrite | undefined, durability?: Batch["durability"]): Promise<Done<ReleaseReply>>;
+  /** Gives the lock back unless the next request may have it at once. */
   releaseUnlessWanted(): Promise<void>;
+  /** What the next run may start from, if the lock is still ours. */
+  leaveKnownState(known: { readonly loaded: LoadedState; readonly at: number }): void;
 }
 
-export class StateRun {
-  readonly #room: Room;
-  readonly #turn: Turn;
-  readonly #host: RunHost;
+export class BatchRun {
+  readonly #calls: BackendCalls;
+  readonly #hold: Hold;
   /** What the batch takes for stored was stored then. */
   #knownAt = 0;
 
-  constructor(room: Room, turn: Turn, host: RunHost) {
-    this.#room = room;
-    this.#turn = turn;
-    this.#host = host;
+  constructor(calls: BackendCalls, hold: Hold) {
+    this.#calls = calls;
+    this.#hold = hold;
   }
 
-  /** Settles every job that it takes. Rejects, with none taken, when the state cannot be loaded. */
-  async serve(): Promise<void> {
-    const batch = new Batch(this.#room.owner, this.#turn, await this.#load());
-    const error = (await this.#applyAll(batch)) ?? (await this.#carried(() => this.#saveAndRelease(batch)));
+  /** Settles every change that it takes. Rejects, with none taken, when the state cannot be loaded. */
+  async serve(host: RunHost): Promise<void> {
+    const batch = new Batch(this.#hold, await this.#load());
+    const error =
+      (await this.#applyAll(batch, host)) ?? (await caught(() => this.#saveAndRelease(batch, host)));
     if (error !== undefined) batch.refuse(error);
   }
 
-  async #applyAll(batch: Batch): Promise<Error | undefined> {
-    for (let job = this.#host.takeJob(batch); job !== undefined; job = this.#host.takeJob(batch)) {
-      const error = await this.#apply(batch, job);
+  /** Settles the change, which is made under a grant that its caller holds. Rejects when the state cannot be loaded. */
+  async serveUnder(grant: HeldGrant, change: Change): Promise<void> {
+    const batch = new Batch(this.#hold, await this.#load(), grant);
+    const error = (await this.#apply(batch, change)) ?? (await caught(() => this.#saveAndHold(batch)));
+    if (error !== undefined) batch.refuse(error);
+  }
+
+  async #applyAll(batch: Batch, host: RunHost): Promise<Error | undefined> {
+    let change = host.nextChange(batch);
+    for (; change !== undefined; change = host.nextChange(batch)) {
+      const error = await this.#apply(batch, change);
       if (error !== undefined) return error;
     }
     return undefined;
   }
 
-  /** Applies one job, and again if what it was applied to did not come to be. Answers why it could not be kept. */
-  async #apply(batch: Batch, job: StateJob): Promise<Error | undefined> {
+  /** Applies one change, and again if what it was applied to did not come to be. Returns why it could not be kept. */
+  async #apply(batch: Batch, change: Change): Promise<Error | undefined> {
     for (;;) {
-      if (!this.#turn.live) {
-        const error = this.#lost(batch); // another may be inside by now
-        job.fail(error);
+      if (!batch.isLive) {
+        const error = batch.lossError; // another may hold the lock by now
+        change.fail(error);
         return error;
       }
-      const applied = batch.apply(job);
+      const applied = batch.apply(change);
       if (applied.over !== undefined) {
         const error = await this.#answerOthers(batch, applied.over);
         await applied.over;
         if (error !== undefined) {
-          job.fail(error);
+          change.fail(error);
           return error;
         }
       }
@@ -84,34 +93,37 @@ export class StateRun {
   /** Those before a function that takes its time do not wait for it. */
   async #answerOthers(batch: Batch, over: Promise<void>): Promise<Error | undefined> {
     if (batch.isEmpty || (await isOverSoon(over))) return undefined;
-    const error = await this.#carried(() => this.#saveAndHold(batch));
+    const error = await caught(() => this.#saveAndHold(batch));
     if (error !== undefined) batch.refuse(error);
     return error;
   }
 
-  /** [S3] Saves what the batch changed and gives the lock up, in one step; answers what went wrong, if anything did. */
-  async #saveAndRelease(batch: Batch): Promise<Error | undefined> {
-    const { id } = this.#turn;
-    while (this.#turn.live) {
-      if (batch.write !== undefined) {
+  /** [S3] Saves what the batch changed and gives the lock up, in one step; returns what went wrong, if anything did. */
+  async #saveAndRelease(batch: Batch, host: RunHost): Promise<Error | undefined> {
+    while (batch.isLive) {
+      const { write, durability } = batch;
+      if (write !== undefined) {
         this.#knownAt = now();
-        const reply = await this.#host.release(batch.write, batch.durability);
-        if (isDone(reply)) return this.#saved(batch, reply);
-        if (reply.status === "lost") return lockLost(id, batch.fence, "the server refused the save");
-      } else if (await this.#isStillStored(batch)) return this.#unchanged(batch);
+        const { reply, shortage } = await host.release(write, durability);
+        if (shortage !== undefined) return shortage;
+        if (isDone(reply)) return this.#saved(batch, host, reply);
+        if (reply.status === "lost")
+          return lockLost(this.#hold.id, batch.fence, "the server refused the save");
+      } else if (await this.#isStillStored(batch)) return this.#unchanged(batch, host);
       const error = await this.#again(batch);
       if (error !== undefined) return error;
     }
-    return this.#lost(batch);
+    return batch.lossError;
   }
 
   /** The same without giving the lock up. */
   async #saveAndHold(batch: Batch): Promise<Error | undefined> {
-    while (this.#turn.live) {
+    while (batch.isLive) {
       const { write, durability, fence } = batch;
       if (write !== undefined) {
         this.#knownAt = now();
-        const reply = await writeUnder({ room: this.#room, turn: this.#turn, fence, durability }, write);
+        const guard = { calls: this.#calls, hold: this.#hold, fence, durability };
+        const reply = await batch.track(writeGuarded(guard, write));
         if (reply.status === "saved" || reply.status === "deleted") {
           batch.saved(reply.status === "saved" ? reply.revision : null);
           return undefined;
@@ -120,7 +132,7 @@ export class StateRun {
       const error = await this.#again(batch);
       if (error !== undefined) return error;
     }
-    return this.#lost(batch);
+    return batch.lossError;
   }
 
   /** Nothing is to be saved, which would have noticed. Those who came before the load need no second look. */
@@ -128,17 +140,16 @@ export class StateRun {
     if (batch.newestAt <= this.#knownAt) return true;
     const loaded = await this.#load();
     if (revisionOf(loaded) === revisionOf(batch.stored)) return true;
-    this.#turn.loaded = loaded; // they are applied to that, again
-    this.#turn.loadedAt = this.#knownAt;
+    this.#hold.leaveKnownState({ loaded, at: this.#knownAt }); // they are applied to that, again
     return false;
   }
 
   /** What was loaded is not there any more. */
   async #again(batch: Batch): Promise<Error | undefined> {
-    if (batch.starts === maxTries - 1) return tooManyConflicts(this.#turn.id);
+    if (batch.starts === maxTries - 1) return tooManyConflicts(this.#hold.id);
     batch.restart(await this.#load());
-    for (let job = batch.takeAgain(); job !== undefined; job = batch.takeAgain()) {
-      const error = (await this.#apply(batch, job)) ?? (await this.#saveIfClosed(batch));
+    for (let change = batch.takeAgain(); change !== undefined; change = batch.takeAgain()) {
+      const error = (await this.#apply(batch, change)) ?? (await this.#saveIfClosed(batch));
       if (error !== undefined) return error;
     }
     return undefined;
@@ -149,48 +160,38 @@ export class StateRun {
     return batch.closed && batch.hasAgain ? this.#saveAndHold(batch) : undefined;
   }
 
-  /** Why nothing of the batch is saved any more. */
-  #lost(batch: Batch): Error {
-    const { id, lostFor = "its lease ended before the save" } = this.#turn;
-    return lockLost(id, batch.fence, typeof lostFor === "string" ? lostFor : sentence(lostFor.message));
-  }
-
-  #saved(batch: Batch, reply: ReleaseDone): Error | undefined {
-    const { id } = this.#turn;
-    if (reply.failed !== undefined) return outOfMemory(this.#room.conversations.backend.name, id);
+  #saved(batch: Batch, host: RunHost, reply: ReleaseDone): Error | undefined {
+    if (reply.failed !== undefined) return outOfMemory(this.#calls.backend.name, this.#hold.id);
     batch.saved(reply.revision);
-    if (reply.status === "kept") this.#leave(batch);
+    this.#leave(batch, host);
     return undefined;
   }
 
-  /** Nothing to write. Whoever has an answer does not hold the lock any more, so it comes after the release. */
-  async #unchanged(batch: Batch): Promise<Error | undefined> {
+  /** Nothing to write. A caller with an answer does not hold the lock any more, so it comes after the release. */
+  async #unchanged(batch: Batch, host: RunHost): Promise<Error | undefined> {
     if (batch.durability !== undefined) {
       // What is there already may not have reached the replicas yet; the release comes after it.
-      const reply = await this.#host.release(undefined, batch.durability);
-      if (!isDone(reply)) return lockLost(this.#turn.id, batch.fence, "it was lost before its release");
-    } else await this.#host.releaseUnlessWanted();
-    if (this.#turn.live) this.#leave(batch);
+      const { reply, shortage } = await host.release(undefined, batch.durability);
+      if (shortage !== undefined) return shortage;
+      if (!isDone(reply)) return lockLost(this.#hold.id, batch.fence, "it was lost before its release");
+    } else await host.releaseUnlessWanted();
+    this.#leave(batch, host);
     batch.saved(null);
     return undefined;
   }
 
-  /** The next run of this turn goes on from there. */
-  #leave(batch: Batch): void {
-    this.#turn.loaded = batch.stored;
-    this.#turn.loadedAt = this.#knownAt;
+  /** The next run goes on from there, if the lock is still ours. */
+  #leave(batch: Batch, host: RunHost): void {
+    host.leaveKnownState({ loaded: batch.stored, at: this.#knownAt });
   }
 
   async #unchangedAndHeld(batch: Batch): Promise<Error | undefined> {
     const { durability } = batch;
     if (durability !== undefined) {
-      const { id } = this.#turn;
-      const replicas = await awaitLock(this.#room.conversations, this.#turn, durability);
-      if (replicas === "gone") {
-        this.#turn.lose("the server does not know it");
-        return lockLost(id, batch.fence, "the server does not know it");
-      }
-      if (replicas < durability.replicas) return tooFewForLock(id, replicas, durability);
+      const hold = this.#hold;
+      const replicas = await confirmHold(this.#calls, hold, durability);
+      if (!batch.isLive) return batch.lossError;
+      if (replicas < durability.replicas) return tooFewForLock(hold.id, replicas, durability);
     }
     batch.saved(null);
     return undefined;
@@ -198,22 +199,23 @@ export class StateRun {
 
   /** Taken from the grant where it brought the state along. */
   async #load(): Promise<LoadedState> {
-    const { id, loaded, loadedAt } = this.#turn;
-    this.#turn.loaded = undefined;
-    this.#knownAt = loaded === undefined ? now() : loadedAt;
-    if (loaded !== undefined) return loaded;
-    const { conversations } = this.#room;
-    const what = { doing: "Loading the state", id };
-    return conversations.read(what, () => conversations.backend.loadState(id, { expiry: false }));
+    const { id } = this.#hold;
+    const known = this.#hold.takeKnownState();
+    this.#knownAt = known === undefined ? now() : known.at;
+    if (known !== undefined) return known.loaded;
+    const { backend } = this.#calls;
+    return this.#calls.read({ doing: "Loading the state", id }, () =>
+      backend.loadState(id, { expiry: false }),
+    );
   }
+}
 
-  /** What a step throws is the answer of all who took part in it. */
-  async #carried(step: () => Promise<Error | undefined>): Promise<Error | undefined> {
-    try {
-      return await step();
-    } catch (error) {
-      return (error as Error | null) ?? new Error("the backend failed without a reason");
-    }
+/** What a step throws is the answer of all who took part in it. */
+async function caught(step: () => Promise<Error | undefined>): Promise<Error | undefined> {
+  try {
+    return await step();
+  } catch (error) {
+    return (error as Error | null) ?? new Error("the backend failed without a reason");
   }
 }
 
@@ -235,12 +237,7 @@ function isDone(reply: ReleaseReply): reply is ReleaseDone {
   return reply.status === "released" || reply.status === "kept";
 }
 
-/** As words within a sentence: "The store was closed." → "the store was closed". */
-function sentence(message: string): string {
-  return message.charAt(0).toLowerCase() + message.slice(1).replace(/\.$/, "");
-}
-
-export function tooManyConflicts(id: string): ConflictError {
+function tooManyConflicts(id: string): ConflictError {
   return new ConflictError(
     `The state ${JSON.stringify(id)} changed ${maxTries} times while it was being updated under its lock: ` +
       `somebody writes it without the lock, or its ttlMs is shorter than the update takes.`,

@@ -1,35 +1,35 @@
 /**
- * State jobs of one turn, applied one after the other and saved together.
+ * Changes of one state under one hold, applied one after the other and saved together.
  *
- * Between two jobs the value passes through bytes, so that each sees what `load` would give it, fails alone, and
- * gets its own copy. What each of them heard of the state counts once it is saved: if that is refused, or its fate is
+ * Between two changes the value passes through bytes, so that each sees what `load` would give it, fails alone, and
+ * gets its own copy. What each of them was told of the state counts once it is saved: if that is refused, or its fate is
  * unknown, all that were applied since the last save share that answer [S3]; also those that failed because of a change that
- * was not saved yet. What was saved in the end is told by whoever saves: batch-run.ts.
+ * was not saved yet. The saving itself is done by batch-run.ts.
  */
 import type { Durability, LoadedState, StateWrite } from "../backends/contract.ts";
 import { diagnostics, type UpdateEvent } from "../diagnostics.ts";
-import { HeldGrant, type Lender } from "../ownership/grant.ts";
+import type { Hold } from "../leases/hold.ts";
+import { HeldGrant, lockLost, type Lender } from "../ownership/grant.ts";
 import { runHolding } from "../ownership/owner-context.ts";
-import type { StateJob } from "../scheduling/request.ts";
-import { lifeOnTop } from "./expiry.ts";
-import type { Turn } from "../leases/turn.ts";
+import type { Change } from "./change.ts";
+import { expiryOnTop } from "./expiry.ts";
 
 /** Stands for "changed, but not saved yet": no revision that a caller can know. */
 const unsaved = 0;
 
-/** Nothing happens when the grant of one job ends: the batch goes on. */
+/** Nothing happens when the grant of one change ends: the batch goes on. */
 const stillHeld = Promise.resolve(true);
 const nobody: Lender = { onRelease: () => stillHeld };
 
-/** A job whose function runs, or has run. */
+/** A change whose function runs, or has run. */
 export interface Applied {
-  readonly job: StateJob;
+  readonly change: Change;
   /** Resolves when the function is over; `undefined`: it is. */
   readonly over: Promise<void> | undefined;
 }
 
 class Application implements Applied {
-  readonly job: StateJob;
+  readonly change: Change;
   /** Which state it was applied to: that of this start of the batch. */
   readonly start: number;
   /** That state had changes in it which are not saved yet. */
@@ -38,17 +38,19 @@ class Application implements Applied {
   write: StateWrite | undefined;
   failure: { readonly error: unknown } | undefined;
 
-  constructor(job: StateJob, on: { readonly start: number; readonly onUnsaved: boolean }) {
-    this.job = job;
+  constructor(change: Change, on: { readonly start: number; readonly onUnsaved: boolean }) {
+    this.change = change;
     this.start = on.start;
     this.onUnsaved = on.onUnsaved;
   }
 }
 
 export class Batch {
-  readonly #owner: object;
-  readonly #turn: Turn;
+  readonly #hold: Hold;
+  /** Of all changes: nobody else comes in between. */
   readonly fence: number;
+  /** The grant that its only change is made under, where the caller holds the lock already. */
+  readonly #grant: HeldGrant | undefined;
   /** What is stored, as far as we know. */
   #stored: LoadedState;
   /** The same with the changes that were not saved yet: `#write`. */
@@ -57,19 +59,37 @@ export class Batch {
   /** Those applied since the last save. */
   #applied: Application[] = [];
   /** Those that must be applied again. */
-  #again: StateJob[] = [];
+  #again: Change[] = [];
   /** When the last of those came. */
   #newestAt = -Infinity;
   #starts = 0;
-  #first: StateJob | undefined;
+  #first: Change | undefined;
   #closed = false;
 
-  constructor(owner: object, turn: Turn, stored: LoadedState) {
-    this.#owner = owner;
-    this.#turn = turn;
-    this.fence = turn.takeFence(); // one grant for all of them: nobody else comes in between
+  constructor(hold: Hold, stored: LoadedState, grant?: HeldGrant) {
+    this.#hold = hold;
+    this.#grant = grant;
+    this.fence = grant?.fence ?? hold.takeFence();
     this.#stored = stored;
     this.#current = stored;
+  }
+
+  /** May it still be saved, as far as we know? */
+  get isLive(): boolean {
+    return this.#grant?.isLive ?? this.#hold.isLive;
+  }
+
+  /** Why nothing of it is saved any more. */
+  get lossError(): Error {
+    const ended = this.#grant?.lossError;
+    if (ended !== undefined) return ended;
+    const { id, lostFor = "its lease ended before the save" } = this.#hold;
+    return lockLost(id, this.fence, typeof lostFor === "string" ? lostFor : clause(lostFor.message));
+  }
+
+  /** A write of it is under way: a grant that it is made under waits for the answer before its release [S4]. */
+  track<T>(write: Promise<T>): Promise<T> {
+    return this.#grant?.track(write) ?? write;
   }
 
   /** To be saved on top of what is stored, if that is still there. */
@@ -90,12 +110,12 @@ export class Batch {
     return this.#newestAt;
   }
 
-  /** What is stored, as far as we know: the next batch of this turn may start from there. */
+  /** What is stored, as far as we know: the next batch of this hold may start from there. */
   get stored(): LoadedState {
     return this.#stored;
   }
 
-  /** How often its jobs have been applied from the beginning. */
+  /** How often its changes have been applied from the beginning. */
   get starts(): number {
     return this.#starts;
   }
@@ -106,34 +126,35 @@ export class Batch {
   }
 
   /** All of them wait for the same, or nobody waits for what another asked for. */
-  takes({ durability }: StateJob): boolean {
+  takes({ durability }: Change): boolean {
     if (this.#first === undefined) return true;
     const mine = this.durability;
     return mine?.replicas === durability?.replicas && mine?.timeoutMs === durability?.timeoutMs;
   }
 
-  /** The last job's caller learns the revision: save before anything else is applied. */
+  /** The last change's caller learns the revision: save before anything else is applied. */
   get closed(): boolean {
     return this.#closed;
   }
 
-  /** Applies one job to what the others left, in its caller's context, as the owner of the lock. */
-  apply(job: StateJob): Applied {
-    this.#first ??= job;
-    const grant = new HeldGrant({ turn: this.#turn, fence: this.fence, lender: nobody });
-    const application = new Application(job, {
+  /** Applies one change to what the others left, in its caller's context, as the owner of the lock. */
+  apply(change: Change): Applied {
+    this.#first ??= change;
+    const hold = this.#hold;
+    const grant = this.#grant ?? new HeldGrant({ hold, fence: this.fence, lender: nobody });
+    const application = new Application(change, {
       start: this.#starts,
       onUnsaved: this.#write !== undefined,
     });
     const fail = (error: unknown): void => void (application.failure = { error });
-    const link = { owner: this.#owner, grant, draft: true };
+    const link = { owner: hold.owner, grant, draft: true };
     const current = this.#current;
     try {
-      const write = job.inCallersContext(() => runHolding(link, () => job.task.apply(current, grant)));
+      const write = change.inCallersContext(() => runHolding(link, () => change.apply(current, grant)));
       if (write instanceof Promise) {
         application.over = write
           .then((made) => void (application.write = made), fail)
-          .then(() => grant.end())
+          .then(() => this.#endGrant(grant))
           .then(() => undefined);
         return application;
       }
@@ -141,8 +162,13 @@ export class Batch {
     } catch (error) {
       fail(error);
     }
-    void grant.end();
+    void this.#endGrant(grant);
     return application;
+  }
+
+  /** A grant of the caller's goes on. */
+  #endGrant(grant: HeldGrant): Promise<boolean> {
+    return grant === this.#grant ? stillHeld : grant.end();
   }
 
   /** Its function is over. Answers whether it counts: not when the state that it was applied to never came to be. */
@@ -150,16 +176,16 @@ export class Batch {
     if (!(applied instanceof Application) || applied.start !== this.#starts) return false;
     applied.onUnsaved &&= this.#write !== undefined; // they may have been saved while it ran
     this.#applied.push(applied);
-    this.#newestAt = Math.max(this.#newestAt, applied.job.arrivedAt);
+    this.#newestAt = Math.max(this.#newestAt, applied.change.arrivedAt);
     if (applied.write !== undefined) this.#change(applied.write);
     applied.write = undefined; // what came after it stands for it now: its bytes need not outlive the others'
-    if (applied.failure === undefined) this.#closed = applied.job.task.wantsRevision;
+    if (applied.failure === undefined) this.#closed = applied.change.wantsRevision;
     return true;
   }
 
   /** What was loaded has expired or was changed behind the protocol's back: all are applied again, to what is there now. */
   restart(stored: LoadedState): void {
-    this.#again.unshift(...this.#applied.map(({ job }) => job));
+    this.#again.unshift(...this.#applied.map(({ change }) => change));
     this.#applied = [];
     this.#stored = stored;
     this.#current = stored;
@@ -173,7 +199,7 @@ export class Batch {
   }
 
   /** The next that must be applied again. */
-  takeAgain(): StateJob | undefined {
+  takeAgain(): Change | undefined {
     return this.#again.shift();
   }
 
@@ -183,28 +209,28 @@ export class Batch {
     this.#applied = [];
     this.#closed = false;
     if (this.#write !== undefined) {
-      const jobs = applied.filter(({ failure }) => failure === undefined).length;
-      publishUpdate(this.#turn.id, jobs, this.#write);
+      const changes = applied.filter(({ failure }) => failure === undefined).length;
+      publishUpdate(this.#hold.id, changes, this.#write);
       const current = this.#current;
       this.#stored = current !== null && revision !== null ? { ...current, revision } : null;
       this.#current = this.#stored;
       this.#write = undefined;
     }
-    for (const { job, failure } of applied) {
-      if (failure === undefined) job.done(revision);
-      else job.fail(failure.error);
+    for (const { change, failure } of applied) {
+      if (failure === undefined) change.done(revision);
+      else change.fail(failure.error);
     }
   }
 
-  /** Not saved, or nobody knows. A job that failed on what was stored keeps its own error: that is true whatever comes. */
+  /** Not saved, or nobody knows. A change that failed on what was stored keeps its own error: that is true whatever comes. */
   refuse(error: unknown): void {
     const [applied, again] = [this.#applied, this.#again];
     this.#applied = [];
     this.#again = [];
-    for (const { job, failure, onUnsaved } of applied) {
-      job.fail(failure === undefined || onUnsaved ? error : failure.error);
+    for (const { change, failure, onUnsaved } of applied) {
+      change.fail(failure === undefined || onUnsaved ? error : failure.error);
     }
-    for (const job of again) job.fail(error);
+    for (const change of again) change.fail(error);
   }
 
   #change(write: StateWrite): void {
@@ -213,14 +239,19 @@ export class Batch {
       this.#current = null;
       return;
     }
-    this.#write = { ...write, ttlMs: lifeOnTop(this.#write, write.ttlMs) };
+    this.#write = { ...write, ttlMs: expiryOnTop(this.#write, write.ttlMs) };
     this.#current = { revision: unsaved, serializer: write.serializer, bytes: write.bytes };
   }
 }
 
 /** A write was acknowledged; it answered so many callers. */
-export function publishUpdate(id: string, jobs: number, write: StateWrite): void {
+export function publishUpdate(id: string, changes: number, write: StateWrite): void {
   if (!diagnostics.update.hasSubscribers) return;
   const bytes = write.kind === "save" ? write.bytes.byteLength : 0;
-  diagnostics.update.publish({ id, jobs, bytes } satisfies UpdateEvent);
+  diagnostics.update.publish({ id, jobs: changes, bytes } satisfies UpdateEvent);
+}
+
+/** As words within a sentence: "The store was closed." → "the store was closed". */
+function clause(message: string): string {
+  return message.charAt(0).toLowerCase() + message.slice(1).replace(/\.$/, "");
 }

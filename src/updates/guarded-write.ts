@@ -1,35 +1,38 @@
 /** One write under a ticket that holds the lock: refused by the server once it does not [S4]. */
 import type { Durability, StateWrite, WriteReply } from "../backends/contract.ts";
-import { tellDurably } from "../calls/durability.ts";
+import type { BackendCalls } from "../calls/backend-calls.ts";
 import { UnavailableError } from "../errors.ts";
+import type { Hold } from "../leases/hold.ts";
 import { lockLost } from "../ownership/grant.ts";
-import type { Room } from "../leases/room.ts";
-import type { Turn } from "../leases/turn.ts";
+import type { PlainReply } from "./change.ts";
 
-export interface Writer {
-  readonly room: Room;
-  readonly turn: Turn;
+export interface Guard {
+  readonly calls: BackendCalls;
+  readonly hold: Hold;
   readonly fence: number;
-  /** What must have reached replicas before the caller hears of it. */
+  /** What must have reached replicas before the caller is told of success. */
   readonly durability: Durability | undefined;
 }
 
-type Answer = Exclude<WriteReply, { status: "held" | "lost" | "forgotten" }>;
-
-/** Throws LockLostError when the server refuses it since the lock is not this ticket's any more. */
-export async function writeUnder(writer: Writer, change: StateWrite): Promise<Answer> {
-  const { room, turn, fence, durability } = writer;
-  const { conversations } = room;
-  const what = { doing: "Writing the state", id: turn.id, durability };
-  const reply = await tellDurably<WriteReply>(conversations, what, (receipt) =>
-    conversations.backend.writeState(turn.id, change, turn.ticket, receipt),
-  ).catch((error: unknown) => {
-    // A late copy of it could still arrive: this ticket must not serve anybody else.
-    if (error instanceof UnavailableError && error.outcome === "unknown") turn.tainted = true;
-    throw error;
-  });
-  if (reply.status === "held") throw new Error(`HOLDFAST_HELD_UNDER_TICKET: ${turn.id}`);
+/** Throws LockLostError when the server refuses it since the ticket does not hold the lock any more. */
+export async function writeGuarded(guard: Guard, write: StateWrite): Promise<PlainReply> {
+  const { calls, hold, fence, durability } = guard;
+  const operation = { doing: "Writing the state", id: hold.id, durability };
+  const { reply, shortage } = await calls
+    .exactlyOnce<WriteReply>(operation, (receipt) =>
+      calls.backend.writeState(hold.id, write, hold.ticket, receipt),
+    )
+    .catch((error: unknown) => {
+      // A late copy of it could still arrive: this ticket must not serve anybody else.
+      if (error instanceof UnavailableError && error.outcome === "unknown") hold.taint();
+      throw error;
+    });
+  if (shortage !== undefined) {
+    hold.taint();
+    throw shortage;
+  }
+  if (reply.status === "held") throw new Error(`HOLDFAST_HELD_UNDER_TICKET: ${hold.id}`);
   if (reply.status !== "lost") return reply;
-  turn.lose("the server refused a save under it");
-  throw lockLost(turn.id, fence, "the server refused the save");
+  hold.lose("the server refused a save under it");
+  throw lockLost(hold.id, fence, "the server refused the save");
 }

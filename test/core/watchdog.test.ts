@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
 import { MemoryBackend } from "../../src/backends/memory/backend.ts";
 import type { RenewEntry } from "../../src/backends/contract.ts";
-import type { Conversations } from "../../src/calls/backend-calls.ts";
+import type { BackendCalls } from "../../src/calls/backend-calls.ts";
 import type { Watch, Watchdog, Watched } from "../../src/leases/watchdog.ts";
 
 type Answer = "renewed" | "lost";
@@ -42,6 +42,10 @@ class Ticket implements Watched {
     this.until = performance.now() + grantedMs;
   }
 
+  watchedBy(watch: Watch | undefined): void {
+    this.watch = watch;
+  }
+
   renewed(sentAt: number): void {
     this.until = sentAt + this.leaseMs;
     this.told.push(`renewed from ${String(sentAt)}`);
@@ -54,7 +58,7 @@ class Ticket implements Watched {
 
 describe("[L5] the watchdog", () => {
   let backend: Scripted;
-  let conversations: Conversations;
+  let calls: BackendCalls;
   let watchdog: Watchdog;
   const advance = (ms: number): Promise<unknown> => vi.advanceTimersByTimeAsync(ms);
   const last = () => backend.asked.at(-1)!;
@@ -74,11 +78,11 @@ describe("[L5] the watchdog", () => {
       import("../../src/leases/watchdog.ts"),
     ]);
     backend = new Scripted();
-    conversations = new core.Conversations(backend, 5_000);
-    watchdog = new lock.Watchdog(conversations);
+    calls = new core.BackendCalls(backend, 5_000);
+    watchdog = new lock.Watchdog(calls);
   });
   afterEach(() => {
-    conversations.close();
+    calls.close();
     vi.useRealTimers();
   });
 

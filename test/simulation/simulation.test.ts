@@ -39,8 +39,8 @@ const mends: readonly Mend[] = [
     name: "kept-lock-after-its-lease",
     undo: {
       file: "calls/backend-calls.ts",
-      find: "return attempt({ ...first, retry: true, proof }, from);",
-      replace: "return attempt({ ...first, retry: true, proof }, sentAt);",
+      find: "return carryOut({ ...first, retry: true, proof }, from);",
+      replace: "return carryOut({ ...first, retry: true, proof }, sentAt);",
     },
     finds: "held-past-lease",
   },
@@ -57,8 +57,8 @@ const mends: readonly Mend[] = [
     name: "answer-from-unsaved-change",
     undo: {
       file: "updates/batch.ts",
-      find: "job.fail(failure === undefined || onUnsaved ? error : failure.error);",
-      replace: "job.fail(failure === undefined ? error : failure.error);",
+      find: "change.fail(failure === undefined || onUnsaved ? error : failure.error);",
+      replace: "change.fail(failure === undefined ? error : failure.error);",
     },
     finds: "dirty-read",
   },
@@ -67,7 +67,7 @@ const mends: readonly Mend[] = [
     undo: {
       file: "updates/change.ts",
       find: "this.#result = after === undefined ? undefined : codec.readBack(after);",
-      replace: `this.done = () => {
+      replace: `this.settle = () => {
         try { this.resolve(after === undefined ? undefined : codec.decode(after)); } catch (error) { this.fail(error); }
       };`,
     },

@@ -4,11 +4,12 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import { MemoryBackend } from "../../src/backends/memory/backend.ts";
 import type { Receipt, WriteReply } from "../../src/backends/contract.ts";
-import { Conversations } from "../../src/calls/backend-calls.ts";
+import { BackendCalls } from "../../src/calls/backend-calls.ts";
 import { CorruptStateError, UnavailableError, type Outcome, type UnavailableCode } from "../../src/errors.ts";
 
 const unavailable = (outcome: Outcome, code: UnavailableCode = "UNREACHABLE"): UnavailableError =>
   new UnavailableError(`planned ${outcome}`, { outcome, code });
+const telling = { doing: "Telling", id: "x" };
 const saved = { status: "saved", revision: 1 } as const;
 
 /** Does one step per attempt; the last one again and again. Steps that are errors are thrown. */
@@ -27,12 +28,12 @@ function script<T>(...steps: (T | Error)[]): {
   return { attempt, seen };
 }
 
-describe("a conversation", () => {
-  let conversations: Conversations;
+describe("a call", () => {
+  let calls: BackendCalls;
   beforeEach(() => {
-    conversations = new Conversations(new MemoryBackend(), 200);
+    calls = new BackendCalls(new MemoryBackend(), 200);
   });
-  afterEach(() => conversations.close());
+  afterEach(() => calls.close());
 
   test.each(["UNREACHABLE", "READ_ONLY"] as const)(
     "[S5] is retried until it is answered: %s",
@@ -42,7 +43,7 @@ describe("a conversation", () => {
         unavailable("unknown", code),
         "answer",
       );
-      expect(await conversations.ask("Asking", attempt)).toBe("answer");
+      expect(await calls.idempotent("Asking", attempt)).toBe("answer");
       expect(seen).toHaveLength(3);
     },
   );
@@ -51,7 +52,7 @@ describe("a conversation", () => {
     "is not retried when that cannot help: %s",
     async (code) => {
       const { attempt, seen } = script(unavailable("none", code));
-      await expect(conversations.ask("Asking", attempt)).rejects.toMatchObject({ code, outcome: "none" });
+      await expect(calls.idempotent("Asking", attempt)).rejects.toMatchObject({ code, outcome: "none" });
       expect(seen).toHaveLength(1);
     },
   );
@@ -59,7 +60,7 @@ describe("a conversation", () => {
   test("is not retried when the backend answered with damage, or broke", async () => {
     for (const error of [new CorruptStateError("no lock"), new TypeError("a bug")]) {
       const { attempt, seen } = script(error);
-      await expect(conversations.ask("Asking", attempt)).rejects.toBe(error);
+      await expect(calls.idempotent("Asking", attempt)).rejects.toBe(error);
       expect(seen).toHaveLength(1);
     }
   });
@@ -71,7 +72,7 @@ describe("a conversation", () => {
     ["surely not once, then unknown", [unavailable("none"), unavailable("unknown")], "unknown"],
   ] as const)("[S5] out of time: %s", async (_, steps, outcome) => {
     const { attempt, seen } = script<never>(...steps);
-    const failing = conversations.ask("Asking", attempt);
+    const failing = calls.idempotent("Asking", attempt);
     await expect(failing).rejects.toMatchObject({ code: "UNREACHABLE", outcome });
     await expect(failing).rejects.toThrow(/^Asking .*operationMs \(200 ms\)/);
     expect(seen.length).toBeGreaterThan(2);
@@ -80,12 +81,12 @@ describe("a conversation", () => {
 
   test("[S5] unknown once, then refused for good: the outcome stays unknown", async () => {
     const { attempt } = script<never>(unavailable("unknown"), unavailable("none", "ACCESS_DENIED"));
-    const failing = conversations.ask("Asking", attempt);
+    const failing = calls.idempotent("Asking", attempt);
     await expect(failing).rejects.toMatchObject({ code: "ACCESS_DENIED", outcome: "unknown" });
   });
 
   test("[S5] reading changes nothing, so that its failure is never unknown", async () => {
-    const failing = conversations.read("Reading", script<never>(unavailable("unknown")).attempt);
+    const failing = calls.read("Reading", script<never>(unavailable("unknown")).attempt);
     await expect(failing).rejects.toMatchObject({ code: "UNREACHABLE", outcome: "none" });
     await expect(failing).rejects.not.toThrow(/carried out/);
   });
@@ -96,49 +97,49 @@ describe("a conversation", () => {
       if (tries++ === 0) return Promise.reject(unavailable("none"));
       return "answer" as unknown as Promise<string>;
     };
-    expect(await conversations.ask("Asking", attempt)).toBe("answer");
+    expect(await calls.idempotent("Asking", attempt)).toBe("answer");
   });
 
   test("[S5] an attempt that is never answered does not hang its caller", async () => {
-    const failing = conversations.ask("Asking", () => new Promise<never>(() => undefined));
+    const failing = calls.idempotent("Asking", () => new Promise<never>(() => undefined));
     await expect(failing).rejects.toMatchObject({ code: "UNREACHABLE", outcome: "unknown" });
   });
 });
 
 describe("[S5] a backend that connects first", () => {
   /** Its promises of a connection, one after the other; the last one again and again. */
-  const connecting = (...attempts: (Promise<void> | undefined)[]): Conversations => {
+  const connecting = (...attempts: (Promise<void> | undefined)[]): BackendCalls => {
     let calls = 0;
     const connect = () => attempts[Math.min(calls++, attempts.length - 1)];
-    return new Conversations(Object.assign(new MemoryBackend(), { connect }), 200);
+    return new BackendCalls(Object.assign(new MemoryBackend(), { connect }), 200);
   };
 
   test("out of time while it connects: nothing was done, and nothing is sent afterwards", async () => {
     let connected: () => void = () => undefined;
-    const conversations = connecting(new Promise((resolve) => (connected = resolve)), undefined);
+    const calls = connecting(new Promise((resolve) => (connected = resolve)), undefined);
     const { attempt, seen } = script(saved);
-    const failing = conversations.tell("Telling", attempt);
+    const failing = calls.exactlyOnce(telling, attempt);
     await expect(failing).rejects.toMatchObject({ code: "UNREACHABLE", outcome: "none" });
     await expect(failing).rejects.not.toThrow(/carried out/);
     connected();
     await new Promise(setImmediate);
     expect(seen).toEqual([]);
-    expect(await conversations.tell("Telling", attempt)).toEqual(saved);
-    conversations.close();
+    expect((await calls.exactlyOnce(telling, attempt)).reply).toEqual(saved);
+    calls.close();
   });
 
   test("whatever it says of the outcome, an attempt to connect that fails did nothing, and is repeated", async () => {
     const failed = Promise.reject(unavailable("unknown"));
     failed.catch(() => undefined);
-    const conversations = connecting(failed, failed, undefined);
+    const calls = connecting(failed, failed, undefined);
     const { attempt, seen } = script(saved);
-    expect(await conversations.tell("Telling", attempt)).toEqual(saved);
+    expect((await calls.exactlyOnce(telling, attempt)).reply).toEqual(saved);
     expect(seen).toHaveLength(1);
     expect(seen[0]?.retry).toBeUndefined();
-    conversations.close();
+    calls.close();
 
     const never = connecting(failed);
-    const failing = never.tell("Telling", attempt);
+    const failing = never.exactlyOnce(telling, attempt);
     await expect(failing).rejects.toMatchObject({ code: "UNREACHABLE", outcome: "none" });
     expect(seen).toHaveLength(1);
     never.close();
@@ -147,31 +148,32 @@ describe("[S5] a backend that connects first", () => {
   test("sent once without an answer, then it cannot connect: unknown", async () => {
     const failed = Promise.reject(unavailable("none"));
     failed.catch(() => undefined);
-    const conversations = connecting(undefined, failed);
-    const failing = conversations.tell("Telling", script<WriteReply>(unavailable("unknown")).attempt);
+    const calls = connecting(undefined, failed);
+    const failing = calls.exactlyOnce(telling, script<WriteReply>(unavailable("unknown")).attempt);
     await expect(failing).rejects.toMatchObject({ code: "UNREACHABLE", outcome: "unknown" });
-    conversations.close();
+    calls.close();
   });
 
   test("what cannot pass is not tried again", async () => {
     const lasting = new UnavailableError("no such database", { lasting: true });
     const failed = Promise.reject(lasting);
     failed.catch(() => undefined);
-    const conversations = connecting(failed);
+    const calls = connecting(failed);
     const { attempt, seen } = script(saved);
-    await expect(conversations.ask("Asking", attempt)).rejects.toBe(lasting);
+    await expect(calls.idempotent("Asking", attempt)).rejects.toBe(lasting);
     expect(seen).toEqual([]);
-    conversations.close();
+    calls.close();
   });
 });
 
-describe("[S5] a conversation with a receipt", () => {
-  let conversations: Conversations;
+describe("[S5] a call with a receipt", () => {
+  let calls: BackendCalls;
   beforeEach(() => {
-    conversations = new Conversations(new MemoryBackend(), 200);
+    calls = new BackendCalls(new MemoryBackend(), 200);
   });
-  afterEach(() => conversations.close());
-  const tell = (told: ReturnType<typeof script<WriteReply>>) => conversations.tell("Telling", told.attempt);
+  afterEach(() => calls.close());
+  const tell = async (told: ReturnType<typeof script<WriteReply>>) =>
+    (await calls.exactlyOnce(telling, told.attempt)).reply;
 
   test("carries the same receipt at each try, and a new one for each operation", async () => {
     const first = script<WriteReply>(unavailable("unknown"), unavailable("unknown"), saved);
@@ -209,7 +211,7 @@ describe("[S5] a conversation with a receipt", () => {
       if (times.length < 3) throw unavailable("unknown");
       return saved;
     };
-    await conversations.tell("Telling", attempt);
+    await calls.exactlyOnce(telling, attempt);
     expect(times).toEqual([times[0], times[0], times[0]]);
   });
 
@@ -232,9 +234,9 @@ describe("[S5] a conversation with a receipt", () => {
     const told = script<WriteReply>(saved);
     await tell(told);
     expect(told.seen[0]?.keepMs).toBeGreaterThanOrEqual(60_000);
-    const slow = new Conversations(new MemoryBackend(), 3_600_000);
+    const slow = new BackendCalls(new MemoryBackend(), 3_600_000);
     const slowly = script<WriteReply>(saved);
-    await slow.tell("Telling", slowly.attempt);
+    await slow.exactlyOnce(telling, slowly.attempt);
     expect(slowly.seen[0]?.keepMs).toBeGreaterThanOrEqual(2 * 3_600_000);
     slow.close();
   });
@@ -248,11 +250,11 @@ describe("[S5] a conversation with a receipt", () => {
     expect([next.seen[0]?.slot, next.seen[0]?.n]).toEqual([0, 2]);
   });
 
-  test("with a slot of the caller's, its present number is used", async () => {
-    const slot = conversations.takeSlot();
-    slot.n = 7;
+  test("with a sequence of the caller's, its present number is used", async () => {
+    const sequence = calls.sequences.take();
+    for (let n = 1; n < 7; n += 1) sequence.next();
     const told = script<WriteReply>(saved);
-    await conversations.tell("Telling", told.attempt, slot);
-    expect(told.seen[0]).toMatchObject({ slot: slot.index, n: 7 });
+    await calls.exactlyOnce({ ...telling, sequence }, told.attempt);
+    expect(told.seen[0]).toMatchObject({ slot: sequence.index, n: 7 });
   });
 });

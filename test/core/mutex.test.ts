@@ -1,35 +1,35 @@
-// The gate inside one owner [L4].
+// The mutex inside one owner [L4].
 
 import { describe, expect, test } from "vitest";
 
-import { Gate, type Leave } from "../../src/ownership/mutex.ts";
+import { Mutex, type Unlock } from "../../src/ownership/mutex.ts";
 
-describe("[L4] a gate", () => {
+describe("[L4] a mutex", () => {
   test("lets one in; the others in call order, one at each leave", async () => {
-    const gate = new Gate();
+    const mutex = new Mutex();
     const inside: string[] = [];
-    const enter = async (name: string): Promise<Leave> => {
-      const leave = await gate.enter(() => undefined);
+    const enter = async (name: string): Promise<Unlock> => {
+      const leave = await mutex.lock(() => undefined);
       inside.push(name);
       return leave;
     };
     const [a, b, c] = [enter("a"), enter("b"), enter("c")];
     const leaveA = await a;
     expect(inside).toEqual(["a"]);
-    expect(gate.tryEnter()).toBeUndefined();
+    expect(mutex.tryLock()).toBeUndefined();
     leaveA();
     const leaveB = await b;
     expect(inside).toEqual(["a", "b"]);
     leaveB();
     (await c)();
     expect(inside).toEqual(["a", "b", "c"]);
-    expect(gate.tryEnter()).toBeDefined();
+    expect(mutex.tryLock()).toBeDefined();
   });
 
   test("leaving twice is once: it does not let a second one in", async () => {
-    const gate = new Gate();
-    const leave = gate.tryEnter()!;
-    const [b, c] = [gate.enter(() => undefined), gate.enter(() => undefined)];
+    const mutex = new Mutex();
+    const leave = mutex.tryLock()!;
+    const [b, c] = [mutex.lock(() => undefined), mutex.lock(() => undefined)];
     leave();
     leave();
     await b;
@@ -39,22 +39,22 @@ describe("[L4] a gate", () => {
     expect(entered).toBe(false);
     (await b)();
     (await c)();
-    expect(gate.tryEnter()).toBeDefined();
+    expect(mutex.tryLock()).toBeDefined();
   });
 
   test("whoever gives up is passed over; giving up after one's turn has come answers false", async () => {
-    const gate = new Gate();
-    const leave = gate.tryEnter()!;
+    const mutex = new Mutex();
+    const leave = mutex.tryLock()!;
     let giveUpB = (): boolean => false;
     let giveUpC = (): boolean => false;
     let entered = false;
-    void gate.enter((giveUp) => (giveUpB = giveUp)).then(() => (entered = true));
-    const c = gate.enter((giveUp) => (giveUpC = giveUp));
+    void mutex.lock((giveUp) => (giveUpB = giveUp)).then(() => (entered = true));
+    const c = mutex.lock((giveUp) => (giveUpC = giveUp));
     expect(giveUpB()).toBe(true);
     expect(giveUpB()).toBe(false);
     leave();
     expect(giveUpC()).toBe(false);
     (await c)();
-    expect([entered, gate.tryEnter() === undefined]).toEqual([false, false]);
+    expect([entered, mutex.tryLock() === undefined]).toEqual([false, false]);
   });
 });

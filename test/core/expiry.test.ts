@@ -1,9 +1,9 @@
-// The life that a batch gives its state: what the last save asks for, on top of what the others did.
+// The expiry that a batch gives its state: what the last save asks for, on top of what the others did.
 
 import { expect, test } from "vitest";
 
 import type { Life, StateWrite } from "../../src/backends/contract.ts";
-import { lifeOnTop } from "../../src/updates/expiry.ts";
+import { expiryOnTop } from "../../src/updates/expiry.ts";
 import { remove, save } from "../support/contract-client.ts";
 
 const first: Life = { whenNew: 1 };
@@ -25,5 +25,5 @@ test.each<[what: string, before: StateWrite | undefined, life: Life, expected: L
   ["after a delete it is new, whatever is stored", remove(), later, 2],
   ["and has no life to keep", remove(), "keep", "none"],
 ])("[S7] %s", (_what, before, life, expected) => {
-  expect(lifeOnTop(before, life)).toEqual(expected);
+  expect(expiryOnTop(before, life)).toEqual(expected);
 });

@@ -1,0 +1,169 @@
+/**
+ * One call of a backend: attempts until one is answered, all within one deadline.
+ *
+ * An attempt has two phases: connecting, and sent. They decide what an error says of the outcome: a call that ends while
+ * it connects was not carried out, and is not sent any more once its caller has been told so.
+ */
+import type { Backend } from "../backends/contract.ts";
+import { HoldfastError, UnavailableError, type Outcome } from "../errors.ts";
+import { now, pause, type Deadline, type Deadlines } from "../timers.ts";
+import { noAnswer, outOfTime, withOutcome, type Subject } from "./call-errors.ts";
+
+/** The first pause between two attempts; it doubles up to the longest. */
+const firstPauseMs = 1;
+const longestPauseMs = 100;
+
+/** What all calls of an opened store share. */
+export interface CallSettings {
+  readonly backend: Backend;
+  readonly operationMs: number;
+  readonly deadlines: Deadlines;
+  /** The store was closed: nothing is tried again. */
+  readonly isClosed: boolean;
+}
+
+/** Who hears how a call ended. */
+export interface Listener<R> {
+  readonly resolve: (reply: R) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export class BackendCall<R> {
+  readonly #calls: CallSettings;
+  readonly #subject: Subject;
+  readonly #attempt: (sentAt: number) => Promise<R>;
+  readonly #listener: Listener<R>;
+  readonly #onOver: () => void;
+  #deadline: Deadline | undefined;
+  #endsAt = 0;
+  #pauseMs = firstPauseMs;
+  /** An attempt has been sent, and not been answered. */
+  #isSent = false;
+  #isOver = false;
+  #outcome: Outcome = "none";
+  #cause: HoldfastError | undefined;
+
+  constructor(of: {
+    calls: CallSettings;
+    subject: Subject;
+    attempt: (sentAt: number) => Promise<R>;
+    listener: Listener<R>;
+    onOver: () => void;
+  }) {
+    this.#calls = of.calls;
+    this.#subject = of.subject;
+    this.#attempt = of.attempt;
+    this.#listener = of.listener;
+    this.#onOver = of.onOver;
+  }
+
+  begin(): void {
+    const from = now();
+    this.#limit(from);
+    this.#try(from);
+  }
+
+  #try(at: number): void {
+    const connecting = this.#connecting();
+    if (connecting === undefined) this.#send(at);
+    else connecting.then(this.#onConnected, this.#onNotConnected);
+  }
+
+  readonly #onConnected = (): void => {
+    if (!this.#isOver) this.#send(now());
+  };
+
+  /** Whatever it says of its outcome: nothing of this call was sent. */
+  readonly #onNotConnected = (error: unknown): void => this.#failed(error, "none");
+
+  /** A backend of the user's own may throw at once, or answer no promise. */
+  #connecting(): Promise<void> | undefined {
+    try {
+      const connecting = this.#calls.backend.connect?.();
+      return connecting === undefined ? undefined : Promise.resolve(connecting);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #send(sentAt: number): void {
+    this.#isSent = true;
+    this.#attempted(sentAt).then(
+      (reply) => {
+        if (this.#isOver) return; // its callers have been told that nobody answered
+        this.#end();
+        this.#tell(reply);
+      },
+      (error: unknown) => this.#failed(error, error instanceof HoldfastError ? error.outcome : "unknown"),
+    );
+  }
+
+  /** A backend that hangs must not hang its callers. */
+  #limit(from: number): void {
+    const { operationMs, deadlines } = this.#calls;
+    this.#endsAt = from + operationMs;
+    this.#deadline = deadlines.set(operationMs, () => this.#late(), from);
+  }
+
+  #attempted(sentAt: number): Promise<R> {
+    try {
+      return Promise.resolve(this.#attempt(sentAt));
+    } catch (error) {
+      return Promise.reject(error); // a backend of the user's own
+    }
+  }
+
+  #failed(error: unknown, outcome: Outcome): void {
+    if (this.#isOver) return;
+    this.#isSent = false;
+    if (!(error instanceof HoldfastError)) return this.#giveUp(error);
+    if (outcome === "unknown") this.#outcome = "unknown";
+    if (!isPassing(error) || this.#calls.isClosed) return this.#giveUp(withOutcome(error, this.#outcome));
+    this.#cause = error;
+    const waitMs = this.#pauseMs * (0.5 + Math.random() / 2);
+    if (now() + waitMs >= this.#endsAt) return this.#giveUp(this.#outOfTime());
+    this.#pauseMs = Math.min(this.#pauseMs * 2, longestPauseMs);
+    void pause(waitMs).then(() => {
+      if (this.#isOver) return;
+      if (this.#calls.isClosed) this.#giveUp(withOutcome(error, this.#outcome));
+      else this.#try(now());
+    });
+  }
+
+  /** Of several failures the last that said what is wrong tells it; this one says only that nothing came back. */
+  #late(): void {
+    if (this.#isSent) this.#outcome = "unknown";
+    this.#giveUp(this.#outOfTime());
+  }
+
+  /** A backend of the user's own may answer what nobody can read. */
+  #tell(reply: R): void {
+    try {
+      this.#listener.resolve(reply);
+    } catch (error) {
+      this.#listener.reject(error);
+    }
+  }
+
+  #giveUp(error: unknown): void {
+    this.#end();
+    this.#listener.reject(error);
+  }
+
+  #end(): void {
+    this.#isOver = true;
+    this.#calls.deadlines.clear(this.#deadline);
+    this.#onOver();
+  }
+
+  #outOfTime(): UnavailableError {
+    const { operationMs, backend } = this.#calls;
+    const cause = this.#cause ?? noAnswer(backend.name, this.#isSent);
+    return outOfTime({ subject: this.#subject, operationMs, outcome: this.#outcome, cause });
+  }
+}
+
+/** Failures that may pass by themselves: the server is away, busy, or a replica that becomes the primary. */
+function isPassing(error: HoldfastError): boolean {
+  return error instanceof UnavailableError && !error.lasting;
+}

@@ -1,0 +1,56 @@
+/** What the errors of a call say: what was tried, why it failed, and whether it may have been carried out. */
+import { CorruptStateError, UnavailableError, type HoldfastError, type Outcome } from "../errors.ts";
+
+/** What a call is about. */
+export type Subject = string | { readonly doing: string; readonly id: string };
+
+const loadFirst = "It may have been carried out: look before you repeat it.";
+
+/** Nobody answered within `operationMs`. `cause`: the last failure that said what is wrong, if one did. */
+export function outOfTime(call: {
+  readonly subject: Subject;
+  readonly operationMs: number;
+  readonly outcome: Outcome;
+  readonly cause: HoldfastError;
+}): UnavailableError {
+  const { subject, operationMs, outcome, cause } = call;
+  const code = cause instanceof UnavailableError ? cause.code : "UNREACHABLE";
+  const text = `${textOf(subject)} failed within operationMs (${operationMs} ms): ${sentence(cause.message)}`;
+  const message = outcome === "unknown" ? `${text} ${loadFirst}` : text;
+  return new UnavailableError(message, { code, outcome, cause });
+}
+
+/** Nothing came back in time, and nobody said what is wrong. */
+export function noAnswer(backend: string, wasSent: boolean): UnavailableError {
+  if (wasSent) return new UnavailableError(`${backend} did not answer`, { outcome: "unknown" });
+  return new UnavailableError(`${backend} did not let this process connect`, { outcome: "none" });
+}
+
+export function forgotten(subject: Subject, backend: string): UnavailableError {
+  return new UnavailableError(
+    `${textOf(subject)}: ${backend} lost its memory between two tries. ${loadFirst}`,
+    { outcome: "unknown" },
+  );
+}
+
+/** The error with this outcome: an earlier attempt may have been carried out even when the last one certainly was not. */
+export function withOutcome(error: HoldfastError, outcome: Outcome): HoldfastError {
+  if (error.outcome === outcome) return error;
+  if (error instanceof UnavailableError) {
+    const message = outcome === "none" ? error.message.replace(` ${loadFirst}`, "") : error.message;
+    const { code, lasting } = error;
+    return new UnavailableError(message, { code, lasting, outcome, cause: error.cause ?? error });
+  }
+  return error instanceof CorruptStateError
+    ? new CorruptStateError(error.message, { outcome, cause: error })
+    : error;
+}
+
+/** Causes come from many sources; some end in a full stop and some do not. */
+function sentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
+}
+
+function textOf(subject: Subject): string {
+  return typeof subject === "string" ? subject : `${subject.doing} ${JSON.stringify(subject.id)}`;
+}

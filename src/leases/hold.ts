@@ -1,0 +1,258 @@
+/**
+ * A lock that a ticket of ours holds by one grant. It is lent to those who are to have the lock, one or many.
+ *
+ * | state | entered | left |
+ * |---|---|---|
+ * | held | when it is granted; again when a release that was to write was refused, and the lock is still ours | for releasing; for lost |
+ * | releasing | a release is sent | for held; for lost; for over: the lock was given back, or kept by a new grant, which is another Hold |
+ * | lost | the lock is no longer ours, or it is not known; those it was lent to have been told | for over |
+ * | over | settled; nothing may be done with it | – |
+ *
+ * "Held" is what we know: it is ours until `until` by the monotonic clock, at which every call looks first [L5].
+ */
+import type { Granted, LoadedState, ReleaseDone, Ticket } from "../backends/contract.ts";
+import type { Sequence } from "../calls/sequences.ts";
+import { CorruptStateError } from "../errors.ts";
+import { now } from "../timers.ts";
+import type { OwnTicket } from "./ticket.ts";
+import type { Watch, Watched } from "./watchdog.ts";
+
+export type HoldState = "held" | "releasing" | "lost" | "over";
+
+const transitions: Readonly<Record<HoldState, readonly HoldState[]>> = {
+  held: ["releasing", "lost"],
+  releasing: ["held", "lost", "over"],
+  lost: ["over"],
+  over: [],
+};
+
+/** We stop a little before the lease is over [L5]: timers come late, and no two clocks run equally fast. */
+const usablePart = 63 / 64;
+
+/** What a hold is lent to. */
+export interface Borrower {
+  /** The lock is no longer ours. `reason`: words for a LockLostError, or the error itself. */
+  lose(reason: string | Error): void;
+}
+
+/** A state as it is known to have been stored at some time. */
+export interface KnownState {
+  readonly loaded: LoadedState;
+  readonly at: number;
+}
+
+type Fences = Pick<Granted, "fence" | "fences" | "leaseMs"> & { readonly state?: LoadedState | undefined };
+
+export class Hold implements OwnTicket, Watched {
+  readonly id: string;
+  readonly ticket: Ticket;
+  readonly leaseMs: number;
+  readonly sequence: Sequence;
+  readonly owner: object;
+  /** How long the grant was for at first: the full lease, or the short one of a hand-over. */
+  #grantedMs: number;
+  #until: number;
+  /** From when on its time counts [L2]. */
+  #since: number;
+  #state: HoldState = "held";
+  #nextFence: number;
+  #fencesLeft: number;
+  #known: KnownState | undefined;
+  #served = 0;
+  /** Others wait for the lock, as far as we know. */
+  #wanted: boolean;
+  /** It was said so since the release was sent: it may have overtaken an answer that says the opposite. */
+  #wantedSinceRelease = false;
+  #isTainted = false;
+  #replicas = 0;
+  #watch: Watch | undefined;
+  #borrowers: readonly Borrower[] = [];
+  #lostFor: string | Error | undefined;
+
+  constructor(of: OwnTicket, grant: Fences, known: { readonly from: number; readonly wanted: boolean }) {
+    // Fences are made of what is stored, and a neighbour may have written there.
+    if (!Number.isSafeInteger(grant.fence) || !(grant.fences >= 1))
+      throw new CorruptStateError(
+        `The lock ${JSON.stringify(of.id)} was granted without a usable fence (${grant.fence}, ${grant.fences}): ` +
+          `find out who else writes its keys.`,
+      );
+    this.id = of.id;
+    this.ticket = of.ticket;
+    this.leaseMs = of.leaseMs;
+    this.sequence = of.sequence;
+    this.owner = of.owner;
+    this.#grantedMs = grant.leaseMs;
+    this.#until = known.from + grant.leaseMs * usablePart;
+    this.#since = now();
+    this.#nextFence = grant.fence;
+    this.#fencesLeft = grant.fences;
+    this.#wanted = known.wanted;
+    if (grant.state !== undefined) this.#known = { loaded: grant.state, at: known.from };
+  }
+
+  /** The next grant, which came with the release: nobody else wanted the lock. */
+  kept(reply: ReleaseDone, from: number, assumeWanted: boolean): Hold {
+    const { fence = NaN, fences = NaN } = reply;
+    const wanted = assumeWanted || this.#wantedSinceRelease;
+    return new Hold(this, { fence, fences, leaseMs: this.leaseMs }, { from, wanted });
+  }
+
+  get state(): HoldState {
+    return this.#state;
+  }
+
+  get isOver(): boolean {
+    return this.#state === "over";
+  }
+
+  /** Held, and surely so by the clock. */
+  get isLive(): boolean {
+    return this.isLiveAt(now());
+  }
+
+  isLiveAt(at: number): boolean {
+    this.checkExpiry(at);
+    return this.#state === "held";
+  }
+
+  /** [L5] Our own calls look at the clock before anything else: timers may be late. */
+  checkExpiry(at: number = now()): void {
+    if (this.#state === "held" && at >= this.#until) this.lose("its lease ended before it could be renewed");
+  }
+
+  /** The local deadline, by the monotonic clock. */
+  get until(): number {
+    return this.#until;
+  }
+
+  get grantedMs(): number {
+    return this.#grantedMs;
+  }
+
+  get since(): number {
+    return this.#since;
+  }
+
+  /** How many requests it has served. */
+  get served(): number {
+    return this.#served;
+  }
+
+  get isWanted(): boolean {
+    return this.#wanted;
+  }
+
+  noteWanted(): void {
+    this.#wanted = true;
+    this.#wantedSinceRelease = true;
+  }
+
+  get fencesLeft(): number {
+    return this.#fencesLeft;
+  }
+
+  /** [L3] The next reserved fence: every grant has one of its own. */
+  takeFence(): number {
+    if (this.#fencesLeft === 0) throw new Error(`HOLDFAST_NO_FENCE: ${this.id}`);
+    this.#fencesLeft -= 1;
+    return this.#nextFence++;
+  }
+
+  serve(): void {
+    this.#served += 1;
+  }
+
+  /** The state as it came with the grant or was left by the last save; given once. */
+  takeKnownState(): KnownState | undefined {
+    const known = this.#known;
+    this.#known = undefined;
+    return known;
+  }
+
+  leaveKnownState(known: KnownState): void {
+    this.#known = known;
+  }
+
+  /** A save under it has no answer: it must not serve another request. */
+  get isTainted(): boolean {
+    return this.#isTainted;
+  }
+
+  taint(): void {
+    this.#isTainted = true;
+  }
+
+  /** So many replicas are known to have this grant. */
+  get replicas(): number {
+    return this.#replicas;
+  }
+
+  replicated(replicas: number): void {
+    this.#replicas = replicas;
+  }
+
+  /** Its time counts from now on: replicas were waited for until here [L2]. */
+  restartTime(): void {
+    this.#since = now();
+  }
+
+  /** The watchdog's. */
+  get watch(): Watch | undefined {
+    return this.#watch;
+  }
+
+  watchedBy(watch: Watch | undefined): void {
+    this.#watch = watch;
+  }
+
+  /** A renewal that was sent at `sentAt` succeeded. */
+  renewed(sentAt: number): void {
+    this.#until = sentAt + this.leaseMs * usablePart;
+    this.#grantedMs = this.leaseMs;
+  }
+
+  release(): void {
+    this.#become("releasing");
+    this.#wantedSinceRelease = false;
+  }
+
+  /** What the release was to write was refused; the lock is still ours. */
+  stillHeld(): void {
+    this.#become("held");
+  }
+
+  /** No longer ours, or it is not known: those it was lent to learn it now. */
+  lose(reason: string | Error): void {
+    if (this.#state !== "held" && this.#state !== "releasing") return;
+    this.#become("lost");
+    this.#lostFor = reason;
+    const borrowers = this.#borrowers;
+    this.#borrowers = [];
+    for (const borrower of borrowers) borrower.lose(reason);
+  }
+
+  /** Why it was lost: words for a LockLostError, or the error itself. */
+  get lostFor(): string | Error | undefined {
+    return this.#lostFor;
+  }
+
+  /** Settled. */
+  end(): void {
+    if (this.#state !== "over") this.#become("over");
+    this.#known = undefined; // it may be large
+  }
+
+  lendTo(borrower: Borrower): void {
+    this.#borrowers = [...this.#borrowers, borrower];
+  }
+
+  giveBack(borrower: Borrower): void {
+    this.#borrowers = this.#borrowers.filter((one) => one !== borrower);
+  }
+
+  #become(next: HoldState): void {
+    if (!transitions[this.#state].includes(next))
+      throw new Error(`HOLDFAST_HOLD_TRANSITION: ${this.#state} → ${next} of ${this.id}`);
+    this.#state = next;
+  }
+}

@@ -1,0 +1,199 @@
+/**
+ * The live tickets of one opened store: each from before its first ask until it is settled on the backend, or surely
+ * cleared there by itself. Wakes find their ticket here; a ticket that is no longer wanted is cancelled in the background [L7].
+ */
+import type { Granted, ReleaseDone, Wake } from "../backends/contract.ts";
+import type { BackendCalls } from "../calls/backend-calls.ts";
+import { ClosedError } from "../errors.ts";
+import { InFlight } from "../in-flight.ts";
+import { now, pause } from "../timers.ts";
+import { Acquisition } from "./acquisition.ts";
+import { Hold } from "./hold.ts";
+import { SleepDetector } from "./sleep-detector.ts";
+import { indexOf, parseTicket, TicketMaker } from "./ticket.ts";
+import { Watchdog } from "./watchdog.ts";
+
+/** A backend that cannot push wakes cannot tell us either that others wait. */
+const pushesFromMs = 1_000;
+/** After its lease and this, a backend has forgotten a ticket that nobody asks for: no queue keeps a place for longer. */
+const forgottenMs = 30_000;
+
+type Entry = Acquisition | Hold;
+
+export class TicketRegistry {
+  readonly calls: BackendCalls;
+  /** Identifies the opened store in async contexts. */
+  readonly owner: object = this;
+  /** By the index of the sequence; an array, since a Map that many pass through is costly: linked-list.ts. */
+  readonly #entries: (Entry | undefined)[] = [];
+  readonly #alive = new InFlight();
+  /** Tickets of this client that a reply named and that are not alive, while they are being cancelled. */
+  readonly #stray = new Set<string>();
+  readonly #watchdog: Watchdog;
+  readonly #sleep: SleepDetector;
+  readonly #tickets: TicketMaker;
+  #isAborted = false;
+
+  constructor(calls: BackendCalls) {
+    this.calls = calls;
+    this.#watchdog = new Watchdog(calls);
+    this.#sleep = new SleepDetector(calls.deadlines, {
+      isNeeded: () => this.#alive.count > 0,
+      onSleep: () => this.#renewAll(),
+    });
+    this.#tickets = new TicketMaker(calls.backend.clientId);
+    calls.backend.onWake((wake) => this.#onWake(wake));
+  }
+
+  /** Others may wait for what we hold without our being told [L2]. That may change. */
+  get assumesWanted(): boolean {
+    return this.calls.backend.askAgainMs < pushesFromMs;
+  }
+
+  /** A new ticket. */
+  start(id: string, leaseMs: number): Acquisition {
+    const sequence = this.calls.sequences.take();
+    const { owner } = this;
+    const ticket = this.#tickets.make(sequence.index);
+    const acquisition = new Acquisition({ id, ticket, leaseMs, sequence, owner }, this.assumesWanted);
+    this.#entries[sequence.index] = acquisition;
+    this.#alive.begin();
+    return acquisition;
+  }
+
+  /** It was granted. Throws CorruptStateError when the grant cannot be used. */
+  hold(acquisition: Acquisition, grant: Omit<Granted, "status">, from: number): Hold {
+    const hold = acquisition.hold(grant, from);
+    this.#register(hold);
+    return hold;
+  }
+
+  /** A release kept the lock by a new grant. Throws CorruptStateError when it cannot be used. */
+  keep(hold: Hold, reply: ReleaseDone, from: number): Hold {
+    const next = hold.kept(reply, from, this.assumesWanted);
+    hold.end();
+    this.#register(next);
+    return next;
+  }
+
+  #register(hold: Hold): void {
+    this.#entries[hold.sequence.index] = hold;
+    if (hold.isLive) this.watch(hold);
+  }
+
+  /** Renews its lease from now on. */
+  watch(hold: Hold): void {
+    this.#watchdog.watch(hold);
+    this.#sleep.start();
+  }
+
+  unwatch(hold: Hold): void {
+    this.#watchdog.unwatch(hold);
+  }
+
+  /** It is settled on the backend, or was never known there. */
+  end(entry: Entry): void {
+    entry.end();
+    if (entry instanceof Hold) this.#watchdog.unwatch(entry);
+    const { sequence } = entry;
+    this.calls.sequences.giveBack(sequence);
+    this.#entries[sequence.index] = undefined;
+    this.#alive.end();
+  }
+
+  /** It is no longer wanted, whatever the backend knows of it: cancelled there in the background [L7]. */
+  abandon(entry: Entry): void {
+    if (entry instanceof Hold) {
+      this.#watchdog.unwatch(entry);
+      entry.lose("it is no longer wanted");
+    }
+    entry.end();
+    void this.#cancel(entry);
+  }
+
+  /** A reply names this ticket as the holder: if it is of this client and not alive, it is cancelled. */
+  noteHolder(id: string, token: string): void {
+    if (parseTicket(token).clientId !== this.calls.backend.clientId) return;
+    if (this.#entry(token) === undefined) void this.#cancelStray(id, token);
+  }
+
+  /** This ticket was just released by force: its holder here learns it at once, with or without a push. */
+  forced(id: string, ticket: string): void {
+    this.#onWake({ kind: "forced", id, ticket });
+  }
+
+  /** Resolves when every ticket is settled or given up. */
+  settled(): Promise<void> {
+    return this.#alive.none();
+  }
+
+  /** The store is closed: what is held is lost to those who have it, and released. */
+  abort(): void {
+    this.#isAborted = true;
+    for (const entry of this.#entries) {
+      if (!(entry instanceof Hold)) continue;
+      const wasHeld = entry.state === "held";
+      entry.lose(new ClosedError("The store was closed."));
+      // At once: a function that is applied under it may go on for long. One that a caller had is over by now.
+      if (wasHeld && !entry.isOver) this.abandon(entry);
+    }
+  }
+
+  #renewAll(): void {
+    for (const entry of this.#entries)
+      if (entry instanceof Hold && entry.watch !== undefined) this.#watchdog.renewNow(entry);
+  }
+
+  #onWake(wake: Wake): void {
+    if (wake.kind === "again") {
+      for (const entry of this.#entries) {
+        entry?.noteWanted(); // that may be what was lost
+        if (entry instanceof Acquisition) entry.notify();
+      }
+      return;
+    }
+    const entry = this.#entry(wake.ticket);
+    if (wake.kind === "granted") {
+      if (entry === undefined) void this.#cancelStray(wake.id, wake.ticket);
+      else if (entry instanceof Acquisition) entry.wake(wake);
+    } else if (wake.kind === "wanted") entry?.noteWanted();
+    else if (entry instanceof Hold && entry.state === "held") entry.lose("somebody released it by force");
+  }
+
+  #entry(ticket: string): Entry | undefined {
+    const entry = this.#entries[indexOf(ticket)];
+    return entry?.ticket === ticket ? entry : undefined;
+  }
+
+  /** [L7] Until the backend has answered, or has surely cleared the ticket by itself. */
+  async #cancel(entry: Entry): Promise<void> {
+    const { backend, operationMs } = this.calls;
+    const { id, ticket, sequence, leaseMs } = entry;
+    const clearedAt = now() + leaseMs + forgottenMs;
+    sequence.next(); // it is another operation than a release that nobody answered [S5]
+    const operation = { doing: "Cancelling a ticket for the lock", id, sequence };
+    for (;;) {
+      try {
+        await this.calls.exactlyOnce(operation, (receipt) => backend.cancelLock(id, ticket, receipt));
+        break;
+      } catch {
+        // Those who wanted the ticket have been told already; here it only remains to clean up.
+        if (this.#isAborted || now() > clearedAt) break;
+        await pause(operationMs);
+      }
+    }
+    this.end(entry);
+  }
+
+  /** A lost reply or a roll-back of the server left a ticket of ours there that nobody here knows. */
+  async #cancelStray(id: string, ticket: string): Promise<void> {
+    if (this.#stray.has(ticket)) return;
+    this.#stray.add(ticket);
+    const { backend } = this.calls;
+    const operation = { doing: "Cancelling a ticket for the lock", id };
+    await this.calls
+      .exactlyOnce(operation, (receipt) => backend.cancelLock(id, ticket, receipt))
+      .catch(() => undefined); // the next reply that names it tries again; at the latest its lease ends
+    this.#stray.delete(ticket);
+  }
+}

@@ -1,0 +1,284 @@
+/**
+ * The handle that a user has of a state: reads go straight to the backend, writes wait in the local queue of its id or are
+ * made under a grant that the caller holds [S8]. It parses options; it knows nothing of queues and leases.
+ */
+import type { Durability, Life, StoredState, TouchReply } from "./backends/contract.ts";
+import type { Session } from "./session.ts";
+import { Codec } from "./updates/codec.ts";
+import { withCallersStack, isFromCaller, runForCaller } from "./caller-errors.ts";
+import { ConflictError, InvalidArgumentError } from "./errors.ts";
+import { parseGrant, type Grant, type HeldGrant } from "./ownership/grant.ts";
+import { insideDraft, nearestHeld } from "./ownership/owner-context.ts";
+import { ChangeRequest } from "./scheduling/request.ts";
+import { throwIfAborted } from "./ownership/abort-signals.ts";
+import { changeUnder } from "./updates/under-grant.ts";
+import * as parse from "./options.ts";
+import { someOf, type WhenNew } from "./options.ts";
+import type { Serializer } from "./serializers/serializer.ts";
+import {
+  DeleteChange,
+  RunChange,
+  SaveChange,
+  UpdateChange,
+  type Change,
+  type DraftCall,
+  type UpdateContext,
+} from "./updates/change.ts";
+
+import type { WaitOptions } from "./ownership/reentry.ts";
+import type {
+  DeleteOptions,
+  Revision,
+  SaveOptions,
+  Snapshot,
+  State,
+  StateOptions,
+  TouchOptions,
+  UpdateOptions,
+  WriteOptions,
+} from "./state.ts";
+
+/** Options as they are behind the door. */
+type Parsed<T> = Omit<T, "durability"> & { durability?: Durability };
+
+interface ParsedStateOptions<T> {
+  initial?: () => T;
+  ttlMs?: number | WhenNew;
+  serializer?: Serializer;
+  durability?: Durability;
+}
+
+export class StateHandle<T, D> implements State<T, D> {
+  readonly id: string;
+  readonly #session: Session;
+  readonly #codec: Codec;
+  readonly #initial: (() => T) | undefined;
+  readonly #ttlMs: number | WhenNew | undefined;
+  readonly #durability: Durability | undefined;
+
+  constructor(session: Session, id: string, options: StateOptions<T> | undefined) {
+    const own = parse.parseOptions<ParsedStateOptions<T>>("state()", options, {
+      initial: parse.initial,
+      ttlMs: parse.stateTtlMs,
+      serializer: parse.serializer,
+      durability: session.settings.readDurability,
+    });
+    this.#session = session;
+    this.id = parse.parseId(id, "A state's id");
+    this.#codec = new Codec(
+      id,
+      own.serializer ?? session.settings.serializer,
+      session.settings.maxStateBytes,
+    );
+    const { initial } = own;
+    this.#initial = initial && ((): T => runForCaller(initial));
+    this.#ttlMs = own.ttlMs;
+    this.#durability = own.durability ?? session.settings.durability;
+  }
+
+  load(): Promise<D> {
+    return withCallersStack(() => this.#load());
+  }
+
+  read(): Promise<Snapshot<T> | undefined> {
+    return withCallersStack(() => this.#read());
+  }
+
+  save(value: T, options?: SaveOptions): Promise<Revision> {
+    return withCallersStack(() => this.#save(value, options));
+  }
+
+  trySave(value: T, options?: SaveOptions): Promise<Revision | null> {
+    return withCallersStack(() => this.#trySave(value, options));
+  }
+
+  update(
+    fn: (draft: D, context: UpdateContext) => T | void | Promise<T | void>,
+    options?: UpdateOptions,
+  ): Promise<D> {
+    return withCallersStack(() => {
+      const { call, how } = this.#draftCall("update()", fn, options);
+      return this.#write("update()", new UpdateChange(call), how) as Promise<D>;
+    });
+  }
+
+  run<R>(
+    fn: (draft: D & (object | undefined), context: UpdateContext) => R,
+    options?: UpdateOptions,
+  ): Promise<Awaited<R>> {
+    return withCallersStack(() => {
+      const { call, how } = this.#draftCall("run()", fn, options);
+      return this.#write("run()", new RunChange(call), how) as Promise<Awaited<R>>;
+    });
+  }
+
+  touch(ttlMs: number, options?: TouchOptions): Promise<boolean> {
+    return withCallersStack(() => this.#touch(ttlMs, options));
+  }
+
+  delete(options?: DeleteOptions): Promise<void> {
+    return withCallersStack(() => {
+      const { ifRevision, ...how } = parse.parseOptions<Parsed<DeleteOptions>>("delete()", options, {
+        ...this.#writeParsers,
+        ifRevision: parse.ifRevision,
+      });
+      return this.#write("delete()", new DeleteChange(this.#target(how), ifRevision), how);
+    });
+  }
+
+  async #load(): Promise<D> {
+    const stored = await this.#stored(false);
+    if (stored !== null) return this.#codec.decode(stored.bytes) as D;
+    return (this.#initial === undefined ? undefined : this.#codec.copy(this.#initial())) as D;
+  }
+
+  async #read(): Promise<Snapshot<T> | undefined> {
+    const stored = await this.#stored(true);
+    if (stored === null) return undefined;
+    const { revision, expiresInMs = null, bytes } = stored;
+    return { value: this.#codec.decode(bytes) as T, revision, expiresInMs };
+  }
+
+  #save(value: T, options: SaveOptions | undefined): Promise<Revision> {
+    const bytes = this.#codec.encode(value); // now: what the caller changes later is not saved
+    const { ifRevision, ttlMs, ...how } = parse.parseOptions<Parsed<SaveOptions>>("save()", options, {
+      ...this.#writeParsers,
+      ifRevision: parse.ifRevision,
+      ttlMs: parse.saveTtlMs,
+    });
+    const change = new SaveChange(this.#target(how), { bytes, ifRevision, ttlMs: this.#expiry(ttlMs) });
+    return this.#write("save()", change, how);
+  }
+
+  async #trySave(value: T, options: SaveOptions | undefined): Promise<Revision | null> {
+    try {
+      return await this.#save(value, options);
+    } catch (error) {
+      if (error instanceof ConflictError && !isFromCaller(error)) return null;
+      throw error;
+    }
+  }
+
+  async #touch(ttlMs: number, options: TouchOptions | undefined): Promise<boolean> {
+    const ms = parse.ttlMs(ttlMs, "ttlMs");
+    const { calls, settings } = this.#session;
+    const own = parse.parseOptions<Parsed<TouchOptions>>("touch()", options, {
+      durability: settings.readDurability,
+    });
+    this.#session.admit();
+    const durability = this.#durabilityOf(own);
+    const what = { doing: "Touching the state", id: this.id, durability };
+    const { reply, shortage } = await calls.exactlyOnce<TouchReply>(what, (receipt) =>
+      calls.backend.touchState(this.id, ms, receipt),
+    );
+    if (shortage !== undefined) throw shortage;
+    if (reply.status === "unreadable") throw this.#codec.corrupt(reply.unreadable);
+    return reply.status === "touched";
+  }
+
+  async #stored(expiry: boolean): Promise<StoredState | null> {
+    this.#session.admit();
+    const { calls } = this.#session;
+    const loaded = await calls.read(this.#what("Loading"), () =>
+      calls.backend.loadState(this.id, { expiry }),
+    );
+    return this.#codec.readable(loaded);
+  }
+
+  /** In the queue of its id, or under the grant that the caller holds. */
+  #write<R>(call: string, change: Change<R>, how: Parsed<WriteOptions>): Promise<R> {
+    const { calls, locks, settings } = this.#session;
+    throwIfAborted(how.signal);
+    const grant = this.#grant(call, how.grant as HeldGrant | undefined);
+    this.#session.admit(grant);
+    const wait: WaitOptions = {
+      leaseMs: settings.leaseMs,
+      waitMs: how.waitMs ?? settings.waitMs,
+      signal: how.signal,
+      durability: change.durability,
+    };
+    if (grant === undefined) locks.add(this.id, new ChangeRequest(wait, change));
+    else void changeUnder(calls, change, { ...wait, grant });
+    return change.promise;
+  }
+
+  /** What a plain write is of. */
+  #target(how: Parsed<WriteOptions>): ConstructorParameters<typeof SaveChange>[0] {
+    return { id: this.id, codec: this.#codec, durability: this.#durabilityOf(how) };
+  }
+
+  #durabilityOf(how: { readonly durability?: Durability }): Durability | undefined {
+    return someOf(how.durability ?? this.#durability);
+  }
+
+  /** What the write is to be made under: the option, else what the context holds; `undefined`: a lock of its own. */
+  #grant(call: string, given: HeldGrant | undefined): HeldGrant | undefined {
+    const { owner } = this.#session;
+    if (insideDraft(owner, this.id)) {
+      throw new InvalidArgumentError(
+        `${call} of ${JSON.stringify(this.id)} inside a function that is changing the same state: change the draft instead.`,
+      );
+    }
+    const grant = given ?? nearestHeld(owner, this.id)?.grant;
+    const lost = grant?.lossError;
+    if (lost !== undefined) throw lost; // [S4] whoever inherited a grant that has ended must not write as if it held it
+    return grant;
+  }
+
+  #draftCall(
+    name: string,
+    fn: unknown,
+    options: UpdateOptions | undefined,
+  ): { call: DraftCall; how: Parsed<WriteOptions> } {
+    if (typeof fn !== "function") {
+      throw new InvalidArgumentError(
+        `${name} takes a function that changes the draft; got ${parse.show(fn)}.`,
+      );
+    }
+    const { ttlMs, ...how } = parse.parseOptions<Parsed<UpdateOptions>>(name, options, {
+      ...this.#writeParsers,
+      ttlMs: parse.saveTtlMs,
+    });
+    const call: DraftCall = {
+      codec: this.#codec,
+      initial: this.#initial,
+      ttlMs: this.#expiry(ttlMs),
+      durability: this.#durabilityOf(how),
+      fn: fn as DraftCall["fn"],
+    };
+    return { call, how };
+  }
+
+  /** [S7] A new state has no expiry to keep: then the handle's is meant. */
+  #expiry(own: Life | undefined): Life {
+    const usual = this.#ttlMs;
+    if (own !== undefined && own !== "keep") return own;
+    return own === "keep" && typeof usual === "number" ? { whenNew: usual } : (usual ?? "keep");
+  }
+
+  get #writeParsers() {
+    return {
+      grant: (value: unknown): Grant => parseGrant(value, this.#session.owner, this.id),
+      waitMs: parse.waitMs,
+      signal: parse.signal,
+      durability: this.#session.settings.readDurability,
+    };
+  }
+
+  #what(doing: string): string {
+    return `${doing} the state ${JSON.stringify(this.id)}`;
+  }
+}
+
+/** A function of `fn`'s other arguments, whose first argument is kept in `state`. */
+export function stateful<S extends object, A extends unknown[], R>(
+  state: State<S, S>,
+  fn: (state: S, ...args: A) => R,
+): (...args: A) => Promise<Awaited<R>> {
+  if (typeof fn !== "function") {
+    throw new InvalidArgumentError(
+      `stateful() takes a function of the state and its arguments; got ${parse.show(fn)}.`,
+    );
+  }
+  return (...args) => state.run((draft: S) => fn(draft, ...args));
+}
