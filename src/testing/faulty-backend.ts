@@ -4,36 +4,13 @@
  * It changes nothing by itself; what goes wrong is a {@link Fault}, planned for one call or for all calls of a method.
  * Faults work at the contract, between the core and the backend, so the same ones break every backend alike.
  */
-import type {
-  AcquireReply,
-  AcquireRequest,
-  Backend,
-  CancelReply,
-  Durability,
-  Kept,
-  ListRequest,
-  LoadedState,
-  LockEntry,
-  Page,
-  Receipt,
-  ReleaseReply,
-  ReleaseRequest,
-  RenewEntry,
-  StateEntry,
-  StateWrite,
-  Ticket,
-  TouchReply,
-  Wake,
-  WriteReply,
-} from "../backends/contract.ts";
+import type { Backend, Wake } from "../backends/contract.ts";
+import { callOf, ForwardingBackend, type BackendMethod } from "../backends/forward.ts";
 import { pause } from "./checks.ts";
 import type { Fault } from "./faults.ts";
 
 /** The calls of a backend that can be made to fail. */
-export type FaultyMethod = Exclude<
-  keyof Backend,
-  "name" | "clientId" | "askAgainMs" | "connect" | "onWake" | "close"
->;
+export type FaultyMethod = BackendMethod;
 
 /** A call that was made, with what it was made with. */
 export interface MadeCall {
@@ -67,7 +44,7 @@ interface Planned extends Plan {
  * assert.equal(await store.state("n").load(), 1);
  * ```
  */
-export class FaultyBackend implements Backend {
+export class FaultyBackend extends ForwardingBackend {
   /** Every call so far, in order. */
   readonly calls: MadeCall[] = [];
   /** "drop": wakes are lost on the way. A number: they come so many milliseconds late. */
@@ -77,6 +54,7 @@ export class FaultyBackend implements Backend {
   readonly #answered = new Map<FaultyMethod, (() => void)[]>();
 
   constructor(inner: Backend) {
+    super();
     this.#inner = inner;
   }
 
@@ -107,61 +85,9 @@ export class FaultyBackend implements Backend {
     return connect === undefined ? undefined : () => this.#inner.connect?.();
   }
 
-  ready(): Promise<void> {
-    return this.#call({ method: "ready", args: [] }, () => this.#inner.ready());
-  }
-
-  loadState(...args: [id: string, options: { readonly expiry: boolean }]): Promise<LoadedState> {
-    return this.#call({ method: "loadState", args }, () => this.#inner.loadState(...args));
-  }
-
-  writeState(
-    ...args: [id: string, write: StateWrite, ticket: Ticket | null, receipt: Receipt]
-  ): Promise<WriteReply> {
-    return this.#call({ method: "writeState", args }, () => this.#inner.writeState(...args));
-  }
-
-  touchState(...args: [id: string, ttlMs: number, receipt: Receipt]): Promise<TouchReply> {
-    return this.#call({ method: "touchState", args }, () => this.#inner.touchState(...args));
-  }
-
-  listStates(...args: [cursor: string | null, request: ListRequest]): Promise<Page<StateEntry>> {
-    return this.#call({ method: "listStates", args }, () => this.#inner.listStates(...args));
-  }
-
-  acquireLock(
-    ...args: [id: string, ticket: Ticket, request: AcquireRequest, receipt: Receipt]
-  ): Promise<AcquireReply> {
-    return this.#call({ method: "acquireLock", args }, () => this.#inner.acquireLock(...args));
-  }
-
-  renewLocks(entries: readonly RenewEntry[]): Promise<readonly ("renewed" | "lost")[]> {
-    return this.#call({ method: "renewLocks", args: [entries] }, () => this.#inner.renewLocks(entries));
-  }
-
-  releaseLock(
-    ...args: [id: string, ticket: Ticket, request: ReleaseRequest, receipt: Receipt]
-  ): Promise<ReleaseReply> {
-    return this.#call({ method: "releaseLock", args }, () => this.#inner.releaseLock(...args));
-  }
-
-  cancelLock(...args: [id: string, ticket: Ticket, receipt: Receipt]): Promise<CancelReply> {
-    return this.#call({ method: "cancelLock", args }, () => this.#inner.cancelLock(...args));
-  }
-
-  inspectLock(id: string): Promise<LockEntry | null> {
-    return this.#call({ method: "inspectLock", args: [id] }, () => this.#inner.inspectLock(id));
-  }
-
-  listLocks(...args: [cursor: string | null, request: ListRequest]): Promise<Page<LockEntry>> {
-    return this.#call({ method: "listLocks", args }, () => this.#inner.listLocks(...args));
-  }
-
   get awaitReplicas(): Backend["awaitReplicas"] {
-    const wait = this.#inner.awaitReplicas;
-    if (wait === undefined) return undefined;
-    return (...args: [kept: Kept, durability: Durability]) =>
-      this.#call({ method: "awaitReplicas", args }, () => wait(...args));
+    if (this.#inner.awaitReplicas === undefined) return undefined;
+    return (...args) => this.forward("awaitReplicas", args);
   }
 
   onWake(listener: (wake: Wake) => void): void {
@@ -181,10 +107,10 @@ export class FaultyBackend implements Backend {
     return planned;
   }
 
-  async #call<R>(call: MadeCall, carryOut: () => Promise<R>): Promise<R> {
-    const { method } = call;
-    this.calls.push(call);
-    // Whoever waits for the next answer of this method waits for the one of this call.
+  protected async forward(method: BackendMethod, args: readonly unknown[]): Promise<never> {
+    const carryOut = (): Promise<never> => callOf(this.#inner, method, args);
+    this.calls.push({ method, args });
+    // Those who wait for the next answer of this method wait for the one of this call.
     const told = this.#answered.get(method) ?? [];
     this.#answered.delete(method);
     try {

@@ -1,0 +1,85 @@
+/** A backend whose calls all pass one method, which hands them to another backend: the contract's methods, written once. */
+import type {
+  AcquireReply,
+  Backend,
+  CancelReply,
+  LoadedState,
+  LockEntry,
+  Page,
+  ReleaseReply,
+  StateEntry,
+  TouchReply,
+  Wake,
+  WriteReply,
+} from "./contract.ts";
+
+/** The calls of a backend, each of which answers a promise. */
+export type BackendMethod = Exclude<
+  keyof Backend,
+  "name" | "clientId" | "askAgainMs" | "connect" | "onWake" | "close"
+>;
+
+export type ArgumentsOf<M extends BackendMethod> = Parameters<NonNullable<Backend[M]>>;
+
+/** Makes the call `method(...args)` of `backend`. */
+export function callOf(backend: Backend, method: BackendMethod, args: readonly unknown[]): Promise<never> {
+  const call = backend[method] as ((...args: readonly unknown[]) => Promise<never>) | undefined;
+  if (call === undefined) throw new Error(`HOLDFAST_NO_${method.toUpperCase()}: ${backend.name}`);
+  return call.apply(backend, args as unknown[]);
+}
+
+export abstract class ForwardingBackend implements Backend {
+  abstract readonly name: string;
+  abstract readonly clientId: string;
+  abstract readonly askAgainMs: number;
+  abstract get connect(): Backend["connect"];
+  abstract get awaitReplicas(): Backend["awaitReplicas"];
+
+  protected abstract forward(method: BackendMethod, args: readonly unknown[]): Promise<never>;
+  abstract onWake(listener: (wake: Wake) => void): void;
+  abstract close(): Promise<void>;
+
+  ready(): Promise<void> {
+    return this.forward("ready", []);
+  }
+
+  loadState(...args: ArgumentsOf<"loadState">): Promise<LoadedState> {
+    return this.forward("loadState", args);
+  }
+
+  writeState(...args: ArgumentsOf<"writeState">): Promise<WriteReply> {
+    return this.forward("writeState", args);
+  }
+
+  touchState(...args: ArgumentsOf<"touchState">): Promise<TouchReply> {
+    return this.forward("touchState", args);
+  }
+
+  listStates(...args: ArgumentsOf<"listStates">): Promise<Page<StateEntry>> {
+    return this.forward("listStates", args);
+  }
+
+  acquireLock(...args: ArgumentsOf<"acquireLock">): Promise<AcquireReply> {
+    return this.forward("acquireLock", args);
+  }
+
+  renewLocks(...args: ArgumentsOf<"renewLocks">): Promise<readonly ("renewed" | "lost")[]> {
+    return this.forward("renewLocks", args);
+  }
+
+  releaseLock(...args: ArgumentsOf<"releaseLock">): Promise<ReleaseReply> {
+    return this.forward("releaseLock", args);
+  }
+
+  cancelLock(...args: ArgumentsOf<"cancelLock">): Promise<CancelReply> {
+    return this.forward("cancelLock", args);
+  }
+
+  inspectLock(...args: ArgumentsOf<"inspectLock">): Promise<LockEntry | null> {
+    return this.forward("inspectLock", args);
+  }
+
+  listLocks(...args: ArgumentsOf<"listLocks">): Promise<Page<LockEntry>> {
+    return this.forward("listLocks", args);
+  }
+}
