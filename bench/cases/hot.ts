@@ -8,10 +8,10 @@ import { Teams } from "../team.ts";
 import type { Bench, Case, Outcome } from "./case.ts";
 
 const about =
-  "All callers add one to the same counter, over and over. The wait is from the call until the update is done; whoever still " +
-  "waits when the window of 1 s ends counts with the time that it has waited so far. Peers and the floor lock, GET, SET and unlock. " +
-  "∞: somebody was not served at all. After the window callers have a moment to finish; those who cannot are killed, and may " +
-  "or may not have counted (±).";
+  "All callers add one to the same counter, over and over. The wait is from the call until the update is done; a caller that " +
+  "still waits when the window of 1 s ends counts with its wait so far. Peers and the floor lock, GET, SET and unlock. ∞: at " +
+  "least one caller was not served at all. After the window, callers have a moment to finish; those that cannot are killed, and " +
+  "their last update may or may not have counted (±).";
 
 interface Shape {
   readonly config: string;
@@ -28,7 +28,7 @@ const fourProcesses: Shape = { config: "4 processes × 16 callers", workers: 4, 
 /** A hot key in one process. */
 export const hot: Case = {
   name: "hot",
-  title: "Hot key, one process: everybody updates one state",
+  title: "Hot key, one process: all callers update one state",
   about,
   async run(bench): Promise<Outcome> {
     const measured: Measured[] = [];
@@ -44,7 +44,7 @@ export const hot: Case = {
 /** A hot key in four. */
 export const hotProcesses: Case = {
   name: "hot4",
-  title: "Hot key, 4 processes × 16 callers: everybody updates one state",
+  title: "Hot key, 4 processes × 16 callers: all callers update one state",
   about,
   async run(bench): Promise<Outcome> {
     const measured = await contend(bench, fourProcesses);

@@ -57,7 +57,7 @@ function waits(results: Results): Chart | undefined {
   }));
   return {
     file: "waits.svg",
-    caption: `${title}. A polling peer serves a few callers again and again and lets the others starve: its median is of the lucky ones, and its longest waits are as long as the window was (1 s).`,
+    caption: `${title}. A polling peer serves a few callers repeatedly and starves the others: its median shows only the callers that were served, and its longest waits are as long as the window (1 s).`,
     svg: lineChart({
       title,
       steps: steps.map(([name]) => name),

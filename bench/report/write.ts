@@ -16,21 +16,21 @@ export function writeResults(results: Results): void {
 
 function markdown(results: Results, drawn: readonly Chart[]): string {
   const parts = [
-    "# Results of the bench",
+    "# Benchmark results",
     `Written by \`npm run bench\`. ${whatRun(results)}`,
-    ...(results.quick ? ["**A quick look: these figures are for nobody to cite.**"] : []),
-    "## Marks",
-    marks(results),
+    ...(results.quick ? ["**A quick run: do not cite these figures.**"] : []),
     "## Charts",
     ...drawn.map(({ file, caption }) => `![${caption}](charts/${file})\n\n${caption}`),
-    "## Where and with what",
+    "## Setup",
     list(Object.entries(results.machine).map(([name, value]) => `${name}: ${value}`)),
     contenders(results),
     "## How to read the tables",
     reading,
     ...results.cases.flatMap(section),
-    "## Again",
+    "## Running it again",
     again,
+    "## For developers: performance targets",
+    marks(results),
   ];
   return `${parts.join("\n\n")}\n`;
 }
@@ -44,7 +44,7 @@ function marks({ cases }: Results): string {
   const rows = cases.flatMap((one) =>
     one.marks.map(({ mark, value, met }) => `| ${mark} | ${value} | ${verdict(met)} | ${one.name} |`),
   );
-  return ["| mark | here | | case |", "|---|---|---|---|", ...rows].join("\n");
+  return ["| target | measured | | case |", "|---|---|---|---|", ...rows].join("\n");
 }
 
 function contenders(results: Results): string {
@@ -52,20 +52,20 @@ function contenders(results: Results): string {
     ({ name, version, settings }) => `| ${name} | ${version} | ${settings} |`,
   );
   const rest =
-    "Every contender may wait for a lock as long as Holdfast does by default, and its locks live as long on the server. What a peer " +
-    "has to be told for that is said here; everything else is at its defaults.";
+    "Every contender may wait for a lock as long as Holdfast does by default, and its locks have the same lease on the server. The " +
+    "options that a peer needs for that are listed here; everything else is at its defaults.";
   return [rest, "", "| contender | package | set up |", "|---|---|---|", ...rows].join("\n");
 }
 
-const reading = `Contenders run one after the other in short windows, and all of them again in another order, \
-round after round. A figure is the median of the rounds; beside it, in brackets, the lowest and the highest round.
+const reading = `Contenders run one after the other in short windows, and then all of them again in another \
+order, round after round. A figure is the median of the rounds; the lowest and the highest round are in brackets.
 
 ${list([
-  "**to best peer, to floor**: operations per second over those of the best peer, or the best floor, of the same table.",
-  "**client µs/op**: CPU of all worker processes together. **server µs/op**: all CPU of the server's process. **in commands µs/op**: the part of it that is inside commands, by `INFO commandstats`.",
-  "**commands/op**: commands from clients; those that a script calls are not counted. One caller alone waits for a round trip with each.",
-  "**counter**: what was acknowledged is what is there. `±`: so many operations were under way in workers that were killed since their callers could not finish.",
-  "**errors**: rejections of any call, none left out.",
+  "**to best peer, to floor**: operations per second, divided by those of the best peer, or of the best floor, in the same table.",
+  "**client µs/op**: CPU time of all worker processes together. **server µs/op**: all CPU time of the server process. **in commands µs/op**: the part of it that is spent in commands, according to `INFO commandstats`.",
+  "**commands/op**: commands from clients; commands called by a script are not counted. A single caller waits one round trip for each.",
+  "**counter**: whether the final count equals the acknowledged operations. `±`: the number of operations in flight in workers that were killed because their callers could not finish.",
+  "**errors**: all rejected calls.",
 ])}`;
 
 const again = `\`\`\`sh
