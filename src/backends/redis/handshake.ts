@@ -61,6 +61,12 @@ export class FirstUse {
     return connecting.then(() => this.#before());
   }
 
+  /** Sends when connected: at once, in this tick, where that is the case. */
+  whenConnected<T>(send: () => Promise<T>): Promise<T> {
+    const connecting = this.connect();
+    return connecting === undefined ? send() : connecting.then(send);
+  }
+
   /** Everything must be in order. */
   async ready(): Promise<void> {
     if (this.#done) return this.#options.client.connect();

@@ -6,9 +6,8 @@
  * and a state that was large when it was last seen is fetched by a GET behind the script that takes its lock. Whatever
  * became of the script, such a key is gone after a minute.
  */
-import type { Life, StateWrite, Ticket } from "../contract.ts";
+import type { Ticket } from "../contract.ts";
 import type { Ahead } from "./pipeline/script-runner.ts";
-import type { RedisArgument } from "./client/port.ts";
 import { stagedHead } from "./envelope.ts";
 
 /** From here on a command of its own costs less than the script's copies. */
@@ -17,56 +16,13 @@ const stagedMs = "60000";
 /** So many ids are remembered. */
 const maxIds = 10_000;
 
-/** A write as the scripts take it. */
-export interface Change {
-  /** kind serializer ttl */
-  readonly terms: readonly string[];
-  readonly ifRevision: string;
-  readonly bytes: Buffer | undefined;
-  readonly staged: string;
-  readonly ahead: Ahead | undefined;
-  /** How many bytes it brings, here or ahead. */
-  readonly weight: number;
+export function isLarge(bytes: number): boolean {
+  return bytes >= largeBytes;
 }
 
-const nothing: Change = {
-  terms: ["none", "", ""],
-  ifRevision: "",
-  bytes: undefined,
-  staged: "",
-  ahead: undefined,
-  weight: 0,
-};
-
-/** `key`: where the value is sent ahead to, if it is large. */
-export function changeOf(write: StateWrite | undefined, key: () => string): Change {
-  if (write === undefined) return nothing;
-  const ifRevision = String(write.ifRevision ?? "");
-  if (write.kind === "delete") return { ...nothing, terms: ["delete", "", ""], ifRevision };
-  const { bytes, serializer, ttlMs } = write;
-  const terms = ["save", serializer, termOf(ttlMs)];
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const weight = bytes.byteLength;
-  if (weight < largeBytes) return { ...nothing, terms, ifRevision, bytes: buffer, weight };
-  const staged = key();
-  const args = ["SET", staged, Buffer.concat([stagedHead(serializer), buffer]), "PX", stagedMs];
-  return { terms, ifRevision, bytes: undefined, staged, ahead: { args }, weight };
-}
-
-/** For write.lua. */
-export function argsOf({ terms, ifRevision, bytes, staged }: Change): readonly RedisArgument[] {
-  return [...terms, ifRevision, bytes ?? "", staged];
-}
-
-/** As change.lua reads it. */
-function termOf(life: Life): string {
-  if (typeof life === "number") return millis(life);
-  return typeof life === "string" ? life : `new:${millis(life.whenNew)}`;
-}
-
-/** Redis takes whole milliseconds, and no zero. */
-export function millis(ms: number): string {
-  return String(Math.max(1, Math.round(ms)));
+/** Sends a value ahead of the script that renames it into place. */
+export function stage(key: string, serializer: string, bytes: Buffer): Ahead {
+  return { args: ["SET", key, Buffer.concat([stagedHead(serializer), bytes]), "PX", stagedMs] };
 }
 
 /** Which states were large when they were last seen: a guess that costs a round trip at most when it is wrong. */
@@ -87,7 +43,7 @@ export class LargeStates {
   }
 
   see(id: string, bytes: number): void {
-    if (bytes < largeBytes) {
+    if (!isLarge(bytes)) {
       if (this.#tickets.size > 0) this.#tickets.delete(id);
       return;
     }

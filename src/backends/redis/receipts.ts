@@ -15,12 +15,15 @@ export interface Life {
   readonly sentAt: number;
 }
 
+/** The arguments of one operation: its receipt, and on a retry the proof that goes with it. */
+export type ReceiptFields = readonly [slot: string, n: string, proof: string];
+
 export class ReceiptHash {
   #renewedAt = -Infinity;
   #keepMs = 0;
 
-  /** An operation with this receipt is going to be sent. Answers its own arguments: slot n proof. */
-  for(receipt: Receipt): readonly [slot: string, n: string, proof: string] {
+  /** An operation with this receipt is going to be sent. Answers its own arguments. */
+  for(receipt: Receipt): ReceiptFields {
     if (receipt.keepMs > this.#keepMs) {
       this.#keepMs = receipt.keepMs;
       this.#renewedAt = -Infinity;
