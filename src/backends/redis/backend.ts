@@ -27,22 +27,22 @@ import type {
   WriteReply,
 } from "../contract.ts";
 import type { RedisClient, RedisReply } from "./client/port.ts";
-import { clientsOf, type Clients } from "./client/open-client.ts";
+import { openClient, type OpenedClient } from "./client/open-client.ts";
 import type { RedisClientLike } from "./client/node-redis-types.ts";
 import { unreadableType } from "./envelope.ts";
-import { FirstUse } from "./handshake.ts";
+import { Handshake } from "./handshake.ts";
 import { makeKeys, type Keys } from "./keys.ts";
 import { Listing } from "./listing.ts";
 import { Observations } from "./observations.ts";
 import * as read from "./pipeline/decode.ts";
 import * as encode from "./pipeline/encode.ts";
 import { Pipeline } from "./pipeline/pipeline.ts";
-import { Caller, failureBehind } from "./pipeline/script-runner.ts";
-import type { Life, ReceiptFields } from "./receipts.ts";
+import { causedByAhead, ScriptRunner } from "./pipeline/script-runner.ts";
+import type { ReceiptExpiry, ReceiptFields } from "./receipts.ts";
 import { Replicas } from "./replicas.ts";
 import { Requests } from "./requests.ts";
 import { scripts } from "./scripts/generated.ts";
-import { Wakes } from "./subscription.ts";
+import { WakeSubscription } from "./subscription.ts";
 import { argumentOf } from "./token.ts";
 import { warnOncePerCause } from "./warnings.ts";
 
@@ -59,7 +59,7 @@ export interface RedisBackendOptions {
 /** Opens nothing yet: the first call connects. */
 export function createRedisBackend(options: RedisBackendOptions): RedisBackend {
   const clientId = options.clientId ?? randomBytes(12).toString("hex");
-  return new RedisBackend(clientsOf(options.target, options.operationMs), { ...options, clientId });
+  return new RedisBackend(openClient(options.target, options.operationMs), { ...options, clientId });
 }
 
 export class RedisBackend implements Backend {
@@ -69,16 +69,16 @@ export class RedisBackend implements Backend {
   readonly #client: RedisClient;
   readonly #keys: Keys;
   readonly #observations = new Observations();
-  readonly #firstUse: FirstUse;
+  readonly #handshake: Handshake;
   readonly #requests: Requests;
   readonly #pipeline: Pipeline;
   readonly #listing: Listing;
-  readonly #wakes: Wakes;
+  readonly #wakes: WakeSubscription;
   readonly #replicas: Replicas | undefined;
   #listener: ((wake: Wake) => void) | undefined;
 
   constructor(
-    { client, another, mayHaveSelected }: Clients,
+    { client, another, mayUseAnotherDatabase }: OpenedClient,
     names: { readonly prefix: string; readonly clientId: string },
   ) {
     this.name = client.name;
@@ -86,17 +86,23 @@ export class RedisBackend implements Backend {
     this.#client = client;
     const keys = (this.#keys = makeKeys(names.prefix, names.clientId));
     const observations = this.#observations;
-    const caller = new Caller(client);
+    const runner = new ScriptRunner(client);
     const warn = warnOncePerCause();
     const onWake = (wake: Wake): void => this.#heard(wake);
-    const wakes = (this.#wakes = new Wakes({ client, caller, channel: keys.channel, onWake, warn }));
-    const firstUse = new FirstUse({ client, keys, warn, onConnected: () => wakes.start() });
-    this.#firstUse = firstUse;
-    this.#requests = new Requests({ firstUse, caller, observations });
-    this.#pipeline = new Pipeline({ firstUse, caller, keys, observations });
+    const wakes = (this.#wakes = new WakeSubscription({
+      client,
+      runner,
+      channel: keys.channel,
+      onWake,
+      warn,
+    }));
+    const handshake = new Handshake({ client, keys, warn, onConnected: () => wakes.start() });
+    this.#handshake = handshake;
+    this.#requests = new Requests({ handshake, runner, observations });
+    this.#pipeline = new Pipeline({ handshake, runner, keys, observations });
     this.#listing = new Listing(this.#requests, keys);
-    const keepMs = (): string => observations.receipts.life().args[0];
-    const commands = mayHaveSelected ? caller : undefined;
+    const keepMs = (): string => observations.receipts.expiry().args[0];
+    const commands = mayUseAnotherDatabase ? runner : undefined;
     this.#replicas = another && new Replicas({ another, keys, keepMs, commands });
     this.awaitReplicas = this.#replicas?.answer;
   }
@@ -106,11 +112,11 @@ export class RedisBackend implements Backend {
   }
 
   ready(): Promise<void> {
-    return this.#firstUse.ready();
+    return this.#handshake.ready();
   }
 
   connect(): Promise<void> | undefined {
-    return this.#firstUse.connect();
+    return this.#handshake.connect();
   }
 
   async loadState(id: string, options: { readonly expiry: boolean }): Promise<LoadedState> {
@@ -119,7 +125,7 @@ export class RedisBackend implements Backend {
     } catch (error) {
       if (!read.isCorrupt(error)) throw error;
       // What GET refuses is there all the same: it is reported as what it is [S1] [S6].
-      const type = await this.#requests.plain({ args: ["TYPE", this.#keys.state(id)], read: read.text });
+      const type = await this.#requests.command({ args: ["TYPE", this.#keys.state(id)], read: read.text });
       return type === "none" ? null : unreadableType(type);
     }
   }
@@ -132,17 +138,17 @@ export class RedisBackend implements Backend {
       script: scripts.write,
       ahead: encoded.ahead && [encoded.ahead],
       keys: this.#keys.all(id),
-      args: (life) => [
+      args: (expiry) => [
         ticket ?? "",
         ...fields,
-        ...life,
+        ...expiry,
         this.#observations.highestStamp,
         ...encode.writeArguments(encoded),
       ],
       read: read.readWrite,
       id,
     });
-    return writing.catch((error: unknown) => Promise.reject(failureBehind(encoded.ahead, error) as Error));
+    return writing.catch((error: unknown) => Promise.reject(causedByAhead(encoded.ahead, error) as Error));
   }
 
   touchState(id: string, ttlMs: number, receipt: Receipt): Promise<TouchReply> {
@@ -150,7 +156,7 @@ export class RedisBackend implements Backend {
     return this.#requests.runRecorded({
       script: scripts.touch,
       keys: [this.#keys.state(id), this.#keys.done],
-      args: (life) => [...args, ...life],
+      args: (expiry) => [...args, ...expiry],
       read: read.readTouch,
       id,
     });
@@ -158,11 +164,11 @@ export class RedisBackend implements Backend {
 
   // eslint-disable-next-line max-params -- the contract's
   acquireLock(id: string, ticket: Ticket, request: AcquireRequest, receipt: Receipt): Promise<AcquireReply> {
-    const { largeStates } = this.#observations;
+    const { largeValues } = this.#observations;
     const asked = { id, ticket, request, receipt };
-    if (!request.load || !largeStates.has(id)) return this.#acquire(asked);
+    if (!request.load || !largeValues.has(id)) return this.#acquire(asked);
     const withoutState = { ...asked, request: { ...request, load: false } };
-    if (largeStates.isFetched(id, ticket)) return this.#acquireAndFetch(withoutState);
+    if (largeValues.isFetched(id, ticket)) return this.#acquireAndFetch(withoutState);
     return this.#acquire(withoutState); // if it is granted, the state is loaded then
   }
 
@@ -181,8 +187,8 @@ export class RedisBackend implements Backend {
     const fields = this.#observations.receipts.for(receipt);
     if (forced !== undefined) return this.#force(id, ticket, fields, forced.ifFence);
     const release = encode.encodeRelease(id, ticket, fields);
-    const decode = (reply: RedisReply, life: Life): ReleaseReply =>
-      this.#observations.noteRecorded(read.readRelease(reply), life);
+    const decode = (reply: RedisReply, expiry: ReceiptExpiry): ReleaseReply =>
+      this.#observations.noteRecorded(read.readRelease(reply), expiry);
     if (write === undefined && keep === undefined)
       return this.#pipeline.release({ ...release, read: decode });
     const encoded = this.#encodeWrite(id, write, receipt);
@@ -194,7 +200,7 @@ export class RedisBackend implements Backend {
     return this.#requests.runRecorded({
       script: scripts.cancel,
       keys: this.#keys.all(id),
-      args: (life) => [ticket, ...fields, ...life, this.#observations.highestStamp],
+      args: (expiry) => [ticket, ...fields, ...expiry, this.#observations.highestStamp],
       read: read.readCancel,
       id,
     });
@@ -225,13 +231,13 @@ export class RedisBackend implements Backend {
 
   #load(id: string, withExpiry: boolean): Promise<LoadedState> {
     const key = this.#keys.state(id);
-    if (!withExpiry) return this.#requests.plain({ args: ["GET", key], read: read.readLoad, id });
+    if (!withExpiry) return this.#requests.command({ args: ["GET", key], read: read.readLoad, id });
     const call = { script: scripts.load, keys: [key], args: [], read: read.readLoad, bytes: true, id };
     return this.#requests.run(call);
   }
 
   #encodeWrite(id: string, write: StateWrite | undefined, receipt: Receipt): encode.EncodedWrite {
-    if (write?.kind === "save") this.#observations.largeStates.see(id, write.bytes.byteLength);
+    if (write?.kind === "save") this.#observations.largeValues.see(id, write.bytes.byteLength);
     return encode.encodeWrite(write, () => this.#keys.staged(id, receipt));
   }
 
@@ -270,10 +276,10 @@ export class RedisBackend implements Backend {
     return this.#requests.runRecorded({
       script: scripts.force,
       keys: this.#keys.all(id),
-      args: (life) => [
+      args: (expiry) => [
         argumentOf(token),
         ...fields,
-        ...life,
+        ...expiry,
         this.#observations.highestStamp,
         String(ifFence ?? ""),
       ],

@@ -173,7 +173,7 @@ export interface Break {
 }
 
 /** The connection broke when the command had been sent, or may have been. */
-export function brokeOff(name: string, { cause, hint, lasting = false }: Break): UnavailableError {
+export function connectionBroke(name: string, { cause, hint, lasting = false }: Break): UnavailableError {
   const text = `${name}: the connection broke before an answer came (${saidBy(cause)})`;
   return new UnavailableError(hint === undefined ? text : `${text}. ${hint}`, {
     outcome: "unknown",

@@ -8,7 +8,7 @@
  */
 import { InvalidArgumentError, UnavailableError } from "../../errors.ts";
 import { now } from "../../timers.ts";
-import { Caller } from "./pipeline/script-runner.ts";
+import { ScriptRunner } from "./pipeline/script-runner.ts";
 import type { RedisArgument, RedisClient, RedisReply } from "./client/port.ts";
 import { sentinel } from "./errors.ts";
 import type { Keys } from "./keys.ts";
@@ -24,7 +24,7 @@ const serveMs = 1_000;
 const firstRenewalMs = 1_000;
 const lastRenewalMs = 30_000;
 
-export interface FirstUseOptions {
+export interface HandshakeOptions {
   readonly client: RedisClient;
   readonly keys: Keys;
   /** Called at each first connection; the subscription follows it. */
@@ -32,9 +32,9 @@ export interface FirstUseOptions {
   readonly warn: (cause: string, message: string) => void;
 }
 
-export class FirstUse {
-  readonly #options: FirstUseOptions;
-  readonly #caller: Caller;
+export class Handshake {
+  readonly #options: HandshakeOptions;
+  readonly #runner: ScriptRunner;
   #done = false;
   #underWay: Promise<void> | undefined;
   /** Calls that need a server that takes writes. */
@@ -44,10 +44,10 @@ export class FirstUse {
   #renewsFrom = -Infinity;
   #renewalMs = firstRenewalMs;
 
-  constructor(options: FirstUseOptions) {
+  constructor(options: HandshakeOptions) {
     this.#options = options;
     const onWrongServer = (): void => this.#leaveWrongServer();
-    this.#caller = new Caller(options.client, { phase: "connecting", onWrongServer });
+    this.#runner = new ScriptRunner(options.client, { phase: "connecting", onWrongServer });
   }
 
   /** Before an operation: `undefined` when it can be sent now. A server that takes no writes may still serve it. */
@@ -118,7 +118,7 @@ export class FirstUse {
   async #proveBytes(): Promise<void> {
     const { keys, client } = this.#options;
     const read = (reply: RedisReply): RedisReply => reply;
-    const send = (...args: RedisArgument[]): Promise<RedisReply> => this.#caller.plain({ args, read });
+    const send = (...args: RedisArgument[]): Promise<RedisReply> => this.#runner.command({ args, read });
     const [, got] = await Promise.all([
       send("SET", keys.probe, everyByte, "PX", probeMs),
       send("GET", keys.probe),
@@ -137,8 +137,8 @@ export class FirstUse {
     const { keys } = this.#options;
     const args = [keys.channel];
     return Promise.all([
-      this.#caller.run({ script: scripts.probe, keys: [keys.probe], args, read: text }),
-      this.#caller.plain({
+      this.#runner.run({ script: scripts.probe, keys: [keys.probe], args, read: text }),
+      this.#runner.command({
         args: ["EXISTS", keys.probe, ...keys.common],
         read: () => undefined,
       }),
@@ -149,13 +149,13 @@ export class FirstUse {
   async #isSentinel(error: unknown): Promise<boolean> {
     if (!(error instanceof UnavailableError) || error.code !== "ACCESS_DENIED") return false;
     const info = { args: ["INFO", "server"], read: text };
-    return /^redis_mode:sentinel/m.test(await this.#caller.plain(info).catch(() => ""));
+    return /^redis_mode:sentinel/m.test(await this.#runner.command(info).catch(() => ""));
   }
 
   /** Who may not ask is not warned. */
   async #checkEviction(): Promise<void> {
     const { client, warn } = this.#options;
-    const info = await this.#caller.plain({ args: ["INFO", "memory"], read: text }).catch(() => "");
+    const info = await this.#runner.command({ args: ["INFO", "memory"], read: text }).catch(() => "");
     const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1] ?? "noeviction";
     const limit = Number(/^maxmemory:(\d+)/m.exec(info)?.[1] ?? 0);
     if (policy === "noeviction" || limit === 0) return;

@@ -7,7 +7,7 @@
  * became of the script, such a key is gone after a minute.
  */
 import type { Ticket } from "../contract.ts";
-import type { Ahead } from "./pipeline/script-runner.ts";
+import type { AheadCommand } from "./pipeline/script-runner.ts";
 import { stagedHead } from "./envelope.ts";
 
 /** From here on a command of its own costs less than the script's copies. */
@@ -21,12 +21,12 @@ export function isLarge(bytes: number): boolean {
 }
 
 /** Sends a value ahead of the script that renames it into place. */
-export function stage(key: string, serializer: string, bytes: Buffer): Ahead {
+export function stage(key: string, serializer: string, bytes: Buffer): AheadCommand {
   return { args: ["SET", key, Buffer.concat([stagedHead(serializer), bytes]), "PX", stagedMs] };
 }
 
 /** Which states were large when they were last seen: a guess that costs a round trip at most when it is wrong. */
-export class LargeStates {
+export class LargeValues {
   /** With the ticket that asked last. */
   readonly #tickets = new Map<string, Ticket>();
 

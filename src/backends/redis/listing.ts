@@ -47,7 +47,7 @@ export class Listing {
     const { idPrefix, limit } = page.request;
     const match = this.#keys.pattern(kind, idPrefix);
     const args = ["SCAN", page.cursor ?? "0", "MATCH", match, "COUNT", String(limit)];
-    const { cursor, names } = await this.#requests.plain({ args, read: readScan });
+    const { cursor, names } = await this.#requests.command({ args, read: readScan });
     const ids = new Set(names.map((name) => this.#keys.idOf(kind, name)));
     const entries = await Promise.all([...ids].map(page.describe));
     return { entries: entries.filter((entry) => entry !== null), cursor };

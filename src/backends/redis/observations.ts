@@ -12,8 +12,8 @@ import type {
   WriteReply,
 } from "../contract.ts";
 import { recordedStatuses } from "../recorded.ts";
-import { LargeStates } from "./large-values.ts";
-import { ReceiptHash, type Life } from "./receipts.ts";
+import { LargeValues } from "./large-values.ts";
+import { ReceiptHash, type ReceiptExpiry } from "./receipts.ts";
 import { isStamp } from "./stamps.ts";
 
 /** Replies to operations that leave a receipt. */
@@ -21,7 +21,7 @@ export type RecordedReply = WriteReply | TouchReply | ReleaseReply | CancelReply
 
 export class Observations {
   readonly receipts = new ReceiptHash();
-  readonly largeStates = new LargeStates();
+  readonly largeValues = new LargeValues();
   /** The floor of the next stamps [S2] [L3]. */
   #highestStamp = 0;
 
@@ -30,8 +30,8 @@ export class Observations {
     return String(this.#highestStamp);
   }
 
-  noteRecorded<T extends RecordedReply>(reply: T, life: Life): T {
-    if (recordedStatuses.has(reply.status)) this.receipts.recorded(life);
+  noteRecorded<T extends RecordedReply>(reply: T, expiry: ReceiptExpiry): T {
+    if (recordedStatuses.has(reply.status)) this.receipts.recorded(expiry);
     if ("revision" in reply) this.#noteStamp(reply.revision ?? 0);
     if ("fence" in reply) this.#noteStamp((reply.fence ?? 0) + (reply.fences ?? 1) - 1);
     return reply;
@@ -47,7 +47,7 @@ export class Observations {
   noteState(id: string, state: LoadedState): LoadedState {
     if (state === null || !("revision" in state)) return state;
     this.#noteStamp(state.revision);
-    this.largeStates.see(id, state.bytes.byteLength);
+    this.largeValues.see(id, state.bytes.byteLength);
     return state;
   }
 

@@ -1,7 +1,7 @@
 /**
  * The hash that holds this client's receipts [S5], as scripts/lib/receipt.lua keeps it, and how long it is to live.
  *
- * It expires. Its life is renewed by an operation now and then instead of by every one, which spares a command in most
+ * It expires. Its expiry is renewed by an operation now and then instead of by every one, which spares a command in most
  * scripts: a hash that lives 5/4 of what was asked for and is renewed in every quarter of it has always at least what
  * was asked for left.
  */
@@ -9,7 +9,7 @@ import { now } from "../../timers.ts";
 import type { Receipt } from "../contract.ts";
 
 /** What one script is told of the hash. */
-export interface Life {
+export interface ReceiptExpiry {
   /** keep refresh */
   readonly args: readonly [keep: string, refresh: string];
   readonly sentAt: number;
@@ -32,13 +32,13 @@ export class ReceiptHash {
   }
 
   /** For a script that is sent now, by the monotonic clock. */
-  life(at: number = now()): Life {
+  expiry(at: number = now()): ReceiptExpiry {
     const due = at - this.#renewedAt >= this.#keepMs / 4;
     return { args: [String(Math.ceil(this.#keepMs * 1.25)), due ? "1" : "0"], sentAt: at };
   }
 
   /** That script recorded something: if it was to renew the hash, it did. */
-  recorded({ args, sentAt }: Life): void {
+  recorded({ args, sentAt }: ReceiptExpiry): void {
     if (args[1] === "1") this.#renewedAt = Math.max(this.#renewedAt, sentAt);
   }
 }

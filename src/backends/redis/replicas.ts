@@ -11,7 +11,7 @@ import { randomBytes } from "node:crypto";
 import { InvalidArgumentError } from "../../errors.ts";
 import { Deadlines, now } from "../../timers.ts";
 import type { Durability, Kept } from "../contract.ts";
-import { Caller } from "./pipeline/script-runner.ts";
+import { ScriptRunner } from "./pipeline/script-runner.ts";
 import type { RedisClient, RedisReply } from "./client/port.ts";
 import type { Keys } from "./keys.ts";
 import { text } from "./pipeline/decode.ts";
@@ -29,7 +29,7 @@ export interface ReplicasOptions {
   /** How long receipts are to live from now on, in milliseconds. */
   readonly keepMs: () => string;
   /** Where the operations run, if that may be another database. */
-  readonly commands: Caller | undefined;
+  readonly commands: ScriptRunner | undefined;
 }
 
 /** What the lines have in common. */
@@ -85,12 +85,15 @@ export class Replicas {
 }
 
 /** Without it, what was done would look as if the server had lost its memory. */
-async function prove(commands: Caller, line: RedisClient, keys: Keys): Promise<void> {
+async function prove(commands: ScriptRunner, line: RedisClient, keys: Keys): Promise<void> {
   const mark = randomBytes(12).toString("hex");
   const key = `${keys.probe}:database`; // the first use may be at work on the other one
-  await commands.plain({ args: ["SET", key, mark, "PX", "10000"], read: text });
-  const seen = await new Caller(line).plain({ args: ["GET", key], read: (reply) => reply && text(reply) });
-  await commands.plain({ args: ["DEL", key], read: () => undefined });
+  await commands.command({ args: ["SET", key, mark, "PX", "10000"], read: text });
+  const seen = await new ScriptRunner(line).command({
+    args: ["GET", key],
+    read: (reply) => reply && text(reply),
+  });
+  await commands.command({ args: ["DEL", key], read: () => undefined });
   if (seen !== mark) throw otherDatabase(line.name);
 }
 
@@ -99,7 +102,7 @@ class WaitLine {
   readonly #replicas: number;
   readonly #options: Shared;
   readonly #client: RedisClient;
-  readonly #caller: Caller;
+  readonly #runner: ScriptRunner;
   readonly #deadlines = new Deadlines();
   #next: Waiting[] = [];
   #busy = false;
@@ -108,7 +111,7 @@ class WaitLine {
     this.#replicas = replicas;
     this.#options = options;
     this.#client = options.another();
-    this.#caller = new Caller(this.#client);
+    this.#runner = new ScriptRunner(this.#client);
   }
 
   add(kept: Kept, timeoutMs: number): Promise<Answer> {
@@ -168,20 +171,20 @@ class WaitLine {
         read: (reply) => (reply as readonly RedisReply[]).map((one) => this.#errorOf(one)),
         refused: (said) => this.#load(said),
       }),
-      this.#caller.plain({ args: ["WAIT", String(this.#replicas), timeoutMs], read: Number }),
+      this.#runner.command({ args: ["WAIT", String(this.#replicas), timeoutMs], read: Number }),
     ]);
     return present === "loaded" ? this.#wait(group) : { present, replicas };
   }
 
   /** The server did not know the script, so that `WAIT` waited for nothing: once more. */
   async #load(said: string): Promise<"loaded"> {
-    if (!said.includes("NOSCRIPT")) throw this.#caller.failure(said, {});
-    await this.#caller.plain({ args: ["SCRIPT", "LOAD", scripts.confirm.text], read: () => undefined });
+    if (!said.includes("NOSCRIPT")) throw this.#runner.failure(said, {});
+    await this.#runner.command({ args: ["SCRIPT", "LOAD", scripts.confirm.text], read: () => undefined });
     return "loaded";
   }
 
   #errorOf(reply: RedisReply): RedisReply {
-    return reply instanceof Error ? (this.#caller.failure(reply.message, {}) as Error) : reply;
+    return reply instanceof Error ? (this.#runner.failure(reply.message, {}) as Error) : reply;
   }
 }
 

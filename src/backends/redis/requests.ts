@@ -1,18 +1,18 @@
 /** Calls that are sent on their own, each once connected: a script, a script that leaves a receipt, or a plain command. */
 import type { RedisArgument } from "./client/port.ts";
-import type { FirstUse } from "./handshake.ts";
+import type { Handshake } from "./handshake.ts";
 import type { Observations, RecordedReply } from "./observations.ts";
-import type { Call, Caller, PlainCall } from "./pipeline/script-runner.ts";
-import type { Life } from "./receipts.ts";
+import type { ScriptCall, ScriptRunner, CommandCall } from "./pipeline/script-runner.ts";
+import type { ReceiptExpiry } from "./receipts.ts";
 
 /** A script that leaves a receipt: its arguments include the expiry of the receipts. */
-export type RecordedCall<T> = Omit<Call<T>, "args"> & {
-  readonly args: (life: Life["args"]) => readonly RedisArgument[];
+export type RecordedCall<T> = Omit<ScriptCall<T>, "args"> & {
+  readonly args: (expiry: ReceiptExpiry["args"]) => readonly RedisArgument[];
 };
 
 export interface RequestsOptions {
-  readonly firstUse: FirstUse;
-  readonly caller: Caller;
+  readonly handshake: Handshake;
+  readonly runner: ScriptRunner;
   readonly observations: Observations;
 }
 
@@ -23,23 +23,23 @@ export class Requests {
     this.#options = options;
   }
 
-  run<T>(call: Call<T>): Promise<T> {
-    const { firstUse, caller } = this.#options;
-    return firstUse.whenConnected(() => caller.run(call));
+  run<T>(call: ScriptCall<T>): Promise<T> {
+    const { handshake, runner } = this.#options;
+    return handshake.whenConnected(() => runner.run(call));
   }
 
-  plain<T>(call: PlainCall<T>): Promise<T> {
-    const { firstUse, caller } = this.#options;
-    return firstUse.whenConnected(() => caller.plain(call));
+  command<T>(call: CommandCall<T>): Promise<T> {
+    const { handshake, runner } = this.#options;
+    return handshake.whenConnected(() => runner.command(call));
   }
 
   runRecorded<T extends RecordedReply>(call: RecordedCall<T>): Promise<T> {
     const { observations } = this.#options;
-    const life = observations.receipts.life();
+    const expiry = observations.receipts.expiry();
     return this.run({
       ...call,
-      args: call.args(life.args),
-      read: (raw) => observations.noteRecorded(call.read(raw), life),
+      args: call.args(expiry.args),
+      read: (raw) => observations.noteRecorded(call.read(raw), expiry),
     });
   }
 }

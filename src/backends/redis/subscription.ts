@@ -20,7 +20,7 @@ import { randomBytes } from "node:crypto";
 import { UnavailableError, type HoldfastError } from "../../errors.ts";
 import { Deadlines } from "../../timers.ts";
 import type { Wake } from "../contract.ts";
-import type { Caller } from "./pipeline/script-runner.ts";
+import type { ScriptRunner } from "./pipeline/script-runner.ts";
 import type { RedisClient, Subscription } from "./client/port.ts";
 import { readNumsub, readWake } from "./pipeline/decode.ts";
 
@@ -41,9 +41,9 @@ const remakeOfBoth = 1;
 /** Pauses before the next test where there was no answer: soon, since the server may be busy, then seldom. */
 const untestedPausesMs = [500, 1_000, 2_000, 5_000, 10_000, 30_000];
 
-export interface WakesOptions {
+export interface WakeSubscriptionOptions {
   readonly client: RedisClient;
-  readonly caller: Caller;
+  readonly runner: ScriptRunner;
   readonly channel: string;
   readonly onWake: (wake: Wake) => void;
   readonly warn: (cause: string, message: string) => void;
@@ -51,8 +51,8 @@ export interface WakesOptions {
 
 type State = "down" | "testing" | "listening" | "astray";
 
-export class Wakes {
-  readonly #options: WakesOptions;
+export class WakeSubscription {
+  readonly #options: WakeSubscriptionOptions;
   readonly #deadlines = new Deadlines();
   #subscription: Subscription | undefined;
   #state: State = "down";
@@ -66,7 +66,7 @@ export class Wakes {
   #untests = 0;
   #expected: { readonly word: Buffer; readonly heard: () => void } | undefined;
 
-  constructor(options: WakesOptions) {
+  constructor(options: WakeSubscriptionOptions) {
     this.#options = options;
   }
 
@@ -141,13 +141,13 @@ export class Wakes {
 
   /** Does the server that runs the commands count our subscription, and is what is published there heard here? */
   async #reaches(): Promise<boolean> {
-    const { client, caller, channel } = this.#options;
+    const { client, runner, channel } = this.#options;
     await client.connect();
     const word = Buffer.from(`test ${randomBytes(12).toString("hex")}`);
     const heard = new Promise<true>((resolve) => (this.#expected = { word, heard: () => resolve(true) }));
     const [subscribers] = await Promise.all([
-      caller.plain({ args: ["PUBSUB", "NUMSUB", channel], read: readNumsub }),
-      caller.plain({ args: ["PUBLISH", channel, word], read: () => undefined }),
+      runner.command({ args: ["PUBSUB", "NUMSUB", channel], read: readNumsub }),
+      runner.command({ args: ["PUBLISH", channel, word], read: () => undefined }),
     ]);
     return subscribers > 0 && (await Promise.race([heard, this.#tooLate()]));
   }

@@ -10,14 +10,14 @@ import { UnavailableError, type HoldfastError } from "../../../errors.ts";
 import { after, now, pause } from "../../../timers.ts";
 
 /** What a connection must be able to do. */
-export interface Connection {
+export interface Transport {
   connect(): Promise<unknown>;
   /** Ends it at once, for that reason; what is under way fails. */
   destroy(why?: Error): void;
   on(event: "error" | "end" | "ready", listener: (error?: unknown) => void): unknown;
 }
 
-export interface LinkOptions<C extends Connection> {
+export interface ConnectionOptions<C extends Transport> {
   /** Makes a connection that is not connected yet. */
   readonly make: () => C | Promise<C>;
   /** What else must succeed before it counts as up. */
@@ -40,8 +40,8 @@ const shortFailures = 3;
 /** An attempt's time is counted in so many steps. */
 const steps = 4;
 
-export class Link<C extends Connection> {
-  readonly #options: LinkOptions<C>;
+export class Connection<C extends Transport> {
+  readonly #options: ConnectionOptions<C>;
   #connection: C | undefined;
   #attempt: Promise<void> | undefined;
   /** Rises when attempts that are under way are not wanted any more. */
@@ -52,7 +52,7 @@ export class Link<C extends Connection> {
   #restsUntil = -Infinity;
   #closed = false;
 
-  constructor(options: LinkOptions<C>) {
+  constructor(options: ConnectionOptions<C>) {
     this.#options = options;
   }
 
@@ -202,7 +202,7 @@ export class Link<C extends Connection> {
 }
 
 /** Some versions of the package throw at what is ended already. */
-export function end(connection: Connection, why?: Error): void {
+export function end(connection: Transport, why?: Error): void {
   try {
     connection.destroy(why);
   } catch {

@@ -15,11 +15,11 @@ export interface RedisClientLike {
   off?(event: "end" | "reconnecting" | "ready", listener: () => void): unknown;
 }
 
-export interface Sender {
+export interface CommandSender {
   sendCommand(args: readonly (string | Buffer)[], options?: object): Promise<unknown>;
 }
 
-export interface SubscriberConnection {
+export interface PackageSubscriber {
   subscribe(channel: string, listener: (message: Buffer) => void, bufferMode: true): Promise<unknown>;
 }
 
@@ -28,7 +28,7 @@ const asText = Object.freeze({ timeout: undefined, typeMapping: {} });
 const asBytes = Object.freeze({ timeout: undefined, typeMapping: { 36: Buffer } });
 
 /** The package writes in a setImmediate that it looks up at each call. */
-export function sendThrough(to: Sender, { args, bytes }: RedisCommand): Promise<unknown> {
+export function sendThrough(to: CommandSender, { args, bytes }: RedisCommand): Promise<unknown> {
   return underNodesImmediate(() => to.sendCommand(args, bytes ? asBytes : asText));
 }
 
@@ -42,7 +42,7 @@ export function isReply(error: Error): boolean {
 }
 
 /** What the package says of commands that it did not even take. */
-export const neverSent: ReadonlySet<string> = new Set([
+export const notSentMessages: ReadonlySet<string> = new Set([
   "The client is offline",
   "The client is closed",
   "The queue is full",

@@ -11,17 +11,17 @@ import type { HoldfastError } from "../../../errors.ts";
 import { now } from "../../../timers.ts";
 import type { Address } from "./address.ts";
 import type { Answer, RedisClient, RedisCommand, RedisReply, Subscriber, Subscription } from "./port.ts";
-import { brokeOff, closedFailure, notConnected, replyFailure, type Break } from "../errors.ts";
-import { end, Link } from "./connection.ts";
-import { isReply, neverSent } from "./node-redis-types.ts";
-import { LargeBreaks, sizeOf, Wire, type OwnConnection } from "./socket.ts";
+import { connectionBroke, closedFailure, notConnected, replyFailure, type Break } from "../errors.ts";
+import { end, Connection } from "./connection.ts";
+import { isReply, notSentMessages } from "./node-redis-types.ts";
+import { OversizeDetector, sizeOf, RedisSocket, type PackageClient } from "./socket.ts";
 
 export interface NodeRedisOptions {
   readonly operationMs: number;
   /** How long nothing may be read before the connection is given up. Default: a third of `operationMs`. */
   readonly stallMs?: number | undefined;
   /** Makes a connection; by default to the address. */
-  readonly make?: (() => OwnConnection) | undefined;
+  readonly make?: (() => PackageClient) | undefined;
 }
 
 /** A connection that is younger was made where the name leads now. */
@@ -32,38 +32,38 @@ export class NodeRedis implements RedisClient {
   readonly #address: Partial<Address>;
   readonly #operationMs: number;
   readonly #stallMs: number;
-  readonly #make: () => OwnConnection | Promise<OwnConnection>;
-  readonly #main: Link<Wire>;
-  readonly #largeBreaks = new LargeBreaks();
+  readonly #make: () => PackageClient | Promise<PackageClient>;
+  readonly #commands: Connection<RedisSocket>;
+  readonly #oversizeDetector = new OversizeDetector();
   /** Out of service; each is ended once all that is under way on it is settled. */
-  readonly #replaced = new Set<Wire>();
+  readonly #replaced = new Set<RedisSocket>();
   #upSince = 0;
-  #wakes: Link<Wire> | undefined;
+  #wakes: Connection<RedisSocket> | undefined;
   #closed = false;
 
   constructor(address: Partial<Address> & Pick<Address, "name">, options: NodeRedisOptions) {
-    const { operationMs, stallMs = operationMs / 3, make = () => this.#connection() } = options;
+    const { operationMs, stallMs = operationMs / 3, make = () => this.#createClient() } = options;
     this.name = address.name;
     this.#address = address;
     this.#operationMs = operationMs;
     this.#stallMs = stallMs; // a black-holed connection is given up early enough for a retry to get through
     this.#make = make;
-    this.#main = new Link({
-      ...this.#linkOptions(),
+    this.#commands = new Connection({
+      ...this.#connectionOptions(),
       onUp: () => this.#up(),
       onDown: (failure) => this.#wakes?.suspend(failure),
     });
   }
 
   connect(): Promise<void> | undefined {
-    return this.#main.connect();
+    return this.#commands.connect();
   }
 
   send<T>(command: RedisCommand, answer: Answer<T>): Promise<T> {
-    const wire = this.#main.up;
-    if (wire === undefined) return Promise.reject(this.#explain(new Error("there is no connection")));
+    const socket = this.#commands.up;
+    if (socket === undefined) return Promise.reject(this.#explain(new Error("there is no connection")));
     this.#wakes?.begin();
-    return this.#send(wire, command, answer);
+    return this.#send(socket, command, answer);
   }
 
   renew(): void {
@@ -71,14 +71,14 @@ export class NodeRedis implements RedisClient {
   }
 
   subscribe(channel: string, subscriber: Subscriber): Subscription {
-    const wakes = new Link<Wire>({
-      ...this.#linkOptions(),
-      prepare: (wire) => wire.subscribe(channel, (bytes) => subscriber.message(bytes)),
+    const wakes = new Connection<RedisSocket>({
+      ...this.#connectionOptions(),
+      prepare: (socket) => socket.subscribe(channel, (bytes) => subscriber.message(bytes)),
       onUp: () => subscriber.up(),
       onDown: (failure) => subscriber.down(failure),
     });
     this.#wakes = wakes;
-    if (this.#main.up !== undefined) wakes.begin();
+    if (this.#commands.up !== undefined) wakes.begin();
     return {
       remake: (both) => {
         if (both) this.#replace();
@@ -89,15 +89,19 @@ export class NodeRedis implements RedisClient {
 
   close(): Promise<void> {
     this.#closed = true;
-    this.#main.close();
+    this.#commands.close();
     this.#wakes?.close();
-    for (const wire of this.#replaced) end(wire);
+    for (const socket of this.#replaced) end(socket);
     return Promise.resolve();
   }
 
-  #linkOptions(): { make: () => Promise<Wire>; attemptMs: number; explain: (error: Error) => HoldfastError } {
+  #connectionOptions(): {
+    make: () => Promise<RedisSocket>;
+    attemptMs: number;
+    explain: (error: Error) => HoldfastError;
+  } {
     return {
-      make: async () => this.#wire(await this.#make()),
+      make: async () => this.#socket(await this.#make()),
       attemptMs: this.#attemptMs,
       explain: (error) => this.#explain(error),
     };
@@ -108,13 +112,13 @@ export class NodeRedis implements RedisClient {
     return this.#operationMs / 2;
   }
 
-  #wire(connection: OwnConnection): Wire {
-    return new Wire(connection, {
+  #socket(connection: PackageClient): RedisSocket {
+    return new RedisSocket(connection, {
       stallMs: this.#stallMs,
       longestMs: this.#operationMs,
-      onStall: (wire, error) => {
-        if (this.#main.up === wire) this.#main.drop(error);
-        else end(wire, error);
+      onStall: (socket, error) => {
+        if (this.#commands.up === socket) this.#commands.drop(error);
+        else end(socket, error);
       },
     });
   }
@@ -125,34 +129,34 @@ export class NodeRedis implements RedisClient {
   }
 
   #replace(): void {
-    const wire = this.#main.replace(new Error("the address may lead to another server by now"));
-    if (wire === undefined) return;
-    this.#replaced.add(wire);
-    wire.whenIdle(() => {
-      this.#replaced.delete(wire);
-      end(wire);
+    const socket = this.#commands.replace(new Error("the address may lead to another server by now"));
+    if (socket === undefined) return;
+    this.#replaced.add(socket);
+    socket.whenIdle(() => {
+      this.#replaced.delete(socket);
+      end(socket);
     });
   }
 
-  #send<T>(wire: Wire, command: RedisCommand, answer: Answer<T>): Promise<T> {
+  #send<T>(socket: RedisSocket, command: RedisCommand, answer: Answer<T>): Promise<T> {
     const bytes = sizeOf(command.args);
-    return wire.send(command, bytes).then(
+    return socket.send(command, bytes).then(
       (reply) => {
-        wire.settled(bytes);
-        this.#largeBreaks.passed(bytes);
+        socket.settled(bytes);
+        this.#oversizeDetector.passed(bytes);
         return answer.read(reply as RedisReply);
       },
       (error: unknown) => {
-        wire.settled(bytes);
+        socket.settled(bytes);
         const cause = this.#clean(error);
         if (isReply(cause)) return answer.refused(cause.message);
-        if (neverSent.has(cause.message)) throw this.#explain(cause);
-        throw brokeOff(this.name, this.#whyBroken(wire, cause, bytes));
+        if (notSentMessages.has(cause.message)) throw this.#explain(cause);
+        throw connectionBroke(this.name, this.#whyBroken(socket, cause, bytes));
       },
     );
   }
 
-  async #connection(): Promise<OwnConnection> {
+  async #createClient(): Promise<PackageClient> {
     const { createClient } = await import("@redis/client");
     const { socket, username, password, database } = this.#address;
     const client = createClient({
@@ -182,10 +186,10 @@ export class NodeRedis implements RedisClient {
       : notConnected(this.name, cause);
   }
 
-  #whyBroken(wire: Wire, failure: Error, bytes: number): Break {
+  #whyBroken(socket: RedisSocket, failure: Error, bytes: number): Break {
     if (this.#closed) return { cause: new Error("this store was closed") };
-    const cause = failure.message === "Disconnects client" ? this.#clean(wire.why ?? failure) : failure;
-    return wire.isStalled ? { cause } : { cause, ...this.#largeBreaks.broke(wire, bytes) };
+    const cause = failure.message === "Disconnects client" ? this.#clean(socket.why ?? failure) : failure;
+    return socket.isStalled ? { cause } : { cause, ...this.#oversizeDetector.broke(socket, bytes) };
   }
 
   /** [P3] A server may quote what it did not understand, a password too. */

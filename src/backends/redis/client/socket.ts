@@ -5,34 +5,34 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { now } from "../../../timers.ts";
 import type { RedisArgument, RedisCommand } from "./port.ts";
-import type { Connection } from "./connection.ts";
-import { sendThrough, type Sender, type SubscriberConnection } from "./node-redis-types.ts";
-import { StallWatch } from "./stall-detector.ts";
+import type { Transport } from "./connection.ts";
+import { sendThrough, type CommandSender, type PackageSubscriber } from "./node-redis-types.ts";
+import { StallDetector } from "./stall-detector.ts";
 
-export type OwnConnection = Connection & Sender & SubscriberConnection;
+export type PackageClient = Transport & CommandSender & PackageSubscriber;
 
-export interface WireOptions {
+export interface RedisSocketOptions {
   /** How long nothing may be read while an answer is awaited; and at most, for a large command. */
   readonly stallMs: number;
   readonly longestMs: number;
   /** Nothing moves any more: it is to be dropped. */
-  readonly onStall: (wire: Wire, error: Error) => void;
+  readonly onStall: (socket: RedisSocket, error: Error) => void;
 }
 
-export class Wire implements Connection {
-  readonly #connection: OwnConnection;
-  readonly #watch: StallWatch;
-  #socket: { readonly bytesRead: number } | undefined;
+export class RedisSocket implements Transport {
+  readonly #client: PackageClient;
+  readonly #stallDetector: StallDetector;
+  #netSocket: { readonly bytesRead: number } | undefined;
   #onIdle: (() => void) | undefined;
   #why: Error | undefined;
   #isStalled = false;
 
-  constructor(connection: OwnConnection, { stallMs, longestMs, onStall }: WireOptions) {
-    this.#connection = connection;
-    this.#watch = new StallWatch({
+  constructor(connection: PackageClient, { stallMs, longestMs, onStall }: RedisSocketOptions) {
+    this.#client = connection;
+    this.#stallDetector = new StallDetector({
       limitMs: stallMs,
       longestMs,
-      bytesRead: () => this.#socket?.bytesRead,
+      bytesRead: () => this.#netSocket?.bytesRead,
       onStall: (quietMs) => {
         this.#isStalled = true; // first: it ends all that is under way, and what that means depends on it
         onStall(this, new Error(`nothing arrived for ${String(Math.round(quietMs))} ms`));
@@ -42,14 +42,14 @@ export class Wire implements Connection {
 
   connect(): Promise<unknown> {
     return withSocketOf(
-      () => this.#connection.connect(),
-      (socket) => (this.#socket = socket),
+      () => this.#client.connect(),
+      (socket) => (this.#netSocket = socket),
     );
   }
 
   destroy(why?: Error): void {
     this.#why ??= why;
-    this.#connection.destroy();
+    this.#client.destroy();
   }
 
   /** The package says only that we ended it. */
@@ -63,27 +63,27 @@ export class Wire implements Connection {
   }
 
   on(event: "error" | "end" | "ready", listener: (error?: unknown) => void): unknown {
-    return this.#connection.on(event, listener);
+    return this.#client.on(event, listener);
   }
 
   subscribe(channel: string, listener: (message: Buffer) => void): Promise<unknown> {
-    return this.#connection.subscribe(channel, listener, true);
+    return this.#client.subscribe(channel, listener, true);
   }
 
   send(command: RedisCommand, bytes: number): Promise<unknown> {
-    this.#watch.sent(bytes);
-    return sendThrough(this.#connection, command);
+    this.#stallDetector.sent(bytes);
+    return sendThrough(this.#client, command);
   }
 
   /** To be called when what was sent is settled. */
   settled(bytes: number): void {
-    this.#watch.answered(bytes);
-    if (this.#onIdle !== undefined && this.#watch.isIdle) this.#onIdle();
+    this.#stallDetector.answered(bytes);
+    if (this.#onIdle !== undefined && this.#stallDetector.isIdle) this.#onIdle();
   }
 
   /** Nothing more is sent: calls `fn` once all that is under way is settled. */
   whenIdle(fn: () => void): void {
-    if (this.#watch.isIdle) fn();
+    if (this.#stallDetector.isIdle) fn();
     else this.#onIdle = fn;
   }
 }
@@ -118,7 +118,7 @@ const tooLarge =
 const suspicionMs = 60_000;
 
 /** Tells breaks of the network from those that a large command brings about: the second connection that it breaks is no accident. */
-export class LargeBreaks {
+export class OversizeDetector {
   readonly #suspicionMs: number;
   /** The smallest that broke a connection since one as large passed; which connection that was, and how long it counts. */
   #suspectBytes = Infinity;

@@ -13,7 +13,7 @@ const slowestBytesPerMs = 64;
 /** So often within the limit it is looked whether something was read. */
 const looks = 4;
 
-export interface StallOptions {
+export interface StallDetectorOptions {
   /** How long nothing may be read while an answer is awaited. */
   readonly limitMs: number;
   /** However large a command is, and where reading cannot be followed. */
@@ -23,8 +23,8 @@ export interface StallOptions {
   readonly onStall: (quietMs: number) => void;
 }
 
-export class StallWatch {
-  readonly #options: StallOptions;
+export class StallDetector {
+  readonly #options: StallDetectorOptions;
   readonly #stepMs: number;
   #pending = 0;
   #pendingBytes = 0;
@@ -33,7 +33,7 @@ export class StallWatch {
   #read: number | undefined;
   #isLooking = false;
 
-  constructor(options: StallOptions) {
+  constructor(options: StallDetectorOptions) {
     this.#options = options;
     this.#stepMs = options.limitMs / looks;
   }

@@ -7,20 +7,20 @@
  */
 import { InvalidArgumentError, UnavailableError, type HoldfastError } from "../../../errors.ts";
 import type { Answer, RedisClient, RedisCommand, RedisReply, Subscriber, Subscription } from "./port.ts";
-import { brokeOff, closedFailure, notConnected, replyFailure } from "../errors.ts";
-import { Link } from "./connection.ts";
+import { connectionBroke, closedFailure, notConnected, replyFailure } from "../errors.ts";
+import { Connection } from "./connection.ts";
 import { NodeRedis } from "./node-redis.ts";
-import { isReply, neverSent, sendThrough, type RedisClientLike } from "./node-redis-types.ts";
-import type { OwnConnection } from "./socket.ts";
+import { isReply, notSentMessages, sendThrough, type RedisClientLike } from "./node-redis-types.ts";
+import type { PackageClient } from "./socket.ts";
 
 /** What a client of the package says when its connection is gone, and when there is one again. */
 const changes = ["end", "reconnecting", "ready"] as const;
 
-export class BorrowedRedis implements RedisClient {
+export class UserClient implements RedisClient {
   readonly name: string;
   readonly #client: RedisClientLike;
   readonly #operationMs: number;
-  #wakes: Link<OwnConnection> | undefined;
+  #wakes: Connection<PackageClient> | undefined;
   #closed = false;
 
   constructor(client: RedisClientLike, operationMs: number) {
@@ -44,7 +44,9 @@ export class BorrowedRedis implements RedisClient {
       (error: unknown) => {
         const cause = error instanceof Error ? error : new Error(String(error));
         if (isReply(cause)) return answer.refused(cause.message);
-        throw neverSent.has(cause.message) ? notConnected(this.name, cause) : brokeOff(this.name, { cause });
+        throw notSentMessages.has(cause.message)
+          ? notConnected(this.name, cause)
+          : connectionBroke(this.name, { cause });
       },
     );
   }
@@ -59,7 +61,7 @@ export class BorrowedRedis implements RedisClient {
   }
 
   subscribe(channel: string, subscriber: Subscriber): Subscription {
-    const wakes = new Link<OwnConnection>({
+    const wakes = new Connection<PackageClient>({
       make: () => this.#duplicate(),
       prepare: (connection) => connection.subscribe(channel, (bytes) => subscriber.message(bytes), true),
       attemptMs: this.#operationMs / 2,
@@ -111,7 +113,7 @@ export class BorrowedRedis implements RedisClient {
     return (stallMs) => new NodeRedis({ name: this.name }, { ...how, stallMs });
   }
 
-  #duplicate(): OwnConnection {
+  #duplicate(): PackageClient {
     const { options } = this.#client as { options?: { socket?: object } };
     const duplicate = this.#client.duplicate?.({
       socket: { ...options?.socket, reconnectStrategy: false, connectTimeout: this.#operationMs },
@@ -147,7 +149,7 @@ function noDuplicate(name: string): UnavailableError {
   return new UnavailableError(`${name}: ${what}. ${advice}`, { outcome: "none", lasting: true });
 }
 
-function canSubscribe(client: unknown): client is OwnConnection & { unref?(): void } {
+function canSubscribe(client: unknown): client is PackageClient & { unref?(): void } {
   if (typeof client !== "object" || client === null) return false;
   const methods = client as Record<string, unknown>;
   return ["connect", "subscribe", "sendCommand", "on", "destroy"].every(

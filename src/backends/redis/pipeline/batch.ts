@@ -4,12 +4,12 @@
  * Two operations on one id never share a script, so that a script meets each lock once.
  */
 import type { RedisArgument, RedisReply } from "../client/port.ts";
-import type { Life } from "../receipts.ts";
+import type { ReceiptExpiry } from "../receipts.ts";
 import type { Script } from "../scripts/generated.ts";
 import { repliesOf } from "./decode.ts";
 import type { Operation } from "./operation.ts";
 import { OperationEncoder } from "./operation-encoder.ts";
-import { failureBehind, type Ahead, type Caller } from "./script-runner.ts";
+import { causedByAhead, type AheadCommand, type ScriptRunner } from "./script-runner.ts";
 
 /** One script stops the server for all of its operations: about 0.2 ms for so many asks, more for saves. */
 const maxOperations = 64;
@@ -26,18 +26,18 @@ export interface PendingOperation {
 export interface SharedArguments {
   readonly keys: readonly string[];
   readonly args: readonly string[];
-  readonly life: Life;
+  readonly expiry: ReceiptExpiry;
 }
 
 export interface BatchTarget {
-  readonly caller: Caller;
+  readonly runner: ScriptRunner;
   readonly script: Script;
   readonly shared: () => SharedArguments;
 }
 
 export class Batch {
   readonly #encoder = new OperationEncoder();
-  readonly #ahead: Ahead[] = [];
+  readonly #ahead: AheadCommand[] = [];
   readonly #payloads: Buffer[] = [];
   readonly #pending: PendingOperation[] = [];
   readonly #ids = new Set<string>();
@@ -68,8 +68,8 @@ export class Batch {
   }
 
   /** Sends the script. `onReply` gets, once there is a reply or a failure, how to settle the operations with it. */
-  send({ caller, script, shared }: BatchTarget, onReply: (settle: () => void) => void): void {
-    const { keys, args, life } = shared();
+  send({ runner, script, shared }: BatchTarget, onReply: (settle: () => void) => void): void {
+    const { keys, args, expiry } = shared();
     const call = {
       script,
       keys,
@@ -77,9 +77,9 @@ export class Batch {
       bytes: this.#wantsBytes,
       ahead: this.#ahead,
       onSent: () => this.#sent(),
-      read: (replies: RedisReply) => onReply(() => this.#resolve(replies, life, caller)),
+      read: (replies: RedisReply) => onReply(() => this.#resolve(replies, expiry, runner)),
     };
-    caller.run(call).catch((error: unknown) => onReply(() => this.#reject(error)));
+    runner.run(call).catch((error: unknown) => onReply(() => this.#reject(error)));
   }
 
   /** One argument: each of its own would be a piece of its own for the socket. */
@@ -93,7 +93,7 @@ export class Batch {
     for (const { operation } of this.#pending) operation.onSent?.();
   }
 
-  #resolve(replies: RedisReply, life: Life, caller: Caller): void {
+  #resolve(replies: RedisReply, expiry: ReceiptExpiry, runner: ScriptRunner): void {
     const list = repliesOf(
       replies,
       this.#pending.map(({ operation }) => operation.stamps),
@@ -104,8 +104,8 @@ export class Batch {
         if (reply === undefined)
           throw new Error(`HOLDFAST_REDIS_REPLY: no answer to operation ${String(index)}`);
         if (reply instanceof Error)
-          throw caller.failure(reply.message, { id: operation.id, ahead: operation.ahead });
-        resolve(operation.read(reply, life));
+          throw runner.failure(reply.message, { id: operation.id, ahead: operation.ahead });
+        resolve(operation.read(reply, expiry));
       } catch (error) {
         reject(error);
       }
@@ -113,6 +113,6 @@ export class Batch {
   }
 
   #reject(error: unknown): void {
-    for (const { operation, reject } of this.#pending) reject(failureBehind(operation.ahead, error));
+    for (const { operation, reject } of this.#pending) reject(causedByAhead(operation.ahead, error));
   }
 }

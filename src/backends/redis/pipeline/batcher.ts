@@ -7,22 +7,22 @@
  */
 import { Batch, type BatchTarget, type PendingOperation } from "./batch.ts";
 import type { Operation } from "./operation.ts";
-import type { Flow } from "./pacer.ts";
+import type { Pacer } from "./pacer.ts";
 
 export class Batcher {
   readonly #target: BatchTarget;
-  readonly #flow: Flow;
+  readonly #pacer: Pacer;
   #pending: PendingOperation[] = [];
 
-  constructor(target: BatchTarget, flow: Flow) {
+  constructor(target: BatchTarget, pacer: Pacer) {
     this.#target = target;
-    this.#flow = flow;
+    this.#pacer = pacer;
   }
 
   add<T>(operation: Operation<T>): Promise<T> {
     // After the promises that the last replies have settled, which may bring more, and before the next replies.
     if (this.#pending.length === 0) process.nextTick(this.#flush);
-    this.#flow.added();
+    this.#pacer.added();
     return new Promise((resolve, reject) => {
       this.#pending.push({ operation, resolve: resolve as PendingOperation["resolve"], reject });
     });
@@ -32,7 +32,7 @@ export class Batcher {
     let pending = this.#pending;
     this.#pending = [];
     // Limits of size, or an id that comes twice, may make it more.
-    for (let scripts = this.#flow.scriptsFor(pending.length); pending.length > 0; scripts -= 1) {
+    for (let scripts = this.#pacer.scriptsFor(pending.length); pending.length > 0; scripts -= 1) {
       const batch = new Batch(Math.ceil(pending.length / Math.max(1, scripts)));
       const left = pending.findIndex((one) => !batch.add(one));
       pending = left < 0 ? [] : pending.slice(left);
@@ -41,7 +41,7 @@ export class Batcher {
   };
 
   #send(batch: Batch): void {
-    this.#flow.sent();
-    batch.send(this.#target, (settle) => this.#flow.answered(batch.count, settle));
+    this.#pacer.sent();
+    batch.send(this.#target, (settle) => this.#pacer.answered(batch.count, settle));
   }
 }

@@ -16,7 +16,7 @@ import type { RedisArgument } from "../client/port.ts";
 import { isLarge, stage } from "../large-values.ts";
 import type { ReceiptFields } from "../receipts.ts";
 import type { OperationRequest } from "./operation.ts";
-import type { Ahead } from "./script-runner.ts";
+import type { AheadCommand } from "./script-runner.ts";
 
 export interface AcquireFields {
   readonly id: string;
@@ -76,7 +76,7 @@ export interface EncodedWrite {
   readonly bytes: Buffer | undefined;
   /** Where a large value was sent ahead to; else empty. */
   readonly staged: string;
-  readonly ahead: Ahead | undefined;
+  readonly ahead: AheadCommand | undefined;
   /** The size of the value, whether in the script or ahead of it. */
   readonly weight: number;
 }

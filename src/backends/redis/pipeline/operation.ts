@@ -1,8 +1,8 @@
 /** One operation of a script that serves many: what the script needs for it, and what becomes of its reply. */
 import type { Ticket } from "../../contract.ts";
 import type { RedisReply } from "../client/port.ts";
-import type { Life } from "../receipts.ts";
-import type { Ahead } from "./script-runner.ts";
+import type { ReceiptExpiry } from "../receipts.ts";
+import type { AheadCommand } from "./script-runner.ts";
 
 /** Text, except for what a script counts with. */
 export type Field = string | number;
@@ -20,7 +20,7 @@ export interface OperationRequest extends OperationFields {
   /** The bytes of a save. */
   readonly bytes?: Buffer | undefined;
   /** A command that must be sent before the script. */
-  readonly ahead?: Ahead | undefined;
+  readonly ahead?: AheadCommand | undefined;
   /** The size of its value, whether in the script or ahead of it. */
   readonly weight?: number;
   /** Strings of the reply are wanted as bytes. */
@@ -32,6 +32,6 @@ export interface OperationRequest extends OperationFields {
 export interface Operation<T> extends OperationRequest {
   /** The script has been sent: what is sent now follows it. */
   readonly onSent?: (() => void) | undefined;
-  /** `life`: the expiry of the receipts, as this script was told of it. */
-  readonly read: (reply: RedisReply, life: Life) => T;
+  /** `expiry`: the expiry of the receipts, as this script was told of it. */
+  readonly read: (reply: RedisReply, expiry: ReceiptExpiry) => T;
 }

@@ -1,5 +1,5 @@
 /**
- * How scripts flow, so that the server runs one while this process works on the answers of another.
+ * How scripts are paced, so that the server runs one while this process works on the answers of another.
  *
  * What is sent at once is read, run and answered at once: the server would rest while this process works on all the
  * answers, and this process while the server runs all the operations. So what is under way is spread over three scripts,
@@ -23,7 +23,7 @@ interface Answer {
   readonly at: number;
 }
 
-export class Flow {
+export class Pacer {
   /** Operations whose answers have not been opened. */
   #underWay = 0;
   /** Scripts whose answers have not been opened. */

@@ -8,7 +8,7 @@ import type { RedisArgument, RedisClient, RedisReply } from "../client/port.ts";
 import { isWrongServer, replyFailure, type Phase } from "../errors.ts";
 import type { Script } from "../scripts/generated.ts";
 
-export interface Call<T> {
+export interface ScriptCall<T> {
   readonly script: Script;
   readonly keys: readonly string[];
   readonly args: readonly RedisArgument[];
@@ -18,44 +18,44 @@ export interface Call<T> {
   /** For messages. */
   readonly id?: string | undefined;
   /** Sent just before it, in the same pipeline. */
-  readonly ahead?: readonly Ahead[] | undefined;
+  readonly ahead?: readonly AheadCommand[] | undefined;
   /** The script has been sent, perhaps for the second time: what is sent now follows it. */
   readonly onSent?: (() => void) | undefined;
 }
 
 /** A command that a script relies on. The script sees whether it was done, and says `STAGED` if not; the reason is here. */
-export interface Ahead {
+export interface AheadCommand {
   readonly args: readonly RedisArgument[];
   failure?: unknown;
 }
 
-export interface PlainCall<T> {
+export interface CommandCall<T> {
   readonly args: readonly RedisArgument[];
   readonly read: (reply: RedisReply) => T;
   readonly id?: string | undefined;
 }
 
 /** What a call was, for the error of one that was refused. */
-export interface About {
+export interface ErrorContext {
   readonly id?: string | undefined;
-  readonly ahead?: Ahead | undefined;
+  readonly ahead?: AheadCommand | undefined;
 }
 
-export interface CallerOptions {
+export interface ScriptRunnerOptions {
   /** What is refused while connecting was not done. Default: "sent". */
   readonly phase?: Phase;
   /** The server says that it is the wrong one. Default: the client connects anew. */
   readonly onWrongServer?: () => void;
 }
 
-export class Caller {
+export class ScriptRunner {
   readonly #client: RedisClient;
   readonly #phase: Phase;
   readonly #onWrongServer: () => void;
   /** Scripts that are being loaded: one SCRIPT LOAD serves all who miss one. */
   readonly #loading = new Map<string, Promise<unknown>>();
 
-  constructor(client: RedisClient, options: CallerOptions = {}) {
+  constructor(client: RedisClient, options: ScriptRunnerOptions = {}) {
     const { phase = "sent", onWrongServer = () => client.renew() } = options;
     this.#client = client;
     this.#phase = phase;
@@ -63,7 +63,7 @@ export class Caller {
   }
 
   /** One EVALSHA, and what goes ahead of it. */
-  run<T>(call: Call<T>): Promise<T> {
+  run<T>(call: ScriptCall<T>): Promise<T> {
     const { script, keys, read, id } = call;
     const args = ["EVALSHA", script.sha1, String(keys.length), ...keys, ...call.args];
     const command = { args, bytes: call.bytes === true };
@@ -83,13 +83,13 @@ export class Caller {
     });
   }
 
-  #sendAhead(ahead: Ahead): void {
+  #sendAhead(ahead: AheadCommand): void {
     const failed = (error: unknown): void => void (ahead.failure = error);
-    this.plain({ args: ahead.args, read: () => undefined }).catch(failed);
+    this.command({ args: ahead.args, read: () => undefined }).catch(failed);
   }
 
   /** One command as it is; the strings of its reply arrive as bytes. */
-  plain<T>(call: PlainCall<T>): Promise<T> {
+  command<T>(call: CommandCall<T>): Promise<T> {
     const { args, read } = call;
     const refused = (said: string): never => {
       throw this.failure(said, call);
@@ -98,7 +98,7 @@ export class Caller {
   }
 
   /** What an error reply means, if need be by what had been sent ahead. */
-  failure(said: string, { id, ahead }: About): unknown {
+  failure(said: string, { id, ahead }: ErrorContext): unknown {
     if (said.includes("STAGED") && ahead?.failure !== undefined) return ahead.failure;
     if (isWrongServer(said)) this.#onWrongServer();
     return replyFailure(this.#client.name, said, { phase: this.#phase, id });
@@ -114,7 +114,7 @@ export class Caller {
     const known = this.#loading.get(script.name);
     if (known !== undefined) return known;
     const load = { args: ["SCRIPT", "LOAD", script.text], read: () => undefined };
-    const loading = this.plain(load).finally(() => this.#loading.delete(script.name));
+    const loading = this.command(load).finally(() => this.#loading.delete(script.name));
     this.#loading.set(script.name, loading);
     return loading;
   }
@@ -124,7 +124,7 @@ export class Caller {
  * The failure of a call whose connection broke. Where the server had refused for good what was sent ahead of it, it
  * broke the connection for that, and read nothing of what came behind.
  */
-export function failureBehind(ahead: Ahead | undefined, failure: unknown): unknown {
+export function causedByAhead(ahead: AheadCommand | undefined, failure: unknown): unknown {
   const reason = ahead?.failure;
   return reason instanceof UnavailableError && reason.lasting ? reason : failure;
 }
