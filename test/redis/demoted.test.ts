@@ -102,13 +102,13 @@ test("[L1] [L8] a subscription that reaches nobody is made anew on demand, alone
   const subscription = client.subscribe("t:wake:x", { message() {}, up: () => (ups += 1), down() {} });
   await eventuallyTrue(() => ups === 1);
   link.repoint(second, "stay");
-  subscription.remake(false);
+  subscription.reconnect(false);
   await eventuallyTrue(() => ups === 2);
   expect([await connections(first), await connections(second)]).toEqual([
     { commands: 1, wakes: 0 },
     { commands: 0, wakes: 1 },
   ]);
-  subscription.remake(true);
+  subscription.reconnect(true);
   await eventuallyTrue(() => ups === 3);
   await eventuallyTrue(async () => (await connections(first)).commands === 0);
   expect(await connections(second)).toEqual(both);

@@ -14,8 +14,8 @@ const newPacer = (): Pacer => new Pacer(() => clock);
 
 function pacerOf(operations: number, scripts: number): Pacer {
   const pacer = newPacer();
-  for (let n = 0; n < operations; n += 1) pacer.added();
-  for (let n = 0; n < scripts; n += 1) pacer.sent();
+  for (let n = 0; n < operations; n += 1) pacer.operationAdded();
+  for (let n = 0; n < scripts; n += 1) pacer.scriptSent();
   return pacer;
 }
 
@@ -44,7 +44,7 @@ describe("answers", () => {
   test("of what is alone are opened at once", () => {
     const pacer = pacerOf(5, 1);
     let opened = false;
-    pacer.answered(5, () => (opened = true));
+    pacer.replyReceived(5, () => (opened = true));
     expect(opened).toBe(true);
     expect(pacer.scriptsFor(4)).toBe(1);
   });
@@ -52,7 +52,7 @@ describe("answers", () => {
   test("that come together are opened a third at a time, in their order, with a turn between for what they bring", async () => {
     const pacer = pacerOf(60, 3);
     const opened: number[] = [];
-    for (const n of [1, 2, 3]) pacer.answered(20, () => opened.push(n));
+    for (const n of [1, 2, 3]) pacer.replyReceived(20, () => opened.push(n));
     expect(opened).toEqual([1]);
     await turn();
     expect(opened).toEqual([1]);
@@ -66,7 +66,7 @@ describe("answers", () => {
   test("of many small scripts are opened together, up to a third of the operations", async () => {
     const pacer = pacerOf(60, 12);
     const opened: number[] = [];
-    for (let n = 0; n < 12; n += 1) pacer.answered(5, () => opened.push(n));
+    for (let n = 0; n < 12; n += 1) pacer.replyReceived(5, () => opened.push(n));
     expect(opened).toHaveLength(1);
     while (opened.length < 12) {
       const before = opened.length;
@@ -79,7 +79,7 @@ describe("answers", () => {
   test("of three operations and fewer are opened at once, each in a script of its own", () => {
     const pacer = pacerOf(3, 3);
     const opened: number[] = [];
-    for (const n of [1, 2, 3]) pacer.answered(1, () => opened.push(n));
+    for (const n of [1, 2, 3]) pacer.replyReceived(1, () => opened.push(n));
     expect(opened).toEqual([1, 2, 3]);
   });
 
@@ -99,7 +99,7 @@ describe("answers", () => {
       for (let n = 0; n < scripts; n += 1) {
         const some = n === scripts - 1 ? left : Math.floor(operations / scripts);
         left -= some;
-        pacer.answered(some, () => opened.push(n));
+        pacer.replyReceived(some, () => opened.push(n));
       }
       for (let turns = 0; turns < 200; turns += 1) await turn();
       expect(opened).toEqual(Array.from({ length: scripts }, (_, n) => n));
@@ -120,10 +120,10 @@ describe("answers", () => {
           const sent: number[] = [];
           const opened: number[] = [];
           const answerTo = (n: number): void =>
-            pacer.answered(steps[n]?.operations ?? 0, () => opened.push(n));
+            pacer.replyReceived(steps[n]?.operations ?? 0, () => opened.push(n));
           for (const [n, { operations, turns }] of steps.entries()) {
-            for (let k = 0; k < operations; k += 1) pacer.added();
-            pacer.sent();
+            for (let k = 0; k < operations; k += 1) pacer.operationAdded();
+            pacer.scriptSent();
             sent.push(n);
             if (n >= ahead) answerTo(n - ahead);
             for (let k = 0; k < turns; k += 1) await turn();
@@ -139,7 +139,7 @@ describe("answers", () => {
   test("do not wait for many turns that are long", async () => {
     const pacer = pacerOf(64, 64);
     const opened: number[] = [];
-    for (let n = 0; n < 64; n += 1) pacer.answered(1, () => opened.push(n));
+    for (let n = 0; n < 64; n += 1) pacer.replyReceived(1, () => opened.push(n));
     clock += 10; // as if a body had computed
     await turn();
     await turn();
@@ -149,14 +149,14 @@ describe("answers", () => {
   test("nothing is left when all have been opened: the next is opened at once again", async () => {
     const pacer = pacerOf(8, 2);
     const opened: string[] = [];
-    pacer.answered(4, () => opened.push("first"));
-    pacer.answered(4, () => opened.push("second"));
+    pacer.replyReceived(4, () => opened.push("first"));
+    pacer.replyReceived(4, () => opened.push("second"));
     await turn();
     await turn();
     await turn();
-    pacer.added();
-    pacer.sent();
-    pacer.answered(1, () => opened.push("third"));
+    pacer.operationAdded();
+    pacer.scriptSent();
+    pacer.replyReceived(1, () => opened.push("third"));
     expect(opened).toEqual(["first", "second", "third"]);
   });
 });

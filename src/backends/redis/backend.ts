@@ -78,7 +78,7 @@ export class RedisBackend implements Backend {
   #listener: ((wake: Wake) => void) | undefined;
 
   constructor(
-    { client, another, mayUseAnotherDatabase }: OpenedClient,
+    { client, makeAnother, mayUseAnotherDatabase }: OpenedClient,
     names: { readonly prefix: string; readonly clientId: string },
   ) {
     this.name = client.name;
@@ -103,8 +103,8 @@ export class RedisBackend implements Backend {
     this.#listing = new Listing(this.#requests, keys);
     const keepMs = (): string => observations.receipts.expiry().args[0];
     const commands = mayUseAnotherDatabase ? runner : undefined;
-    this.#replicas = another && new Replicas({ another, keys, keepMs, commands });
-    this.awaitReplicas = this.#replicas?.answer;
+    this.#replicas = makeAnother && new Replicas({ makeAnother, keys, keepMs, commands });
+    this.awaitReplicas = this.#replicas?.awaitReplicas;
   }
 
   get askAgainMs(): number {
@@ -132,7 +132,7 @@ export class RedisBackend implements Backend {
 
   // eslint-disable-next-line max-params -- the contract's
   writeState(id: string, write: StateWrite, ticket: Ticket | null, receipt: Receipt): Promise<WriteReply> {
-    const fields = this.#observations.receipts.for(receipt);
+    const fields = this.#observations.receipts.fieldsFor(receipt);
     const encoded = this.#encodeWrite(id, write, receipt);
     const writing = this.#requests.runRecorded({
       script: scripts.write,
@@ -152,7 +152,7 @@ export class RedisBackend implements Backend {
   }
 
   touchState(id: string, ttlMs: number, receipt: Receipt): Promise<TouchReply> {
-    const args = [encode.millis(ttlMs), ...this.#observations.receipts.for(receipt)];
+    const args = [encode.millis(ttlMs), ...this.#observations.receipts.fieldsFor(receipt)];
     return this.#requests.runRecorded({
       script: scripts.touch,
       keys: [this.#keys.state(id), this.#keys.done],
@@ -168,7 +168,7 @@ export class RedisBackend implements Backend {
     const asked = { id, ticket, request, receipt };
     if (!request.load || !largeValues.has(id)) return this.#acquire(asked);
     const withoutState = { ...asked, request: { ...request, load: false } };
-    if (largeValues.isFetched(id, ticket)) return this.#acquireAndFetch(withoutState);
+    if (largeValues.shouldFetch(id, ticket)) return this.#acquireAndFetch(withoutState);
     return this.#acquire(withoutState); // if it is granted, the state is loaded then
   }
 
@@ -184,7 +184,7 @@ export class RedisBackend implements Backend {
   // eslint-disable-next-line max-params -- the contract's
   releaseLock(id: string, ticket: Ticket, request: ReleaseRequest, receipt: Receipt): Promise<ReleaseReply> {
     const { write, keep, forced } = request;
-    const fields = this.#observations.receipts.for(receipt);
+    const fields = this.#observations.receipts.fieldsFor(receipt);
     if (forced !== undefined) return this.#force(id, ticket, fields, forced.ifFence);
     const release = encode.encodeRelease(id, ticket, fields);
     const decode = (reply: RedisReply, expiry: ReceiptExpiry): ReleaseReply =>
@@ -196,7 +196,7 @@ export class RedisBackend implements Backend {
   }
 
   cancelLock(id: string, ticket: Ticket, receipt: Receipt): Promise<CancelReply> {
-    const fields = this.#observations.receipts.for(receipt);
+    const fields = this.#observations.receipts.fieldsFor(receipt);
     return this.#requests.runRecorded({
       script: scripts.cancel,
       keys: this.#keys.all(id),
@@ -237,19 +237,19 @@ export class RedisBackend implements Backend {
   }
 
   #encodeWrite(id: string, write: StateWrite | undefined, receipt: Receipt): encode.EncodedWrite {
-    if (write?.kind === "save") this.#observations.largeValues.see(id, write.bytes.byteLength);
+    if (write?.kind === "save") this.#observations.largeValues.noteSize(id, write.bytes.byteLength);
     return encode.encodeWrite(write, () => this.#keys.staged(id, receipt));
   }
 
   #acquire(asked: AskFields, onSent?: () => void): Promise<AcquireReply> {
-    const { relied } = this.#wakes;
+    const { reliedOn } = this.#wakes;
     return this.#pipeline.acquire({
-      ...encode.encodeAcquire({ ...asked, listens: relied !== undefined }),
+      ...encode.encodeAcquire({ ...asked, listens: reliedOn !== undefined }),
       onSent,
       read: (raw) => {
         const reply = read.readAcquire(raw, asked.request);
-        if (relied !== undefined && reply.status === "waiting")
-          this.#wakes.counted(relied, read.readSubscribers(raw));
+        if (reliedOn !== undefined && reply.status === "waiting")
+          this.#wakes.subscribersCounted(reliedOn, read.readSubscribers(raw));
         return this.#observations.noteAcquire(asked.id, reply);
       },
     });

@@ -31,7 +31,7 @@ export class Observations {
   }
 
   noteRecorded<T extends RecordedReply>(reply: T, expiry: ReceiptExpiry): T {
-    if (recordedStatuses.has(reply.status)) this.receipts.recorded(expiry);
+    if (recordedStatuses.has(reply.status)) this.receipts.noteRecorded(expiry);
     if ("revision" in reply) this.#noteStamp(reply.revision ?? 0);
     if ("fence" in reply) this.#noteStamp((reply.fence ?? 0) + (reply.fences ?? 1) - 1);
     return reply;
@@ -47,7 +47,7 @@ export class Observations {
   noteState(id: string, state: LoadedState): LoadedState {
     if (state === null || !("revision" in state)) return state;
     this.#noteStamp(state.revision);
-    this.largeValues.see(id, state.bytes.byteLength);
+    this.largeValues.noteSize(id, state.bytes.byteLength);
     return state;
   }
 

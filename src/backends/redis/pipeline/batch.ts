@@ -11,7 +11,7 @@ import type { Operation } from "./operation.ts";
 import { OperationEncoder } from "./operation-encoder.ts";
 import { causedByAhead, type AheadCommand, type ScriptRunner } from "./script-runner.ts";
 
-/** One script stops the server for all of its operations: about 0.2 ms for so many asks, more for saves. */
+/** One script blocks the server for all its operations: about 0.2 ms for this many asks, more for saves. */
 const maxOperations = 64;
 const maxBytes = 262_144;
 
@@ -53,7 +53,7 @@ export class Batch {
     return this.#pending.length;
   }
 
-  /** Is it taken? If not, it and what comes after it need another script. */
+  /** Whether it fits. If not, it and the operations after it need another script. */
   add(pending: PendingOperation): boolean {
     const { id, ahead, bytes, weight = 0, wantsBytes } = pending.operation;
     const isFull = this.count >= this.#maxOperations || this.#bytes + weight > maxBytes || this.#ids.has(id);
@@ -67,7 +67,7 @@ export class Batch {
     return true;
   }
 
-  /** Sends the script. `onReply` gets, once there is a reply or a failure, how to settle the operations with it. */
+  /** Sends the script. Once it has a reply or has failed, `onReply` gets a function that settles the operations. */
   send({ runner, script, shared }: BatchTarget, onReply: (settle: () => void) => void): void {
     const { keys, args, expiry } = shared();
     const call = {
@@ -82,7 +82,7 @@ export class Batch {
     runner.run(call).catch((error: unknown) => onReply(() => this.#reject(error)));
   }
 
-  /** One argument: each of its own would be a piece of its own for the socket. */
+  /** One argument, since each would be a separate write to the socket. */
   #payload(): RedisArgument {
     const [first, ...rest] = this.#payloads;
     if (first === undefined) return "";
@@ -104,7 +104,7 @@ export class Batch {
         if (reply === undefined)
           throw new Error(`HOLDFAST_REDIS_REPLY: no answer to operation ${String(index)}`);
         if (reply instanceof Error)
-          throw runner.failure(reply.message, { id: operation.id, ahead: operation.ahead });
+          throw runner.errorFor(reply.message, { id: operation.id, ahead: operation.ahead });
         resolve(operation.read(reply, expiry));
       } catch (error) {
         reject(error);

@@ -20,9 +20,9 @@ export class Batcher {
   }
 
   add<T>(operation: Operation<T>): Promise<T> {
-    // After the promises that the last replies have settled, which may bring more, and before the next replies.
+    // After the callers of the last replies have gone on, which may add operations, and before the next replies are read.
     if (this.#pending.length === 0) process.nextTick(this.#flush);
-    this.#pacer.added();
+    this.#pacer.operationAdded();
     return new Promise((resolve, reject) => {
       this.#pending.push({ operation, resolve: resolve as PendingOperation["resolve"], reject });
     });
@@ -31,7 +31,7 @@ export class Batcher {
   readonly #flush = (): void => {
     let pending = this.#pending;
     this.#pending = [];
-    // Limits of size, or an id that comes twice, may make it more.
+    // Size limits, or an id that occurs twice, may require more scripts.
     for (let scripts = this.#pacer.scriptsFor(pending.length); pending.length > 0; scripts -= 1) {
       const batch = new Batch(Math.ceil(pending.length / Math.max(1, scripts)));
       const left = pending.findIndex((one) => !batch.add(one));
@@ -41,7 +41,7 @@ export class Batcher {
   };
 
   #send(batch: Batch): void {
-    this.#pacer.sent();
-    batch.send(this.#target, (settle) => this.#pacer.answered(batch.count, settle));
+    this.#pacer.scriptSent();
+    batch.send(this.#target, (settle) => this.#pacer.replyReceived(batch.count, settle));
   }
 }
