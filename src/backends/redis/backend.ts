@@ -26,7 +26,7 @@ import type {
   Wake,
   WriteReply,
 } from "../contract.ts";
-import type { RedisClient, RedisReply } from "./client/port.ts";
+import type { RedisArgument, RedisClient, RedisReply } from "./client/port.ts";
 import { openClient, type OpenedClient } from "./client/open-client.ts";
 import type { RedisClientLike } from "./client/node-redis-types.ts";
 import { unreadableType } from "./envelope.ts";
@@ -36,7 +36,7 @@ import { Listing } from "./listing.ts";
 import { Observations } from "./observations.ts";
 import * as read from "./pipeline/decode.ts";
 import * as encode from "./pipeline/encode.ts";
-import { Pipeline } from "./pipeline/pipeline.ts";
+import { Pipeline, type PipelineMode } from "./pipeline/pipeline.ts";
 import { causedByAhead, ScriptRunner } from "./pipeline/script-runner.ts";
 import type { ReceiptExpiry, ReceiptFields } from "./receipts.ts";
 import { Replicas } from "./replicas.ts";
@@ -54,6 +54,8 @@ export interface RedisBackendOptions {
   readonly operationMs: number;
   /** Fresh random bits unless given. */
   readonly clientId?: string | undefined;
+  /** "none" switches batching and pacing off, to measure them. Default: "paced". Not an option of open(). */
+  readonly pipeline?: PipelineMode | undefined;
 }
 
 /** Opens nothing yet: the first call connects. */
@@ -79,12 +81,16 @@ export class RedisBackend implements Backend {
 
   constructor(
     { client, makeAnother, mayUseAnotherDatabase }: OpenedClient,
-    names: { readonly prefix: string; readonly clientId: string },
+    {
+      prefix,
+      clientId,
+      pipeline: mode = "paced",
+    }: Pick<RedisBackendOptions, "prefix" | "pipeline"> & { readonly clientId: string },
   ) {
     this.name = client.name;
-    this.clientId = names.clientId;
+    this.clientId = clientId;
     this.#client = client;
-    const keys = (this.#keys = makeKeys(names.prefix, names.clientId));
+    const keys = (this.#keys = makeKeys(prefix, clientId));
     const observations = this.#observations;
     const runner = new ScriptRunner(client);
     const warn = warnOncePerCause();
@@ -99,7 +105,7 @@ export class RedisBackend implements Backend {
     const handshake = new Handshake({ client, keys, warn, onConnected: () => wakes.start() });
     this.#handshake = handshake;
     this.#requests = new Requests({ handshake, runner, observations });
-    this.#pipeline = new Pipeline({ handshake, runner, keys, observations });
+    this.#pipeline = new Pipeline({ mode, handshake, runner, keys, observations });
     this.#listing = new Listing(this.#requests, keys);
     const keepMs = (): string => observations.receipts.expiry().args[0];
     const commands = mayUseAnotherDatabase ? runner : undefined;
@@ -142,7 +148,7 @@ export class RedisBackend implements Backend {
         ticket ?? "",
         ...fields,
         ...expiry,
-        this.#observations.highestStamp,
+        this.#observations.stampFloor,
         ...encode.writeArguments(encoded),
       ],
       read: read.readWrite,
@@ -185,7 +191,8 @@ export class RedisBackend implements Backend {
   releaseLock(id: string, ticket: Ticket, request: ReleaseRequest, receipt: Receipt): Promise<ReleaseReply> {
     const { write, keep, forced } = request;
     const fields = this.#observations.receipts.fieldsFor(receipt);
-    if (forced !== undefined) return this.#force(id, ticket, fields, forced.ifFence);
+    if (forced !== undefined)
+      return this.#force(id, argumentOf(ticket), fields, String(forced.ifFence ?? ""));
     const release = encode.encodeRelease(id, ticket, fields);
     const decode = (reply: RedisReply, expiry: ReceiptExpiry): ReleaseReply =>
       this.#observations.noteRecorded(read.readRelease(reply), expiry);
@@ -200,7 +207,7 @@ export class RedisBackend implements Backend {
     return this.#requests.runRecorded({
       script: scripts.cancel,
       keys: this.#keys.all(id),
-      args: (expiry) => [ticket, ...fields, ...expiry, this.#observations.highestStamp],
+      args: (expiry) => [ticket, ...fields, ...expiry, this.#observations.stampFloor],
       read: read.readCancel,
       id,
     });
@@ -265,24 +272,12 @@ export class RedisBackend implements Backend {
     return reply.status === "granted" ? { ...reply, state: await state } : reply;
   }
 
-  /** Ends another holder's grant: nothing is written, and nothing is kept. */
   // eslint-disable-next-line max-params -- what releaseLock was given
-  #force(
-    id: string,
-    token: string,
-    fields: ReceiptFields,
-    ifFence: number | undefined,
-  ): Promise<ReleaseReply> {
+  #force(id: string, token: RedisArgument, fields: ReceiptFields, ifFence: string): Promise<ReleaseReply> {
     return this.#requests.runRecorded({
       script: scripts.force,
       keys: this.#keys.all(id),
-      args: (expiry) => [
-        argumentOf(token),
-        ...fields,
-        ...expiry,
-        this.#observations.highestStamp,
-        String(ifFence ?? ""),
-      ],
+      args: (expiry) => [token, ...fields, ...expiry, this.#observations.stampFloor, ifFence],
       read: read.readRelease,
       id,
     });

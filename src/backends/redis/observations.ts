@@ -26,7 +26,7 @@ export class Observations {
   #highestStamp = 0;
 
   /** As an argument of a script. */
-  get highestStamp(): string {
+  get stampFloor(): string {
     return String(this.#highestStamp);
   }
 
