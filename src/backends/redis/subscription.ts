@@ -42,7 +42,7 @@ export interface WakeSubscriptionOptions {
  *   down       not subscribed; → testing
  *   testing    subscribed; → listening, when the server for commands counts our subscription and a message published
  *              there is received here; else → misrouted
- *   listening  a wake that is sent now is received; → misrouted, when an ask is answered that nobody is subscribed
+ *   listening  a wake that is sent now is received; → misrouted, when the reply to an ask reports no subscriber
  *   misrouted  the connections are about to be replaced
  *   all        → down, when the subscription ends
  *
