@@ -1,13 +1,13 @@
 // The address moves to another server, and the old one becomes its replica and keeps its connections, as managed services
 // do it. Both connections must follow: one that stays behind gets wakes from a server that does not decide [L1].
 //
-// Seen failing: caller.ts does not call renew() → every write of the first test is READ_ONLY for ever; node-redis.ts does
+// Seen failing: script-runner.ts does not call reconnect() → every write of the first test is READ_ONLY for ever; node-redis.ts does
 // not suspend the wake connection → it stays on the old server.
 
 import { createClient } from "@redis/client";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
-import { clientsOf } from "../../src/backends/redis/client/open-client.ts";
+import { openClient } from "../../src/backends/redis/client/open-client.ts";
 import { open, type Store } from "../../src/index.ts";
 import { startLink, type Link } from "../faults/link.ts";
 import { save } from "../support/contract-client.ts";
@@ -96,19 +96,19 @@ test("[L1] [L8] whenever the connection for commands was broken, the one for wak
 });
 
 test("[L1] [L8] a subscription that reaches nobody is made anew on demand, alone or with the commands", async () => {
-  const { client } = clientsOf(url, 3_000);
+  const { client } = openClient(url, 3_000);
   await client.connect();
   let ups = 0;
   const subscription = client.subscribe("t:wake:x", { message() {}, up: () => (ups += 1), down() {} });
   await eventuallyTrue(() => ups === 1);
   link.repoint(second, "stay");
-  subscription.remake(false);
+  subscription.reconnect(false);
   await eventuallyTrue(() => ups === 2);
   expect([await connections(first), await connections(second)]).toEqual([
     { commands: 1, wakes: 0 },
     { commands: 0, wakes: 1 },
   ]);
-  subscription.remake(true);
+  subscription.reconnect(true);
   await eventuallyTrue(() => ups === 3);
   await eventuallyTrue(async () => (await connections(first)).commands === 0);
   expect(await connections(second)).toEqual(both);

@@ -1,6 +1,6 @@
 // A test of the user's that replaces Node's timers stops neither calls nor their deadlines.
 //
-// Seen failing: shapes.ts calls the package under the faked setImmediate → nothing is ever written.
+// Seen failing: node-redis-types.ts calls the package under the faked setImmediate → nothing is ever written.
 
 import { afterEach, expect, test, vi } from "vitest";
 

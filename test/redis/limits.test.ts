@@ -1,14 +1,14 @@
 // What a server or a foreign client brings that is not of our making: limits of the server on what is sent at once, and
 // tokens that are no text.
 //
-// Seen failing: caller.ts without failureBehind(), or wire.ts without LargeBreaks → the tests of large values, by `lasting`
-// and by the reason; wire.ts does not note that it stalled → the black hole; LargeBreaks never forgets → breaks far apart; reply.ts reads the holder as UTF-8 → the tests of tokens.
+// Seen failing: script-runner.ts without causedByAhead(), or socket.ts without OversizeDetector → the tests of large values, by `lasting`
+// and by the reason; socket.ts does not note that it stalled → the black hole; OversizeDetector never forgets → breaks far apart; decode.ts reads the holder as UTF-8 → the tests of tokens.
 
 import { createClient } from "@redis/client";
 import { afterEach, describe, expect, test, vi } from "vitest";
 
 import { argumentOf, tokenOf } from "../../src/backends/redis/token.ts";
-import { LargeBreaks } from "../../src/backends/redis/client/socket.ts";
+import { OversizeDetector } from "../../src/backends/redis/client/socket.ts";
 import { open, type Store } from "../../src/index.ts";
 import { startLink } from "../faults/link.ts";
 import { save } from "../support/contract-client.ts";
@@ -71,12 +71,12 @@ describe("a value that the server does not take", () => {
 
   test("[S5] breaks that are far apart have not been brought about by the size", async () => {
     const suspicionMs = 30;
-    const breaks = new LargeBreaks(suspicionMs);
+    const breaks = new OversizeDetector(suspicionMs);
     const bytes = value.length;
     expect(breaks.broke({}, bytes)).toMatchObject({ lasting: false });
     await new Promise((resolve) => setTimeout(resolve, 2 * suspicionMs));
     expect(breaks.broke({}, bytes)).toMatchObject({ lasting: false });
-    const patient = new LargeBreaks();
+    const patient = new OversizeDetector();
     expect(patient.broke({}, bytes)).toMatchObject({ lasting: false });
     expect(patient.broke({}, bytes)).toMatchObject({ lasting: true });
     patient.passed(bytes);

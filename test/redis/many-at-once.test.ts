@@ -3,7 +3,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 
 import type { LoadedState, ReleaseRequest, Wake } from "../../src/backends/contract.ts";
-import { Operations } from "../../src/backends/redis/pipeline/encode.ts";
+import { OperationEncoder } from "../../src/backends/redis/pipeline/operation-encoder.ts";
 import { repliesOf } from "../../src/backends/redis/pipeline/decode.ts";
 import { remove, save, textOf } from "../support/contract-client.ts";
 import { startRedis, type RedisServer } from "../support/redis-server.ts";
@@ -18,7 +18,7 @@ describe("as text", () => {
   });
 
   test("base and count, the operations, and each set of terms once", () => {
-    const operations = new Operations();
+    const operations = new OperationEncoder();
     const short = ["100", 1];
     for (const one of [ask(1, short), ask(2, ["200", 1]), ask(3, ["100", 1]), ask(4, ["200", 2])])
       expect(operations.add(one)).toBe(true);
@@ -34,7 +34,7 @@ describe("as text", () => {
   test.each(["h:1:d:2", "h:1:c2", "h:1:c:2:3", "2", ""])(
     "a ticket of another base is not taken: %j",
     (ticket) => {
-      const operations = new Operations();
+      const operations = new OperationEncoder();
       expect(operations.add(ask(1, []))).toBe(true);
       expect(operations.add({ ...ask(2, []), ticket })).toBe(false);
       expect((JSON.parse(operations.toString()) as unknown[])[1]).toBe(1);

@@ -2,8 +2,8 @@
 // where the server gives it before the first write. What is refused for good is neither retried nor tried again in the
 // background, so that an idle store logs in no more.
 //
-// Seen failing: conversation.ts says "unknown" while it connects → black hole and database; failures.ts without a phase →
-// the database is tried for all of operationMs; link.ts connects again after each failure → the count of logins.
+// Seen failing: backend-calls.ts says "unknown" while it connects → black hole and database; errors.ts without a phase →
+// the database is tried for all of operationMs; connection.ts connects again after each failure → the count of logins.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, test, vi } from "vitest";

@@ -4,7 +4,8 @@ import { createClient } from "@redis/client";
 import { afterAll, beforeAll, beforeEach } from "vitest";
 
 import { makeKeys } from "../../src/backends/redis/keys.ts";
-import { Operations, type OperationFields } from "../../src/backends/redis/pipeline/encode.ts";
+import type { OperationFields } from "../../src/backends/redis/pipeline/operation.ts";
+import { OperationEncoder } from "../../src/backends/redis/pipeline/operation-encoder.ts";
 import { repliesOf } from "../../src/backends/redis/pipeline/decode.ts";
 import { scripts } from "../../src/backends/redis/scripts/generated.ts";
 import { startRedis, type RedisServer } from "../support/redis-server.ts";
@@ -156,7 +157,7 @@ export class ScriptRunner {
   /** Of a script that serves many: the reply to its one operation, which may be an error. */
   async #one(script: keyof typeof scripts, call: Single): Promise<Reply> {
     const { keys = names(clientOf(call.ticket)).common, id = "x", stamps = 0 } = call;
-    const operations = new Operations();
+    const operations = new OperationEncoder();
     operations.add({ ...call, id });
     const args = [
       operations.toString(),

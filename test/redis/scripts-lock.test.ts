@@ -15,13 +15,13 @@ withScripts((runner) => (run = runner));
 const list = (reply: Reply): Reply[] => reply as Reply[];
 
 /** One operation by itself, as lib/alone.lua runs it among many. */
-const alone = async (operation: string): Promise<unknown> => {
+const isolated = async (operation: string): Promise<unknown> => {
   const library = readFileSync(
     join(import.meta.dirname, "../../src/backends/redis/scripts/lib/isolated.lua"),
     "utf8",
   );
   const [reply] = list(
-    await run.command("EVAL", `${library}\nreturn { alone(function() ${operation} end) }`, "0"),
+    await run.command("EVAL", `${library}\nreturn { isolated(function() ${operation} end) }`, "0"),
   );
   return reply;
 };
@@ -30,8 +30,8 @@ test.each([
   ["answered", "return { err = '@user_script: 71: -OOM command not allowed' }"],
   ["raised by Redis 7", "error({ err = 'OOM command not allowed' })"],
 ])("an error of Redis 6.2 is told without where it happened: %s", async (_name, operation) => {
-  expect(await alone(operation)).toMatchObject({ message: "OOM command not allowed" });
-  expect(await alone("return 'fine'")).toBe("fine");
+  expect(await isolated(operation)).toMatchObject({ message: "OOM command not allowed" });
+  expect(await isolated("return 'fine'")).toBe("fine");
 });
 
 describe("release", () => {

@@ -16,6 +16,19 @@ const included = (text: string): string =>
   text.replaceAll(/^-- @include ([\w-]+)$/gm, (_, name: string) => source(`lib/${name}.lua`));
 const code = (text: string): string => text.replaceAll(/^\s*--.*$/gm, "");
 
+/** The names of the fields of an operation (`local ID, NUMBER = 0, 1`), and of its terms, each at its offset. */
+function fieldNames(text: string): { at: string[]; terms: string[] } {
+  const lists = [...text.matchAll(/^local ([A-Z_]+(?:, [A-Z_]+)*) = (0(?:, \d+)*)$/gm)].map(
+    ([, names = "", offsets = ""]) => {
+      const list = names.split(", ");
+      expect(offsets.split(", ").map(Number)).toEqual([...list.keys()]);
+      return list;
+    },
+  );
+  expect(lists.length).toBeLessThanOrEqual(2);
+  return { at: lists[0] ?? [], terms: lists[1] ?? [] };
+}
+
 function header(text: string): string {
   return /^(--.*\n)+/.exec(text)?.[0] ?? "";
 }
@@ -78,15 +91,22 @@ describe.each(files)("the header of %s", (name) => {
     const names = { at: words(own), terms: words(of.replace("its terms: ", "").replace("no terms", "")) };
     const width = /^local .*\bwidth = .*?(\d+)$/m.exec(code(text))?.[1];
     expect(Number(width ?? 0)).toBe(names.at.length);
-    for (const [, list = "", offset = "0"] of code(text).matchAll(
-      /operations\[(at|terms)(?: \+ (\d+))?\]/g,
-    )) {
-      expect(names[list as "at"].length).toBeGreaterThan(Number(offset));
+    const named = fieldNames(code(text));
+    for (const list of ["at", "terms"] as const) {
+      expect(named[list].map((name) => name.toLowerCase())).toEqual(
+        names[list].slice(0, named[list].length).map(snake),
+      );
+      for (const [, field = ""] of code(text).matchAll(
+        new RegExp(`operations\\[${list}\\b(?: \\+ (\\w+))?\\]`, "g"),
+      ))
+        expect(named[list]).toContain(field);
     }
-    for (const [list, offset, given] of fieldsGiven(code(text)))
-      expect(snake(names[list][offset] ?? "")).toBe(given);
-    for (const [, offset] of code(text).matchAll(/terms_at \+ operations\[at \+ (\d+)\]/g))
-      expect(names.at[Number(offset)]).toBe("terms");
+    for (const [list, field, given] of fieldsGiven(code(text))) {
+      expect(named[list]).toContain(field);
+      expect(field.toLowerCase()).toBe(given);
+    }
+    for (const [, field] of code(text).matchAll(/terms_at \+ operations\[at \+ (\w+)\]/g))
+      expect(field).toBe("TERMS");
   });
 
   test("names every reply that the body returns", () => {
@@ -108,13 +128,13 @@ function* namesGiven(text: string, list: string): Generator<[number, string]> {
   }
 }
 
-/** `id, lease = operations[at], operations[terms]`, also further right among others. */
-function* fieldsGiven(text: string): Generator<["at" | "terms", number, string]> {
+/** `id, lease = operations[at + ID], operations[terms + LEASE]`, also further right among others. */
+function* fieldsGiven(text: string): Generator<["at" | "terms", string, string]> {
   for (const [, left = "", right = ""] of text.matchAll(/^ *(?:local )?([\w, ]+) = (.*)$/gm)) {
     const values = right.split(", ");
     for (const [index, name] of left.split(", ").entries()) {
-      const found = /^operations\[(at|terms)(?: \+ (\d+))?\]$/.exec(values[index] ?? "");
-      if (found !== null) yield [found[1] as "at", Number(found[2] ?? 0), name];
+      const found = /^operations\[(at|terms) \+ (\w+)\]$/.exec(values[index] ?? "");
+      if (found !== null) yield [found[1] as "at", found[2] ?? "", name];
     }
   }
 }

@@ -1,13 +1,13 @@
 // Progress is counted in bytes, not in whole answers: what is large on a narrow line takes its time and succeeds, and a
 // connection on which nothing moves is given up all the same. And time in which this process could not read does not count.
 //
-// Seen failing: stall.ts looks at whole answers only → both tests of the narrow line; link.ts and conversation.ts judge
+// Seen failing: stall-detector.ts looks at whole answers only → both tests of the narrow line; connection.ts and backend-calls.ts judge
 // before the sockets were read → the tests of the blocked loop.
 
 import { randomBytes } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
-import { Link } from "../../src/backends/redis/client/connection.ts";
+import { Connection } from "../../src/backends/redis/client/connection.ts";
 import { UnavailableError } from "../../src/errors.ts";
 import { open, type Store } from "../../src/index.ts";
 import { startLink, type Link as Line } from "../faults/link.ts";
@@ -58,7 +58,7 @@ describe("a narrow line", () => {
 describe("a blocked event loop", () => {
   const block = (ms: number): unknown => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 
-  // Not over the line, which would be blocked as well. Updates go through scripts for many, whose answers flow.ts spreads.
+  // Not over the line, which would be blocked as well. Updates go through scripts for many, whose answers pacer.ts spreads.
   test.each([1, 64, 500])(
     "[S5] %i calls are under way and answered: blocked for longer than operationMs, they succeed",
     async (count) => {
@@ -85,7 +85,7 @@ describe("a blocked event loop", () => {
   test("[S5] an attempt to connect is not judged by time in which nothing could be read", async () => {
     store = await openOverLine();
     let connected = false;
-    const link = new Link({
+    const link = new Connection({
       make: () => ({
         connect: () =>
           new Promise<void>((resolve) => {

@@ -2,8 +2,8 @@
 //
 // Seen failing with the defence taken out:
 //   stamps.ts without its bound (and bounds.lua with 2^53): "forged";
-//   wakes.ts taking "subscribed" for "heard": "elsewhere";
-//   wakes.ts without telling those who wait: both of "channels".
+//   subscription.ts taking "subscribed" for "heard": "elsewhere";
+//   subscription.ts without telling those who wait: both of "channels".
 
 import { afterEach, describe, expect, test } from "vitest";
 

@@ -1,11 +1,11 @@
 /**
- * What stands under a state's key: `hf1 <revision> <serializer>\n`, then the bytes [S6]; the revision may have noughts
- * before it. Written by scripts/lib/change.lua, read here.
+ * The value of a state's key: `hf1 <revision> <serializer>\n`, then the bytes [S6]; the revision may have leading zeros.
+ * Written by scripts/lib/change.lua, read here.
  */
 import type { LoadedState, UnreadableState } from "../contract.ts";
 import { endOfStamps } from "./stamps.ts";
 
-/** As long as a head can be; scripts/lib/envelope.lua and scripts/describe.lua read as much. */
+/** The maximal length of a head; scripts/lib/envelope.lua and scripts/describe.lua read as much. */
 const headBytes = 128;
 
 export interface Head {
@@ -15,7 +15,7 @@ export interface Head {
   readonly length: number;
 }
 
-/** Of a value that is sent ahead: scripts/lib/change.lua writes the revision over the noughts. */
+/** Of a value that is sent ahead: scripts/lib/change.lua overwrites the zeros with the revision. */
 export function stagedHead(serializer: string): Buffer {
   return Buffer.from(`hf1 ${"0".repeat(16)} ${serializer}\n`, "latin1");
 }

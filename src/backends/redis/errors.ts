@@ -1,11 +1,10 @@
 /**
- * From what Redis or the connection says to errors of ours: which code, which outcome, what to do about it.
+ * From error replies and broken connections to our errors: which code, which outcome, what to do about it.
  *
- * The outcome follows from the phase. While connecting nothing was sent: "none", and what the server refuses then is
- * not tried again unless it is known to pass. After that an error reply means "none" only where the server gives it
- * before the first write: scripts check types before they write, and Redis refuses for want of memory, replicas or a
- * disk only what has written nothing yet. Anything else is "unknown", and is retried: the receipt decides [S5].
- * Texts come here already without passwords [P3].
+ * While connecting nothing was sent: the outcome is "none". After that an error reply means "none" only where the server
+ * gives it before the first write: scripts check types before they write, and Redis refuses for lack of memory, replicas
+ * or a disk only commands of scripts that have written nothing. Anything else is "unknown", and is retried: the receipt
+ * decides [S5]. Texts are free of passwords when they arrive here [P3].
  */
 import {
   CorruptStateError,
@@ -14,9 +13,9 @@ import {
   type HoldfastError,
   type UnavailableCode,
 } from "../../errors.ts";
-import { causeOf, saidBy } from "./client/causes.ts";
+import { adviceFor, textOfCause } from "./client/causes.ts";
 
-/** When it was said: in answer to the handshake and the first use, or to a call. */
+/** When the reply came: during connection and handshake, or in reply to a call. */
 export type Phase = "connecting" | "sent";
 
 interface Refusal {
@@ -29,7 +28,7 @@ interface Refusal {
   readonly lasting?: boolean;
 }
 
-/** The first that fits counts: "NOAUTH HELLO must be …" and "ERR … max number of clients" have several words in them. */
+/** The first match counts: "NOAUTH HELLO must be …" and "ERR … max number of clients" match several. */
 const refusals: readonly Refusal[] = [
   {
     is: /^NOAUTH\b/,
@@ -114,24 +113,24 @@ const isOfCluster =
   /^(MOVED|ASK|CROSSSLOT)\b|SELECT is not allowed in cluster|do not hash to the same slot|non local key/;
 /** The address leads to a server that is not, or is no longer, the one that decides. */
 const isOfWrongServer = /^(READONLY|MASTERDOWN|MOVED)\b/;
-/** Said by a command of a script, which may have written before. */
+/** The reply of a command inside a script, which may have written before. */
 const isFromInside =
   /@user_script|executing the script|ACL failure in script|called from script|script: [0-9a-f]{40}/i;
 
-export interface Said {
+export interface ReplyContext {
   readonly phase: Phase;
   /** The lock or state that the command was about. */
   readonly id?: string | undefined;
 }
 
 /** An error reply of the server. */
-export function replyFailure(name: string, said: string, { phase, id }: Said): HoldfastError {
-  const text = textOf(said);
+export function replyFailure(name: string, message: string, { phase, id }: ReplyContext): HoldfastError {
+  const text = textOf(message);
   const shown = shorten(text);
-  if (/^WRONGTYPE\b/.test(text)) return wrongType(name, shown, id);
-  if (isOfCluster.test(text)) return cluster(name, shown);
+  if (/^WRONGTYPE\b/.test(text)) return wrongTypeFailure(name, shown, id);
+  if (isOfCluster.test(text)) return clusterFailure(name, shown);
   const refusal = refusals.find(({ is }) => is.test(text));
-  const isOpen = phase === "sent" && (refusal === undefined || isMidway(refusal, said));
+  const isOpen = phase === "sent" && (refusal === undefined || isMidway(refusal, message));
   const outcome = isOpen ? "unknown" : "none";
   if (refusal === undefined) {
     return new UnavailableError(`${name} refused: ${shown}`, { outcome, lasting: phase === "connecting" });
@@ -145,20 +144,20 @@ export function replyFailure(name: string, said: string, { phase, id }: Said): H
   });
 }
 
-export function isWrongServer(said: string): boolean {
-  return isOfWrongServer.test(textOf(said));
+export function isWrongServer(message: string): boolean {
+  return isOfWrongServer.test(textOf(message));
 }
 
-/** A right that is missing in the middle of a script: what its earlier commands wrote remains. */
-function isMidway({ code }: Refusal, said: string): boolean {
-  return code === "ACCESS_DENIED" && isFromInside.test(said);
+/** A right was missing in the middle of a script: the writes of its earlier commands remain. */
+function isMidway({ code }: Refusal, message: string): boolean {
+  return code === "ACCESS_DENIED" && isFromInside.test(message);
 }
 
-/** No connection could be made, or there is none: nothing was sent. What says already what that means is left as it is. */
+/** No connection could be made, or there is none: nothing was sent. An error that explains this already is kept. */
 export function notConnected(name: string, cause: Error): UnavailableError {
   if (cause instanceof UnavailableError) return cause;
-  const { advice, lasting } = causeOf(cause);
-  return new UnavailableError(`${name} cannot be reached (${saidBy(cause)}). ${advice}`, {
+  const { advice, lasting } = adviceFor(cause);
+  return new UnavailableError(`${name} cannot be reached (${textOfCause(cause)}). ${advice}`, {
     outcome: "none",
     lasting,
     cause,
@@ -167,14 +166,14 @@ export function notConnected(name: string, cause: Error): UnavailableError {
 
 export interface Break {
   readonly cause: Error;
-  /** What to think of, where that is known. */
+  /** A likely cause, where one is known. */
   readonly hint?: string | undefined;
   readonly lasting?: boolean;
 }
 
-/** The connection broke when the command had been sent, or may have been. */
-export function brokeOff(name: string, { cause, hint, lasting = false }: Break): UnavailableError {
-  const text = `${name}: the connection broke before an answer came (${saidBy(cause)})`;
+/** The connection broke after the command was sent, or may have been sent. */
+export function connectionBroke(name: string, { cause, hint, lasting = false }: Break): UnavailableError {
+  const text = `${name}: the connection broke before an answer came (${textOfCause(cause)})`;
   return new UnavailableError(hint === undefined ? text : `${text}. ${hint}`, {
     outcome: "unknown",
     lasting,
@@ -186,19 +185,19 @@ export function closedFailure(name: string): UnavailableError {
   return new UnavailableError(`${name}: this store was closed`, { outcome: "none" });
 }
 
-export function sentinel(name: string): InvalidArgumentError {
+export function sentinelFailure(name: string): InvalidArgumentError {
   return new InvalidArgumentError(
     `${name} is a Sentinel, which keeps no data. Write the host and the port of the primary in the URL: Holdfast does not ask Sentinels for it.`,
   );
 }
 
-function cluster(name: string, shown: string): HoldfastError {
+function clusterFailure(name: string, shown: string): HoldfastError {
   return new InvalidArgumentError(
     `${name} is part of a Redis Cluster (${shown}), which Holdfast does not support yet. Use a single primary with replicas.`,
   );
 }
 
-function wrongType(name: string, shown: string, id: string | undefined): HoldfastError {
+function wrongTypeFailure(name: string, shown: string, id: string | undefined): HoldfastError {
   const what = id === undefined ? "one of its keys" : `a key of ${JSON.stringify(id)}`;
   return new CorruptStateError(
     `On ${name}, ${what} is not what Holdfast keeps there (${shown}). It was left as it is: ` +
@@ -207,11 +206,11 @@ function wrongType(name: string, shown: string, id: string | undefined): Holdfas
 }
 
 /**
- * Begins with the code. Where a script hands an error on, Redis 6.2 puts before it where that was, once or twice:
+ * The text from its code on. Where a script passes on an error, Redis 6.2 puts its position before it, once or twice:
  * `ERR Error running script (call to f_<sha1>): @user_script:71: @user_script: 71: -OOM command not allowed …`.
  */
-function textOf(said: string): string {
-  return said
+function textOf(message: string): string {
+  return message
     .replace(/^-?(?:ERR )?Error running script \(call to \w+\): /, "")
     .replace(/^(?:-?(?:ERR )?@\w+: ?\d+: ?)+/, "")
     .replace(/^-/, "")

@@ -1,92 +1,98 @@
 /**
- * What is done once, before the first operation: rights are probed, it is proved that bytes come back as they were, and
- * a server that may forget is warned of. Until that has succeeded operations try it anew.
+ * Checks made once, before the first operation: the rights are probed, bytes are proved to come back unchanged, and a
+ * server that may evict keys is warned of. Until all have passed, each operation tries them again.
  *
- * A server that takes no writes, as a replica, may be used for what only reads: that it was one is remembered for a
- * while, in which operations are sent without a probe. A write is then refused by the server itself, and the caller
- * of it connects anew at once; the probes, which each operation would repeat, do so more and more seldom.
+ * A read-only server, such as a replica, may be used for reads. It is remembered for a while, in which operations are
+ * sent without a probe. If the server then refuses a write, its caller reconnects at once; probes, which every
+ * operation would repeat, reconnect less and less often.
  */
 import { InvalidArgumentError, UnavailableError } from "../../errors.ts";
 import { now } from "../../timers.ts";
-import { Caller } from "./pipeline/script-runner.ts";
+import { ScriptRunner } from "./pipeline/script-runner.ts";
 import type { RedisArgument, RedisClient, RedisReply } from "./client/port.ts";
-import { sentinel } from "./errors.ts";
+import { sentinelFailure } from "./errors.ts";
 import type { Keys } from "./keys.ts";
 import { text } from "./pipeline/decode.ts";
 import { scripts } from "./scripts/generated.ts";
 
-/** All there are, so that none is taken for text on its way. */
+/** All 256, so that a client that converts any of them to text is noticed. */
 const everyByte = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
 const probeMs = "1000";
-/** How long operations are sent to a server that takes no writes before it is probed again. */
-const serveMs = 1_000;
-/** After a probe that found the wrong server: how long the next ones leave the connection as it is, at first and at last. */
-const firstRenewalMs = 1_000;
-const lastRenewalMs = 30_000;
+/** How long a read-only server is used for reads before it is probed again. */
+const readOnlyMs = 1_000;
+/** After a probe found the wrong server: how long the next probes leave the connection alone, at first and at most. */
+const firstReconnectPauseMs = 1_000;
+const lastReconnectPauseMs = 30_000;
 
-export interface FirstUseOptions {
+export interface HandshakeOptions {
   readonly client: RedisClient;
   readonly keys: Keys;
-  /** Called at each first connection; the subscription follows it. */
+  /** Called when bytes are proved to pass unchanged; the subscription starts then. */
   readonly onConnected: () => void;
   readonly warn: (cause: string, message: string) => void;
 }
 
-export class FirstUse {
-  readonly #options: FirstUseOptions;
-  readonly #caller: Caller;
-  #done = false;
+export class Handshake {
+  readonly #options: HandshakeOptions;
+  readonly #runner: ScriptRunner;
+  #isDone = false;
   #underWay: Promise<void> | undefined;
-  /** Calls that need a server that takes writes. */
-  #demanding = 0;
-  /** The server takes no writes but may serve, until then. */
-  #servesUntil = -Infinity;
-  #renewsFrom = -Infinity;
-  #renewalMs = firstRenewalMs;
+  /** Pending calls of ready(), which needs a server that takes writes. */
+  #readyCalls = 0;
+  /** Until then, the server is used although it takes no writes. */
+  #readsUntil = -Infinity;
+  #nextReconnectAt = -Infinity;
+  #reconnectPauseMs = firstReconnectPauseMs;
 
-  constructor(options: FirstUseOptions) {
+  constructor(options: HandshakeOptions) {
     this.#options = options;
     const onWrongServer = (): void => this.#leaveWrongServer();
-    this.#caller = new Caller(options.client, { phase: "connecting", onWrongServer });
+    this.#runner = new ScriptRunner(options.client, { phase: "connecting", onWrongServer });
   }
 
-  /** Before an operation: `undefined` when it can be sent now. A server that takes no writes may still serve it. */
+  /** Before an operation: `undefined` when it can be sent now. A read-only server is accepted, since it may be a read. */
   connect(): Promise<void> | undefined {
     const { client } = this.#options;
-    if (this.#done) return client.connect();
-    if (now() > this.#servesUntil) return this.#before();
+    if (this.#isDone) return client.connect();
+    if (now() > this.#readsUntil) return this.#prepare();
     const connecting = client.connect();
     if (connecting === undefined) return undefined;
-    this.#servesUntil = -Infinity; // the next connection may lead to another server
-    return connecting.then(() => this.#before());
+    this.#readsUntil = -Infinity; // the next connection may lead to another server
+    return connecting.then(() => this.#prepare());
   }
 
-  /** Everything must be in order. */
+  /** Sends once connected: in this tick if there is a connection. */
+  whenConnected<T>(send: () => Promise<T>): Promise<T> {
+    const connecting = this.connect();
+    return connecting === undefined ? send() : connecting.then(send);
+  }
+
+  /** Every check must pass. */
   async ready(): Promise<void> {
-    if (this.#done) return this.#options.client.connect();
-    this.#demanding += 1;
-    return this.#once().finally(() => (this.#demanding -= 1));
+    if (this.#isDone) return this.#options.client.connect();
+    this.#readyCalls += 1;
+    return this.#tryOnce().finally(() => (this.#readyCalls -= 1));
   }
 
-  #once(): Promise<void> {
+  #tryOnce(): Promise<void> {
     return (this.#underWay ??= this.#try().finally(() => (this.#underWay = undefined)));
   }
 
-  async #before(): Promise<void> {
+  async #prepare(): Promise<void> {
     try {
-      await this.#once();
+      await this.#tryOnce();
     } catch (error) {
-      if (!mayServe(error)) throw error;
-      this.#servesUntil = now() + serveMs;
-      await this.#options.client.connect(); // who said so may have been left for another server
+      if (!mayRead(error)) throw error;
+      this.#readsUntil = now() + readOnlyMs;
+      await this.#options.client.connect(); // the failed probe may have replaced the connection
     }
   }
 
   #leaveWrongServer(): void {
-    if (this.#demanding === 0 && now() < this.#renewsFrom) return;
-    this.#renewsFrom = now() + this.#renewalMs;
-    this.#renewalMs = Math.min(2 * this.#renewalMs, lastRenewalMs);
-    this.#options.client.renew();
+    if (this.#readyCalls === 0 && now() < this.#nextReconnectAt) return;
+    this.#nextReconnectAt = now() + this.#reconnectPauseMs;
+    this.#reconnectPauseMs = Math.min(2 * this.#reconnectPauseMs, lastReconnectPauseMs);
+    this.#options.client.reconnect();
   }
 
   async #try(): Promise<void> {
@@ -95,9 +101,9 @@ export class FirstUse {
     try {
       await this.#check();
     } catch (error) {
-      throw (await this.#isSentinel(error)) ? sentinel(client.name) : error;
+      throw (await this.#isSentinel(error)) ? sentinelFailure(client.name) : error;
     }
-    this.#done = true;
+    this.#isDone = true;
   }
 
   async #check(): Promise<void> {
@@ -108,11 +114,11 @@ export class FirstUse {
     await others;
   }
 
-  /** A client of another kind, or something around a client, may make text of bytes: states would be read wrong [S1]. */
+  /** Another kind of client, or a wrapper, may convert bytes to text: states would then be read wrong [S1]. */
   async #proveBytes(): Promise<void> {
     const { keys, client } = this.#options;
     const read = (reply: RedisReply): RedisReply => reply;
-    const send = (...args: RedisArgument[]): Promise<RedisReply> => this.#caller.plain({ args, read });
+    const send = (...args: RedisArgument[]): Promise<RedisReply> => this.#runner.command({ args, read });
     const [, got] = await Promise.all([
       send("SET", keys.probe, everyByte, "PX", probeMs),
       send("GET", keys.probe),
@@ -126,30 +132,30 @@ export class FirstUse {
     );
   }
 
-  /** A cluster of one node would pass all else, and refuse the first lock: scripts use keys of several slots at once. */
+  /** The EXISTS over several slots detects a cluster of one node, which passes all else and refuses the first lock. */
   #probe(): Promise<unknown> {
     const { keys } = this.#options;
     const args = [keys.channel];
     return Promise.all([
-      this.#caller.run({ script: scripts.probe, keys: [keys.probe], args, read: text }),
-      this.#caller.plain({
+      this.#runner.run({ script: scripts.probe, keys: [keys.probe], args, read: text }),
+      this.#runner.command({
         args: ["EXISTS", keys.probe, ...keys.common],
         read: () => undefined,
       }),
     ]);
   }
 
-  /** It takes a login, and then lacks almost every command. */
+  /** A Sentinel accepts a login, but lacks almost every command. */
   async #isSentinel(error: unknown): Promise<boolean> {
     if (!(error instanceof UnavailableError) || error.code !== "ACCESS_DENIED") return false;
     const info = { args: ["INFO", "server"], read: text };
-    return /^redis_mode:sentinel/m.test(await this.#caller.plain(info).catch(() => ""));
+    return /^redis_mode:sentinel/m.test(await this.#runner.command(info).catch(() => ""));
   }
 
-  /** Who may not ask is not warned. */
+  /** No warning where INFO is not permitted. */
   async #checkEviction(): Promise<void> {
     const { client, warn } = this.#options;
-    const info = await this.#caller.plain({ args: ["INFO", "memory"], read: text }).catch(() => "");
+    const info = await this.#runner.command({ args: ["INFO", "memory"], read: text }).catch(() => "");
     const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1] ?? "noeviction";
     const limit = Number(/^maxmemory:(\d+)/m.exec(info)?.[1] ?? 0);
     if (policy === "noeviction" || limit === 0) return;
@@ -158,7 +164,7 @@ export class FirstUse {
   }
 }
 
-function mayServe(error: unknown): boolean {
+function mayRead(error: unknown): boolean {
   return error instanceof UnavailableError && ["READ_ONLY", "OUT_OF_MEMORY"].includes(error.code);
 }
 

@@ -1,26 +1,28 @@
 /**
- * The hash that holds this client's receipts [S5], as scripts/lib/receipt.lua keeps it, and how long it is to live.
+ * The hash that holds this client's receipts [S5], as scripts/lib/receipt.lua keeps it, and its expiry.
  *
- * It expires. Its life is renewed by an operation now and then instead of by every one, which spares a command in most
- * scripts: a hash that lives 5/4 of what was asked for and is renewed in every quarter of it has always at least what
- * was asked for left.
+ * The expiry is not renewed by every operation, which saves a command in most scripts: a hash that lives 5/4 of what was
+ * asked for and is renewed in every quarter of it always has at least what was asked for left.
  */
 import { now } from "../../timers.ts";
 import type { Receipt } from "../contract.ts";
 
-/** What one script is told of the hash. */
-export interface Life {
+/** What one script is told about the expiry. */
+export interface ReceiptExpiry {
   /** keep refresh */
   readonly args: readonly [keep: string, refresh: string];
   readonly sentAt: number;
 }
 
+/** The arguments of one operation: its receipt, and on a retry the proof that goes with it. */
+export type ReceiptFields = readonly [slot: string, n: string, proof: string];
+
 export class ReceiptHash {
   #renewedAt = -Infinity;
   #keepMs = 0;
 
-  /** An operation with this receipt is going to be sent. Answers its own arguments: slot n proof. */
-  for(receipt: Receipt): readonly [slot: string, n: string, proof: string] {
+  /** The arguments of an operation with this receipt, which is about to be sent. */
+  fieldsFor(receipt: Receipt): ReceiptFields {
     if (receipt.keepMs > this.#keepMs) {
       this.#keepMs = receipt.keepMs;
       this.#renewedAt = -Infinity;
@@ -28,14 +30,14 @@ export class ReceiptHash {
     return [String(receipt.slot), String(receipt.n), proofOf(receipt)];
   }
 
-  /** For a script that is sent now, by the monotonic clock. */
-  life(at: number = now()): Life {
+  /** For a script that is sent now; `at` is of the monotonic clock. */
+  expiry(at: number = now()): ReceiptExpiry {
     const due = at - this.#renewedAt >= this.#keepMs / 4;
     return { args: [String(Math.ceil(this.#keepMs * 1.25)), due ? "1" : "0"], sentAt: at };
   }
 
-  /** That script recorded something: if it was to renew the hash, it did. */
-  recorded({ args, sentAt }: Life): void {
+  /** That script recorded a receipt: if it was told to renew the expiry, it did. */
+  noteRecorded({ args, sentAt }: ReceiptExpiry): void {
     if (args[1] === "1") this.#renewedAt = Math.max(this.#renewedAt, sentAt);
   }
 }

@@ -1,56 +1,55 @@
 /**
- * Waiting for replicas: `WAIT` for what certain operations have done, on connections that do nothing else.
+ * Waits for replicas: `WAIT` for what certain operations have done, on connections that do nothing else.
  *
- * `WAIT` blocks its connection, and waits for the last write of this connection alone. So the operations themselves run
- * where all others do; then scripts/confirm.lua looks whether this server (another may have taken over) still has what they
- * did, and writes a little to it here, with the `WAIT` behind it: replication is one stream, so whoever has this write
- * has all that came before it, whoever sent it. Calls that come while a `WAIT` runs share the next one. Whether enough
- * replicas answered is compared above.
+ * `WAIT` blocks its connection, and waits for the last write of that connection only. So the operations run on the main
+ * connection; then scripts/confirm.lua checks whether this server still has their effects (another may have taken over)
+ * and writes a little here, followed by `WAIT`. Replication is one stream: a replica that has this write has all before
+ * it. Calls that come while a `WAIT` runs share the next one. The caller compares how many replicas are enough.
  */
 import { randomBytes } from "node:crypto";
 import { InvalidArgumentError } from "../../errors.ts";
 import { Deadlines, now } from "../../timers.ts";
 import type { Durability, Kept } from "../contract.ts";
-import { Caller } from "./pipeline/script-runner.ts";
+import { ScriptRunner } from "./pipeline/script-runner.ts";
 import type { RedisClient, RedisReply } from "./client/port.ts";
 import type { Keys } from "./keys.ts";
 import { text } from "./pipeline/decode.ts";
 import { scripts } from "./scripts/generated.ts";
 
-/** One script stops the server for all that it looks at. */
+/** One script blocks the server for all of them. */
 const maxOperations = 500;
 /** A call that shares the wait of others is not kept much longer than it asked for; Redis itself may be 100 ms late. */
 const graceMs = 250;
 
 export interface ReplicasOptions {
   /** Makes a connection for commands. */
-  readonly another: () => RedisClient;
+  readonly makeAnother: () => RedisClient;
   readonly keys: Keys;
   /** How long receipts are to live from now on, in milliseconds. */
   readonly keepMs: () => string;
   /** Where the operations run, if that may be another database. */
-  readonly commands: Caller | undefined;
+  readonly commands: ScriptRunner | undefined;
 }
 
-/** What the lines have in common. */
-interface Shared extends ReplicasOptions {
-  /** Once, over one of the lines: it works on the database that the operations work on. */
-  readonly proveSameDatabase: (line: RedisClient) => Promise<void>;
+/** What the queues have in common. */
+interface QueueOptions extends ReplicasOptions {
+  /** Once, over one of the connections: it uses the database that the operations use. */
+  readonly proveSameDatabase: (client: RedisClient) => Promise<void>;
 }
 
-type Answer = number | "gone";
+type WaitResult = number | "gone";
 
-interface Waiting {
+interface PendingWait {
   readonly kept: Kept;
   readonly until: number;
-  readonly resolve: (answer: Answer) => void;
+  readonly resolve: (answer: WaitResult) => void;
   readonly reject: (error: unknown) => void;
 }
 
 export class Replicas {
   readonly #options: ReplicasOptions;
-  /** By the number of replicas: who waits for one must not stand behind who waits for two. */
-  readonly #lines = new Map<number, WaitLine>();
+  /** By the number of replicas: a wait for one must not queue behind a wait for two. */
+  readonly #queues = new Map<number, WaitQueue>();
   #proof: Promise<void> | undefined;
 
   constructor(options: ReplicasOptions) {
@@ -58,65 +57,69 @@ export class Replicas {
   }
 
   /** The contract's awaitReplicas. */
-  readonly answer = (kept: Kept, durability: Durability): Promise<Answer> => {
+  readonly awaitReplicas = (kept: Kept, durability: Durability): Promise<WaitResult> => {
     const { replicas, timeoutMs } = durability;
-    let line = this.#lines.get(replicas);
-    if (line === undefined) this.#lines.set(replicas, (line = new WaitLine(replicas, this.#shared())));
-    return line.add(kept, timeoutMs);
+    let queue = this.#queues.get(replicas);
+    if (queue === undefined)
+      this.#queues.set(replicas, (queue = new WaitQueue(replicas, this.#queueOptions())));
+    return queue.add(kept, timeoutMs);
   };
 
   async close(): Promise<void> {
-    await Promise.all([...this.#lines.values()].map((line) => line.close()));
+    await Promise.all([...this.#queues.values()].map((queue) => queue.close()));
   }
 
-  #shared(): Shared {
-    return { ...this.#options, proveSameDatabase: (line) => this.#proveSameDatabase(line) };
+  #queueOptions(): QueueOptions {
+    return { ...this.#options, proveSameDatabase: (client) => this.#proveSameDatabase(client) };
   }
 
-  /** Their connections are all made alike: what is proved of one is proved of all. After a failure it is tried anew. */
-  #proveSameDatabase(line: RedisClient): Promise<void> {
+  /** All connections are made alike, so one proof is enough. After a failure it is tried again. */
+  #proveSameDatabase(client: RedisClient): Promise<void> {
     const { commands, keys } = this.#options;
     if (commands === undefined) return Promise.resolve();
-    return (this.#proof ??= prove(commands, line, keys).catch((error: unknown) => {
+    return (this.#proof ??= prove(commands, client, keys).catch((error: unknown) => {
       this.#proof = undefined;
       throw error;
     }));
   }
 }
 
-/** Without it, what was done would look as if the server had lost its memory. */
-async function prove(commands: Caller, line: RedisClient, keys: Keys): Promise<void> {
+/** On another database, the effects of operations would seem to be lost. */
+async function prove(commands: ScriptRunner, client: RedisClient, keys: Keys): Promise<void> {
   const mark = randomBytes(12).toString("hex");
-  const key = `${keys.probe}:database`; // the first use may be at work on the other one
-  await commands.plain({ args: ["SET", key, mark, "PX", "10000"], read: text });
-  const seen = await new Caller(line).plain({ args: ["GET", key], read: (reply) => reply && text(reply) });
-  await commands.plain({ args: ["DEL", key], read: () => undefined });
-  if (seen !== mark) throw otherDatabase(line.name);
+  const key = `${keys.probe}:database`; // the handshake may be using the other one
+  await commands.command({ args: ["SET", key, mark, "PX", "10000"], read: text });
+  const seen = await new ScriptRunner(client).command({
+    args: ["GET", key],
+    read: (reply) => reply && text(reply),
+  });
+  await commands.command({ args: ["DEL", key], read: () => undefined });
+  if (seen !== mark) throw otherDatabase(client.name);
 }
 
 /** One connection, and one `WAIT` at a time on it. */
-class WaitLine {
+class WaitQueue {
   readonly #replicas: number;
-  readonly #options: Shared;
+  readonly #options: QueueOptions;
   readonly #client: RedisClient;
-  readonly #caller: Caller;
+  readonly #runner: ScriptRunner;
   readonly #deadlines = new Deadlines();
-  #next: Waiting[] = [];
-  #busy = false;
+  #pending: PendingWait[] = [];
+  #isBusy = false;
 
-  constructor(replicas: number, options: Shared) {
+  constructor(replicas: number, options: QueueOptions) {
     this.#replicas = replicas;
     this.#options = options;
-    this.#client = options.another();
-    this.#caller = new Caller(this.#client);
+    this.#client = options.makeAnother();
+    this.#runner = new ScriptRunner(this.#client);
   }
 
-  add(kept: Kept, timeoutMs: number): Promise<Answer> {
+  add(kept: Kept, timeoutMs: number): Promise<WaitResult> {
     return new Promise((resolve, reject) => {
-      // Too few, as far as anybody knows by then.
+      // Too few, as far as is known by then.
       const late = this.#deadlines.set(timeoutMs + graceMs, () => resolve(0));
       const settled = (): void => this.#deadlines.clear(late); // [P1] nothing is left behind
-      this.#next.push({
+      this.#pending.push({
         kept,
         until: now() + timeoutMs,
         resolve: (answer) => {
@@ -128,9 +131,9 @@ class WaitLine {
           reject(error);
         },
       });
-      if (this.#busy) return;
-      this.#busy = true;
-      process.nextTick(() => void this.#serve());
+      if (this.#isBusy) return;
+      this.#isBusy = true;
+      process.nextTick(() => void this.#waitForAll());
     });
   }
 
@@ -138,9 +141,9 @@ class WaitLine {
     return this.#client.close();
   }
 
-  async #serve(): Promise<void> {
-    while (this.#next.length > 0) {
-      const group = this.#next.splice(0, maxOperations);
+  async #waitForAll(): Promise<void> {
+    while (this.#pending.length > 0) {
+      const group = this.#pending.splice(0, maxOperations);
       try {
         const { present, replicas } = await this.#wait(group);
         group.forEach(({ resolve, reject }, index) => {
@@ -152,10 +155,10 @@ class WaitLine {
         for (const { reject } of group) reject(error);
       }
     }
-    this.#busy = false;
+    this.#isBusy = false;
   }
 
-  async #wait(group: readonly Waiting[]): Promise<{ present: readonly RedisReply[]; replicas: number }> {
+  async #wait(group: readonly PendingWait[]): Promise<{ present: readonly RedisReply[]; replicas: number }> {
     await this.#client.connect(); // or the two commands might not follow each other on one connection
     await this.#options.proveSameDatabase(this.#client);
     const leftMs = Math.max(...group.map(({ until }) => until)) - now();
@@ -166,26 +169,26 @@ class WaitLine {
     const [present, replicas] = await Promise.all([
       this.#client.send<readonly RedisReply[] | "loaded">(confirm, {
         read: (reply) => (reply as readonly RedisReply[]).map((one) => this.#errorOf(one)),
-        refused: (said) => this.#load(said),
+        refused: (message) => this.#load(message),
       }),
-      this.#caller.plain({ args: ["WAIT", String(this.#replicas), timeoutMs], read: Number }),
+      this.#runner.command({ args: ["WAIT", String(this.#replicas), timeoutMs], read: Number }),
     ]);
     return present === "loaded" ? this.#wait(group) : { present, replicas };
   }
 
   /** The server did not know the script, so that `WAIT` waited for nothing: once more. */
-  async #load(said: string): Promise<"loaded"> {
-    if (!said.includes("NOSCRIPT")) throw this.#caller.failure(said, {});
-    await this.#caller.plain({ args: ["SCRIPT", "LOAD", scripts.confirm.text], read: () => undefined });
+  async #load(message: string): Promise<"loaded"> {
+    if (!message.includes("NOSCRIPT")) throw this.#runner.errorFor(message, {});
+    await this.#runner.command({ args: ["SCRIPT", "LOAD", scripts.confirm.text], read: () => undefined });
     return "loaded";
   }
 
   #errorOf(reply: RedisReply): RedisReply {
-    return reply instanceof Error ? (this.#caller.failure(reply.message, {}) as Error) : reply;
+    return reply instanceof Error ? (this.#runner.errorFor(reply.message, {}) as Error) : reply;
   }
 }
 
-/** What was to be waited for had been done before. */
+/** The operation itself was carried out before. */
 function otherDatabase(name: string): InvalidArgumentError {
   return new InvalidArgumentError(
     `${name}: the client that was passed to open() works on another database than its duplicate(), so that replicas cannot be ` +

@@ -1,6 +1,6 @@
 /**
- * Which numbers can be stamps, that is fences [L3] and revisions [S2]: scripts/lib/stamp.lua makes them, scripts/lib/bounds.lua
- * has the same bound. A greater one was not made by us, and what comes after it could not rise.
+ * The range of stamps, that is of fences [L3] and revisions [S2]: scripts/lib/stamp.lua makes them, and
+ * scripts/lib/bounds.lua has the same bound. A greater number is not ours, and the stamps after it could not rise.
  */
 
 /** Microseconds: the year 2099. */

@@ -18,13 +18,13 @@ export interface Address {
 const forms =
   "redis://[user:password@]host[:port][/db], rediss:// for TLS, or redis+unix:///path/to/socket[?db=n]";
 
-/** A URL as it was given, and as it was read: reading drops and changes some of what was given. */
+/** A URL as it was given, and as it was parsed, which drops and changes some of it. */
 interface Source {
   readonly text: string;
   readonly url: URL;
 }
 
-/** Whatever of the URL would not be used is refused: what it was meant for would be missed silently. */
+/** Refuses a URL with parts that would not be used, since they would be ignored silently. */
 export function parseAddress(target: string | URL): Address {
   const source = parseUrl(String(target));
   const { url } = source;
@@ -82,7 +82,7 @@ function parseUrl(text: string): Source {
   }
 }
 
-/** One way only to write a number: two names of one database would look like two. */
+/** One way only to write a number: one database must not have two names. */
 function parseDatabase(text: string, source: Source): number {
   if (!/^(0|[1-9]\d{0,4})$/.test(text))
     throw malformed("its database is not a number from 0 to 99999", source);
@@ -97,7 +97,7 @@ function decode(text: string, source: Source): string {
   }
 }
 
-/** [P3] What came may hold a password: it is only shown where it is the name of a host and a port. */
+/** [P3] The text may contain a password: it is shown only if it is a host and a port. */
 function malformed(why: string, { text }: Pick<Source, "text">): InvalidArgumentError {
   const service = /^rediss?:\d{1,5}(\/\d+)?$/i.test(text) ? ` Did you mean "redis://${text}"?` : "";
   const encode = text.includes("@")

@@ -1,11 +1,11 @@
 /**
- * Why a connection could not be made: from what Node, TLS or the client package says to advice that fits, in one table.
+ * Why a connection could not be made: from messages of Node, TLS or the client package to advice, in one table.
  *
- * `lasting`: it cannot pass by itself, so that it is not tried again.
+ * `lasting`: it will not pass by itself, so it is not retried.
  */
 
 interface Cause {
-  /** Found in the error's code, or else in its text. */
+  /** Matched with the code of the error, or else with its text. */
   readonly is: RegExp;
   readonly advice: string;
   readonly lasting?: boolean;
@@ -15,7 +15,7 @@ const ownAuthority =
   "If its certificate is from an authority of your own, start this process with NODE_EXTRA_CA_CERTS=<file>, or pass a " +
   "client of your own with the certificate of that authority";
 
-/** The first that fits counts. */
+/** The first match counts. */
 const causes: readonly Cause[] = [
   {
     is: /SELF_SIGNED_CERT|UNABLE_TO_(VERIFY|GET_ISSUER)|CERT_UNTRUSTED|self[- ]signed certificate/,
@@ -87,15 +87,15 @@ const unknown: Cause = {
   advice: "Check that a Redis server runs there and that this process may connect to it",
 };
 
-export function causeOf(error: Error): { readonly advice: string; readonly lasting: boolean } {
+export function adviceFor(error: Error): { readonly advice: string; readonly lasting: boolean } {
   const code = codeOf(error);
-  const text = saidBy(error);
+  const text = textOfCause(error);
   const { advice, lasting = false } = causes.find(({ is }) => is.test(code) || is.test(text)) ?? unknown;
   return { advice, lasting };
 }
 
-/** A name with several addresses fails with one error for each of them, and no text of its own. */
-export function saidBy(error: Error): string {
+/** A name with several addresses fails with one error for each, and no text of its own. */
+export function textOfCause(error: Error): string {
   if (!(error instanceof AggregateError) || error.errors.length === 0) return error.message;
   const each = error.errors.map((one: unknown) => (one instanceof Error ? one.message : String(one)));
   return [...new Set(each)].join("; ");

@@ -1,128 +1,127 @@
 /**
- * One connection that is kept up: opened when first wanted, and opened again when it breaks, until it is closed.
+ * One connection that is kept up: opened when first needed, opened again when it breaks, until it is closed.
  *
- * It knows no commands. Every connection is a new socket object that never reconnects by itself, so that the pauses
- * and the timers are ours: none of them keeps the process alive [P1], and nothing is sent twice. What was refused for
- * good (a wrong password) is not tried again in the background: only when somebody wants the connection, and then not
- * at once, so that an idle store logs in no more.
+ * It knows no commands. Each attempt makes a new transport that never reconnects by itself, so that pauses and timers
+ * are ours: none keeps the process alive [P1], and nothing is sent twice. After a lasting refusal (a wrong password) it
+ * does not retry in the background, only on demand and after a pause, so that an idle store stops logging in.
  */
 import { UnavailableError, type HoldfastError } from "../../../errors.ts";
 import { after, now, pause } from "../../../timers.ts";
 
-/** What a connection must be able to do. */
-export interface Connection {
+/** What is connected: a socket of ours, or a client of the package. */
+export interface Transport {
   connect(): Promise<unknown>;
-  /** Ends it at once, for that reason; what is under way fails. */
+  /** Ends it at once, for that reason; commands in flight fail. */
   destroy(why?: Error): void;
   on(event: "error" | "end" | "ready", listener: (error?: unknown) => void): unknown;
 }
 
-export interface LinkOptions<C extends Connection> {
-  /** Makes a connection that is not connected yet. */
+export interface ConnectionOptions<C extends Transport> {
+  /** Makes a transport that is not connected yet. */
   readonly make: () => C | Promise<C>;
-  /** What else must succeed before it counts as up. */
-  readonly prepare?: ((connection: C) => Promise<unknown>) | undefined;
+  /** What must succeed before it counts as connected. */
+  readonly prepare?: ((transport: C) => Promise<unknown>) | undefined;
   /** How long one attempt may take. */
   readonly attemptMs: number;
-  /** What a failure to connect means, or that it broke. */
+  /** The error for a failed attempt, or for a break. */
   readonly explain: (error: Error) => HoldfastError;
   readonly onUp?: (() => void) | undefined;
   /** It broke, or an attempt failed. */
   readonly onDown?: ((failure: HoldfastError) => void) | undefined;
 }
 
-/** Pauses before the attempts: at once after a break, then soon, then every half second. */
+/** Pauses before the attempts: none after a break, then short ones, then half a second. */
 const pausesMs = [0, 25, 50, 100, 200, 400, 500];
-/** After a refusal that cannot pass by itself: how long a call gets the same answer without another attempt. */
-const restsMs = [1_000, 2_000, 4_000, 8_000, 10_000];
-/** After so many failures in a row nobody is kept waiting through a pause: what has not been sent can be told apart. */
-const shortFailures = 3;
-/** An attempt's time is counted in so many steps. */
+/** After a lasting failure: how long a call gets the same error without another attempt. */
+const lastingPausesMs = [1_000, 2_000, 4_000, 8_000, 10_000];
+/** From so many failures in a row on, calls do not wait through a pause: they fail at once, with the outcome "none". */
+const failuresBeforeRefusing = 3;
+/** The time of an attempt is counted in this many steps. */
 const steps = 4;
 
-export class Link<C extends Connection> {
-  readonly #options: LinkOptions<C>;
-  #connection: C | undefined;
+export class Connection<C extends Transport> {
+  readonly #options: ConnectionOptions<C>;
+  #current: C | undefined;
   #attempt: Promise<void> | undefined;
-  /** Rises when attempts that are under way are not wanted any more. */
+  /** Rises when the pending attempt is abandoned. */
   #round = 0;
   #failures = 0;
   #failure: HoldfastError | undefined;
   #isPausing = false;
-  #restsUntil = -Infinity;
+  #backsOffUntil = -Infinity;
   #closed = false;
 
-  constructor(options: LinkOptions<C>) {
+  constructor(options: ConnectionOptions<C>) {
     this.#options = options;
   }
 
-  /** The connection, while it is up. */
-  get up(): C | undefined {
-    return this.#connection;
+  /** The transport, while it is connected. */
+  get current(): C | undefined {
+    return this.#current;
   }
 
   /**
-   * `undefined` while it is up. Else joins the attempt that is under way, or starts one; rejects with that attempt's
-   * failure, in a pause with the last.
+   * `undefined` while connected. Else joins the pending attempt, or starts one; rejects with the failure of that
+   * attempt or, in a pause, of the last one.
    */
   connect(): Promise<void> | undefined {
-    if (this.#connection !== undefined) return undefined;
+    if (this.#current !== undefined) return undefined;
     if (this.#closed) return Promise.reject(this.#options.explain(new Error("closed")));
-    if (this.#failure !== undefined && this.#isToWait()) return Promise.reject(this.#failure);
+    if (this.#failure !== undefined && this.#isBackingOff()) return Promise.reject(this.#failure);
     return (this.#attempt ??= this.#try(this.#round));
   }
 
-  /** Connects, if it does not already; it goes on by itself, and `onDown` is told of each failure. */
-  begin(): void {
+  /** Connects, if no attempt is pending, and retries by itself; `onDown` gets each failure. */
+  start(): void {
     if (this.#attempt === undefined) this.connect()?.catch(() => undefined);
   }
 
-  /** Ends the connection, with all that is under way on it, and connects anew. */
+  /** Ends the transport, with all commands in flight, and connects again. */
   drop(error: Error): void {
-    const connection = this.#connection;
-    if (connection !== undefined) this.#broke(connection, error);
+    const transport = this.#current;
+    if (transport !== undefined) this.#handleBreak(transport, error);
   }
 
-  /** Takes the connection out of service, and connects anew. Ending it is left to the caller. */
+  /** Takes the transport out of service, and connects again. The caller ends the old transport. */
   replace(error: Error): C | undefined {
-    const connection = this.#connection;
-    if (connection === undefined) return undefined;
-    this.#connection = undefined;
-    this.#goOn(this.#options.explain(error));
-    return connection;
+    const transport = this.#current;
+    if (transport === undefined) return undefined;
+    this.#current = undefined;
+    this.#reconnect(this.#options.explain(error));
+    return transport;
   }
 
-  /** Ends the connection, or the attempt, and does not connect before `connect()` is called. */
+  /** Ends the transport, or the attempt, and does not connect before `connect()` is called. */
   suspend(error: Error): void {
     this.#round += 1;
     this.#attempt = undefined;
-    const connection = this.#connection;
-    if (connection === undefined) return;
-    this.#connection = undefined; // first: ending it says so to us, too
-    end(connection, error);
+    const transport = this.#current;
+    if (transport === undefined) return;
+    this.#current = undefined; // first, since ending it also calls our listeners
+    destroy(transport, error);
     this.#options.onDown?.(this.#options.explain(error));
   }
 
   close(): void {
     this.#closed = true;
-    const connection = this.#connection;
-    this.#connection = undefined;
-    if (connection !== undefined) end(connection);
+    const transport = this.#current;
+    this.#current = undefined;
+    if (transport !== undefined) destroy(transport);
   }
 
-  #isToWait(): boolean {
-    if (this.#isPausing) return this.#failures >= shortFailures;
-    return now() < this.#restsUntil;
+  #isBackingOff(): boolean {
+    if (this.#isPausing) return this.#failures >= failuresBeforeRefusing;
+    return now() < this.#backsOffUntil;
   }
 
   async #try(round: number): Promise<void> {
     try {
       await this.#pause();
-      const connection = await this.#open(round);
+      const transport = await this.#open(round);
       this.#attempt = undefined;
       this.#failures = 0;
       this.#failure = undefined;
-      this.#connection = connection;
+      this.#current = transport;
       this.#options.onUp?.();
     } catch (error) {
       const failure = this.#options.explain(toError(error));
@@ -135,14 +134,14 @@ export class Link<C extends Connection> {
     this.#attempt = undefined;
     this.#failure = failure;
     if (isLasting(failure)) {
-      const restMs = restsMs[Math.min(this.#failures, restsMs.length - 1)] ?? 0;
-      this.#restsUntil = now() + restMs;
+      const backOffMs = lastingPausesMs[Math.min(this.#failures, lastingPausesMs.length - 1)] ?? 0;
+      this.#backsOffUntil = now() + backOffMs;
     }
     this.#failures += 1;
-    this.#goOn(failure);
+    this.#reconnect(failure);
   }
 
-  /** Half of it at random, so that many processes do not come back in step. */
+  /** Half of it is random, so that many processes do not reconnect in step. */
   async #pause(): Promise<void> {
     const ms = pausesMs[Math.min(this.#failures, pausesMs.length - 1)] ?? 0;
     if (ms === 0 || isLasting(this.#failure)) return;
@@ -152,65 +151,65 @@ export class Link<C extends Connection> {
   }
 
   async #open(round: number): Promise<C> {
-    this.#mustBeWanted(round);
-    const connection = await this.#options.make();
+    this.#throwIfAbandoned(round);
+    const transport = await this.#options.make();
     const broken = new Promise<never>((_, reject) => {
       const onBreak = (error?: unknown): void => {
         const cause = error === undefined ? new Error("the connection was closed") : toError(error);
-        reject(cause); // the first counts: what breaks it, before what that does to the package
-        this.#broke(connection, cause);
+        reject(cause); // the first rejection counts: the cause, before its consequences in the package
+        this.#handleBreak(transport, cause);
       };
-      connection.on("error", onBreak);
-      connection.on("end", onBreak);
+      transport.on("error", onBreak);
+      transport.on("end", onBreak);
     });
     try {
-      await within(this.#options.attemptMs, Promise.race([broken, this.#prepared(connection)]));
-      this.#mustBeWanted(round);
-      return connection;
+      await within(this.#options.attemptMs, Promise.race([broken, this.#prepared(transport)]));
+      this.#throwIfAbandoned(round);
+      return transport;
     } catch (error) {
-      // Destroyed while it was still connecting, a socket may come up all the same.
-      connection.on("ready", () => end(connection));
-      end(connection);
+      // A socket that is destroyed while it is connecting may still connect.
+      transport.on("ready", () => destroy(transport));
+      destroy(transport);
       throw error;
     }
   }
 
-  async #prepared(connection: C): Promise<void> {
-    await connection.connect();
-    await this.#options.prepare?.(connection);
+  async #prepared(transport: C): Promise<void> {
+    await transport.connect();
+    await this.#options.prepare?.(transport);
   }
 
-  #mustBeWanted(round: number): void {
+  #throwIfAbandoned(round: number): void {
     if (this.#closed) throw new Error("closed");
-    if (round !== this.#round) throw new Error("the attempt is not wanted any more");
+    if (round !== this.#round) throw new Error("the attempt was abandoned");
   }
 
-  #broke(connection: C, error: Error): void {
-    if (this.#connection !== connection) return;
-    this.#connection = undefined;
-    end(connection, error);
-    this.#goOn(this.#options.explain(error));
+  #handleBreak(transport: C, error: Error): void {
+    if (this.#current !== transport) return;
+    this.#current = undefined;
+    destroy(transport, error);
+    this.#reconnect(this.#options.explain(error));
   }
 
-  #goOn(failure: HoldfastError): void {
+  #reconnect(failure: HoldfastError): void {
     if (this.#closed) return;
     const round = this.#round;
     this.#options.onDown?.(failure);
     if (round !== this.#round || isLasting(failure)) return;
-    this.begin();
+    this.start();
   }
 }
 
-/** Some versions of the package throw at what is ended already. */
-export function end(connection: Connection, why?: Error): void {
+/** Some versions of the package throw if it is ended already. */
+export function destroy(transport: Transport, why?: Error): void {
   try {
-    connection.destroy(why);
+    transport.destroy(why);
   } catch {
-    // it is ended, which is all that was wanted
+    // it is ended, as intended
   }
 }
 
-/** What is no outage, such as a server of the wrong kind, does not pass either. */
+/** An error that is no outage, such as a server of the wrong kind, is lasting, too. */
 function isLasting(failure: HoldfastError | undefined): boolean {
   return failure instanceof UnavailableError ? failure.lasting : failure !== undefined;
 }
@@ -227,8 +226,8 @@ function within<T>(ms: number, promise: Promise<T>): Promise<T> {
 }
 
 /**
- * Calls `fn` after `ms`, in steps: one in which the event loop was blocked is counted again, once, since what arrived in
- * it has not been read. Answers how to stop it.
+ * Calls `fn` after `ms`, counted in steps: one step in which the event loop was blocked is repeated, once, since data that
+ * arrived in it has not been read. Returns a function that stops it.
  */
 function countDown(ms: number, fn: () => void): () => void {
   const stepMs = ms / steps;

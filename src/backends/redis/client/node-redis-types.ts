@@ -1,6 +1,4 @@
-/**
- * The shapes of `@redis/client` that the adapters rely on, written out so that no type of ours names the package.
- */
+/** The types of `@redis/client` that the adapters rely on, written out so that no type of ours names the package. */
 import { underNodesImmediate } from "../../../timers.ts";
 import type { RedisCommand } from "./port.ts";
 
@@ -8,18 +6,18 @@ import type { RedisCommand } from "./port.ts";
 export interface RedisClientLike {
   readonly isReady?: boolean;
   sendCommand(args: readonly (string | Buffer)[], options?: object): Promise<unknown>;
-  /** Makes the connection for wakes, which is ours. Without it we ask more often. */
+  /** Makes the connection for wakes, which is ours. Without it, waiters ask more often. */
   duplicate?(overrides?: object): object;
   /** To follow it when it reconnects. */
   on?(event: "end" | "reconnecting" | "ready", listener: () => void): unknown;
   off?(event: "end" | "reconnecting" | "ready", listener: () => void): unknown;
 }
 
-export interface Sender {
+export interface CommandSender {
   sendCommand(args: readonly (string | Buffer)[], options?: object): Promise<unknown>;
 }
 
-export interface SubscriberConnection {
+export interface PackageSubscriber {
   subscribe(channel: string, listener: (message: Buffer) => void, bufferMode: true): Promise<unknown>;
 }
 
@@ -28,21 +26,21 @@ const asText = Object.freeze({ timeout: undefined, typeMapping: {} });
 const asBytes = Object.freeze({ timeout: undefined, typeMapping: { 36: Buffer } });
 
 /** The package writes in a setImmediate that it looks up at each call. */
-export function sendThrough(to: Sender, { args, bytes }: RedisCommand): Promise<unknown> {
+export function sendWith(to: CommandSender, { args, bytes }: RedisCommand): Promise<unknown> {
   return underNodesImmediate(() => to.sendCommand(args, bytes ? asBytes : asText));
 }
 
 /**
- * Error replies begin with a word in capitals, or with where in a script they come from; what the package itself says
- * does not, and what Node says has a code.
+ * Error replies begin with a word in capitals, or with a position in a script. Messages of the package do not, and errors
+ * of Node have a code.
  */
-export function isReply(error: Error): boolean {
+export function isErrorReply(error: Error): boolean {
   if (typeof (error as { code?: unknown }).code === "string") return false;
   return /^-?(?:[A-Z]{2,}[A-Z0-9]*\b|@user_script\b)/.test(error.message);
 }
 
-/** What the package says of commands that it did not even take. */
-export const neverSent: ReadonlySet<string> = new Set([
+/** The messages of the package about commands that it refused to queue. */
+export const notSentMessages: ReadonlySet<string> = new Set([
   "The client is offline",
   "The client is closed",
   "The queue is full",

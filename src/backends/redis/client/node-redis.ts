@@ -1,30 +1,36 @@
 /**
  * The port on `@redis/client`, for a URL: two connections of our own, one for commands and one for wakes.
  *
- * The package is loaded when first needed. It writes all commands of one tick at once and answers each apart. Its own
- * reconnecting, offline queue and time-outs are switched off: they would send behind our back what has failed above.
- *
- * The connection for wakes follows the one for commands: it is made once that is up and ended when that goes down, so
- * that both have looked up the same name at the same time, and lead to one server [L1] [L8].
+ * The package is loaded when first needed. It writes all commands of one tick at once. Its own reconnecting, offline
+ * queue and time-outs are switched off: they would resend commands that have already failed here. The connection for
+ * wakes is opened after the one for commands and closed with it, so that both resolve the name at the same time and
+ * lead to one server [L1] [L8].
  */
 import type { HoldfastError } from "../../../errors.ts";
 import { now } from "../../../timers.ts";
 import type { Address } from "./address.ts";
-import type { Answer, RedisClient, RedisCommand, RedisReply, Subscriber, Subscription } from "./port.ts";
-import { brokeOff, closedFailure, notConnected, replyFailure, type Break } from "../errors.ts";
-import { end, Link } from "./connection.ts";
-import { isReply, neverSent } from "./node-redis-types.ts";
-import { LargeBreaks, sizeOf, Wire, type OwnConnection } from "./socket.ts";
+import type {
+  ReplyHandler,
+  RedisClient,
+  RedisCommand,
+  RedisReply,
+  Subscriber,
+  Subscription,
+} from "./port.ts";
+import { connectionBroke, closedFailure, notConnected, replyFailure, type Break } from "../errors.ts";
+import { Connection, destroy } from "./connection.ts";
+import { isErrorReply, notSentMessages } from "./node-redis-types.ts";
+import { OversizeDetector, sizeOf, RedisSocket, type PackageClient } from "./socket.ts";
 
 export interface NodeRedisOptions {
   readonly operationMs: number;
-  /** How long nothing may be read before the connection is given up. Default: a third of `operationMs`. */
+  /** After how long without any data the connection is dropped. Default: a third of `operationMs`. */
   readonly stallMs?: number | undefined;
   /** Makes a connection; by default to the address. */
-  readonly make?: (() => OwnConnection) | undefined;
+  readonly make?: (() => PackageClient) | undefined;
 }
 
-/** A connection that is younger was made where the name leads now. */
+/** A younger connection was made where the name leads now. */
 const freshMs = 500;
 
 export class NodeRedis implements RedisClient {
@@ -32,55 +38,55 @@ export class NodeRedis implements RedisClient {
   readonly #address: Partial<Address>;
   readonly #operationMs: number;
   readonly #stallMs: number;
-  readonly #make: () => OwnConnection | Promise<OwnConnection>;
-  readonly #main: Link<Wire>;
-  readonly #largeBreaks = new LargeBreaks();
-  /** Out of service; each is ended once all that is under way on it is settled. */
-  readonly #replaced = new Set<Wire>();
-  #upSince = 0;
-  #wakes: Link<Wire> | undefined;
+  readonly #make: () => PackageClient | Promise<PackageClient>;
+  readonly #commands: Connection<RedisSocket>;
+  readonly #oversizeDetector = new OversizeDetector();
+  /** Out of service; each is ended once its commands in flight are settled. */
+  readonly #replaced = new Set<RedisSocket>();
+  #connectedAt = 0;
+  #wakes: Connection<RedisSocket> | undefined;
   #closed = false;
 
   constructor(address: Partial<Address> & Pick<Address, "name">, options: NodeRedisOptions) {
-    const { operationMs, stallMs = operationMs / 3, make = () => this.#connection() } = options;
+    const { operationMs, stallMs = operationMs / 3, make = () => this.#createClient() } = options;
     this.name = address.name;
     this.#address = address;
     this.#operationMs = operationMs;
-    this.#stallMs = stallMs; // a black-holed connection is given up early enough for a retry to get through
+    this.#stallMs = stallMs; // a black-holed connection is dropped early enough for a retry to succeed
     this.#make = make;
-    this.#main = new Link({
-      ...this.#linkOptions(),
-      onUp: () => this.#up(),
+    this.#commands = new Connection({
+      ...this.#connectionOptions(),
+      onUp: () => this.#onUp(),
       onDown: (failure) => this.#wakes?.suspend(failure),
     });
   }
 
   connect(): Promise<void> | undefined {
-    return this.#main.connect();
+    return this.#commands.connect();
   }
 
-  send<T>(command: RedisCommand, answer: Answer<T>): Promise<T> {
-    const wire = this.#main.up;
-    if (wire === undefined) return Promise.reject(this.#explain(new Error("there is no connection")));
-    this.#wakes?.begin();
-    return this.#send(wire, command, answer);
+  send<T>(command: RedisCommand, handler: ReplyHandler<T>): Promise<T> {
+    const socket = this.#commands.current;
+    if (socket === undefined) return Promise.reject(this.#explain(new Error("there is no connection")));
+    this.#wakes?.start();
+    return this.#send(socket, command, handler);
   }
 
-  renew(): void {
-    if (now() - this.#upSince > freshMs) this.#replace();
+  reconnect(): void {
+    if (now() - this.#connectedAt > freshMs) this.#replace();
   }
 
   subscribe(channel: string, subscriber: Subscriber): Subscription {
-    const wakes = new Link<Wire>({
-      ...this.#linkOptions(),
-      prepare: (wire) => wire.subscribe(channel, (bytes) => subscriber.message(bytes)),
+    const wakes = new Connection<RedisSocket>({
+      ...this.#connectionOptions(),
+      prepare: (socket) => socket.subscribe(channel, (bytes) => subscriber.message(bytes)),
       onUp: () => subscriber.up(),
       onDown: (failure) => subscriber.down(failure),
     });
     this.#wakes = wakes;
-    if (this.#main.up !== undefined) wakes.begin();
+    if (this.#commands.current !== undefined) wakes.start();
     return {
-      remake: (both) => {
+      reconnect: (both) => {
         if (both) this.#replace();
         else wakes.drop(new Error("the subscription reaches another server"));
       },
@@ -89,76 +95,80 @@ export class NodeRedis implements RedisClient {
 
   close(): Promise<void> {
     this.#closed = true;
-    this.#main.close();
+    this.#commands.close();
     this.#wakes?.close();
-    for (const wire of this.#replaced) end(wire);
+    for (const socket of this.#replaced) destroy(socket);
     return Promise.resolve();
   }
 
-  #linkOptions(): { make: () => Promise<Wire>; attemptMs: number; explain: (error: Error) => HoldfastError } {
+  #connectionOptions(): {
+    make: () => Promise<RedisSocket>;
+    attemptMs: number;
+    explain: (error: Error) => HoldfastError;
+  } {
     return {
-      make: async () => this.#wire(await this.#make()),
+      make: async () => this.#socket(await this.#make()),
       attemptMs: this.#attemptMs,
       explain: (error) => this.#explain(error),
     };
   }
 
-  /** Two attempts fit into one conversation. */
+  /** Two attempts fit into one operation. */
   get #attemptMs(): number {
     return this.#operationMs / 2;
   }
 
-  #wire(connection: OwnConnection): Wire {
-    return new Wire(connection, {
+  #socket(connection: PackageClient): RedisSocket {
+    return new RedisSocket(connection, {
       stallMs: this.#stallMs,
       longestMs: this.#operationMs,
-      onStall: (wire, error) => {
-        if (this.#main.up === wire) this.#main.drop(error);
-        else end(wire, error);
+      onStall: (socket, error) => {
+        if (this.#commands.current === socket) this.#commands.drop(error);
+        else destroy(socket, error);
       },
     });
   }
 
-  #up(): void {
-    this.#upSince = now();
-    this.#wakes?.begin();
+  #onUp(): void {
+    this.#connectedAt = now();
+    this.#wakes?.start();
   }
 
   #replace(): void {
-    const wire = this.#main.replace(new Error("the address may lead to another server by now"));
-    if (wire === undefined) return;
-    this.#replaced.add(wire);
-    wire.whenIdle(() => {
-      this.#replaced.delete(wire);
-      end(wire);
+    const socket = this.#commands.replace(new Error("the address may lead to another server by now"));
+    if (socket === undefined) return;
+    this.#replaced.add(socket);
+    socket.whenIdle(() => {
+      this.#replaced.delete(socket);
+      destroy(socket);
     });
   }
 
-  #send<T>(wire: Wire, command: RedisCommand, answer: Answer<T>): Promise<T> {
+  #send<T>(socket: RedisSocket, command: RedisCommand, handler: ReplyHandler<T>): Promise<T> {
     const bytes = sizeOf(command.args);
-    return wire.send(command, bytes).then(
+    return socket.send(command, bytes).then(
       (reply) => {
-        wire.settled(bytes);
-        this.#largeBreaks.passed(bytes);
-        return answer.read(reply as RedisReply);
+        socket.settled(bytes);
+        this.#oversizeDetector.passed(bytes);
+        return handler.read(reply as RedisReply);
       },
       (error: unknown) => {
-        wire.settled(bytes);
-        const cause = this.#clean(error);
-        if (isReply(cause)) return answer.refused(cause.message);
-        if (neverSent.has(cause.message)) throw this.#explain(cause);
-        throw brokeOff(this.name, this.#whyBroken(wire, cause, bytes));
+        socket.settled(bytes);
+        const cause = this.#withoutPassword(error);
+        if (isErrorReply(cause)) return handler.refused(cause.message);
+        if (notSentMessages.has(cause.message)) throw this.#explain(cause);
+        throw connectionBroke(this.name, this.#whyBroken(socket, cause, bytes));
       },
     );
   }
 
-  async #connection(): Promise<OwnConnection> {
+  async #createClient(): Promise<PackageClient> {
     const { createClient } = await import("@redis/client");
     const { socket, username, password, database } = this.#address;
     const client = createClient({
       socket: {
         ...socket,
-        connectTimeout: 2 * this.#attemptMs, // ours decides, which knows when the event loop was blocked
+        connectTimeout: 2 * this.#attemptMs, // our own limit decides, since it allows for a blocked event loop
         reconnectStrategy: false,
         keepAliveInitialDelay: 5_000, // a silent death of the wake connection is noticed by the kernel
       },
@@ -176,20 +186,21 @@ export class NodeRedis implements RedisClient {
 
   #explain(error: Error): HoldfastError {
     if (this.#closed) return closedFailure(this.name);
-    const cause = this.#clean(error);
-    return isReply(cause)
+    const cause = this.#withoutPassword(error);
+    return isErrorReply(cause)
       ? replyFailure(this.name, cause.message, { phase: "connecting" })
       : notConnected(this.name, cause);
   }
 
-  #whyBroken(wire: Wire, failure: Error, bytes: number): Break {
+  #whyBroken(socket: RedisSocket, failure: Error, bytes: number): Break {
     if (this.#closed) return { cause: new Error("this store was closed") };
-    const cause = failure.message === "Disconnects client" ? this.#clean(wire.why ?? failure) : failure;
-    return wire.isStalled ? { cause } : { cause, ...this.#largeBreaks.broke(wire, bytes) };
+    const cause =
+      failure.message === "Disconnects client" ? this.#withoutPassword(socket.why ?? failure) : failure;
+    return socket.isStalled ? { cause } : { cause, ...this.#oversizeDetector.broke(socket, bytes) };
   }
 
-  /** [P3] A server may quote what it did not understand, a password too. */
-  #clean(error: unknown): Error {
+  /** [P3] A server may quote what it did not understand, even a password. */
+  #withoutPassword(error: unknown): Error {
     const cause = error instanceof Error ? error : new Error(String(error));
     const { password } = this.#address;
     if (password === undefined) return cause;

@@ -1,29 +1,29 @@
-/** From a target to the port: the adapter for it, and how to make more connections for commands of our own. */
+/** From a target to the port: the adapter for it, and how to make more connections for commands. */
 import { parseAddress } from "./address.ts";
-import { BorrowedRedis } from "./user-client.ts";
+import { UserClient } from "./user-client.ts";
 import type { RedisClient } from "./port.ts";
 import { NodeRedis } from "./node-redis.ts";
 import type { RedisClientLike } from "./node-redis-types.ts";
 
-export interface Clients {
+export interface OpenedClient {
   readonly client: RedisClient;
-  /** `undefined` where the user's client cannot make one. */
-  readonly another: (() => RedisClient) | undefined;
-  /** The user's client may have been told to select another database since it was made; what it makes does not know. */
-  readonly mayHaveSelected: boolean;
+  /** Makes one more connection for commands; `undefined` where the user's client cannot. */
+  readonly makeAnother: (() => RedisClient) | undefined;
+  /** The user may have selected another database since the client was made; its duplicates would not follow. */
+  readonly mayUseAnotherDatabase: boolean;
 }
 
 /** Connects nothing yet. */
-export function clientsOf(target: string | URL | RedisClientLike, operationMs: number): Clients {
-  // What waits for replicas is silent for as long as it waits, which is less than `operationMs`.
+export function openClient(target: string | URL | RedisClientLike, operationMs: number): OpenedClient {
+  // A WAIT is silent for as long as it waits, which is less than `operationMs`.
   const stallMs = operationMs;
   if (typeof target === "string" || target instanceof URL) {
     const address = parseAddress(target);
     const client = new NodeRedis(address, { operationMs });
-    const another = (): RedisClient => new NodeRedis(address, { operationMs, stallMs });
-    return { client, another, mayHaveSelected: false };
+    const makeAnother = (): RedisClient => new NodeRedis(address, { operationMs, stallMs });
+    return { client, makeAnother, mayUseAnotherDatabase: false };
   }
-  const client = new BorrowedRedis(target, operationMs);
-  const { another } = client;
-  return { client, another: another && (() => another(stallMs)), mayHaveSelected: true };
+  const client = new UserClient(target, operationMs);
+  const { makeAnother } = client;
+  return { client, makeAnother: makeAnother && (() => makeAnother(stallMs)), mayUseAnotherDatabase: true };
 }

@@ -1,9 +1,9 @@
 /**
  * The port: what the backend needs of a Redis client, and nothing about locks.
  *
- * An adapter sends each command once, in the order of the calls; those of one tick leave as one pipeline, and each
- * has its own answer. It reconnects by itself, but never sends a command again and never keeps one back: what cannot be
- * sent at once fails, with the outcome "none". Whether to connect first, and whether to retry, is decided above.
+ * An adapter sends each command once, in the order of the calls; the commands of one tick form one pipeline, and each
+ * has its own reply. It reconnects by itself, but never resends and never queues a command: one that cannot be sent at
+ * once fails, with the outcome "none". The layers above decide whether to connect first, and whether to retry.
  */
 import type { HoldfastError } from "../../../errors.ts";
 
@@ -19,48 +19,48 @@ export interface RedisCommand {
   readonly bytes: boolean;
 }
 
-/** What a subscription tells. */
+/** The listener of a subscription. */
 export interface Subscriber {
   message(bytes: Buffer): void;
   /** Subscribed, or subscribed again: messages may have been missed before. */
   up(): void;
-  /** Not subscribed any more, or not yet: an attempt failed. Where that is `lasting`, the next attempt is not soon. */
+  /** Not subscribed any more, or an attempt failed. If the error is `lasting`, the next attempt is not soon. */
   down(error: HoldfastError): void;
 }
 
 export interface Subscription {
   /**
-   * The subscription does not reach us, though it is up: its connection is ended and made anew. `both`: so is the one
-   * for commands, since the two may lead to different servers.
+   * Replaces the connection, since messages do not arrive though it is subscribed. `both`: the one for commands as well,
+   * since the two may lead to different servers.
    */
-  remake(both: boolean): void;
+  reconnect(both: boolean): void;
 }
 
-/** What to make of a reply. */
-export interface Answer<T> {
+/** What to do with a reply. */
+export interface ReplyHandler<T> {
   read(reply: RedisReply): T;
-  /** The server's own error, as text. */
-  refused(said: string): T | Promise<T>;
+  /** The error reply of the server, as text. */
+  refused(message: string): T | Promise<T>;
 }
 
 export interface RedisClient {
   /** For messages: where the server is; never with a password [P3]. */
   readonly name: string;
   /**
-   * `undefined`: there is a connection, and what is sent now leaves now. Else the attempt to connect that is under way;
-   * rejects with that attempt's error, whose outcome is "none".
+   * `undefined`: there is a connection, and commands can be sent now. Else the pending attempt to connect; rejects with
+   * its error, whose outcome is "none".
    */
   connect(): Promise<void> | undefined;
   /**
-   * Sends one command, and makes of its reply what `answer` makes of it. Throws UnavailableError when there is no
-   * reply: its outcome is "none" only if the command certainly never reached the server.
+   * Sends one command, and returns what `handler` makes of its reply. Throws UnavailableError when there is no reply,
+   * with the outcome "none" only if the command certainly never reached the server.
    */
-  send<T>(command: RedisCommand, answer: Answer<T>): Promise<T>;
-  /** The server is the wrong one: connects anew where that is ours to do, so that its name is looked up again. */
-  renew(): void;
+  send<T>(command: RedisCommand, handler: ReplyHandler<T>): Promise<T>;
+  /** The server is the wrong one: reconnects, where the connection is ours, so that the name is resolved again. */
+  reconnect(): void;
   /**
-   * Once: listens on a channel over a connection of its own, for as long as the client is open. That connection is
-   * never older than the one for commands, so that both lead to one server.
+   * Called once: listens on a channel over a connection of its own, for as long as the client is open. That connection
+   * is never older than the one for commands, so that both lead to one server.
    */
   subscribe(channel: string, subscriber: Subscriber): Subscription;
   /** Closes what the adapter opened; never throws. Calls after it throw UnavailableError. */

@@ -1,40 +1,40 @@
 /**
- * One connection of the client package, with what the package does not tell: how many bytes it has read, how large what
- * is under way is, and why we ended it.
+ * One connection of the client package, with what the package does not expose: how many bytes were read, how large the
+ * commands in flight are, and why we ended it.
  */
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { now } from "../../../timers.ts";
 import type { RedisArgument, RedisCommand } from "./port.ts";
-import type { Connection } from "./connection.ts";
-import { sendThrough, type Sender, type SubscriberConnection } from "./node-redis-types.ts";
-import { StallWatch } from "./stall-detector.ts";
+import type { Transport } from "./connection.ts";
+import { sendWith, type CommandSender, type PackageSubscriber } from "./node-redis-types.ts";
+import { StallDetector } from "./stall-detector.ts";
 
-export type OwnConnection = Connection & Sender & SubscriberConnection;
+export type PackageClient = Transport & CommandSender & PackageSubscriber;
 
-export interface WireOptions {
-  /** How long nothing may be read while an answer is awaited; and at most, for a large command. */
+export interface RedisSocketOptions {
+  /** After how long without data a pending reply means a stall; and at most, for a large command. */
   readonly stallMs: number;
   readonly longestMs: number;
-  /** Nothing moves any more: it is to be dropped. */
-  readonly onStall: (wire: Wire, error: Error) => void;
+  /** No data arrives any more: drop it. */
+  readonly onStall: (socket: RedisSocket, error: Error) => void;
 }
 
-export class Wire implements Connection {
-  readonly #connection: OwnConnection;
-  readonly #watch: StallWatch;
-  #socket: { readonly bytesRead: number } | undefined;
+export class RedisSocket implements Transport {
+  readonly #client: PackageClient;
+  readonly #stallDetector: StallDetector;
+  #netSocket: { readonly bytesRead: number } | undefined;
   #onIdle: (() => void) | undefined;
   #why: Error | undefined;
   #isStalled = false;
 
-  constructor(connection: OwnConnection, { stallMs, longestMs, onStall }: WireOptions) {
-    this.#connection = connection;
-    this.#watch = new StallWatch({
+  constructor(connection: PackageClient, { stallMs, longestMs, onStall }: RedisSocketOptions) {
+    this.#client = connection;
+    this.#stallDetector = new StallDetector({
       limitMs: stallMs,
       longestMs,
-      bytesRead: () => this.#socket?.bytesRead,
+      bytesRead: () => this.#netSocket?.bytesRead,
       onStall: (quietMs) => {
-        this.#isStalled = true; // first: it ends all that is under way, and what that means depends on it
+        this.#isStalled = true; // first, since the commands in flight fail in onStall, and their errors depend on it
         onStall(this, new Error(`nothing arrived for ${String(Math.round(quietMs))} ms`));
       },
     });
@@ -42,48 +42,48 @@ export class Wire implements Connection {
 
   connect(): Promise<unknown> {
     return withSocketOf(
-      () => this.#connection.connect(),
-      (socket) => (this.#socket = socket),
+      () => this.#client.connect(),
+      (socket) => (this.#netSocket = socket),
     );
   }
 
   destroy(why?: Error): void {
     this.#why ??= why;
-    this.#connection.destroy();
+    this.#client.destroy();
   }
 
-  /** The package says only that we ended it. */
+  /** Why we ended it; the package only reports that we did. */
   get why(): Error | undefined {
     return this.#why;
   }
 
-  /** It was given up since nothing moved. */
+  /** It was dropped because no data arrived. */
   get isStalled(): boolean {
     return this.#isStalled;
   }
 
   on(event: "error" | "end" | "ready", listener: (error?: unknown) => void): unknown {
-    return this.#connection.on(event, listener);
+    return this.#client.on(event, listener);
   }
 
   subscribe(channel: string, listener: (message: Buffer) => void): Promise<unknown> {
-    return this.#connection.subscribe(channel, listener, true);
+    return this.#client.subscribe(channel, listener, true);
   }
 
   send(command: RedisCommand, bytes: number): Promise<unknown> {
-    this.#watch.sent(bytes);
-    return sendThrough(this.#connection, command);
+    this.#stallDetector.sent(bytes);
+    return sendWith(this.#client, command);
   }
 
-  /** To be called when what was sent is settled. */
+  /** To be called when a command is settled. */
   settled(bytes: number): void {
-    this.#watch.answered(bytes);
-    if (this.#onIdle !== undefined && this.#watch.isIdle) this.#onIdle();
+    this.#stallDetector.answered(bytes);
+    if (this.#onIdle !== undefined && this.#stallDetector.isIdle) this.#onIdle();
   }
 
-  /** Nothing more is sent: calls `fn` once all that is under way is settled. */
+  /** Calls `fn` once all commands in flight are settled; no more are sent. */
   whenIdle(fn: () => void): void {
-    if (this.#watch.isIdle) fn();
+    if (this.#stallDetector.isIdle) fn();
     else this.#onIdle = fn;
   }
 }
@@ -95,8 +95,8 @@ export function sizeOf(args: readonly RedisArgument[]): number {
 }
 
 /**
- * The package keeps its socket to itself; Node tells of each one as it is made, which is within this call.
- * For TLS some versions (20 among them) do not: then nobody is told.
+ * The package does not expose its socket; Node announces each one when it is made, which is within this call.
+ * For TLS some versions of Node (20 among them) do not: then `onSocket` is not called.
  */
 function withSocketOf<T>(connect: () => T, onSocket: (socket: { readonly bytesRead: number }) => void): T {
   const heard = (message: unknown): void => onSocket((message as { socket: { bytesRead: number } }).socket);
@@ -108,21 +108,21 @@ function withSocketOf<T>(connect: () => T, onSocket: (socket: { readonly bytesRe
   }
 }
 
-/** No server is asked to take less than so much at once. */
+/** No server has lower limits than this. */
 const leastLimitBytes = 1_048_576;
 const tooLarge =
   "A server breaks the connection on which more comes than its client-query-buffer-limit or its proto-max-bulk-len: " +
   "raise them, or keep less in one state";
 
-/** Restarts and short outages that are further apart have nothing to do with each other. */
+/** Breaks that are further apart are unrelated. */
 const suspicionMs = 60_000;
 
-/** Tells breaks of the network from those that a large command brings about: the second connection that it breaks is no accident. */
-export class LargeBreaks {
+/** Tells breaks caused by a large command from breaks of the network: the second connection that it breaks is no accident. */
+export class OversizeDetector {
   readonly #suspicionMs: number;
-  /** The smallest that broke a connection since one as large passed; which connection that was, and how long it counts. */
+  /** The smallest command that broke a connection since one as large passed; that connection, and how long this counts. */
   #suspectBytes = Infinity;
-  #broken: object | undefined;
+  #brokenConnection: object | undefined;
   #until = 0;
 
   constructor(forMs = suspicionMs) {
@@ -133,13 +133,13 @@ export class LargeBreaks {
     if (bytes >= this.#suspectBytes) this.#suspectBytes = Infinity;
   }
 
-  /** What it means for a command of this size that this connection broke. */
+  /** What a break of this connection means for a command of this size. */
   broke(connection: object, bytes: number): { readonly hint?: string; readonly lasting?: boolean } {
     if (bytes < leastLimitBytes) return {};
     if (now() > this.#until) this.#suspectBytes = Infinity;
     this.#until = now() + this.#suspicionMs;
-    const lasting = bytes >= this.#suspectBytes && this.#broken !== connection;
-    if (bytes < this.#suspectBytes) this.#broken = connection;
+    const lasting = bytes >= this.#suspectBytes && this.#brokenConnection !== connection;
+    if (bytes < this.#suspectBytes) this.#brokenConnection = connection;
     this.#suspectBytes = Math.min(this.#suspectBytes, bytes);
     return { hint: tooLarge, lasting };
   }

@@ -1,83 +1,82 @@
 /**
- * Notices a connection on which nothing moves any more though no error says so: a black hole in the network.
+ * Notices a connection on which no data arrives any more though no error is reported: a black hole in the network.
  *
- * What moves are bytes: a large answer on a narrow line comes in pieces, and each piece counts. What is sent cannot be
- * followed like that, since it is buffered on its way; so a large command is given as much time as it takes on a slow
- * line. Time in which the event loop was blocked does not count: nothing could have been read in it.
- * Costs a few additions per command, and a look now and then while answers are awaited.
+ * It follows bytes, not replies, since a large reply on a slow line arrives in pieces. Sent bytes cannot be followed, since
+ * they are buffered on their way; so a large command gets as much time as it takes on a slow line. Time in which the
+ * event loop was blocked does not count, since nothing could be read. It costs a few additions per command.
  */
 import { after, now } from "../../../timers.ts";
 
-/** The line that a large command is given time for; slower ones are given up while it is under way. */
+/** The slowest line that a large command gets enough time for. */
 const slowestBytesPerMs = 64;
-/** So often within the limit it is looked whether something was read. */
-const looks = 4;
+/** How often within the limit the bytes read are checked. */
+const checksPerLimit = 4;
 
-export interface StallOptions {
-  /** How long nothing may be read while an answer is awaited. */
+export interface StallDetectorOptions {
+  /** How long a reply may be pending without any bytes read. */
   readonly limitMs: number;
-  /** However large a command is, and where reading cannot be followed. */
+  /** The limit for the largest commands, and where bytes read are unknown. */
   readonly longestMs: number;
-  /** How many bytes were read so far; `undefined` where that cannot be told. */
+  /** How many bytes were read so far; `undefined` where that is unknown. */
   readonly bytesRead: () => number | undefined;
   readonly onStall: (quietMs: number) => void;
 }
 
-export class StallWatch {
-  readonly #options: StallOptions;
+export class StallDetector {
+  readonly #options: StallDetectorOptions;
   readonly #stepMs: number;
   #pending = 0;
   #pendingBytes = 0;
-  /** When the last answer came, or something was last seen to be read, or the first command after a rest was sent. */
-  #since = 0;
-  #read: number | undefined;
-  #isLooking = false;
+  /** When the last reply came, or bytes were last seen to be read, or the first command after an idle time was sent. */
+  #quietSince = 0;
+  #lastBytesRead: number | undefined;
+  #isScheduled = false;
 
-  constructor(options: StallOptions) {
+  constructor(options: StallDetectorOptions) {
     this.#options = options;
-    this.#stepMs = options.limitMs / looks;
+    this.#stepMs = options.limitMs / checksPerLimit;
   }
 
   sent(bytes: number): void {
     this.#pending += 1;
     this.#pendingBytes += bytes;
     if (this.#pending > 1) return;
-    this.#since = now();
-    this.#read = this.#options.bytesRead();
-    if (!this.#isLooking) this.#lookLater();
+    this.#quietSince = now();
+    this.#lastBytesRead = this.#options.bytesRead();
+    if (!this.#isScheduled) this.#schedule();
   }
 
   answered(bytes: number): void {
     this.#pending -= 1;
     this.#pendingBytes -= bytes;
-    this.#since = now();
+    this.#quietSince = now();
   }
 
   get isIdle(): boolean {
     return this.#pending === 0;
   }
 
-  #lookLater(): void {
-    this.#isLooking = true;
+  #schedule(): void {
+    this.#isScheduled = true;
     const dueAt = now() + this.#stepMs;
-    after(this.#stepMs, () => this.#look(now() - dueAt));
+    after(this.#stepMs, () => this.#check(now() - dueAt));
   }
 
-  #look(lateMs: number): void {
-    this.#isLooking = false;
+  #check(lateMs: number): void {
+    this.#isScheduled = false;
     if (this.#pending === 0) return;
-    if (lateMs > this.#stepMs / 2) this.#since += lateMs;
+    if (lateMs > this.#stepMs / 2) this.#quietSince += lateMs;
     const read = this.#options.bytesRead();
-    if (read !== this.#read) this.#since = now();
-    this.#read = read;
-    const quietMs = now() - this.#since;
-    if (quietMs < this.#limitMs()) this.#lookLater();
+    if (read !== this.#lastBytesRead) this.#quietSince = now();
+    this.#lastBytesRead = read;
+    const quietMs = now() - this.#quietSince;
+    if (quietMs < this.#limitMs()) this.#schedule();
     else this.#options.onStall(quietMs);
   }
 
   #limitMs(): number {
     const { limitMs, longestMs } = this.#options;
-    if (this.#read === undefined) return longestMs;
+    if (this.#lastBytesRead === undefined) return longestMs;
     return Math.min(longestMs, limitMs + this.#pendingBytes / slowestBytesPerMs);
   }
 }

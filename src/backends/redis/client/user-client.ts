@@ -2,29 +2,36 @@
  * The port on a client that the user has made and connected. We send through it and never close it; its `duplicate()`
  * is the connection for wakes, and that one is ours.
  *
- * Reconnecting is its owner's business. What it queues while it is offline may reach the server late: scripts refuse
- * late copies [S5], and we do not add to its queue while it is not ready.
+ * Reconnecting is up to its owner. Commands that it queues while offline may reach the server late: scripts refuse late
+ * copies [S5], and we send nothing while it is not ready.
  */
 import { InvalidArgumentError, UnavailableError, type HoldfastError } from "../../../errors.ts";
-import type { Answer, RedisClient, RedisCommand, RedisReply, Subscriber, Subscription } from "./port.ts";
-import { brokeOff, closedFailure, notConnected, replyFailure } from "../errors.ts";
-import { Link } from "./connection.ts";
+import type {
+  ReplyHandler,
+  RedisClient,
+  RedisCommand,
+  RedisReply,
+  Subscriber,
+  Subscription,
+} from "./port.ts";
+import { connectionBroke, closedFailure, notConnected, replyFailure } from "../errors.ts";
+import { Connection } from "./connection.ts";
 import { NodeRedis } from "./node-redis.ts";
-import { isReply, neverSent, sendThrough, type RedisClientLike } from "./node-redis-types.ts";
-import type { OwnConnection } from "./socket.ts";
+import { isErrorReply, notSentMessages, sendWith, type RedisClientLike } from "./node-redis-types.ts";
+import type { PackageClient } from "./socket.ts";
 
-/** What a client of the package says when its connection is gone, and when there is one again. */
-const changes = ["end", "reconnecting", "ready"] as const;
+/** The events of a client whose connection is lost, and of one that is connected again. */
+const connectionEvents = ["end", "reconnecting", "ready"] as const;
 
-export class BorrowedRedis implements RedisClient {
+export class UserClient implements RedisClient {
   readonly name: string;
   readonly #client: RedisClientLike;
   readonly #operationMs: number;
-  #wakes: Link<OwnConnection> | undefined;
+  #wakes: Connection<PackageClient> | undefined;
   #closed = false;
 
   constructor(client: RedisClientLike, operationMs: number) {
-    refuseOthers(client);
+    refuseUnsupported(client);
     this.name = nameOf(client);
     this.#client = client;
     this.#operationMs = operationMs;
@@ -35,31 +42,33 @@ export class BorrowedRedis implements RedisClient {
     return failure === undefined ? undefined : Promise.reject(failure);
   }
 
-  send<T>(command: RedisCommand, answer: Answer<T>): Promise<T> {
+  send<T>(command: RedisCommand, handler: ReplyHandler<T>): Promise<T> {
     const failure = this.#unusable();
     if (failure !== undefined) return Promise.reject(failure);
-    this.#wakes?.begin();
+    this.#wakes?.start();
     return this.#sendCommand(command).then(
-      (reply) => answer.read(reply as RedisReply),
+      (reply) => handler.read(reply as RedisReply),
       (error: unknown) => {
         const cause = error instanceof Error ? error : new Error(String(error));
-        if (isReply(cause)) return answer.refused(cause.message);
-        throw neverSent.has(cause.message) ? notConnected(this.name, cause) : brokeOff(this.name, { cause });
+        if (isErrorReply(cause)) return handler.refused(cause.message);
+        throw notSentMessages.has(cause.message)
+          ? notConnected(this.name, cause)
+          : connectionBroke(this.name, { cause });
       },
     );
   }
 
-  /** A wrapper of the user's may throw at once. */
+  /** A wrapper of the user may throw synchronously. */
   async #sendCommand(command: RedisCommand): Promise<unknown> {
-    return sendThrough(this.#client, command);
+    return sendWith(this.#client, command);
   }
 
-  renew(): void {
-    // Its connection is its owner's.
+  reconnect(): void {
+    // Its owner reconnects it.
   }
 
   subscribe(channel: string, subscriber: Subscriber): Subscription {
-    const wakes = new Link<OwnConnection>({
+    const wakes = new Connection<PackageClient>({
       make: () => this.#duplicate(),
       prepare: (connection) => connection.subscribe(channel, (bytes) => subscriber.message(bytes), true),
       attemptMs: this.#operationMs / 2,
@@ -68,29 +77,29 @@ export class BorrowedRedis implements RedisClient {
       onDown: (failure) => subscriber.down(failure),
     });
     this.#wakes = wakes;
-    for (const change of changes) this.#client.on?.(change, this.#onChange);
-    wakes.begin();
-    return { remake: () => wakes.drop(new Error("the subscription reaches another server")) };
+    for (const event of connectionEvents) this.#client.on?.(event, this.#onChange);
+    wakes.start();
+    return { reconnect: () => wakes.drop(new Error("the subscription reaches another server")) };
   }
 
   close(): Promise<void> {
     this.#closed = true;
     this.#wakes?.close();
-    for (const change of changes) this.#client.off?.(change, this.#onChange);
+    for (const event of connectionEvents) this.#client.off?.(event, this.#onChange);
     return Promise.resolve();
   }
 
-  /** The connection for wakes is never older than the user's: both are to lead to one server. */
+  /** The connection for wakes is never older than that of the user's client, so that both lead to one server. */
   readonly #onChange = (): void => {
     const wakes = this.#wakes;
     if (wakes === undefined) return;
     wakes.suspend(new Error("the connection of the client that was passed to open() changed"));
-    if (this.#client.isReady !== false) wakes.begin();
+    if (this.#client.isReady !== false) wakes.start();
   };
 
   #explain(error: Error): HoldfastError {
     if (this.#closed) return closedFailure(this.name);
-    return isReply(error)
+    return isErrorReply(error)
       ? replyFailure(this.name, error.message, { phase: "connecting" })
       : notConnected(this.name, error);
   }
@@ -105,13 +114,13 @@ export class BorrowedRedis implements RedisClient {
   }
 
   /** A second connection for commands, of our own; `undefined` where the user's client cannot make one. */
-  get another(): ((stallMs: number) => RedisClient) | undefined {
+  get makeAnother(): ((stallMs: number) => RedisClient) | undefined {
     if (this.#client.duplicate === undefined) return undefined;
     const how = { operationMs: this.#operationMs, make: () => this.#duplicate() };
     return (stallMs) => new NodeRedis({ name: this.name }, { ...how, stallMs });
   }
 
-  #duplicate(): OwnConnection {
+  #duplicate(): PackageClient {
     const { options } = this.#client as { options?: { socket?: object } };
     const duplicate = this.#client.duplicate?.({
       socket: { ...options?.socket, reconnectStrategy: false, connectTimeout: this.#operationMs },
@@ -124,30 +133,30 @@ export class BorrowedRedis implements RedisClient {
   }
 }
 
-/** Clients that look alike but take their arguments in another form, each known by a member of its own. */
-const others: readonly (readonly [member: string, what: string])[] = [
+/** Similar clients that take their arguments in another form, each recognized by a member of its own. */
+const unsupported: readonly (readonly [member: string, what: string])[] = [
   ["defineCommand", "an ioredis client"],
   ["masters", "a cluster client"],
   ["getMasterNode", "a Sentinel client"],
   ["totalClients", "a pool of clients"], // whose commands do not follow each other
 ];
 
-function refuseOthers(client: RedisClientLike): void {
-  const what = others.find(([member]) => member in client)?.[1];
+function refuseUnsupported(client: RedisClientLike): void {
+  const what = unsupported.find(([member]) => member in client)?.[1];
   if (what === undefined) return;
   throw new InvalidArgumentError(
     `open() got ${what}, which Holdfast cannot use yet. Pass a URL, or a client made by createClient() of "@redis/client".`,
   );
 }
 
-/** Of no use to try again. */
+/** Retrying does not help. */
 function noDuplicate(name: string): UnavailableError {
   const what = "the client that was passed to open() has no duplicate() that can subscribe";
   const advice = 'Pass one made by createClient() of "@redis/client", or hand its duplicate() on';
   return new UnavailableError(`${name}: ${what}. ${advice}`, { outcome: "none", lasting: true });
 }
 
-function canSubscribe(client: unknown): client is OwnConnection & { unref?(): void } {
+function canSubscribe(client: unknown): client is PackageClient & { unref?(): void } {
   if (typeof client !== "object" || client === null) return false;
   const methods = client as Record<string, unknown>;
   return ["connect", "subscribe", "sendCommand", "on", "destroy"].every(

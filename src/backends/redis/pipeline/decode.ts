@@ -1,6 +1,6 @@
 /**
- * Reads what the scripts answer and what wakes say. The other half of each layout is the header of its script; nothing
- * else knows them. Statuses come as text, or as buffers where the same reply carries a state.
+ * From replies of the scripts, and from wakes, to values of the contract. Each layout is described in the header of its
+ * script. Statuses are text, or buffers where the same reply carries a state.
  */
 import type {
   AcquireReply,
@@ -23,9 +23,9 @@ import { isStamp } from "../stamps.ts";
 import { tokenOf } from "../token.ts";
 
 /**
- * The replies of a script that serves many, one for each of its operations. Where all went as asked there is one for
- * all: their first stamp, that and their states, or the word that is true of each. `stamps`: how far the next one's stamp is
- * from each one's, then.
+ * The replies of a script that serves many, one for each of its operations. Where all went as asked, the script sends one
+ * for all: their first stamp, that and their states, or one word for each. `stamps`: by how many stamps each operation
+ * is apart from the next, in that case.
  */
 export function repliesOf(reply: RedisReply, stamps: readonly number[]): readonly RedisReply[] {
   if (typeof reply === "number") return stampsFrom(reply, stamps);
@@ -48,13 +48,13 @@ function stampsFrom(first: number, stamps: readonly number[]): number[] {
 
 export function readAcquire(reply: RedisReply, request: AcquireRequest): AcquireReply {
   if (typeof reply === "number") return granted(reply, request);
-  if (!Array.isArray(reply)) return { status: expect(reply, "settled") };
+  if (!Array.isArray(reply)) return { status: oneOf(reply, "settled") };
   const [first, second, third] = reply as readonly RedisReply[];
   if (typeof first === "number") {
     const grant = granted(first, request);
     return request.load ? { ...grant, state: loaded(second, third) } : grant;
   }
-  const status = expect(first, "granted", "waiting", "held");
+  const status = oneOf(first, "granted", "waiting", "held");
   return status === "granted" ? grantedInFull(reply, request) : waiting(status, reply);
 }
 
@@ -64,23 +64,28 @@ function granted(fence: number, request: AcquireRequest): Granted {
 
 function grantedInFull(reply: readonly RedisReply[], request: AcquireRequest): Granted {
   const [, fence, fences, leaseMs, others, value, type] = reply;
-  const grant = { fence: int(fence), fences: int(fences), leaseMs: int(leaseMs), waiting: int(others) };
+  const grant = {
+    fence: integer(fence),
+    fences: integer(fences),
+    leaseMs: integer(leaseMs),
+    waiting: integer(others),
+  };
   return { status: "granted", ...grant, ...(request.load ? { state: loaded(value, type) } : {}) };
 }
 
 function waiting(status: "waiting" | "held", reply: readonly RedisReply[]): AcquireReply {
   const [, held, left, ahead] = reply;
-  return { status, holder: readHolder(held).holder, retryInMs: life(left), ahead: int(ahead) };
+  return { status, holder: readHolder(held).holder, retryInMs: remainingMs(left), ahead: integer(ahead) };
 }
 
-/** How many are subscribed to this client's channel, as an ask that wished for wakes is answered while it waits. */
+/** The number of subscribers of this client's channel, in the reply to a waiting ask that listens for wakes. */
 export function readSubscribers(reply: RedisReply): number {
-  return int(Array.isArray(reply) ? (reply as readonly RedisReply[])[4] : undefined);
+  return integer(Array.isArray(reply) ? (reply as readonly RedisReply[])[4] : undefined);
 }
 
-/** What PUBSUB NUMSUB says of its one channel. */
+/** The number of subscribers in the reply of PUBSUB NUMSUB for one channel. */
 export function readNumsub(reply: RedisReply): number {
-  return int(Array.isArray(reply) ? (reply as readonly RedisReply[])[1] : undefined);
+  return integer(Array.isArray(reply) ? (reply as readonly RedisReply[])[1] : undefined);
 }
 
 function loaded(value: RedisReply | undefined, type: RedisReply | undefined): LoadedState {
@@ -101,52 +106,52 @@ export function readRelease(reply: RedisReply): ReleaseReply {
     } as ReleaseReply;
   }
   if (status === "kept") {
-    return { status, revision: revisionOf(revision), fence: number(second), fences: number(third) };
+    return { status, revision: revisionOf(revision), fence: parseNumber(second), fences: parseNumber(third) };
   }
   if (status === "conflict") return { status, revision: revisionOf(revision) };
   if (status === "unreadable") return { status, unreadable: words.join(" ") };
-  return { status: expect(status, "lost", "forgotten") };
+  return { status: oneOf(status, "lost", "forgotten") };
 }
 
 export function readWrite(reply: RedisReply): WriteReply {
   const [status, ...words] = text(reply).split(" ");
-  if (status === "saved") return { status, revision: number(words[0]) };
+  if (status === "saved") return { status, revision: parseNumber(words[0]) };
   if (status === "conflict") return { status, revision: revisionOf(words[0]) };
   if (status === "unreadable") return { status, unreadable: words.join(" ") };
-  return { status: expect(status, "deleted", "held", "lost", "forgotten") };
+  return { status: oneOf(status, "deleted", "held", "lost", "forgotten") };
 }
 
 export function readCancel(reply: RedisReply): CancelReply {
-  return { status: expect(reply, "cancelled", "released", "forgotten") };
+  return { status: oneOf(reply, "cancelled", "released", "forgotten") };
 }
 
 export function readTouch(reply: RedisReply): TouchReply {
   const [status, ...words] = text(reply).split(" ");
   if (status === "unreadable") return { status, unreadable: words.join(" ") };
-  return { status: expect(status, "touched", "absent", "forgotten") };
+  return { status: oneOf(status, "touched", "absent", "forgotten") };
 }
 
 export function readLoad(reply: RedisReply): LoadedState {
   if (!Array.isArray(reply)) return readState(bytesOf(reply));
   const [value, left] = reply as readonly RedisReply[];
   const state = readState(bytesOf(value));
-  return state === null || "unreadable" in state ? state : { ...state, expiresInMs: life(left) };
+  return state === null || "unreadable" in state ? state : { ...state, expiresInMs: remainingMs(left) };
 }
 
 export function readRenew(reply: RedisReply): "renewed" | "lost" {
-  const answer = int(reply);
-  if (answer !== 0 && answer !== 1) throw strange(`1 or 0 expected, got ${String(answer)}`);
+  const answer = integer(reply);
+  if (answer !== 0 && answer !== 1) throw unexpected(`1 or 0 expected, got ${String(answer)}`);
   return answer === 1 ? "renewed" : "lost";
 }
 
-/** Where to go on, `null` at the end, and the names of this page. */
+/** The next cursor, `null` at the end, and the names of this page. */
 export function readScan(reply: RedisReply): { cursor: string | null; names: readonly string[] } {
   const [next, names] = list(reply);
   const cursor = text(next);
   return { cursor: cursor === "0" ? null : cursor, names: list(names).map(text) };
 }
 
-/** `null`: absent, or not to be read. */
+/** `null`: absent, or unreadable. */
 export function readDescription(id: string, reply: RedisReply): StateEntry | null {
   if (reply === 0) return null;
   const [value, length, left] = list(reply);
@@ -154,14 +159,14 @@ export function readDescription(id: string, reply: RedisReply): StateEntry | nul
   const head = bytes === null ? null : readHead(bytes);
   if (head === null) return null;
   const { revision, serializer } = head;
-  return { id, revision, serializer, bytes: int(length) - head.length, expiresInMs: life(left) };
+  return { id, revision, serializer, bytes: integer(length) - head.length, expiresInMs: remainingMs(left) };
 }
 
 /** `null`: the lock is free. */
 export function readInspect(id: string, reply: RedisReply): LockEntry | null {
   if (reply === 0) return null;
   const [held, left, waiters] = list(reply);
-  return { id, ...readHolder(held), expiresInMs: life(left), waiters: int(waiters) };
+  return { id, ...readHolder(held), expiresInMs: remainingMs(left), waiters: integer(waiters) };
 }
 
 type Held = Pick<LockEntry, "holder" | "fence" | "lastFence">;
@@ -175,12 +180,12 @@ function readHolder(held: RedisReply | undefined): Held {
   return { holder, fence: Number(found[2]), lastFence: Number(found[3] ?? found[2]) };
 }
 
-/** How long a hand-over may last, and how many fences it may have: scripts/lib/hand-over.lua, scripts/lib/queue.lua. */
-const mostOfWake = { leaseMs: 10_000, fences: 1_024 };
+/** The limits of a hand-over: scripts/lib/hand-over.lua, scripts/lib/queue.lua. */
+const wakeLimits = { leaseMs: 10_000, fences: 1_024 };
 
 /**
- * `null`: not a message of ours. A wake is a hint, so that what cannot be read is passed over. So is a grant of a size
- * that no server gives: whoever may write to the channel could have sent it.
+ * `null`: not a message of ours. A wake is a hint, so unreadable messages are ignored. So is a grant beyond the limits,
+ * which another client with access to the channel may have sent.
  */
 export function readWake(message: Buffer): Wake | null {
   const end = message.indexOf(10);
@@ -191,7 +196,7 @@ export function readWake(message: Buffer): Wake | null {
   if (kind !== "granted" || end === -1) return null;
   const [fence = NaN, fences = NaN, leaseMs = NaN, others = NaN] = words.slice(2, 6).map(Number);
   if (!isStamp(fence) || !isStamp(fence + fences - 1) || !Number.isSafeInteger(others)) return null;
-  if (!isWithin(fences, mostOfWake.fences) || !isWithin(leaseMs, mostOfWake.leaseMs)) return null;
+  if (!isWithin(fences, wakeLimits.fences) || !isWithin(leaseMs, wakeLimits.leaseMs)) return null;
   const state = wakeState(words[6], message.subarray(end + 1));
   return { kind, ticket, id: words.slice(7).join(" "), fence, fences, leaseMs, waiting: others, ...state };
 }
@@ -205,61 +210,61 @@ function wakeState(kind: string | undefined, bytes: Buffer): { state?: LoadedSta
   return kind === "a" ? { state: null } : {};
 }
 
-/** Not one of the answers of our scripts: somebody else has written under our keys, of which it was made. */
-function strange(what: string): CorruptStateError {
+/** Not a reply of our scripts: it was made from a key that another program has written. */
+function unexpected(what: string): CorruptStateError {
   return new CorruptStateError(
     `HOLDFAST_REDIS_REPLY: ${what}. A key of this prefix is not as Holdfast wrote it: find out who else writes it.`,
     { outcome: "unknown" },
   );
 }
 
-function expect<Word extends string>(reply: RedisReply | undefined, ...words: readonly Word[]): Word {
+function oneOf<Word extends string>(reply: RedisReply | undefined, ...words: readonly Word[]): Word {
   const word = reply === undefined ? "" : text(reply);
   const found = words.find((known) => known === word);
-  if (found === undefined) throw strange(`unknown status ${JSON.stringify(word.slice(0, 40))}`);
+  if (found === undefined) throw unexpected(`unknown status ${JSON.stringify(word.slice(0, 40))}`);
   return found;
 }
 
 export function text(reply: RedisReply | undefined): string {
   if (typeof reply === "string") return reply;
   if (Buffer.isBuffer(reply)) return reply.toString();
-  throw strange(`text expected, got ${typeof reply}`);
+  throw unexpected(`text expected, got ${typeof reply}`);
 }
 
-function int(reply: RedisReply | undefined): number {
+function integer(reply: RedisReply | undefined): number {
   if (typeof reply === "number") return reply;
-  throw strange(`a number expected, got ${typeof reply}`);
+  throw unexpected(`a number expected, got ${typeof reply}`);
 }
 
 function list(reply: RedisReply | undefined): readonly RedisReply[] {
   if (Array.isArray(reply)) return reply as readonly RedisReply[];
-  throw strange(`an array expected, got ${typeof reply}`);
+  throw unexpected(`an array expected, got ${typeof reply}`);
 }
 
 /** `null`: absent, and only that [S1]. */
 function bytesOf(reply: RedisReply | undefined): Buffer | null {
   if (reply === null || Buffer.isBuffer(reply)) return reply;
-  throw strange(`bytes expected, got ${typeof reply}`);
+  throw unexpected(`bytes expected, got ${typeof reply}`);
 }
 
 /** A number within a status line. */
-function number(word: string | undefined): number {
+function parseNumber(word: string | undefined): number {
   const value = Number(word);
   if (word !== undefined && word !== "" && Number.isSafeInteger(value)) return value;
-  throw strange(`a number expected, got ${JSON.stringify(word)}`);
+  throw unexpected(`a number expected, got ${JSON.stringify(word)}`);
 }
 
-/** PTTL: -1 is for ever. -2 is impossible inside a script that has just seen the key. */
-function life(reply: RedisReply | undefined): number | null {
-  const left = int(reply);
+/** PTTL: -1 is without expiry. -2 is impossible inside a script that has just read the key. */
+function remainingMs(reply: RedisReply | undefined): number | null {
+  const left = integer(reply);
   return left < 0 ? null : left;
 }
 
 function revisionOf(word: string | undefined): number | null {
-  return word === "-" || word === "absent" ? null : number(word);
+  return word === "-" || word === "absent" ? null : parseNumber(word);
 }
 
-/** Is it said of what stands under a key of ours? */
+/** Whether it was reported about the value of a key of ours. */
 export function isCorrupt(error: unknown): boolean {
   return error instanceof HoldfastError && error.code === "CORRUPT_STATE";
 }

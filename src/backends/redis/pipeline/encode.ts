@@ -1,62 +1,122 @@
 /**
- * The operations of a script that serves many, as its first argument: scripts/lib/operations.lua reads it.
+ * From requests to the arguments of the scripts: acquires, renewals, releases, and the writes of states.
  *
- * One flat array of short strings is what Lua takes in fastest, since it builds a table for each array and hashes every
- * byte of each string. So what all tickets of a client begin with is there once, and what many operations have in common (a lease, a wish) is there
- * once for all of them: their terms.
+ * The order of the fields is that of the header of each script; decode.ts reads the replies.
  */
-import type { Ticket } from "../../contract.ts";
+import type {
+  AcquireRequest,
+  Life,
+  Receipt,
+  ReleaseRequest,
+  RenewEntry,
+  StateWrite,
+  Ticket,
+} from "../../contract.ts";
+import type { RedisArgument } from "../client/port.ts";
+import { isLarge, stage } from "../large-values.ts";
+import type { ReceiptFields } from "../receipts.ts";
+import type { OperationRequest } from "./operation.ts";
+import type { AheadCommand } from "./script-runner.ts";
 
-/** Text, except for what a script counts with. */
-export type Field = string | number;
-
-export interface OperationFields {
+export interface AcquireFields {
   readonly id: string;
   readonly ticket: Ticket;
-  /** As the header of the script names them, after id and number. */
-  readonly own: readonly Field[];
-  readonly terms: readonly Field[];
+  readonly request: AcquireRequest;
+  readonly receipt: Receipt;
+  /** Wakes for this client arrive, as far as it knows. */
+  readonly listens: boolean;
 }
 
-export class Operations {
-  /** base count, then operation by operation. */
-  readonly #flat: Field[] = ["", 0];
-  /** Set after set, all of one length: that of this script's terms. */
-  readonly #terms: Field[] = [];
-  #base: string | undefined;
-  #count = 0;
+/** For acquire.lua. */
+export function encodeAcquire({ id, ticket, request, receipt, listens }: AcquireFields): OperationRequest {
+  const { leaseMs, queue, load, fences } = request;
+  const wish = `${queue ? "q" : ""}${load ? "s" : ""}${listens ? "p" : ""}` || "-";
+  return {
+    id,
+    ticket,
+    own: [String(receipt.slot), receipt.n],
+    terms: [millis(leaseMs), fences, wish],
+    stamps: fences,
+    wantsBytes: true, // the token of a foreign holder may be any bytes
+  };
+}
 
-  /** Is it taken? All tickets of one script have the same base. */
-  add({ id, ticket, own, terms }: OperationFields): boolean {
-    const start = ticket.lastIndexOf(":") + 1;
-    if (this.#base === undefined) this.#base = ticket.slice(0, start);
-    else if (this.#base.length !== start || !ticket.startsWith(this.#base)) return false;
-    this.#count += 1;
-    const flat = this.#flat;
-    flat.push(id, ticket.slice(start));
-    for (const field of own) flat.push(field);
-    flat.push(this.#placeOf(terms));
-    return true;
-  }
+/** For renew.lua. */
+export function encodeRenewal({ id, ticket, leaseMs }: RenewEntry): OperationRequest {
+  return { id, ticket, own: [], terms: [millis(leaseMs)], stamps: 0, wantsBytes: false };
+}
 
-  toString(): string {
-    this.#flat[0] = this.#base ?? "";
-    this.#flat[1] = this.#count;
-    return JSON.stringify(this.#terms.length === 0 ? this.#flat : [...this.#flat, ...this.#terms]);
-  }
+/** For release.lua. */
+export function encodeRelease(id: string, ticket: Ticket, receipt: ReceiptFields): OperationRequest {
+  return { id, ticket, own: receipt, terms: [], stamps: 0, wantsBytes: false };
+}
 
-  #placeOf(terms: readonly Field[]): number {
-    const all = this.#terms;
-    let place = 0;
-    while (place < all.length && !this.#isAt(place, terms)) place += terms.length;
-    if (place === all.length) all.push(...terms);
-    return place;
-  }
+/** For commit.lua: what it takes beside the fields of a release. */
+export function encodeCommit(
+  release: OperationRequest,
+  { terms, ifRevision, bytes, staged, ahead, weight }: EncodedWrite,
+  keep: ReleaseRequest["keep"],
+): OperationRequest {
+  return {
+    ...release,
+    own: [...release.own, ifRevision, bytes?.byteLength ?? 0, staged],
+    terms: [...terms, ...(keep === undefined ? ["", 0] : [millis(keep.leaseMs), keep.fences])],
+    stamps: 1,
+    bytes,
+    ahead,
+    weight,
+  };
+}
 
-  #isAt(place: number, terms: readonly Field[]): boolean {
-    for (let index = 0; index < terms.length; index += 1) {
-      if (this.#terms[place + index] !== terms[index]) return false;
-    }
-    return true;
-  }
+/** A write of a state, as the scripts take it. */
+export interface EncodedWrite {
+  /** kind serializer ttl */
+  readonly terms: readonly string[];
+  readonly ifRevision: string;
+  readonly bytes: Buffer | undefined;
+  /** Where a large value was sent ahead to; else empty. */
+  readonly staged: string;
+  readonly ahead: AheadCommand | undefined;
+  /** The size of the value, whether in the script or ahead of it. */
+  readonly weight: number;
+}
+
+const noWrite: EncodedWrite = {
+  terms: ["none", "", ""],
+  ifRevision: "",
+  bytes: undefined,
+  staged: "",
+  ahead: undefined,
+  weight: 0,
+};
+
+/** `stagingKey`: where the value is sent ahead to, if it is large. */
+export function encodeWrite(write: StateWrite | undefined, stagingKey: () => string): EncodedWrite {
+  if (write === undefined) return noWrite;
+  const ifRevision = String(write.ifRevision ?? "");
+  if (write.kind === "delete") return { ...noWrite, terms: ["delete", "", ""], ifRevision };
+  const { bytes, serializer, ttlMs } = write;
+  const terms = ["save", serializer, ttlArgument(ttlMs)];
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const weight = bytes.byteLength;
+  if (!isLarge(weight)) return { ...noWrite, terms, ifRevision, bytes: buffer, weight };
+  const staged = stagingKey();
+  const ahead = stage(staged, serializer, buffer);
+  return { terms, ifRevision, bytes: undefined, staged, ahead, weight };
+}
+
+/** For write.lua. */
+export function writeArguments({ terms, ifRevision, bytes, staged }: EncodedWrite): readonly RedisArgument[] {
+  return [...terms, ifRevision, bytes ?? "", staged];
+}
+
+/** As lib/change.lua reads it. */
+function ttlArgument(life: Life): string {
+  if (typeof life === "number") return millis(life);
+  return typeof life === "string" ? life : `new:${millis(life.whenNew)}`;
+}
+
+/** Redis takes whole milliseconds, and no zero. */
+export function millis(ms: number): string {
+  return String(Math.max(1, Math.round(ms)));
 }

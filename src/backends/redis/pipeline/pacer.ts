@@ -1,36 +1,35 @@
 /**
- * How scripts flow, so that the server runs one while this process works on the answers of another.
+ * Paces scripts and replies, so that the server runs one script while this process handles the replies of another.
  *
- * What is sent at once is read, run and answered at once: the server would rest while this process works on all the
- * answers, and this process while the server runs all the operations. So what is under way is spread over three scripts,
- * and the answers of one third are opened at a time, with a turn of the event loop between: what their callers ask next is
- * on its way before the next answers are opened. Nothing is held back for it: each operation is sent in the tick that
- * brings it.
+ * Without it, one side is always idle: all operations are sent at once, run at once and answered at once. So operations
+ * in flight are spread over three scripts, and the replies of a third are settled at a time, with a turn of the event
+ * loop between: the next operations of their callers are sent before more replies are settled. No operation is
+ * delayed: each is sent in the tick that brings it.
  */
 import { AsyncResource } from "node:async_hooks";
 import { nextTurn, now } from "../../../timers.ts";
 
-/** One at the server, one on the way, one in this process. */
+/** One at the server, one in transit, one in this process. */
 const parts = 3;
-/** With so few under way, each script costs more than it gains. */
+/** With so few in flight, a further script costs more than it gains. */
 const few = 3;
-/** Where a turn of the event loop takes long, answers that are here wait no longer than this for the next. */
-const longMs = 5;
+/** How long a reply may wait to be settled when turns of the event loop are long. */
+const maxHoldMs = 5;
 
-interface Answer {
+interface ReceivedReply {
   readonly operations: number;
-  readonly open: () => void;
+  readonly settle: () => void;
   readonly at: number;
 }
 
-export class Flow {
-  /** Operations whose answers have not been opened. */
-  #underWay = 0;
-  /** Scripts whose answers have not been opened. */
-  #scripts = 0;
-  readonly #answers: Answer[] = [];
-  /** Some have been opened, and what they bring may not be written yet. */
-  #isResting = false;
+export class Pacer {
+  /** Operations that have not been settled. */
+  #inFlight = 0;
+  /** Scripts whose operations have not been settled. */
+  #scriptsInFlight = 0;
+  readonly #replies: ReceivedReply[] = [];
+  /** Some were settled, and the operations that follow from them may not be written yet. */
+  #isPausing = false;
   readonly #now: () => number;
 
   constructor(clock: () => number = now) {
@@ -38,63 +37,63 @@ export class Flow {
   }
 
   get #areFew(): boolean {
-    return this.#underWay <= few;
+    return this.#inFlight <= few;
   }
 
-  added(): void {
-    this.#underWay += 1;
+  operationAdded(): void {
+    this.#inFlight += 1;
   }
 
-  sent(): void {
-    this.#scripts += 1;
+  scriptSent(): void {
+    this.#scriptsInFlight += 1;
   }
 
-  /** Over how many scripts to spread so many operations, at least: each should have about a third of all under way. */
+  /** Over how many scripts to spread new operations, at least: each should have about a third of all in flight. */
   scriptsFor(coming: number): number {
     if (this.#areFew) return 1;
-    return Math.max(1, Math.round((coming * parts) / this.#underWay));
+    return Math.max(1, Math.round((coming * parts) / this.#inFlight));
   }
 
-  /** The answers of a script are here: `open` settles its operations, now or in one of the next turns. */
-  answered(operations: number, open: () => void): void {
-    this.#answers.push({ operations, open, at: this.#now() });
-    if (!this.#isResting || this.#areFew) this.#openSome();
+  /** A script has its reply, or has failed: `settle` is called now or in one of the next turns, and settles its operations. */
+  replyReceived(operations: number, settle: () => void): void {
+    this.#replies.push({ operations, settle, at: this.#now() });
+    if (!this.#isPausing || this.#areFew) this.#settleSome();
   }
 
-  #openSome(): void {
-    let room = this.#isLate() ? Infinity : this.#underWay / parts;
-    // One that fits by half is opened, too: thirds are never exact. Of few, none is left.
-    do room -= this.#openNext();
-    while (this.#answers[0] !== undefined && (this.#areFew || this.#answers[0].operations / 2 <= room));
-    if (this.#isResting || this.#scripts === 0 || this.#areFew) return;
-    this.#isResting = true;
-    nextTurn(this.#rest);
+  #settleSome(): void {
+    let room = this.#isLate() ? Infinity : this.#inFlight / parts;
+    // One of which half fits is settled, too: thirds are never exact. If few are in flight, all are settled.
+    do room -= this.#settleNext();
+    while (this.#replies[0] !== undefined && (this.#areFew || this.#replies[0].operations / 2 <= room));
+    if (this.#isPausing || this.#scriptsInFlight === 0 || this.#areFew) return;
+    this.#isPausing = true;
+    nextTurn(this.#pause);
   }
 
   #isLate(): boolean {
-    const oldest = this.#answers[0];
-    return oldest !== undefined && this.#now() - oldest.at > longMs;
+    const oldest = this.#replies[0];
+    return oldest !== undefined && this.#now() - oldest.at > maxHoldMs;
   }
 
-  #openNext(): number {
-    const answer = this.#answers.shift();
-    if (answer === undefined) return 0;
-    this.#scripts -= 1;
-    this.#underWay -= answer.operations;
-    answer.open();
-    return answer.operations;
+  #settleNext(): number {
+    const reply = this.#replies.shift();
+    if (reply === undefined) return 0;
+    this.#scriptsInFlight -= 1;
+    this.#inFlight -= reply.operations;
+    reply.settle();
+    return reply.operations;
   }
 
   /**
    * The client package writes in a setImmediate of its own, which may come after this one: hence a second one of ours.
-   * Both are bound, so that no caller's context is passed on from turn to turn.
+   * Both are bound, so that the async context of a caller is not carried from turn to turn.
    */
-  readonly #rest = AsyncResource.bind((): void => {
-    nextTurn(this.#goOn);
+  readonly #pause = AsyncResource.bind((): void => {
+    nextTurn(this.#resume);
   });
 
-  readonly #goOn = AsyncResource.bind((): void => {
-    this.#isResting = false;
-    if (this.#answers.length > 0) this.#openSome();
+  readonly #resume = AsyncResource.bind((): void => {
+    this.#isPausing = false;
+    if (this.#replies.length > 0) this.#settleSome();
   });
 }

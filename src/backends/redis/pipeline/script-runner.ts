@@ -1,14 +1,14 @@
 /**
- * Calls: one script or one plain command, one attempt, and errors as the contract wants them.
+ * Runs one script or one plain command: one attempt, with errors as the contract wants them.
  *
- * A script that the server does not know was certainly not run: it is loaded, and the call made again; nobody notices.
+ * A script that the server does not know was certainly not run: it is loaded and run again.
  */
 import { UnavailableError } from "../../../errors.ts";
 import type { RedisArgument, RedisClient, RedisReply } from "../client/port.ts";
 import { isWrongServer, replyFailure, type Phase } from "../errors.ts";
 import type { Script } from "../scripts/generated.ts";
 
-export interface Call<T> {
+export interface ScriptCall<T> {
   readonly script: Script;
   readonly keys: readonly string[];
   readonly args: readonly RedisArgument[];
@@ -17,95 +17,95 @@ export interface Call<T> {
   readonly bytes?: boolean | undefined;
   /** For messages. */
   readonly id?: string | undefined;
-  /** Sent just before it, in the same pipeline. */
-  readonly ahead?: readonly Ahead[] | undefined;
-  /** The script has been sent, perhaps for the second time: what is sent now follows it. */
+  /** Sent right before it, in the same pipeline. */
+  readonly ahead?: readonly AheadCommand[] | undefined;
+  /** The script has been sent, perhaps for the second time: commands that are sent now follow it. */
   readonly onSent?: (() => void) | undefined;
 }
 
-/** A command that a script relies on. The script sees whether it was done, and says `STAGED` if not; the reason is here. */
-export interface Ahead {
+/** A command that a script relies on. If it was not carried out, the script replies `STAGED`; the reason is here. */
+export interface AheadCommand {
   readonly args: readonly RedisArgument[];
   failure?: unknown;
 }
 
-export interface PlainCall<T> {
+export interface CommandCall<T> {
   readonly args: readonly RedisArgument[];
   readonly read: (reply: RedisReply) => T;
   readonly id?: string | undefined;
 }
 
-/** What a call was, for the error of one that was refused. */
-export interface About {
+/** The call whose error reply is explained. */
+export interface ErrorContext {
   readonly id?: string | undefined;
-  readonly ahead?: Ahead | undefined;
+  readonly ahead?: AheadCommand | undefined;
 }
 
-export interface CallerOptions {
-  /** What is refused while connecting was not done. Default: "sent". */
+export interface ScriptRunnerOptions {
+  /** While "connecting", an error reply means that nothing was done. Default: "sent". */
   readonly phase?: Phase;
-  /** The server says that it is the wrong one. Default: the client connects anew. */
+  /** An error reply said that this is the wrong server. Default: the client reconnects. */
   readonly onWrongServer?: () => void;
 }
 
-export class Caller {
+export class ScriptRunner {
   readonly #client: RedisClient;
   readonly #phase: Phase;
   readonly #onWrongServer: () => void;
-  /** Scripts that are being loaded: one SCRIPT LOAD serves all who miss one. */
+  /** Scripts that are being loaded: calls that need the same one share a SCRIPT LOAD. */
   readonly #loading = new Map<string, Promise<unknown>>();
 
-  constructor(client: RedisClient, options: CallerOptions = {}) {
-    const { phase = "sent", onWrongServer = () => client.renew() } = options;
+  constructor(client: RedisClient, options: ScriptRunnerOptions = {}) {
+    const { phase = "sent", onWrongServer = () => client.reconnect() } = options;
     this.#client = client;
     this.#phase = phase;
     this.#onWrongServer = onWrongServer;
   }
 
-  /** One EVALSHA, and what goes ahead of it. */
-  run<T>(call: Call<T>): Promise<T> {
+  /** One EVALSHA, after the commands that are sent ahead of it. */
+  run<T>(call: ScriptCall<T>): Promise<T> {
     const { script, keys, read, id } = call;
     const args = ["EVALSHA", script.sha1, String(keys.length), ...keys, ...call.args];
     const command = { args, bytes: call.bytes === true };
-    const send = (refused: (said: string) => Promise<T> | never): Promise<T> => {
+    const send = (refused: (message: string) => Promise<T> | never): Promise<T> => {
       const reply = this.#client.send(command, { read, refused });
       call.onSent?.();
       return reply;
     };
-    const failed = (said: string): never => {
-      throw this.failure(said, { id, ahead: call.ahead?.[0] });
+    const failed = (message: string): never => {
+      throw this.errorFor(message, { id, ahead: call.ahead?.[0] });
     };
     for (const ahead of call.ahead ?? []) this.#sendAhead(ahead);
-    return send(async (said) => {
-      if (!said.includes("NOSCRIPT")) return failed(said);
-      await this.#connected(() => this.#load(script));
-      return this.#connected(() => send(failed));
+    return send(async (message) => {
+      if (!message.includes("NOSCRIPT")) return failed(message);
+      await this.#whenConnected(() => this.#load(script));
+      return this.#whenConnected(() => send(failed));
     });
   }
 
-  #sendAhead(ahead: Ahead): void {
+  #sendAhead(ahead: AheadCommand): void {
     const failed = (error: unknown): void => void (ahead.failure = error);
-    this.plain({ args: ahead.args, read: () => undefined }).catch(failed);
+    this.command({ args: ahead.args, read: () => undefined }).catch(failed);
   }
 
-  /** One command as it is; the strings of its reply arrive as bytes. */
-  plain<T>(call: PlainCall<T>): Promise<T> {
+  /** One command; the strings of its reply arrive as bytes. */
+  command<T>(call: CommandCall<T>): Promise<T> {
     const { args, read } = call;
-    const refused = (said: string): never => {
-      throw this.failure(said, call);
+    const refused = (message: string): never => {
+      throw this.errorFor(message, call);
     };
     return this.#client.send({ args, bytes: true }, { read, refused });
   }
 
-  /** What an error reply means, if need be by what had been sent ahead. */
-  failure(said: string, { id, ahead }: About): unknown {
-    if (said.includes("STAGED") && ahead?.failure !== undefined) return ahead.failure;
-    if (isWrongServer(said)) this.#onWrongServer();
-    return replyFailure(this.#client.name, said, { phase: this.#phase, id });
+  /** The error for an error reply, which may have been caused by the command sent ahead. */
+  errorFor(message: string, { id, ahead }: ErrorContext): unknown {
+    if (message.includes("STAGED") && ahead?.failure !== undefined) return ahead.failure;
+    if (isWrongServer(message)) this.#onWrongServer();
+    return replyFailure(this.#client.name, message, { phase: this.#phase, id });
   }
 
-  /** Who answered last may have been left for another server since. Sent at once where there is a connection. */
-  #connected<T>(send: () => Promise<T>): Promise<T> {
+  /** The connection may have been replaced since the last reply. Sends in this tick if there is one. */
+  #whenConnected<T>(send: () => Promise<T>): Promise<T> {
     const connecting = this.#client.connect();
     return connecting === undefined ? send() : connecting.then(send);
   }
@@ -114,17 +114,17 @@ export class Caller {
     const known = this.#loading.get(script.name);
     if (known !== undefined) return known;
     const load = { args: ["SCRIPT", "LOAD", script.text], read: () => undefined };
-    const loading = this.plain(load).finally(() => this.#loading.delete(script.name));
+    const loading = this.command(load).finally(() => this.#loading.delete(script.name));
     this.#loading.set(script.name, loading);
     return loading;
   }
 }
 
 /**
- * The failure of a call whose connection broke. Where the server had refused for good what was sent ahead of it, it
- * broke the connection for that, and read nothing of what came behind.
+ * The failure of a call whose connection broke. If the server refused the command ahead for good, it closed the
+ * connection for that reason, and did not read the script.
  */
-export function failureBehind(ahead: Ahead | undefined, failure: unknown): unknown {
+export function causedByAhead(ahead: AheadCommand | undefined, failure: unknown): unknown {
   const reason = ahead?.failure;
   return reason instanceof UnavailableError && reason.lasting ? reason : failure;
 }

@@ -1,5 +1,5 @@
--- Takes locks: each is taken, or its queue joined, or it is said who holds it. The holder that asks again gets the same
--- answer and its full lease; a waiter that asks again keeps its place. Where a lock is free and others wait, the first
+-- Takes locks: each is taken, or its queue joined, or its holder reported. The holder that asks again gets the same
+-- reply and its full lease; a waiter that asks again keeps its place. Where a lock is free and others wait, the first
 -- that lives gets it. One script serves all asks that a client makes at once; each has its own reply, or its own error.
 -- KEYS: stamp done
 -- ARGV: operations prefix seen
@@ -21,6 +21,9 @@
 local stamp, done = KEYS[1], KEYS[2]
 local prefix, seen = ARGV[2], tonumber(ARGV[3])
 local width = 5
+-- The fields of an operation, counted from where it begins; and those of its terms.
+local ID, NUMBER, SLOT, N, TERMS = 0, 1, 2, 3, 4
+local LEASE, FENCES, WISH = 0, 1, 2
 -- @include operations
 -- @include keys
 -- @include bounds
@@ -31,18 +34,18 @@ local function is_settled(record, n)
   if recorded ~= n then return recorded > n end
   return is_end(string.match(record, '^%d+ (.*)') or '')
 end
-local function load()
+local function read_state()
   local value = redis.pcall('GET', state)
   if type(value) == 'table' then return false, redis.call('TYPE', state).ok end
   return value, nil
 end
 
--- What all have in common is asked for once.
+-- Commands that serve all operations are called once.
 local slots, queues, needed = {}, {}, 0
 for i = 1, count do
   local at = first_at + width * (i - 1)
-  queues[i], slots[i] = queue_start .. operations[at] .. '}', operations[at + 2]
-  needed = needed + operations[terms_at + operations[at + 4] + 1]
+  queues[i], slots[i] = queue_start .. operations[at + ID] .. '}', operations[at + SLOT]
+  needed = needed + operations[terms_at + operations[at + TERMS] + FENCES]
 end
 local records = redis.call('HMGET', done, unpack(slots))
 local anybody_waits = redis.call('EXISTS', unpack(queues)) > 0
@@ -50,36 +53,39 @@ local now = clock()
 local first_fence = reserve(now, seen, needed)
 local fence = first_fence
 
--- A lock is free and nobody waits: the common case, with nothing in it that it does not need.
-local replies, others, spare, all = {}, {}, {}, { 'granted', first_fence }
-local has_states, is_plain = false, true
+-- The common case, with as few commands as possible: a lock is free and nobody waits. The indexes of all other operations
+-- go to `remaining`, and the fence that was reserved for each of them to `reserved`.
+local replies, remaining, reserved = {}, {}, {}
+-- One reply for all operations, while it is true that each is granted as asked; the states stand behind the first fence.
+local one_for_all, as_asked, has_states = { 'granted', first_fence }, true, false
+local BEFORE_STATES = 2
 for i = 1, count do
   local at = first_at + width * (i - 1)
-  local id, terms = operations[at], terms_at + operations[at + 4]
-  local fences = operations[terms + 1]
-  if records[i] and is_settled(records[i], operations[at + 3]) then
-    replies[i], is_plain = 'settled', false
+  local id, terms = operations[at + ID], terms_at + operations[at + TERMS]
+  local fences = operations[terms + FENCES]
+  if records[i] and is_settled(records[i], operations[at + N]) then
+    replies[i], as_asked = 'settled', false
   elseif not fence or anybody_waits and redis.pcall('ZCARD', queues[i]) ~= 0 then
-    others[#others + 1], spare[i] = i, fence
+    remaining[#remaining + 1], reserved[i] = i, fence
   else
-    local value = base .. operations[at + 1] .. ' ' .. text(fence)
+    local value = base .. operations[at + NUMBER] .. ' ' .. text(fence)
     if fences > 1 then value = value .. ' ' .. text(fence + fences - 1) end
-    if not redis.call('SET', lock_start .. id .. '}', value, 'NX', 'PX', operations[terms]) then
-      others[#others + 1], spare[i] = i, fence
-    elseif string.find(operations[terms + 2], 's', 1, true) then
-      aim_at_state(id)
-      local bytes, odd = load()
-      replies[i], all[i + 2], has_states = { fence, bytes, odd }, bytes, true
-      is_plain = is_plain and not odd
+    if not redis.call('SET', lock_start .. id .. '}', value, 'NX', 'PX', operations[terms + LEASE]) then
+      remaining[#remaining + 1], reserved[i] = i, fence
+    elseif string.find(operations[terms + WISH], 's', 1, true) then
+      set_state_key(id)
+      local bytes, wrong_type = read_state()
+      replies[i], one_for_all[BEFORE_STATES + i], has_states = { fence, bytes, wrong_type }, bytes, true
+      as_asked = as_asked and not wrong_type
     else
-      replies[i], all[i + 2] = fence, false
+      replies[i], one_for_all[BEFORE_STATES + i] = fence, false
     end
   end
   fence = fence and fence + fences
 end
-if #others == 0 then
-  if not is_plain then return replies end
-  return has_states and all or first_fence
+if #remaining == 0 then
+  if not as_asked then return replies end
+  return has_states and one_for_all or first_fence
 end
 
 local ticket, lease, fences, wish, reserved_fence
@@ -87,19 +93,19 @@ local ticket, lease, fences, wish, reserved_fence
 -- @include holder
 -- @include queue
 -- @include hand-over
-local function granted(first, reserved, lease_ms)
-  local reply = { 'granted', first, reserved, lease_ms, count_waiters() }
-  if string.find(wish, 's', 1, true) then reply[6], reply[7] = load() end
+local function granted(first, number, lease_ms)
+  local reply = { 'granted', first, number, lease_ms, count_waiters() }
+  if string.find(wish, 's', 1, true) then reply[6], reply[7] = read_state() end
   return reply
 end
 -- How many are subscribed to the channel of the client that asks; -1 when that may not be asked.
-local listeners
-local function count_listeners()
-  listeners = listeners or subscribers_of(string.match(base, ':(%x+):$') or '') or -1
-  return listeners
+local known_subscribers
+local function count_subscribers()
+  known_subscribers = known_subscribers or subscribers_of(string.match(base, ':(%x+):$') or '') or -1
+  return known_subscribers
 end
--- Notes the ask. A ticket that stands in the queue keeps its place, whether or not it wants to join. Answers whether it
--- is new there, or was passed over; or nil and Redis's error.
+-- Notes the ask. A ticket that stands in the queue keeps its place, whether or not it wants to join. Returns whether it
+-- is new there, or was passed over; or nil and the error of Redis.
 local function note_ask(score)
   local place = string.match(redis.call('HGET', asks, ticket) or '', ' (%d+)$')
   if not place or tonumber(place) >= LAST then
@@ -110,7 +116,7 @@ local function note_ask(score)
   end
   redis.call('HSET', asks, ticket, text(now) .. ' ' .. lease .. ' ' .. wish .. ' ' .. fences .. ' ' .. place)
   redis.call('ZADD', queue, place, ticket)
-  -- Whoever waits asks every few seconds; when nobody does any more, both go.
+  -- Waiters ask every few seconds; without any, both keys expire.
   redis.call('PEXPIRE', asks, '30000')
   redis.call('PEXPIRE', queue, '30000')
   return not (score and tonumber(score) < BEYOND)
@@ -118,40 +124,40 @@ end
 local function ask()
   local held = redis.call('GET', lock)
   if is_held_by(held, ticket) then
-    local _, _, mine, last = parse_holder(held)
+    local _, _, first, last = parse_holder(held)
     leave(ticket)
     redis.call('PEXPIRE', lock, lease)
-    return granted(mine, last - mine + 1, tonumber(lease))
+    return granted(first, last - first + 1, tonumber(lease))
   end
   local score = redis.call('ZSCORE', queue, ticket)
-  local joins, newly = score or string.find(wish, 'q', 1, true), false
-  local heard_by
+  local joins, is_new = score or string.find(wish, 'q', 1, true), false
+  local subscribers
   if joins then
-    if string.find(wish, 'p', 1, true) then heard_by = count_listeners() end
-    -- Its client asks often from now on: it lives though nobody is subscribed for it.
-    if heard_by and heard_by < 1 then wish = 'q' .. string.gsub(wish, '[pq]', '') end
+    if string.find(wish, 'p', 1, true) then subscribers = count_subscribers() end
+    -- Its client asks often from now on, so that it is alive although its channel has no subscriber.
+    if subscribers and subscribers < 1 then wish = 'q' .. string.gsub(wish, '[pq]', '') end
     local refused
-    newly, refused = note_ask(score)
+    is_new, refused = note_ask(score)
     if refused then return refused end
   end
-  if newly then
+  if is_new then
     -- Each that joins clears up to two that were parked and never asked again.
-    local gone = redis.call('ZRANGEBYSCORE', queue, text(BEYOND), text(BEYOND + now - ASK_LIMIT), 'LIMIT', '0', '2')
-    for _, dead in ipairs(gone) do leave(dead) end
+    local long_parked = redis.call('ZRANGEBYSCORE', queue, text(BEYOND), text(BEYOND + now - ASK_LIMIT), 'LIMIT', '0', '2')
+    for _, dead in ipairs(long_parked) do leave(dead) end
   end
   local ahead
   if held then
     if joins then ahead = redis.call('ZRANK', queue, ticket) end
     -- With others before this one, the holder was told when the first of them came, or when it was granted.
     local holder, client
-    if newly and ahead == 0 then holder, client = parse_holder(held) end
+    if is_new and ahead == 0 then holder, client = parse_holder(held) end
     if holder then wake(client, 'wanted ' .. holder .. ' ' .. lock_id()) end
   else
     -- Free with a queue: the holder died.
-    local winner, first, reserved, lease_ms = hand_over(now, ticket)
-    if winner == ticket then return granted(first, reserved, lease_ms) end
+    local winner, first, number, lease_ms = hand_over(now, ticket)
+    if winner == ticket then return granted(first, number, lease_ms) end
     if winner then
-      held = value_of(winner, first, reserved)
+      held = value_of(winner, first, number)
     elseif type(first) == 'table' then
       return first
     elseif not first_waiter() then
@@ -162,21 +168,21 @@ local function ask()
       return granted(first, fences, tonumber(lease))
     else
       -- More dead waiters than one walk may meet: the next ask goes on, at once.
-      return { joins and 'waiting' or 'held', first_waiter() .. ' 0', 1, 0, heard_by }
+      return { joins and 'waiting' or 'held', first_waiter() .. ' 0', 1, 0, subscribers }
     end
   end
   if joins then
-    return { 'waiting', held, redis.call('PTTL', lock), ahead or redis.call('ZRANK', queue, ticket), heard_by }
+    return { 'waiting', held, redis.call('PTTL', lock), ahead or redis.call('ZRANK', queue, ticket), subscribers }
   end
   return { 'held', held, redis.call('PTTL', lock), count_waiters() }
 end
-for _, i in ipairs(others) do
+for _, i in ipairs(remaining) do
   local at = first_at + width * (i - 1)
-  local terms = terms_at + operations[at + 4]
-  ticket = base .. operations[at + 1]
-  lease, fences, wish = operations[terms], operations[terms + 1], operations[terms + 2]
-  reserved_fence = spare[i]
-  aim_at_all(operations[at])
-  replies[i] = alone(ask)
+  local terms = terms_at + operations[at + TERMS]
+  ticket = base .. operations[at + NUMBER]
+  lease, fences, wish = operations[terms + LEASE], operations[terms + FENCES], operations[terms + WISH]
+  reserved_fence = reserved[i]
+  set_all_keys(operations[at + ID])
+  replies[i] = isolated(ask)
 end
 return replies

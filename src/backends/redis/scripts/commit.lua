@@ -1,5 +1,5 @@
--- Changes states and gives their locks back, each in one step; or keeps a lock when that is asked for and nobody waits.
--- A save that fails for want of memory does not stop the release, whose answer says so.
+-- Changes states and releases their locks, each in one step; or keeps a lock when that is asked for and nobody waits.
+-- A save that fails for lack of memory does not stop the release, whose reply reports it.
 -- One script serves all commits that a client makes at once, of different ids; each has its own reply, or error.
 -- KEYS: stamp done
 -- ARGV: operations prefix seen keep refresh payload
@@ -15,6 +15,9 @@
 local stamp, done = KEYS[1], KEYS[2]
 local prefix, seen, keep, refresh = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local width = 9
+-- The fields of an operation, counted from where it begins; and those of its terms.
+local ID, NUMBER, SLOT, N, PROOF, IF_REVISION, SIZE, STAGED, TERMS = 0, 1, 2, 3, 4, 5, 6, 7, 8
+local KIND, SERIALIZER, TTL, LEASE, FENCES = 0, 1, 2, 3, 4
 local payload, taken = ARGV[6], 0
 local slot, n, proof, kind, serializer, ttl, if_revision, lease, fences, staged
 local bytes
@@ -31,24 +34,24 @@ local bytes
 -- @include change
 -- @include hand-over
 
--- What all have in common is asked for once. Stamps are reserved for every save and for every lock that may be kept.
+-- Commands that serve all operations are called once. Stamps are reserved for every save and for every lock that may be kept.
 local locks, queues, slots, needed = {}, {}, {}, 0
 for i = 1, count do
   local at = first_at + width * (i - 1)
-  local id, terms = operations[at], terms_at + operations[at + 8]
-  locks[i], queues[i], slots[i] = lock_start .. id .. '}', queue_start .. id .. '}', operations[at + 2]
-  needed = needed + operations[terms + 4] + (operations[terms] == 'save' and 1 or 0)
+  local id, terms = operations[at + ID], terms_at + operations[at + TERMS]
+  locks[i], queues[i], slots[i] = lock_start .. id .. '}', queue_start .. id .. '}', operations[at + SLOT]
+  needed = needed + operations[terms + FENCES] + (operations[terms + KIND] == 'save' and 1 or 0)
 end
 local holders = redis.call('MGET', unpack(locks))
 local records = redis.call('HMGET', done, unpack(slots))
 local anybody_waits = redis.call('EXISTS', unpack(queues)) > 0
 local now = clock()
-local stamped = needed > 0 and reserve(now, seen, needed) or nil
--- How many, from the first on, were saved and released with the reserved stamps in their order.
-local first_revision, in_order = stamped, 0
-local function next_stamps(number)
-  local first = stamped
-  if first then stamped = first + number end
+local next_stamp = needed > 0 and reserve(now, seen, needed) or nil
+-- How many operations, from the first on, were saved and released with consecutive stamps: one reply may serve them.
+local first_revision, consecutive = next_stamp, 0
+local function take_stamps(number)
+  local first = next_stamp
+  if first then next_stamp = first + number end
   return first
 end
 
@@ -59,61 +62,61 @@ local function remember_later(reply)
   receipts[#receipts + 1] = n .. ' ' .. reply
   return reply
 end
--- Answers the revision or '-', what the reply says besides, and the revision as a number; or nil and why it is refused.
+-- Returns the revision or '-', what the reply adds to it, and the revision as a number; or nil and why it is refused.
 local function save()
   local revision, written_by, unreadable = read_head()
   local refused = refusal(revision, written_by, unreadable)
   if refused then return nil, refused end
-  local written, stamp_or_error = change(now, revision, kind == 'save' and next_stamps(1))
+  local written, stamp_or_error = change(now, revision, kind == 'save' and take_stamps(1))
   if written then return written, '', stamp_or_error end
-  if string.find(said(stamp_or_error.err), '^OOM') == nil then error(stamp_or_error) end
+  if string.find(error_text(stamp_or_error.err), '^OOM') == nil then error(stamp_or_error) end
   return '-', ' OUT_OF_MEMORY'
 end
 local function commit(at, record, held)
   local known = (record or proof ~= '') and recall(record)
   if known then return known end
-  if not is_ours(held or redis.call('GET', lock), operations[at + 1]) then return refuse('lost') end
+  if not is_ours(held or redis.call('GET', lock), operations[at + NUMBER]) then return refuse('lost') end
   -- Types are checked before the first write: HLEN for the hash that the walk will read.
   local waited_for = anybody_waits and redis.call('ZCARD', queue) > 0
   if waited_for then
-    aim_at_all(operations[at])
+    set_all_keys(operations[at + ID])
     redis.call('HLEN', asks)
   end
-  local revision, besides, saved_at = '-', '', nil
+  local revision, addition, saved_at = '-', '', nil
   if kind ~= 'none' then
-    aim_at_state(operations[at])
-    revision, besides, saved_at = save()
-    if not revision then return refuse(besides) end
+    set_state_key(operations[at + ID])
+    revision, addition, saved_at = save()
+    if not revision then return refuse(addition) end
   end
   local winner
   if waited_for then
-    leave(base .. operations[at + 1])
+    leave(base .. operations[at + NUMBER])
     redis.call('DEL', lock)
     winner = hand_over(now, nil)
   end
-  local first = lease ~= '' and besides == '' and not winner and next_stamps(fences)
+  local first = lease ~= '' and addition == '' and not winner and take_stamps(fences)
   if first then
-    redis.call('SET', lock, value_of(base .. operations[at + 1], first, fences), 'PX', lease)
+    redis.call('SET', lock, value_of(base .. operations[at + NUMBER], first, fences), 'PX', lease)
     return remember_later('kept ' .. revision .. ' ' .. text(first) .. ' ' .. fences)
   end
   if not waited_for then freed[#freed + 1] = lock end
-  if saved_at and first_revision and saved_at == first_revision + in_order then in_order = in_order + 1 end
-  return remember_later('released ' .. revision .. besides)
+  if saved_at and first_revision and saved_at == first_revision + consecutive then consecutive = consecutive + 1 end
+  return remember_later('released ' .. revision .. addition)
 end
 for i = 1, count do
   local at = first_at + width * (i - 1)
-  slot, n, proof, if_revision = operations[at + 2], operations[at + 3], operations[at + 4], operations[at + 5]
-  local size = operations[at + 6]
-  staged = operations[at + 7]
-  local terms = terms_at + operations[at + 8]
-  kind, serializer, ttl = operations[terms], operations[terms + 1], operations[terms + 2]
-  lease, fences = operations[terms + 3], operations[terms + 4]
+  slot, n, proof, if_revision = operations[at + SLOT], operations[at + N], operations[at + PROOF], operations[at + IF_REVISION]
+  local size = operations[at + SIZE]
+  staged = operations[at + STAGED]
+  local terms = terms_at + operations[at + TERMS]
+  kind, serializer, ttl = operations[terms + KIND], operations[terms + SERIALIZER], operations[terms + TTL]
+  lease, fences = operations[terms + LEASE], operations[terms + FENCES]
   lock, queue = locks[i], queues[i]
   bytes = size == #payload and payload or string.sub(payload, taken + 1, taken + size)
   taken = taken + size
-  replies[i] = alone(commit, at, records[i], holders[i])
+  replies[i] = isolated(commit, at, records[i], holders[i])
   if staged ~= '' then redis.call('DEL', staged) end
 end
 if #freed > 0 then redis.call('DEL', unpack(freed)) end
 if #receipts > 0 then write_down(receipts) end
-return in_order == count and first_revision or replies
+return consecutive == count and first_revision or replies

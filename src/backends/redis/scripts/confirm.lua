@@ -1,6 +1,6 @@
--- Looks whether what was done is still there, and writes a little to each of it: a WAIT that follows on the same
+-- Checks whether what was done is still there, and writes a little to each of it: a WAIT that follows on the same
 -- connection waits for its own connection's last write only, and with it for all that the server did before. A lock gets
--- its full lease, a receipt its full life.
+-- its full lease, a receipt its full expiry.
 -- KEYS: done
 -- ARGV: prefix keep operations
 -- Each operation: id ticket leaseMs slot n
@@ -32,7 +32,7 @@ local replies = {}
 for i, operation in ipairs(operations) do
   local id
   id, ticket, lease, slot, n = unpack(operation)
-  aim_at_all(id)
-  replies[i] = alone(ticket == '' and confirm_receipt or confirm_lock)
+  set_all_keys(id)
+  replies[i] = isolated(ticket == '' and confirm_receipt or confirm_lock)
 end
 return replies

@@ -1,4 +1,4 @@
--- Describes a state for a listing: the head of its bytes, their number, its remaining life.
+-- Describes a state for a listing: the head of its bytes, their number, its remaining time to live.
 -- KEYS: state
 -- ARGV: none
 -- Replies: [the first 128 bytes, length in bytes, remaining ms or -1 for ever], or 0 when it is absent or no string

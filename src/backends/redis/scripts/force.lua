@@ -1,8 +1,8 @@
--- Ends somebody else's grant: exactly this ticket's, or a foreign token; the next waiter gets the lock, the old holder
--- is told.
+-- Ends the grant of another holder: exactly this ticket's, or a foreign token; the next waiter gets the lock, and the old
+-- holder a wake.
 -- KEYS: lock queue asks stamp done state
 -- ARGV: ticket slot n proof keep refresh seen ifFence
---   slot … refresh: as in release.lua, of whoever forces; ifFence: one of the holder's fences, or empty for any
+--   slot … refresh: as in release.lua, of the client that forces; ifFence: one of the holder's fences, or empty for any
 -- Replies: 'released', 'lost', 'forgotten', or the recorded reply of the first try
 -- Promises: S4 S5 L2 L6 L8 L11
 local lock, queue, asks, stamp, done, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]

@@ -1,4 +1,4 @@
--- Reads a state together with its remaining life. Without the life, the client sends a plain GET instead.
+-- Reads a state together with its remaining time to live. Where that is not wanted, the client sends a plain GET.
 -- KEYS: state
 -- ARGV: none
 -- Replies: [bytes or null, remaining ms or -1 for ever]

@@ -1,5 +1,5 @@
--- Uses, once, every command that the other scripts use, on a key of its own that is gone afterwards: whoever may not
--- run one of them, or may not touch our keys, learns it here and not in the middle of a release.
+-- Uses, once, every command that the other scripts use, on a key of its own that is gone afterwards: a user without
+-- the right to one of them, or to our keys, is refused here and not in the middle of a release.
 -- KEYS: probe
 -- ARGV: channel
 -- Replies: 'ready', or Redis's error
@@ -32,7 +32,7 @@ redis.call('ZSCORE', probe, 'x')
 redis.call('ZRANK', probe, 'x')
 redis.call('ZRANGEBYSCORE', probe, '-inf', '(0', 'LIMIT', '0', '1')
 redis.call('ZREM', probe, 'x')
--- Wakes are hints: who may not publish, or ask who listens, does without.
+-- Wakes are hints: the rights to publish and to count subscribers are optional.
 redis.pcall('PUBLISH', ARGV[1], '')
 redis.pcall('PUBSUB', 'NUMSUB', ARGV[1])
 return 'ready'

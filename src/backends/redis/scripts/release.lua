@@ -1,4 +1,4 @@
--- Gives locks back: each to the first waiter that lives, or to nobody. With a change of the state or `keep`: commit.lua.
+-- Releases locks: each goes to the first waiter that is alive, if there is one. With a change of the state or `keep`: commit.lua.
 -- One script serves all releases that a client makes at once, of different ids; each has its own reply, or error.
 -- KEYS: stamp done
 -- ARGV: operations prefix seen keep refresh
@@ -12,33 +12,35 @@
 local stamp, done = KEYS[1], KEYS[2]
 local prefix, seen, keep, refresh = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local width = 6
+-- The fields of an operation, counted from where it begins.
+local ID, NUMBER, SLOT, N, PROOF = 0, 1, 2, 3, 4
 local ticket, slot, n, proof
 -- @include operations
 -- @include keys
 -- @include recorded
 -- @include receipt
 
--- What all have in common is asked for once.
+-- Commands that serve all operations are called once.
 local locks, queues = {}, {}
 for i = 1, count do
-  local id = operations[first_at + width * (i - 1)]
+  local id = operations[first_at + width * (i - 1) + ID]
   locks[i], queues[i] = lock_start .. id .. '}', queue_start .. id .. '}'
 end
 local holders = redis.call('MGET', unpack(locks))
 local anybody_waits = redis.call('EXISTS', unpack(queues)) > 0
 
--- A lock is held by its ticket and nobody waits: the common case. Whoever still holds the lock has not released it, so
--- that only the others need to look for their receipt.
-local replies, others, freed, receipts = {}, {}, {}, {}
+-- A lock is held by its ticket and nobody waits: the common case. A ticket that still holds its lock has not released
+-- it, so that only the others need to look for their receipt.
+local replies, remaining, freed, receipts = {}, {}, {}, {}
 for i = 1, count do
   local at = first_at + width * (i - 1)
-  if is_ours(holders[i], operations[at + 1]) and not (anybody_waits and redis.pcall('ZCARD', queues[i]) ~= 0) then
+  if is_ours(holders[i], operations[at + NUMBER]) and not (anybody_waits and redis.pcall('ZCARD', queues[i]) ~= 0) then
     freed[#freed + 1] = locks[i]
-    receipts[#receipts + 1] = operations[at + 2]
-    receipts[#receipts + 1] = operations[at + 3] .. ' released'
+    receipts[#receipts + 1] = operations[at + SLOT]
+    receipts[#receipts + 1] = operations[at + N] .. ' released'
     replies[i] = 'released'
   else
-    others[#others + 1] = i
+    remaining[#remaining + 1] = i
   end
 end
 if #freed > 0 then
@@ -46,7 +48,7 @@ if #freed > 0 then
   redis.call('DEL', unpack(freed))
   write_down(receipts)
 end
-if #others == 0 then return 'released' end
+if #remaining == 0 then return 'released' end
 
 -- @include isolated
 -- @include bounds
@@ -65,10 +67,10 @@ local function release()
   hand_over(now, nil)
   return remember('released')
 end
-for _, i in ipairs(others) do
+for _, i in ipairs(remaining) do
   local at = first_at + width * (i - 1)
-  ticket, slot, n, proof = base .. operations[at + 1], operations[at + 2], operations[at + 3], operations[at + 4]
-  aim_at_all(operations[at])
-  replies[i] = alone(release)
+  ticket, slot, n, proof = base .. operations[at + NUMBER], operations[at + SLOT], operations[at + N], operations[at + PROOF]
+  set_all_keys(operations[at + ID])
+  replies[i] = isolated(release)
 end
 return replies

@@ -7,24 +7,27 @@
 -- Promises: L1 L5 L6
 local prefix = ARGV[2]
 local width = 3
+-- The fields of an operation, counted from where it begins; and those of its terms.
+local ID, NUMBER, TERMS = 0, 1, 2
+local LEASE = 0
 -- @include operations
 -- @include keys
 -- @include isolated
 local locks, queues = {}, {}
 for i = 1, count do
-  local id = operations[first_at + width * (i - 1)]
+  local id = operations[first_at + width * (i - 1) + ID]
   locks[i], queues[i] = lock_start .. id .. '}', queue_start .. id .. '}'
 end
 local holders = redis.call('MGET', unpack(locks))
 local anybody_waits = redis.call('EXISTS', unpack(queues)) > 0
 local function renew(held, at)
   -- What is no string is not there for MGET; GET says so.
-  if not is_ours(held or redis.call('GET', lock), operations[at + 1]) then return 0 end
-  redis.call('PEXPIRE', lock, operations[terms_at + operations[at + 2]])
+  if not is_ours(held or redis.call('GET', lock), operations[at + NUMBER]) then return 0 end
+  redis.call('PEXPIRE', lock, operations[terms_at + operations[at + TERMS] + LEASE])
   -- The first command after a hand-over confirms it.
-  if anybody_waits and redis.call('ZREM', queue, base .. operations[at + 1]) == 1 then
-    aim_at_all(operations[at])
-    redis.call('HDEL', asks, base .. operations[at + 1])
+  if anybody_waits and redis.call('ZREM', queue, base .. operations[at + NUMBER]) == 1 then
+    set_all_keys(operations[at + ID])
+    redis.call('HDEL', asks, base .. operations[at + NUMBER])
   end
   return 1
 end
@@ -32,6 +35,6 @@ local replies = {}
 for i = 1, count do
   local at = first_at + width * (i - 1)
   lock, queue = locks[i], queues[i]
-  replies[i] = alone(renew, holders[i], at)
+  replies[i] = isolated(renew, holders[i], at)
 end
 return replies

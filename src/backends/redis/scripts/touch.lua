@@ -1,4 +1,4 @@
--- Gives a state a new life.
+-- Sets a new expiry of a state.
 -- KEYS: state done
 -- ARGV: ttlMs slot n proof keep refresh
 --   slot … refresh: as in release.lua

@@ -19,7 +19,7 @@ local bytes, staged = ARGV[12], ARGV[13]
 -- @include envelope
 -- @include change
 local now = clock()
--- A walk over dead waiters is bounded; while more stand there, the write takes its place behind them.
+-- A walk over dead waiters is bounded; while there are more, the write is refused.
 local function somebody_waits()
   for _ = 1, 1000 do
     local first = first_waiter()
@@ -49,6 +49,6 @@ local function write()
   if kind == 'delete' then return remember('deleted') end
   return remember('saved ' .. written)
 end
-local reply = alone(write)
+local reply = isolated(write)
 if staged ~= '' then redis.call('DEL', staged) end
 return reply

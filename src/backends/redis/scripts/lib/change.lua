@@ -1,5 +1,5 @@
 -- A change of a state: first everything that can refuse it, then the write [S2] [S3] [S6] [S7].
--- Expects: state, kind, serializer, ttl, if_revision, bytes, staged, seen, and the libraries head and stamp.
+-- Expects: state, kind, serializer, ttl, if_revision, bytes, staged, seen, and the libraries envelope and stamp.
 -- `ttl` is milliseconds, `keep`, `none`, or `new:<milliseconds>` for a new state and `keep` for another; `if_revision` a revision, `absent`, or empty for any.
 local function refusal(revision, written_by, unreadable)
   if unreadable then return 'unreadable ' .. unreadable end
@@ -10,14 +10,14 @@ local function refusal(revision, written_by, unreadable)
   end
   return nil
 end
--- A large value was sent ahead, under the key `staged` and with noughts for a revision: it only has to be renamed. Lua
+-- A large value was sent ahead, under the key `staged` and with zeros for a revision: it only has to be renamed. Lua
 -- copies and hashes every byte of its strings, which takes ten times as long as all else.
--- Answers Redis's error, if any.
-local function put_in_place(word, life)
-  -- The client knows why it is not there: no room for it, or a connection that broke between the two.
+-- Returns the error of Redis, if any.
+local function put_in_place(revision_text, life)
+  -- The client knows why it is missing: no memory for it, or a connection that broke between the two commands.
   if redis.call('STRLEN', staged) == 0 then return { err = 'STAGED the value is not there' } end
   if life == 'keep' then life = redis.call('PTTL', state) end
-  local written = redis.pcall('SETRANGE', staged, 4, string.rep('0', 16 - #word) .. word)
+  local written = redis.pcall('SETRANGE', staged, 4, string.rep('0', 16 - #revision_text) .. revision_text)
   if type(written) == 'table' then return written end
   redis.call('RENAME', staged, state)
   if life == 'none' or tonumber(life) < 0 then
@@ -27,9 +27,9 @@ local function put_in_place(word, life)
   end
   return nil
 end
--- Answers the new revision as text ('-' for a delete) and as a number, or nil and Redis's error (out of memory: nothing
+-- Returns the new revision as text ('-' for a delete) and as a number, or nil and Redis's error (out of memory: nothing
 -- was written).
--- `stamped`: a stamp that was reserved for it, good unless the state stands higher; or nil.
+-- `stamped`: a stamp that was reserved for it, used unless the revision of the state is higher; or nil.
 local function change(now, revision, stamped)
   if kind == 'delete' then
     redis.call('DEL', state)
@@ -42,15 +42,15 @@ local function change(now, revision, stamped)
     stamped, failure = reserve(now, floor, 1)
     if not stamped then return nil, failure end
   end
-  local word = text(stamped)
+  local revision_text = text(stamped)
   local life = ttl
   if string.sub(ttl, 1, 4) == 'new:' then life = revision and 'keep' or string.sub(ttl, 5) end
   if staged ~= '' then
-    local failure = put_in_place(word, life)
+    local failure = put_in_place(revision_text, life)
     if failure then return nil, failure end
-    return word, stamped
+    return revision_text, stamped
   end
-  local value = 'hf1 ' .. word .. ' ' .. serializer .. '\n' .. bytes
+  local value = 'hf1 ' .. revision_text .. ' ' .. serializer .. '\n' .. bytes
   if life == 'keep' then
     redis.call('SET', state, value, 'KEEPTTL')
   elseif life == 'none' then
@@ -58,5 +58,5 @@ local function change(now, revision, stamped)
   else
     redis.call('SET', state, value, 'PX', life)
   end
-  return word, stamped
+  return revision_text, stamped
 end

@@ -1,6 +1,6 @@
 -- The head of a stored state: `hf1 <revision> <serializer>\n`, then the bytes [S6].
--- Expects: state (the key), and the library bounds. Numbers are text wherever a script hands them to Redis: that they are made text of otherwise
--- takes as long as a small command.
+-- Expects: state (the key), and the library bounds. Numbers are passed to Redis as text: its conversion takes as long as a small
+-- command.
 local HEAD_END = '127'
 local function describe(head)
   local format = string.match(head, '^(hf%d+) ')

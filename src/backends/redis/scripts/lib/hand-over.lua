@@ -1,12 +1,12 @@
--- Hand-over: the lock goes to the first waiter that lives, in the step that frees it [L2] [L8] [L10].
+-- Hand-over: the lock goes to the first waiter that is alive, in the step that frees it [L2] [L8] [L10].
 -- Expects: lock, state, seen, and the libraries stamp, holder and queue.
 -- The winner has a short lease until its first own command, which also takes it out of the queue; it is parked until
--- then. A waiter that listens for wakes ("p") is known to be gone when nobody is subscribed to its channel here [L9].
+-- then. A waiter that listens for wakes ("p") is known to be dead when its channel has no subscriber here [L9].
 local HAND_OVER_MS = 10000
 -- Larger states are not sent along with a wake.
 local WAKE_BYTES = 2048
 -- All walks of a script together are bounded: 1 000 dead waiters are about 5 ms. If there are more, the next ask goes on.
-local steps = 1000
+local steps_left = 1000
 local function lock_id()
   return string.match(lock, 'lock:{(.*)}$')
 end
@@ -32,11 +32,12 @@ local function state_for_wake(wish)
   if value then return 's', value end
   return 'a', ''
 end
--- Answers the winner's ticket, first fence, number of fences and lease; nil when nobody lives, or nil and Redis's error.
+-- Returns the winner's ticket, first fence, number of fences and lease; nil without a live waiter, or nil and the error of
+-- Redis.
 -- The caller of an acquire gets no wake and its full lease, since it hears of it by the reply.
 local function hand_over(now, caller)
-  while steps > 0 do
-    steps = steps - 1
+  while steps_left > 0 do
+    steps_left = steps_left - 1
     local ticket = first_waiter()
     if not ticket then return nil end
     local lease, wish, fences = ask_of(ticket, now)
@@ -55,7 +56,7 @@ local function hand_over(now, caller)
       local subscribers = subscribers_of(client)
       if subscribers ~= 0 or not string.find(wish, 'p', 1, true) then
         if lease > HAND_OVER_MS then lease = HAND_OVER_MS end
-        -- First: a wake that is heard is true, wherever it is heard [L1].
+        -- Before the wake, so that it is true wherever it is received [L1].
         redis.call('SET', lock, value_of(ticket, first, fences), 'PX', lease)
         if subscribers ~= 0 then
           local kind, bytes = state_for_wake(wish)

@@ -3,11 +3,11 @@
 -- Expects: prefix. Gives: lock, queue, asks, state, and what the names of locks and queues begin with.
 local lock, queue, asks, state
 local lock_start, queue_start = prefix .. 'lock:{', prefix .. 'queue:{'
-local function aim_at_state(id)
+local function set_state_key(id)
   state = prefix .. 'state:{' .. id .. '}'
 end
 -- All of them, for an operation that meets a queue.
-local function aim_at_all(id)
+local function set_all_keys(id)
   lock, queue, asks = lock_start .. id .. '}', queue_start .. id .. '}', prefix .. 'asks:{' .. id .. '}'
-  aim_at_state(id)
+  set_state_key(id)
 end

@@ -1,9 +1,9 @@
--- The queue of a lock: a sorted set of tickets by the stamp of their first ask, so that nobody loses its place [L2].
+-- The queue of a lock: a sorted set of tickets by the stamp of their first ask, so that no waiter loses its place [L2].
 -- Expects: queue, asks (keys), and the library bounds. `asks` holds, per ticket: `<asked at> <leaseMs> <wish> <fences> <place>`.
--- A ticket that is passed over (its hand-over is not confirmed, or nobody listens for it) is parked: it moves to the
+-- A ticket that is passed over (its hand-over is not confirmed, or its channel has no subscriber) is parked: it moves to the
 -- end, with the score BEYOND + now, so that no walk meets it again; its next ask brings it back to its place.
 -- So each ask pays for at most one step of a later walk, however many waiters die [L9].
--- Who has not asked for so long is gone: 12 s, in microseconds [L2].
+-- A ticket that has not asked for this long is dead: 12 s, in microseconds [L2].
 local ASK_LIMIT = 12000000
 local LIVE = '(' .. string.format('%.0f', BEYOND)
 local function count_waiters()

@@ -1,0 +1,55 @@
+/** Listings and inspection: pages of a SCAN, and a script that describes each key. They change nothing. */
+import type { ListRequest, LockEntry, Page, StateEntry } from "../contract.ts";
+import type { RedisReply } from "./client/port.ts";
+import type { Keys } from "./keys.ts";
+import { insteadIfCorrupt, readDescription, readInspect, readScan } from "./pipeline/decode.ts";
+import type { Requests } from "./requests.ts";
+import { scripts } from "./scripts/generated.ts";
+
+interface PageRequest<Entry> {
+  readonly cursor: string | null;
+  readonly request: ListRequest;
+  readonly describe: (id: string) => Promise<Entry | null>;
+}
+
+export class Listing {
+  readonly #requests: Requests;
+  readonly #keys: Keys;
+
+  constructor(requests: Requests, keys: Keys) {
+    this.#requests = requests;
+    this.#keys = keys;
+  }
+
+  inspectLock(id: string): Promise<LockEntry | null> {
+    const keys = [this.#keys.lock(id), this.#keys.queue(id)];
+    const read = (reply: RedisReply): LockEntry | null => readInspect(id, reply);
+    return this.#requests.run({ script: scripts.inspect, keys, args: [], read, bytes: true, id });
+  }
+
+  listLocks(cursor: string | null, request: ListRequest): Promise<Page<LockEntry>> {
+    const describe = (id: string): Promise<LockEntry | null> =>
+      this.inspectLock(id).catch(insteadIfCorrupt(null));
+    return this.#page("lock", { cursor, request, describe });
+  }
+
+  listStates(cursor: string | null, request: ListRequest): Promise<Page<StateEntry>> {
+    return this.#page("state", { cursor, request, describe: (id) => this.#describeState(id) });
+  }
+
+  #describeState(id: string): Promise<StateEntry | null> {
+    const keys = [this.#keys.state(id)];
+    const read = (reply: RedisReply): StateEntry | null => readDescription(id, reply);
+    return this.#requests.run({ script: scripts.describe, keys, args: [], read, bytes: true, id });
+  }
+
+  async #page<Entry>(kind: "state" | "lock", page: PageRequest<Entry>): Promise<Page<Entry>> {
+    const { idPrefix, limit } = page.request;
+    const match = this.#keys.pattern(kind, idPrefix);
+    const args = ["SCAN", page.cursor ?? "0", "MATCH", match, "COUNT", String(limit)];
+    const { cursor, names } = await this.#requests.command({ args, read: readScan });
+    const ids = new Set(names.map((name) => this.#keys.idOf(kind, name)));
+    const entries = await Promise.all([...ids].map(page.describe));
+    return { entries: entries.filter((entry) => entry !== null), cursor };
+  }
+}

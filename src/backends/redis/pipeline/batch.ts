@@ -1,0 +1,118 @@
+/**
+ * The operations of one script: collected, sent, and settled one by one, each with its own reply or its own error.
+ *
+ * Two operations on one id never share a script, so that a script meets each lock once.
+ */
+import type { RedisArgument, RedisReply } from "../client/port.ts";
+import type { ReceiptExpiry } from "../receipts.ts";
+import type { Script } from "../scripts/generated.ts";
+import { repliesOf } from "./decode.ts";
+import type { Operation } from "./operation.ts";
+import { OperationEncoder } from "./operation-encoder.ts";
+import { causedByAhead, type AheadCommand, type ScriptRunner } from "./script-runner.ts";
+
+/** One script blocks the server for all its operations: about 0.2 ms for this many asks, more for saves. */
+const maxOperations = 64;
+const maxBytes = 262_144;
+
+/** An operation whose caller waits for the reply. */
+export interface PendingOperation {
+  readonly operation: Operation<unknown>;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** What all operations of one script have in common; asked for when it is sent. */
+export interface SharedArguments {
+  readonly keys: readonly string[];
+  readonly args: readonly string[];
+  readonly expiry: ReceiptExpiry;
+}
+
+export interface BatchTarget {
+  readonly runner: ScriptRunner;
+  readonly script: Script;
+  readonly shared: () => SharedArguments;
+}
+
+export class Batch {
+  readonly #encoder = new OperationEncoder();
+  readonly #ahead: AheadCommand[] = [];
+  readonly #payloads: Buffer[] = [];
+  readonly #pending: PendingOperation[] = [];
+  readonly #ids = new Set<string>();
+  readonly #maxOperations: number;
+  #wantsBytes = false;
+  #bytes = 0;
+
+  constructor(operations: number) {
+    this.#maxOperations = Math.min(operations, maxOperations);
+  }
+
+  get count(): number {
+    return this.#pending.length;
+  }
+
+  /** Whether it fits. If not, it and the operations after it need another script. */
+  add(pending: PendingOperation): boolean {
+    const { id, ahead, bytes, weight = 0, wantsBytes } = pending.operation;
+    const isFull = this.count >= this.#maxOperations || this.#bytes + weight > maxBytes || this.#ids.has(id);
+    if ((isFull && this.count > 0) || !this.#encoder.add(pending.operation)) return false;
+    this.#pending.push(pending);
+    this.#ids.add(id);
+    if (ahead !== undefined) this.#ahead.push(ahead);
+    if (bytes !== undefined) this.#payloads.push(bytes);
+    this.#bytes += weight;
+    this.#wantsBytes ||= wantsBytes;
+    return true;
+  }
+
+  /** Sends the script. Once it has a reply or has failed, `onReply` gets a function that settles the operations. */
+  send({ runner, script, shared }: BatchTarget, onReply: (settle: () => void) => void): void {
+    const { keys, args, expiry } = shared();
+    const call = {
+      script,
+      keys,
+      args: [this.#encoder.toString(), ...args, this.#payload()],
+      bytes: this.#wantsBytes,
+      ahead: this.#ahead,
+      onSent: () => this.#sent(),
+      read: (replies: RedisReply) => onReply(() => this.#resolve(replies, expiry, runner)),
+    };
+    runner.run(call).catch((error: unknown) => onReply(() => this.#reject(error)));
+  }
+
+  /** One argument, since each would be a separate write to the socket. */
+  #payload(): RedisArgument {
+    const [first, ...rest] = this.#payloads;
+    if (first === undefined) return "";
+    return rest.length === 0 ? first : Buffer.concat(this.#payloads);
+  }
+
+  #sent(): void {
+    for (const { operation } of this.#pending) operation.onSent?.();
+  }
+
+  #resolve(replies: RedisReply, expiry: ReceiptExpiry, runner: ScriptRunner): void {
+    const list = repliesOf(
+      replies,
+      this.#pending.map(({ operation }) => operation.stamps),
+    );
+    this.#pending.forEach(({ operation, resolve, reject }, index) => {
+      try {
+        const reply = list[index];
+        if (reply === undefined)
+          throw new Error(`HOLDFAST_REDIS_REPLY: no answer to operation ${String(index)}`);
+        if (reply instanceof Error)
+          throw runner.errorFor(reply.message, { id: operation.id, ahead: operation.ahead });
+        resolve(operation.read(reply, expiry));
+      } catch (error) {
+        reject(error);
+      }
+    });
+  }
+
+  #reject(error: unknown): void {
+    for (const { operation, reject } of this.#pending) reject(causedByAhead(operation.ahead, error));
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * The scripts that serve many operations. In the mode "paced" each has a batcher, and one pacer spreads them all; in the
+ * mode "none" each operation is sent at once, as a script of its own.
+ */
+import type { Handshake } from "../handshake.ts";
+import type { Keys } from "../keys.ts";
+import type { Observations } from "../observations.ts";
+import { scripts, type Script } from "../scripts/generated.ts";
+import type { SharedArguments } from "./batch.ts";
+import { Batcher } from "./batcher.ts";
+import { DirectSender } from "./direct-sender.ts";
+import type { Operation } from "./operation.ts";
+import { Pacer } from "./pacer.ts";
+import type { ScriptRunner } from "./script-runner.ts";
+
+export type PipelineMode = "paced" | "none";
+
+interface OperationSender {
+  add<T>(operation: Operation<T>): Promise<T>;
+}
+
+export interface PipelineOptions {
+  readonly mode: PipelineMode;
+  readonly handshake: Handshake;
+  readonly runner: ScriptRunner;
+  readonly keys: Keys;
+  readonly observations: Observations;
+}
+
+export class Pipeline {
+  readonly #options: PipelineOptions;
+  readonly #pacer = new Pacer();
+  readonly #acquires: OperationSender;
+  readonly #renewals: OperationSender;
+  readonly #releases: OperationSender;
+  readonly #commits: OperationSender;
+
+  constructor(options: PipelineOptions) {
+    this.#options = options;
+    const { keys, observations } = options;
+    const expiry = observations.receipts.expiry(); // renewals leave no receipts
+    this.#acquires = this.#sender(scripts.acquire, () => this.#shared(false));
+    this.#renewals = this.#sender(scripts.renew, () => ({ keys: [], args: [keys.prefix], expiry }));
+    this.#releases = this.#sender(scripts.release, () => this.#shared(true));
+    this.#commits = this.#sender(scripts.commit, () => this.#shared(true));
+  }
+
+  acquire<T>(operation: Operation<T>): Promise<T> {
+    return this.#add(this.#acquires, operation);
+  }
+
+  renew<T>(operation: Operation<T>): Promise<T> {
+    return this.#add(this.#renewals, operation);
+  }
+
+  release<T>(operation: Operation<T>): Promise<T> {
+    return this.#add(this.#releases, operation);
+  }
+
+  commit<T>(operation: Operation<T>): Promise<T> {
+    return this.#add(this.#commits, operation);
+  }
+
+  #sender(script: Script, shared: () => SharedArguments): OperationSender {
+    const { runner, mode } = this.#options;
+    const target = { runner, script, shared };
+    return mode === "none" ? new DirectSender(target) : new Batcher(target, this.#pacer);
+  }
+
+  #add<T>(sender: OperationSender, operation: Operation<T>): Promise<T> {
+    return this.#options.handshake.whenConnected(() => sender.add(operation));
+  }
+
+  #shared(withExpiry: boolean): SharedArguments {
+    const { keys, observations } = this.#options;
+    const expiry = observations.receipts.expiry();
+    const args = [keys.prefix, observations.stampFloor, ...(withExpiry ? expiry.args : [])];
+    return { keys: keys.common, args, expiry };
+  }
+}

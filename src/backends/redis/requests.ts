@@ -1,0 +1,45 @@
+/** Calls that are sent on their own, each once connected: a script, a script that leaves a receipt, or a plain command. */
+import type { RedisArgument } from "./client/port.ts";
+import type { Handshake } from "./handshake.ts";
+import type { Observations, RecordedReply } from "./observations.ts";
+import type { ScriptCall, ScriptRunner, CommandCall } from "./pipeline/script-runner.ts";
+import type { ReceiptExpiry } from "./receipts.ts";
+
+/** A script that leaves a receipt: its arguments include the expiry of the receipts. */
+export type RecordedCall<T> = Omit<ScriptCall<T>, "args"> & {
+  readonly args: (expiry: ReceiptExpiry["args"]) => readonly RedisArgument[];
+};
+
+export interface RequestsOptions {
+  readonly handshake: Handshake;
+  readonly runner: ScriptRunner;
+  readonly observations: Observations;
+}
+
+export class Requests {
+  readonly #options: RequestsOptions;
+
+  constructor(options: RequestsOptions) {
+    this.#options = options;
+  }
+
+  run<T>(call: ScriptCall<T>): Promise<T> {
+    const { handshake, runner } = this.#options;
+    return handshake.whenConnected(() => runner.run(call));
+  }
+
+  command<T>(call: CommandCall<T>): Promise<T> {
+    const { handshake, runner } = this.#options;
+    return handshake.whenConnected(() => runner.command(call));
+  }
+
+  runRecorded<T extends RecordedReply>(call: RecordedCall<T>): Promise<T> {
+    const { observations } = this.#options;
+    const expiry = observations.receipts.expiry();
+    return this.run({
+      ...call,
+      args: call.args(expiry.args),
+      read: (raw) => observations.noteRecorded(call.read(raw), expiry),
+    });
+  }
+}

@@ -1,0 +1,13 @@
+/** Warnings of one backend: each cause is reported once, at its first occurrence. */
+import { diagnostics, type WarningEvent } from "../../diagnostics.ts";
+
+export type Warn = (cause: string, message: string) => void;
+
+export function warnOncePerCause(): Warn {
+  const reported = new Set<string>();
+  return (cause, message) => {
+    if (reported.has(cause)) return;
+    reported.add(cause);
+    diagnostics.warning.publish({ cause, message } satisfies WarningEvent);
+  };
+}
