@@ -47,7 +47,7 @@ export class MemoryTables implements RowStore {
 
   state(id: string): StateRow | undefined {
     const row = this.#memory.states.get(id);
-    return row && { ...row, bytes: copy(row.bytes) }; // a serializer may hand out its input
+    return row && withOwnBytes(row); // a serializer may hand out its input
   }
 
   lock(id: string): LockRow | undefined {
@@ -103,7 +103,7 @@ export class MemoryTables implements RowStore {
       return;
     }
     this.#states.run(now);
-    this.#memory.states.set(id, { ...row, bytes: copy(row.bytes) });
+    this.#memory.states.set(id, withOwnBytes(row));
   }
 
   #setExpiry(id: string, expiresAt: number): void {
@@ -147,6 +147,10 @@ class Sweep<Row> {
       if (this.#isOver(value[1], time)) this.#rows.delete(value[0]);
     }
   }
+}
+
+function withOwnBytes({ revision, serializer, bytes, expiresAt }: StateRow): StateRow {
+  return { revision, serializer, bytes: copy(bytes), expiresAt };
 }
 
 /** Not `bytes.slice()`: that of a Buffer is a view. */

@@ -62,7 +62,7 @@ function write(draft: Draft, request: RowRequest<"write">): WriteReply {
     const item = draft.item(id);
     const lock = currentLock(item);
     if (ticket === null) {
-      // [S8] a write without a ticket goes before nobody: not before the holder, not before who waits.
+      // [S8] a write without a ticket goes ahead of neither the holder nor the waiters.
       if (lock !== null || nextWaiter(item) !== undefined) return { status: "held" };
     } else if (lock?.ticket !== ticket) {
       return { status: "lost" }; // [S4]

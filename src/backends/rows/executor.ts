@@ -1,7 +1,7 @@
 /**
  * Carries out decisions: reads the clock once, decides, applies the changes, sends the wakes.
  *
- * Each run is one step over rows that do not change meanwhile: in SQLite, it stands inside one transaction.
+ * Each run is one step over rows that do not change meanwhile; in SQLite, it belongs inside one transaction.
  */
 import { decide } from "./decide.ts";
 import type { Kind, ReplyTo, RowRequest, TicketWake } from "./requests.ts";

@@ -60,7 +60,7 @@ export function confirmLock(item: Item, lock: LockRow): void {
   item.setLock({ ...lock, unconfirmed: false });
 }
 
-/** Ends the holder's grant: the next waiter has the lock, or nobody. */
+/** Ends the holder's grant: the next waiter gets the lock, or it is free. */
 export function passOn(item: Item, next: WaiterRow | undefined): void {
   if (next === undefined) item.setLock(null);
   else handTo(item, next);

@@ -18,7 +18,7 @@ export function loadState(item: Item, expiry: boolean): LoadedState {
   return { revision, serializer, bytes, expiresInMs: expiresAt === null ? null : Math.ceil(expiresAt - now) };
 }
 
-/** All or nothing; whatever refuses it comes first [S2] [S6] [S7]. */
+/** All or nothing: every refusal comes before the first change [S2] [S6] [S7]. */
 export function writeState(item: Item, write: StateWrite): Written {
   const head = liveHead(item);
   const revision = head?.revision ?? null;
