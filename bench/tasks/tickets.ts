@@ -58,7 +58,7 @@ class Queue {
 
   static async form({ url, id, waiting }: TicketArgs): Promise<Queue> {
     const { createRedisBackend } = await load<RedisModule>(
-      new URL("../../dist/backends/redis/redis.js", import.meta.url).href,
+      new URL("../../dist/backends/redis/backend.js", import.meta.url).href,
     );
     const backend = createRedisBackend({ target: url, prefix: "holdfast:", operationMs: 5_000 });
     await backend.ready();

@@ -6,7 +6,7 @@
 // - src/scheduling/acquirer.ts: the first in the queue does not look again when the lease that it was told of ends: Redis, since the
 //   waiters come 5 s after their ask;
 // - acquire.lua sets ten times the lease: Redis, by what is left of it;
-// - src/backends/rows/protocol.ts: what is left of a lease is never less than all of it: SQLite, by when the waiters come.
+// - src/backends/rows/locks.ts: what is left of a lease is never less than all of it: SQLite, by when the waiters come.
 
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";

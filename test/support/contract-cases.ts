@@ -4,7 +4,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import type { Backend } from "../../src/backends/contract.ts";
-import type { Limits } from "../../src/backends/rows/step.ts";
+import type { Limits } from "../../src/backends/rows/rows.ts";
 import { ContractClient, remove, save, text, textOf } from "./contract-client.ts";
 
 export interface World {

@@ -2,8 +2,9 @@
  * States and locks in maps of this process: for tests and for single processes.
  *
  * Keeps the same promises as the other backends, and is the reference for them: what it answers is right by
- * definition (test/oracle.test.ts). The protocol itself is in protocol/; here is only where the rows are and how
- * wakes travel. Its clock is monotonic; it never forgets a receipt while its client is open; it survives nothing.
+ * definition (test/oracle.test.ts). Its answers are decided in rows/; here is how a call becomes a step, how ids are
+ * listed, and how wakes travel. Its clock is monotonic; it never forgets a receipt while its client is open; it
+ * survives nothing.
  */
 import { randomBytes } from "node:crypto";
 
@@ -26,25 +27,16 @@ import type {
   Wake,
   WriteReply,
 } from "../contract.ts";
-import { Protocol, type TicketWake } from "../rows/protocol.ts";
-import type { Limits } from "../rows/step.ts";
-import type { LockRow, ReceiptRow, Recorded, StateRow, Tables, WaiterRow } from "../rows/tables.ts";
+import { Executor } from "../rows/executor.ts";
+import type { Kind, ReplyTo, RowRequest, TicketWake } from "../rows/requests.ts";
+import type { Limits } from "../rows/rows.ts";
 import { Turns } from "../rows/turns.ts";
+import { copy, Memory, MemoryTables } from "./tables.ts";
+
+export { Memory };
 
 /** As on Redis: wakes are pushed, so a waiter asks every 5 s, and two asks in a row may come late. */
 const pushedLimits: Limits = { askLimitMs: 12_000, handOverMs: 10_000 };
-/** What has ended is also removed by writes of other ids, which look at so many entries each: more than they add. */
-const sweptPerWrite = 2;
-
-/** What several clients can share: give the same one to each of them. */
-export class Memory {
-  stamp = 0;
-  readonly states = new Map<string, StateRow>();
-  readonly locks = new Map<string, LockRow>();
-  /** By id, then by ticket. A Map keeps the order of first insertion, and so each ticket its place [L2]. */
-  readonly queues = new Map<string, Map<Ticket, WaiterRow>>();
-  readonly listeners = new Map<string, (wake: Wake) => void>();
-}
 
 export interface MemoryBackendOptions {
   readonly memory?: Memory | undefined;
@@ -63,7 +55,7 @@ export class MemoryBackend implements Backend {
 
   readonly #memory: Memory;
   readonly #now: () => number;
-  readonly #protocol: Protocol;
+  readonly #executor: Executor;
   readonly #turns = new Turns();
   #closed = false;
 
@@ -72,8 +64,8 @@ export class MemoryBackend implements Backend {
     this.clientId = options.clientId ?? randomBytes(12).toString("hex");
     this.#now = options.now ?? now;
     const limits = options.limits ?? pushedLimits;
-    this.#protocol = new Protocol({
-      tables: new MemoryTables(this.#memory, this.#now, limits),
+    this.#executor = new Executor({
+      store: new MemoryTables(this.#memory, limits),
       now: this.#now,
       limits,
       wake: (wake) => this.#send(wake),
@@ -81,56 +73,56 @@ export class MemoryBackend implements Backend {
   }
 
   ready(): Promise<void> {
-    return this.#run(() => undefined);
+    return this.#step(() => undefined);
   }
 
   loadState(id: string, options: { readonly expiry: boolean }): Promise<LoadedState> {
-    return this.#run((protocol) => protocol.load(id, options));
+    return this.#run({ kind: "load", id, expiry: options.expiry });
   }
 
   writeState(...args: Parameters<Backend["writeState"]>): Promise<WriteReply> {
     const [id, write, ticket, receipt] = args;
-    return this.#run((protocol) => protocol.write(id, write, { ticket, receipt }));
+    return this.#run({ kind: "write", id, write, ticket, receipt });
   }
 
   touchState(id: string, ttlMs: number, receipt: Receipt): Promise<TouchReply> {
-    return this.#run((protocol) => protocol.touch(id, ttlMs, receipt));
+    return this.#run({ kind: "touch", id, ttlMs, receipt });
   }
 
   listStates(cursor: string | null, request: ListRequest): Promise<Page<StateEntry>> {
-    return this.#run(() => {
+    return this.#step(() => {
       const time = this.#now();
       return page(this.#memory.states.keys(), { ...request, cursor }, (id) => this.#stateEntry(id, time));
     });
   }
 
   acquireLock(...args: Parameters<Backend["acquireLock"]>): Promise<AcquireReply> {
-    const [id, ticket, request, receipt] = args;
-    return this.#run((protocol) => protocol.acquire(id, ticket, { request, receipt }));
+    const [id, ticket, ask, receipt] = args;
+    return this.#run({ kind: "acquire", id, ticket, ask, receipt });
   }
 
   renewLocks(entries: readonly RenewEntry[]): Promise<("renewed" | "lost")[]> {
-    return this.#run((protocol) =>
-      entries.map(({ id, ticket, leaseMs }) => protocol.renew(id, ticket, leaseMs)),
-    );
+    return this.#run({ kind: "renew", entries });
   }
 
   releaseLock(...args: Parameters<Backend["releaseLock"]>): Promise<ReleaseReply> {
-    const [id, ticket, request, receipt] = args;
-    return this.#run((protocol) => protocol.release(id, ticket, { request, receipt }));
+    const [id, ticket, release, receipt] = args;
+    return this.#run({ kind: "release", id, ticket, release, receipt });
   }
 
   cancelLock(id: string, ticket: Ticket, receipt: Receipt): Promise<CancelReply> {
-    return this.#run((protocol) => protocol.cancel(id, ticket, receipt));
+    return this.#run({ kind: "cancel", id, ticket, receipt });
   }
 
   inspectLock(id: string): Promise<LockEntry | null> {
-    return this.#run((protocol) => protocol.inspect(id));
+    return this.#run({ kind: "inspect", id });
   }
 
   listLocks(cursor: string | null, request: ListRequest): Promise<Page<LockEntry>> {
-    return this.#run((protocol) =>
-      page(this.#memory.locks.keys(), { ...request, cursor }, (id) => protocol.inspect(id)),
+    return this.#step(() =>
+      page(this.#memory.locks.keys(), { ...request, cursor }, (id) =>
+        this.#executor.run({ kind: "inspect", id }),
+      ),
     );
   }
 
@@ -144,10 +136,14 @@ export class MemoryBackend implements Backend {
     return Promise.resolve();
   }
 
+  #run<K extends Kind>(request: RowRequest<K>): Promise<ReplyTo<K>> {
+    return this.#step(() => this.#executor.run(request));
+  }
+
   /** What is called after the close is refused; what was called before it is carried out [P2]. */
-  #run<T>(step: (protocol: Protocol) => T): Promise<T> {
+  #step<T>(step: () => T): Promise<T> {
     if (this.#closed) return Promise.reject(new UnavailableError("This memory backend was closed."));
-    return this.#turns.run(() => step(this.#protocol));
+    return this.#turns.run(step);
   }
 
   #stateEntry(id: string, time: number): StateEntry | null {
@@ -161,122 +157,17 @@ export class MemoryBackend implements Backend {
   /** In a later turn of the event loop: replies come first, and two clients that wake each other starve nobody. */
   #send(wake: TicketWake): void {
     const client = wake.ticket.split(":").at(-2) ?? "";
-    nextTurn(() => this.#memory.listeners.get(client)?.(wake));
+    const sent = withOwnBytes(wake);
+    nextTurn(() => this.#memory.listeners.get(client)?.(sent));
   }
 }
 
-/** The rows of one client: its receipts are its own, all else is shared. */
-class MemoryTables implements Tables {
-  readonly #memory: Memory;
-  readonly #now: () => number;
-  readonly #receipts = new Map<number, ReceiptRow>();
-  readonly #states: Sweep<StateRow>;
-  readonly #locks: Sweep<LockRow>;
-  readonly #queues: Sweep<Map<Ticket, WaiterRow>>;
-
-  constructor(memory: Memory, now: () => number, { askLimitMs }: Limits) {
-    this.#memory = memory;
-    this.#now = now;
-    this.#states = new Sweep(memory.states, (row, time) => row.expiresAt !== null && row.expiresAt <= time);
-    this.#locks = new Sweep(memory.locks, ({ since, leaseMs }, time) => since + leaseMs <= time);
-    this.#queues = new Sweep(memory.queues, (queue, time) =>
-      [...queue.values()].every(({ askedAt }) => askedAt + askLimitMs <= time),
-    );
-  }
-
-  get stamp(): number {
-    return this.#memory.stamp;
-  }
-
-  set stamp(last: number) {
-    this.#memory.stamp = last;
-  }
-
-  stateHead(id: string): StateRow | undefined {
-    return this.#memory.states.get(id);
-  }
-
-  state(id: string): StateRow | undefined {
-    const row = this.#memory.states.get(id);
-    return row && { ...row, bytes: copy(row.bytes) }; // a serializer may hand out its input
-  }
-
-  setState(id: string, row: StateRow): void {
-    this.#states.run(this.#now());
-    this.#memory.states.set(id, { ...row, bytes: copy(row.bytes) });
-  }
-
-  setExpiry(id: string, expiresAt: number): void {
-    const row = this.#memory.states.get(id);
-    if (row !== undefined) this.#memory.states.set(id, { ...row, expiresAt });
-  }
-
-  deleteState(id: string): void {
-    this.#memory.states.delete(id);
-  }
-
-  lock(id: string): LockRow | undefined {
-    return this.#memory.locks.get(id);
-  }
-
-  setLock(id: string, row: LockRow): void {
-    this.#locks.run(this.#now());
-    this.#memory.locks.set(id, row);
-  }
-
-  deleteLock(id: string): void {
-    this.#memory.locks.delete(id);
-  }
-
-  waiters(id: string): readonly WaiterRow[] {
-    const queue = this.#memory.queues.get(id);
-    return queue === undefined ? [] : [...queue.values()];
-  }
-
-  setWaiter(id: string, row: WaiterRow): void {
-    this.#queues.run(this.#now());
-    const queue = this.#memory.queues.get(id) ?? new Map<Ticket, WaiterRow>();
-    queue.set(row.ticket, row);
-    this.#memory.queues.set(id, queue);
-  }
-
-  deleteWaiter(id: string, ticket: Ticket): void {
-    const queue = this.#memory.queues.get(id);
-    queue?.delete(ticket);
-    if (queue?.size === 0) this.#memory.queues.delete(id);
-  }
-
-  receipt(slot: number): ReceiptRow | undefined {
-    return this.#receipts.get(slot);
-  }
-
-  setReceipt(receipt: Receipt, reply: Recorded): void {
-    this.#receipts.set(receipt.slot, { n: receipt.n, reply });
-  }
-}
-
-/** Goes round a map, a few entries at each write, and removes those that have ended. */
-class Sweep<Row> {
-  readonly #rows: Map<string, Row>;
-  readonly #isOver: (row: Row, time: number) => boolean;
-  #rest: MapIterator<[string, Row]>;
-
-  constructor(rows: Map<string, Row>, isOver: (row: Row, time: number) => boolean) {
-    this.#rows = rows;
-    this.#isOver = isOver;
-    this.#rest = rows.entries();
-  }
-
-  run(time: number): void {
-    for (let looked = 0; looked < sweptPerWrite; looked += 1) {
-      const { done, value } = this.#rest.next();
-      if (done === true) {
-        this.#rest = this.#rows.entries();
-        return;
-      }
-      if (this.#isOver(value[1], time)) this.#rows.delete(value[0]);
-    }
-  }
+/** What a wake carries may be the very bytes that were just written, which are the writer's. */
+function withOwnBytes(wake: TicketWake): TicketWake {
+  if (wake.kind !== "granted") return wake;
+  const { state } = wake;
+  if (state === undefined || state === null || !("bytes" in state)) return wake;
+  return { ...wake, state: { ...state, bytes: copy(state.bytes) } };
 }
 
 /** One page in the order of ids: the cursor is the last id, so what comes and goes meanwhile moves nothing else. */
@@ -290,9 +181,4 @@ function page<Entry>(
   const chosen = rest.slice(0, limit);
   const entries = chosen.map(entryOf).filter((entry) => entry !== null);
   return { entries, cursor: rest.length > limit ? (chosen.at(-1) ?? null) : null };
-}
-
-/** Not `bytes.slice()`: that of a Buffer is a view. */
-function copy(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(bytes);
 }

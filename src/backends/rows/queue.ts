@@ -5,49 +5,43 @@
  * keeps its place, but holds nobody up until it asks again [L9].
  */
 import type { AcquireRequest, Ticket } from "../contract.ts";
-import type { Step } from "./step.ts";
-import type { WaiterRow } from "./tables.ts";
+import type { Item } from "./draft.ts";
+import type { WaiterRow } from "./rows.ts";
 
 /** Those that are not gone. Reads only. */
-export function presentWaiters(step: Step, id: string): WaiterRow[] {
-  return step.tables.waiters(id).filter((waiter) => !isGone(step, waiter));
+export function presentWaiters(item: Item): readonly WaiterRow[] {
+  const waiters = item.waiters();
+  return waiters.length === 0 ? waiters : waiters.filter((waiter) => !isGone(item, waiter));
 }
 
 /** The same, and clears the others away. */
-export function clearedWaiters(step: Step, id: string): WaiterRow[] {
-  const { tables, now } = step;
-  const present: WaiterRow[] = [];
-  for (const waiter of tables.waiters(id)) {
-    if (isGone(step, waiter)) {
-      tables.deleteWaiter(id, waiter.ticket);
-    } else if (waiter.askedAt > now) {
-      // The clock was set back. From this look on, it has the usual time to ask again.
-      const rebased = { ...waiter, askedAt: now };
-      tables.setWaiter(id, rebased);
-      present.push(rebased);
-    } else {
-      present.push(waiter);
-    }
-  }
-  return present;
+export function clearedWaiters(item: Item): readonly WaiterRow[] {
+  const { now } = item.draft;
+  return item.changeWaiters((waiter) => {
+    if (isGone(item, waiter)) return null;
+    // Where the clock was set back, it has the usual time to ask again from this look on.
+    return waiter.askedAt > now ? { ...waiter, askedAt: now } : waiter;
+  });
 }
 
 /** The one that would get the lock now. */
-export function nextWaiter(step: Step, id: string): WaiterRow | undefined {
-  return clearedWaiters(step, id).find((waiter) => !waiter.passedOver);
+export function nextWaiter(item: Item): WaiterRow | undefined {
+  return clearedWaiters(item).find((waiter) => !waiter.passedOver);
 }
 
 /** Notes an ask. A new ticket goes to the end. */
-export function noteAsk(step: Step, id: string, ask: AcquireRequest & { readonly ticket: Ticket }): void {
-  const { ticket, leaseMs, fences, load } = ask;
-  step.tables.setWaiter(id, { ticket, askedAt: step.now, leaseMs, fences, load, passedOver: false });
+export function noteAsk(item: Item, ticket: Ticket, ask: AcquireRequest): void {
+  const { leaseMs, fences, load } = ask;
+  item.setWaiter({ ticket, askedAt: item.draft.now, leaseMs, fences, load, passedOver: false });
 }
 
 /** How many of these want the lock that `holder` has. */
 export function countWaiting(waiters: readonly WaiterRow[], holder: Ticket): number {
-  return waiters.filter((waiter) => !waiter.passedOver && waiter.ticket !== holder).length;
+  let count = 0;
+  for (const waiter of waiters) if (!waiter.passedOver && waiter.ticket !== holder) count += 1;
+  return count;
 }
 
-function isGone({ now, limits }: Step, waiter: WaiterRow): boolean {
-  return waiter.askedAt + limits.askLimitMs <= now;
+function isGone({ draft }: Item, waiter: WaiterRow): boolean {
+  return waiter.askedAt + draft.rules.limits.askLimitMs <= draft.now;
 }

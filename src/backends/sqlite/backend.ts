@@ -3,8 +3,8 @@
  *
  * Keeps the same promises as Redis, except that nothing can push: no wakes; a waiter asks every few milliseconds and
  * is mostly answered without a transaction. What was acknowledged survives `kill -9` and a power cut. Its clock is the
- * machine's wall clock; when that is set back, a lease lasts at most its length from the next look on. The protocol
- * itself is in protocol/; here is how a call becomes a transaction.
+ * machine's wall clock; when that is set back, a lease lasts at most its length from the next look on. What is
+ * answered and written is decided in rows/; here is how a call becomes a transaction.
  */
 import { randomBytes } from "node:crypto";
 import { resolve } from "node:path";
@@ -29,8 +29,9 @@ import type {
   Waiting,
   WriteReply,
 } from "../contract.ts";
-import { Protocol } from "../rows/protocol.ts";
-import type { Limits } from "../rows/step.ts";
+import { Executor } from "../rows/executor.ts";
+import type { Kind, ReplyTo, RowRequest } from "../rows/requests.ts";
+import type { Limits } from "../rows/rows.ts";
 import { Connection } from "./connection.ts";
 import { loadDriver, type SqlDriver } from "./driver.ts";
 import { listLockIds, listStates } from "./listing.ts";
@@ -58,11 +59,10 @@ export function createSqliteBackend(options: SqliteOptions): SqliteBackend {
   return new SqliteBackend(options);
 }
 
-/** An open file, and the protocol over it. */
+/** An open file, and what carries out requests over its rows. */
 interface Session {
   readonly connection: Connection;
-  readonly tables: SqlTables;
-  readonly protocol: Protocol;
+  readonly executor: Executor;
 }
 
 /** What a waiting ticket was told, when, and what the file was like then. */
@@ -109,16 +109,16 @@ export class SqliteBackend implements Backend {
   }
 
   async loadState(id: string, options: { readonly expiry: boolean }): Promise<LoadedState> {
-    return this.#read(({ protocol }) => protocol.load(id, options));
+    return this.#read(({ executor }) => executor.run({ kind: "load", id, expiry: options.expiry }));
   }
 
   async writeState(...args: Parameters<Backend["writeState"]>): Promise<WriteReply> {
     const [id, write, ticket, receipt] = args;
-    return this.#write(({ protocol }) => protocol.write(id, write, { ticket, receipt }));
+    return this.#write({ kind: "write", id, write, ticket, receipt });
   }
 
   async touchState(id: string, ttlMs: number, receipt: Receipt): Promise<TouchReply> {
-    return this.#write(({ protocol }) => protocol.touch(id, ttlMs, receipt));
+    return this.#write({ kind: "touch", id, ttlMs, receipt });
   }
 
   async listStates(cursor: string | null, request: ListRequest): Promise<Page<StateEntry>> {
@@ -133,9 +133,7 @@ export class SqliteBackend implements Backend {
     if (again !== undefined) return again;
     const version = session.connection.version(); // before the step, so that no change after it goes unseen
     const askedAt = this.#now();
-    const reply = await this.#commit(session, () =>
-      session.protocol.acquire(id, ticket, { request, receipt }),
-    );
+    const reply = await commit(session, { kind: "acquire", id, ticket, ask: request, receipt });
     if (reply.status === "waiting") {
       this.#told.set(ticket, { request, askedAt, answeredAt: askedAt, version, reply });
     } else {
@@ -145,38 +143,37 @@ export class SqliteBackend implements Backend {
   }
 
   async renewLocks(entries: readonly RenewEntry[]): Promise<readonly ("renewed" | "lost")[]> {
-    return this.#write(({ protocol }) =>
-      entries.map(({ id, ticket, leaseMs }) => protocol.renew(id, ticket, leaseMs)),
-    );
+    return this.#write({ kind: "renew", entries });
   }
 
   async releaseLock(...args: Parameters<Backend["releaseLock"]>): Promise<ReleaseReply> {
-    const [id, ticket, request, receipt] = args;
+    const [id, ticket, release, receipt] = args;
     try {
-      return await this.#write(({ protocol }) => protocol.release(id, ticket, { request, receipt }));
+      return await this.#write({ kind: "release", id, ticket, release, receipt });
     } catch (error) {
       const isFull = error instanceof UnavailableError && error.code === "OUT_OF_MEMORY";
-      if (!isFull || request.write === undefined) throw error;
+      if (!isFull || release.write === undefined) throw error;
       // No room for the value; there may be some for passing the lock on.
-      const release = { request: {}, receipt, failed: "OUT_OF_MEMORY" } as const;
-      return this.#write(({ protocol }) => protocol.release(id, ticket, release));
+      const request = { kind: "release", id, ticket, release: {}, receipt, failed: "OUT_OF_MEMORY" } as const;
+      return this.#write(request);
     }
   }
 
   async cancelLock(id: string, ticket: Ticket, receipt: Receipt): Promise<CancelReply> {
     this.#told.delete(ticket);
-    return this.#write(({ protocol }) => protocol.cancel(id, ticket, receipt));
+    return this.#write({ kind: "cancel", id, ticket, receipt });
   }
 
   async inspectLock(id: string): Promise<LockEntry | null> {
-    return this.#read(({ protocol }) => protocol.inspect(id));
+    return this.#read(({ executor }) => executor.run({ kind: "inspect", id }));
   }
 
   async listLocks(cursor: string | null, request: ListRequest): Promise<Page<LockEntry>> {
     const range = { ...request, cursor, prefix: this.#prefix };
-    return this.#read(({ connection, protocol }) => {
+    return this.#read(({ connection, executor }) => {
       const page = listLockIds(connection, range);
-      const entries = page.entries.map((id) => protocol.inspect(id)).filter((entry) => entry !== null);
+      const inspected = page.entries.map((id) => executor.run({ kind: "inspect", id }));
+      const entries = inspected.filter((entry) => entry !== null);
       return { entries, cursor: page.cursor };
     });
   }
@@ -197,17 +194,8 @@ export class SqliteBackend implements Backend {
     return session.connection.read(() => step(session));
   }
 
-  async #write<T>(step: (session: Session) => T): Promise<T> {
-    const session = await this.#open();
-    return this.#commit(session, () => step(session));
-  }
-
-  #commit<T>({ connection, tables }: Session, step: () => T): Promise<T> {
-    return connection.write(() => {
-      const reply = step();
-      tables.sweep();
-      return reply;
-    });
+  async #write<K extends Kind>(request: RowRequest<K>): Promise<ReplyTo<K>> {
+    return commit(await this.#open(), request);
   }
 
   /**
@@ -215,7 +203,7 @@ export class SqliteBackend implements Backend {
    * answer, or what was committed changes nothing for this ticket. `undefined`: it does need one.
    */
   #askAgain(
-    { connection, protocol }: Session,
+    { connection, executor }: Session,
     ask: { readonly id: string; readonly ticket: Ticket; readonly request: AcquireRequest },
   ): Waiting | undefined {
     const told = this.#told.get(ask.ticket);
@@ -225,7 +213,7 @@ export class SqliteBackend implements Backend {
     const version = connection.version();
     const retryInMs = (told.reply.retryInMs ?? Infinity) - (time - told.answeredAt);
     if (version === told.version && retryInMs > 0) return { ...told.reply, retryInMs };
-    const reply = connection.readNow(() => protocol.peek(ask.id, ask.ticket));
+    const reply = connection.readNow(() => executor.run({ kind: "peek", id: ask.id, ticket: ask.ticket }));
     if (reply !== undefined) this.#told.set(ask.ticket, { ...told, answeredAt: time, version, reply });
     return reply;
   }
@@ -244,14 +232,9 @@ export class SqliteBackend implements Backend {
     const connection = new Connection({ path: this.#path, name: this.name, driver });
     this.#warnOfOldVersion(connection);
     const clock = { now: this.#now, grainMs: this.#grainMs, micros: this.#micros };
-    const tables = new SqlTables({
-      connection,
-      prefix: this.#prefix,
-      clientId: this.clientId,
-      now: this.#now,
-    });
-    const protocol = new Protocol({ tables, ...clock, limits: sqliteLimits });
-    this.#session = { connection, tables, protocol };
+    const store = new SqlTables({ connection, prefix: this.#prefix, clientId: this.clientId });
+    const executor = new Executor({ store, ...clock, limits: sqliteLimits });
+    this.#session = { connection, executor };
     return this.#session;
   }
 
@@ -270,6 +253,13 @@ export class SqliteBackend implements Backend {
       `damage the file. Use a Node with SQLite 3.51.3 or later (3.50.7 and 3.44.6 are sound as well).`;
     diagnostics.warning.publish({ cause: "sqlite-version", message });
   }
+}
+
+function commit<K extends Kind>(
+  { connection, executor }: Session,
+  request: RowRequest<K>,
+): Promise<ReplyTo<K>> {
+  return connection.write(() => executor.run(request));
 }
 
 function isSameRequest(a: AcquireRequest, b: AcquireRequest): boolean {

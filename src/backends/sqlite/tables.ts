@@ -1,19 +1,12 @@
 /**
- * The protocol's rows as SQL. Every method belongs inside a transaction of its connection.
+ * The rows as SQL. Every method belongs inside a transaction of its connection.
  *
  * Prefix and id are columns of their own: joined, two of different lengths could make the same text, and stores of
  * different prefixes share a file without seeing each other [S1] [L1].
  */
 import type { Receipt, Ticket } from "../contract.ts";
-import type {
-  LockRow,
-  ReceiptRow,
-  Recorded,
-  StateHead,
-  StateRow,
-  Tables,
-  WaiterRow,
-} from "../rows/tables.ts";
+import type { RowStore } from "../rows/executor.ts";
+import type { Change, LockRow, ReceiptRow, Recorded, StateHead, StateRow, WaiterRow } from "../rows/rows.ts";
 import type { Connection } from "./connection.ts";
 import { Sweep } from "./sweep.ts";
 
@@ -21,32 +14,25 @@ export interface SqlTablesOptions {
   readonly connection: Connection;
   readonly prefix: string;
   readonly clientId: string;
-  readonly now: () => number;
 }
 
-export class SqlTables implements Tables {
+export class SqlTables implements RowStore {
   readonly #sql: Connection;
   readonly #prefix: string;
   readonly #clientId: string;
-  readonly #now: () => number;
   readonly #sweep: Sweep;
 
   constructor(options: SqlTablesOptions) {
     this.#sql = options.connection;
     this.#prefix = options.prefix;
     this.#clientId = options.clientId;
-    this.#now = options.now;
     this.#sweep = new Sweep(options.connection);
   }
 
-  get stamp(): number {
+  stamp(): number {
     const row = this.#sql.get("SELECT last FROM stamps") as { last: number } | undefined;
     if (row === undefined) throw this.#sql.notAsWritten();
     return row.last;
-  }
-
-  set stamp(last: number) {
-    this.#sql.run("UPDATE stamps SET last = ?", last);
   }
 
   stateHead(id: string): StateHead | undefined {
@@ -61,44 +47,12 @@ export class SqlTables implements Tables {
     return this.#sql.get(sql, this.#prefix, id) as StateRow | undefined;
   }
 
-  setState(id: string, { revision, serializer, bytes, expiresAt }: StateRow): void {
-    this.#sql.run(
-      `INSERT INTO states (prefix, id, revision, serializer, expires_at, bytes) VALUES (?, ?, ?, ?, ?, ?)
-       ON CONFLICT (prefix, id) DO UPDATE SET revision = excluded.revision, serializer = excluded.serializer,
-         expires_at = excluded.expires_at, bytes = excluded.bytes`,
-      ...[this.#prefix, id, revision, serializer, expiresAt, bytes],
-    );
-    this.#sweep.wroteState(bytes.byteLength);
-  }
-
-  setExpiry(id: string, expiresAt: number): void {
-    const sql = "UPDATE states SET expires_at = ? WHERE prefix = ? AND id = ?";
-    this.#sql.run(sql, expiresAt, this.#prefix, id);
-  }
-
-  deleteState(id: string): void {
-    this.#sql.run("DELETE FROM states WHERE prefix = ? AND id = ?", this.#prefix, id);
-  }
-
   lock(id: string): LockRow | undefined {
     const row = this.#sql.get(
       'SELECT ticket, fence, fences, since, lease_ms AS "leaseMs", unconfirmed FROM locks WHERE prefix = ? AND id = ?',
       ...[this.#prefix, id],
     ) as (Omit<LockRow, "unconfirmed"> & { unconfirmed: number }) | undefined;
     return row && { ...row, unconfirmed: row.unconfirmed === 1 };
-  }
-
-  setLock(id: string, { ticket, fence, fences, since, leaseMs, unconfirmed }: LockRow): void {
-    this.#sql.run(
-      `INSERT OR REPLACE INTO locks (prefix, id, ticket, fence, fences, since, lease_ms, unconfirmed)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-      ...[this.#prefix, id, ticket, fence, fences, since, leaseMs, unconfirmed ? 1 : 0],
-    );
-    this.#sweep.wrote("locks", this.#prefix, id);
-  }
-
-  deleteLock(id: string): void {
-    this.#sql.run("DELETE FROM locks WHERE prefix = ? AND id = ?", this.#prefix, id);
   }
 
   waiters(id: string): WaiterRow[] {
@@ -110,7 +64,69 @@ export class SqlTables implements Tables {
     return rows.map((row) => ({ ...row, load: row.load === 1, passedOver: row.passedOver === 1 }));
   }
 
-  setWaiter(id: string, { ticket, askedAt, leaseMs, fences, load, passedOver }: WaiterRow): void {
+  receipt(slot: number): ReceiptRow | undefined {
+    const sql = "SELECT n, reply FROM receipts WHERE client = ? AND slot = ?";
+    const row = this.#sql.get(sql, this.#clientId, slot) as { n: number; reply: string } | undefined;
+    return row && { n: row.n, reply: this.#recorded(row.reply) };
+  }
+
+  apply(changes: readonly Change[], now: number): void {
+    for (const change of changes) this.#apply(change, now);
+    this.#sweep.run(now);
+  }
+
+  #apply(change: Change, now: number): void {
+    switch (change.kind) {
+      case "stamp":
+        return this.#sql.run("UPDATE stamps SET last = ?", change.last);
+      case "state":
+        return change.row === null ? this.#deleteState(change.id) : this.#setState(change.id, change.row);
+      case "expiry":
+        return this.#setExpiry(change.id, change.expiresAt);
+      case "lock":
+        return change.row === null ? this.#deleteLock(change.id) : this.#setLock(change.id, change.row);
+      case "waiter":
+        return change.row === null
+          ? this.#deleteWaiter(change.id, change.ticket)
+          : this.#setWaiter(change.id, change.row);
+      case "receipt":
+        return this.#setReceipt(change.receipt, change.reply, now);
+    }
+  }
+
+  #setState(id: string, { revision, serializer, bytes, expiresAt }: StateRow): void {
+    this.#sql.run(
+      `INSERT INTO states (prefix, id, revision, serializer, expires_at, bytes) VALUES (?, ?, ?, ?, ?, ?)
+       ON CONFLICT (prefix, id) DO UPDATE SET revision = excluded.revision, serializer = excluded.serializer,
+         expires_at = excluded.expires_at, bytes = excluded.bytes`,
+      ...[this.#prefix, id, revision, serializer, expiresAt, bytes],
+    );
+    this.#sweep.wroteState(bytes.byteLength);
+  }
+
+  #setExpiry(id: string, expiresAt: number): void {
+    const sql = "UPDATE states SET expires_at = ? WHERE prefix = ? AND id = ?";
+    this.#sql.run(sql, expiresAt, this.#prefix, id);
+  }
+
+  #deleteState(id: string): void {
+    this.#sql.run("DELETE FROM states WHERE prefix = ? AND id = ?", this.#prefix, id);
+  }
+
+  #setLock(id: string, { ticket, fence, fences, since, leaseMs, unconfirmed }: LockRow): void {
+    this.#sql.run(
+      `INSERT OR REPLACE INTO locks (prefix, id, ticket, fence, fences, since, lease_ms, unconfirmed)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      ...[this.#prefix, id, ticket, fence, fences, since, leaseMs, unconfirmed ? 1 : 0],
+    );
+    this.#sweep.wrote("locks", this.#prefix, id);
+  }
+
+  #deleteLock(id: string): void {
+    this.#sql.run("DELETE FROM locks WHERE prefix = ? AND id = ?", this.#prefix, id);
+  }
+
+  #setWaiter(id: string, { ticket, askedAt, leaseMs, fences, load, passedOver }: WaiterRow): void {
     const key = [this.#prefix, id] as const;
     this.#sql.run(
       `INSERT INTO waiters (prefix, id, ticket, place, asked_at, lease_ms, fences, load, passed_over)
@@ -122,15 +138,17 @@ export class SqlTables implements Tables {
     this.#sweep.wrote("waiters", ...key, ticket);
   }
 
-  deleteWaiter(id: string, ticket: Ticket): void {
+  #deleteWaiter(id: string, ticket: Ticket): void {
     const sql = "DELETE FROM waiters WHERE prefix = ? AND id = ? AND ticket = ?";
     this.#sql.run(sql, this.#prefix, id, ticket);
   }
 
-  receipt(slot: number): ReceiptRow | undefined {
-    const sql = "SELECT n, reply FROM receipts WHERE client = ? AND slot = ?";
-    const row = this.#sql.get(sql, this.#clientId, slot) as { n: number; reply: string } | undefined;
-    return row && { n: row.n, reply: this.#recorded(row.reply) };
+  #setReceipt({ slot, n, keepMs }: Receipt, reply: Recorded, now: number): void {
+    this.#sql.run(
+      "INSERT OR REPLACE INTO receipts (client, slot, n, keep_until, reply) VALUES (?, ?, ?, ?, ?)",
+      ...[this.#clientId, slot, n, now + keepMs, JSON.stringify(reply)],
+    );
+    this.#sweep.wrote("receipts", this.#clientId, slot);
   }
 
   #recorded(text: string): Recorded {
@@ -141,18 +159,5 @@ export class SqlTables implements Tables {
       // Told below, as what is JSON but no reply.
     }
     throw this.#sql.notAsWritten();
-  }
-
-  setReceipt({ slot, n, keepMs }: Receipt, reply: Recorded): void {
-    this.#sql.run(
-      "INSERT OR REPLACE INTO receipts (client, slot, n, keep_until, reply) VALUES (?, ?, ?, ?, ?)",
-      ...[this.#clientId, slot, n, this.#now() + keepMs, JSON.stringify(reply)],
-    );
-    this.#sweep.wrote("receipts", this.#clientId, slot);
-  }
-
-  /** At the end of each step that writes. */
-  sweep(): void {
-    this.#sweep.run(this.#now());
   }
 }

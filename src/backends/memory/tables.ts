@@ -1,0 +1,159 @@
+/**
+ * The rows in maps of this process, and the removal of those that time has ended.
+ *
+ * Bytes are copied on their way in and out: what a serializer made or gets is its caller's, and may change.
+ */
+import type { Ticket, Wake } from "../contract.ts";
+import type { RowStore } from "../rows/executor.ts";
+import type { Change, Limits, LockRow, ReceiptRow, StateRow, WaiterRow } from "../rows/rows.ts";
+
+/** What has ended is also removed by writes of other ids, which look at so many entries each: more than they add. */
+const sweptPerWrite = 2;
+
+/** What several clients can share: give the same one to each of them. */
+export class Memory {
+  stamp = 0;
+  readonly states = new Map<string, StateRow>();
+  readonly locks = new Map<string, LockRow>();
+  /** By id, then by ticket. A Map keeps the order of first insertion, and so each ticket its place [L2]. */
+  readonly queues = new Map<string, Map<Ticket, WaiterRow>>();
+  readonly listeners = new Map<string, (wake: Wake) => void>();
+}
+
+/** The rows of one client: its receipts are its own, all else is shared. */
+export class MemoryTables implements RowStore {
+  readonly #memory: Memory;
+  readonly #receipts = new Map<number, ReceiptRow>();
+  readonly #states: Sweep<StateRow>;
+  readonly #locks: Sweep<LockRow>;
+  readonly #queues: Sweep<Map<Ticket, WaiterRow>>;
+
+  constructor(memory: Memory, { askLimitMs }: Limits) {
+    this.#memory = memory;
+    this.#states = new Sweep(memory.states, (row, time) => row.expiresAt !== null && row.expiresAt <= time);
+    this.#locks = new Sweep(memory.locks, ({ since, leaseMs }, time) => since + leaseMs <= time);
+    this.#queues = new Sweep(memory.queues, (queue, time) =>
+      [...queue.values()].every(({ askedAt }) => askedAt + askLimitMs <= time),
+    );
+  }
+
+  stamp(): number {
+    return this.#memory.stamp;
+  }
+
+  stateHead(id: string): StateRow | undefined {
+    return this.#memory.states.get(id);
+  }
+
+  state(id: string): StateRow | undefined {
+    const row = this.#memory.states.get(id);
+    return row && withOwnBytes(row); // a serializer may hand out its input
+  }
+
+  lock(id: string): LockRow | undefined {
+    return this.#memory.locks.get(id);
+  }
+
+  waiters(id: string): readonly WaiterRow[] {
+    const queue = this.#memory.queues.get(id);
+    return queue === undefined ? [] : [...queue.values()];
+  }
+
+  receipt(slot: number): ReceiptRow | undefined {
+    return this.#receipts.get(slot);
+  }
+
+  apply(changes: readonly Change[], now: number): void {
+    for (const change of changes) this.#apply(change, now);
+  }
+
+  #apply(change: Change, now: number): void {
+    switch (change.kind) {
+      case "lock":
+        return this.#setLock(change.id, change.row, now);
+      case "stamp":
+        this.#memory.stamp = change.last;
+        return;
+      case "receipt":
+        this.#receipts.set(change.receipt.slot, { n: change.receipt.n, reply: change.reply });
+        return;
+      case "state":
+        return this.#setState(change.id, change.row, now);
+      case "expiry":
+        return this.#setExpiry(change.id, change.expiresAt);
+      case "waiter":
+        return change.row === null
+          ? this.#deleteWaiter(change.id, change.ticket)
+          : this.#setWaiter(change.id, change.row, now);
+    }
+  }
+
+  #setLock(id: string, row: LockRow | null, now: number): void {
+    if (row === null) {
+      this.#memory.locks.delete(id);
+      return;
+    }
+    this.#locks.run(now);
+    this.#memory.locks.set(id, row);
+  }
+
+  #setState(id: string, row: StateRow | null, now: number): void {
+    if (row === null) {
+      this.#memory.states.delete(id);
+      return;
+    }
+    this.#states.run(now);
+    this.#memory.states.set(id, withOwnBytes(row));
+  }
+
+  #setExpiry(id: string, expiresAt: number): void {
+    const row = this.#memory.states.get(id);
+    if (row !== undefined) this.#memory.states.set(id, { ...row, expiresAt });
+  }
+
+  #setWaiter(id: string, row: WaiterRow, now: number): void {
+    this.#queues.run(now);
+    const queue = this.#memory.queues.get(id) ?? new Map<Ticket, WaiterRow>();
+    queue.set(row.ticket, row);
+    this.#memory.queues.set(id, queue);
+  }
+
+  #deleteWaiter(id: string, ticket: Ticket): void {
+    const queue = this.#memory.queues.get(id);
+    queue?.delete(ticket);
+    if (queue?.size === 0) this.#memory.queues.delete(id);
+  }
+}
+
+/** Goes round a map, a few entries at each write, and removes those that have ended. */
+class Sweep<Row> {
+  readonly #rows: Map<string, Row>;
+  readonly #isOver: (row: Row, time: number) => boolean;
+  #rest: MapIterator<[string, Row]>;
+
+  constructor(rows: Map<string, Row>, isOver: (row: Row, time: number) => boolean) {
+    this.#rows = rows;
+    this.#isOver = isOver;
+    this.#rest = rows.entries();
+  }
+
+  run(time: number): void {
+    for (let looked = 0; looked < sweptPerWrite; looked += 1) {
+      const { done, value } = this.#rest.next();
+      if (done === true) {
+        this.#rest = this.#rows.entries();
+        return;
+      }
+      if (this.#isOver(value[1], time)) this.#rows.delete(value[0]);
+    }
+  }
+}
+
+function withOwnBytes({ revision, serializer, bytes, expiresAt }: StateRow): StateRow {
+  return { revision, serializer, bytes: copy(bytes), expiresAt };
+}
+
+/** Not `bytes.slice()`: that of a Buffer is a view. */
+export function copy(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes);
+}

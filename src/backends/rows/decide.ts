@@ -1,0 +1,192 @@
+/**
+ * The lock and state protocol, as a pure function: rows, a request and the time → a reply, changes and wakes.
+ *
+ * It changes neither its rows nor its request, reads no clock and knows no store; the same input gives the same
+ * decision. Memory and SQLite carry out what it decides (executor.ts), and test/oracle.test.ts compares Redis, which
+ * speaks the same protocol in Lua, with it. The rows must not change while it decides.
+ */
+import type {
+  AcquireReply,
+  AcquireRequest,
+  CancelReply,
+  Forgotten,
+  LockEntry,
+  ReleaseReply,
+  RenewEntry,
+  Ticket,
+  Waiting,
+  WriteReply,
+} from "../contract.ts";
+import { Draft, type Item } from "./draft.ts";
+import {
+  confirmLock,
+  currentLock,
+  grantedReply,
+  grantLock,
+  handTo,
+  liveLock,
+  passOn,
+  remainingMs,
+  renewLock,
+  waitingReply,
+} from "./locks.ts";
+import { clearedWaiters, countWaiting, nextWaiter, noteAsk, presentWaiters } from "./queue.ts";
+import { isEffect, isSettled, once } from "./receipts.ts";
+import type { Decision, Kind, ReplyTo, RowRequest } from "./requests.ts";
+import type { LockRow, Moment, Rows } from "./rows.ts";
+import { loadState, touchState, writeState } from "./states.ts";
+
+export function decide<K extends Kind>(rows: Rows, request: RowRequest<K>, moment: Moment): Decision<K> {
+  const draft = new Draft(rows, moment);
+  const decideOn: (draft: Draft, request: RowRequest<K>) => ReplyTo<K> = deciders[request.kind];
+  const reply = decideOn(draft, request);
+  return { reply, changes: draft.finish(), wakes: draft.wakes };
+}
+
+const deciders: { readonly [K in Kind]: (draft: Draft, request: RowRequest<K>) => ReplyTo<K> } = {
+  load: (draft, { id, expiry }) => loadState(draft.item(id), expiry),
+  write,
+  touch: (draft, { id, ttlMs, receipt }) =>
+    once(draft, { receipt, decide: () => touchState(draft.item(id), ttlMs) }),
+  acquire,
+  peek,
+  renew: (draft, { entries }) => entries.map((entry) => renew(draft, entry)),
+  release,
+  cancel,
+  inspect,
+};
+
+function write(draft: Draft, request: RowRequest<"write">): WriteReply {
+  const { id, write, ticket, receipt } = request;
+  const decide = (): Exclude<WriteReply, Forgotten> => {
+    const item = draft.item(id);
+    const lock = currentLock(item);
+    if (ticket === null) {
+      // [S8] a write without a ticket goes ahead of neither the holder nor the waiters.
+      if (lock !== null || nextWaiter(item) !== undefined) return { status: "held" };
+    } else if (lock?.ticket !== ticket) {
+      return { status: "lost" }; // [S4]
+    }
+    const written = writeState(item, write);
+    if (lock !== null && isEffect(written)) confirmLock(item, lock);
+    return written;
+  };
+  return once(draft, { receipt, decide });
+}
+
+function acquire(draft: Draft, request: RowRequest<"acquire">): AcquireReply {
+  const { id, ticket, ask, receipt } = request;
+  if (isSettled(draft, receipt)) return { status: "settled" };
+  const item = draft.item(id);
+  const lock = currentLock(item);
+  if (lock === null) return acquireFree(item, ticket, ask);
+  if (lock.ticket === ticket) return grantedReply(item, renewLock(item, lock, ask.leaseMs), ask.load);
+
+  const queue = clearedWaiters(item);
+  const place = queue.findIndex((waiter) => waiter.ticket === ticket);
+  if (place === -1 && !ask.queue) return waitingReply(item, lock, { status: "held", before: queue });
+  const before = place === -1 ? queue : queue.slice(0, place);
+  noteAsk(item, ticket, ask);
+  // With others before it, the holder was told when the first of them came, or when it was granted.
+  const isFirst = before.every((waiter) => waiter.passedOver);
+  if (isFirst && queue[place]?.passedOver !== false) wakeHolder(item, lock, "wanted");
+  return waitingReply(item, lock, { status: "waiting", before });
+}
+
+/** Free with a queue: the holder died. The first that lives is next, and the asker surely lives [L2] [L10]. */
+function acquireFree(item: Item, ticket: Ticket, ask: AcquireRequest): AcquireReply {
+  const queue = clearedWaiters(item);
+  const next = queue.find((waiter) => !waiter.passedOver || waiter.ticket === ticket);
+  if (next === undefined || next.ticket === ticket) {
+    if (next !== undefined) item.removeWaiter(ticket);
+    return grantedReply(item, grantLock(item, ticket, ask), ask.load);
+  }
+  const place = queue.findIndex((waiter) => waiter.ticket === ticket);
+  const joins = ask.queue || place !== -1;
+  if (joins) noteAsk(item, ticket, ask); // first, since the wake says how many wait
+  const lock = handTo(item, next);
+  if (!joins) return waitingReply(item, lock, { status: "held", before: queue });
+  return waitingReply(item, lock, {
+    status: "waiting",
+    before: place === -1 ? queue : queue.slice(0, place),
+  });
+}
+
+function peek(draft: Draft, { id, ticket }: RowRequest<"peek">): Waiting | undefined {
+  const item = draft.item(id);
+  const lock = liveLock(item);
+  if (lock === null || lock.ticket === ticket) return undefined;
+  const queue = presentWaiters(item);
+  const place = queue.findIndex((waiter) => waiter.ticket === ticket);
+  if (place === -1 || queue[place]?.passedOver !== false) return undefined;
+  return waitingReply(item, lock, { status: "waiting", before: queue.slice(0, place) });
+}
+
+function renew(draft: Draft, { id, ticket, leaseMs }: RenewEntry): "renewed" | "lost" {
+  const item = draft.item(id);
+  const lock = currentLock(item);
+  if (lock?.ticket !== ticket) return "lost";
+  renewLock(item, lock, leaseMs);
+  return "renewed";
+}
+
+function release(draft: Draft, request: RowRequest<"release">): ReleaseReply {
+  return once(draft, {
+    receipt: request.receipt,
+    decide: () => releaseOnce(draft.item(request.id), request),
+  });
+}
+
+function releaseOnce(item: Item, request: RowRequest<"release">): Exclude<ReleaseReply, Forgotten> {
+  const { ticket, failed } = request;
+  const { write, keep, forced } = request.release;
+  const lock = currentLock(item);
+  if (lock?.ticket !== ticket || !isFenceOf(lock, forced?.ifFence)) return { status: "lost" }; // [S4] [L6]
+  const written = write === undefined ? null : writeState(item, write);
+  if (written?.status === "conflict" || written?.status === "unreadable") return written;
+  confirmLock(item, lock);
+  const revision = written?.status === "saved" ? written.revision : null;
+
+  const next = nextWaiter(item);
+  if (keep !== undefined && next === undefined) {
+    const { fence, fences } = grantLock(item, ticket, keep);
+    return { status: "kept", revision, fence, fences };
+  }
+  if (forced !== undefined) wakeHolder(item, lock, "forced");
+  passOn(item, next);
+  return failed === undefined ? { status: "released", revision } : { status: "released", revision, failed };
+}
+
+function cancel(draft: Draft, { id, ticket, receipt }: RowRequest<"cancel">): CancelReply {
+  const decide = (): Exclude<CancelReply, Forgotten> => {
+    const item = draft.item(id);
+    const isHeld = currentLock(item)?.ticket === ticket;
+    item.removeWaiter(ticket); // [L7]
+    if (!isHeld) return { status: "cancelled" };
+    passOn(item, nextWaiter(item));
+    return { status: "released" };
+  };
+  return once(draft, { receipt, decide, repeats: isEffect }); // a release that was refused has ended nothing
+}
+
+function inspect(draft: Draft, { id }: RowRequest<"inspect">): LockEntry | null {
+  const item = draft.item(id);
+  const lock = liveLock(item);
+  if (lock === null) return null;
+  return {
+    id,
+    holder: { token: lock.ticket, foreign: false },
+    fence: lock.fence,
+    lastFence: lock.fence + lock.fences - 1,
+    expiresInMs: remainingMs(draft, lock),
+    waiters: countWaiting(presentWaiters(item), lock.ticket),
+  };
+}
+
+function wakeHolder({ draft, id }: Item, { ticket }: LockRow, kind: "wanted" | "forced"): void {
+  if (draft.rules.wakes) draft.wakes.push({ kind, id, ticket });
+}
+
+function isFenceOf(lock: LockRow, fence: number | undefined): boolean {
+  return fence === undefined || (fence >= lock.fence && fence < lock.fence + lock.fences);
+}

@@ -1,0 +1,166 @@
+/**
+ * What one decision has changed so far. Its rules read through it, and so see their own changes.
+ *
+ * It lives for one decision and changes nothing but itself. A lock or the last stamp that is set several times becomes
+ * one change.
+ */
+import type { Receipt, Ticket } from "../contract.ts";
+import type { TicketWake } from "./requests.ts";
+import type {
+  Change,
+  LockRow,
+  Moment,
+  Recorded,
+  Rows,
+  Rules,
+  StateHead,
+  StateRow,
+  WaiterRow,
+} from "./rows.ts";
+
+export class Draft {
+  readonly rows: Rows;
+  readonly now: number;
+  readonly rules: Rules;
+  readonly wakes: TicketWake[] = [];
+  readonly changes: Change[] = [];
+  readonly #micros: number;
+  #stamp: number | undefined;
+  #item: Item | undefined;
+  /** Only where a request names several ids. */
+  #others: Map<string, Item> | undefined;
+
+  constructor(rows: Rows, moment: Moment) {
+    this.rows = rows;
+    this.now = moment.now;
+    this.rules = moment.rules;
+    this.#micros = moment.micros;
+  }
+
+  item(id: string): Item {
+    this.#item ??= new Item(this, id);
+    if (this.#item.id === id) return this.#item;
+    this.#others ??= new Map();
+    const known = this.#others.get(id);
+    if (known !== undefined) return known;
+    const item = new Item(this, id);
+    this.#others.set(id, item);
+    return item;
+  }
+
+  /** Reserves rising numbers and answers the first: the clock in µs, unless that would not rise [S2] [L3]. */
+  reserveStamps(count: number): number {
+    const first = Math.max(this.#micros, (this.#stamp ?? this.rows.stamp()) + 1);
+    this.#stamp = first + count - 1;
+    return first;
+  }
+
+  record(receipt: Receipt, reply: Recorded): void {
+    this.changes.push({ kind: "receipt", receipt, reply });
+  }
+
+  /** All changes, in the order in which they are to be applied. Called once, at the end. */
+  finish(): readonly Change[] {
+    this.#item?.finish();
+    if (this.#others !== undefined) for (const item of this.#others.values()) item.finish();
+    if (this.#stamp !== undefined) this.changes.push({ kind: "stamp", last: this.#stamp });
+    return this.changes;
+  }
+}
+
+/** The state, the lock and the queue of one id. */
+export class Item {
+  readonly id: string;
+  readonly draft: Draft;
+  /** `undefined`: not read. */
+  #lock: LockRow | null | undefined;
+  #lockChanged = false;
+  /** `undefined`: not read. */
+  #waiters: readonly WaiterRow[] | undefined;
+  /** Removed before the queue was read. */
+  #removed: Ticket | undefined;
+  /** What this decision wrote. */
+  #written: StateRow | null | undefined;
+
+  constructor(draft: Draft, id: string) {
+    this.draft = draft;
+    this.id = id;
+  }
+
+  /** As it is stored; it may have expired. */
+  lock(): LockRow | null {
+    if (this.#lock === undefined) this.#lock = this.draft.rows.lock(this.id) ?? null;
+    return this.#lock;
+  }
+
+  setLock(row: LockRow | null): void {
+    this.#lock = row;
+    this.#lockChanged = true;
+  }
+
+  /** In the order of their first asks [L2], with those that are gone. */
+  waiters(): readonly WaiterRow[] {
+    this.#waiters ??= without(this.draft.rows.waiters(this.id), this.#removed);
+    return this.#waiters;
+  }
+
+  setWaiter(row: WaiterRow): void {
+    const waiters = this.waiters();
+    const place = waiters.findIndex(({ ticket }) => ticket === row.ticket);
+    this.#waiters = place === -1 ? [...waiters, row] : waiters.with(place, row);
+    this.#changeWaiter(row.ticket, row);
+  }
+
+  /** Puts what `change` makes of each waiter in its place; `null` removes it. */
+  changeWaiters(change: (waiter: WaiterRow) => WaiterRow | null): readonly WaiterRow[] {
+    const waiters = this.waiters();
+    if (waiters.length === 0) return waiters;
+    const kept: WaiterRow[] = [];
+    for (const waiter of waiters) {
+      const row = change(waiter);
+      if (row !== null) kept.push(row);
+      if (row !== waiter) this.#changeWaiter(waiter.ticket, row);
+    }
+    this.#waiters = kept;
+    return kept;
+  }
+
+  /** Whether or not it is there. */
+  removeWaiter(ticket: Ticket): void {
+    if (this.#waiters === undefined && this.#removed === undefined) this.#removed = ticket;
+    else this.#waiters = without(this.waiters(), ticket);
+    this.#changeWaiter(ticket, null);
+  }
+
+  stateHead(): StateHead | undefined {
+    return this.#written === undefined ? this.draft.rows.stateHead(this.id) : (this.#written ?? undefined);
+  }
+
+  state(): StateRow | undefined {
+    return this.#written === undefined ? this.draft.rows.state(this.id) : (this.#written ?? undefined);
+  }
+
+  setState(row: StateRow | null): void {
+    this.#written = row;
+    this.draft.changes.push({ kind: "state", id: this.id, row });
+  }
+
+  /** Nothing in the same decision asks for the state afterwards. */
+  setExpiry(expiresAt: number): void {
+    this.draft.changes.push({ kind: "expiry", id: this.id, expiresAt });
+  }
+
+  finish(): void {
+    if (!this.#lockChanged) return;
+    this.draft.changes.push({ kind: "lock", id: this.id, row: this.#lock ?? null });
+  }
+
+  #changeWaiter(ticket: Ticket, row: WaiterRow | null): void {
+    this.draft.changes.push({ kind: "waiter", id: this.id, ticket, row });
+  }
+}
+
+function without(waiters: readonly WaiterRow[], removed: Ticket | undefined): readonly WaiterRow[] {
+  if (removed === undefined || waiters.length === 0) return waiters;
+  return waiters.filter(({ ticket }) => ticket !== removed);
+}

@@ -1,0 +1,53 @@
+/**
+ * Carries out decisions: reads the clock once, decides, applies the changes, sends the wakes.
+ *
+ * Each run is one step over rows that do not change meanwhile; in SQLite, it belongs inside one transaction.
+ */
+import { decide } from "./decide.ts";
+import type { Kind, ReplyTo, RowRequest, TicketWake } from "./requests.ts";
+import type { Change, Limits, Rows, Rules } from "./rows.ts";
+
+/** What a backend that keeps rows brings. */
+export interface RowStore extends Rows {
+  /** All or none of them. `now` is the time of the decision. */
+  apply(changes: readonly Change[], now: number): void;
+}
+
+export interface ExecutorOptions {
+  readonly store: RowStore;
+  /** The backend's clock, in milliseconds. */
+  readonly now: () => number;
+  /** The grain of that clock: what it counts in. */
+  readonly grainMs?: number | undefined;
+  /** The same clock in microseconds, where it can be read more finely than `now` tells. */
+  readonly micros?: (() => number) | undefined;
+  readonly limits: Limits;
+  /** Left out where nothing can push. */
+  readonly wake?: ((wake: TicketWake) => void) | undefined;
+}
+
+export class Executor {
+  readonly #store: RowStore;
+  readonly #now: () => number;
+  readonly #micros: (() => number) | undefined;
+  readonly #wake: ((wake: TicketWake) => void) | undefined;
+  readonly #rules: Rules;
+
+  constructor(options: ExecutorOptions) {
+    const { limits, grainMs = 0, wake } = options;
+    this.#store = options.store;
+    this.#now = options.now;
+    this.#micros = options.micros;
+    this.#wake = wake;
+    this.#rules = { limits, grainMs, wakes: wake !== undefined };
+  }
+
+  run<K extends Kind>(request: RowRequest<K>): ReplyTo<K> {
+    const now = this.#now();
+    const micros = this.#micros?.() ?? Math.floor(now * 1000);
+    const { reply, changes, wakes } = decide(this.#store, request, { now, micros, rules: this.#rules });
+    if (changes.length > 0) this.#store.apply(changes, now);
+    for (const wake of wakes) this.#wake?.(wake);
+    return reply;
+  }
+}

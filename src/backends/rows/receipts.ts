@@ -1,0 +1,44 @@
+/**
+ * Receipts: what was carried out once is answered again, and is not carried out again [S5].
+ */
+import type { Forgotten, Receipt } from "../contract.ts";
+import { recordedStatuses } from "../recorded.ts";
+import type { Draft } from "./draft.ts";
+import type { Recorded } from "./rows.ts";
+
+const forgotten: Forgotten = { status: "forgotten" };
+
+interface Step<Reply> {
+  readonly receipt: Receipt;
+  /** Decides what is to be done, if it was not done before. */
+  readonly decide: () => Reply;
+  /** Which recorded replies are given again; all unless given. */
+  readonly repeats?: (recorded: Recorded) => boolean;
+}
+
+/** Decides on what was not done before, and otherwise gives its first reply again. */
+export function once<Reply extends Recorded>(draft: Draft, step: Step<Reply>): Reply | Forgotten {
+  const { slot, n, proof, retry } = step.receipt;
+  const last = draft.rows.receipt(slot);
+  // One client, one slot, one number: the recorded reply is of this very operation, hence of its kind.
+  if (last?.n === n && step.repeats?.(last.reply) !== false) return last.reply as Reply;
+  if (last !== undefined && last.n > n) return forgotten;
+  if (proof !== undefined) {
+    const proven = draft.rows.receipt(proof.slot);
+    if (proven === undefined || proven.n < proof.n) return forgotten;
+  }
+  const reply = step.decide();
+  // What a retry was refused must not be carried out by its first copy, arriving late.
+  if (isEffect(reply) || retry === true) draft.record(step.receipt, reply);
+  return reply;
+}
+
+/** Whether the ticket of this receipt was released or cancelled. A refusal that was recorded for a retry ended nothing. */
+export function isSettled(draft: Draft, { slot, n }: Receipt): boolean {
+  const last = draft.rows.receipt(slot);
+  return last !== undefined && (last.n > n || (last.n === n && isEffect(last.reply)));
+}
+
+export function isEffect(reply: { readonly status: string }): boolean {
+  return recordedStatuses.has(reply.status);
+}

@@ -1,0 +1,72 @@
+/**
+ * What can be decided over rows: the contract's calls as data, the reply to each, and a decision.
+ */
+import type {
+  AcquireReply,
+  AcquireRequest,
+  CancelReply,
+  LoadedState,
+  LockEntry,
+  Receipt,
+  ReleaseReply,
+  ReleaseRequest,
+  RenewEntry,
+  StateWrite,
+  Ticket,
+  TouchReply,
+  Waiting,
+  Wake,
+  WriteReply,
+} from "../contract.ts";
+import type { Change } from "./rows.ts";
+
+interface Calls {
+  /** Reads only. */
+  load: { request: { readonly id: string; readonly expiry: boolean }; reply: LoadedState };
+  write: {
+    request: ById & { readonly write: StateWrite; readonly ticket: Ticket | null };
+    reply: WriteReply;
+  };
+  touch: { request: ById & { readonly ttlMs: number }; reply: TouchReply };
+  acquire: { request: ByTicket & { readonly ask: AcquireRequest }; reply: AcquireReply };
+  /** Reads only: what a waiting ticket would be told again; `undefined` when its ask must be carried out. */
+  peek: { request: { readonly id: string; readonly ticket: Ticket }; reply: Waiting | undefined };
+  renew: { request: { readonly entries: readonly RenewEntry[] }; reply: ("renewed" | "lost")[] };
+  release: { request: ByTicket & Release; reply: ReleaseReply };
+  cancel: { request: ByTicket; reply: CancelReply };
+  /** Reads only. */
+  inspect: { request: { readonly id: string }; reply: LockEntry | null };
+}
+
+interface ById {
+  readonly id: string;
+  readonly receipt: Receipt;
+}
+
+interface ByTicket extends ById {
+  readonly ticket: Ticket;
+}
+
+interface Release {
+  readonly release: ReleaseRequest;
+  /** Write and keep were left out since there was no room; the reply says so. */
+  readonly failed?: "OUT_OF_MEMORY" | undefined;
+}
+
+export type Kind = keyof Calls;
+
+/** A union of all requests, or that of one kind. */
+export type RowRequest<K extends Kind = Kind> = {
+  [P in K]: { readonly kind: P } & Calls[P]["request"];
+}[K];
+
+export type ReplyTo<K extends Kind> = Calls[K]["reply"];
+
+export type TicketWake = Exclude<Wake, { kind: "again" }>;
+
+export interface Decision<K extends Kind = Kind> {
+  readonly reply: ReplyTo<K>;
+  readonly changes: readonly Change[];
+  /** To be sent once the changes are made. */
+  readonly wakes: readonly TicketWake[];
+}
