@@ -83,14 +83,6 @@ describe("lists", () => {
     expect(listed).toEqual(promises);
   });
 
-  test.each(promises)("docs/promises.md names tests of [%s], and they cite it", (id) => {
-    const [, section = ""] = read("docs/promises.md").split(`### [${id}]\n`);
-    const named = /^- Tests: (.*)$/m.exec(section)?.[1] ?? "";
-    const files = [...named.matchAll(/\]\(\.\.\/([^)]+)\)/g)].map(([, file = ""]) => file);
-    expect(files).not.toEqual([]);
-    expect(files.filter((file) => !read(file).includes(`[${id}]`))).toEqual([]);
-  });
-
   test("no source cites a promise that is not there", () => {
     const cited = filesBelow("src").flatMap((file) => [...read(file).matchAll(/\[([SLP]\d+)\]/g)]);
     const unknown = cited.map(([, id = ""]) => id).filter((id) => !promises.includes(id));
