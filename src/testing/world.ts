@@ -10,7 +10,7 @@ import type { OpenOptions } from "../options.ts";
 import type { Store } from "../store.ts";
 import { eventually } from "./checks.ts";
 import { FaultyBackend } from "./faulty-backend.ts";
-import { Hand } from "./hand.ts";
+import { ListeningClient } from "./contract-client.ts";
 import type { SuiteHooks, SuiteOptions } from "./options.ts";
 
 /** A store whose backend fails on command. */
@@ -45,17 +45,17 @@ export class World {
   }
 
   /** A client of the contract. */
-  async hand(): Promise<Hand> {
+  async client(): Promise<ListeningClient> {
     const backend = await this.#backend();
     this.#ends.push(() => backend.close());
-    return new Hand(backend);
+    return new ListeningClient(backend);
   }
 
-  hands(count: 2): Promise<[Hand, Hand]>;
-  hands(count: 3): Promise<[Hand, Hand, Hand]>;
-  hands(count: number): Promise<Hand[]>;
-  hands(count: number): Promise<Hand[]> {
-    return Promise.all(Array.from({ length: count }, () => this.hand()));
+  clients(count: 2): Promise<[ListeningClient, ListeningClient]>;
+  clients(count: 3): Promise<[ListeningClient, ListeningClient, ListeningClient]>;
+  clients(count: number): Promise<ListeningClient[]>;
+  clients(count: number): Promise<ListeningClient[]> {
+    return Promise.all(Array.from({ length: count }, () => this.client()));
   }
 
   async store(options: OpenOptions = {}): Promise<Store> {
@@ -76,9 +76,9 @@ export class World {
 
   /** Nobody holds the lock and nobody waits for it, or soon so [L7]. */
   async becomesFree(id: string): Promise<void> {
-    const hand = await this.hand();
+    const client = await this.client();
     await eventually(async () => {
-      const hold = hand.hold(id);
+      const hold = client.turn(id);
       const reply = await hold.ask({ queue: false });
       if (reply.status === "granted") await hold.released();
       assert.equal(reply.status, "granted", `the lock is not free: ${JSON.stringify(reply)}`);

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 
 import type { Wake } from "../../src/backends/contract.ts";
 import { Memory, MemoryBackend } from "../../src/backends/memory/backend.ts";
-import { ContractClient, save, textOf } from "../support/contract-client.ts";
+import { ContractClient, save, textOf } from "../../src/testing/contract-client.ts";
 import { contractCases } from "../support/contract-cases.ts";
 
 contractCases("memory", {

@@ -10,7 +10,7 @@ import type { WarningEvent } from "../../src/diagnostics.ts";
 import { loadDriver, type SqlDriver } from "../../src/backends/sqlite/driver.ts";
 import { setUp } from "../../src/backends/sqlite/schema.ts";
 import { hasWalResetBug } from "../../src/backends/sqlite/version.ts";
-import { remove, save } from "../support/contract-client.ts";
+import { remove, save } from "../../src/testing/contract-client.ts";
 import { failure, sqliteFolder } from "../support/sqlite-folder.ts";
 
 const docs = join(import.meta.dirname, "../../docs/sqlite.md");

@@ -8,7 +8,7 @@ import { dirname } from "node:path";
 import { describe, expect, test } from "vitest";
 
 import { attaching, type SqlDriver } from "../../src/backends/sqlite/driver.ts";
-import { save } from "../support/contract-client.ts";
+import { save } from "../../src/testing/contract-client.ts";
 import { failure, sqliteFolder } from "../support/sqlite-folder.ts";
 
 const drivers: readonly [string, SqlDriver][] = [

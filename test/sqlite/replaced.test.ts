@@ -9,7 +9,7 @@ import { DatabaseSync } from "node:sqlite";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 
-import { save, type ContractClient } from "../support/contract-client.ts";
+import { save, type ContractClient } from "../../src/testing/contract-client.ts";
 import { failure, sqliteFolder, type SqliteFolder } from "../support/sqlite-folder.ts";
 
 const script = join(import.meta.dirname, "../support/sqlite-writer.ts");

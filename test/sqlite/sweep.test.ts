@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 
-import { save } from "../support/contract-client.ts";
+import { save } from "../../src/testing/contract-client.ts";
 import { sqliteFolder, type SqliteFolder } from "../support/sqlite-folder.ts";
 
 function counter(folder: SqliteFolder): (table: string) => number {

@@ -5,7 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import { describe, expect, test } from "vitest";
 
 import type { SqlDriver } from "../../src/backends/sqlite/driver.ts";
-import { remove, save } from "../support/contract-client.ts";
+import { remove, save } from "../../src/testing/contract-client.ts";
 import { failure, sqliteFolder } from "../support/sqlite-folder.ts";
 
 const big = "x".repeat(4_000_000);

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import type { Backend } from "../../src/backends/contract.ts";
 import type { Limits } from "../../src/backends/rows/step.ts";
-import { ContractClient, remove, save, text, textOf } from "./contract-client.ts";
+import { ContractClient, bytesOf, remove, save, textOf } from "../../src/testing/contract-client.ts";
 
 export interface World {
   /** A new client of the same states and locks. */
@@ -42,11 +42,11 @@ export function contractCases(name: string, cases: Cases): void {
   describe(`${name}: states`, () => {
     test("[S1] absent is null; what was saved is loaded, as a copy of one's own", async () => {
       expect(await a.backend.loadState("x", { expiry: true })).toBeNull();
-      const bytes = text("one");
+      const bytes = bytesOf("one");
       const revision = await a.saved("x", save("", { bytes }));
       bytes.fill(0);
       const loaded = await b.backend.loadState("x", { expiry: false });
-      expect(loaded).toEqual({ revision, serializer: "json", bytes: text("one") });
+      expect(loaded).toEqual({ revision, serializer: "json", bytes: bytesOf("one") });
       (loaded as { bytes: Uint8Array }).bytes.fill(0);
       expect(await b.load("x")).toBe("one");
     });

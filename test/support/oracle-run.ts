@@ -16,7 +16,7 @@ import {
   type Wake,
 } from "../../src/backends/contract.ts";
 import { recordedStatuses } from "../../src/backends/recorded.ts";
-import { save, remove } from "./contract-client.ts";
+import { save, remove } from "../../src/testing/contract-client.ts";
 import type { Op, ProofOp, WriteOp } from "./oracle-ops.ts";
 
 export interface Side {

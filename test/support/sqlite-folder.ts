@@ -11,7 +11,7 @@ import {
   type SqliteBackend,
   type SqliteOptions,
 } from "../../src/backends/sqlite/backend.ts";
-import { ContractClient } from "./contract-client.ts";
+import { ContractClient } from "../../src/testing/contract-client.ts";
 
 export interface SqliteFolder {
   readonly path: string;

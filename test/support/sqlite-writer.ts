@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { createSqliteBackend } from "../../src/backends/sqlite/backend.ts";
 import { UnavailableError } from "../../src/errors.ts";
-import { ContractClient, save, textOf } from "./contract-client.ts";
+import { ContractClient, save, textOf } from "../../src/testing/contract-client.ts";
 
 const [path = "", name = "", updates = "0"] = process.argv.slice(2);
 const client = new ContractClient(createSqliteBackend({ path, prefix: "test:" }));

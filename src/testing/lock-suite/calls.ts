@@ -239,9 +239,9 @@ export const callCases: readonly Case[] = [
     await world.becomesFree(id);
   }),
   proof("[L10] a holder that has died: the waiter goes on by itself when the lease ends", async (world) => {
-    const hand = await world.hand();
+    const client = await world.client();
     const [store, id] = [await world.store(), world.id()];
-    const dead = await hand.hold(id).granted({ leaseMs: 400 });
+    const dead = await client.turn(id).grantReply({ leaseMs: 400 });
     await using grant = await store.lock(id).acquire();
     assert.ok(grant.fence > dead.fence);
   }),

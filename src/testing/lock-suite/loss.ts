@@ -91,13 +91,13 @@ export const lossCases: readonly Case[] = [
     "[L5] a wake that comes late: its grant counts from the last ask, so it is over before another enters",
     async (world) => {
       const { store, faults } = await world.faultyStore({ leaseMs: 1_000 });
-      const [holder, hand, id] = [await world.store(), await world.hand(), world.id()];
+      const [holder, client, id] = [await world.store(), await world.client(), world.id()];
       const held = await holder.lock(id).acquire();
       const waiting = store.lock(id).acquire();
       await eventually(async () => assert.equal((await holder.lock(id).inspect())?.waiters, 1));
       faults.wakes = 350;
       faults.always("renewLocks", hang());
-      const next = hand.hold(id);
+      const next = client.turn(id);
       await next.queued();
       await held.release();
       const { signal } = await waiting;
@@ -123,15 +123,15 @@ export const lossCases: readonly Case[] = [
     "[L7] a ticket of ours that nobody here knows is given back as soon as it is woken",
     async (world) => {
       const { store, faults } = await world.faultyStore();
-      const [hand, id] = [await world.hand(), world.id()];
+      const [client, id] = [await world.client(), world.id()];
       // Wakes may need a connection that is made when the first is waited for.
-      const first = hand.hold(id);
+      const first = client.turn(id);
       await first.granted();
       const warm = store.lock(id).acquire();
-      await eventually(async () => assert.equal((await hand.backend.inspectLock(id))?.waiters, 1));
+      await eventually(async () => assert.equal((await client.backend.inspectLock(id))?.waiters, 1));
       await first.released();
       await (await warm).release();
-      const holder = hand.hold(id);
+      const holder = client.turn(id);
       await holder.granted();
       const ticket = `host:1:${faults.clientId}:999999`;
       const request = { leaseMs: 60_000, queue: true, load: false, fences: 1 };
@@ -139,7 +139,7 @@ export const lossCases: readonly Case[] = [
       assert.equal(waiting.status, "waiting");
       await holder.released();
       // By its cancel, long before its hand-over lease has ended.
-      await eventually(async () => assert.equal(await hand.backend.inspectLock(id), null), 6_000);
+      await eventually(async () => assert.equal(await client.backend.inspectLock(id), null), 6_000);
       await world.becomesFree(id);
     },
   ),

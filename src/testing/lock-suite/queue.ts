@@ -2,12 +2,12 @@
 import { strict as assert } from "node:assert";
 import type { Wake } from "../../backends/contract.ts";
 import { eventually, pause } from "../checks.ts";
-import { saving, textOf, type Hand } from "../hand.ts";
+import { save, textOf, type ListeningClient } from "../contract-client.ts";
 import { needing, proof, type Case } from "../suite.ts";
 import type { World } from "../world.ts";
 
-async function three(world: World): Promise<[Hand, Hand, Hand, string]> {
-  const [a, b, c] = await world.hands(3);
+async function three(world: World): Promise<[ListeningClient, ListeningClient, ListeningClient, string]> {
+  const [a, b, c] = await world.clients(3);
   return [a, b, c, world.id()];
 }
 
@@ -15,35 +15,35 @@ async function three(world: World): Promise<[Hand, Hand, Hand, string]> {
  * Clients that are known to hear their wakes: the connection for them may be made only when the first is waited for,
  * and what happens before then is found by asking.
  */
-async function listening(world: World): Promise<[Hand, Hand, Hand, string]> {
-  const hands = await world.hands(3);
-  const other = await world.hand();
-  for (const hand of hands) {
+async function listening(world: World): Promise<[ListeningClient, ListeningClient, ListeningClient, string]> {
+  const clients = await world.clients(3);
+  const other = await world.client();
+  for (const client of clients) {
     await eventually(async () => {
-      const holder = other.hold(world.id());
-      const waits = hand.hold(holder.id);
+      const holder = other.turn(world.id());
+      const waits = client.turn(holder.id);
       await holder.granted();
       await waits.queued();
       await holder.released();
       await pause(50);
-      const heard = hand.wakes.some((wake) => wake.kind === "granted" && wake.ticket === waits.ticket);
+      const heard = client.wakes.some((wake) => wake.kind === "granted" && wake.ticket === waits.ticket);
       await waits.cancel();
       assert.ok(heard, "no wake was heard");
     });
-    hand.wakes.length = 0;
+    client.wakes.length = 0;
   }
-  const [a, b, c] = hands;
+  const [a, b, c] = clients;
   return [a, b, c, world.id()];
 }
 
 /** The wake of this kind for this ticket, when it has come. */
 function woken<K extends Wake["kind"]>(
-  hand: Hand,
+  client: ListeningClient,
   kind: K,
   ticket: string,
 ): Promise<Extract<Wake, { kind: K }>> {
   return eventually(() => {
-    const wake = hand.wakes.find((one) => one.kind === kind && "ticket" in one && one.ticket === ticket);
+    const wake = client.wakes.find((one) => one.kind === kind && "ticket" in one && one.ticket === ticket);
     assert.ok(wake, `no wake "${kind}" yet`);
     return wake as Extract<Wake, { kind: K }>;
   });
@@ -52,7 +52,7 @@ function woken<K extends Wake["kind"]>(
 export const queueCases: readonly Case[] = [
   proof("[L7] a cancelled waiter is out of the queue, and may be cancelled again", async (world) => {
     const [a, b, c, id] = await three(world);
-    const [one, two, last] = [a.hold(id), b.hold(id), c.hold(id)];
+    const [one, two, last] = [a.turn(id), b.turn(id), c.turn(id)];
     await one.granted();
     await two.queued();
     assert.equal(await last.queued(), 1);
@@ -64,7 +64,7 @@ export const queueCases: readonly Case[] = [
   }),
   proof("[L7] a grant that comes too late is passed on by its cancel, once", async (world) => {
     const [a, b, c, id] = await three(world);
-    const [one, two, last] = [a.hold(id), b.hold(id), c.hold(id)];
+    const [one, two, last] = [a.turn(id), b.turn(id), c.turn(id)];
     await one.granted();
     await two.queued();
     await last.queued();
@@ -80,9 +80,9 @@ export const queueCases: readonly Case[] = [
     "[L10] a dead holder's lock is free after its lease, and the first waiter has it by asking",
     async (world) => {
       const [a, b, , id] = await three(world);
-      const [dead, waiter] = [a.hold(id), b.hold(id)];
-      const first = await dead.granted({ leaseMs: 150 });
-      const next = await eventually(async () => waiter.granted({ leaseMs: 60_000 }));
+      const [dead, waiter] = [a.turn(id), b.turn(id)];
+      const first = await dead.grantReply({ leaseMs: 150 });
+      const next = await eventually(async () => waiter.grantReply({ leaseMs: 60_000 }));
       assert.ok(next.fence > first.fence);
       assert.equal(await dead.renew(), "lost");
       assert.deepEqual(await dead.release(), { status: "lost" });
@@ -90,7 +90,7 @@ export const queueCases: readonly Case[] = [
   ),
   proof("[L9] who is handed the lock and says nothing is passed over, and keeps its place", async (world) => {
     const [a, b, c, id] = await three(world);
-    const [one, stopped, next] = [a.hold(id), b.hold(id), c.hold(id)];
+    const [one, stopped, next] = [a.turn(id), b.turn(id), c.turn(id)];
     await one.granted();
     await stopped.queued({ leaseMs: 150 });
     await next.queued();
@@ -108,10 +108,10 @@ export const queueCases: readonly Case[] = [
     "[L9] several dead waiters in a row cost a hand-over lease each at most, and nobody else moves",
     async (world) => {
       const [a, b, c, id] = await three(world);
-      const one = a.hold(id);
+      const one = a.turn(id);
       await one.granted();
-      for (let n = 0; n < 4; n += 1) await b.hold(id).queued({ leaseMs: 100 });
-      const [next, last] = [c.hold(id), a.hold(id)];
+      for (let n = 0; n < 4; n += 1) await b.turn(id).queued({ leaseMs: 100 });
+      const [next, last] = [c.turn(id), a.turn(id)];
       await next.queued();
       await last.queued();
       await one.released();
@@ -127,12 +127,12 @@ export const queueCases: readonly Case[] = [
     name: `[L9] the first own command of who was handed the lock confirms it: a ${word}`,
     async run(world) {
       const [a, b, , id] = await three(world);
-      const [one, two] = [a.hold(id), b.hold(id)];
+      const [one, two] = [a.turn(id), b.turn(id)];
       await one.granted();
       await two.queued();
       await one.released();
       if (word === "renew") assert.equal(await two.renew(), "renewed");
-      if (word === "write") assert.equal((await two.write(saving("1"), b.receipt())).status, "saved");
+      if (word === "write") assert.equal((await two.write(save("1"), b.receipt())).status, "saved");
       assert.equal((await a.backend.inspectLock(id))?.waiters, 0);
       await two.released();
       await world.becomesFree(id);
@@ -143,11 +143,11 @@ export const queueCases: readonly Case[] = [
     "[L8] a release wakes the first waiter, with its fences, and with the state if it wants it",
     async (world) => {
       const [a, b, c, id] = await listening(world);
-      const [one, two, last] = [a.hold(id), b.hold(id), c.hold(id)];
+      const [one, two, last] = [a.turn(id), b.turn(id), c.turn(id)];
       await one.granted();
       await two.queued({ load: true, fences: 5 });
       await last.queued();
-      await one.released({ write: saving("1") });
+      await one.released({ write: save("1") });
       const wake = await woken(b, "granted", two.ticket);
       const entry = await a.backend.inspectLock(id);
       assert.equal(entry?.holder.token, two.ticket);
@@ -161,14 +161,14 @@ export const queueCases: readonly Case[] = [
   ),
   needing(["pushes"], "[L2] a holder is told when somebody begins to wait", async (world) => {
     const [a, b, , id] = await listening(world);
-    const [one, two] = [a.hold(id), b.hold(id)];
+    const [one, two] = [a.turn(id), b.turn(id)];
     await one.granted();
     await two.queued();
     await woken(a, "wanted", one.ticket);
   }),
   needing(["pushes"], "[L6] a holder is told when it was released by force", async (world) => {
     const [a, b, , id] = await listening(world);
-    const one = a.hold(id);
+    const one = a.turn(id);
     await one.granted();
     await b.backend.releaseLock(id, one.ticket, { forced: {} }, b.receipt());
     await woken(a, "forced", one.ticket);
@@ -179,12 +179,12 @@ export const queueCases: readonly Case[] = [
     async (world) => {
       const [a, b, , id] = await three(world);
       assert.equal(await world.hook("putForeignLock")(id, "their token", 60_000), true);
-      const hold = a.hold(id);
+      const hold = a.turn(id);
       const reply = await hold.ask();
       assert.equal(reply.status, "waiting");
       assert.deepEqual(reply.holder, { token: "their token", foreign: true });
-      assert.deepEqual(await b.write(id, saving("1")), { status: "held" });
-      assert.deepEqual(await hold.write(saving("1"), a.receipt()), { status: "lost" });
+      assert.deepEqual(await b.write(id, save("1")), { status: "held" });
+      assert.deepEqual(await hold.write(save("1"), a.receipt()), { status: "lost" });
       const entry = await b.backend.inspectLock(id);
       assert.deepEqual([entry?.fence, entry?.holder.foreign, entry?.waiters], [null, true, 1]);
       assert.equal(await world.hook("removeForeignLock")(id, "not it"), false);
@@ -197,7 +197,7 @@ export const queueCases: readonly Case[] = [
     "[L11] our lock excludes a foreign client, also when it was handed on; it may have it when it is free",
     async (world) => {
       const [a, b, , id] = await three(world);
-      const [one, two] = [a.hold(id), b.hold(id)];
+      const [one, two] = [a.turn(id), b.turn(id)];
       const put = (): Promise<boolean> => world.hook("putForeignLock")(id, "their token", 60_000);
       await one.granted();
       assert.equal(await put(), false);
@@ -217,7 +217,7 @@ export const queueCases: readonly Case[] = [
     async (world) => {
       const [a, b, , id] = await three(world);
       assert.equal(await world.hook("putForeignLock")(id, "for ever", null), true);
-      const hold = a.hold(id);
+      const hold = a.turn(id);
       const reply = await hold.ask();
       assert.equal(reply.status, "waiting");
       assert.equal(reply.retryInMs, null);

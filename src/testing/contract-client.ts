@@ -1,6 +1,6 @@
 /**
- * A hand on the contract: makes the tickets and receipts that the core would make, and nothing else, so that a case
- * can look at every reply of a backend.
+ * A client of the contract, for tests: it makes the tickets and receipts that the core would make, and nothing else, so
+ * that a test can look at every reply of a backend. The suites use it, and so do the tests of each backend.
  */
 import { strict as assert } from "node:assert";
 import type {
@@ -28,29 +28,26 @@ export function bytesOf(text: string): Uint8Array {
   return new TextEncoder().encode(text);
 }
 
-export function textOf(state: LoadedState | undefined): string | null {
-  if (state === null || state === undefined) return null;
-  assert.ok("bytes" in state, "a state that can be read");
-  return new TextDecoder().decode(state.bytes);
+/** What is stored, as text; the reply itself where that is no state that can be read. */
+export function textOf(state: LoadedState | undefined): unknown {
+  return state && "bytes" in state ? new TextDecoder().decode(state.bytes) : state;
 }
 
-export function saving(text: string, more: Partial<SaveWrite> = {}): SaveWrite {
+export function save(text: string, more: Partial<SaveWrite> = {}): SaveWrite {
   return { kind: "save", bytes: bytesOf(text), serializer: "json", ttlMs: "none", ...more };
 }
 
-export function deleting(more: Partial<DeleteWrite> = {}): DeleteWrite {
+export function remove(more: Partial<DeleteWrite> = {}): DeleteWrite {
   return { kind: "delete", ...more };
 }
 
 /** One client of a backend. Every operation takes a slot of its own unless it is given a receipt. */
-export class Hand {
+export class ContractClient {
   readonly backend: Backend;
-  readonly wakes: Wake[] = [];
   #slots = 0;
 
   constructor(backend: Backend) {
     this.backend = backend;
-    backend.onWake((wake) => this.wakes.push(wake));
   }
 
   receipt(): Receipt {
@@ -58,12 +55,13 @@ export class Hand {
   }
 
   /** A new ticket for this lock. */
-  hold(id: string): Hold {
+  turn(id: string): ContractTurn {
     const receipt = this.receipt();
-    return new Hold(this.backend, { id, ticket: `host:1:${this.backend.clientId}:${receipt.slot}`, receipt });
+    const ticket = `host:1:${this.backend.clientId}:${receipt.slot}`;
+    return new ContractTurn(this.backend, { id, ticket, receipt });
   }
 
-  async load(id: string): Promise<string | null> {
+  async load(id: string): Promise<unknown> {
     return textOf(await this.backend.loadState(id, { expiry: false }));
   }
 
@@ -73,6 +71,12 @@ export class Hand {
     return state;
   }
 
+  /** How long the state has to live, `null` for ever; `undefined` where no state can be read. */
+  async expiry(id: string): Promise<number | null | undefined> {
+    const state = await this.backend.loadState(id, { expiry: true });
+    return state && "bytes" in state ? state.expiresInMs : undefined;
+  }
+
   write(id: string, write: StateWrite, receipt: Receipt = this.receipt()): Promise<WriteReply> {
     return this.backend.writeState(id, write, null, receipt);
   }
@@ -80,13 +84,23 @@ export class Hand {
   /** The revision of a write that must succeed. */
   async saved(id: string, write: SaveWrite): Promise<number> {
     const reply = await this.write(id, write);
-    assert.equal(reply.status, "saved");
+    assert.equal(reply.status, "saved", `not saved: ${JSON.stringify(reply)}`);
     return reply.revision;
   }
 }
 
+/** A client that keeps the wakes it is sent. */
+export class ListeningClient extends ContractClient {
+  readonly wakes: Wake[] = [];
+
+  constructor(backend: Backend) {
+    super(backend);
+    backend.onWake((wake) => this.wakes.push(wake));
+  }
+}
+
 /** One ticket's way through a lock. */
-export class Hold {
+export class ContractTurn {
   readonly id: string;
   readonly ticket: Ticket;
   readonly #backend: Backend;
@@ -115,11 +129,16 @@ export class Hold {
     return this.#backend.acquireLock(this.id, this.ticket, request, this.#receipt);
   }
 
-  /** An ask that must be granted. */
-  async granted(more: Partial<AcquireRequest> = {}): Promise<Granted> {
+  /** The reply to an ask that must be granted. */
+  async grantReply(more: Partial<AcquireRequest> = {}): Promise<Granted> {
     const reply = await this.ask(more);
     assert.equal(reply.status, "granted", `not granted: ${JSON.stringify(reply)}`);
     return reply;
+  }
+
+  /** The fence of an ask that must be granted. */
+  async granted(more: Partial<AcquireRequest> = {}): Promise<number> {
+    return (await this.grantReply(more)).fence;
   }
 
   /** An ask that must be queued; answers how many stand before it. */
@@ -137,8 +156,8 @@ export class Hold {
     return this.#backend.writeState(this.id, write, this.ticket, receipt);
   }
 
-  release(request: ReleaseRequest = {}): Promise<ReleaseReply> {
-    return this.#backend.releaseLock(this.id, this.ticket, request, this.#receipt);
+  release(request: ReleaseRequest = {}, receipt: Receipt = this.#receipt): Promise<ReleaseReply> {
+    return this.#backend.releaseLock(this.id, this.ticket, request, receipt);
   }
 
   /** A release that must succeed. */
@@ -147,7 +166,7 @@ export class Hold {
     assert.equal(reply.status, "released", `not released: ${JSON.stringify(reply)}`);
   }
 
-  cancel(): Promise<CancelReply> {
-    return this.#backend.cancelLock(this.id, this.ticket, this.#receipt);
+  cancel(receipt: Receipt = this.#receipt): Promise<CancelReply> {
+    return this.#backend.cancelLock(this.id, this.ticket, receipt);
   }
 }
