@@ -26,7 +26,7 @@ import type {
   Wake,
   WriteReply,
 } from "../backends/contract.ts";
-import { pause } from "./checks.ts";
+import { pause } from "./assertions.ts";
 import type { Fault } from "./faults.ts";
 
 /** The calls of a backend that can be made to fail. */

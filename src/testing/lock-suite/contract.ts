@@ -1,15 +1,15 @@
 /** The contract of locks: who holds, who waits, what each call answers. */
 import { strict as assert } from "node:assert";
 import type { LockEntry } from "../../backends/contract.ts";
-import { assertRises, eventually } from "../checks.ts";
+import { assertRises, eventually } from "../assertions.ts";
 import { save, textOf, type ListeningClient, type ContractTurn } from "../contract-client.ts";
 import { needing, proof, type Case } from "../suite.ts";
-import type { World } from "../world.ts";
+import type { Fixture } from "../fixture.ts";
 
 /** Three clients and an id. */
-async function three(world: World): Promise<[ListeningClient, ListeningClient, ListeningClient, string]> {
-  const [a, b, c] = await world.clients(3);
-  return [a, b, c, world.id()];
+async function three(fixture: Fixture): Promise<[ListeningClient, ListeningClient, ListeningClient, string]> {
+  const [a, b, c] = await fixture.clients(3);
+  return [a, b, c, fixture.id()];
 }
 
 /** Until the lease of whoever holds the lock has ended. */
@@ -20,8 +20,8 @@ function becomesUnheld(client: ListeningClient, id: string): Promise<void> {
 export const contractCases: readonly Case[] = [
   proof(
     "[L1] one ticket holds, the others are told who, for how long, and how many stand before them",
-    async (world) => {
-      const [a, b, c, id] = await three(world);
+    async (fixture) => {
+      const [a, b, c, id] = await three(fixture);
       const [one, two, last] = [a.turn(id), b.turn(id), c.turn(id)];
       const granted = await one.grantReply({ leaseMs: 60_000 });
       assert.deepEqual(
@@ -50,13 +50,13 @@ export const contractCases: readonly Case[] = [
           waiters: 2,
         },
       );
-      assert.equal((await a.turn(world.id()).ask()).status, "granted");
+      assert.equal((await a.turn(fixture.id()).ask()).status, "granted");
     },
   ),
-  proof("[L1] of many tickets that ask at once, exactly one is granted", async (world) => {
-    const clients = await world.clients(4);
+  proof("[L1] of many tickets that ask at once, exactly one is granted", async (fixture) => {
+    const clients = await fixture.clients(4);
     for (let round = 0; round < 10; round += 1) {
-      const id = world.id();
+      const id = fixture.id();
       const holds = clients.flatMap((client) => [client.turn(id), client.turn(id), client.turn(id)]);
       const replies = await Promise.all(holds.map((hold) => hold.ask({ queue: round % 2 === 0 })));
       assert.equal(replies.filter(({ status }) => status === "granted").length, 1);
@@ -64,8 +64,8 @@ export const contractCases: readonly Case[] = [
   }),
   proof(
     "[L2] the lock goes round in the order of the first asks; asking again moves nobody",
-    async (world) => {
-      const [a, b, c, id] = await three(world);
+    async (fixture) => {
+      const [a, b, c, id] = await three(fixture);
       const waiters = [b.turn(id), c.turn(id), a.turn(id), b.turn(id)];
       let holder = a.turn(id);
       await holder.granted();
@@ -79,8 +79,8 @@ export const contractCases: readonly Case[] = [
       }
     },
   ),
-  proof("[L2] a ticket in the queue that asks without queueing keeps its place", async (world) => {
-    const [a, b, , id] = await three(world);
+  proof("[L2] a ticket in the queue that asks without queueing keeps its place", async (fixture) => {
+    const [a, b, , id] = await three(fixture);
     const [one, two] = [a.turn(id), b.turn(id)];
     await one.granted();
     await two.queued();
@@ -90,8 +90,8 @@ export const contractCases: readonly Case[] = [
   }),
   proof(
     "[L2] nobody overtakes a live waiter whose holder has died, not even who asks first",
-    async (world) => {
-      const [a, b, c, id] = await three(world);
+    async (fixture) => {
+      const [a, b, c, id] = await three(fixture);
       const [dead, first, late] = [a.turn(id), b.turn(id), c.turn(id)];
       await dead.granted({ leaseMs: 100 });
       await first.queued();
@@ -105,8 +105,8 @@ export const contractCases: readonly Case[] = [
   ),
   proof(
     "[L3] fences rise across release, keep, expiry and hand-over; those reserved for a turn are its own",
-    async (world) => {
-      const [a, b, c, id] = await three(world);
+    async (fixture) => {
+      const [a, b, c, id] = await three(fixture);
       const fences: number[] = [];
       const reserved = ({
         fence,
@@ -133,15 +133,15 @@ export const contractCases: readonly Case[] = [
       assertRises(fences, "fences");
     },
   ),
-  needing(["deleteLock"], "[L3] fences rise across a lock that is deleted", async (world) => {
-    const [a, b, , id] = await three(world);
+  needing(["deleteLock"], "[L3] fences rise across a lock that is deleted", async (fixture) => {
+    const [a, b, , id] = await three(fixture);
     const first = await a.turn(id).grantReply({ fences: 64 });
-    await world.hook("deleteLock")(id);
+    await fixture.hook("deleteLock")(id);
     const second = await b.turn(id).grantReply();
     assert.ok(second.fence > first.fence + 63);
   }),
-  proof("[S5] the ticket that holds gets the same answer again, with its full lease", async (world) => {
-    const [a, , , id] = await three(world);
+  proof("[S5] the ticket that holds gets the same answer again, with its full lease", async (fixture) => {
+    const [a, , , id] = await three(fixture);
     const hold = a.turn(id);
     const first = await hold.grantReply({ leaseMs: 2_000, fences: 4 });
     assert.deepEqual(await hold.grantReply({ leaseMs: 2_000, fences: 9 }), first);
@@ -149,9 +149,9 @@ export const contractCases: readonly Case[] = [
   }),
   proof(
     "[S3] the state comes with the grant if it was asked for, and is saved with the release",
-    async (world) => {
-      const [a, b, , id] = await three(world);
-      assert.equal((await a.turn(world.id()).grantReply({ load: true })).state, null);
+    async (fixture) => {
+      const [a, b, , id] = await three(fixture);
+      assert.equal((await a.turn(fixture.id()).grantReply({ load: true })).state, null);
       await a.saved(id, save("1"));
       const hold = a.turn(id);
       assert.equal(textOf((await hold.grantReply({ load: true })).state), "1");
@@ -171,8 +171,8 @@ export const contractCases: readonly Case[] = [
   ),
   proof(
     "[S5] a repeated release is answered as the first time, and frees nobody else's lock",
-    async (world) => {
-      const [a, b, , id] = await three(world);
+    async (fixture) => {
+      const [a, b, , id] = await three(fixture);
       const [one, two] = [a.turn(id), b.turn(id)];
       await one.granted();
       await two.queued();
@@ -187,8 +187,8 @@ export const contractCases: readonly Case[] = [
   ),
   proof(
     "[S5] [L7] a ticket that was released or cancelled is settled: its late asks are refused",
-    async (world) => {
-      const [a, b, , id] = await three(world);
+    async (fixture) => {
+      const [a, b, , id] = await three(fixture);
       const [one, two, third] = [a.turn(id), b.turn(id), b.turn(id)];
       await one.granted();
       await two.queued();
@@ -201,8 +201,8 @@ export const contractCases: readonly Case[] = [
   ),
   proof(
     "[S4] a refused save gives nothing up: the lock is still held, and the next try may succeed",
-    async (world) => {
-      const [a, , , id] = await three(world);
+    async (fixture) => {
+      const [a, , , id] = await three(fixture);
       const hold = a.turn(id);
       await hold.granted();
       const conflict = await hold.release({ write: save("1", { ifRevision: 7 }) });
@@ -214,8 +214,8 @@ export const contractCases: readonly Case[] = [
   ),
   proof(
     "[L2] keep gives new fences and a full lease while nobody waits; otherwise the lock is passed on",
-    async (world) => {
-      const [a, b, , id] = await three(world);
+    async (fixture) => {
+      const [a, b, , id] = await three(fixture);
       const [one, two] = [a.turn(id), b.turn(id)];
       const { fence } = await one.grantReply({ leaseMs: 60_000 });
       const keep = { leaseMs: 60_000, fences: 3 };
@@ -233,8 +233,8 @@ export const contractCases: readonly Case[] = [
   ),
   proof(
     "[L6] a release of what is no longer held answers lost, again and again, and frees nobody's lock",
-    async (world) => {
-      const [a, b, , id] = await three(world);
+    async (fixture) => {
+      const [a, b, , id] = await three(fixture);
       const [one, two] = [a.turn(id), b.turn(id)];
       assert.deepEqual(await one.release(), { status: "lost" });
       await one.granted({ leaseMs: 100 });
@@ -245,13 +245,13 @@ export const contractCases: readonly Case[] = [
       assert.equal(await two.renew(), "renewed");
     },
   ),
-  proof("[L6] a renewal keeps its own lock only, and never brings one back", async (world) => {
-    const [a, b, , id] = await three(world);
-    const [one, two] = [a.turn(id), b.turn(world.id())];
+  proof("[L6] a renewal keeps its own lock only, and never brings one back", async (fixture) => {
+    const [a, b, , id] = await three(fixture);
+    const [one, two] = [a.turn(id), b.turn(fixture.id())];
     await one.granted({ leaseMs: 500 });
     await two.granted();
     const entry = ({ id: of, ticket }: ContractTurn) => ({ id: of, ticket, leaseMs: 60_000 });
-    const entries = [entry(one), { ...entry(two), ticket: one.ticket }, entry(a.turn(world.id()))];
+    const entries = [entry(one), { ...entry(two), ticket: one.ticket }, entry(a.turn(fixture.id()))];
     assert.deepEqual(await a.backend.renewLocks(entries), ["renewed", "lost", "lost"]);
     assert.ok(((await a.backend.inspectLock(id))?.expiresInMs ?? 0) > 30_000);
     await one.released();
@@ -261,8 +261,8 @@ export const contractCases: readonly Case[] = [
   }),
   proof(
     "[L6] a forced release ends exactly that grant, hands over, and refuses the old holder",
-    async (world) => {
-      const [a, b, c, id] = await three(world);
+    async (fixture) => {
+      const [a, b, c, id] = await three(fixture);
       const [one, two] = [a.turn(id), b.turn(id)];
       const { fence } = await one.grantReply({ fences: 3 });
       await two.queued();
@@ -278,8 +278,8 @@ export const contractCases: readonly Case[] = [
       assert.deepEqual(await force(), { status: "lost" });
     },
   ),
-  proof("[L1] listing gives every held lock once, page by page, below a prefix only", async (world) => {
-    const [a, b, , under] = await three(world);
+  proof("[L1] listing gives every held lock once, page by page, below a prefix only", async (fixture) => {
+    const [a, b, , under] = await three(fixture);
     const ids = Array.from({ length: 5 }, (_, n) => `${under}:job:${String(n)}`);
     for (const id of [...ids, `${under}:other`]) await a.turn(id).granted();
     await b.turn(`${under}:job:0`).queued();
@@ -299,8 +299,8 @@ export const contractCases: readonly Case[] = [
   }),
   proof(
     "[P2] a closed backend refuses with UNREACHABLE, may be closed again, and disturbs nobody else",
-    async (world) => {
-      const [a, b, , id] = await three(world);
+    async (fixture) => {
+      const [a, b, , id] = await three(fixture);
       await a.saved(id, save("1"));
       await b.backend.close();
       await b.backend.close();

@@ -30,15 +30,15 @@ async function letsTimersRun(call: () => Promise<unknown>): Promise<void> {
 
 export const eventLoopCases: readonly Case[] = [
   ...Object.entries(calls).map(([name, call]) =>
-    proof(`[L5] ${name}, awaited again and again, lets timers run`, async (world) => {
-      const [client, id] = [await world.client(), world.id()];
+    proof(`[L5] ${name}, awaited again and again, lets timers run`, async (fixture) => {
+      const [client, id] = [await fixture.client(), fixture.id()];
       await letsTimersRun(() => call(client, id));
     }),
   ),
 
-  proof("[L5] a holder that only reads keeps its lock beyond its lease", async (world) => {
-    const [holder, other] = await world.stores(2, { leaseMs: 1_500 });
-    const id = world.id();
+  proof("[L5] a holder that only reads keeps its lock beyond its lease", async (fixture) => {
+    const [holder, other] = await fixture.stores(2, { leaseMs: 1_500 });
+    const id = fixture.id();
     const grant = await holder.lock(id).acquire();
     const endsAt = performance.now() + 2_500;
     while (performance.now() < endsAt) await holder.state(id).load();

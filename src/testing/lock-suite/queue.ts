@@ -1,26 +1,28 @@
 /** The contract of the queue: hand-overs, dead waiters, wakes, and foreign clients. */
 import { strict as assert } from "node:assert";
 import type { Wake } from "../../backends/contract.ts";
-import { eventually, pause } from "../checks.ts";
+import { eventually, pause } from "../assertions.ts";
 import { save, textOf, type ListeningClient } from "../contract-client.ts";
 import { needing, proof, type Case } from "../suite.ts";
-import type { World } from "../world.ts";
+import type { Fixture } from "../fixture.ts";
 
-async function three(world: World): Promise<[ListeningClient, ListeningClient, ListeningClient, string]> {
-  const [a, b, c] = await world.clients(3);
-  return [a, b, c, world.id()];
+async function three(fixture: Fixture): Promise<[ListeningClient, ListeningClient, ListeningClient, string]> {
+  const [a, b, c] = await fixture.clients(3);
+  return [a, b, c, fixture.id()];
 }
 
 /**
  * Clients that are known to hear their wakes: the connection for them may be made only when the first is waited for,
  * and what happens before then is found by asking.
  */
-async function listening(world: World): Promise<[ListeningClient, ListeningClient, ListeningClient, string]> {
-  const clients = await world.clients(3);
-  const other = await world.client();
+async function listening(
+  fixture: Fixture,
+): Promise<[ListeningClient, ListeningClient, ListeningClient, string]> {
+  const clients = await fixture.clients(3);
+  const other = await fixture.client();
   for (const client of clients) {
     await eventually(async () => {
-      const holder = other.turn(world.id());
+      const holder = other.turn(fixture.id());
       const waits = client.turn(holder.id);
       await holder.granted();
       await waits.queued();
@@ -33,7 +35,7 @@ async function listening(world: World): Promise<[ListeningClient, ListeningClien
     client.wakes.length = 0;
   }
   const [a, b, c] = clients;
-  return [a, b, c, world.id()];
+  return [a, b, c, fixture.id()];
 }
 
 /** The wake of this kind for this ticket, when it has come. */
@@ -50,8 +52,8 @@ function woken<K extends Wake["kind"]>(
 }
 
 export const queueCases: readonly Case[] = [
-  proof("[L7] a cancelled waiter is out of the queue, and may be cancelled again", async (world) => {
-    const [a, b, c, id] = await three(world);
+  proof("[L7] a cancelled waiter is out of the queue, and may be cancelled again", async (fixture) => {
+    const [a, b, c, id] = await three(fixture);
     const [one, two, last] = [a.turn(id), b.turn(id), c.turn(id)];
     await one.granted();
     await two.queued();
@@ -62,8 +64,8 @@ export const queueCases: readonly Case[] = [
     await one.released();
     await last.granted();
   }),
-  proof("[L7] a grant that comes too late is passed on by its cancel, once", async (world) => {
-    const [a, b, c, id] = await three(world);
+  proof("[L7] a grant that comes too late is passed on by its cancel, once", async (fixture) => {
+    const [a, b, c, id] = await three(fixture);
     const [one, two, last] = [a.turn(id), b.turn(id), c.turn(id)];
     await one.granted();
     await two.queued();
@@ -74,12 +76,12 @@ export const queueCases: readonly Case[] = [
     assert.deepEqual(await two.cancel(), { status: "released" });
     assert.equal(await last.renew(), "renewed");
     await last.released();
-    await world.becomesFree(id);
+    await fixture.becomesFree(id);
   }),
   proof(
     "[L10] a dead holder's lock is free after its lease, and the first waiter has it by asking",
-    async (world) => {
-      const [a, b, , id] = await three(world);
+    async (fixture) => {
+      const [a, b, , id] = await three(fixture);
       const [dead, waiter] = [a.turn(id), b.turn(id)];
       const first = await dead.grantReply({ leaseMs: 150 });
       const next = await eventually(async () => waiter.grantReply({ leaseMs: 60_000 }));
@@ -88,26 +90,29 @@ export const queueCases: readonly Case[] = [
       assert.deepEqual(await dead.release(), { status: "lost" });
     },
   ),
-  proof("[L9] who is handed the lock and says nothing is passed over, and keeps its place", async (world) => {
-    const [a, b, c, id] = await three(world);
-    const [one, stopped, next] = [a.turn(id), b.turn(id), c.turn(id)];
-    await one.granted();
-    await stopped.queued({ leaseMs: 150 });
-    await next.queued();
-    await one.released();
-    assert.equal((await a.backend.inspectLock(id))?.holder.token, stopped.ticket);
-    await eventually(async () => assert.equal(await a.backend.inspectLock(id), null));
-    await next.granted(); // at its very next ask
-    assert.equal(await stopped.queued({ leaseMs: 150 }), 0); // it goes on, and is the first of those who wait
-    await next.released();
-    await stopped.granted();
-    await stopped.released();
-    await world.becomesFree(id);
-  }),
+  proof(
+    "[L9] who is handed the lock and says nothing is passed over, and keeps its place",
+    async (fixture) => {
+      const [a, b, c, id] = await three(fixture);
+      const [one, stopped, next] = [a.turn(id), b.turn(id), c.turn(id)];
+      await one.granted();
+      await stopped.queued({ leaseMs: 150 });
+      await next.queued();
+      await one.released();
+      assert.equal((await a.backend.inspectLock(id))?.holder.token, stopped.ticket);
+      await eventually(async () => assert.equal(await a.backend.inspectLock(id), null));
+      await next.granted(); // at its very next ask
+      assert.equal(await stopped.queued({ leaseMs: 150 }), 0); // it goes on, and is the first of those who wait
+      await next.released();
+      await stopped.granted();
+      await stopped.released();
+      await fixture.becomesFree(id);
+    },
+  ),
   proof(
     "[L9] several dead waiters in a row cost a hand-over lease each at most, and nobody else moves",
-    async (world) => {
-      const [a, b, c, id] = await three(world);
+    async (fixture) => {
+      const [a, b, c, id] = await three(fixture);
       const one = a.turn(id);
       await one.granted();
       for (let n = 0; n < 4; n += 1) await b.turn(id).queued({ leaseMs: 100 });
@@ -125,8 +130,8 @@ export const queueCases: readonly Case[] = [
   ),
   ...(["renew", "write", "release"] as const).map((word): Case => ({
     name: `[L9] the first own command of who was handed the lock confirms it: a ${word}`,
-    async run(world) {
-      const [a, b, , id] = await three(world);
+    async run(fixture) {
+      const [a, b, , id] = await three(fixture);
       const [one, two] = [a.turn(id), b.turn(id)];
       await one.granted();
       await two.queued();
@@ -135,14 +140,14 @@ export const queueCases: readonly Case[] = [
       if (word === "write") assert.equal((await two.write(save("1"), b.receipt())).status, "saved");
       assert.equal((await a.backend.inspectLock(id))?.waiters, 0);
       await two.released();
-      await world.becomesFree(id);
+      await fixture.becomesFree(id);
     },
   })),
   needing(
     ["pushes"],
     "[L8] a release wakes the first waiter, with its fences, and with the state if it wants it",
-    async (world) => {
-      const [a, b, c, id] = await listening(world);
+    async (fixture) => {
+      const [a, b, c, id] = await listening(fixture);
       const [one, two, last] = [a.turn(id), b.turn(id), c.turn(id)];
       await one.granted();
       await two.queued({ load: true, fences: 5 });
@@ -159,15 +164,15 @@ export const queueCases: readonly Case[] = [
       assert.ok(!c.wakes.some(({ kind }) => kind === "granted"), "exactly one waiter is woken");
     },
   ),
-  needing(["pushes"], "[L2] a holder is told when somebody begins to wait", async (world) => {
-    const [a, b, , id] = await listening(world);
+  needing(["pushes"], "[L2] a holder is told when somebody begins to wait", async (fixture) => {
+    const [a, b, , id] = await listening(fixture);
     const [one, two] = [a.turn(id), b.turn(id)];
     await one.granted();
     await two.queued();
     await woken(a, "wanted", one.ticket);
   }),
-  needing(["pushes"], "[L6] a holder is told when it was released by force", async (world) => {
-    const [a, b, , id] = await listening(world);
+  needing(["pushes"], "[L6] a holder is told when it was released by force", async (fixture) => {
+    const [a, b, , id] = await listening(fixture);
     const one = a.turn(id);
     await one.granted();
     await b.backend.releaseLock(id, one.ticket, { forced: {} }, b.receipt());
@@ -176,9 +181,9 @@ export const queueCases: readonly Case[] = [
   needing(
     ["putForeignLock", "removeForeignLock"],
     "[L11] a foreign client's lock excludes us: we wait, are told its token, and cannot write",
-    async (world) => {
-      const [a, b, , id] = await three(world);
-      assert.equal(await world.hook("putForeignLock")(id, "their token", 60_000), true);
+    async (fixture) => {
+      const [a, b, , id] = await three(fixture);
+      assert.equal(await fixture.hook("putForeignLock")(id, "their token", 60_000), true);
       const hold = a.turn(id);
       const reply = await hold.ask();
       assert.equal(reply.status, "waiting");
@@ -187,21 +192,21 @@ export const queueCases: readonly Case[] = [
       assert.deepEqual(await hold.write(save("1"), a.receipt()), { status: "lost" });
       const entry = await b.backend.inspectLock(id);
       assert.deepEqual([entry?.fence, entry?.holder.foreign, entry?.waiters], [null, true, 1]);
-      assert.equal(await world.hook("removeForeignLock")(id, "not it"), false);
-      assert.equal(await world.hook("removeForeignLock")(id, "their token"), true);
+      assert.equal(await fixture.hook("removeForeignLock")(id, "not it"), false);
+      assert.equal(await fixture.hook("removeForeignLock")(id, "their token"), true);
       await hold.granted();
     },
   ),
   needing(
     ["putForeignLock", "removeForeignLock"],
     "[L11] our lock excludes a foreign client, also when it was handed on; it may have it when it is free",
-    async (world) => {
-      const [a, b, , id] = await three(world);
+    async (fixture) => {
+      const [a, b, , id] = await three(fixture);
       const [one, two] = [a.turn(id), b.turn(id)];
-      const put = (): Promise<boolean> => world.hook("putForeignLock")(id, "their token", 60_000);
+      const put = (): Promise<boolean> => fixture.hook("putForeignLock")(id, "their token", 60_000);
       await one.granted();
       assert.equal(await put(), false);
-      assert.equal(await world.hook("removeForeignLock")(id, "their token"), false);
+      assert.equal(await fixture.hook("removeForeignLock")(id, "their token"), false);
       await two.queued();
       await one.released();
       assert.equal(await put(), false);
@@ -214,9 +219,9 @@ export const queueCases: readonly Case[] = [
   needing(
     ["putForeignLock"],
     "[L11] a foreign lock without a lease is never taken for free, and can be released by force",
-    async (world) => {
-      const [a, b, , id] = await three(world);
-      assert.equal(await world.hook("putForeignLock")(id, "for ever", null), true);
+    async (fixture) => {
+      const [a, b, , id] = await three(fixture);
+      assert.equal(await fixture.hook("putForeignLock")(id, "for ever", null), true);
       const hold = a.turn(id);
       const reply = await hold.ask();
       assert.equal(reply.status, "waiting");

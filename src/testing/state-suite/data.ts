@@ -1,14 +1,14 @@
 /** The contract of stored data: what cannot be read, lives that end, and listings. */
 import { strict as assert } from "node:assert";
 import type { SaveWrite, StateEntry } from "../../backends/contract.ts";
-import { eventually, pause } from "../checks.ts";
+import { eventually, pause } from "../assertions.ts";
 import { remove, save, type ListeningClient } from "../contract-client.ts";
 import { needing, proof, type Case } from "../suite.ts";
 
 export const dataCases: readonly Case[] = [
-  proof("[S6] a state of another serializer is not overwritten, but may be deleted", async (world) => {
-    const [a, b] = await world.clients(2);
-    const id = world.id();
+  proof("[S6] a state of another serializer is not overwritten, but may be deleted", async (fixture) => {
+    const [a, b] = await fixture.clients(2);
+    const id = fixture.id();
     await a.saved(id, save("1", { serializer: "mine" }));
     assert.equal((await b.stored(id)).serializer, "mine");
     const reply = await b.write(id, save("2"));
@@ -26,9 +26,9 @@ export const dataCases: readonly Case[] = [
   needing(
     ["putGarbage"],
     "[S6] what is no state is said to be unreadable, refused and left as it is",
-    async (world) => {
-      const [a, id] = [await world.client(), world.id()];
-      await world.hook("putGarbage")(id);
+    async (fixture) => {
+      const [a, id] = [await fixture.client(), fixture.id()];
+      await fixture.hook("putGarbage")(id);
       for (let round = 0; round < 2; round += 1) {
         const loaded = await a.backend.loadState(id, { expiry: true });
         assert.ok(loaded !== null && "unreadable" in loaded, "must be unreadable");
@@ -42,8 +42,8 @@ export const dataCases: readonly Case[] = [
       }
     },
   ),
-  proof("[S7] a life is set with the value, kept, taken away, touched, and ends", async (world) => {
-    const [a, id] = [await world.client(), world.id()];
+  proof("[S7] a life is set with the value, kept, taken away, touched, and ends", async (fixture) => {
+    const [a, id] = [await fixture.client(), fixture.id()];
     const left = async (): Promise<number | null | undefined> => (await a.stored(id)).expiresInMs;
     const within = async (min: number, max: number): Promise<void> => {
       const ms = await left();
@@ -70,8 +70,8 @@ export const dataCases: readonly Case[] = [
   ...(["small", "large"] as const).map((size) =>
     proof(
       `[S7] a life for new states is set once, and kept by what comes later: a ${size} value`,
-      async (world) => {
-        const [a, id] = [await world.client(), world.id()];
+      async (fixture) => {
+        const [a, id] = [await fixture.client(), fixture.id()];
         const text = "x".repeat(size === "small" ? 1 : 20_000);
         const left = async (): Promise<number> => (await a.stored(id)).expiresInMs ?? Infinity;
         const whenNew = (ms: number): SaveWrite => save(text, { ttlMs: { whenNew: ms } });
@@ -96,15 +96,15 @@ export const dataCases: readonly Case[] = [
       },
     ),
   ),
-  proof("[S7] touching changes neither value nor revision", async (world) => {
-    const [a, id] = [await world.client(), world.id()];
+  proof("[S7] touching changes neither value nor revision", async (fixture) => {
+    const [a, id] = [await fixture.client(), fixture.id()];
     const revision = await a.saved(id, save("1"));
     await a.backend.touchState(id, 100_000, a.receipt());
     assert.equal((await a.stored(id)).revision, revision);
     assert.equal(await a.load(id), "1");
   }),
-  proof("[S5] a late copy of a touch does not end the life of what was saved since", async (world) => {
-    const [a, id] = [await world.client(), world.id()];
+  proof("[S5] a late copy of a touch does not end the life of what was saved since", async (fixture) => {
+    const [a, id] = [await fixture.client(), fixture.id()];
     await a.saved(id, save("1"));
     const receipt = a.receipt();
     assert.deepEqual(await a.backend.touchState(id, 50_000, receipt), { status: "touched" });
@@ -115,16 +115,16 @@ export const dataCases: readonly Case[] = [
       null,
     );
   }),
-  proof("[S7] a touch is felt at once, also when it shortens the life", async (world) => {
-    const [a, id] = [await world.client(), world.id()];
+  proof("[S7] a touch is felt at once, also when it shortens the life", async (fixture) => {
+    const [a, id] = [await fixture.client(), fixture.id()];
     await a.saved(id, save("1", { ttlMs: 500_000 }));
     await a.backend.touchState(id, 20, a.receipt());
     await pause(20);
     await eventually(async () => assert.equal(await a.load(id), null));
   }),
-  proof("[S1] listing gives every state once, page by page, below a prefix only", async (world) => {
-    const a = await world.client();
-    const under = world.id();
+  proof("[S1] listing gives every state once, page by page, below a prefix only", async (fixture) => {
+    const a = await fixture.client();
+    const under = fixture.id();
     const ids = Array.from({ length: 7 }, (_, n) => `${under}:job:${String(n)}`);
     for (const id of [...ids, `${under}:jo`, `${under}:jobs`, `${under}:z`]) await a.saved(id, save(id));
     await a.saved(`${under}:job:old`, save("1", { ttlMs: 1 }));

@@ -4,9 +4,9 @@ import { remove, save } from "../contract-client.ts";
 import { needing, proof, type Case } from "../suite.ts";
 
 export const receiptCases: readonly Case[] = [
-  proof("[S5] a repeated save or delete is answered as the first time, and done once", async (world) => {
-    const [a, b] = await world.clients(2);
-    const id = world.id();
+  proof("[S5] a repeated save or delete is answered as the first time, and done once", async (fixture) => {
+    const [a, b] = await fixture.clients(2);
+    const id = fixture.id();
     const receipt = a.receipt();
     const first = await a.write(id, save("1"), receipt);
     await b.saved(id, save("2"));
@@ -20,8 +20,8 @@ export const receiptCases: readonly Case[] = [
   }),
   proof(
     "[S5] a repeated conditional save is answered as the first time, not as a conflict with itself",
-    async (world) => {
-      const [a, id] = [await world.client(), world.id()];
+    async (fixture) => {
+      const [a, id] = [await fixture.client(), fixture.id()];
       const receipt = a.receipt();
       const first = await a.write(id, save("1", { ifRevision: "absent" }), receipt);
       assert.equal(first.status, "saved");
@@ -30,8 +30,8 @@ export const receiptCases: readonly Case[] = [
   ),
   proof(
     "[S5] a late copy of a save is refused, also when the lock is free and the state absent",
-    async (world) => {
-      const [a, id] = [await world.client(), world.id()];
+    async (fixture) => {
+      const [a, id] = [await fixture.client(), fixture.id()];
       const receipt = a.receipt();
       await a.write(id, save("1"), receipt);
       await a.write(id, remove(), { ...receipt, n: 2 });
@@ -41,8 +41,8 @@ export const receiptCases: readonly Case[] = [
   ),
   proof(
     "[S5] a retry whose proof is not known does nothing: the backend has lost its memory",
-    async (world) => {
-      const [a, id, other] = [await world.client(), world.id(), world.id()];
+    async (fixture) => {
+      const [a, id, other] = [await fixture.client(), fixture.id(), fixture.id()];
       const proof = { slot: 4_000, n: 4 };
       const retry = { ...a.receipt(), proof };
       assert.deepEqual(await a.write(id, save("1"), retry), { status: "forgotten" });
@@ -56,13 +56,13 @@ export const receiptCases: readonly Case[] = [
   needing(
     ["flush"],
     "[S5] a retry after a flush does nothing, and says that nobody can tell",
-    async (world) => {
-      const [a, id, other] = [await world.client(), world.id(), world.id()];
+    async (fixture) => {
+      const [a, id, other] = [await fixture.client(), fixture.id(), fixture.id()];
       const before = a.receipt();
       await a.write(other, save("0"), before);
       const receipt = a.receipt();
       await a.write(id, save("1"), receipt);
-      await world.hook("flush")();
+      await fixture.hook("flush")();
       const retry = { ...receipt, proof: { slot: before.slot, n: before.n } };
       assert.deepEqual(await a.write(id, save("1"), retry), { status: "forgotten" });
       assert.equal(await a.load(id), null);
@@ -70,9 +70,9 @@ export const receiptCases: readonly Case[] = [
   ),
   proof(
     "[S5] an answer that did nothing is not recorded: the same receipt may succeed later",
-    async (world) => {
-      const [a, b] = await world.clients(2);
-      const id = world.id();
+    async (fixture) => {
+      const [a, b] = await fixture.clients(2);
+      const id = fixture.id();
       const receipt = a.receipt();
       const hold = b.turn(id);
       await hold.granted();
@@ -84,9 +84,9 @@ export const receiptCases: readonly Case[] = [
   ),
   proof(
     "[S5] the refusal of a retry is recorded: its first copy, arriving late, is refused too",
-    async (world) => {
-      const [a, b] = await world.clients(2);
-      const id = world.id();
+    async (fixture) => {
+      const [a, b] = await fixture.clients(2);
+      const id = fixture.id();
       const [receipt, other] = [a.receipt(), a.receipt()];
       const hold = b.turn(id);
       await hold.granted();
@@ -100,16 +100,16 @@ export const receiptCases: readonly Case[] = [
       assert.equal(await b.load(id), null);
     },
   ),
-  proof("[S5] receipts are each client's own", async (world) => {
-    const [a, b] = await world.clients(2);
-    const id = world.id();
+  proof("[S5] receipts are each client's own", async (fixture) => {
+    const [a, b] = await fixture.clients(2);
+    const id = fixture.id();
     const receipt = { slot: 0, n: 5, keepMs: 60_000 };
     assert.equal((await a.write(id, save("a"), receipt)).status, "saved");
     assert.equal((await b.write(id, save("b"), receipt)).status, "saved");
     assert.equal(await a.load(id), "b");
   }),
-  proof("[S5] a write under a ticket is done once as well", async (world) => {
-    const [a, id] = [await world.client(), world.id()];
+  proof("[S5] a write under a ticket is done once as well", async (fixture) => {
+    const [a, id] = [await fixture.client(), fixture.id()];
     const hold = a.turn(id);
     await hold.granted();
     const receipt = a.receipt();

@@ -1,33 +1,33 @@
 /** The contract of states: what is loaded, what a write answers, and which writes are refused. */
 import { strict as assert } from "node:assert";
-import { assertRises, eventually } from "../checks.ts";
+import { assertRises, eventually } from "../assertions.ts";
 import { bytesOf, remove, save } from "../contract-client.ts";
 import { needing, proof, type Case } from "../suite.ts";
 
 export const writeCases: readonly Case[] = [
-  proof("[S1] absent is null, for a state that never was and for one that was deleted", async (world) => {
-    const [a, id] = [await world.client(), world.id()];
+  proof("[S1] absent is null, for a state that never was and for one that was deleted", async (fixture) => {
+    const [a, id] = [await fixture.client(), fixture.id()];
     assert.equal(await a.backend.loadState(id, { expiry: true }), null);
     await a.saved(id, save("one"));
     assert.deepEqual(await a.write(id, remove()), { status: "deleted" });
     assert.equal(await a.backend.loadState(id, { expiry: false }), null);
   }),
-  proof("[S1] ids and bytes are kept exactly", async (world) => {
-    const [a, b] = await world.clients(2);
+  proof("[S1] ids and bytes are kept exactly", async (fixture) => {
+    const [a, b] = await fixture.clients(2);
     const bytes = Uint8Array.from({ length: 256 }, (_, byte) => byte);
     for (const odd of ["__proto__", "a'b\"c", "ä€😀", "%_*?[x]", "{x}", "a b\\", "x".repeat(400)]) {
-      const id = `${world.id()}:${odd}`;
+      const id = `${fixture.id()}:${odd}`;
       await a.saved(id, { ...save(""), bytes });
       assert.deepEqual(Uint8Array.from((await b.stored(id)).bytes), bytes, odd);
     }
-    const id = world.id();
+    const id = fixture.id();
     await a.saved(id, save(""));
     assert.equal(await b.load(id), "");
   }),
   proof(
     "[S1] what is loaded or saved is a copy: changing it changes nothing that is stored",
-    async (world) => {
-      const [a, id] = [await world.client(), world.id()];
+    async (fixture) => {
+      const [a, id] = [await fixture.client(), fixture.id()];
       const bytes = bytesOf("one");
       await a.saved(id, { ...save(""), bytes });
       bytes.fill(0);
@@ -35,15 +35,15 @@ export const writeCases: readonly Case[] = [
       assert.equal(await a.load(id), "one");
     },
   ),
-  proof("[S1] a large value is kept exactly", async (world) => {
-    const [a, id] = [await world.client(), world.id()];
+  proof("[S1] a large value is kept exactly", async (fixture) => {
+    const [a, id] = [await fixture.client(), fixture.id()];
     const text = "0123456789abcdef".repeat(256 * 1024); // 4 MiB
     await a.saved(id, save(text));
     assert.equal(await a.load(id), text);
   }),
-  proof("[S2] revisions rise, also across delete, expiry and other clients", async (world) => {
-    const [a, b] = await world.clients(2);
-    const id = world.id();
+  proof("[S2] revisions rise, also across delete, expiry and other clients", async (fixture) => {
+    const [a, b] = await fixture.clients(2);
+    const id = fixture.id();
     const revisions = [await a.saved(id, save("1")), await b.saved(id, save("2"))];
     await a.write(id, remove());
     revisions.push(await a.saved(id, save("3", { ttlMs: 20 })));
@@ -58,8 +58,8 @@ export const writeCases: readonly Case[] = [
     assertRises(revisions, "revisions");
     assert.equal((await b.stored(id)).revision, revisions.at(-1));
   }),
-  needing(["flush"], "[S2] [L3] revisions and fences rise, also across a flush", async (world) => {
-    const [a, id] = [await world.client(), world.id()];
+  needing(["flush"], "[S2] [L3] revisions and fences rise, also across a flush", async (fixture) => {
+    const [a, id] = [await fixture.client(), fixture.id()];
     const revisions: number[] = [];
     const fences: number[] = [];
     for (let round = 0; round < 3; round += 1) {
@@ -67,7 +67,7 @@ export const writeCases: readonly Case[] = [
       const hold = a.turn(id);
       fences.push((await hold.grantReply()).fence);
       await hold.released();
-      await world.hook("flush")();
+      await fixture.hook("flush")();
       assert.equal(await a.load(id), null);
     }
     assertRises(revisions, "revisions");
@@ -76,9 +76,9 @@ export const writeCases: readonly Case[] = [
   needing(
     ["flush"],
     "[S2] [L3] also across a flush and for a client that has seen nothing, since time goes on",
-    async (world) => {
-      const [a, b] = await world.clients(2);
-      const id = world.id();
+    async (fixture) => {
+      const [a, b] = await fixture.clients(2);
+      const id = fixture.id();
       let last = 0;
       for (let round = 0; round < 20; round += 1) {
         const hold = a.turn(id);
@@ -87,7 +87,7 @@ export const writeCases: readonly Case[] = [
         await hold.released();
       }
       const revision = await a.saved(id, save("before"));
-      await world.hook("flush")();
+      await fixture.hook("flush")();
       const next = b.turn(id);
       assert.ok((await next.grantReply()).fence > last);
       await next.released();
@@ -96,8 +96,8 @@ export const writeCases: readonly Case[] = [
   ),
   proof(
     "[S2] a write at another revision is a conflict that says which, and nothing is written",
-    async (world) => {
-      const [a, id] = [await world.client(), world.id()];
+    async (fixture) => {
+      const [a, id] = [await fixture.client(), fixture.id()];
       const absent = { status: "conflict", revision: null };
       assert.deepEqual(await a.write(id, save("1", { ifRevision: 7 })), absent);
       assert.deepEqual(await a.write(id, remove({ ifRevision: 7 })), absent);
@@ -113,15 +113,15 @@ export const writeCases: readonly Case[] = [
       assert.equal((await a.write(id, remove({ ifRevision: revision }))).status, "conflict");
     },
   ),
-  proof("[S2] deleting what is absent is a delete", async (world) => {
-    const [a, id] = [await world.client(), world.id()];
+  proof("[S2] deleting what is absent is a delete", async (fixture) => {
+    const [a, id] = [await fixture.client(), fixture.id()];
     assert.deepEqual(await a.write(id, remove()), { status: "deleted" });
     assert.deepEqual(await a.write(id, remove({ ifRevision: "absent" })), { status: "deleted" });
   }),
   proof(
     "[S4] a write under a ticket is taken while it holds the lock, and refused before and after",
-    async (world) => {
-      const [a, id] = [await world.client(), world.id()];
+    async (fixture) => {
+      const [a, id] = [await fixture.client(), fixture.id()];
       const hold = a.turn(id);
       assert.deepEqual(await hold.write(save("early"), a.receipt()), { status: "lost" });
       await hold.granted();
@@ -136,9 +136,9 @@ export const writeCases: readonly Case[] = [
   ),
   proof(
     "[S4] whoever's lease has ended cannot write, by itself or with its release, whether others came or not",
-    async (world) => {
-      const [a, b] = await world.clients(2);
-      const id = world.id();
+    async (fixture) => {
+      const [a, b] = await fixture.clients(2);
+      const id = fixture.id();
       await a.saved(id, save("before"));
       const stale = a.turn(id);
       await stale.granted({ leaseMs: 100 });
@@ -157,34 +157,37 @@ export const writeCases: readonly Case[] = [
   needing(
     ["deleteLock"],
     "[S4] a lock deleted behind the holder's back: its writes are refused",
-    async (world) => {
-      const [a, id] = [await world.client(), world.id()];
+    async (fixture) => {
+      const [a, id] = [await fixture.client(), fixture.id()];
       const hold = a.turn(id);
       await hold.granted();
-      await world.hook("deleteLock")(id);
+      await fixture.hook("deleteLock")(id);
       assert.deepEqual(await hold.write(save("1"), a.receipt()), { status: "lost" });
       assert.deepEqual(await hold.release({ write: save("1") }), { status: "lost" });
       assert.equal(await hold.renew(), "lost");
       assert.equal(await a.load(id), null);
     },
   ),
-  proof("[S8] nobody writes without a ticket while the lock is held, not even the holder", async (world) => {
-    const [a, b] = await world.clients(2);
-    const id = world.id();
-    await a.saved(id, save("before"));
-    const hold = a.turn(id);
-    await hold.granted();
-    for (const client of [a, b]) {
-      assert.deepEqual(await client.write(id, save("1")), { status: "held" });
-      assert.deepEqual(await client.write(id, remove()), { status: "held" });
-    }
-    assert.equal(await b.load(id), "before");
-    await hold.released();
-    assert.equal((await b.write(id, save("1"))).status, "saved");
-  }),
-  proof("[S8] nobody writes without a ticket before a live waiter whose holder has died", async (world) => {
-    const [a, b, c] = await world.clients(3);
-    const id = world.id();
+  proof(
+    "[S8] nobody writes without a ticket while the lock is held, not even the holder",
+    async (fixture) => {
+      const [a, b] = await fixture.clients(2);
+      const id = fixture.id();
+      await a.saved(id, save("before"));
+      const hold = a.turn(id);
+      await hold.granted();
+      for (const client of [a, b]) {
+        assert.deepEqual(await client.write(id, save("1")), { status: "held" });
+        assert.deepEqual(await client.write(id, remove()), { status: "held" });
+      }
+      assert.equal(await b.load(id), "before");
+      await hold.released();
+      assert.equal((await b.write(id, save("1"))).status, "saved");
+    },
+  ),
+  proof("[S8] nobody writes without a ticket before a live waiter whose holder has died", async (fixture) => {
+    const [a, b, c] = await fixture.clients(3);
+    const id = fixture.id();
     await a.turn(id).granted({ leaseMs: 100 });
     const waiter = b.turn(id);
     await waiter.queued();

@@ -8,7 +8,7 @@ import type { Backend } from "../backends/contract.ts";
 import { open } from "../open.ts";
 import type { OpenOptions } from "../options.ts";
 import type { Store } from "../store.ts";
-import { eventually } from "./checks.ts";
+import { eventually } from "./assertions.ts";
 import { FaultyBackend } from "./faulty-backend.ts";
 import { ListeningClient } from "./contract-client.ts";
 import type { SuiteHooks, SuiteOptions } from "./options.ts";
@@ -19,7 +19,7 @@ export interface FaultyStore {
   readonly faults: FaultyBackend;
 }
 
-export class World {
+export class Fixture {
   readonly pushes: boolean;
   readonly #options: SuiteOptions;
   readonly #ends: (() => Promise<unknown>)[] = [];
