@@ -5,11 +5,7 @@ import { eventually, pause } from "../assertions.ts";
 import { save, textOf, type ListeningClient } from "../contract-client.ts";
 import { needing, proof, type Case } from "../suite.ts";
 import type { Fixture } from "../fixture.ts";
-
-async function three(fixture: Fixture): Promise<[ListeningClient, ListeningClient, ListeningClient, string]> {
-  const [a, b, c] = await fixture.clients(3);
-  return [a, b, c, fixture.id()];
-}
+import { threeClients } from "./three-clients.ts";
 
 /**
  * Clients that are known to hear their wakes: the connection for them may be made only when the first is waited for,
@@ -53,7 +49,7 @@ function woken<K extends Wake["kind"]>(
 
 export const queueCases: readonly Case[] = [
   proof("[L7] a cancelled waiter is out of the queue, and may be cancelled again", async (fixture) => {
-    const [a, b, c, id] = await three(fixture);
+    const [a, b, c, id] = await threeClients(fixture);
     const [one, two, last] = [a.turn(id), b.turn(id), c.turn(id)];
     await one.granted();
     await two.queued();
@@ -65,7 +61,7 @@ export const queueCases: readonly Case[] = [
     await last.granted();
   }),
   proof("[L7] a grant that comes too late is passed on by its cancel, once", async (fixture) => {
-    const [a, b, c, id] = await three(fixture);
+    const [a, b, c, id] = await threeClients(fixture);
     const [one, two, last] = [a.turn(id), b.turn(id), c.turn(id)];
     await one.granted();
     await two.queued();
@@ -81,7 +77,7 @@ export const queueCases: readonly Case[] = [
   proof(
     "[L10] a dead holder's lock is free after its lease, and the first waiter has it by asking",
     async (fixture) => {
-      const [a, b, , id] = await three(fixture);
+      const [a, b, , id] = await threeClients(fixture);
       const [dead, waiter] = [a.turn(id), b.turn(id)];
       const first = await dead.grantReply({ leaseMs: 150 });
       const next = await eventually(async () => waiter.grantReply({ leaseMs: 60_000 }));
@@ -93,7 +89,7 @@ export const queueCases: readonly Case[] = [
   proof(
     "[L9] who is handed the lock and says nothing is passed over, and keeps its place",
     async (fixture) => {
-      const [a, b, c, id] = await three(fixture);
+      const [a, b, c, id] = await threeClients(fixture);
       const [one, stopped, next] = [a.turn(id), b.turn(id), c.turn(id)];
       await one.granted();
       await stopped.queued({ leaseMs: 150 });
@@ -112,7 +108,7 @@ export const queueCases: readonly Case[] = [
   proof(
     "[L9] several dead waiters in a row cost a hand-over lease each at most, and nobody else moves",
     async (fixture) => {
-      const [a, b, c, id] = await three(fixture);
+      const [a, b, c, id] = await threeClients(fixture);
       const one = a.turn(id);
       await one.granted();
       for (let n = 0; n < 4; n += 1) await b.turn(id).queued({ leaseMs: 100 });
@@ -131,7 +127,7 @@ export const queueCases: readonly Case[] = [
   ...(["renew", "write", "release"] as const).map((word): Case => ({
     name: `[L9] the first own command of who was handed the lock confirms it: a ${word}`,
     async run(fixture) {
-      const [a, b, , id] = await three(fixture);
+      const [a, b, , id] = await threeClients(fixture);
       const [one, two] = [a.turn(id), b.turn(id)];
       await one.granted();
       await two.queued();
@@ -182,7 +178,7 @@ export const queueCases: readonly Case[] = [
     ["putForeignLock", "removeForeignLock"],
     "[L11] a foreign client's lock excludes us: we wait, are told its token, and cannot write",
     async (fixture) => {
-      const [a, b, , id] = await three(fixture);
+      const [a, b, , id] = await threeClients(fixture);
       assert.equal(await fixture.hook("putForeignLock")(id, "their token", 60_000), true);
       const hold = a.turn(id);
       const reply = await hold.ask();
@@ -201,7 +197,7 @@ export const queueCases: readonly Case[] = [
     ["putForeignLock", "removeForeignLock"],
     "[L11] our lock excludes a foreign client, also when it was handed on; it may have it when it is free",
     async (fixture) => {
-      const [a, b, , id] = await three(fixture);
+      const [a, b, , id] = await threeClients(fixture);
       const [one, two] = [a.turn(id), b.turn(id)];
       const put = (): Promise<boolean> => fixture.hook("putForeignLock")(id, "their token", 60_000);
       await one.granted();
@@ -220,7 +216,7 @@ export const queueCases: readonly Case[] = [
     ["putForeignLock"],
     "[L11] a foreign lock without a lease is never taken for free, and can be released by force",
     async (fixture) => {
-      const [a, b, , id] = await three(fixture);
+      const [a, b, , id] = await threeClients(fixture);
       assert.equal(await fixture.hook("putForeignLock")(id, "for ever", null), true);
       const hold = a.turn(id);
       const reply = await hold.ask();
