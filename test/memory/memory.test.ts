@@ -3,15 +3,6 @@ import { expect, test } from "vitest";
 import type { Wake } from "../../src/backends/contract.ts";
 import { Memory, MemoryBackend } from "../../src/backends/memory/backend.ts";
 import { ContractClient, save, textOf } from "../../src/testing/contract-client.ts";
-import { contractCases } from "../support/contract-cases.ts";
-
-contractCases("memory", {
-  limits: { askLimitMs: 12_000, handOverMs: 10_000 },
-  create(now) {
-    const memory = new Memory();
-    return { connect: () => new MemoryBackend({ memory, now }), end: async () => {} };
-  },
-});
 
 function twoClients(): {
   a: ContractClient;
