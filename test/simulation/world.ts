@@ -2,7 +2,7 @@
 //
 // Faults come until all is calm; callers then finish, stores are closed, and what they left on the server runs out.
 
-import type { Line } from "../torture/history.ts";
+import type { Line } from "../torture/checker/history.ts";
 import { Random } from "../torture/random.ts";
 import type { Log } from "../torture/recorder.ts";
 import { Loop, Timeline } from "./clock.ts";

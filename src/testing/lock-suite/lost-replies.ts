@@ -162,7 +162,7 @@ const oneByOne: readonly Case[] = [
     },
   ),
   proof(
-    "[L1] [L5] [L7] scenario 27: a release that keeps the lock, its reply lost for longer than the lease: it is not handed out",
+    "[L1] [L5] [L7] a release that keeps the lock, its reply lost for longer than the lease: it is not handed out",
     async (fixture) => {
       const { store, faults } = await fixture.faultyStore({ leaseMs: 300, waitMs: 60_000 });
       const [other, id] = [await fixture.store({ waitMs: 60_000 }), fixture.id()];

@@ -8,7 +8,7 @@ import { add, emptyLog, expiring, type Log } from "./log.ts";
 
 export const appliedAgainCases: readonly Case[] = [
   proof(
-    "[S5] scenario 36: a call that failed because of a change that was not saved in the end is judged again",
+    "[S5] a call that failed because of a change that was not saved in the end is judged again",
     async (fixture) => {
       const id = fixture.id();
       const { store, faults } = await fixture.faultyStore();

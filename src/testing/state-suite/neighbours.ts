@@ -6,7 +6,7 @@ import { proof, type Case } from "../suite.ts";
 import { add, emptyLog, expiring, type Log } from "./log.ts";
 
 export const neighbourCases: readonly Case[] = [
-  proof("[S3] scenario 28: a function may wait for an earlier update of the same state", async (fixture) => {
+  proof("[S3] a function may wait for an earlier update of the same state", async (fixture) => {
     const [store, id] = [await fixture.store(), fixture.id()];
     const count = store.state(id, { initial: () => 0 });
     const first = count.update((n) => n + 1);

@@ -51,7 +51,7 @@ const picky = (refused: string): Serializer => ({
 
 export const serializerCases: readonly Case[] = [
   proof(
-    "[S3] scenario 29: a draft that is a view of what was stored: its change is noticed and saved",
+    "[S3] a draft that is a view of what was stored: its change is noticed and saved",
     async (fixture) => {
       const [store, id] = [await fixture.store(), fixture.id()];
       const state = store.state(id, { initial: untouched, serializer: v8 });
