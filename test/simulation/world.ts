@@ -8,7 +8,7 @@ import type { Log } from "../torture/recorder.ts";
 import { Loop, Timeline } from "./clock.ts";
 import { seeded, type Copy } from "./core.ts";
 import { Ledger } from "./ledger.ts";
-import { calm } from "./network.ts";
+import { calm } from "./weather.ts";
 import { Process } from "./process.ts";
 import { Server } from "./server.ts";
 import { blows, randomSetting, type Blow, type Setting } from "./setting.ts";
