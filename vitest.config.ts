@@ -3,14 +3,19 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** What `npm test` leaves to `npm run test:all`: the same promises under more load, and what is published. */
 const apart = [
-  "test/fuzz/fuzz.test.ts",
-  "test/package.test.ts",
-  "test/pressure/**",
+  "test/property/fuzz/fuzz.test.ts",
+  "test/project/package.test.ts",
+  "test/integration/pressure/**",
   "test/simulation/simulation.test.ts",
 ];
 
 /** Vitest begins with the largest files; these take long and are small, so that one of them would end the run alone. */
-const first = ["test/contract.test.ts", "test/processes/", "test/redis/slow-link.test.ts", "test/examples/"];
+const first = [
+  "test/contract/suites.test.ts",
+  "test/integration/processes/",
+  "test/redis/slow-link.test.ts",
+  "test/project/examples/",
+];
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -47,7 +52,7 @@ export default defineConfig({
     teardownTimeout: 10_000,
   },
   resolve: {
-    // Tests and the examples they run see the sources; test/package.test.ts sees what is built.
+    // Tests and the examples they run see the sources; test/project/package.test.ts sees what is built.
     alias: [
       { find: /^holdfast$/, replacement: `${import.meta.dirname}/src/index.ts` },
       { find: /^holdfast\/testing$/, replacement: `${import.meta.dirname}/src/testing/index.ts` },

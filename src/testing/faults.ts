@@ -3,7 +3,7 @@
  * write your own in the same way.
  */
 import { UnavailableError, type Outcome } from "../errors.ts";
-import { pause } from "./checks.ts";
+import { pause } from "./assertions.ts";
 
 /** A call that is about to be made. */
 export interface FaultedCall<R> {

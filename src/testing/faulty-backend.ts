@@ -6,7 +6,7 @@
  */
 import type { Backend, Wake } from "../backends/contract.ts";
 import { callOf, ForwardingBackend, type BackendMethod } from "../backends/forward.ts";
-import { pause } from "./checks.ts";
+import { pause } from "./assertions.ts";
 import type { Fault } from "./faults.ts";
 
 /** The calls of a backend that can be made to fail. */

@@ -2,9 +2,12 @@
  * What every backend must do with locks: the contract, reply by reply, and whole stores on top of it.
  */
 import { callCases } from "./lock-suite/calls.ts";
+import { closingCases } from "./lock-suite/closing.ts";
 import { contractCases } from "./lock-suite/contract.ts";
+import { releaseCases } from "./lock-suite/contract-release.ts";
 import { eventLoopCases } from "./lock-suite/event-loop.ts";
 import { lossCases } from "./lock-suite/loss.ts";
+import { givingUpCases } from "./lock-suite/giving-up.ts";
 import { lostReplyCases } from "./lock-suite/lost-replies.ts";
 import { ownerCases } from "./lock-suite/owners.ts";
 import { queueCases } from "./lock-suite/queue.ts";
@@ -31,11 +34,14 @@ import { register } from "./suite.ts";
 export function lockSuite(options: SuiteOptions): void {
   register(options, [
     ...contractCases,
+    ...releaseCases,
     ...queueCases,
     ...callCases,
+    ...closingCases,
     ...eventLoopCases,
     ...ownerCases,
     ...lossCases,
+    ...givingUpCases,
     ...lostReplyCases,
   ]);
 }

@@ -5,10 +5,12 @@ import { dataCases } from "./state-suite/data.ts";
 import { grantCases } from "./state-suite/grants.ts";
 import { lostReplyCases } from "./state-suite/lost-replies.ts";
 import { neighbourCases } from "./state-suite/neighbours.ts";
+import { appliedAgainCases } from "./state-suite/applied-again.ts";
 import { receiptCases } from "./state-suite/receipts.ts";
 import { serializerCases } from "./state-suite/serializers.ts";
 import { updateCases } from "./state-suite/updates.ts";
 import { valueCases } from "./state-suite/values.ts";
+import { ttlCases } from "./state-suite/ttl.ts";
 import { writeCases } from "./state-suite/writes.ts";
 import type { SuiteOptions } from "./options.ts";
 import { register } from "./suite.ts";
@@ -31,9 +33,11 @@ export function stateSuite(options: SuiteOptions): void {
     ...receiptCases,
     ...dataCases,
     ...valueCases,
+    ...ttlCases,
     ...serializerCases,
     ...updateCases,
     ...neighbourCases,
+    ...appliedAgainCases,
     ...grantCases,
     ...lostReplyCases,
   ]);

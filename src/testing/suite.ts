@@ -5,7 +5,7 @@
  * named in the output, with the reason. Every name begins with the promises that it proves.
  */
 import type { SuiteHooks, SuiteOptions } from "./options.ts";
-import { World } from "./world.ts";
+import { Fixture } from "./fixture.ts";
 
 /** What a case may need: a hook, or wakes. */
 export type Need = keyof SuiteHooks | "pushes";
@@ -14,36 +14,40 @@ export type Need = keyof SuiteHooks | "pushes";
 export interface Case {
   readonly name: string;
   readonly needs?: readonly Need[];
-  readonly run: (world: World) => Promise<void>;
+  readonly run: (fixture: Fixture) => Promise<void>;
 }
 
 /** A case that every backend can run. */
-export function proof(name: string, run: (world: World) => Promise<void>): Case {
+export function proof(name: string, run: (fixture: Fixture) => Promise<void>): Case {
   return { name, run };
 }
 
 /** A case that needs a hook, or wakes. */
-export function needing(needs: readonly Need[], name: string, run: (world: World) => Promise<void>): Case {
+export function needing(
+  needs: readonly Need[],
+  name: string,
+  run: (fixture: Fixture) => Promise<void>,
+): Case {
   return { name, needs, run };
 }
 
-/** Registers each case as a test of its own, with a world of its own. */
+/** Registers each case as a test of its own, with a fixture of its own. */
 export function register(options: SuiteOptions, cases: readonly Case[]): void {
   for (const { name, needs = [], run } of cases) {
     const missing = needs.filter((need) => !has(options, need)).map(reasonOf);
     const reason = missing.join("; ");
-    if (reason === "") options.test(name, () => inWorld(options, run));
+    if (reason === "") options.test(name, () => inFixture(options, run));
     else if (options.skip !== undefined) options.skip(name, reason);
     else options.test(`${name} (skipped: ${reason})`, () => Promise.resolve());
   }
 }
 
-async function inWorld(options: SuiteOptions, run: (world: World) => Promise<void>): Promise<void> {
-  const world = new World(options);
+async function inFixture(options: SuiteOptions, run: (fixture: Fixture) => Promise<void>): Promise<void> {
+  const fixture = new Fixture(options);
   try {
-    await run(world);
+    await run(fixture);
   } finally {
-    await world.end();
+    await fixture.end();
   }
 }
 

@@ -1,4 +1,4 @@
-// Judges a run. The rules of the history check (test/torture/checker.ts) hold here as well; these are added, which need to know
+// Judges a run. The rules of the history check (test/torture/checker/checker.ts) hold here as well; these are added, which need to know
 // what really happened on the server, or that nothing took any time but what the world says.
 //
 // | rule | what is wrong |
@@ -11,8 +11,8 @@
 // | not-calm | something failed, or was "unknown", where nothing went wrong |
 // | stale-save, revision-back, fence-back | seen on the server: [S4] [S8], [S2], [L3] |
 
-import { check } from "../torture/checker.ts";
-import { History, type Call, type Line } from "../torture/history.ts";
+import { check } from "../torture/checker/checker.ts";
+import { History, type Call, type Line } from "../torture/checker/history.ts";
 import type { Version } from "./ledger.ts";
 import type { Remains } from "./world.ts";
 

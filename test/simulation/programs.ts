@@ -4,7 +4,7 @@
 // Lists ("list:…") are only appended to, so that they show all that was ever done. Scratch states are deleted and replaced.
 
 import type { Grant, State, Store } from "../../src/index.ts";
-import { digest, type List } from "../torture/history.ts";
+import { digest, type List } from "../torture/checker/history.ts";
 import { Holding } from "../torture/holding.ts";
 import type { Random } from "../torture/random.ts";
 import { Deliberate, type Answer, type Recorder } from "../torture/recorder.ts";

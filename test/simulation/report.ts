@@ -1,6 +1,6 @@
 // What a simulation says at its end: what was done, what was found, and how to see it again.
 
-import type { Call } from "../torture/history.ts";
+import type { Call } from "../torture/checker/history.ts";
 import type { Verdict, Violation } from "./checker.ts";
 import type { Options } from "./options.ts";
 

@@ -3,7 +3,7 @@
 import type { OpenOptions } from "../../src/index.ts";
 import type { Limits } from "../../src/backends/rows/rows.ts";
 import type { Random } from "../torture/random.ts";
-import { calm, type Weather } from "./network.ts";
+import { calm, type Weather } from "./weather.ts";
 
 /** What can happen to a process or to the rows, and how often; besides the weather. */
 export const blows = {

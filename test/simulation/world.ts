@@ -2,13 +2,13 @@
 //
 // Faults come until all is calm; callers then finish, stores are closed, and what they left on the server runs out.
 
-import type { Line } from "../torture/history.ts";
+import type { Line } from "../torture/checker/history.ts";
 import { Random } from "../torture/random.ts";
 import type { Log } from "../torture/recorder.ts";
 import { Loop, Timeline } from "./clock.ts";
 import { seeded, type Copy } from "./core.ts";
 import { Ledger } from "./ledger.ts";
-import { calm } from "./network.ts";
+import { calm } from "./weather.ts";
 import { Process } from "./process.ts";
 import { Server } from "./server.ts";
 import { blows, randomSetting, type Blow, type Setting } from "./setting.ts";

@@ -4,7 +4,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import type { Grant, State, Store } from "../../src/index.ts";
-import { digest, type List, type Outcome } from "./history.ts";
+import { digest, type List, type Outcome } from "./checker/history.ts";
 import { Holding } from "./holding.ts";
 import { LockCalls } from "./lock-calls.ts";
 import type { Random } from "./random.ts";

@@ -19,8 +19,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { open, type OpenOptions } from "../../src/index.ts";
-import { check } from "./checker.ts";
-import { History, type Line, type List } from "./history.ts";
+import { check } from "./checker/checker.ts";
+import { History, type Line, type List } from "./checker/history.ts";
 import { inject, type Stage } from "./injector.ts";
 import { help, readOptions, UsageError, type Options } from "./options.ts";
 import { fileLog, Recorder } from "./recorder.ts";

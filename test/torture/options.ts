@@ -2,7 +2,7 @@
 
 import { parseArgs } from "node:util";
 
-import type { Backend } from "./history.ts";
+import type { Backend } from "./checker/history.ts";
 
 export const backends: readonly Backend[] = ["redis", "redis-replicas", "sqlite"];
 
@@ -32,7 +32,7 @@ Many processes update shared states while faults are injected; then their histor
   --faults <names>   all (default), none, or some of these, with commas between them:
 ${backends.map((name) => `                     ${name}: ${faultsOf[name].join(" ")}`).join("\n")}
   --durability <n>   redis-replicas: ask for n replicas' acknowledgement of everything; then nothing may be lost
-  --log <file>       keep the history there (format: test/torture/history.ts); without it, only a bad one is kept
+  --log <file>       keep the history there (format: test/torture/checker/history.ts); without it, only a bad one is kept
   --help
 `;
 

@@ -5,7 +5,7 @@
 import { openSync, writeSync } from "node:fs";
 
 import type { HoldfastError } from "../../src/index.ts";
-import type { Line, Outcome } from "./history.ts";
+import type { Line, Outcome } from "./checker/history.ts";
 
 /** Thrown by draft functions on purpose. */
 export class Deliberate extends Error {}

@@ -1,7 +1,7 @@
 // What a run says at its end: what was done, what was injected, what was found.
 
-import type { Findings } from "./checker.ts";
-import type { History } from "./history.ts";
+import type { Findings } from "./checker/checker.ts";
+import type { History } from "./checker/history.ts";
 import type { Options } from "./options.ts";
 
 /** So many violations are shown in full; the rest is counted. */

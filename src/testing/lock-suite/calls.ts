@@ -5,30 +5,28 @@ import type { Store } from "../../store.ts";
 import {
   aborted,
   assertRises,
-  deferred,
   eventually,
   pause,
   rejection,
   rejectsWith,
   stillPending,
-} from "../checks.ts";
-import { failBefore } from "../faults.ts";
+} from "../assertions.ts";
 import { needing, proof, type Case } from "../suite.ts";
-import type { World } from "../world.ts";
+import type { Fixture } from "../fixture.ts";
 
 const range = (count: number): number[] => Array.from({ length: count }, (_, n) => n);
 
-async function two(world: World): Promise<[Store, Store, string]> {
-  const [a, b] = await world.stores(2);
-  return [a, b, world.id()];
+async function two(fixture: Fixture): Promise<[Store, Store, string]> {
+  const [a, b] = await fixture.stores(2);
+  return [a, b, fixture.id()];
 }
 
 export const callCases: readonly Case[] = [
   proof(
     "[L1] never two inside, of many callers in several stores; every call is served once",
-    async (world) => {
-      const stores = await world.stores(3, { waitMs: 60_000 });
-      const id = world.id();
+    async (fixture) => {
+      const stores = await fixture.stores(3, { waitMs: 60_000 });
+      const id = fixture.id();
       let inside = 0;
       let served = 0;
       const fences: number[] = [];
@@ -47,11 +45,11 @@ export const callCases: readonly Case[] = [
       await Promise.all(stores.map(each));
       assert.equal(served, 90);
       assertRises(fences, "fences"); // [L3] in the order in which they were inside
-      await world.becomesFree(id);
+      await fixture.becomesFree(id);
     },
   ),
-  proof("[L2] callers of one process are served in call order, whatever they want", async (world) => {
-    const [a, b, id] = await two(world);
+  proof("[L2] callers of one process are served in call order, whatever they want", async (fixture) => {
+    const [a, b, id] = await two(fixture);
     const holder = await b.lock(id).acquire();
     const order: number[] = [];
     const state = a.state(id, { initial: () => 0 });
@@ -71,9 +69,9 @@ export const callCases: readonly Case[] = [
     await Promise.all(calls);
     assert.deepEqual(order, range(30));
   }),
-  proof("[L2] processes take turns in the order in which they asked", async (world) => {
-    const [first, ...stores] = [await world.store(), ...(await world.stores(3))];
-    const id = world.id();
+  proof("[L2] processes take turns in the order in which they asked", async (fixture) => {
+    const [first, ...stores] = [await fixture.store(), ...(await fixture.stores(3))];
+    const id = fixture.id();
     const holder = await first.lock(id).acquire();
     const order: number[] = [];
     const calls: Promise<void>[] = [];
@@ -85,9 +83,9 @@ export const callCases: readonly Case[] = [
     await Promise.all(calls);
     assert.deepEqual(order, [0, 1, 2]);
   }),
-  proof("[L2] a turn is bounded: a process with many callers lets the others in", async (world) => {
-    const [a, b, id] = await two(world);
-    const holder = await world.store();
+  proof("[L2] a turn is bounded: a process with many callers lets the others in", async (fixture) => {
+    const [a, b, id] = await two(fixture);
+    const holder = await fixture.store();
     const held = await holder.lock(id).acquire();
     let ahead = 0;
     const many = range(100).map(() => a.lock(id).run(() => void (ahead += 1)));
@@ -101,8 +99,8 @@ export const callCases: readonly Case[] = [
   }),
   proof(
     "[L6] run answers what fn returned, and releases whatever happens; an error of fn wins",
-    async (world) => {
-      const [a, , id] = await two(world);
+    async (fixture) => {
+      const [a, , id] = await two(fixture);
       const lock = a.lock(id);
       assert.equal(await lock.run((grant) => (assert.equal(grant.id, id), 5)), 5);
       const mine = new Error("mine");
@@ -116,11 +114,11 @@ export const callCases: readonly Case[] = [
         mine,
       );
       await lock.run((grant) => grant.release());
-      await world.becomesFree(id);
+      await fixture.becomesFree(id);
     },
   ),
-  proof("[L6] release answers true once held, may be repeated, and await using releases", async (world) => {
-    const [a, b, id] = await two(world);
+  proof("[L6] release answers true once held, may be repeated, and await using releases", async (fixture) => {
+    const [a, b, id] = await two(fixture);
     const grant = await a.lock(id).acquire();
     assert.deepEqual(await Promise.all([grant.release(), grant.release()]), [true, true]);
     assert.equal(await grant.release(), true);
@@ -134,21 +132,21 @@ export const callCases: readonly Case[] = [
   }),
   proof(
     "[L1] tryAcquire answers null while it is held, here or elsewhere, and leaves nothing behind",
-    async (world) => {
-      const [a, b, id] = await two(world);
+    async (fixture) => {
+      const [a, b, id] = await two(fixture);
       const grant = await a.lock(id).tryAcquire();
       assert.ok(grant !== null);
       assert.equal(await a.lock(id).tryAcquire(), null);
       assert.equal(await b.lock(id).tryAcquire(), null);
       assert.equal((await a.lock(id).inspect())?.waiters, 0);
       await grant.release();
-      await world.becomesFree(id);
+      await fixture.becomesFree(id);
     },
   ),
   proof(
     "[L7] LockTimeoutError says who holds the lock, and what to do if it is the caller itself",
-    async (world) => {
-      const [a, b, id] = await two(world);
+    async (fixture) => {
+      const [a, b, id] = await two(fixture);
       const grant = await a.lock(id).acquire();
       const elsewhere = await rejectsWith(b.lock(id).acquire({ waitMs: 30 }), "LOCK_TIMEOUT");
       assert.match(elsewhere.message, new RegExp(`process ${String(process.pid)} on \\S+`));
@@ -158,11 +156,11 @@ export const callCases: readonly Case[] = [
       assert.match(here.message, /\{ grant \}/);
       assert.equal(here.outcome, "none");
       await grant.release();
-      await world.becomesFree(id);
+      await fixture.becomesFree(id);
     },
   ),
-  proof("[L7] LockTimeoutError names who holds the lock now, not who held it before", async (world) => {
-    const [a, b, id] = await two(world);
+  proof("[L7] LockTimeoutError names who holds the lock now, not who held it before", async (fixture) => {
+    const [a, b, id] = await two(fixture);
     const theirs = await b.lock(id).acquire();
     const waiting = a.lock(id).acquire();
     await eventually(async () => assert.equal((await b.lock(id).inspect())?.waiters, 1));
@@ -175,9 +173,9 @@ export const callCases: readonly Case[] = [
   needing(
     ["putForeignLock", "removeForeignLock"],
     "[L11] LockTimeoutError names a foreign holder's token; we go on when it gives the lock back",
-    async (world) => {
-      const [a, , id] = await two(world);
-      await world.hook("putForeignLock")(id, "their token", 1_000);
+    async (fixture) => {
+      const [a, , id] = await two(fixture);
+      await fixture.hook("putForeignLock")(id, "their token", 1_000);
       const error = await rejectsWith(a.lock(id).acquire({ waitMs: 30 }), "LOCK_TIMEOUT");
       assert.match(error.message, /foreign.*their token/);
       const info = await a.lock(id).inspect();
@@ -185,8 +183,8 @@ export const callCases: readonly Case[] = [
       await (await a.lock(id).acquire()).release(); // when its lease has ended
     },
   ),
-  proof("[L1] inspect and locks() say who holds what, for how long, and how many wait", async (world) => {
-    const [a, b, id] = await two(world);
+  proof("[L1] inspect and locks() say who holds what, for how long, and how many wait", async (fixture) => {
+    const [a, b, id] = await two(fixture);
     assert.equal(await a.lock(id).inspect(), null);
     const grant = await a.lock(id).acquire({ leaseMs: 60_000 });
     const waiting = b.lock(id).acquire();
@@ -211,8 +209,8 @@ export const callCases: readonly Case[] = [
   }),
   proof(
     "[L6] forceRelease takes the lock, tells the holder, hands it to the next, and asks ifFence first",
-    async (world) => {
-      const [a, b, id] = await two(world);
+    async (fixture) => {
+      const [a, b, id] = await two(fixture);
       assert.equal(await b.lock(id).forceRelease(), false);
       const grant = await a.lock(id).acquire();
       const next = b.lock(id).acquire();
@@ -222,110 +220,49 @@ export const callCases: readonly Case[] = [
       assert.equal(await b.lock(id).forceRelease({ ifFence: grant.fence }), true);
       const won = await next;
       assert.ok(won.fence > grant.fence);
-      if (world.pushes) assert.equal((await aborted(grant.signal)).code, "LOCK_LOST");
+      if (fixture.pushes) assert.equal((await aborted(grant.signal)).code, "LOCK_LOST");
       await rejectsWith(a.state(id).save(1, { grant }), "LOCK_LOST");
       assert.equal(await grant.release(), false);
       await won.release();
-      await world.becomesFree(id);
+      await fixture.becomesFree(id);
     },
   ),
-  proof("[L6] forceRelease of a lock of the very same store aborts its signal at once", async (world) => {
-    const [a, , id] = await two(world);
+  proof("[L6] forceRelease of a lock of the very same store aborts its signal at once", async (fixture) => {
+    const [a, , id] = await two(fixture);
     const grant = await a.lock(id).acquire();
     const { signal } = grant;
     assert.equal(await a.lock(id).forceRelease(), true);
     assert.equal(signal.aborted, true);
     assert.equal(await grant.release(), false);
-    await world.becomesFree(id);
+    await fixture.becomesFree(id);
   }),
-  proof("[L10] a holder that has died: the waiter goes on by itself when the lease ends", async (world) => {
-    const hand = await world.hand();
-    const [store, id] = [await world.store(), world.id()];
-    const dead = await hand.hold(id).granted({ leaseMs: 400 });
+  proof("[L10] a holder that has died: the waiter goes on by itself when the lease ends", async (fixture) => {
+    const client = await fixture.client();
+    const [store, id] = [await fixture.store(), fixture.id()];
+    const dead = await client.turn(id).grantReply({ leaseMs: 400 });
     await using grant = await store.lock(id).acquire();
     assert.ok(grant.fence > dead.fence);
   }),
-  needing(["pushes"], "[L8] a lost wake is made up for by the next ask", async (world) => {
-    const holder = await world.store({ leaseMs: 300 });
-    const { store, faults } = await world.faultyStore();
-    const id = world.id();
+  needing(["pushes"], "[L8] a lost wake is made up for by the next ask", async (fixture) => {
+    const holder = await fixture.store({ leaseMs: 300 });
+    const { store, faults } = await fixture.faultyStore();
+    const id = fixture.id();
     faults.wakes = "drop";
     const held = await holder.lock(id).acquire();
     const waiting = store.lock(id).acquire();
     await eventually(async () => assert.equal((await holder.lock(id).inspect())?.waiters, 1));
     await held.release();
     await (await waiting).release(); // at the latest when the lease that it was told ends
-    await world.becomesFree(id);
+    await fixture.becomesFree(id);
   }),
-  proof("[L2] grants of different leases wait for each other, in order", async (world) => {
-    const [a, , id] = await two(world);
+  proof("[L2] grants of different leases wait for each other, in order", async (fixture) => {
+    const [a, , id] = await two(fixture);
     const order: number[] = [];
     const calls = range(12).map((n) =>
       a.lock(id).run(() => void order.push(n), { leaseMs: 1_000 * (1 + (n % 3)) }),
     );
     await Promise.all(calls);
     assert.deepEqual(order, range(12));
-    await world.becomesFree(id);
-  }),
-  proof(
-    "[P2] close rejects waiters, lets a body finish with its calls, and frees every lock",
-    async (world) => {
-      const [a, b, id] = await two(world);
-      const begun = deferred();
-      const state = a.state<string>(id);
-      const body = a.lock(id).run(async (grant) => {
-        begun.resolve();
-        await pause(100);
-        await state.save("from the body");
-        assert.equal(grant.signal.aborted, false);
-        return "done";
-      });
-      await begun.promise;
-      const waiter = rejection(a.lock(id).acquire());
-      await pause(10);
-      const closing = a.close();
-      await rejectsWith(a.lock(world.id()).acquire(), "CLOSED");
-      assert.equal((await waiter).code, "CLOSED");
-      assert.equal(await body, "done");
-      await closing;
-      assert.equal(await b.state(id).load(), "from the body");
-      await world.becomesFree(id);
-    },
-  ),
-  proof(
-    "[P2] a body that goes on beyond drainMs: its signal aborts with ClosedError, its lock is released",
-    async (world) => {
-      const [a, , id] = await two(world);
-      const begun = deferred();
-      const body = rejection(
-        a.lock(id).run(async ({ signal }) => {
-          begun.resolve();
-          throw await aborted(signal);
-        }),
-      );
-      await begun.promise;
-      await a.close({ drainMs: 20 });
-      assert.equal((await body).code, "CLOSED");
-      await world.becomesFree(id);
-    },
-  ),
-  proof("[P2] close with grants and waiters of many ids leaves nothing behind", async (world) => {
-    const [a, b] = await two(world);
-    const ids = range(10).map(() => world.id());
-    const grants = await Promise.all(ids.map((id) => a.lock(id).acquire()));
-    const waiters = ids.map((id) => rejection(b.lock(id).acquire()));
-    await eventually(async () => assert.equal((await a.lock(ids.at(-1) ?? "").inspect())?.waiters, 1));
-    await b.close({ drainMs: 0 });
-    for (const waiter of waiters) assert.equal((await waiter).code, "CLOSED");
-    await a.close({ drainMs: 0 });
-    for (const { signal } of grants) assert.equal((signal.reason as { code?: string }).code, "CLOSED");
-    for (const id of ids) await world.becomesFree(id);
-  }),
-  proof("[P2] close gives up after operationMs when nobody answers", async (world) => {
-    const { store, faults } = await world.faultyStore({ operationMs: 1_000 });
-    await store.lock(world.id()).acquire();
-    faults.always("any", failBefore("unknown"));
-    await store.close({ drainMs: 0 });
-    await rejectsWith(store.lock(world.id()).acquire(), "CLOSED");
+    await fixture.becomesFree(id);
   }),
 ];

@@ -1,20 +1,20 @@
 /** The event loop turns while calls are awaited one after the other: else no timer runs, and no lease is renewed [L5]. */
 import { strict as assert } from "node:assert";
-import type { Hand } from "../hand.ts";
-import { saving } from "../hand.ts";
+import type { ListeningClient } from "../contract-client.ts";
+import { save } from "../contract-client.ts";
 import { proof, type Case } from "../suite.ts";
 
 const page = { idPrefix: "suite:", limit: 10 };
 
 /** The calls of the contract that a program may repeat as often as it likes. */
-const calls: Readonly<Record<string, (hand: Hand, id: string) => Promise<unknown>>> = {
+const calls: Readonly<Record<string, (client: ListeningClient, id: string) => Promise<unknown>>> = {
   loadState: ({ backend }, id) => backend.loadState(id, { expiry: false }),
   listStates: ({ backend }) => backend.listStates(null, page),
   inspectLock: ({ backend }, id) => backend.inspectLock(id),
   listLocks: ({ backend }) => backend.listLocks(null, page),
   renewLocks: ({ backend }, id) =>
     backend.renewLocks([{ id, ticket: `host:1:${backend.clientId}:9`, leaseMs: 1_000 }]),
-  writeState: (hand, id) => hand.write(id, saving("x"), { slot: 0, n: 1, keepMs: 60_000 }),
+  writeState: (client, id) => client.write(id, save("x"), { slot: 0, n: 1, keepMs: 60_000 }),
 };
 
 /** A timer is due after a moment; one that has not run after so many calls never runs. */
@@ -30,15 +30,15 @@ async function letsTimersRun(call: () => Promise<unknown>): Promise<void> {
 
 export const eventLoopCases: readonly Case[] = [
   ...Object.entries(calls).map(([name, call]) =>
-    proof(`[L5] ${name}, awaited again and again, lets timers run`, async (world) => {
-      const [hand, id] = [await world.hand(), world.id()];
-      await letsTimersRun(() => call(hand, id));
+    proof(`[L5] ${name}, awaited again and again, lets timers run`, async (fixture) => {
+      const [client, id] = [await fixture.client(), fixture.id()];
+      await letsTimersRun(() => call(client, id));
     }),
   ),
 
-  proof("[L5] a holder that only reads keeps its lock beyond its lease", async (world) => {
-    const [holder, other] = await world.stores(2, { leaseMs: 1_500 });
-    const id = world.id();
+  proof("[L5] a holder that only reads keeps its lock beyond its lease", async (fixture) => {
+    const [holder, other] = await fixture.stores(2, { leaseMs: 1_500 });
+    const id = fixture.id();
     const grant = await holder.lock(id).acquire();
     const endsAt = performance.now() + 2_500;
     while (performance.now() < endsAt) await holder.state(id).load();

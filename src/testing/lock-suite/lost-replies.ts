@@ -1,7 +1,7 @@
 /** Lost replies of lock calls [S5]: no lock blocks itself, and one release frees it. */
 import { strict as assert } from "node:assert";
 import type { Store } from "../../store.ts";
-import { eventually, inTime, pause, rejection } from "../checks.ts";
+import { eventually, inTime, pause, rejection } from "../assertions.ts";
 import { failBefore, LateCopy, loseReply, type Fault } from "../faults.ts";
 import { proof, type Case } from "../suite.ts";
 
@@ -67,17 +67,17 @@ const mishaps: readonly LockMishap[] = [
 function matrixCase(operation: LockOperation, mishap: LockMishap): Case {
   return {
     name: `[S5] ${operation.name}, at each backend call with ${mishap.name}: once, and nothing left`,
-    async run(world) {
-      const { store, faults } = await world.faultyStore();
+    async run(fixture) {
+      const { store, faults } = await fixture.faultyStore();
       for (let nth = 1, fired = true; fired; nth += 1) {
-        const id = world.id();
+        const id = fixture.id();
         const { fault, settle } = mishap.plan();
         const plan = faults.once("any", fault, nth);
         assert.deepEqual(await operation.run(store, id), operation.answer, `call ${String(nth)}`);
         await settle?.();
         plan.cancel();
         fired = plan.fired;
-        await world.becomesFree(id);
+        await fixture.becomesFree(id);
       }
     },
   };
@@ -86,10 +86,10 @@ function matrixCase(operation: LockOperation, mishap: LockMishap): Case {
 const oneByOne: readonly Case[] = [
   proof(
     "[S5] a waiter whose asks lose their replies has one place in the queue, and gets the lock",
-    async (world) => {
-      const { store, faults } = await world.faultyStore();
-      const other = await world.store();
-      const id = world.id();
+    async (fixture) => {
+      const { store, faults } = await fixture.faultyStore();
+      const other = await fixture.store();
+      const id = fixture.id();
       const held = await other.lock(id).acquire();
       faults.once("acquireLock", loseReply());
       faults.once("acquireLock", loseReply(), 2);
@@ -97,15 +97,15 @@ const oneByOne: readonly Case[] = [
       await eventually(async () => assert.equal((await other.lock(id).inspect())?.waiters, 1));
       await held.release();
       await (await waiting).release();
-      await world.becomesFree(id);
+      await fixture.becomesFree(id);
     },
   ),
   proof(
     "[S5] a release whose reply is lost while the next one enters: the next one keeps the lock",
-    async (world) => {
-      const { store, faults } = await world.faultyStore();
-      const other = await world.store();
-      const id = world.id();
+    async (fixture) => {
+      const { store, faults } = await fixture.faultyStore();
+      const other = await fixture.store();
+      const id = fixture.id();
       const grant = await store.lock(id).acquire();
       const next = other.lock(id).acquire();
       await eventually(async () => assert.equal((await store.lock(id).inspect())?.waiters, 1));
@@ -121,10 +121,10 @@ const oneByOne: readonly Case[] = [
   ),
   proof(
     "[S5] [L7] a cancel whose reply is lost is repeated, and its first copy does no harm",
-    async (world) => {
-      const { store, faults } = await world.faultyStore();
-      const other = await world.store();
-      const id = world.id();
+    async (fixture) => {
+      const { store, faults } = await fixture.faultyStore();
+      const other = await fixture.store();
+      const id = fixture.id();
       const held = await other.lock(id).acquire();
       const copy = new LateCopy();
       faults.once("cancelLock", copy.fault);
@@ -138,15 +138,15 @@ const oneByOne: readonly Case[] = [
       assert.equal((await other.lock(id).inspect())?.waiters, 1); // the new waiter is another ticket
       await held.release();
       await (await again).release();
-      await world.becomesFree(id);
+      await fixture.becomesFree(id);
     },
   ),
   proof(
     "[S5] forceRelease, its reply lost and another holding by the time of the retry: only the first is released",
-    async (world) => {
-      const { store, faults } = await world.faultyStore();
-      const [first, second] = await world.stores(2);
-      const id = world.id();
+    async (fixture) => {
+      const { store, faults } = await fixture.faultyStore();
+      const [first, second] = await fixture.stores(2);
+      const id = fixture.id();
       const held = await first.lock(id).acquire();
       const next = second.lock(id).acquire();
       await eventually(async () => assert.equal((await first.lock(id).inspect())?.waiters, 1));
@@ -162,10 +162,10 @@ const oneByOne: readonly Case[] = [
     },
   ),
   proof(
-    "[L1] [L5] [L7] scenario 27: a release that keeps the lock, its reply lost for longer than the lease: it is not handed out",
-    async (world) => {
-      const { store, faults } = await world.faultyStore({ leaseMs: 300, waitMs: 60_000 });
-      const [other, id] = [await world.store({ waitMs: 60_000 }), world.id()];
+    "[L1] [L5] [L7] a release that keeps the lock, its reply lost for longer than the lease: it is not handed out",
+    async (fixture) => {
+      const { store, faults } = await fixture.faultyStore({ leaseMs: 300, waitMs: 60_000 });
+      const [other, id] = [await fixture.store({ waitMs: 60_000 }), fixture.id()];
       const first = await store.lock(id).acquire();
       const inside = { other: false };
       const second = store.lock(id).run(() => inside.other);
@@ -183,16 +183,16 @@ const oneByOne: readonly Case[] = [
       assert.equal(await inTime(second), false, "both were inside");
     },
   ),
-  proof("[L7] a lost cancel of a grant that came late frees the lock all the same", async (world) => {
-    const { store, faults } = await world.faultyStore({ operationMs: 1_000 });
-    const id = world.id();
+  proof("[L7] a lost cancel of a grant that came late frees the lock all the same", async (fixture) => {
+    const { store, faults } = await fixture.faultyStore({ operationMs: 1_000 });
+    const id = fixture.id();
     // The ask is carried out, but every reply is lost until the caller has given up.
     const silent = faults.always("acquireLock", loseReply());
     const lost = faults.always("cancelLock", loseReply());
     assert.equal((await rejection(store.lock(id).acquire())).code, "UNREACHABLE");
     lost.cancel();
     silent.cancel();
-    await world.becomesFree(id);
+    await fixture.becomesFree(id);
   }),
 ];
 

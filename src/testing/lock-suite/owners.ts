@@ -2,15 +2,15 @@
 import { strict as assert } from "node:assert";
 import { getEventListeners } from "node:events";
 import type { Grant } from "../../ownership/grant.ts";
-import { aborted, deferred, pause, rejection, rejectsWith, stillPending } from "../checks.ts";
+import { aborted, deferred, pause, rejection, rejectsWith, stillPending } from "../assertions.ts";
 import { proof, type Case } from "../suite.ts";
 
 export const ownerCases: readonly Case[] = [
   proof(
     "[L4] inside run the owner enters again, nested, with the same fence and no call to the backend",
-    async (world) => {
-      const { store, faults } = await world.faultyStore();
-      const lock = store.lock(world.id());
+    async (fixture) => {
+      const { store, faults } = await fixture.faultyStore();
+      const lock = store.lock(fixture.id());
       await lock.run(async (outer) => {
         const before = faults.calls.length;
         await lock.run(async (inner) => {
@@ -22,14 +22,14 @@ export const ownerCases: readonly Case[] = [
         assert.equal(faults.calls.length, before);
         assert.equal(await outer.release(), true);
       });
-      await world.becomesFree(lock.id);
+      await fixture.becomesFree(lock.id);
     },
   ),
   proof(
     "[L4] branches that run at once inside one owner exclude each other, in call order",
-    async (world) => {
-      const store = await world.store();
-      const lock = store.lock(world.id());
+    async (fixture) => {
+      const store = await fixture.store();
+      const lock = store.lock(fixture.id());
       const log: string[] = [];
       const branch = (name: string): Promise<void> =>
         lock.run(async () => {
@@ -43,9 +43,9 @@ export const ownerCases: readonly Case[] = [
   ),
   proof(
     "[L4] a branch's update waits for its sibling's grant; the sibling's own update does not",
-    async (world) => {
-      const store = await world.store();
-      const id = world.id();
+    async (fixture) => {
+      const store = await fixture.store();
+      const id = fixture.id();
       const state = store.state(id, { initial: () => [] as string[] });
       await store.lock(id).run(async () => {
         const busy = store.lock(id).run(async () => {
@@ -57,9 +57,9 @@ export const ownerCases: readonly Case[] = [
       assert.deepEqual(await state.load(), ["nested", "sibling"]);
     },
   ),
-  proof("[L4] a timeout that a sibling caused says so", async (world) => {
-    const store = await world.store();
-    const lock = store.lock(world.id());
+  proof("[L4] a timeout that a sibling caused says so", async (fixture) => {
+    const store = await fixture.store();
+    const lock = store.lock(fixture.id());
     await lock.run(async (grant) => {
       const sibling = await lock.acquire();
       const error = await rejectsWith(lock.acquire({ waitMs: 20 }), "LOCK_TIMEOUT");
@@ -74,9 +74,9 @@ export const ownerCases: readonly Case[] = [
   }),
   proof(
     "[L4] outside of run the grant is passed by hand; without it the same caller waits",
-    async (world) => {
-      const store = await world.store();
-      const lock = store.lock(world.id());
+    async (fixture) => {
+      const store = await fixture.store();
+      const lock = store.lock(fixture.id());
       await using grant = await lock.acquire();
       assert.equal(await lock.tryAcquire(), null);
       await using inner = await lock.acquire({ grant });
@@ -85,9 +85,9 @@ export const ownerCases: readonly Case[] = [
       assert.equal(innermost.fence, grant.fence);
     },
   ),
-  proof("[L4] two tasks of one process are two owners", async (world) => {
-    const store = await world.store();
-    const lock = store.lock(world.id());
+  proof("[L4] two tasks of one process are two owners", async (fixture) => {
+    const store = await fixture.store();
+    const lock = store.lock(fixture.id());
     const [inside, go] = [deferred(), deferred()];
     const first = lock.run(async () => {
       inside.resolve();
@@ -102,9 +102,9 @@ export const ownerCases: readonly Case[] = [
   }),
   proof(
     "[L4] a task that outlives the grant it inherited does not hold it: it waits like anybody",
-    async (world) => {
-      const [store, other] = [await world.store(), await world.store()];
-      const lock = store.lock(world.id());
+    async (fixture) => {
+      const [store, other] = [await fixture.store(), await fixture.store()];
+      const lock = store.lock(fixture.id());
       const over = deferred();
       let outliving: Promise<Grant> = Promise.reject(new Error("not begun"));
       outliving.catch(() => undefined);
@@ -122,9 +122,9 @@ export const ownerCases: readonly Case[] = [
       await rejectsWith(lock.acquire({ grant: outer }), "LOCK_LOST");
     },
   ),
-  proof("[L4] releasing the outer grant ends the inner ones, and whoever waits under it", async (world) => {
-    const store = await world.store();
-    const lock = store.lock(world.id());
+  proof("[L4] releasing the outer grant ends the inner ones, and whoever waits under it", async (fixture) => {
+    const store = await fixture.store();
+    const lock = store.lock(fixture.id());
     const outer = await lock.acquire();
     const inner = await lock.acquire({ grant: outer });
     const waiting = rejection(lock.acquire({ grant: outer }));
@@ -134,13 +134,13 @@ export const ownerCases: readonly Case[] = [
     assert.equal(await inner.release(), false);
     assert.equal((await waiting).code, "LOCK_LOST");
     await rejectsWith(store.state(lock.id).save(1, { grant: inner }), "LOCK_LOST");
-    await world.becomesFree(lock.id);
+    await fixture.becomesFree(lock.id);
   }),
   proof(
     "[L4] listeners of a grant's signal run in nobody's body, whoever notices the loss",
-    async (world) => {
-      const store = await world.store();
-      const [lost, other] = [await store.lock(world.id()).acquire(), world.id()];
+    async (fixture) => {
+      const store = await fixture.store();
+      const [lost, other] = [await store.lock(fixture.id()).acquire(), fixture.id()];
       const entered = new Promise<Grant | null>((resolve, reject) => {
         lost.signal.addEventListener("abort", () => {
           store.lock(other).tryAcquire().then(resolve, reject);
@@ -154,9 +154,9 @@ export const ownerCases: readonly Case[] = [
   ),
   proof(
     "[L4] equal ids in two stores are two owners, and so is the same id in a nested other store",
-    async (world) => {
-      const [one, two] = [await world.store(), await world.store()];
-      const id = world.id();
+    async (fixture) => {
+      const [one, two] = [await fixture.store(), await fixture.store()];
+      const id = fixture.id();
       await one.lock(id).run(async () => {
         assert.equal(await two.lock(id).tryAcquire(), null);
       });
@@ -164,9 +164,9 @@ export const ownerCases: readonly Case[] = [
   ),
   proof(
     "[L4] inside the draft function of an update its lock may be entered again, but not written around",
-    async (world) => {
-      const store = await world.store();
-      const id = world.id();
+    async (fixture) => {
+      const store = await fixture.store();
+      const id = fixture.id();
       const state = store.state(id, { initial: () => 0 });
       await state.update(async (n, turn) => {
         await store.lock(id).run((grant) => assert.equal(grant.fence, turn.fence));

@@ -1,58 +1,56 @@
 /** The contract of the queue: hand-overs, dead waiters, wakes, and foreign clients. */
 import { strict as assert } from "node:assert";
 import type { Wake } from "../../backends/contract.ts";
-import { eventually, pause } from "../checks.ts";
-import { saving, textOf, type Hand } from "../hand.ts";
+import { eventually, pause } from "../assertions.ts";
+import { save, textOf, type ListeningClient } from "../contract-client.ts";
 import { needing, proof, type Case } from "../suite.ts";
-import type { World } from "../world.ts";
-
-async function three(world: World): Promise<[Hand, Hand, Hand, string]> {
-  const [a, b, c] = await world.hands(3);
-  return [a, b, c, world.id()];
-}
+import type { Fixture } from "../fixture.ts";
+import { threeClients } from "./three-clients.ts";
 
 /**
  * Clients that are known to hear their wakes: the connection for them may be made only when the first is waited for,
  * and what happens before then is found by asking.
  */
-async function listening(world: World): Promise<[Hand, Hand, Hand, string]> {
-  const hands = await world.hands(3);
-  const other = await world.hand();
-  for (const hand of hands) {
+async function listening(
+  fixture: Fixture,
+): Promise<[ListeningClient, ListeningClient, ListeningClient, string]> {
+  const clients = await fixture.clients(3);
+  const other = await fixture.client();
+  for (const client of clients) {
     await eventually(async () => {
-      const holder = other.hold(world.id());
-      const waits = hand.hold(holder.id);
+      const holder = other.turn(fixture.id());
+      const waits = client.turn(holder.id);
       await holder.granted();
       await waits.queued();
       await holder.released();
       await pause(50);
-      const heard = hand.wakes.some((wake) => wake.kind === "granted" && wake.ticket === waits.ticket);
+      const heard = client.wakes.some((wake) => wake.kind === "granted" && wake.ticket === waits.ticket);
       await waits.cancel();
       assert.ok(heard, "no wake was heard");
     });
-    hand.wakes.length = 0;
+    client.wakes.length = 0;
   }
-  const [a, b, c] = hands;
-  return [a, b, c, world.id()];
+  const [a, b, c] = clients;
+  return [a, b, c, fixture.id()];
 }
 
 /** The wake of this kind for this ticket, when it has come. */
 function woken<K extends Wake["kind"]>(
-  hand: Hand,
+  client: ListeningClient,
   kind: K,
   ticket: string,
 ): Promise<Extract<Wake, { kind: K }>> {
   return eventually(() => {
-    const wake = hand.wakes.find((one) => one.kind === kind && "ticket" in one && one.ticket === ticket);
+    const wake = client.wakes.find((one) => one.kind === kind && "ticket" in one && one.ticket === ticket);
     assert.ok(wake, `no wake "${kind}" yet`);
     return wake as Extract<Wake, { kind: K }>;
   });
 }
 
 export const queueCases: readonly Case[] = [
-  proof("[L7] a cancelled waiter is out of the queue, and may be cancelled again", async (world) => {
-    const [a, b, c, id] = await three(world);
-    const [one, two, last] = [a.hold(id), b.hold(id), c.hold(id)];
+  proof("[L7] a cancelled waiter is out of the queue, and may be cancelled again", async (fixture) => {
+    const [a, b, c, id] = await threeClients(fixture);
+    const [one, two, last] = [a.turn(id), b.turn(id), c.turn(id)];
     await one.granted();
     await two.queued();
     assert.equal(await last.queued(), 1);
@@ -62,9 +60,9 @@ export const queueCases: readonly Case[] = [
     await one.released();
     await last.granted();
   }),
-  proof("[L7] a grant that comes too late is passed on by its cancel, once", async (world) => {
-    const [a, b, c, id] = await three(world);
-    const [one, two, last] = [a.hold(id), b.hold(id), c.hold(id)];
+  proof("[L7] a grant that comes too late is passed on by its cancel, once", async (fixture) => {
+    const [a, b, c, id] = await threeClients(fixture);
+    const [one, two, last] = [a.turn(id), b.turn(id), c.turn(id)];
     await one.granted();
     await two.queued();
     await last.queued();
@@ -74,44 +72,47 @@ export const queueCases: readonly Case[] = [
     assert.deepEqual(await two.cancel(), { status: "released" });
     assert.equal(await last.renew(), "renewed");
     await last.released();
-    await world.becomesFree(id);
+    await fixture.becomesFree(id);
   }),
   proof(
     "[L10] a dead holder's lock is free after its lease, and the first waiter has it by asking",
-    async (world) => {
-      const [a, b, , id] = await three(world);
-      const [dead, waiter] = [a.hold(id), b.hold(id)];
-      const first = await dead.granted({ leaseMs: 150 });
-      const next = await eventually(async () => waiter.granted({ leaseMs: 60_000 }));
+    async (fixture) => {
+      const [a, b, , id] = await threeClients(fixture);
+      const [dead, waiter] = [a.turn(id), b.turn(id)];
+      const first = await dead.grantReply({ leaseMs: 150 });
+      const next = await eventually(async () => waiter.grantReply({ leaseMs: 60_000 }));
       assert.ok(next.fence > first.fence);
       assert.equal(await dead.renew(), "lost");
       assert.deepEqual(await dead.release(), { status: "lost" });
     },
   ),
-  proof("[L9] who is handed the lock and says nothing is passed over, and keeps its place", async (world) => {
-    const [a, b, c, id] = await three(world);
-    const [one, stopped, next] = [a.hold(id), b.hold(id), c.hold(id)];
-    await one.granted();
-    await stopped.queued({ leaseMs: 150 });
-    await next.queued();
-    await one.released();
-    assert.equal((await a.backend.inspectLock(id))?.holder.token, stopped.ticket);
-    await eventually(async () => assert.equal(await a.backend.inspectLock(id), null));
-    await next.granted(); // at its very next ask
-    assert.equal(await stopped.queued({ leaseMs: 150 }), 0); // it goes on, and is the first of those who wait
-    await next.released();
-    await stopped.granted();
-    await stopped.released();
-    await world.becomesFree(id);
-  }),
+  proof(
+    "[L9] who is handed the lock and says nothing is passed over, and keeps its place",
+    async (fixture) => {
+      const [a, b, c, id] = await threeClients(fixture);
+      const [one, stopped, next] = [a.turn(id), b.turn(id), c.turn(id)];
+      await one.granted();
+      await stopped.queued({ leaseMs: 150 });
+      await next.queued();
+      await one.released();
+      assert.equal((await a.backend.inspectLock(id))?.holder.token, stopped.ticket);
+      await eventually(async () => assert.equal(await a.backend.inspectLock(id), null));
+      await next.granted(); // at its very next ask
+      assert.equal(await stopped.queued({ leaseMs: 150 }), 0); // it goes on, and is the first of those who wait
+      await next.released();
+      await stopped.granted();
+      await stopped.released();
+      await fixture.becomesFree(id);
+    },
+  ),
   proof(
     "[L9] several dead waiters in a row cost a hand-over lease each at most, and nobody else moves",
-    async (world) => {
-      const [a, b, c, id] = await three(world);
-      const one = a.hold(id);
+    async (fixture) => {
+      const [a, b, c, id] = await threeClients(fixture);
+      const one = a.turn(id);
       await one.granted();
-      for (let n = 0; n < 4; n += 1) await b.hold(id).queued({ leaseMs: 100 });
-      const [next, last] = [c.hold(id), a.hold(id)];
+      for (let n = 0; n < 4; n += 1) await b.turn(id).queued({ leaseMs: 100 });
+      const [next, last] = [c.turn(id), a.turn(id)];
       await next.queued();
       await last.queued();
       await one.released();
@@ -125,29 +126,29 @@ export const queueCases: readonly Case[] = [
   ),
   ...(["renew", "write", "release"] as const).map((word): Case => ({
     name: `[L9] the first own command of who was handed the lock confirms it: a ${word}`,
-    async run(world) {
-      const [a, b, , id] = await three(world);
-      const [one, two] = [a.hold(id), b.hold(id)];
+    async run(fixture) {
+      const [a, b, , id] = await threeClients(fixture);
+      const [one, two] = [a.turn(id), b.turn(id)];
       await one.granted();
       await two.queued();
       await one.released();
       if (word === "renew") assert.equal(await two.renew(), "renewed");
-      if (word === "write") assert.equal((await two.write(saving("1"), b.receipt())).status, "saved");
+      if (word === "write") assert.equal((await two.write(save("1"), b.receipt())).status, "saved");
       assert.equal((await a.backend.inspectLock(id))?.waiters, 0);
       await two.released();
-      await world.becomesFree(id);
+      await fixture.becomesFree(id);
     },
   })),
   needing(
     ["pushes"],
     "[L8] a release wakes the first waiter, with its fences, and with the state if it wants it",
-    async (world) => {
-      const [a, b, c, id] = await listening(world);
-      const [one, two, last] = [a.hold(id), b.hold(id), c.hold(id)];
+    async (fixture) => {
+      const [a, b, c, id] = await listening(fixture);
+      const [one, two, last] = [a.turn(id), b.turn(id), c.turn(id)];
       await one.granted();
       await two.queued({ load: true, fences: 5 });
       await last.queued();
-      await one.released({ write: saving("1") });
+      await one.released({ write: save("1") });
       const wake = await woken(b, "granted", two.ticket);
       const entry = await a.backend.inspectLock(id);
       assert.equal(entry?.holder.token, two.ticket);
@@ -159,16 +160,16 @@ export const queueCases: readonly Case[] = [
       assert.ok(!c.wakes.some(({ kind }) => kind === "granted"), "exactly one waiter is woken");
     },
   ),
-  needing(["pushes"], "[L2] a holder is told when somebody begins to wait", async (world) => {
-    const [a, b, , id] = await listening(world);
-    const [one, two] = [a.hold(id), b.hold(id)];
+  needing(["pushes"], "[L2] a holder is told when somebody begins to wait", async (fixture) => {
+    const [a, b, , id] = await listening(fixture);
+    const [one, two] = [a.turn(id), b.turn(id)];
     await one.granted();
     await two.queued();
     await woken(a, "wanted", one.ticket);
   }),
-  needing(["pushes"], "[L6] a holder is told when it was released by force", async (world) => {
-    const [a, b, , id] = await listening(world);
-    const one = a.hold(id);
+  needing(["pushes"], "[L6] a holder is told when it was released by force", async (fixture) => {
+    const [a, b, , id] = await listening(fixture);
+    const one = a.turn(id);
     await one.granted();
     await b.backend.releaseLock(id, one.ticket, { forced: {} }, b.receipt());
     await woken(a, "forced", one.ticket);
@@ -176,32 +177,32 @@ export const queueCases: readonly Case[] = [
   needing(
     ["putForeignLock", "removeForeignLock"],
     "[L11] a foreign client's lock excludes us: we wait, are told its token, and cannot write",
-    async (world) => {
-      const [a, b, , id] = await three(world);
-      assert.equal(await world.hook("putForeignLock")(id, "their token", 60_000), true);
-      const hold = a.hold(id);
+    async (fixture) => {
+      const [a, b, , id] = await threeClients(fixture);
+      assert.equal(await fixture.hook("putForeignLock")(id, "their token", 60_000), true);
+      const hold = a.turn(id);
       const reply = await hold.ask();
       assert.equal(reply.status, "waiting");
       assert.deepEqual(reply.holder, { token: "their token", foreign: true });
-      assert.deepEqual(await b.write(id, saving("1")), { status: "held" });
-      assert.deepEqual(await hold.write(saving("1"), a.receipt()), { status: "lost" });
+      assert.deepEqual(await b.write(id, save("1")), { status: "held" });
+      assert.deepEqual(await hold.write(save("1"), a.receipt()), { status: "lost" });
       const entry = await b.backend.inspectLock(id);
       assert.deepEqual([entry?.fence, entry?.holder.foreign, entry?.waiters], [null, true, 1]);
-      assert.equal(await world.hook("removeForeignLock")(id, "not it"), false);
-      assert.equal(await world.hook("removeForeignLock")(id, "their token"), true);
+      assert.equal(await fixture.hook("removeForeignLock")(id, "not it"), false);
+      assert.equal(await fixture.hook("removeForeignLock")(id, "their token"), true);
       await hold.granted();
     },
   ),
   needing(
     ["putForeignLock", "removeForeignLock"],
     "[L11] our lock excludes a foreign client, also when it was handed on; it may have it when it is free",
-    async (world) => {
-      const [a, b, , id] = await three(world);
-      const [one, two] = [a.hold(id), b.hold(id)];
-      const put = (): Promise<boolean> => world.hook("putForeignLock")(id, "their token", 60_000);
+    async (fixture) => {
+      const [a, b, , id] = await threeClients(fixture);
+      const [one, two] = [a.turn(id), b.turn(id)];
+      const put = (): Promise<boolean> => fixture.hook("putForeignLock")(id, "their token", 60_000);
       await one.granted();
       assert.equal(await put(), false);
-      assert.equal(await world.hook("removeForeignLock")(id, "their token"), false);
+      assert.equal(await fixture.hook("removeForeignLock")(id, "their token"), false);
       await two.queued();
       await one.released();
       assert.equal(await put(), false);
@@ -214,10 +215,10 @@ export const queueCases: readonly Case[] = [
   needing(
     ["putForeignLock"],
     "[L11] a foreign lock without a lease is never taken for free, and can be released by force",
-    async (world) => {
-      const [a, b, , id] = await three(world);
-      assert.equal(await world.hook("putForeignLock")(id, "for ever", null), true);
-      const hold = a.hold(id);
+    async (fixture) => {
+      const [a, b, , id] = await threeClients(fixture);
+      assert.equal(await fixture.hook("putForeignLock")(id, "for ever", null), true);
+      const hold = a.turn(id);
       const reply = await hold.ask();
       assert.equal(reply.status, "waiting");
       assert.equal(reply.retryInMs, null);

@@ -9,14 +9,14 @@ import {
   rejectsWith,
   stillPending,
   type Failure,
-} from "../checks.ts";
+} from "../assertions.ts";
 import { failBefore } from "../faults.ts";
 import { needing, proof, type Case } from "../suite.ts";
 
 export const grantCases: readonly Case[] = [
-  proof("[S8] a write waits while another store holds the lock, and then takes its turn", async (world) => {
-    const [holder, writer] = await world.stores(2);
-    const id = world.id();
+  proof("[S8] a write waits while another store holds the lock, and then takes its turn", async (fixture) => {
+    const [holder, writer] = await fixture.stores(2);
+    const id = fixture.id();
     const state = writer.state<string>(id);
     const grant = await holder.lock(id).acquire();
     const saving = state.save("saved");
@@ -35,9 +35,9 @@ export const grantCases: readonly Case[] = [
   }),
   proof(
     "[S8] a write that waits too long fails with LOCK_TIMEOUT, names the holder, and changes nothing",
-    async (world) => {
-      const [holder, writer] = await world.stores(2);
-      const id = world.id();
+    async (fixture) => {
+      const [holder, writer] = await fixture.stores(2);
+      const id = fixture.id();
       const state = writer.state<number>(id);
       const grant = await holder.lock(id).acquire();
       for (const write of [
@@ -50,14 +50,14 @@ export const grantCases: readonly Case[] = [
         assert.match(error.message, new RegExp(`process ${String(process.pid)} on`));
       }
       await grant.release();
-      await world.becomesFree(id);
+      await fixture.becomesFree(id);
       assert.equal(await state.read(), undefined);
     },
   ),
   proof(
     "[S8] inside lock.run writes use the grant by themselves; outside they take { grant }",
-    async (world) => {
-      const [store, id] = [await world.store({ waitMs: 100 }), world.id()];
+    async (fixture) => {
+      const [store, id] = [await fixture.store({ waitMs: 100 }), fixture.id()];
       const state = store.state(id, { initial: () => 0 });
       await store.lock(id).run(async (grant) => {
         await state.save(1);
@@ -74,9 +74,9 @@ export const grantCases: readonly Case[] = [
       await state.delete({ grant });
     },
   ),
-  proof("[S4] a grant of another id, of another store or made up is refused at the door", async (world) => {
-    const [store, other] = await world.stores(2);
-    const [id, elsewhere] = [world.id(), world.id()];
+  proof("[S4] a grant of another id, of another store or made up is refused at the door", async (fixture) => {
+    const [store, other] = await fixture.stores(2);
+    const [id, elsewhere] = [fixture.id(), fixture.id()];
     const state = store.state<number>(id);
     await using wrongId = await store.lock(elsewhere).acquire();
     await using wrongStore = await other.lock(id).acquire();
@@ -86,8 +86,8 @@ export const grantCases: readonly Case[] = [
   }),
   proof(
     "[S4] a save after release is refused with LockLostError, inside and outside of run",
-    async (world) => {
-      const [store, id] = [await world.store(), world.id()];
+    async (fixture) => {
+      const [store, id] = [await fixture.store(), fixture.id()];
       const state = store.state<string>(id);
       const grant = await store.lock(id).acquire();
       await grant.release();
@@ -106,10 +106,10 @@ export const grantCases: readonly Case[] = [
   ),
   proof(
     "[S4] the server refuses who was force-released and has not heard of it: the state is the second's",
-    async (world) => {
-      const { store: first, faults } = await world.faultyStore();
-      const second = await world.store();
-      const id = world.id();
+    async (fixture) => {
+      const { store: first, faults } = await fixture.faultyStore();
+      const second = await fixture.store();
+      const id = fixture.id();
       faults.wakes = "drop"; // as if stopped: it does not hear of it, and renews nothing
       faults.always("renewLocks", failBefore("unknown"));
       const stale = await first.lock(id).acquire();
@@ -127,10 +127,10 @@ export const grantCases: readonly Case[] = [
   ),
   proof(
     "[S4] an update whose lock was taken away in its midst is refused, with nothing written",
-    async (world) => {
-      const { store: first, faults } = await world.faultyStore();
-      const second = await world.store();
-      const id = world.id();
+    async (fixture) => {
+      const { store: first, faults } = await fixture.faultyStore();
+      const second = await fixture.store();
+      const id = fixture.id();
       faults.wakes = "drop";
       const updating = first.state(id, { initial: () => ["initial"] }).update(async (draft) => {
         draft.push("first");
@@ -140,14 +140,14 @@ export const grantCases: readonly Case[] = [
       const error = await rejectsWith(updating, "LOCK_LOST");
       assert.equal(error.outcome, "none");
       assert.deepEqual(await second.state(id).load(), ["second"]);
-      await world.becomesFree(id);
+      await fixture.becomesFree(id);
     },
   ),
   proof(
     "[S4] a lease that ended unrenewed: refused, also when the next holder is in the same process and store",
-    async (world) => {
-      const { store, faults } = await world.faultyStore({ leaseMs: 300 });
-      const id = world.id();
+    async (fixture) => {
+      const { store, faults } = await fixture.faultyStore({ leaseMs: 300 });
+      const id = fixture.id();
       const noRenewals = faults.always("renewLocks", failBefore("unknown"));
       const stale = await store.lock(id).acquire();
       const next = store.lock(id).acquire(); // same store: it waits for the first one's lease to end
@@ -169,9 +169,9 @@ export const grantCases: readonly Case[] = [
   ),
   proof(
     "[S4] [L4] a task that outlives lock.run does not write as if it still held the lock",
-    async (world) => {
-      const [store, other] = await world.stores(2);
-      const id = world.id();
+    async (fixture) => {
+      const [store, other] = await fixture.stores(2);
+      const id = fixture.id();
       const over = deferred();
       const outliving: Promise<Failure>[] = [];
       await store.lock(id).run(() => {
@@ -187,9 +187,9 @@ export const grantCases: readonly Case[] = [
       assert.equal(await other.state(id).load(), "other");
     },
   ),
-  proof("[S4] release waits for the saves that are under way under its grant", async (world) => {
-    const { store, faults } = await world.faultyStore();
-    const id = world.id();
+  proof("[S4] release waits for the saves that are under way under its grant", async (fixture) => {
+    const { store, faults } = await fixture.faultyStore();
+    const id = fixture.id();
     const reached = deferred();
     const go = deferred();
     faults.once("writeState", async ({ carryOut }) => {
@@ -210,11 +210,11 @@ export const grantCases: readonly Case[] = [
   needing(
     ["deleteLock"],
     "[S4] the lock deleted behind an update's back: LockLostError, nothing written",
-    async (world) => {
-      const [store, id] = [await world.store(), world.id()];
+    async (fixture) => {
+      const [store, id] = [await fixture.store(), fixture.id()];
       const state = store.state(id, { initial: () => 0 });
       const updating = state.update(async (n) => {
-        await world.hook("deleteLock")(id);
+        await fixture.hook("deleteLock")(id);
         return n + 1;
       });
       await rejectsWith(updating, "LOCK_LOST");
@@ -225,12 +225,12 @@ export const grantCases: readonly Case[] = [
   needing(
     ["flush"],
     "[S2] [S4] everything flushed under a holder: its save is refused, and revisions and fences go on rising",
-    async (world) => {
-      const [store, id] = [await world.store(), world.id()];
+    async (fixture) => {
+      const [store, id] = [await fixture.store(), fixture.id()];
       const state = store.state<number>(id);
       const before = await state.save(1);
       const grant = await store.lock(id).acquire();
-      await world.hook("flush")();
+      await fixture.hook("flush")();
       const error = await rejection(state.save(2, { grant }));
       assert.equal(error.code, "LOCK_LOST", error.stack);
       assert.equal(await state.read(), undefined);
@@ -239,10 +239,10 @@ export const grantCases: readonly Case[] = [
       assert.ok((await state.save(3, { grant: next })) > before);
     },
   ),
-  proof("[S8] whoever writes without waiting is not held up by a lock of another id", async (world) => {
-    const [store, other] = await world.stores(2);
-    await using _grant = await other.lock(world.id()).acquire();
-    await store.state<number>(world.id()).save(1, { waitMs: 0 });
+  proof("[S8] whoever writes without waiting is not held up by a lock of another id", async (fixture) => {
+    const [store, other] = await fixture.stores(2);
+    await using _grant = await other.lock(fixture.id()).acquire();
+    await store.state<number>(fixture.id()).save(1, { waitMs: 0 });
     await pause(0);
   }),
 ];

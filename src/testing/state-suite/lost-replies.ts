@@ -5,10 +5,10 @@
 import { strict as assert } from "node:assert";
 import type { State } from "../../state.ts";
 import type { Store } from "../../store.ts";
-import { eventually, pause, rejectsWith } from "../checks.ts";
+import { eventually, pause, rejectsWith } from "../assertions.ts";
 import { failBefore, LateCopy, loseReply, type Fault } from "../faults.ts";
 import { needing, proof, type Case } from "../suite.ts";
-import type { FaultyStore, World } from "../world.ts";
+import type { FaultyStore, Fixture } from "../fixture.ts";
 
 type Ids = string[];
 
@@ -103,10 +103,10 @@ const mishaps: readonly Mishap[] = [
 function matrixCase(operation: Operation, mishap: Mishap): Case {
   return {
     name: `[S5] ${operation.name}, at each of its calls with ${mishap.name}: once, and answered as at first`,
-    async run(world) {
-      const faulty = await world.faultyStore();
-      const rival = await world.store();
-      for (let nth = 1; await attempt(world, { operation, mishap, faulty, rival, nth }); nth += 1);
+    async run(fixture) {
+      const faulty = await fixture.faultyStore();
+      const rival = await fixture.store();
+      for (let nth = 1; await attempt(fixture, { operation, mishap, faulty, rival, nth }); nth += 1);
     },
   };
 }
@@ -120,9 +120,9 @@ interface Attempt {
 }
 
 /** False when the operation had fewer calls than that. */
-async function attempt(world: World, what: Attempt): Promise<boolean> {
+async function attempt(fixture: Fixture, what: Attempt): Promise<boolean> {
   const { operation, mishap, faulty, rival, nth } = what;
-  const id = world.id();
+  const id = fixture.id();
   const theirs = rival.state<Ids>(id);
   await theirs.save(["old"]);
   const rivals: Promise<unknown>[] = [];
@@ -140,7 +140,7 @@ async function attempt(world: World, what: Attempt): Promise<boolean> {
   await settle?.();
   await Promise.all(rivals);
   plan.cancel();
-  await world.becomesFree(id);
+  await fixture.becomesFree(id);
   const stored = await theirs.load();
   if (seen === undefined) {
     assert.deepEqual(stored, operation.stored);
@@ -161,9 +161,9 @@ function assertOneOrder(ids: { stored: Ids; seen: Ids; alone: Ids }): void {
 }
 
 const oneByOne: readonly Case[] = [
-  proof("[S5] trySave with ifRevision, its reply lost: it does not conflict with itself", async (world) => {
-    const { store, faults } = await world.faultyStore();
-    const state = store.state<number>(world.id());
+  proof("[S5] trySave with ifRevision, its reply lost: it does not conflict with itself", async (fixture) => {
+    const { store, faults } = await fixture.faultyStore();
+    const state = store.state<number>(fixture.id());
     faults.once("writeState", loseReply());
     const first = await state.trySave(1, { ifRevision: "absent" });
     assert.ok(first !== null);
@@ -176,10 +176,10 @@ const oneByOne: readonly Case[] = [
   }),
   proof(
     "[S5] a delete, its reply lost and another client saving before the retry: the save stays",
-    async (world) => {
-      const { store, faults } = await world.faultyStore();
-      const rival = await world.store();
-      const id = world.id();
+    async (fixture) => {
+      const { store, faults } = await fixture.faultyStore();
+      const rival = await fixture.store();
+      const id = fixture.id();
       await store.state<number>(id).save(1);
       faults.once(
         "writeState",
@@ -191,10 +191,10 @@ const oneByOne: readonly Case[] = [
   ),
   proof(
     "[S5] a save that was answered with a conflict at its retry: its first copy, arriving late, is refused",
-    async (world) => {
-      const { store, faults } = await world.faultyStore();
-      const rival = await world.store();
-      const id = world.id();
+    async (fixture) => {
+      const { store, faults } = await fixture.faultyStore();
+      const rival = await fixture.store();
+      const id = fixture.id();
       const copy = new LateCopy();
       faults.once("writeState", copy.fault);
       await rival.state<string>(id).save("theirs");
@@ -206,26 +206,26 @@ const oneByOne: readonly Case[] = [
   ),
   proof(
     "[S5] a save that had to queue at its retry: its first copy, arriving late, is refused",
-    async (world) => {
-      const { store, faults } = await world.faultyStore();
-      const rival = await world.store();
-      const id = world.id();
+    async (fixture) => {
+      const { store, faults } = await fixture.faultyStore();
+      const rival = await fixture.store();
+      const id = fixture.id();
       const copy = new LateCopy();
       faults.once("writeState", copy.fault);
       const grant = await rival.lock(id).acquire();
       const saving = store.state<string>(id).save("mine", { waitMs: 50 });
       await rejectsWith(saving, "LOCK_TIMEOUT"); // outcome "none": it must not be written any more
       await grant.release();
-      await world.becomesFree(id);
+      await fixture.becomesFree(id);
       await copy.deliver();
       assert.equal(await rival.state(id).load(), undefined);
     },
   ),
   proof(
     "[S5] nobody answers before the deadline: outcome unknown if it was sent, none if it never was",
-    async (world) => {
-      const { store, faults } = await world.faultyStore({ operationMs: 1_000 });
-      const state = store.state<number>(world.id());
+    async (fixture) => {
+      const { store, faults } = await fixture.faultyStore({ operationMs: 1_000 });
+      const state = store.state<number>(fixture.id());
       const never = faults.always("writeState", failBefore("none"));
       const none = await rejectsWith(state.save(1), "UNREACHABLE");
       assert.equal(none.outcome, "none");
@@ -238,9 +238,9 @@ const oneByOne: readonly Case[] = [
       await eventually(async () => assert.equal(await state.load(), 2));
     },
   ),
-  proof("[S5] an update whose save nobody answers fails as unknown, and frees the lock", async (world) => {
-    const { store, faults } = await world.faultyStore({ operationMs: 1_000 });
-    const id = world.id();
+  proof("[S5] an update whose save nobody answers fails as unknown, and frees the lock", async (fixture) => {
+    const { store, faults } = await fixture.faultyStore({ operationMs: 1_000 });
+    const id = fixture.id();
     const silent = faults.always("releaseLock", failBefore("unknown"));
     const state = store.state(id, { initial: () => 0 });
     const error = await rejectsWith(
@@ -249,19 +249,19 @@ const oneByOne: readonly Case[] = [
     );
     assert.equal(error.outcome, "unknown");
     silent.cancel();
-    await world.becomesFree(id);
+    await fixture.becomesFree(id);
     assert.equal(await state.update((n) => n + 1), 1);
   }),
   needing(
     ["flush"],
     "[S5] a flush between an update's save and its retry: the error says that nobody can tell",
-    async (world) => {
-      const { store, faults } = await world.faultyStore();
-      const state = store.state(world.id(), { initial: () => 0 });
+    async (fixture) => {
+      const { store, faults } = await fixture.faultyStore();
+      const state = store.state(fixture.id(), { initial: () => 0 });
       await state.update((n) => n + 1); // gives the client a proof
       faults.once(
         "releaseLock",
-        loseReply(() => world.hook("flush")()),
+        loseReply(() => fixture.hook("flush")()),
       );
       const error = await rejectsWith(
         state.update((n) => n + 1),
@@ -272,9 +272,9 @@ const oneByOne: readonly Case[] = [
   ),
   proof(
     "[S1] a load that fails is retried, and throws in the end; it never answers absent",
-    async (world) => {
-      const { store, faults } = await world.faultyStore({ operationMs: 1_000 });
-      const id = world.id();
+    async (fixture) => {
+      const { store, faults } = await fixture.faultyStore({ operationMs: 1_000 });
+      const id = fixture.id();
       const state = store.state(id, { initial: () => 0 });
       await state.save(5);
       faults.once("loadState", failBefore("unknown"));

@@ -3,7 +3,7 @@ import { strict as assert } from "node:assert";
 import { AsyncLocalStorage } from "node:async_hooks";
 import { deserialize, serialize } from "node:v8";
 import type { Serializer } from "../../serializers/serializer.ts";
-import { rejection, rejectsWith } from "../checks.ts";
+import { rejection, rejectsWith } from "../assertions.ts";
 import { proof, type Case } from "../suite.ts";
 
 interface Seen {
@@ -51,9 +51,9 @@ const picky = (refused: string): Serializer => ({
 
 export const serializerCases: readonly Case[] = [
   proof(
-    "[S3] scenario 29: a draft that is a view of what was stored: its change is noticed and saved",
-    async (world) => {
-      const [store, id] = [await world.store(), world.id()];
+    "[S3] a draft that is a view of what was stored: its change is noticed and saved",
+    async (fixture) => {
+      const [store, id] = [await fixture.store(), fixture.id()];
       const state = store.state(id, { initial: untouched, serializer: v8 });
       await state.save(untouched());
       const before = (await state.read())?.revision ?? 0;
@@ -64,8 +64,8 @@ export const serializerCases: readonly Case[] = [
       assert.ok((stored?.revision ?? 0) > before);
     },
   ),
-  proof("[S3] the same under a grant, and with drafts that fail beside it", async (world) => {
-    const [store, id] = [await world.store(), world.id()];
+  proof("[S3] the same under a grant, and with drafts that fail beside it", async (fixture) => {
+    const [store, id] = [await fixture.store(), fixture.id()];
     const state = store.state(id, { initial: untouched, serializer: v8 });
     await state.save(untouched());
     const calls = await Promise.allSettled([
@@ -86,8 +86,8 @@ export const serializerCases: readonly Case[] = [
     await store.lock(id).run(() => state.update((draft) => void (draft.seen[3] = 4)));
     assert.deepEqual([...(await state.load()).seen], [1, 0, 0, 4]);
   }),
-  proof("[S3] what a caller does with its result, later callers do not see", async (world) => {
-    const [store, id] = [await world.store(), world.id()];
+  proof("[S3] what a caller does with its result, later callers do not see", async (fixture) => {
+    const [store, id] = [await fixture.store(), fixture.id()];
     const state = store.state(id, { initial: untouched, serializer: v8 });
     const spoilt = state.update((draft) => void (draft.seen[0] = 1)).then((value) => value.seen.fill(9));
     const [, second] = await Promise.all([spoilt, state.update((draft) => void (draft.seen[1] = 1))]);
@@ -98,8 +98,8 @@ export const serializerCases: readonly Case[] = [
     unchanged.seen.fill(7);
     assert.deepEqual([...(await state.update(() => undefined)).seen], [1, 1, 0, 0]);
   }),
-  proof("[S2] bytes that the caller changes after save() are saved as they were", async (world) => {
-    const [store, id] = [await world.store(), world.id()];
+  proof("[S2] bytes that the caller changes after save() are saved as they were", async (fixture) => {
+    const [store, id] = [await fixture.store(), fixture.id()];
     const state = store.state<Uint8Array>(id, { serializer: raw });
     const value = new Uint8Array([1, 2, 3]);
     const saving = state.save(value);
@@ -113,8 +113,8 @@ export const serializerCases: readonly Case[] = [
     value.fill(8);
     assert.deepEqual([...((await state.load()) ?? [])], [9, 9, 9]);
   }),
-  proof("[S2] [S3] a serializer that uses its buffer again: every value is its own", async (world) => {
-    const [store, ids] = [await world.store(), [world.id(), world.id(), world.id()]];
+  proof("[S2] [S3] a serializer that uses its buffer again: every value is its own", async (fixture) => {
+    const [store, ids] = [await fixture.store(), [fixture.id(), fixture.id(), fixture.id()]];
     const serializer = reusing();
     const states = ids.map((id) => store.state<string>(id, { serializer }));
     await Promise.all(states.map((state, index) => state.save(`value ${String(index)}`)));
@@ -129,8 +129,8 @@ export const serializerCases: readonly Case[] = [
   }),
   proof(
     "[S5] a value that its serializer cannot read back is refused, and nothing is saved",
-    async (world) => {
-      const [store, id] = [await world.store(), world.id()];
+    async (fixture) => {
+      const [store, id] = [await fixture.store(), fixture.id()];
       const state = store.state<string>(id, { serializer: picky("bad") });
       await state.save("good");
       const { revision } = (await state.read()) ?? {};
@@ -150,37 +150,40 @@ export const serializerCases: readonly Case[] = [
       assert.equal(await state.load(), "good!");
     },
   ),
-  proof("[S3] all of a serializer's work for a call is done in that call's async context", async (world) => {
-    const [store, id] = [await world.store(), world.id()];
-    const context = new AsyncLocalStorage<string>();
-    const seen: string[] = [];
-    const tracing: Serializer = {
-      name: "tracing",
-      serialize: (value) => {
-        seen.push(`${context.getStore() ?? "nobody"} writes ${String(value)}`);
-        return new TextEncoder().encode(String(value));
-      },
-      deserialize: (bytes) => {
-        const text = new TextDecoder().decode(bytes);
-        seen.push(`${context.getStore() ?? "nobody"} reads ${text}`);
-        return text;
-      },
-    };
-    const state = store.state<string>(id, { initial: () => "", serializer: tracing });
-    const call = (name: string) =>
-      context.run(name, () =>
-        state.update((text) => (name === "b" ? Promise.resolve(text + name) : text + name)),
+  proof(
+    "[S3] all of a serializer's work for a call is done in that call's async context",
+    async (fixture) => {
+      const [store, id] = [await fixture.store(), fixture.id()];
+      const context = new AsyncLocalStorage<string>();
+      const seen: string[] = [];
+      const tracing: Serializer = {
+        name: "tracing",
+        serialize: (value) => {
+          seen.push(`${context.getStore() ?? "nobody"} writes ${String(value)}`);
+          return new TextEncoder().encode(String(value));
+        },
+        deserialize: (bytes) => {
+          const text = new TextDecoder().decode(bytes);
+          seen.push(`${context.getStore() ?? "nobody"} reads ${text}`);
+          return text;
+        },
+      };
+      const state = store.state<string>(id, { initial: () => "", serializer: tracing });
+      const call = (name: string) =>
+        context.run(name, () =>
+          state.update((text) => (name === "b" ? Promise.resolve(text + name) : text + name)),
+        );
+      await Promise.all(["a", "b", "c"].map(call));
+      assert.deepEqual(
+        seen.map((line) => line.replace(/ .*/, "")).join(""),
+        "aaabbbccc".replace("aaa", "aaaa"), // the first makes its initial value, too
       );
-    await Promise.all(["a", "b", "c"].map(call));
-    assert.deepEqual(
-      seen.map((line) => line.replace(/ .*/, "")).join(""),
-      "aaabbbccc".replace("aaa", "aaaa"), // the first makes its initial value, too
-    );
-  }),
+    },
+  ),
   proof(
     "[S1] a stored value that its serializer cannot read is corrupt, and stays as it is",
-    async (world) => {
-      const [store, id] = [await world.store(), world.id()];
+    async (fixture) => {
+      const [store, id] = [await fixture.store(), fixture.id()];
       await store.state<string>(id, { serializer: picky("never") }).save("bad");
       const state = store.state<string>(id, { serializer: picky("bad") });
       await rejectsWith(state.load(), "CORRUPT_STATE");

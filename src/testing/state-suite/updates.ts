@@ -2,7 +2,7 @@
 import { strict as assert } from "node:assert";
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Store } from "../../store.ts";
-import { assertRises, deferred, pause, rejection, rejectsWith } from "../checks.ts";
+import { assertRises, deferred, pause, rejection, rejectsWith } from "../assertions.ts";
 import { delay } from "../faults.ts";
 import { proof, type Case } from "../suite.ts";
 
@@ -13,34 +13,37 @@ const emptyLog = (): Log => ({ ids: [] });
 const range = (count: number): number[] => Array.from({ length: count }, (_, n) => n);
 
 export const updateCases: readonly Case[] = [
-  proof("[S3] of many updates from several stores none is lost and none is applied twice", async (world) => {
-    const stores = await world.stores(3, { waitMs: 60_000 });
-    const id = world.id();
-    const add = async (store: Store, name: string): Promise<void> => {
-      const log = await store.state(id, { initial: emptyLog }).update((draft) => void draft.ids.push(name));
-      assert.equal(log.ids.at(-1), name);
-    };
-    const each = async (store: Store, s: number): Promise<void> => {
-      await Promise.all(range(40).map((n) => add(store, `${String(s)}:${String(n)}`))); // in batches
-      for (const n of range(5)) await add(store, `${String(s)}:alone ${String(n)}`); // one by one
-    };
-    await Promise.all(stores.map(each));
-    const { ids } = await stores[0].state(id, { initial: emptyLog }).load();
-    assert.equal(ids.length, 3 * 45);
-    assert.equal(new Set(ids).size, ids.length);
-    for (const s of range(3)) {
-      const own = ids.filter((name) => name.startsWith(`${String(s)}:`) && !name.includes("alone"));
-      assert.deepEqual(
-        own,
-        range(40).map((n) => `${String(s)}:${String(n)}`),
-      ); // [L2] in call order
-    }
-  }),
+  proof(
+    "[S3] of many updates from several stores none is lost and none is applied twice",
+    async (fixture) => {
+      const stores = await fixture.stores(3, { waitMs: 60_000 });
+      const id = fixture.id();
+      const add = async (store: Store, name: string): Promise<void> => {
+        const log = await store.state(id, { initial: emptyLog }).update((draft) => void draft.ids.push(name));
+        assert.equal(log.ids.at(-1), name);
+      };
+      const each = async (store: Store, s: number): Promise<void> => {
+        await Promise.all(range(40).map((n) => add(store, `${String(s)}:${String(n)}`))); // in batches
+        for (const n of range(5)) await add(store, `${String(s)}:alone ${String(n)}`); // one by one
+      };
+      await Promise.all(stores.map(each));
+      const { ids } = await stores[0].state(id, { initial: emptyLog }).load();
+      assert.equal(ids.length, 3 * 45);
+      assert.equal(new Set(ids).size, ids.length);
+      for (const s of range(3)) {
+        const own = ids.filter((name) => name.startsWith(`${String(s)}:`) && !name.includes("alone"));
+        assert.deepEqual(
+          own,
+          range(40).map((n) => `${String(s)}:${String(n)}`),
+        ); // [L2] in call order
+      }
+    },
+  ),
   proof(
     "[S3] updates that change nothing, fail, or delete what is absent may come in any number",
-    async (world) => {
-      const [store, other] = await world.stores(2);
-      const id = world.id();
+    async (fixture) => {
+      const [store, other] = await fixture.stores(2);
+      const id = fixture.id();
       const state = store.state(id, { initial: () => 0 });
       await state.save(7);
       const holder = await other.lock(id).acquire();
@@ -55,18 +58,18 @@ export const updateCases: readonly Case[] = [
         range(80).map(() => 7),
       );
 
-      const absent = store.state<number>(world.id());
+      const absent = store.state<number>(fixture.id());
       const guard = await other.lock(absent.id).acquire();
       const deletes = range(20).map(() => absent.delete());
       await pause(20);
       await guard.release();
       await Promise.all(deletes);
-      await world.becomesFree(id);
-      await world.becomesFree(absent.id);
+      await fixture.becomesFree(id);
+      await fixture.becomesFree(absent.id);
     },
   ),
-  proof("[S3] one after the other, updates that change nothing go on for ever", async (world) => {
-    const [store, id] = [await world.store(), world.id()];
+  proof("[S3] one after the other, updates that change nothing go on for ever", async (fixture) => {
+    const [store, id] = [await fixture.store(), fixture.id()];
     const state = store.state(id, { initial: () => ({ n: 1 }) });
     for (let round = 0; round < 200; round += 1)
       assert.deepEqual(await state.update(() => undefined), { n: 1 });
@@ -75,10 +78,10 @@ export const updateCases: readonly Case[] = [
         for (let round = 0; round < 50; round += 1) await state.run(() => undefined);
       }),
     );
-    await world.becomesFree(id);
+    await fixture.becomesFree(id);
   }),
-  proof("[S3] a function that throws spoils nobody else's update of the same batch", async (world) => {
-    const [store, id] = [await world.store(), world.id()];
+  proof("[S3] a function that throws spoils nobody else's update of the same batch", async (fixture) => {
+    const [store, id] = [await fixture.store(), fixture.id()];
     const state = store.state(id, { initial: emptyLog });
     const calls = range(10).map((n) =>
       state.update((draft) => {
@@ -93,8 +96,8 @@ export const updateCases: readonly Case[] = [
     );
     assert.deepEqual((await state.load()).ids, ["1", "2", "4", "5", "7", "8"]);
   }),
-  proof("[S3] every draft and every result is its caller's own copy", async (world) => {
-    const [store, id] = [await world.store(), world.id()];
+  proof("[S3] every draft and every result is its caller's own copy", async (fixture) => {
+    const [store, id] = [await fixture.store(), fixture.id()];
     const state = store.state(id, { initial: emptyLog });
     const drafts: Log[] = [];
     const results = await Promise.all(
@@ -109,16 +112,16 @@ export const updateCases: readonly Case[] = [
     assert.equal(new Set([...drafts, ...results]).size, 8);
     assert.deepEqual((await state.load()).ids, ["0", "1", "2", "3"]);
   }),
-  proof("[S3] each function runs in its caller's async context", async (world) => {
-    const [store, id] = [await world.store(), world.id()];
+  proof("[S3] each function runs in its caller's async context", async (fixture) => {
+    const [store, id] = [await fixture.store(), fixture.id()];
     const state = store.state(id, { initial: emptyLog });
     const context = new AsyncLocalStorage<string>();
     const names = range(5).map(String);
     const seen = names.map((name) => context.run(name, () => state.run(() => context.getStore())));
     assert.deepEqual(await Promise.all(seen), names);
   }),
-  proof("[S3] saves, deletes and updates of one process happen in call order", async (world) => {
-    const [store, id] = [await world.store(), world.id()];
+  proof("[S3] saves, deletes and updates of one process happen in call order", async (fixture) => {
+    const [store, id] = [await fixture.store(), fixture.id()];
     const state = store.state(id, { initial: emptyLog });
     const [first, , second, , loaded] = await Promise.all([
       state.save({ ids: ["saved"] }),
@@ -131,8 +134,8 @@ export const updateCases: readonly Case[] = [
     assert.deepEqual(loaded, { ids: ["b"] });
     assert.deepEqual(await state.load(), { ids: ["b"] });
   }),
-  proof("[S3] conditions see what the calls before them did", async (world) => {
-    const [store, id] = [await world.store(), world.id()];
+  proof("[S3] conditions see what the calls before them did", async (fixture) => {
+    const [store, id] = [await fixture.store(), fixture.id()];
     const state = store.state<number>(id);
     const holder = await store.lock(id).acquire();
     const calls = [
@@ -149,8 +152,8 @@ export const updateCases: readonly Case[] = [
   }),
   proof(
     "[S3] a state that expires in mid-update: the function is called again, its effect is once",
-    async (world) => {
-      const [store, id] = [await world.store(), world.id()];
+    async (fixture) => {
+      const [store, id] = [await fixture.store(), fixture.id()];
       const state = store.state(id, { initial: emptyLog });
       await state.save({ ids: ["old"] }, { ttlMs: 150 });
       const drafts: string[][] = [];
@@ -164,9 +167,9 @@ export const updateCases: readonly Case[] = [
       assert.deepEqual(await state.load(), { ids: ["new"] });
     },
   ),
-  proof("[S3] a long update keeps its lock alive and excludes the others", async (world) => {
-    const [store, other] = await world.stores(2, { leaseMs: 500 });
-    const id = world.id();
+  proof("[S3] a long update keeps its lock alive and excludes the others", async (fixture) => {
+    const [store, other] = await fixture.stores(2, { leaseMs: 500 });
+    const id = fixture.id();
     const begun = deferred();
     const long = store.state(id, { initial: emptyLog }).update(async (draft, turn) => {
       begun.resolve();
@@ -179,9 +182,9 @@ export const updateCases: readonly Case[] = [
     await long;
     assert.deepEqual((await other.state(id, { initial: emptyLog }).load()).ids, ["long", "other"]);
   }),
-  proof("[L3] the fence that an update sees rises from turn to turn", async (world) => {
-    const [one, two] = await world.stores(2);
-    const id = world.id();
+  proof("[L3] the fence that an update sees rises from turn to turn", async (fixture) => {
+    const [one, two] = await fixture.stores(2);
+    const id = fixture.id();
     const fences: number[] = [];
     for (const store of [one, two, one, one, two, one]) {
       await store.state(id, { initial: emptyLog }).update((draft, turn) => {
@@ -191,8 +194,8 @@ export const updateCases: readonly Case[] = [
     }
     assertRises(fences, "fences");
   }),
-  proof("[S3] inside its own draft function a state refuses to be written, at once", async (world) => {
-    const [store, id] = [await world.store(), world.id()];
+  proof("[S3] inside its own draft function a state refuses to be written, at once", async (fixture) => {
+    const [store, id] = [await fixture.store(), fixture.id()];
     const state = store.state(id, { initial: emptyLog });
     const misuses = [
       () => state.save(emptyLog()),
@@ -207,7 +210,7 @@ export const updateCases: readonly Case[] = [
       });
     }
     // Another state may be changed there, and afterwards this one again.
-    const other = store.state(world.id(), { initial: emptyLog });
+    const other = store.state(fixture.id(), { initial: emptyLog });
     await state.update(async (draft) => {
       draft.ids.push("outer");
       await other.update((inner) => void inner.ids.push("inner"));
@@ -217,21 +220,21 @@ export const updateCases: readonly Case[] = [
   }),
   proof(
     "[L2] [S3] updates of several stores take turns, also where to load the state takes longer than a turn may last",
-    async (world) => {
-      const id = world.id();
+    async (fixture) => {
+      const id = fixture.id();
       const add = async (): Promise<void> => {
-        const { store, faults } = await world.faultyStore({ waitMs: 5_000 });
+        const { store, faults } = await fixture.faultyStore({ waitMs: 5_000 });
         faults.always("loadState", delay(0, 20)); // a turn may last 10 ms while others wait
         const state = store.state(id, { initial: () => ({ n: 0, large: "x".repeat(20_000) }) });
         for (let n = 0; n < 10; n += 1) await state.run((draft) => void (draft.n += 1));
       };
       await Promise.all([add(), add()]);
-      assert.equal((await (await world.store()).state<{ n: number }>(id).load())?.n, 20);
+      assert.equal((await (await fixture.store()).state<{ n: number }>(id).load())?.n, 20);
     },
   ),
-  proof("[P2] after close every call is refused with ClosedError", async (world) => {
-    const store = await world.store();
-    const state = store.state(world.id(), { initial: emptyLog });
+  proof("[P2] after close every call is refused with ClosedError", async (fixture) => {
+    const store = await fixture.store();
+    const state = store.state(fixture.id(), { initial: emptyLog });
     await state.save(emptyLog());
     await store.close();
     const calls = [

@@ -1,7 +1,7 @@
 /** States as a user sees them: values in, values out, and what the draft functions may and may not do. */
 import { strict as assert } from "node:assert";
 import type { Serializer } from "../../serializers/serializer.ts";
-import { rejection, rejectsWith } from "../checks.ts";
+import { rejection, rejectsWith } from "../assertions.ts";
 import { needing, proof, type Case } from "../suite.ts";
 
 interface Cart {
@@ -10,8 +10,8 @@ interface Cart {
 const emptyCart = (): Cart => ({ items: [] });
 
 export const valueCases: readonly Case[] = [
-  proof("[S1] load answers what is stored, initial() or undefined, and writes nothing", async (world) => {
-    const [store, id] = [await world.store(), world.id()];
+  proof("[S1] load answers what is stored, initial() or undefined, and writes nothing", async (fixture) => {
+    const [store, id] = [await fixture.store(), fixture.id()];
     assert.equal(await store.state(id).load(), undefined);
     assert.deepEqual(await store.state(id, { initial: emptyCart }).load(), { items: [] });
     assert.equal(await store.state(id).read(), undefined);
@@ -20,8 +20,8 @@ export const valueCases: readonly Case[] = [
     const stored = { value: { items: ["a"] }, revision, expiresInMs: null };
     assert.deepEqual(await store.state<Cart>(id).read(), stored);
   }),
-  proof("[S1] initial is copied: whoever changes what load gave changes nobody else's", async (world) => {
-    const [store, id] = [await world.store(), world.id()];
+  proof("[S1] initial is copied: whoever changes what load gave changes nobody else's", async (fixture) => {
+    const [store, id] = [await fixture.store(), fixture.id()];
     const shared = emptyCart();
     const cart = store.state(id, { initial: () => shared });
     (await cart.load()).items.push("mine");
@@ -29,8 +29,8 @@ export const valueCases: readonly Case[] = [
     assert.deepEqual(shared, { items: [] });
     assert.deepEqual(await cart.load(), { items: ["a"] });
   }),
-  proof("[S2] save serializes before it returns, and answers the revision", async (world) => {
-    const [store, id] = [await world.store(), world.id()];
+  proof("[S2] save serializes before it returns, and answers the revision", async (fixture) => {
+    const [store, id] = [await fixture.store(), fixture.id()];
     const cart = store.state<Cart>(id);
     const value = { items: ["a"] };
     const saving = cart.save(value);
@@ -40,8 +40,8 @@ export const valueCases: readonly Case[] = [
   }),
   proof(
     "[S2] trySave inserts if absent, compares and sets, and answers null otherwise; save throws",
-    async (world) => {
-      const [store, id] = [await world.store(), world.id()];
+    async (fixture) => {
+      const [store, id] = [await fixture.store(), fixture.id()];
       const state = store.state<number>(id);
       const first = await state.trySave(1, { ifRevision: "absent" });
       assert.ok(first !== null);
@@ -59,23 +59,26 @@ export const valueCases: readonly Case[] = [
       await state.delete({ ifRevision: "absent" });
     },
   ),
-  proof("[S3] update takes a changed draft or a new value, and answers what is now stored", async (world) => {
-    const [store, id] = [await world.store(), world.id()];
-    const cart = store.state(id, { initial: emptyCart });
-    assert.deepEqual(await cart.update((draft) => void draft.items.push("a")), { items: ["a"] });
-    assert.deepEqual(await cart.update((draft) => ({ items: [...draft.items, "b"] })), {
-      items: ["a", "b"],
-    });
-    assert.deepEqual(await cart.update((draft) => Promise.resolve(draft)), { items: ["a", "b"] });
-    const count = store.state(world.id(), { initial: () => 0 });
-    assert.equal(await count.update((n) => n + 1), 1);
-    assert.equal(await count.update(() => undefined), 1);
-    assert.equal(await count.load(), 1);
-  }),
+  proof(
+    "[S3] update takes a changed draft or a new value, and answers what is now stored",
+    async (fixture) => {
+      const [store, id] = [await fixture.store(), fixture.id()];
+      const cart = store.state(id, { initial: emptyCart });
+      assert.deepEqual(await cart.update((draft) => void draft.items.push("a")), { items: ["a"] });
+      assert.deepEqual(await cart.update((draft) => ({ items: [...draft.items, "b"] })), {
+        items: ["a", "b"],
+      });
+      assert.deepEqual(await cart.update((draft) => Promise.resolve(draft)), { items: ["a", "b"] });
+      const count = store.state(fixture.id(), { initial: () => 0 });
+      assert.equal(await count.update((n) => n + 1), 1);
+      assert.equal(await count.update(() => undefined), 1);
+      assert.equal(await count.load(), 1);
+    },
+  ),
   proof(
     "[S3] update without initial gets undefined, and what stays undefined is not stored",
-    async (world) => {
-      const [store, id] = [await world.store(), world.id()];
+    async (fixture) => {
+      const [store, id] = [await fixture.store(), fixture.id()];
       const state = store.state<number>(id);
       assert.equal(await state.update((n) => n), undefined);
       assert.equal(await state.read(), undefined);
@@ -85,8 +88,8 @@ export const valueCases: readonly Case[] = [
   ),
   proof(
     "[S3] a changed draft and another value returned is a mistake, and nothing is saved",
-    async (world) => {
-      const [store, id] = [await world.store(), world.id()];
+    async (fixture) => {
+      const [store, id] = [await fixture.store(), fixture.id()];
       const cart = store.state(id, { initial: emptyCart });
       const both = cart.update((draft) => {
         draft.items.push("a");
@@ -94,11 +97,11 @@ export const valueCases: readonly Case[] = [
       });
       await rejectsWith(both, "INVALID_ARGUMENT");
       assert.equal(await cart.read(), undefined);
-      await world.becomesFree(id);
+      await fixture.becomesFree(id);
     },
   ),
-  proof("[S3] equal bytes are not saved again and keep their revision", async (world) => {
-    const [store, id] = [await world.store(), world.id()];
+  proof("[S3] equal bytes are not saved again and keep their revision", async (fixture) => {
+    const [store, id] = [await fixture.store(), fixture.id()];
     const cart = store.state<Cart>(id);
     const revision = await cart.save({ items: ["a"] });
     await cart.update(() => undefined);
@@ -108,23 +111,26 @@ export const valueCases: readonly Case[] = [
     await cart.update((draft) => void draft?.items.push("b"));
     assert.ok(((await cart.read())?.revision ?? 0) > revision);
   }),
-  proof("[S3] if the function throws, the caller gets that very error and nothing changes", async (world) => {
-    const [store, id] = [await world.store(), world.id()];
-    const cart = store.state<Cart>(id);
-    const revision = await cart.save({ items: ["a"] });
-    const mine = new Error("mine");
-    const change = (draft: Cart | undefined): never => {
-      draft?.items.push("b");
-      throw mine;
-    };
-    assert.equal(await rejection(cart.update(change)), mine);
-    assert.equal(await rejection(cart.run((draft) => Promise.resolve().then(() => change(draft)))), mine);
-    const stored = { value: { items: ["a"] }, revision, expiresInMs: null };
-    assert.deepEqual(await cart.read(), stored);
-    await world.becomesFree(id);
-  }),
-  proof("[S3] run saves the changed draft and answers the function's own result", async (world) => {
-    const [store, id] = [await world.store(), world.id()];
+  proof(
+    "[S3] if the function throws, the caller gets that very error and nothing changes",
+    async (fixture) => {
+      const [store, id] = [await fixture.store(), fixture.id()];
+      const cart = store.state<Cart>(id);
+      const revision = await cart.save({ items: ["a"] });
+      const mine = new Error("mine");
+      const change = (draft: Cart | undefined): never => {
+        draft?.items.push("b");
+        throw mine;
+      };
+      assert.equal(await rejection(cart.update(change)), mine);
+      assert.equal(await rejection(cart.run((draft) => Promise.resolve().then(() => change(draft)))), mine);
+      const stored = { value: { items: ["a"] }, revision, expiresInMs: null };
+      assert.deepEqual(await cart.read(), stored);
+      await fixture.becomesFree(id);
+    },
+  ),
+  proof("[S3] run saves the changed draft and answers the function's own result", async (fixture) => {
+    const [store, id] = [await fixture.store(), fixture.id()];
     const stock = store.state(id, { initial: () => ({ left: 2 }) });
     const buy = (s: { left: number }): boolean => {
       if (s.left === 0) return false;
@@ -137,12 +143,12 @@ export const valueCases: readonly Case[] = [
       false,
     ]);
     assert.deepEqual(await stock.load(), { left: 0 });
-    const error = await rejection(store.state(world.id(), { initial: () => 1 }).run((n: number) => n));
+    const error = await rejection(store.state(fixture.id(), { initial: () => 1 }).run((n: number) => n));
     assert.match(error.message, /update/);
   }),
-  proof("[S3] a stateful function remembers, across stores", async (world) => {
-    const [one, two] = [await world.store(), await world.store()];
-    const id = world.id();
+  proof("[S3] a stateful function remembers, across stores", async (fixture) => {
+    const [one, two] = [await fixture.store(), await fixture.store()];
+    const id = fixture.id();
     const make = (store: typeof one) =>
       store.stateful(
         id,
@@ -158,9 +164,9 @@ export const valueCases: readonly Case[] = [
   }),
   proof(
     "[S6] a value that cannot be kept exactly, or is too large, is refused and nothing is written",
-    async (world) => {
-      const store = await world.store({ maxStateBytes: 100 });
-      const state = store.state<unknown>(world.id());
+    async (fixture) => {
+      const store = await fixture.store({ maxStateBytes: 100 });
+      const state = store.state<unknown>(fixture.id());
       await state.save("kept");
       await rejectsWith(state.save({ at: new Date() }), "SERIALIZATION");
       await rejectsWith(state.save("x".repeat(100)), "SERIALIZATION");
@@ -177,13 +183,13 @@ export const valueCases: readonly Case[] = [
   ),
   proof(
     "[S6] data of another serializer is not read and not overwritten; a delete makes room",
-    async (world) => {
+    async (fixture) => {
       const text: Serializer = {
         name: "suite-text",
         serialize: (value) => new TextEncoder().encode(String(value)),
         deserialize: (bytes) => new TextDecoder().decode(bytes),
       };
-      const [store, id] = [await world.store(), world.id()];
+      const [store, id] = [await fixture.store(), fixture.id()];
       const mine = store.state<string>(id, { serializer: text });
       await mine.save("not json");
       const theirs = store.state<string>(id);
@@ -200,9 +206,9 @@ export const valueCases: readonly Case[] = [
       assert.equal(await theirs.load(), "x");
     },
   ),
-  needing(["putGarbage"], "[S6] what is no state throws, and is left as it is", async (world) => {
-    const [store, id] = [await world.store(), world.id()];
-    await world.hook("putGarbage")(id);
+  needing(["putGarbage"], "[S6] what is no state throws, and is left as it is", async (fixture) => {
+    const [store, id] = [await fixture.store(), fixture.id()];
+    await fixture.hook("putGarbage")(id);
     const state = store.state(id, { initial: () => 0 });
     for (let round = 0; round < 2; round += 1) {
       const error = await rejectsWith(state.load(), "CORRUPT_STATE");
@@ -215,87 +221,10 @@ export const valueCases: readonly Case[] = [
       await rejectsWith(state.trySave(1, { ifRevision: "absent" }), "CORRUPT_STATE");
       await store.lock(id).run(async () => rejectsWith(state.save(1), "CORRUPT_STATE"));
     }
-    await world.becomesFree(id);
+    await fixture.becomesFree(id);
   }),
-  proof(
-    "[S7] the handle's ttlMs slides with each write; without one a write keeps the life; options beat it",
-    async (world) => {
-      const [store, id] = [await world.store(), world.id()];
-      const lives = store.state(id, { initial: () => 0, ttlMs: 600_000 });
-      const plain = store.state<number>(id);
-      const left = async (): Promise<number> => (await plain.read())?.expiresInMs ?? Infinity;
-      await lives.update((n) => n + 1);
-      assert.ok((await left()) <= 600_000);
-      assert.equal(await plain.touch(300_000), true);
-      await plain.update((n) => (n ?? 0) + 1);
-      assert.ok((await left()) <= 300_000);
-      await lives.save(3);
-      assert.ok((await left()) > 300_000);
-      await lives.update((n) => n + 1, { ttlMs: 200_000 });
-      assert.ok((await left()) <= 200_000);
-      await plain.save(5, { ttlMs: "none" });
-      assert.equal(await left(), Infinity);
-      await lives.update((n) => n + 1, { ttlMs: "keep" });
-      assert.equal(await left(), Infinity);
-      assert.equal(await store.state(world.id()).touch(1_000), false);
-      // Of several updates that are saved at once, each does what it would have done alone.
-      await Promise.all([
-        plain.update((n) => (n ?? 0) + 1, { ttlMs: 200_000 }),
-        plain.update((n) => (n ?? 0) + 1, { ttlMs: "keep" }),
-      ]);
-      assert.ok((await left()) <= 200_000);
-    },
-  ),
-  proof(
-    "[S7] a handle's { whenNew } is the life of what is made, and kept by what comes later; options beat it",
-    async (world) => {
-      const [store, id] = [await world.store(), world.id()];
-      const window = store.state(id, { initial: () => 0, ttlMs: { whenNew: 600_000 } });
-      const sliding = store.state(id, { initial: () => 0, ttlMs: 200_000 });
-      const plain = store.state<number>(id);
-      const left = async (): Promise<number> => (await plain.read())?.expiresInMs ?? Infinity;
-      const within = async (low: number, high: number): Promise<void> => {
-        const ms = await left();
-        assert.ok(ms > low && ms <= high, `${String(ms)} in (${String(low)}, ${String(high)}]`);
-      };
-      await window.update((n) => n + 1);
-      await within(500_000, 600_000);
-      assert.equal(await plain.touch(300_000), true);
-      await window.update((n) => n + 1);
-      await window.save(3);
-      await window.update((n) => n + 1, { ttlMs: "keep" });
-      await plain.save(5, { ttlMs: { whenNew: 900_000 } });
-      await store.lock(id).run(() => window.update((n) => n + 1));
-      await within(200_000, 300_000);
-      await window.save(1, { ttlMs: 100_000 });
-      await within(0, 100_000);
-      await window.delete();
-      assert.notEqual(await window.trySave(1, { ifRevision: "absent" }), null);
-      await within(500_000, 600_000);
-      // What is new has no life to keep: then the handle's is meant.
-      await window.delete();
-      await window.update((n) => n + 1, { ttlMs: "keep" });
-      await within(500_000, 600_000);
-      await window.delete();
-      await sliding.save(1, { ttlMs: "keep" });
-      await within(100_000, 200_000);
-      await plain.touch(50_000);
-      await sliding.save(2, { ttlMs: "keep" });
-      await within(0, 50_000);
-      // Of several updates that are saved at once, each does what it would have done alone.
-      const lives = [{ whenNew: 600_000 }, { whenNew: 100_000 }, "keep"] as const;
-      await Promise.all(lives.map((ttlMs) => plain.update((n) => (n ?? 0) + 1, { ttlMs })));
-      await within(0, 50_000);
-      await plain.delete();
-      await Promise.all(lives.map((ttlMs) => plain.update((n) => (n ?? 0) + 1, { ttlMs })));
-      await within(500_000, 600_000);
-      await plain.delete();
-      await plain.save(1, { ttlMs: "keep" });
-      assert.equal(await left(), Infinity);
-    },
-  ),
-  proof("[S1] states() gives every state below a prefix once", async (world) => {
-    const [store, under] = [await world.store(), world.id()];
+  proof("[S1] states() gives every state below a prefix once", async (fixture) => {
+    const [store, under] = [await fixture.store(), fixture.id()];
     const ids = Array.from({ length: 12 }, (_, n) => `${under}:${String(n).padStart(2, "0")}`);
     await Promise.all(ids.map((id) => store.state(id).save({ id })));
     const listed: string[] = [];

@@ -1,73 +1,73 @@
 /** The contract of states: what is loaded, what a write answers, and which writes are refused. */
 import { strict as assert } from "node:assert";
-import { assertRises, eventually } from "../checks.ts";
-import { bytesOf, deleting, saving } from "../hand.ts";
+import { assertRises, eventually } from "../assertions.ts";
+import { bytesOf, remove, save } from "../contract-client.ts";
 import { needing, proof, type Case } from "../suite.ts";
 
 export const writeCases: readonly Case[] = [
-  proof("[S1] absent is null, for a state that never was and for one that was deleted", async (world) => {
-    const [a, id] = [await world.hand(), world.id()];
+  proof("[S1] absent is null, for a state that never was and for one that was deleted", async (fixture) => {
+    const [a, id] = [await fixture.client(), fixture.id()];
     assert.equal(await a.backend.loadState(id, { expiry: true }), null);
-    await a.saved(id, saving("one"));
-    assert.deepEqual(await a.write(id, deleting()), { status: "deleted" });
+    await a.saved(id, save("one"));
+    assert.deepEqual(await a.write(id, remove()), { status: "deleted" });
     assert.equal(await a.backend.loadState(id, { expiry: false }), null);
   }),
-  proof("[S1] ids and bytes are kept exactly", async (world) => {
-    const [a, b] = await world.hands(2);
+  proof("[S1] ids and bytes are kept exactly", async (fixture) => {
+    const [a, b] = await fixture.clients(2);
     const bytes = Uint8Array.from({ length: 256 }, (_, byte) => byte);
     for (const odd of ["__proto__", "a'b\"c", "ä€😀", "%_*?[x]", "{x}", "a b\\", "x".repeat(400)]) {
-      const id = `${world.id()}:${odd}`;
-      await a.saved(id, { ...saving(""), bytes });
+      const id = `${fixture.id()}:${odd}`;
+      await a.saved(id, { ...save(""), bytes });
       assert.deepEqual(Uint8Array.from((await b.stored(id)).bytes), bytes, odd);
     }
-    const id = world.id();
-    await a.saved(id, saving(""));
+    const id = fixture.id();
+    await a.saved(id, save(""));
     assert.equal(await b.load(id), "");
   }),
   proof(
     "[S1] what is loaded or saved is a copy: changing it changes nothing that is stored",
-    async (world) => {
-      const [a, id] = [await world.hand(), world.id()];
+    async (fixture) => {
+      const [a, id] = [await fixture.client(), fixture.id()];
       const bytes = bytesOf("one");
-      await a.saved(id, { ...saving(""), bytes });
+      await a.saved(id, { ...save(""), bytes });
       bytes.fill(0);
       (await a.stored(id)).bytes.fill(0);
       assert.equal(await a.load(id), "one");
     },
   ),
-  proof("[S1] a large value is kept exactly", async (world) => {
-    const [a, id] = [await world.hand(), world.id()];
+  proof("[S1] a large value is kept exactly", async (fixture) => {
+    const [a, id] = [await fixture.client(), fixture.id()];
     const text = "0123456789abcdef".repeat(256 * 1024); // 4 MiB
-    await a.saved(id, saving(text));
+    await a.saved(id, save(text));
     assert.equal(await a.load(id), text);
   }),
-  proof("[S2] revisions rise, also across delete, expiry and other clients", async (world) => {
-    const [a, b] = await world.hands(2);
-    const id = world.id();
-    const revisions = [await a.saved(id, saving("1")), await b.saved(id, saving("2"))];
-    await a.write(id, deleting());
-    revisions.push(await a.saved(id, saving("3", { ttlMs: 20 })));
+  proof("[S2] revisions rise, also across delete, expiry and other clients", async (fixture) => {
+    const [a, b] = await fixture.clients(2);
+    const id = fixture.id();
+    const revisions = [await a.saved(id, save("1")), await b.saved(id, save("2"))];
+    await a.write(id, remove());
+    revisions.push(await a.saved(id, save("3", { ttlMs: 20 })));
     await eventually(async () => assert.equal(await a.load(id), null));
-    revisions.push(await b.saved(id, saving("4", { ifRevision: "absent" })));
-    const hold = a.hold(id);
+    revisions.push(await b.saved(id, save("4", { ifRevision: "absent" })));
+    const hold = a.turn(id);
     await hold.granted();
-    const reply = await hold.release({ write: saving("5") });
+    const reply = await hold.release({ write: save("5") });
     assert.equal(reply.status, "released");
     assert.ok(reply.revision !== null);
-    revisions.push(reply.revision, await b.saved(id, saving("6")));
+    revisions.push(reply.revision, await b.saved(id, save("6")));
     assertRises(revisions, "revisions");
     assert.equal((await b.stored(id)).revision, revisions.at(-1));
   }),
-  needing(["flush"], "[S2] [L3] revisions and fences rise, also across a flush", async (world) => {
-    const [a, id] = [await world.hand(), world.id()];
+  needing(["flush"], "[S2] [L3] revisions and fences rise, also across a flush", async (fixture) => {
+    const [a, id] = [await fixture.client(), fixture.id()];
     const revisions: number[] = [];
     const fences: number[] = [];
     for (let round = 0; round < 3; round += 1) {
-      revisions.push(await a.saved(id, saving(String(round))));
-      const hold = a.hold(id);
-      fences.push((await hold.granted()).fence);
+      revisions.push(await a.saved(id, save(String(round))));
+      const hold = a.turn(id);
+      fences.push((await hold.grantReply()).fence);
       await hold.released();
-      await world.hook("flush")();
+      await fixture.hook("flush")();
       assert.equal(await a.load(id), null);
     }
     assertRises(revisions, "revisions");
@@ -76,79 +76,79 @@ export const writeCases: readonly Case[] = [
   needing(
     ["flush"],
     "[S2] [L3] also across a flush and for a client that has seen nothing, since time goes on",
-    async (world) => {
-      const [a, b] = await world.hands(2);
-      const id = world.id();
+    async (fixture) => {
+      const [a, b] = await fixture.clients(2);
+      const id = fixture.id();
       let last = 0;
       for (let round = 0; round < 20; round += 1) {
-        const hold = a.hold(id);
-        const { fence, fences } = await hold.granted({ fences: 64 });
+        const hold = a.turn(id);
+        const { fence, fences } = await hold.grantReply({ fences: 64 });
         last = fence + fences - 1;
         await hold.released();
       }
-      const revision = await a.saved(id, saving("before"));
-      await world.hook("flush")();
-      const next = b.hold(id);
-      assert.ok((await next.granted()).fence > last);
+      const revision = await a.saved(id, save("before"));
+      await fixture.hook("flush")();
+      const next = b.turn(id);
+      assert.ok((await next.grantReply()).fence > last);
       await next.released();
-      assert.ok((await b.saved(id, saving("after"))) > revision);
+      assert.ok((await b.saved(id, save("after"))) > revision);
     },
   ),
   proof(
     "[S2] a write at another revision is a conflict that says which, and nothing is written",
-    async (world) => {
-      const [a, id] = [await world.hand(), world.id()];
+    async (fixture) => {
+      const [a, id] = [await fixture.client(), fixture.id()];
       const absent = { status: "conflict", revision: null };
-      assert.deepEqual(await a.write(id, saving("1", { ifRevision: 7 })), absent);
-      assert.deepEqual(await a.write(id, deleting({ ifRevision: 7 })), absent);
-      const revision = await a.saved(id, saving("1", { ifRevision: "absent" }));
+      assert.deepEqual(await a.write(id, save("1", { ifRevision: 7 })), absent);
+      assert.deepEqual(await a.write(id, remove({ ifRevision: 7 })), absent);
+      const revision = await a.saved(id, save("1", { ifRevision: "absent" }));
       const there = { status: "conflict", revision };
-      assert.deepEqual(await a.write(id, saving("2", { ifRevision: "absent" })), there);
-      assert.deepEqual(await a.write(id, saving("2", { ifRevision: revision - 1 })), there);
-      assert.deepEqual(await a.write(id, saving("2", { ifRevision: revision + 1 })), there);
-      assert.deepEqual(await a.write(id, deleting({ ifRevision: "absent" })), there);
-      assert.deepEqual(await a.write(id, deleting({ ifRevision: revision - 1 })), there);
+      assert.deepEqual(await a.write(id, save("2", { ifRevision: "absent" })), there);
+      assert.deepEqual(await a.write(id, save("2", { ifRevision: revision - 1 })), there);
+      assert.deepEqual(await a.write(id, save("2", { ifRevision: revision + 1 })), there);
+      assert.deepEqual(await a.write(id, remove({ ifRevision: "absent" })), there);
+      assert.deepEqual(await a.write(id, remove({ ifRevision: revision - 1 })), there);
       assert.equal(await a.load(id), "1");
-      assert.equal((await a.write(id, saving("2", { ifRevision: revision }))).status, "saved");
-      assert.equal((await a.write(id, deleting({ ifRevision: revision }))).status, "conflict");
+      assert.equal((await a.write(id, save("2", { ifRevision: revision }))).status, "saved");
+      assert.equal((await a.write(id, remove({ ifRevision: revision }))).status, "conflict");
     },
   ),
-  proof("[S2] deleting what is absent is a delete", async (world) => {
-    const [a, id] = [await world.hand(), world.id()];
-    assert.deepEqual(await a.write(id, deleting()), { status: "deleted" });
-    assert.deepEqual(await a.write(id, deleting({ ifRevision: "absent" })), { status: "deleted" });
+  proof("[S2] deleting what is absent is a delete", async (fixture) => {
+    const [a, id] = [await fixture.client(), fixture.id()];
+    assert.deepEqual(await a.write(id, remove()), { status: "deleted" });
+    assert.deepEqual(await a.write(id, remove({ ifRevision: "absent" })), { status: "deleted" });
   }),
   proof(
     "[S4] a write under a ticket is taken while it holds the lock, and refused before and after",
-    async (world) => {
-      const [a, id] = [await world.hand(), world.id()];
-      const hold = a.hold(id);
-      assert.deepEqual(await hold.write(saving("early"), a.receipt()), { status: "lost" });
+    async (fixture) => {
+      const [a, id] = [await fixture.client(), fixture.id()];
+      const hold = a.turn(id);
+      assert.deepEqual(await hold.write(save("early"), a.receipt()), { status: "lost" });
       await hold.granted();
-      assert.equal((await hold.write(saving("1"), a.receipt())).status, "saved");
-      assert.equal((await hold.write(deleting(), a.receipt())).status, "deleted");
-      assert.equal((await hold.write(saving("2"), a.receipt())).status, "saved");
+      assert.equal((await hold.write(save("1"), a.receipt())).status, "saved");
+      assert.equal((await hold.write(remove(), a.receipt())).status, "deleted");
+      assert.equal((await hold.write(save("2"), a.receipt())).status, "saved");
       await hold.released();
-      assert.deepEqual(await hold.write(saving("late"), a.receipt()), { status: "lost" });
-      assert.deepEqual(await hold.write(deleting(), a.receipt()), { status: "lost" });
+      assert.deepEqual(await hold.write(save("late"), a.receipt()), { status: "lost" });
+      assert.deepEqual(await hold.write(remove(), a.receipt()), { status: "lost" });
       assert.equal(await a.load(id), "2");
     },
   ),
   proof(
     "[S4] whoever's lease has ended cannot write, by itself or with its release, whether others came or not",
-    async (world) => {
-      const [a, b] = await world.hands(2);
-      const id = world.id();
-      await a.saved(id, saving("before"));
-      const stale = a.hold(id);
+    async (fixture) => {
+      const [a, b] = await fixture.clients(2);
+      const id = fixture.id();
+      await a.saved(id, save("before"));
+      const stale = a.turn(id);
       await stale.granted({ leaseMs: 100 });
       await eventually(async () => assert.equal(await a.backend.inspectLock(id), null));
-      assert.deepEqual(await stale.write(saving("stale"), a.receipt()), { status: "lost" });
-      assert.deepEqual(await stale.release({ write: saving("stale") }), { status: "lost" });
-      const next = b.hold(id);
+      assert.deepEqual(await stale.write(save("stale"), a.receipt()), { status: "lost" });
+      assert.deepEqual(await stale.release({ write: save("stale") }), { status: "lost" });
+      const next = b.turn(id);
       await next.granted();
-      assert.deepEqual(await stale.write(saving("stale"), a.receipt()), { status: "lost" });
-      assert.deepEqual(await stale.release({ write: saving("stale") }), { status: "lost" });
+      assert.deepEqual(await stale.write(save("stale"), a.receipt()), { status: "lost" });
+      assert.deepEqual(await stale.release({ write: save("stale") }), { status: "lost" });
       assert.equal(await b.load(id), "before");
       assert.equal(await next.renew(), "renewed");
       await next.released();
@@ -157,39 +157,42 @@ export const writeCases: readonly Case[] = [
   needing(
     ["deleteLock"],
     "[S4] a lock deleted behind the holder's back: its writes are refused",
-    async (world) => {
-      const [a, id] = [await world.hand(), world.id()];
-      const hold = a.hold(id);
+    async (fixture) => {
+      const [a, id] = [await fixture.client(), fixture.id()];
+      const hold = a.turn(id);
       await hold.granted();
-      await world.hook("deleteLock")(id);
-      assert.deepEqual(await hold.write(saving("1"), a.receipt()), { status: "lost" });
-      assert.deepEqual(await hold.release({ write: saving("1") }), { status: "lost" });
+      await fixture.hook("deleteLock")(id);
+      assert.deepEqual(await hold.write(save("1"), a.receipt()), { status: "lost" });
+      assert.deepEqual(await hold.release({ write: save("1") }), { status: "lost" });
       assert.equal(await hold.renew(), "lost");
       assert.equal(await a.load(id), null);
     },
   ),
-  proof("[S8] nobody writes without a ticket while the lock is held, not even the holder", async (world) => {
-    const [a, b] = await world.hands(2);
-    const id = world.id();
-    await a.saved(id, saving("before"));
-    const hold = a.hold(id);
-    await hold.granted();
-    for (const hand of [a, b]) {
-      assert.deepEqual(await hand.write(id, saving("1")), { status: "held" });
-      assert.deepEqual(await hand.write(id, deleting()), { status: "held" });
-    }
-    assert.equal(await b.load(id), "before");
-    await hold.released();
-    assert.equal((await b.write(id, saving("1"))).status, "saved");
-  }),
-  proof("[S8] nobody writes without a ticket before a live waiter whose holder has died", async (world) => {
-    const [a, b, c] = await world.hands(3);
-    const id = world.id();
-    await a.hold(id).granted({ leaseMs: 100 });
-    const waiter = b.hold(id);
+  proof(
+    "[S8] nobody writes without a ticket while the lock is held, not even the holder",
+    async (fixture) => {
+      const [a, b] = await fixture.clients(2);
+      const id = fixture.id();
+      await a.saved(id, save("before"));
+      const hold = a.turn(id);
+      await hold.granted();
+      for (const client of [a, b]) {
+        assert.deepEqual(await client.write(id, save("1")), { status: "held" });
+        assert.deepEqual(await client.write(id, remove()), { status: "held" });
+      }
+      assert.equal(await b.load(id), "before");
+      await hold.released();
+      assert.equal((await b.write(id, save("1"))).status, "saved");
+    },
+  ),
+  proof("[S8] nobody writes without a ticket before a live waiter whose holder has died", async (fixture) => {
+    const [a, b, c] = await fixture.clients(3);
+    const id = fixture.id();
+    await a.turn(id).granted({ leaseMs: 100 });
+    const waiter = b.turn(id);
     await waiter.queued();
     await eventually(async () => assert.equal(await c.backend.inspectLock(id), null));
-    assert.deepEqual(await c.write(id, saving("1")), { status: "held" });
+    assert.deepEqual(await c.write(id, save("1")), { status: "held" });
     await eventually(async () => assert.equal((await waiter.ask()).status, "granted"));
     await waiter.released();
   }),

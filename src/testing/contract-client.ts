@@ -1,0 +1,172 @@
+/**
+ * A client of the contract, for tests: it makes the tickets and receipts that the core would make, and nothing else, so
+ * that a test can look at every reply of a backend. The suites use it, and so do the tests of each backend.
+ */
+import { strict as assert } from "node:assert";
+import type {
+  AcquireReply,
+  AcquireRequest,
+  Backend,
+  CancelReply,
+  DeleteWrite,
+  Granted,
+  LoadedState,
+  Receipt,
+  ReleaseReply,
+  ReleaseRequest,
+  SaveWrite,
+  StateWrite,
+  StoredState,
+  Ticket,
+  Wake,
+  WriteReply,
+} from "../backends/contract.ts";
+
+const keepMs = 60_000;
+
+export function bytesOf(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+/** What is stored, as text; the reply itself where that is no state that can be read. */
+export function textOf(state: LoadedState | undefined): unknown {
+  return state && "bytes" in state ? new TextDecoder().decode(state.bytes) : state;
+}
+
+export function save(text: string, more: Partial<SaveWrite> = {}): SaveWrite {
+  return { kind: "save", bytes: bytesOf(text), serializer: "json", ttlMs: "none", ...more };
+}
+
+export function remove(more: Partial<DeleteWrite> = {}): DeleteWrite {
+  return { kind: "delete", ...more };
+}
+
+/** One client of a backend. Every operation takes a slot of its own unless it is given a receipt. */
+export class ContractClient {
+  readonly backend: Backend;
+  #slots = 0;
+
+  constructor(backend: Backend) {
+    this.backend = backend;
+  }
+
+  receipt(): Receipt {
+    return { slot: this.#slots++, n: 1, keepMs };
+  }
+
+  /** A new ticket for this lock. */
+  turn(id: string): ContractTurn {
+    const receipt = this.receipt();
+    const ticket = `host:1:${this.backend.clientId}:${receipt.slot}`;
+    return new ContractTurn(this.backend, { id, ticket, receipt });
+  }
+
+  async load(id: string): Promise<unknown> {
+    return textOf(await this.backend.loadState(id, { expiry: false }));
+  }
+
+  async stored(id: string): Promise<StoredState> {
+    const state = await this.backend.loadState(id, { expiry: true });
+    assert.ok(state !== null && "bytes" in state, "a stored state");
+    return state;
+  }
+
+  /** How long the state has to live, `null` for ever; `undefined` where no state can be read. */
+  async expiry(id: string): Promise<number | null | undefined> {
+    const state = await this.backend.loadState(id, { expiry: true });
+    return state && "bytes" in state ? state.expiresInMs : undefined;
+  }
+
+  write(id: string, write: StateWrite, receipt: Receipt = this.receipt()): Promise<WriteReply> {
+    return this.backend.writeState(id, write, null, receipt);
+  }
+
+  /** The revision of a write that must succeed. */
+  async saved(id: string, write: SaveWrite): Promise<number> {
+    const reply = await this.write(id, write);
+    assert.equal(reply.status, "saved", `not saved: ${JSON.stringify(reply)}`);
+    return reply.revision;
+  }
+}
+
+/** A client that keeps the wakes it is sent. */
+export class ListeningClient extends ContractClient {
+  readonly wakes: Wake[] = [];
+
+  constructor(backend: Backend) {
+    super(backend);
+    backend.onWake((wake) => this.wakes.push(wake));
+  }
+}
+
+/** One ticket's way through a lock. */
+export class ContractTurn {
+  readonly id: string;
+  readonly ticket: Ticket;
+  readonly #backend: Backend;
+  #receipt: Receipt;
+
+  constructor(backend: Backend, what: { id: string; ticket: Ticket; receipt: Receipt }) {
+    this.#backend = backend;
+    this.id = what.id;
+    this.ticket = what.ticket;
+    this.#receipt = what.receipt;
+  }
+
+  /** What its release or cancel carries. */
+  get receipt(): Receipt {
+    return this.#receipt;
+  }
+
+  /** After a "kept" or a refusal: the next release is another operation. */
+  nextReceipt(): Receipt {
+    this.#receipt = { ...this.#receipt, n: this.#receipt.n + 1 };
+    return this.#receipt;
+  }
+
+  ask(more: Partial<AcquireRequest> = {}): Promise<AcquireReply> {
+    const request = { leaseMs: 30_000, queue: true, load: false, fences: 1, ...more };
+    return this.#backend.acquireLock(this.id, this.ticket, request, this.#receipt);
+  }
+
+  /** The reply to an ask that must be granted. */
+  async grantReply(more: Partial<AcquireRequest> = {}): Promise<Granted> {
+    const reply = await this.ask(more);
+    assert.equal(reply.status, "granted", `not granted: ${JSON.stringify(reply)}`);
+    return reply;
+  }
+
+  /** The fence of an ask that must be granted. */
+  async granted(more: Partial<AcquireRequest> = {}): Promise<number> {
+    return (await this.grantReply(more)).fence;
+  }
+
+  /** An ask that must be queued; answers how many stand before it. */
+  async queued(more: Partial<AcquireRequest> = {}): Promise<number> {
+    const reply = await this.ask(more);
+    assert.equal(reply.status, "waiting", `not waiting: ${JSON.stringify(reply)}`);
+    return reply.ahead;
+  }
+
+  async renew(leaseMs = 30_000): Promise<"renewed" | "lost" | undefined> {
+    return (await this.#backend.renewLocks([{ id: this.id, ticket: this.ticket, leaseMs }]))[0];
+  }
+
+  write(write: StateWrite, receipt: Receipt): Promise<WriteReply> {
+    return this.#backend.writeState(this.id, write, this.ticket, receipt);
+  }
+
+  release(request: ReleaseRequest = {}, receipt: Receipt = this.#receipt): Promise<ReleaseReply> {
+    return this.#backend.releaseLock(this.id, this.ticket, request, receipt);
+  }
+
+  /** A release that must succeed. */
+  async released(request: ReleaseRequest = {}): Promise<void> {
+    const reply = await this.release(request);
+    assert.equal(reply.status, "released", `not released: ${JSON.stringify(reply)}`);
+  }
+
+  cancel(receipt: Receipt = this.#receipt): Promise<CancelReply> {
+    return this.#backend.cancelLock(this.id, this.ticket, receipt);
+  }
+}

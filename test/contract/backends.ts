@@ -1,0 +1,116 @@
+// Every backend that there is, as the contract suites need it: fresh clients of one storage, and a hand that reaches
+// behind the protocol. test/project/promises.test.ts fails when a backend of src/ is missing here.
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+
+import type { Backend } from "../../src/backends/contract.ts";
+import { Memory, MemoryBackend } from "../../src/backends/memory/backend.ts";
+import { createRedisBackend } from "../../src/backends/redis/backend.ts";
+import { createSqliteBackend } from "../../src/backends/sqlite/backend.ts";
+import { lockSuite, stateSuite, type SuiteHooks, type SuiteOptions } from "../../src/testing/index.ts";
+import { startRedis } from "../support/redis-server.ts";
+
+/** A storage that has been made for a run of the suites. */
+export interface Storage {
+  createBackend(): Backend;
+  readonly hooks: SuiteHooks;
+  end(): Promise<void>;
+}
+
+export interface BackendUnderTest {
+  /** The file of src/ that it is in. */
+  readonly file: string;
+  readonly pushes: boolean;
+  create(): Promise<Storage>;
+  /** Which hooks its storage brings: known before it is there, since tests are named first. */
+  readonly hooks: readonly (keyof SuiteHooks)[];
+}
+
+export const suites: Readonly<Record<string, (options: SuiteOptions) => void>> = { stateSuite, lockSuite };
+
+const prefix = "holdfast:";
+
+export const backends: Readonly<Record<string, BackendUnderTest>> = {
+  memory: { file: "backends/memory/backend.ts", pushes: true, create: createMemory, hooks: ["deleteLock"] },
+  SQLite: {
+    file: "backends/sqlite/backend.ts",
+    pushes: false,
+    create: createSqlite,
+    hooks: ["deleteLock", "flush"],
+  },
+  Redis: {
+    file: "backends/redis/backend.ts",
+    pushes: true,
+    create: createRedis,
+    hooks: ["deleteLock", "putForeignLock", "removeForeignLock", "putGarbage", "flush"],
+  },
+};
+
+/** Its locks know tickets only, its states cannot be damaged, and a client's receipts live as long as the client. */
+async function createMemory(): Promise<Storage> {
+  const memory = new Memory();
+  return {
+    createBackend: () => new MemoryBackend({ memory }),
+    hooks: { deleteLock: async (id) => void memory.locks.delete(id) },
+    end: async () => {},
+  };
+}
+
+/** Its columns are typed, so that no row can be damaged; foreign clients have no documented pattern to follow. */
+async function createSqlite(): Promise<Storage> {
+  const folder = mkdtempSync(join(tmpdir(), "holdfast-suite-"));
+  const path = join(folder, "store.db");
+  await createSqliteBackend({ path, prefix }).ready();
+  const db = new DatabaseSync(path, { timeout: 10_000 });
+  return {
+    createBackend: () => createSqliteBackend({ path, prefix }),
+    hooks: {
+      deleteLock: async (id) =>
+        void db.prepare("DELETE FROM locks WHERE prefix = ? AND id = ?").run(prefix, id),
+      flush: async () => {
+        const rows = ["states", "locks", "waiters", "receipts"].map((table) => `DELETE FROM ${table};`);
+        db.exec(`BEGIN IMMEDIATE; ${rows.join(" ")} UPDATE stamps SET last = 0; COMMIT;`);
+      },
+    },
+    end: async () => {
+      db.close();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+async function createRedis(): Promise<Storage> {
+  const server = await startRedis();
+  const lock = (id: string): string => `${prefix}lock:{${id}}`;
+  const compareAndDelete =
+    'if redis.call("get", KEYS[1]) == ARGV[1] then return redis.call("del", KEYS[1]) else return 0 end';
+  return {
+    createBackend: () => createRedisBackend({ target: server.url, prefix, operationMs: 5_000 }),
+    hooks: {
+      deleteLock: async (id) => {
+        await server.command("DEL", lock(id));
+      },
+      putForeignLock: async (id, token, leaseMs) => {
+        const lease = leaseMs === null ? [] : ["PX", String(leaseMs)];
+        return (await server.command("SET", lock(id), token, "NX", ...lease)) === "OK";
+      },
+      removeForeignLock: async (id, token) =>
+        (await server.command("EVAL", compareAndDelete, "1", lock(id), token)) === 1,
+      putGarbage: async (id) => {
+        await server.command("SET", `${prefix}state:{${id}}`, "not ours");
+      },
+      flush: async () => {
+        await server.command("FLUSHALL");
+      },
+    },
+    end: async () => {
+      const denied = await server.command("ACL", "LOG");
+      await server.stop();
+      // Not even a command whose failure is passed over: the rights of docs/redis.md are enough for everything.
+      if (String(denied) !== "") throw new Error(`ACL LOG has entries: ${JSON.stringify(denied)}`);
+    },
+  };
+}

@@ -1,0 +1,125 @@
+// Imports go one way, and files look alike: read from the text of src/, so that a partial tree can be checked too.
+// Type imports count as well: who reads a file should not have to know the files above it.
+
+import { readFileSync, readdirSync } from "node:fs";
+import { basename, join, posix } from "node:path";
+import { expect, test } from "vitest";
+
+interface Import {
+  readonly from: string;
+  readonly to: string; // a path below src/ (it ends in .ts), or a package
+  readonly kind: "static" | "type" | "dynamic";
+}
+
+const root = join(import.meta.dirname, "../../src");
+const generated = ["backends/redis/scripts/generated.ts"];
+const files = new Map(
+  readdirSync(root, { recursive: true, encoding: "utf8" })
+    .map((path) => path.replaceAll("\\", "/"))
+    .filter((path) => path.endsWith(".ts"))
+    .map((path) => [path, readFileSync(join(root, path), "utf8")]),
+);
+const imports = [...files].flatMap(([path, text]) => importsOf(path, text));
+
+/** A file may import from its own floor and from those below. Backends and the suites stand beside the house. */
+const floors = [
+  /^index\.ts$/,
+  /^open\.ts$/,
+  /^store\.ts$/,
+  /^(state|state-handle|lock)\.ts$/, // what users hold
+  /^session\.ts$/,
+  /^scheduling\//, // who is next in this process
+  /^updates\//, // what becomes of a value
+  /^ownership\//, // who may nest
+  /^leases\//, // how long a ticket is ours
+  /^calls\//, // one call of a backend
+  /^backends\/(contract|lazy|recorded)\.ts$|^serializers\/|^[^/]+\.ts$/, // the contract, errors, options, timers …
+];
+const floorOf = (path: string): number => floors.findIndex((floor) => floor.test(path));
+
+/** `backends/redis/keys.ts` → `redis`; the contract and what stands beside it belong to none. */
+function roomOf(path: string): string | undefined {
+  return /^backends\/([a-z0-9]+)\//.exec(path)?.[1];
+}
+
+function importsOf(from: string, text: string): Import[] {
+  const code = text.replaceAll(/^\s*(\/\/|\/?\*).*$/gm, ""); // examples in comments import, too
+  const found = code.matchAll(
+    /^(?:import|export)\s+(type\s)?(?:[\w$*{},\s]+\sfrom\s)?\s*"([^"]+)"|\bimport\(\s*"([^"]+)"/gm,
+  );
+  return [...found].map(([, type, named, dynamic]) => {
+    const target = named ?? dynamic ?? "";
+    const to = target.startsWith(".") ? posix.join(posix.dirname(from), target) : target;
+    return { from, to, kind: dynamic !== undefined ? "dynamic" : type !== undefined ? "type" : "static" };
+  });
+}
+
+const offenders = (isWrong: (entry: Import) => boolean): string[] =>
+  imports.filter(isWrong).map(({ from, to, kind }) => `${from} → ${to} (${kind})`);
+
+test("every file has a floor or a room", () => {
+  const lost = [...files.keys()].filter(
+    (path) => floorOf(path) < 0 && roomOf(path) === undefined && !path.startsWith("testing/"),
+  );
+  expect(lost).toEqual([]);
+});
+
+test("imports go down", () => {
+  const goesUp = ({ from, to }: Import): boolean =>
+    floorOf(from) >= 0 && floorOf(to) >= 0 && floorOf(to) < floorOf(from);
+  expect(offenders(goesUp)).toEqual([]);
+});
+
+test("a backend imports the contract, the shared protocol, errors, diagnostics, timers and its own files", () => {
+  const below = /^(backends\/contract|backends\/recorded|errors|diagnostics|timers)\.ts$|^backends\/rows\//;
+  const reachesOut = ({ from, to }: Import): boolean =>
+    roomOf(from) !== undefined && files.has(to) && !below.test(to) && roomOf(to) !== roomOf(from);
+  expect(offenders(reachesOut)).toEqual([]);
+});
+
+const targetParsers = ["backends/redis/client/address.ts", "backends/sqlite/path.ts"];
+
+test("only open.ts names backends, and loads them when a target asks for one", () => {
+  const names = ({ from, to, kind }: Import): boolean =>
+    roomOf(to) !== undefined &&
+    roomOf(from) === undefined &&
+    !(from === "open.ts" && (kind !== "static" || targetParsers.includes(to))) && // a target is read at the door
+    !(from === "testing/index.ts" && to === "backends/memory/backend.ts"); // what a FaultyBackend can wrap
+  expect(offenders(names)).toEqual([]);
+});
+
+test("only backends import packages; what is Node's own is imported as node:", () => {
+  const isForeign = ({ from, to }: Import): boolean =>
+    !to.endsWith(".ts") && !to.startsWith("node:") && roomOf(from) === undefined;
+  expect(offenders(isForeign)).toEqual([]);
+});
+
+test("nothing imports testing", () => {
+  const isWrong = ({ from, to }: Import): boolean =>
+    to.startsWith("testing/") && !from.startsWith("testing/");
+  expect(offenders(isWrong)).toEqual([]);
+});
+
+test("no import comes back to where it began", () => {
+  const circles = new Set<string>();
+  const walk = (path: string, trail: readonly string[]): void => {
+    if (trail.includes(path)) circles.add([...trail.slice(trail.indexOf(path)), path].join(" → "));
+    else if (!done.has(path)) {
+      for (const { from, to } of imports) if (from === path && files.has(to)) walk(to, [...trail, path]);
+      done.add(path);
+    }
+  };
+  const done = new Set<string>();
+  for (const path of files.keys()) walk(path, []);
+  expect([...circles]).toEqual([]);
+});
+
+test("files are named in kebab-case, stay within 400 lines and export by name", () => {
+  const odd = [...files].filter(
+    ([path, text]) =>
+      !/^[a-z0-9]+(-[a-z0-9]+)*\.ts$/.test(basename(path)) ||
+      (text.split("\n").length > 401 && !generated.includes(path)) ||
+      /^export default|^export \{[^}]*\bas default\b/m.test(text),
+  );
+  expect(odd.map(([path]) => path)).toEqual([]);
+});

@@ -1,0 +1,162 @@
+// That nothing is left out: every backend goes through every suite, and every promise is cited where it must be.
+
+import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+
+import * as testing from "../../src/testing/index.ts";
+import { backends, suites } from "../contract/backends.ts";
+
+const numbered = (letter: string, count: number): string[] =>
+  Array.from({ length: count }, (_, n) => `${letter}${String(n + 1)}`);
+const promises = [...numbered("S", 8), ...numbered("L", 11), ...numbered("P", 3)];
+/** Those that are the core's alone: re-entry, drafts, deadlines and the life of a process are not the backend's business. */
+const notOfBackends = ["L4", "L5", "P1", "P2"];
+
+/** Promises that a backend does not keep, or that do not apply to it: SQLite cannot push, and only Redis has foreign clients. */
+const notKept: Readonly<Record<string, readonly string[]>> = {
+  memory: ["L11"],
+  SQLite: ["L8", "L11"],
+  Redis: [],
+};
+
+/** The end of a process, and every text that it writes: a single process cannot see them. */
+const notOfSuites = ["P1", "P3"];
+
+const root = join(import.meta.dirname, "../..");
+
+function sources(folder: string): { path: string; text: string }[] {
+  const paths = readdirSync(join(root, folder), { recursive: true, encoding: "utf8" });
+  return paths
+    .filter((path) => /\.(ts|lua)$/.test(path))
+    .map((path) => ({
+      path: join(folder, path).replaceAll("\\", "/"),
+      text: readFileSync(join(root, folder, path), "utf8"),
+    }));
+}
+
+const inSrc = sources("src");
+const inTest = sources("test");
+
+/** Strings that begin with promises, as names of tests do: `"[S4] [L4] …`. */
+function namesIn(text: string): string[] {
+  return [...text.matchAll(/["'`]((?:\[[SLP]\d+\] ?)+)[^\n]*/g)].map(([name]) => name);
+}
+
+function cited(text: string): Set<string> {
+  return new Set([...text.matchAll(/\[([SLP]\d+)\]/g)].map(([, promise = ""]) => promise));
+}
+
+/** The titles of the cases that run on a backend; those that it skips, with the reason. */
+function casesOf(name: string): { ran: Set<string>; skipped: Map<string, string> } {
+  const { pushes, hooks } = backends[name]!;
+  const [ran, skipped] = [new Set<string>(), new Map<string, string>()];
+  const none = (): never => {
+    throw new Error("nothing runs here");
+  };
+  for (const suite of Object.values(suites)) {
+    suite({
+      test: (title) => ran.add(title),
+      skip: (title, reason) => skipped.set(title, reason),
+      createBackend: none,
+      pushes,
+      hooks: Object.fromEntries(hooks.map((hook) => [hook, none])),
+    });
+  }
+  return { ran, skipped };
+}
+
+describe("pairs", () => {
+  test("every backend of src/ is among those that the suites run on", () => {
+    const implementing = inSrc
+      .filter(({ path, text }) => /^src\/backends\/\w+\//.test(path) && /implements Backend\b/.test(text))
+      .map(({ path }) => path.slice("src/".length));
+    expect(implementing.length).toBeGreaterThan(0);
+    expect(
+      Object.values(backends)
+        .map(({ file }) => file)
+        .sort(),
+    ).toEqual(implementing.sort());
+  });
+
+  test("every suite that is exported is among those that run", () => {
+    const exported = Object.keys(testing).filter((name) => name.endsWith("Suite"));
+    expect(Object.keys(suites).sort()).toEqual(exported.sort());
+    for (const [name, suite] of Object.entries(suites)) expect(suite).toBe(testing[name as "stateSuite"]);
+  });
+
+  test("contract/suites.test.ts runs every suite on every backend, and cannot leave one out", () => {
+    const { text } = inTest.find(({ path }) => path === "test/contract/suites.test.ts") ?? { text: "" };
+    expect(text).toContain("of Object.entries(backends)");
+    expect(text).toContain("of Object.entries(suites)");
+    expect(text).not.toMatch(/\b(skipIf|runIf|todo|only|continue|return;)\b/);
+  });
+
+  test.each(Object.keys(backends))("the suites of %s say what they skip, and why", (name) => {
+    const { ran, skipped } = casesOf(name);
+    for (const reason of skipped.values()) {
+      expect(reason).toMatch(/pushes no wakes|brings no hook \w+\(\)/);
+    }
+    // Redis can do everything; nobody skips more than the few cases that need what it cannot.
+    expect(skipped.size).toBeLessThan(name === "Redis" ? 1 : ran.size / 8);
+    for (const title of [...ran, ...skipped.keys()]) expect(title).toMatch(/^(\[[SLP]\d+\] )+\S/);
+  });
+
+  test.each(Object.keys(backends))("a case that runs on %s proves each promise", (name) => {
+    const proved = cited([...casesOf(name).ran].join("\n"));
+    const missing = promises.filter((promise) => !proved.has(promise));
+    expect(missing).toEqual([...notKept[name]!, ...notOfSuites]);
+  });
+
+  test("without skip(), a case that cannot run is named in the output with its reason", async () => {
+    const named: string[] = [];
+    const run = (title: string, fn: () => Promise<void>): void => {
+      if (title.includes("(skipped: ")) {
+        named.push(title);
+        void fn();
+      }
+    };
+    testing.lockSuite({ test: run, createBackend: () => ({}) as never, pushes: false });
+    expect(named).toContainEqual(expect.stringMatching(/skipped: the backend pushes no wakes\)$/));
+    expect(named).toContainEqual(
+      expect.stringMatching(/skipped: the backend brings no hook deleteLock\(\)\)$/),
+    );
+  });
+});
+
+describe("citations", () => {
+  const suiteNames = inSrc
+    .filter(({ path }) => path.startsWith("src/testing/"))
+    .flatMap(({ text }) => namesIn(text));
+  const testNames = inTest.flatMap(({ text }) => namesIn(text));
+
+  test.each(promises)("[%s] is the beginning of a test's name", (promise) => {
+    expect(cited([...suiteNames, ...testNames].join("\n"))).toContain(promise);
+  });
+
+  test("the exported suites prove every promise that a single process can see", () => {
+    const proved = cited(suiteNames.join("\n"));
+    expect(promises.filter((promise) => !proved.has(promise))).toEqual(notOfSuites);
+  });
+
+  test("the contract cites every promise that a backend must keep", () => {
+    const contract = inSrc.find(({ path }) => path === "src/backends/contract.ts")?.text ?? "";
+    const cites = cited(contract);
+    const missing = promises.filter((promise) => !notOfBackends.includes(promise) && !cites.has(promise));
+    expect(missing).toEqual([]);
+  });
+
+  test("the code cites every promise outside of its tests", () => {
+    const code = inSrc.filter(({ path }) => !path.startsWith("src/testing/"));
+    const cites = cited(code.map(({ text }) => text).join("\n"));
+    expect(promises.filter((promise) => !cites.has(promise))).toEqual([]);
+  });
+
+  test("nobody cites a promise that does not exist", () => {
+    const known = new Set(promises);
+    const wrong = [...inSrc, ...inTest].flatMap(({ path, text }) =>
+      [...cited(text)].filter((promise) => !known.has(promise)).map((promise) => `${path}: ${promise}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+});
