@@ -13,7 +13,7 @@ const apart = [
 const first = [
   "test/contract/suites.test.ts",
   "test/integration/processes/",
-  "test/redis/slow-link.test.ts",
+  "test/integration/redis/connections/slow-link.test.ts",
   "test/project/examples/",
 ];
 

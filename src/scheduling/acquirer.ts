@@ -106,7 +106,10 @@ export class Acquirer {
         backend.writeState(this.id, change.plain, null, receipt),
       );
       if (shortage !== undefined) throw shortage;
-      if (reply.status === "held") { this.#waitAfterAll(request); return; }
+      if (reply.status === "held") {
+        this.#waitAfterAll(request);
+        return;
+      }
       if (reply.status === "lost") throw new Error(`HOLDFAST_PLAIN_WRITE_LOST: ${this.id}`); // it has no ticket
       if (reply.status === "saved" || reply.status === "deleted") publishUpdate(this.id, 1, change.plain);
       change.answer(reply);

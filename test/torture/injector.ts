@@ -12,7 +12,7 @@ import {
   type Group,
   type Link,
   type Proxy,
-} from "../faults/index.ts";
+} from "../support/faults/index.ts";
 import { Random } from "./random.ts";
 import type { Recorder } from "./recorder.ts";
 import type { Team } from "./team.ts";

@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 
 import type { OpenOptions } from "../../src/index.ts";
-import { continueProcess, stopProcess } from "../faults/processes.ts";
+import { continueProcess, stopProcess } from "../support/faults/processes.ts";
 import type { Recorder } from "./recorder.ts";
 import type { Job, Order } from "./worker.ts";
 

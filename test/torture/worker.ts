@@ -2,7 +2,7 @@
 // IPC to block its event loop, to let its wall clock jump, and to finish; then it closes the store and must end by itself.
 
 import { open, type OpenOptions } from "../../src/index.ts";
-import { fakeWallClock } from "../faults/wall-clock.ts";
+import { fakeWallClock } from "../support/faults/wall-clock.ts";
 import { Caller } from "./caller.ts";
 import { Random } from "./random.ts";
 import { fileLog, Recorder } from "./recorder.ts";

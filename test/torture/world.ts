@@ -5,9 +5,15 @@ import { DatabaseSync } from "node:sqlite";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { startGroup, startLink, startProxy, startRedis, startRedisWithClock } from "../faults/index.ts";
-import type { Link, Proxy, RedisServer, ServerClock } from "../faults/index.ts";
-import type { Group } from "../faults/index.ts";
+import {
+  startGroup,
+  startLink,
+  startProxy,
+  startRedis,
+  startRedisWithClock,
+} from "../support/faults/index.ts";
+import type { Link, Proxy, RedisServer, ServerClock } from "../support/faults/index.ts";
+import type { Group } from "../support/faults/index.ts";
 import type { Options } from "./options.ts";
 
 /** Something that nobody should have left: a lock, or a place in its queue. */

@@ -11,7 +11,7 @@ import { open, type Store } from "../../../src/index.ts";
 import { poll } from "../../support/poll.ts";
 import { startRedis, type RedisServer } from "../../support/redis-server.ts";
 import { killAll, Worker } from "../../support/workers.ts";
-import { FakeClock, hourMs } from "../../faults/index.ts";
+import { FakeClock, hourMs } from "../../support/faults/index.ts";
 import { untilRenewed, waiters } from "../support/locks.ts";
 
 vi.setConfig({ testTimeout: 30_000 });

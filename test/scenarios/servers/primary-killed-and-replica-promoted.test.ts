@@ -14,7 +14,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 
 import { open, type OpenOptions, type Store } from "../../../src/index.ts";
 import { poll } from "../../support/poll.ts";
-import { startGroup, type Group } from "../../faults/index.ts";
+import { startGroup, type Group } from "../../support/faults/index.ts";
 
 vi.setConfig({ testTimeout: 30_000 });
 

@@ -10,7 +10,7 @@ import { createClient } from "@redis/client";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 
 import type { Store } from "../../../src/index.ts";
-import { Replicated } from "../../redis/replicated.ts";
+import { Replicated } from "../../integration/redis/replicated.ts";
 import { poll } from "../../support/poll.ts";
 import type { RedisServer } from "../../support/redis-server.ts";
 

@@ -16,7 +16,7 @@ import { poll } from "../../support/poll.ts";
 import { startRedis, type RedisServer } from "../../support/redis-server.ts";
 import { served, type Served } from "../../support/served.ts";
 import { killAll, Worker } from "../../support/workers.ts";
-import { FakeClock, hourMs } from "../../faults/index.ts";
+import { FakeClock, hourMs } from "../../support/faults/index.ts";
 import { waiters } from "../support/locks.ts";
 
 vi.setConfig({ testTimeout: 30_000 });

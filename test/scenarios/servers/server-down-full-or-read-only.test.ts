@@ -2,7 +2,7 @@
 // out of memory, does not take the password, or denies a command. Each has its code and a message that says what to do, in
 // a store that was working and in one that never did; the same store works again as soon as the trouble is over; no
 // text holds the password. A rejection that nobody handles would fail the whole run. More ways to refuse, command by
-// command: test/redis/errors.test.ts, test/integration/sqlite/file.test.ts and transactions.test.ts.
+// command: test/integration/redis/connections/errors.test.ts, test/integration/sqlite/file.test.ts and transactions.test.ts.
 //
 // Seen failing with the defence taken out:
 // - src/backends/redis/errors.ts does not know OOM, or READONLY and NOREPLICAS, or NOPERM and its like: both tests of

@@ -5,7 +5,12 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { MemoryBackend } from "../../../src/backends/memory/backend.ts";
 import type { Receipt, WriteReply } from "../../../src/backends/contract.ts";
 import { BackendCalls } from "../../../src/calls/backend-calls.ts";
-import { CorruptStateError, UnavailableError, type Outcome, type UnavailableCode } from "../../../src/errors.ts";
+import {
+  CorruptStateError,
+  UnavailableError,
+  type Outcome,
+  type UnavailableCode,
+} from "../../../src/errors.ts";
 
 const unavailable = (outcome: Outcome, code: UnavailableCode = "UNREACHABLE"): UnavailableError =>
   new UnavailableError(`planned ${outcome}`, { outcome, code });

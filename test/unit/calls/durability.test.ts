@@ -1,5 +1,5 @@
 // The option `durability` above the backend: how it is read, which of three levels counts, what is asked of the backend
-// and what comes of its answers. Real replicas: test/redis/durability.test.ts.
+// and what comes of its answers. Real replicas: test/integration/redis/durability.test.ts.
 
 import { beforeEach, describe, expect, test } from "vitest";
 

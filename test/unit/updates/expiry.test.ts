@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 
 import type { Life, StateWrite } from "../../../src/backends/contract.ts";
 import { expiryOnTop } from "../../../src/updates/expiry.ts";
-import { remove, save } from "../../support/contract-client.ts";
+import { remove, save } from "../../../src/testing/contract-client.ts";
 
 const first: Life = { whenNew: 1 };
 const later: Life = { whenNew: 2 };

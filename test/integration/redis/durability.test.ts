@@ -1,0 +1,351 @@
+// What docs/redis.md says of durability, line by line: real replicas, cut off, stopped, promoted after kill -9.
+// Seen failing with the defences out: the number of WAIT not compared (all that expect "unknown", and what was acknowledged
+// is gone) · no look whether the server that answers has it ([S5] another answers) · WAIT on the common connection
+// (renewals go on) · an update without a change answered at once ([S3] repeated) · one connection for all numbers of
+// replicas · the time of the wait counted as the turn's ([L2] slow) · the lock given back after its caller was told · each line
+// proves for itself that it works on the right database (several numbers at once). Not the
+// write before WAIT: Redis 7.0 takes any command for one, later ones do not.
+
+import { afterEach, describe, expect, test } from "vitest";
+import { createClient } from "@redis/client";
+
+import { HoldfastError, type Store } from "../../../src/index.ts";
+import { poll } from "../../support/poll.ts";
+import { startRedis } from "../../support/redis-server.ts";
+import { Replicated } from "./replicated.ts";
+
+const one = { replicas: 1, timeoutMs: 150 };
+const patient = { replicas: 1, timeoutMs: 4_000 };
+const none = { replicas: 0 };
+const unknown = { name: "UnavailableError", code: "UNREACHABLE", outcome: "unknown" };
+
+let all: Replicated;
+afterEach(() => all.stop());
+
+async function failureOf(call: Promise<unknown>): Promise<HoldfastError> {
+  const error = await call.then(
+    (value) => new Error(`it was acknowledged: ${String(value)}`),
+    (reason: unknown) => reason,
+  );
+  if (error instanceof HoldfastError) return error;
+  throw error;
+}
+
+const counter = (store: Store, id = "n") => store.state<number>(id, { initial: () => 0 });
+const listOf = (store: Store) => store.state<{ ids: string[] }>("list", { initial: () => ({ ids: [] }) });
+
+describe("what was acknowledged, after a failover", () => {
+  test("[S3] none: it may be gone; what is there is consistent, and goes on", async () => {
+    all = await Replicated.start(1);
+    const n = counter(all.open());
+    await n.save(1, { durability: patient });
+    all.silence();
+    const lost = await n.save(2);
+    await all.failOver();
+    expect(await n.load()).toBe(1);
+    expect(await n.save(3)).toBeGreaterThan(lost); // [S2] the client has seen the higher one, and lifts it
+  });
+
+  test("[S3] replicas: 1: it is there; what was not acknowledged is unknown", async () => {
+    all = await Replicated.start(1);
+    const list = listOf(all.open({ durability: one }));
+    const [acknowledged, others]: [string[], unknown[]] = [[], []];
+    let going = true;
+    const caller = async (name: string): Promise<void> => {
+      for (let at = 0; going && at < 300; at += 1) {
+        const id = `${name}-${String(at)}`;
+        await list
+          .run((draft) => void draft.ids.push(id))
+          .then(
+            () => acknowledged.push(id),
+            (error: unknown) => others.push(error),
+          );
+      }
+    };
+    const callers = ["a", "b", "c", "d"].map(caller);
+    try {
+      await poll(() => acknowledged.length).toBeGreaterThan(40);
+      all.silence();
+      await poll(() => others.length).toBeGreaterThan(8);
+    } finally {
+      going = false;
+    }
+    const before = acknowledged.length;
+    await all.failOver();
+    await Promise.all(callers);
+    const { ids } = await list.load();
+    expect(ids).toEqual([...new Set(ids)]);
+    expect(acknowledged.slice(0, before).filter((id) => !ids.includes(id))).toEqual([]);
+    for (const error of others) expect(error).toMatchObject({ outcome: "unknown" });
+  });
+
+  test("[S5] replicas: 1: the primary dies while they are waited for: carried out once, by the promoted one", async () => {
+    all = await Replicated.start(1);
+    await all.addReplica(all.replica); // of the replica: who is promoted can have its writes acknowledged
+    const n = counter(all.open());
+    await n.save(1, { durability: patient });
+    all.line.silent = true;
+    const saving = n.update((at) => at + 1, { durability: patient });
+    await all.waiting();
+    await all.failOver();
+    expect(await saving).toBe(2);
+    expect(await n.load()).toBe(2);
+  });
+
+  test("[S5] replicas: 1: done by one server, and another answers for the replicas: unknown", async () => {
+    all = await Replicated.start(1);
+    await all.addReplica(all.replica);
+    const store = all.open();
+    const n = counter(store);
+    await n.save(1);
+    await poll(() => counter(all.openAt(all.replica.url)).load()).toBe(1);
+    all.line.silent = true;
+    await all.replica.command("REPLICAOF", "NO", "ONE");
+    all.address.repoint(all.replica, "stay"); // the old primary does not know yet, and our connection to it is up
+    const error = await failureOf(n.save(2, { durability: patient }));
+    expect(error).toMatchObject(unknown);
+    expect(error.message).toContain("lost its memory");
+    const refused = await failureOf(store.lock("x").acquire({ durability: one, waitMs: 200 }));
+    expect(["UNREACHABLE", "LOCK_TIMEOUT"]).toContain(refused.code); // granted there, and never handed out
+    all.address.cut();
+    expect(await n.load()).toBe(1);
+    await n.save(3, { durability: patient });
+  });
+
+  test("[L1] [L3] [S2] replicas: 1: a grant is known there: its holder goes on, nobody else enters, fences rise", async () => {
+    all = await Replicated.start(1);
+    const [a, b] = [all.open({ durability: patient }), all.open()];
+    const n = counter(a);
+    const grant = await a.lock("n").acquire();
+    const revision = await n.save(1, { grant });
+    await all.failOver();
+    expect(await b.lock("n").tryAcquire()).toBeNull();
+    expect(grant.signal.aborted).toBe(false);
+    expect(await n.save(2, { grant, durability: none })).toBeGreaterThan(revision);
+    expect(await grant.release()).toBe(true);
+    const next = await b.lock("n").acquire();
+    expect(next.fence).toBeGreaterThan(grant.fence);
+    await next.release();
+  });
+
+  test("[L1] none: two believe that they hold the lock; the promoted server accepts the saves of one", async () => {
+    all = await Replicated.start(1);
+    const [a, b] = [all.open(), all.openAt(all.replica.url)];
+    all.silence();
+    const first = await a.lock("n").acquire();
+    await all.replica.command("REPLICAOF", "NO", "ONE");
+    const second = await b.lock("n").acquire();
+    expect([first.signal.aborted, second.signal.aborted]).toEqual([false, false]);
+    await counter(a).save(1, { grant: first }); // the old one still takes it, and it is lost with it
+    // With replicas: 1 neither would have been acknowledged there: it has none any more.
+    expect(await failureOf(a.lock("other").acquire({ durability: one }))).toMatchObject(unknown);
+    all.address.repoint(all.replica);
+    await counter(b).save(2, { grant: second });
+    expect(await failureOf(counter(a).save(3, { grant: first }))).toMatchObject({ code: "LOCK_LOST" });
+    expect(await counter(b).load()).toBe(2);
+    expect(await second.release()).toBe(true);
+    expect(await first.release()).toBe(false);
+  });
+
+  test("appendfsync always: what was acknowledged is there after kill -9 and a restart; without it, it is not", async () => {
+    all = await Replicated.start(0, { appendonly: true });
+    const n = counter(all.open());
+    const revision = await n.save(1);
+    await all.primary.kill();
+    await all.primary.start();
+    expect(await n.read()).toMatchObject({ value: 1, revision });
+    const forgetful = await startRedis();
+    const other = counter(all.openAt(forgetful.url));
+    const gone = await other.save(1);
+    await forgetful.kill();
+    await forgetful.start();
+    expect(await other.read()).toBeUndefined();
+    expect(await other.save(2)).toBeGreaterThan(gone); // [S2]
+    await forgetful.stop();
+  });
+});
+
+describe("too few replicas", () => {
+  test("[S3] [S5] every call that writes says unknown, after timeoutMs and not after operationMs", async () => {
+    all = await Replicated.start(1);
+    const store = all.open({ operationMs: 60_000, durability: one });
+    const list = listOf(store);
+    await list.save({ ids: [] }, { durability: patient });
+    all.replica.pause();
+    const calls = [
+      () => list.save({ ids: ["a"] }),
+      () => list.trySave({ ids: ["b"] }),
+      () => list.update((draft) => void draft.ids.push("c")),
+      () => list.run((draft) => draft.ids.push("d")),
+      () => list.touch(100_000),
+      () => store.lock("list").run(() => list.save({ ids: ["e"] }), { durability: none }),
+      () => store.lock("list").run(() => list.run((draft) => draft.ids.push("f")), { durability: none }),
+      () => list.delete(),
+    ];
+    for (const call of calls) {
+      const error = await failureOf(call());
+      expect(error).toMatchObject(unknown);
+      expect(error.message).toContain("0 of 1 replicas acknowledged it within timeoutMs (150 ms)");
+    }
+    expect(await list.read()).toBeUndefined(); // they were all carried out
+    expect(await store.lock("list").inspect()).toBeNull();
+    all.replica.resume();
+    await list.save({ ids: ["g"] }, { durability: patient });
+  });
+
+  test("[S3] a repeated update that finds its work done is acknowledged only when the replicas have it", async () => {
+    all = await Replicated.start(1);
+    const store = all.open({ durability: one });
+    const set = () => counter(store).update(() => 5);
+    all.silence();
+    expect(await failureOf(set())).toMatchObject(unknown);
+    expect(await failureOf(set())).toMatchObject(unknown); // equal bytes: nothing to save
+    const under = store.lock("n").run(set, { durability: none });
+    expect(await failureOf(under)).toMatchObject(unknown);
+    expect(await counter(store).load()).toBe(5);
+  });
+
+  test("[L1] a grant is not handed out: no body runs, all who waited for as much hear of it, and the lock is free", async () => {
+    all = await Replicated.start(1);
+    const store = all.open();
+    const lock = store.lock("x", { durability: one });
+    await lock.run(() => undefined, { durability: patient });
+    all.replica.pause();
+    let ran = 0;
+    const calls = [() => lock.acquire(), () => lock.tryAcquire(), () => lock.run(() => (ran += 1))];
+    for (const call of calls) {
+      expect(await failureOf(call())).toMatchObject(unknown);
+      expect(await store.lock("x").inspect()).toBeNull();
+    }
+    const many = Array.from({ length: 10 }, () => failureOf(lock.run(() => (ran += 1))));
+    for (const error of await Promise.all(many)) expect(error).toMatchObject(unknown);
+    expect(ran).toBe(0);
+    // Who holds it without that may go on; a re-entry that asks for it is refused.
+    await store.lock("x").run(async () => {
+      expect(await failureOf(lock.run(() => (ran += 1)))).toMatchObject(unknown);
+      expect(await lock.run(() => 1, { durability: none })).toBe(1);
+    });
+  });
+
+  test("[L1] a grant that another client handed over is waited for as well", async () => {
+    all = await Replicated.start(1);
+    const [a, b] = [all.open(), all.open()];
+    const held = await a.lock("x").acquire();
+    const waiting = failureOf(b.lock("x").acquire({ durability: one }));
+    await poll(async () => (await a.lock("x").inspect())?.waiters).toBe(1);
+    all.silence();
+    await held.release();
+    expect(await waiting).toMatchObject(unknown);
+    expect(await a.lock("x").inspect()).toBeNull();
+  });
+
+  test("the number that WAIT answers is compared with the number asked for", async () => {
+    all = await Replicated.start(2);
+    all.replicas[1]?.pause();
+    const n = counter(all.open());
+    expect(await n.save(1, { durability: patient })).toBeGreaterThan(0);
+    const error = await failureOf(n.save(2, { durability: { replicas: 2, timeoutMs: 150 } }));
+    expect(error).toMatchObject(unknown);
+    expect(error.message).toContain("1 of 2 replicas");
+    all.replicas[1]?.resume();
+    expect(await n.save(3, { durability: { replicas: 2, timeoutMs: 4_000 } })).toBeGreaterThan(0);
+  });
+
+  test("[L7] whoever gives up meanwhile leaves nothing behind", async () => {
+    all = await Replicated.start(1);
+    const store = all.open();
+    all.silence();
+    const controller = new AbortController();
+    const acquiring = store.lock("x").acquire({ signal: controller.signal, durability: one });
+    await all.waiting();
+    controller.abort(new Error("enough"));
+    await expect(acquiring).rejects.toThrow("enough");
+    await poll(() => store.lock("x").inspect()).toBeNull();
+  });
+});
+
+describe("nobody is held up", () => {
+  test("[L5] renewals, and all that does not ask for replicas, go on while WAIT blocks", async () => {
+    all = await Replicated.start(1);
+    const store = all.open({ leaseMs: 700 });
+    const grant = await store.lock("x").acquire();
+    all.replica.pause();
+    const order: string[] = [];
+    const note = (what: string) => () => void order.push(what);
+    const durable = failureOf(counter(store).save(1, { durability: { replicas: 1, timeoutMs: 1_500 } }));
+    const second = failureOf(store.lock("y").run(() => 0, { durability: { replicas: 1, timeoutMs: 1_400 } }));
+    const waited = Promise.all([durable.then(note("durable")), second]);
+    for (let at = 0; at < 5; at += 1) await counter(store, "other").update((n) => n + 1);
+    note("others")();
+    await waited;
+    expect(order).toEqual(["others", "durable"]);
+    expect(grant.signal.aborted).toBe(false);
+    expect(await grant.release()).toBe(true); // two leases later
+  });
+
+  test("who waits for one replica does not stand behind who waits for two", async () => {
+    all = await Replicated.start(1);
+    const store = all.open();
+    const order: string[] = [];
+    const two = failureOf(counter(store).save(1, { durability: { replicas: 2, timeoutMs: 1_000 } }));
+    const first = two.then(() => order.push("two"));
+    await all.waiting();
+    await counter(store, "m").save(1, { durability: patient });
+    order.push("one");
+    await first;
+    expect(order).toEqual(["one", "two"]);
+    expect(await two).toMatchObject(unknown);
+  });
+
+  test("[L2] slow replicas: those who wait in two processes are all served", async () => {
+    all = await Replicated.start(1);
+    for (const line of all.lines) line.delayMs = 60;
+    const stores = [all.open({ durability: patient }), all.open({ durability: patient })];
+    const work = stores.flatMap((store) =>
+      Array.from({ length: 3 }, () => store.lock("x").run(() => counter(store).update((n) => n + 1))),
+    );
+    await Promise.all(work);
+    expect(await counter(all.open()).load()).toBe(6);
+  });
+
+  test("calls of one tick share a WAIT; without the option nothing is asked for", async () => {
+    all = await Replicated.start(1);
+    const store = all.open();
+    await counter(store).update((n) => n + 1);
+    expect((await all.primary.calls())["wait"] ?? 0).toBe(0);
+    const saves = Array.from({ length: 200 }, (_, at) =>
+      counter(store, `n${String(at)}`).save(at, { durability: patient }),
+    );
+    await Promise.all(saves);
+    expect((await all.primary.calls())["wait"]).toBeLessThan(20);
+  });
+
+  test("over a client of one's own: several numbers of replicas are asked for at once, at first use", async () => {
+    all = await Replicated.start(2);
+    const client = createClient({ url: all.primary.url });
+    client.on("error", () => {});
+    await client.connect();
+    const how = [1, 2].map((replicas) => ({ durability: { replicas, timeoutMs: 4_000 } }));
+    for (let round = 0; round < 10; round += 1) {
+      const store = all.openAt(client);
+      await Promise.all(how.map((durable, at) => counter(store, `n${String(at)}`).save(round, durable)));
+      expect(await all.primary.keys()).not.toContainEqual(expect.stringContaining("probe"));
+      await store.close();
+    }
+    client.destroy();
+  });
+
+  test("over a client of one's own: by a duplicate of it", async () => {
+    all = await Replicated.start(1);
+    const client = createClient({ url: all.primary.url });
+    client.on("error", () => {});
+    await client.connect();
+    const store = all.openAt(client, { durability: one });
+    expect(await counter(store).update((n) => n + 1, { durability: patient })).toBe(1);
+    all.replica.pause();
+    expect(await failureOf(counter(store).update((n) => n + 1))).toMatchObject(unknown);
+    expect(await counter(store).load()).toBe(2);
+    await store.close();
+    client.destroy();
+  });
+});
