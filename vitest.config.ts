@@ -55,6 +55,7 @@ export default defineConfig({
     // Tests and the examples they run see the sources; test/project/package.test.ts sees what is built.
     alias: [
       { find: /^holdfast$/, replacement: `${import.meta.dirname}/src/index.ts` },
+      { find: /^holdfast\/backend$/, replacement: `${import.meta.dirname}/src/backend.ts` },
       { find: /^holdfast\/testing$/, replacement: `${import.meta.dirname}/src/testing/index.ts` },
     ],
   },

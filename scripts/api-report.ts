@@ -6,7 +6,11 @@ import { join } from "node:path";
 import { Extractor, ExtractorConfig, ExtractorLogLevel } from "@microsoft/api-extractor";
 
 const root = join(import.meta.dirname, "..");
-const entries = { holdfast: "dist/index.d.ts", testing: "dist/testing/index.d.ts" };
+const entries = {
+  holdfast: "dist/index.d.ts",
+  backend: "dist/backend.d.ts",
+  testing: "dist/testing/index.d.ts",
+};
 const check = process.argv.includes("--check");
 
 mkdirSync(join(root, "api"), { recursive: true }); // the extractor does not

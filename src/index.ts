@@ -42,4 +42,3 @@ export {
   UnavailableError,
 } from "./errors.ts";
 export type { ErrorCode, ErrorDetails, Outcome, UnavailableCode } from "./errors.ts";
-export type * from "./backends/contract.ts";

@@ -23,9 +23,9 @@ export type { RedisClientLike };
 
 type Parsed = Omit<OpenOptions, "serializer"> & { serializer?: Serializer };
 
-/** Where wakes are pushed, a waiter asks every 5 s; where they are not, every few milliseconds. */
-const pushedAskMs = 5_000;
-const polledAskMs = 5;
+/** What is known of a backend that pushes wakes, and of one that does not, before it is loaded. */
+const pushing = { pushes: true, askAgainMs: 5_000 };
+const polling = { pushes: false, askAgainMs: 3 };
 
 const allowed =
   'redis://host:port, rediss://host:port, redis+unix:///path, sqlite:path, memory:, a connected client of "@redis/client", or a Backend';
@@ -105,14 +105,14 @@ function redisBackend(target: string | RedisClientLike, name: string, options: P
   const operationMs = options.operationMs ?? defaults.operationMs;
   // It is waited for on a connection of its own, which a client of the user's must be able to make.
   const hasReplicas = typeof target === "string" || typeof target.duplicate === "function";
-  return lazy({ name, askAgainMs: pushedAskMs, hasReplicas }, async (clientId) => {
+  return lazy({ name, ...pushing, hasReplicas }, async (clientId) => {
     const { createRedisBackend } = await import("./backends/redis/backend.ts");
     return createRedisBackend({ target, clientId, prefix: options.prefix ?? defaults.prefix, operationMs });
   });
 }
 
 function sqliteBackend(path: string, options: Parsed): Backend {
-  return lazy({ name: `sqlite:${path}`, askAgainMs: polledAskMs, hasReplicas: false }, async (clientId) => {
+  return lazy({ name: `sqlite:${path}`, ...polling, hasReplicas: false }, async (clientId) => {
     const { createSqliteBackend } = await import("./backends/sqlite/backend.ts");
     return createSqliteBackend({ path, clientId, prefix: options.prefix ?? defaults.prefix });
   });
@@ -120,7 +120,7 @@ function sqliteBackend(path: string, options: Parsed): Backend {
 
 function memoryBackend(url: string): Backend {
   if (!/^memory:$/i.test(url)) throw new InvalidArgumentError('A memory store has no name: open("memory:").'); // [P3] what came may hold a password
-  return lazy({ name: "memory:", askAgainMs: pushedAskMs, hasReplicas: false }, async (clientId) => {
+  return lazy({ name: "memory:", ...pushing, hasReplicas: false }, async (clientId) => {
     const { MemoryBackend } = await import("./backends/memory/backend.ts");
     return new MemoryBackend({ clientId });
   });

@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 
-import type { Backend, Granted, Receipt, Wake } from "holdfast";
+import type { Backend, Granted, Receipt, Wake } from "holdfast/backend";
 import { load, leaseMs, type Peer } from "../peers/peer.ts";
 
 interface RedisModule {

@@ -16,22 +16,22 @@ import type {
 /** The calls of a backend, each of which answers a promise. */
 export type BackendMethod = Exclude<
   keyof Backend,
-  "name" | "clientId" | "askAgainMs" | "connect" | "onWake" | "close"
+  "name" | "clientId" | "askAgainMs" | "pushes" | "connect" | "onWake" | "close"
 >;
 
 export type ArgumentsOf<M extends BackendMethod> = Parameters<NonNullable<Backend[M]>>;
 
 /** Makes the call `method(...args)` of `backend`. */
 export function callOf(backend: Backend, method: BackendMethod, args: readonly unknown[]): Promise<never> {
-  const call = backend[method] as ((...args: readonly unknown[]) => Promise<never>) | undefined;
-  if (call === undefined) throw new Error(`HOLDFAST_NO_${method.toUpperCase()}: ${backend.name}`);
-  return call.apply(backend, args as unknown[]);
+  const calls = backend as unknown as Record<BackendMethod, (...args: readonly unknown[]) => Promise<never>>;
+  return calls[method](...args);
 }
 
 export abstract class ForwardingBackend implements Backend {
   abstract readonly name: string;
   abstract readonly clientId: string;
   abstract readonly askAgainMs: number;
+  abstract readonly pushes: boolean;
   abstract get connect(): Backend["connect"];
   abstract get awaitReplicas(): Backend["awaitReplicas"];
 

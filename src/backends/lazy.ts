@@ -10,6 +10,7 @@ export interface LazyKind {
   readonly name: string;
   readonly clientId: string;
   readonly askAgainMs: number;
+  readonly pushes: boolean;
   /** It can wait for replicas. */
   readonly hasReplicas: boolean;
   readonly load: () => Promise<Backend>;
@@ -34,6 +35,10 @@ export class LazyBackend extends ForwardingBackend {
 
   get askAgainMs(): number {
     return this.#loaded?.askAgainMs ?? this.#kind.askAgainMs;
+  }
+
+  get pushes(): boolean {
+    return this.#loaded?.pushes ?? this.#kind.pushes;
   }
 
   readonly connect = (): Promise<void> | undefined => {

@@ -6,7 +6,7 @@
  * alive while it runs [P1]. Nothing here knows what a lock or a state is.
  */
 import type { Backend, Durability, Forgotten, Receipt } from "../backends/contract.ts";
-import { recordedStatuses } from "../backends/recorded.ts";
+import { recordedStatuses } from "../backends/messages.ts";
 import { HoldfastError, type UnavailableError } from "../errors.ts";
 import { InFlight } from "../in-flight.ts";
 import { Deadlines, KeepAlive } from "../timers.ts";

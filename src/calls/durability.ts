@@ -6,7 +6,7 @@
  * a failover. That answer is final: `timeoutMs` has been waited, and waiting again would not be what was asked for.
  */
 import type { Backend, Durability, Forgotten, Kept, Receipt } from "../backends/contract.ts";
-import { recordedStatuses } from "../backends/recorded.ts";
+import { recordedStatuses } from "../backends/messages.ts";
 import { UnavailableError } from "../errors.ts";
 
 interface Reply {

@@ -13,8 +13,6 @@ import { SleepDetector } from "./sleep-detector.ts";
 import { indexOf, parseTicket, TicketMaker } from "./ticket.ts";
 import { Watchdog } from "./watchdog.ts";
 
-/** A backend that cannot push wakes cannot tell us either that others wait. */
-const pushesFromMs = 1_000;
 /** After its lease and this, a backend has forgotten a ticket that nobody asks for: no queue keeps a place for longer. */
 const forgottenMs = 30_000;
 
@@ -47,7 +45,7 @@ export class TicketRegistry {
 
   /** Others may wait for what we hold without our being told [L2]. That may change. */
   get assumesWanted(): boolean {
-    return this.calls.backend.askAgainMs < pushesFromMs;
+    return !this.calls.backend.pushes;
   }
 
   /** A new ticket. */

@@ -80,6 +80,10 @@ export class FaultyBackend extends ForwardingBackend {
     return this.#inner.askAgainMs;
   }
 
+  get pushes(): boolean {
+    return this.#inner.pushes;
+  }
+
   get connect(): Backend["connect"] {
     const { connect } = this.#inner;
     return connect === undefined ? undefined : () => this.#inner.connect?.();

@@ -23,7 +23,7 @@ const imports = [...files].flatMap(([path, text]) => importsOf(path, text));
 
 /** A file may import from its own floor and from those below. Backends and the suites stand beside the house. */
 const floors = [
-  /^index\.ts$/,
+  /^(index|backend)\.ts$/,
   /^open\.ts$/,
   /^store\.ts$/,
   /^(state|state-handle|lock)\.ts$/, // what users hold
@@ -33,7 +33,7 @@ const floors = [
   /^ownership\//, // who may nest
   /^leases\//, // how long a ticket is ours
   /^calls\//, // one call of a backend
-  /^backends\/(contract|forward|lazy|recorded)\.ts$|^serializers\/|^[^/]+\.ts$/, // the contract, errors, options, timers …
+  /^backends\/(contract|forward|lazy|messages)\.ts$|^serializers\/|^[^/]+\.ts$/, // the contract, errors, options, timers …
 ];
 const floorOf = (path: string): number => floors.findIndex((floor) => floor.test(path));
 
@@ -71,7 +71,7 @@ test("imports go down", () => {
 });
 
 test("a backend imports the contract, the shared protocol, errors, diagnostics, timers and its own files", () => {
-  const below = /^(backends\/contract|backends\/recorded|errors|diagnostics|timers)\.ts$|^backends\/rows\//;
+  const below = /^(backends\/contract|backends\/messages|errors|diagnostics|timers)\.ts$|^backends\/rows\//;
   const reachesOut = ({ from, to }: Import): boolean =>
     roomOf(from) !== undefined && files.has(to) && !below.test(to) && roomOf(to) !== roomOf(from);
   expect(offenders(reachesOut)).toEqual([]);

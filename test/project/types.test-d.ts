@@ -7,7 +7,6 @@ import {
   HoldfastError,
   open,
   UnavailableError,
-  type Backend,
   type ErrorCode,
   type Grant,
   type Lock,
@@ -22,6 +21,7 @@ import {
   type UpdateContext,
   type UnavailableCode,
 } from "holdfast";
+import type { Backend } from "holdfast/backend";
 import {
   FaultyBackend,
   LateCopy,

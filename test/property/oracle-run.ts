@@ -15,7 +15,7 @@ import {
   type Ticket,
   type Wake,
 } from "../../src/backends/contract.ts";
-import { recordedStatuses } from "../../src/backends/recorded.ts";
+import { recordedStatuses } from "../../src/backends/messages.ts";
 import { save, remove } from "../../src/testing/contract-client.ts";
 import type { Op, ProofOp, WriteOp } from "./oracle-ops.ts";
 

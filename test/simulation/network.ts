@@ -43,6 +43,7 @@ type Reply<M extends Method> = Awaited<ReturnType<NonNullable<Backend[M]>>>;
 export class Wire implements Backend {
   readonly name = "simulation";
   readonly clientId: string;
+  readonly pushes: boolean;
   readonly askAgainMs: number;
   readonly awaitReplicas: Backend["awaitReplicas"];
   readonly #of: WireOptions;
@@ -60,6 +61,7 @@ export class Wire implements Backend {
   constructor(options: WireOptions) {
     this.#of = options;
     this.clientId = options.clientId;
+    this.pushes = options.pushes;
     this.askAgainMs = options.askAgainMs;
     this.#client = options.server.connect(
       options.clientId,

@@ -9,7 +9,7 @@ import type { Ledger, Writer } from "./ledger.ts";
 /** The calls of the contract that go over the network. */
 export type Method = Exclude<
   keyof Backend,
-  "name" | "clientId" | "askAgainMs" | "connect" | "onWake" | "close"
+  "name" | "clientId" | "askAgainMs" | "pushes" | "connect" | "onWake" | "close"
 >;
 export type Call = {
   readonly [M in Method]: { method: M; args: Parameters<NonNullable<Backend[M]>> };

@@ -52,6 +52,7 @@ export class MemoryBackend implements Backend {
   readonly name = "memory:";
   readonly clientId: string;
   readonly askAgainMs = 5_000;
+  readonly pushes = true;
 
   readonly #memory: Memory;
   readonly #now: () => number;

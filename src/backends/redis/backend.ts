@@ -117,6 +117,10 @@ export class RedisBackend implements Backend {
     return this.#wakes.askAgainMs;
   }
 
+  get pushes(): boolean {
+    return this.#wakes.pushes;
+  }
+
   ready(): Promise<void> {
     return this.#handshake.ready();
   }

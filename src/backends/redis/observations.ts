@@ -11,7 +11,7 @@ import type {
   Wake,
   WriteReply,
 } from "../contract.ts";
-import { recordedStatuses } from "../recorded.ts";
+import { recordedStatuses } from "../messages.ts";
 import { LargeValues } from "./large-values.ts";
 import { ReceiptHash, type ReceiptExpiry } from "./receipts.ts";
 import { isStamp } from "./stamps.ts";

@@ -75,8 +75,12 @@ export class WakeSubscription {
     return this.#state === "listening" ? this.#epoch : undefined;
   }
 
+  get pushes(): boolean {
+    return this.#state === "listening";
+  }
+
   get askAgainMs(): number {
-    return this.#state === "listening" ? pushedAskAgainMs : polledAskAgainMs;
+    return this.pushes ? pushedAskAgainMs : polledAskAgainMs;
   }
 
   /** Subscribes, once; from then on the client keeps the subscription up. */

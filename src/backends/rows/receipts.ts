@@ -2,7 +2,7 @@
  * Receipts: what was carried out once is answered again, and is not carried out again [S5].
  */
 import type { Forgotten, Receipt } from "../contract.ts";
-import { recordedStatuses } from "../recorded.ts";
+import { recordedStatuses } from "../messages.ts";
 import type { Draft } from "./draft.ts";
 import type { Recorded } from "./rows.ts";
 

@@ -3,7 +3,8 @@
 
 import { beforeEach, describe, expect, test } from "vitest";
 
-import { HoldfastError, open, UnavailableError, type Backend } from "../../../src/index.ts";
+import type { Backend } from "../../../src/backend.ts";
+import { HoldfastError, open, UnavailableError } from "../../../src/index.ts";
 import { MemoryBackend } from "../../../src/testing/index.ts";
 import { poll } from "../../support/poll.ts";
 

@@ -2,6 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
+import { Sequence } from "../../../src/calls/sequences.ts";
 import type { Hold as HoldType } from "../../../src/leases/hold.ts";
 
 const grant = { fence: 7, fences: 2, leaseMs: 6_400 };
@@ -10,7 +11,7 @@ describe("a hold", () => {
   let Hold: typeof HoldType;
   const ticket = { id: "x", ticket: "t", leaseMs: 6_400, owner: {} };
   const make = (given: Partial<typeof grant> = {}, wanted = false): HoldType => {
-    const sequence = { index: 0, n: 1 } as HoldType["sequence"];
+    const sequence = new Sequence(0);
     return new Hold({ ...ticket, sequence }, { ...grant, ...given }, { from: performance.now(), wanted });
   };
   const borrower = () => ({ lose: vi.fn<(reason: string | Error) => void>() });
@@ -89,10 +90,23 @@ describe("a hold", () => {
   });
 
   test.each<[string, (hold: HoldType) => void]>([
-    ["released twice", (hold) => (hold.release(), hold.release())],
+    [
+      "released twice",
+      (hold) => {
+        hold.release();
+        hold.release();
+      },
+    ],
     ["kept by no release", (hold) => hold.stillHeld()],
     ["settled while it is held", (hold) => hold.end()],
-    ["released when it is over", (hold) => (hold.release(), hold.end(), hold.release())],
+    [
+      "released when it is over",
+      (hold) => {
+        hold.release();
+        hold.end();
+        hold.release();
+      },
+    ],
   ])("asserts its transitions: %s", (_what, wrong) => {
     expect(() => wrong(make())).toThrow("HOLDFAST_HOLD_TRANSITION");
   });

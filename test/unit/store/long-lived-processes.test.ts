@@ -118,7 +118,7 @@ describe("the machine sleeps: its monotonic clock stands still, and the wall clo
 });
 
 test("[L2] a turn that began before wakes reached us is served as generously as any, once they do", async () => {
-  const backend = Object.assign(new MemoryBackend(), { askAgainMs: 250 }); // nobody would tell us that others wait
+  const backend = Object.assign(new MemoryBackend(), { askAgainMs: 250, pushes: false }); // nobody would tell us that others wait
   const faults = new FaultyBackend(backend);
   await using store = open(faults, { waitMs: 60_000 });
   const lock = store.lock("x");
@@ -126,7 +126,7 @@ test("[L2] a turn that began before wakes reached us is served as generously as 
   const caller = async (): Promise<void> => {
     for (let n = 0; n < rounds; n += 1) {
       await lock.run(() => undefined);
-      Object.assign(backend, { askAgainMs: 5_000 });
+      Object.assign(backend, { askAgainMs: 5_000, pushes: true });
     }
   };
   await Promise.all(Array.from({ length: 64 }, caller));
