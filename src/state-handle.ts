@@ -98,7 +98,7 @@ export class StateHandle<T, D> implements State<T, D> {
   ): Promise<D> {
     return withCallersStack(() => {
       const { call, how } = this.#draftCall("update()", fn, options);
-      return this.#write("update()", new UpdateChange(call), how) as Promise<D>;
+      return this.#write("update()", how, () => new UpdateChange(call)) as Promise<D>;
     });
   }
 
@@ -108,7 +108,7 @@ export class StateHandle<T, D> implements State<T, D> {
   ): Promise<Awaited<R>> {
     return withCallersStack(() => {
       const { call, how } = this.#draftCall("run()", fn, options);
-      return this.#write("run()", new RunChange(call), how) as Promise<Awaited<R>>;
+      return this.#write("run()", how, () => new RunChange(call)) as Promise<Awaited<R>>;
     });
   }
 
@@ -122,7 +122,7 @@ export class StateHandle<T, D> implements State<T, D> {
         ...this.#writeParsers,
         ifRevision: parse.ifRevision,
       });
-      return this.#write("delete()", new DeleteChange(this.#target(how), ifRevision), how);
+      return this.#write("delete()", how, () => new DeleteChange(this.#target(how), ifRevision));
     });
   }
 
@@ -146,8 +146,8 @@ export class StateHandle<T, D> implements State<T, D> {
       ifRevision: parse.ifRevision,
       ttlMs: parse.saveTtlMs,
     });
-    const change = new SaveChange(this.#target(how), { bytes, ifRevision, ttlMs: this.#expiry(ttlMs) });
-    return this.#write("save()", change, how);
+    const save = { bytes, ifRevision, ttlMs: this.#expiry(ttlMs) };
+    return this.#write("save()", how, () => new SaveChange(this.#target(how), save));
   }
 
   async #trySave(value: T, options: SaveOptions | undefined): Promise<Revision | null> {
@@ -186,11 +186,12 @@ export class StateHandle<T, D> implements State<T, D> {
   }
 
   /** In the queue of its id, or under the grant that the caller holds. */
-  #write<R>(call: string, change: Change<R>, how: Parsed<WriteOptions>): Promise<R> {
+  #write<R>(call: string, how: Parsed<WriteOptions>, makeChange: () => Change<R>): Promise<R> {
     const { calls, locks, settings } = this.#session;
     throwIfAborted(how.signal);
     const grant = this.#grant(call, how.grant as HeldGrant | undefined);
     this.#session.admit(grant);
+    const change = makeChange();
     const wait: WaitOptions = {
       leaseMs: settings.leaseMs,
       waitMs: how.waitMs ?? settings.waitMs,

@@ -185,21 +185,29 @@ export class Acquirer {
     reply: AcquireReply,
     sent: { readonly first: number; readonly last: number },
   ): void {
+    let hold: Hold | undefined;
     try {
-      if (reply.status === "settled") throw settledTicket(acquisition.ticket);
-      if (reply.status === "granted") {
-        acquisition.takeWake(); // it said the same
-        return this.#granted(this.#tickets.hold(acquisition, reply, sent.last));
-      }
+      hold = this.#told(acquisition, reply, sent.last);
     } catch (error) {
-      return this.#refused(acquisition, error, sent.first);
+      return this.#refused(acquisition, error, sent.first); // a backend of the user's own may answer what cannot be read
+    }
+    if (hold !== undefined) this.#granted(hold);
+    else if (reply.status !== "waiting" || this.#queue.size === 0) this.#again(acquisition);
+    else this.#wait(acquisition, this.#askAgainMs(reply.ahead === 0 ? reply.retryInMs : null));
+  }
+
+  /** Notes what the answer says; the hold where the lock was granted. */
+  #told(acquisition: Acquisition, reply: AcquireReply, sentAt: number): Hold | undefined {
+    if (reply.status === "settled") throw settledTicket(acquisition.ticket);
+    if (reply.status === "granted") {
+      acquisition.takeWake(); // it said the same
+      return this.#tickets.hold(acquisition, reply, sentAt);
     }
     const { status, holder } = reply;
-    acquisition.answered(status, holder, sent.last);
+    acquisition.answered(status, holder, sentAt);
     if (!holder.foreign) this.#tickets.noteHolder(this.id, holder.token);
     this.#queue.lockIs("taken");
-    if (status === "held" || this.#queue.size === 0) this.#again(acquisition);
-    else this.#wait(acquisition, this.#askAgainMs(reply.ahead === 0 ? reply.retryInMs : null));
+    return undefined;
   }
 
   /** [L8] The first in the backend's queue looks again when the lease that it was told of ends. */

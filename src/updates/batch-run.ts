@@ -56,8 +56,15 @@ export class BatchRun {
   /** Settles the change, which is made under a grant that its caller holds. Rejects when the state cannot be loaded. */
   async serveUnder(grant: HeldGrant, change: Change): Promise<void> {
     const batch = new Batch(this.#hold, await this.#load(), grant);
-    const error = (await this.#apply(batch, change)) ?? (await caught(() => this.#saveAndHold(batch)));
+    const error = (await this.#apply(batch, change)) ?? (await caught(() => this.#saveIfNeeded(batch)));
     if (error !== undefined) batch.refuse(error);
+  }
+
+  /** Of a change under a grant: a function that failed, or changed nothing, is answered at once. */
+  async #saveIfNeeded(batch: Batch): Promise<Error | undefined> {
+    if (batch.needsSave) return this.#saveAndHold(batch);
+    batch.saved(null);
+    return undefined;
   }
 
   async #applyAll(batch: Batch, host: RunHost): Promise<Error | undefined> {

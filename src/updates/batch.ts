@@ -105,6 +105,12 @@ export class Batch {
     return this.#applied.length === 0;
   }
 
+  /** Is there something to write, or are replicas to be waited for? */
+  get needsSave(): boolean {
+    if (this.#write !== undefined) return true;
+    return this.durability !== undefined && this.#applied.some(({ failure }) => failure === undefined);
+  }
+
   /** When the last of those came that wait for the next save. */
   get newestAt(): number {
     return this.#newestAt;

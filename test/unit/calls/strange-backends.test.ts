@@ -11,13 +11,16 @@ import { Memory, MemoryBackend } from "../../../src/backends/memory/backend.ts";
 import { CorruptStateError } from "../../../src/errors.ts";
 import { open } from "../../../src/index.ts";
 
-/** Answers one call of the method with nothing at all. */
-function silentOnce(method: "acquireLock" | "releaseLock" | "writeState" | "renewLocks"): MemoryBackend {
+/** Answers one call of the method with nothing at all, or with what nobody can read. */
+function silentOnce(
+  method: "acquireLock" | "releaseLock" | "writeState" | "renewLocks",
+  answer?: object,
+): MemoryBackend {
   const backend = new MemoryBackend();
   const original = backend[method].bind(backend) as (...args: unknown[]) => Promise<unknown>;
   let calls = 0;
   Object.assign(backend, {
-    [method]: async (...args: unknown[]) => (calls++ === 0 ? undefined : await original(...args)),
+    [method]: async (...args: unknown[]) => (calls++ === 0 ? answer : await original(...args)),
   });
   return backend;
 }
@@ -26,6 +29,16 @@ test.each(["acquireLock", "releaseLock"] as const)(
   "[P1] a %s that answers nothing: its caller has an error, and the next one is served",
   async (method) => {
     const store = open(silentOnce(method), { leaseMs: 300, waitMs: 5_000 });
+    await expect(store.lock("x").run(() => 1)).rejects.toThrow(TypeError);
+    expect(await store.lock("x").run(() => 2)).toBe(2);
+    await store.close();
+  },
+);
+
+test.each([{}, { status: "held" }, { status: "waiting", holder: { foreign: false } }])(
+  "[P1] an acquireLock that answers %j: likewise",
+  async (answer) => {
+    const store = open(silentOnce("acquireLock", answer), { leaseMs: 300, waitMs: 5_000 });
     await expect(store.lock("x").run(() => 1)).rejects.toThrow(TypeError);
     expect(await store.lock("x").run(() => 2)).toBe(2);
     await store.close();
