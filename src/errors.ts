@@ -20,7 +20,7 @@ export type ErrorCode =
   | "CORRUPT_STATE"
   | "CLOSED";
 
-/** What became of the operation that failed: certainly nothing, or nobody can tell. */
+/** What became of the operation that failed: certainly nothing, or it cannot be known. */
 export type Outcome = "none" | "unknown";
 
 /** Details that every error can carry. */
@@ -37,7 +37,7 @@ export interface ErrorDetails {
  * try {
  *   await store.lock("invoice:7").run(send, { waitMs: 0 });
  * } catch (error) {
- *   if (error instanceof HoldfastError && error.code === "LOCK_TIMEOUT") return "somebody else is at it";
+ *   if (error instanceof HoldfastError && error.code === "LOCK_TIMEOUT") return "already in progress";
  *   throw error;
  * }
  * ```
@@ -54,7 +54,7 @@ export abstract class HoldfastError extends Error {
   }
 }
 
-/** A call that can never work as written: a bad id, option, target, or a misuse of the API. Mend the call. */
+/** A call that can never work as written: a bad id, option, target, or a misuse of the API. Fix the call. */
 export class InvalidArgumentError extends HoldfastError {
   readonly code = "INVALID_ARGUMENT";
 }
@@ -79,7 +79,7 @@ export class LockLostError extends HoldfastError {
   }
 }
 
-/** The state is not at the revision that `ifRevision` asked for; nothing was written. Load it and decide anew. */
+/** The state is not at the revision that `ifRevision` asked for; nothing was written. Load it and decide again. */
 export class ConflictError extends HoldfastError {
   readonly code = "CONFLICT";
 }
@@ -93,7 +93,7 @@ export type UnavailableCode = "UNREACHABLE" | "ACCESS_DENIED" | "READ_ONLY" | "O
  */
 export class UnavailableError extends HoldfastError {
   readonly code: UnavailableCode;
-  /** It cannot pass by itself, such as a database that the server does not have: nothing was tried again. */
+  /** It will not go away by itself (for example, the database does not exist), so it was not retried. */
   readonly lasting: boolean;
 
   constructor(
@@ -111,7 +111,7 @@ export class SerializationError extends HoldfastError {
   readonly code = "SERIALIZATION";
 }
 
-/** What is stored cannot be read: not ours, damaged, of a newer format or of another serializer. It is left as it is [S6]. */
+/** What is stored cannot be read: Holdfast did not write it, it is damaged, or it has a newer format or another serializer. It is left as it is [S6]. */
 export class CorruptStateError extends HoldfastError {
   readonly code = "CORRUPT_STATE";
 }

@@ -18,7 +18,7 @@ import { parseTicket } from "./leases/ticket.ts";
 
 /** Options of `store.lock()`; a call's own options beat them. */
 export interface LockOptions {
-  /** How long the backend keeps a grant that nobody renews, in milliseconds, 100 … 86 400 000. */
+  /** How long the backend keeps a grant that is not renewed, in milliseconds, 100 … 86 400 000. */
   leaseMs?: number;
   /** How long `acquire` and `run` wait for others, in milliseconds; 0 tries once, `Infinity` has no deadline. */
   waitMs?: number;
@@ -53,7 +53,7 @@ export interface LockHolder {
   readonly ticket: string;
   readonly host: string;
   readonly pid: number;
-  /** It is held by this very store. */
+  /** Held by this store. */
   readonly here: boolean;
 }
 
@@ -189,7 +189,7 @@ export class LockHandle implements Lock {
       if (await this.#release(grant)) return result;
       const { message } =
         grant.lossError ?? lockLost(this.id, grant.fence, "it was lost while the function ran");
-      throw new LockLostError(`${message} The function had finished; what it returned is in error.result.`, {
+      throw new LockLostError(`${message} The function did finish; its return value is in error.result.`, {
         result,
       });
     } catch (error) {
@@ -209,7 +209,7 @@ export class LockHandle implements Lock {
     if (entry === null) return false;
     const { calls, tickets } = this.#session;
     const { token } = entry.holder;
-    const operation = { doing: "Releasing by force the lock", id: this.id };
+    const operation = { doing: "Force-releasing the lock", id: this.id };
     const { reply } = await calls.exactlyOnce(operation, (receipt) =>
       calls.backend.releaseLock(this.id, token, { forced: { ifFence } }, receipt),
     );
@@ -259,7 +259,7 @@ export class LockHandle implements Lock {
 
   #warn(error: unknown): void {
     if (!diagnostics.warning.hasSubscribers) return;
-    const message = `The lock ${JSON.stringify(this.id)} was not released (its lease ends by itself): ${String(error)}`;
+    const message = `The lock ${JSON.stringify(this.id)} was not released (the lease will expire): ${String(error)}`;
     diagnostics.warning.publish({ cause: "release-unanswered", message } satisfies WarningEvent);
   }
 

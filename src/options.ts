@@ -9,13 +9,13 @@ import { InvalidArgumentError } from "./errors.ts";
 import { json } from "./serializers/json.ts";
 import type { Serializer } from "./serializers/serializer.ts";
 
-/** Options of `open()`. A call's option beats its handle's, which beats these. */
+/** Options of `open()`. A call's options override its handle's, which override these. */
 export interface OpenOptions {
   /** Every key and channel begins with it. Default `"holdfast:"`. */
   prefix?: string;
   /** How values are kept. Default `"json"`. */
   serializer?: "json" | Serializer;
-  /** How long the backend keeps a grant that nobody renews, in milliseconds, 100 … 86 400 000. Default 10 000. */
+  /** How long the backend keeps a grant that is not renewed, in milliseconds, 100 … 86 400 000. Default 10 000. */
   leaseMs?: number;
   /** How long a call waits for others, in milliseconds; 0 tries once, `Infinity` has no deadline. Default 15 000. */
   waitMs?: number;
@@ -32,13 +32,13 @@ export interface OpenOptions {
  * `outcome: "unknown"`, and a grant is given back.
  */
 export interface DurabilityOptions {
-  /** So many replicas at least, 0 … 100; 0: none is waited for, whatever the handle or the store says. */
+  /** The minimum number of replicas, 0 … 100. 0 waits for none, even if the handle or the store asks for some. */
   replicas: number;
   /** How long they are waited for, in milliseconds; less than `operationMs`. Default 1 000, or half of `operationMs`. */
   timeoutMs?: number;
 }
 
-/** A life for new states only: what is there already keeps the life that it has. */
+/** A time to live for new states only; an existing state keeps its expiry. */
 export interface WhenNew {
   /** In milliseconds. */
   whenNew: number;
@@ -52,7 +52,7 @@ export interface ListOptions {
 
 /** Options of `store.close()`. */
 export interface CloseOptions {
-  /** How long bodies that run may go on, in milliseconds. Default 10 000. */
+  /** How long running functions may continue, in milliseconds. Default 10 000. */
   drainMs?: number;
 }
 
@@ -84,7 +84,7 @@ export function parseOptions<T extends object>(
   if (options === undefined) return {} as T;
   if (typeof options !== "object" || options === null) {
     const hint =
-      typeof options === "function" ? " Did you mean { initial: … }, or to give the function first?" : "";
+      typeof options === "function" ? " Did you mean { initial: … }, or should the function come first?" : "";
     throw new InvalidArgumentError(`${what} takes an options object; got ${show(options)}.${hint}`);
   }
   const parsed: Record<string, unknown> = {};
@@ -140,7 +140,7 @@ export function durabilityOn(backend: Backend, operationMs: number): Parser<Dura
     if (replicas === 0) return { replicas, timeoutMs };
     if (backend.awaitReplicas === undefined) {
       throw new InvalidArgumentError(
-        `${name} asks for ${replicas} replicas, and ${backend.name} cannot wait for any. Use Redis by a URL, or leave it out.`,
+        `${name} asks for ${replicas} replicas, but ${backend.name} cannot wait for replicas. Open Redis by URL, or omit ${name}.`,
       );
     }
     if (timeoutMs < operationMs) return { replicas, timeoutMs };

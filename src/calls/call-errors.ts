@@ -4,7 +4,7 @@ import { CorruptStateError, UnavailableError, type HoldfastError, type Outcome }
 /** What a call is about. */
 export type Subject = string | { readonly doing: string; readonly id: string };
 
-const loadFirst = "It may have been carried out: look before you repeat it.";
+const loadFirst = "It may have taken effect: check before you retry.";
 
 /** Nobody answered within `operationMs`. `cause`: the last failure that said what is wrong, if one did. */
 export function outOfTime(call: {
@@ -15,7 +15,7 @@ export function outOfTime(call: {
 }): UnavailableError {
   const { subject, operationMs, outcome, cause } = call;
   const code = cause instanceof UnavailableError ? cause.code : "UNREACHABLE";
-  const text = `${textOf(subject)} failed within operationMs (${operationMs} ms): ${sentence(cause.message)}`;
+  const text = `${textOf(subject)} did not succeed within operationMs (${operationMs} ms): ${sentence(cause.message)}`;
   const message = outcome === "unknown" ? `${text} ${loadFirst}` : text;
   return new UnavailableError(message, { code, outcome, cause });
 }
@@ -23,14 +23,13 @@ export function outOfTime(call: {
 /** Nothing came back in time, and nobody said what is wrong. */
 export function noAnswer(backend: string, wasSent: boolean): UnavailableError {
   if (wasSent) return new UnavailableError(`${backend} did not answer`, { outcome: "unknown" });
-  return new UnavailableError(`${backend} did not let this process connect`, { outcome: "none" });
+  return new UnavailableError(`${backend} did not accept a connection in time`, { outcome: "none" });
 }
 
 export function forgotten(subject: Subject, backend: string): UnavailableError {
-  return new UnavailableError(
-    `${textOf(subject)}: ${backend} lost its memory between two tries. ${loadFirst}`,
-    { outcome: "unknown" },
-  );
+  return new UnavailableError(`${textOf(subject)}: ${backend} lost data between two attempts. ${loadFirst}`, {
+    outcome: "unknown",
+  });
 }
 
 /** The error with this outcome: an earlier attempt may have been carried out even when the last one certainly was not. */

@@ -62,7 +62,7 @@ export class Replication {
   /** What its caller is told when too few replicas have it. */
   get shortage(): UnavailableError | undefined {
     if (this.#replicas >= this.#durability.replicas) return undefined;
-    const advice = `It is done on the primary, and lost if another server takes over now: look before you repeat it.`;
+    const advice = "The primary has applied it, but a failover could still lose it: check before you retry.";
     const text = textOf(this.#what, this.#replicas, this.#durability);
     return new UnavailableError(`${text}. ${advice}`, { outcome: "unknown" });
   }
@@ -73,7 +73,7 @@ export const awaitingLock = "Waiting for replicas to have the lock";
 /** For a caller who was to have the lock: it was not handed out. */
 export function tooFewForLock(id: string, replicas: number, asked: Durability): UnavailableError {
   const text = textOf({ doing: awaitingLock, id }, replicas, asked);
-  return new UnavailableError(`${text}. It was not handed out.`, { outcome: "unknown" });
+  return new UnavailableError(`${text}. The lock was not granted to this caller.`, { outcome: "unknown" });
 }
 
 /**

@@ -183,15 +183,13 @@ export class HeldGrant implements Grant {
 /** A `{ grant }` option: a grant of this store and of this id, or an InvalidArgumentError; a grant fences only its own id. */
 export function parseGrant(value: unknown, owner: object, id: string): HeldGrant {
   if (!(value instanceof HeldGrant)) {
-    throw new InvalidArgumentError(
-      "grant must be what lock.acquire() or lock.run(fn) of this store gave you.",
-    );
+    throw new InvalidArgumentError("grant must come from lock.acquire() or lock.run(fn) of this store.");
   }
   if (value.hold.owner !== owner)
     throw new InvalidArgumentError("grant belongs to another store; use one of this store.");
   if (value.id !== id) {
     throw new InvalidArgumentError(
-      `grant is of the lock ${JSON.stringify(value.id)}: it cannot guard ${JSON.stringify(id)}. Acquire the lock ${JSON.stringify(id)}.`,
+      `grant belongs to the lock ${JSON.stringify(value.id)} and cannot be used for ${JSON.stringify(id)}. Acquire the lock ${JSON.stringify(id)}.`,
     );
   }
   return value;
@@ -200,6 +198,6 @@ export function parseGrant(value: unknown, owner: object, id: string): HeldGrant
 export function lockLost(id: string, fence: number, reason: string): LockLostError {
   return new LockLostError(
     `The lock ${JSON.stringify(id)} (fence ${fence}) is no longer held: ${reason}. ` +
-      `Nothing is saved under it any more; acquire it again and decide anew.`,
+      `Nothing more can be saved under this grant. Acquire the lock again and start from fresh data.`,
   );
 }

@@ -93,7 +93,7 @@ function waitForMutex(calls: BackendCalls, parent: HeldGrant, how: WaitOptions):
 /** A branch under the same grant had the lock all the time. */
 function siblingTimeoutError(id: string, waitMs: number): LockTimeoutError {
   return new LockTimeoutError(
-    `The lock ${JSON.stringify(id)} is yours, but another branch of the same owner was busy under it` +
-      `${waitMs === 0 ? "" : ` for waitMs (${waitMs} ms)`}: branches of one owner exclude each other.`,
+    `The lock ${JSON.stringify(id)} is already held by this owner, but another of its concurrent calls was still using it` +
+      `${waitMs === 0 ? "" : ` after waitMs (${waitMs} ms)`}: such calls run one at a time.`,
   );
 }

@@ -244,8 +244,8 @@ export class Acquirer {
   #grantedTooLate(hold: Hold): void {
     const { name } = this.#calls.backend;
     const error = new UnavailableError(
-      `The lock ${JSON.stringify(this.id)} was granted, but ${name} took longer to say so than its lease lasts ` +
-        `(leaseMs: ${hold.leaseMs}). Use a longer one.`,
+      `The lock ${JSON.stringify(this.id)} was granted, but the reply from ${name} arrived after the lease had ended ` +
+        `(leaseMs: ${hold.leaseMs}). Use a longer leaseMs.`,
     );
     this.#queue.rejectAll(error, ({ isExpired }) => isExpired);
     this.#tickets.abandon(hold);
@@ -265,7 +265,7 @@ export class Acquirer {
 /** Nobody here asks for a ticket after its end. */
 function settledTicket(ticket: string): CorruptStateError {
   return new CorruptStateError(
-    `HOLDFAST_SETTLED_TICKET: the server says that ${ticket}, which asks, has ended. ` +
-      `Find out who else writes under this prefix.`,
+    `HOLDFAST_SETTLED_TICKET: the server says that ticket ${ticket}, which is still asking for the lock, has ` +
+      `already ended. Find out what else writes keys with this prefix.`,
   );
 }

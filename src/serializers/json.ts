@@ -5,7 +5,7 @@
  * comes back equal. What could not be saved again is not loaded either [S6].
  *
  * It is on the path of every update. So quick walks, which allocate next to nothing, only tell "surely in order"
- * from "maybe not", and `json-trouble.ts` has the last word, and the words. A walk may suspect a good value; it must
+ * from "maybe not", and `json-rules.ts` has the last word, and the words. A walk may suspect a good value; it must
  * never pass a bad one.
  */
 
@@ -97,7 +97,10 @@ function decode(bytes: Uint8Array): string {
   try {
     return decoder.decode(bytes);
   } catch (cause) {
-    throw new CorruptStateError("What is stored is not UTF-8: it is damaged, or not ours.", { cause });
+    throw new CorruptStateError(
+      "the stored data is not valid UTF-8: it is damaged, or Holdfast did not write it",
+      { cause },
+    );
   }
 }
 
@@ -105,7 +108,10 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new CorruptStateError("What is stored is not JSON: it is damaged, or not ours.", { cause });
+    throw new CorruptStateError(
+      "the stored data is not valid JSON: it is damaged, or Holdfast did not write it",
+      { cause },
+    );
   }
 }
 
@@ -115,7 +121,7 @@ function refuseTrouble(value: unknown): void {
   if (trouble === undefined) return;
   const { path, found, advice } = trouble;
   throw new SerializationError(
-    `JSON cannot keep this value: ${path} ${found}. ${advice}; or plug in a serializer of your own.`,
+    `JSON cannot keep this value: ${path} ${found}. ${advice}, or use your own serializer.`,
   );
 }
 

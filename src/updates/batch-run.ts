@@ -240,11 +240,11 @@ function isDone(reply: ReleaseReply): reply is ReleaseDone {
 function tooManyConflicts(id: string): ConflictError {
   return new ConflictError(
     `The state ${JSON.stringify(id)} changed ${maxTries} times while it was being updated under its lock: ` +
-      `somebody writes it without the lock, or its ttlMs is shorter than the update takes.`,
+      `something writes to it without the lock, or its ttlMs is shorter than the update takes.`,
   );
 }
 
 function outOfMemory(name: string, id: string): UnavailableError {
-  const text = `${name} is out of memory: the state ${JSON.stringify(id)} was not saved. Make room there, then try again.`;
+  const text = `${name} is out of memory: the state ${JSON.stringify(id)} was not saved. Free memory on the server, then retry.`;
   return new UnavailableError(text, { code: "OUT_OF_MEMORY" });
 }

@@ -157,8 +157,8 @@ export class UpdateChange extends DraftChange {
     const after = mutated && draft === undefined ? undefined : codec.encode(mutated ? draft : returned);
     if (!mutated && isObject(draft) && before !== undefined && this.#changed(draft, before)) {
       throw new InvalidArgumentError(
-        "The function of update() changed its draft and returned another value: which one shall be saved? " +
-          "Change the draft and return nothing, or leave it and return the new value.",
+        "The function of update() changed the draft and also returned a different value. " +
+          "Either change the draft and return nothing, or leave the draft alone and return the new value.",
       );
     }
     this.#result = after === undefined ? undefined : codec.readBack(after);

@@ -63,7 +63,7 @@ export class Codec {
     } catch (error) {
       throw new SerializationError(
         `The serializer ${this.#name} cannot read what it wrote for the new value of ${this.#state} ` +
-          `(${messageOf(error)}). Nothing was saved: mend the serializer.`,
+          `(${messageOf(error)}). Nothing was saved: fix the serializer.`,
         { cause: error },
       );
     }

@@ -191,8 +191,9 @@ class WaitQueue {
 /** The operation itself was carried out before. */
 function otherDatabase(name: string): InvalidArgumentError {
   return new InvalidArgumentError(
-    `${name}: the client that was passed to open() works on another database than its duplicate(), so that replicas cannot be ` +
-      `waited for. Make it with \`database: n\` instead of calling select(n). What was called has been carried out on the primary.`,
+    `${name}: the client that was passed to open() uses a different database than its duplicate(), so Holdfast ` +
+      `cannot wait for replicas. Create it with \`database: n\` instead of calling select(n). The call itself did take ` +
+      `effect on the primary.`,
     { outcome: "unknown" },
   );
 }

@@ -173,7 +173,7 @@ export class WakeSubscription {
     this.#poll();
     this.#failed(
       `the server that runs the commands does not see the subscription to ${this.#options.channel}: the connection ` +
-        `for wakes leads to another server. Let all connections to this address lead to one server`,
+        `for wakes reaches a different server. Make sure that every connection to this address reaches the same server`,
     );
     const nth = this.#reconnects++;
     this.#schedule(nthOf(reconnectPausesMs, nth), () =>
@@ -199,7 +199,7 @@ export class WakeSubscription {
   }
 
   #warn(why: string): void {
-    const instead = `Waiting for locks works, by asking every ${String(polledAskAgainMs)} ms.`;
+    const instead = `Waiting for locks still works, by polling every ${String(polledAskAgainMs)} ms.`;
     const sentence = why.endsWith(".") ? why : `${why}.`;
     this.#options.warn("redis-no-wakes", `${this.#options.client.name}: ${sentence} ${instead}`);
   }

@@ -34,7 +34,7 @@ export async function loadDriver(): Promise<SqlDriver> {
     return attaching((await import("@photostructure/sqlite")).DatabaseSync);
   } catch (cause) {
     throw new InvalidArgumentError(
-      `SQLite is part of Node since 22.13; this is ${process.version}. Install it beside Holdfast with ` +
+      `Node has included SQLite since 22.13; this is ${process.version}. Install it beside Holdfast with ` +
         `"npm install @photostructure/sqlite@1", or use Node 22.13 or later, or open a redis:// or memory: store.`,
       { cause },
     );
