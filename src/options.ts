@@ -98,19 +98,17 @@ export function parseOptions<T extends object>(
   return parsed as T;
 }
 
-function milliseconds(min: number, max: number, more = ""): Parser<number> {
+function milliseconds(min: number, max: number, isWhole = false): Parser<number> {
+  const what = isWhole ? "a whole number of milliseconds" : "a number of milliseconds";
   return (value, name) => {
-    if (typeof value === "number" && value >= min && value <= max) return value;
-    throw new InvalidArgumentError(
-      `${name} must be a number of milliseconds from ${min} to ${max}${more}; got ${show(value)}.`,
-    );
+    const isInRange = typeof value === "number" && value >= min && value <= max;
+    if (isInRange && (!isWhole || Number.isInteger(value))) return value;
+    throw new InvalidArgumentError(`${name} must be ${what} from ${min} to ${max}; got ${show(value)}.`);
   };
 }
 
 function wholeMilliseconds(min: number, max: number): Parser<number> {
-  const whole = milliseconds(min, max, ", a whole one");
-  return (value, name) =>
-    whole(typeof value === "number" && !Number.isInteger(value) ? String(value) : value, name);
+  return milliseconds(min, max, true);
 }
 
 /** Leases and TTLs are counted by the backend, in whole milliseconds. */

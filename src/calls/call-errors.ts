@@ -1,5 +1,6 @@
 /** What the errors of a call say: what was tried, why it failed, and whether it may have been carried out. */
 import { CorruptStateError, UnavailableError, type HoldfastError, type Outcome } from "../errors.ts";
+import { sentence } from "../sentences.ts";
 
 /** What a call is about. */
 export type Subject = string | { readonly doing: string; readonly id: string };
@@ -43,11 +44,6 @@ export function withOutcome(error: HoldfastError, outcome: Outcome): HoldfastErr
   return error instanceof CorruptStateError
     ? new CorruptStateError(error.message, { outcome, cause: error })
     : error;
-}
-
-/** Causes come from many sources; some end in a full stop and some do not. */
-function sentence(text: string): string {
-  return /[.!?]$/.test(text) ? text : `${text}.`;
 }
 
 function textOf(subject: Subject): string {

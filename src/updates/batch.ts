@@ -11,6 +11,7 @@ import { diagnostics, type UpdateEvent } from "../diagnostics.ts";
 import type { Hold } from "../leases/hold.ts";
 import { HeldGrant, lockLost, type Lender } from "../ownership/grant.ts";
 import { runHolding } from "../ownership/owner-context.ts";
+import { clause } from "../sentences.ts";
 import type { Change } from "./change.ts";
 import { expiryOnTop } from "./expiry.ts";
 
@@ -84,7 +85,7 @@ export class Batch {
     const ended = this.#grant?.lossError;
     if (ended !== undefined) return ended;
     const { id, lostFor = "its lease ended before the save" } = this.#hold;
-    return lockLost(id, this.fence, typeof lostFor === "string" ? lostFor : clause(lostFor.message));
+    return lockLost(id, this.fence, typeof lostFor === "string" ? lostFor : insideSentence(lostFor.message));
   }
 
   /** A write of it is under way: a grant that it is made under waits for the answer before its release [S4]. */
@@ -252,6 +253,6 @@ export function publishUpdate(id: string, changes: number, write: StateWrite): v
 }
 
 /** As words within a sentence: "The store was closed." → "the store was closed". */
-function clause(message: string): string {
-  return message.charAt(0).toLowerCase() + message.slice(1).replace(/\.$/, "");
+function insideSentence(message: string): string {
+  return clause(message.charAt(0).toLowerCase() + message.slice(1));
 }
