@@ -66,11 +66,11 @@ export class LockTimeoutError extends HoldfastError {
 
 /**
  * The lock was lost before the work under it was done: its lease ended, it was forced, or it was deleted.
- * Whatever was to be saved under it was refused by the backend [S4].
+ * The backend refuses everything saved under it [S4].
  */
 export class LockLostError extends HoldfastError {
   readonly code = "LOCK_LOST";
-  /** From `lock.run`: what `fn` returned, though the lock was lost meanwhile. */
+  /** From `lock.run`: what `fn` returned, although the lock was lost in the meantime. */
   readonly result: unknown;
 
   constructor(message: string, details: ErrorDetails & { readonly result?: unknown } = {}) {
@@ -89,7 +89,7 @@ export type UnavailableCode = "UNREACHABLE" | "ACCESS_DENIED" | "READ_ONLY" | "O
 
 /**
  * The backend did not answer in time, or refused to serve: not reachable, access denied, read-only, out of memory.
- * `outcome` says whether the operation may have been carried out all the same.
+ * `outcome` says whether the operation may have taken effect anyway.
  */
 export class UnavailableError extends HoldfastError {
   readonly code: UnavailableCode;
@@ -111,7 +111,7 @@ export class SerializationError extends HoldfastError {
   readonly code = "SERIALIZATION";
 }
 
-/** What is stored cannot be read: Holdfast did not write it, it is damaged, or it has a newer format or another serializer. It is left as it is [S6]. */
+/** The stored data cannot be read: it is damaged, was written by something else or by another serializer, or has a newer format. It is left as it is [S6]. */
 export class CorruptStateError extends HoldfastError {
   readonly code = "CORRUPT_STATE";
 }

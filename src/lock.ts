@@ -1,6 +1,6 @@
 /**
  * The handle that a user has of a lock. It parses options and finds the grant of the running context; waiting and order are
- * the business of scheduling/.
+ * left to scheduling/.
  */
 import type { Durability, LockEntry } from "./backends/contract.ts";
 import type { Session } from "./session.ts";
@@ -22,7 +22,7 @@ export interface LockOptions {
   leaseMs?: number;
   /** How long `acquire` and `run` wait for others, in milliseconds; 0 tries once, `Infinity` has no deadline. */
   waitMs?: number;
-  /** How many replicas must have a grant before it is handed out. */
+  /** How many replicas must have a grant before it is returned. */
   durability?: DurabilityOptions;
 }
 
@@ -48,7 +48,7 @@ export interface ForceReleaseOptions {
   ifFence?: number;
 }
 
-/** Who holds a lock of ours. */
+/** A Holdfast client that holds a lock. */
 export interface LockHolder {
   readonly ticket: string;
   readonly host: string;
@@ -57,7 +57,7 @@ export interface LockHolder {
   readonly here: boolean;
 }
 
-/** A client that does not speak our protocol holds the lock by a token of its own. */
+/** A client that does not speak this protocol and holds the lock by its own token. */
 export interface ForeignHolder {
   readonly foreign: string;
 }
@@ -68,14 +68,14 @@ export interface LockInfo {
   readonly holder: LockHolder | ForeignHolder;
   /** The first fence of the holder's turn; `null` for a foreign holder. */
   readonly fence: number | null;
-  /** Until the lease ends if nobody renews it, in milliseconds; `null`: it never does. */
+  /** Until the lease ends if it is not renewed, in milliseconds; `null`: it never ends. */
   readonly expiresInMs: number | null;
   /** How many processes wait for it. */
   readonly waiters: number;
 }
 
 /**
- * A name to contend for. The lock `x` guards the state `x`.
+ * A named lock. The lock `x` guards the state `x`.
  *
  * @example
  * ```ts
@@ -90,26 +90,26 @@ export interface Lock {
    * Waits for the lock and gives a grant, which is renewed until you release it.
    *
    * @throws LockTimeoutError when others held it for `waitMs`; UnavailableError when the backend does not answer;
-   * ClosedError; whatever `signal` aborted with.
+   * ClosedError; the reason that `signal` aborted with.
    */
   acquire(options?: AcquireOptions): Promise<Grant>;
   /** Tries once: `null` when the lock is not free now. */
   tryAcquire(options?: TryAcquireOptions): Promise<Grant | null>;
   /**
-   * Runs `fn` while holding the lock, and releases it whatever happens. Calls for this id inside `fn` re-enter.
+   * Runs `fn` while holding the lock, and always releases it afterwards. Calls for this id inside `fn` re-enter.
    *
    * @returns what `fn` returned.
    * @throws what `fn` threw; as `acquire`; LockLostError when the lock was lost while `fn` ran, with fn's value in
    * `error.result`.
    */
   run<R>(fn: (grant: Grant) => R | Promise<R>, options?: AcquireOptions): Promise<R>;
-  /** Who holds it; `null` when nobody does. */
+  /** Who holds it; `null` when it is free. */
   inspect(): Promise<LockInfo | null>;
   /**
-   * Takes the lock from whoever holds it and hands it to the next. The old holder's saves are refused from now on,
+   * Takes the lock from its holder and hands it to the next waiter. The old holder's saves are refused from now on,
    * and its signal aborts.
    *
-   * @returns false when nobody held it, or not with `ifFence`.
+   * @returns false when it was not held, or not with the fence `ifFence`.
    */
   forceRelease(options?: ForceReleaseOptions): Promise<boolean>;
 }
@@ -178,7 +178,7 @@ export class LockHandle implements Lock {
     }
     const { owner, calls } = this.#session;
     const grant = await this.#acquire(this.#parse("run()", options));
-    calls.keepAlive.hold(); // [P1] a running body keeps the process alive
+    calls.keepAlive.hold(); // [P1] a running function keeps the process alive
     try {
       let result: R;
       try {
@@ -248,7 +248,7 @@ export class LockHandle implements Lock {
     };
   }
 
-  /** The body was over while the lock was surely held: that its release got no answer changes nothing for its caller. */
+  /** The function ended while the lock was certainly held: a release without an answer changes nothing for the caller. */
   #release(grant: HeldGrant): Promise<boolean> {
     return grant.end().catch((error: unknown) => {
       if (!(error instanceof UnavailableError)) throw error;

@@ -1,8 +1,8 @@
 /**
  * From what a user names to a backend: a URL, a client of their own, a backend of their own, or the default.
  *
- * The one file that names concrete backends; each is loaded by its own import() when it is first used. Whatever is
- * wrong with the target is said here and now.
+ * The one file that names concrete backends; each is loaded by its own import() when it is first used. An
+ * invalid target is refused here, immediately.
  */
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
@@ -37,8 +37,8 @@ const opened = new WeakSet<object>();
  * Opens a store: shared states and locks. Synchronous and lazy: the first use connects.
  *
  * @param target `redis:`, `rediss:` or `redis+unix:` URL; `sqlite:path`; `memory:`; a connected client of
- * `@redis/client`; or a backend of your own. Default: the environment variable `HOLDFAST_URL`; else, outside
- * production, a SQLite file `.holdfast/store.db` beside the nearest `package.json`.
+ * `@redis/client`; or your own backend. Default: the environment variable `HOLDFAST_URL`; otherwise, outside
+ * production, a SQLite file `.holdfast/store.db` next to the nearest `package.json`.
  * @throws InvalidArgumentError for a target or an option that cannot work; UnavailableError where the file system does not
  * allow the default.
  * @example

@@ -1,7 +1,7 @@
 /**
  * The door: defaults in one frozen table, and the one parse of ids and options.
  *
- * Whatever passes here is valid; nothing behind it checks again. An option that is not known is refused, since a
+ * Everything that passes is valid; nothing behind it checks again. An option that is not known is refused, since a
  * misspelt one that is silently ignored is the worst kind of default.
  */
 import type { Backend, Durability, Life } from "./backends/contract.ts";
@@ -148,7 +148,7 @@ export function durabilityOn(backend: Backend, operationMs: number): Parser<Dura
   };
 }
 
-/** 0 replicas were asked for in order to beat a default; behind the door that is none. */
+/** 0 replicas were asked for in order to override a default; behind the door that is none. */
 export function someOf(durability: Durability | undefined): Durability | undefined {
   return durability?.replicas === 0 ? undefined : durability;
 }
@@ -177,11 +177,11 @@ export const ifRevision: Parser<number | "absent"> = (value, name) => {
   if (value === "absent" || (Number.isSafeInteger(value) && Number(value) > 0))
     return value as number | "absent";
   throw new InvalidArgumentError(
-    `${name} must be a revision, as save() and read() give it, or "absent"; got ${show(value)}.`,
+    `${name} must be a revision, as returned by save() and read(), or "absent"; got ${show(value)}.`,
   );
 };
 
-/** A life of milliseconds, or one for new states; `or` says what else is allowed. */
+/** A time to live in milliseconds, or one for new states; `or` says what else is allowed. */
 function life(value: unknown, name: string, or: string): number | WhenNew {
   if (typeof value === "number") return ttlMs(value, name);
   if (typeof value === "object" && value !== null) {
@@ -200,7 +200,7 @@ export const stateTtlMs: Parser<number | WhenNew> = (value, name) => life(value,
 export const saveTtlMs: Parser<Life> = (value, name) =>
   value === "keep" || value === "none" ? value : life(value, name, ', "keep", "none"');
 
-/** `"json"`, or a serializer of the user's own. */
+/** `"json"`, or the user's own serializer. */
 export const serializer: Parser<Serializer> = (value, name) => {
   if (value === "json") return json;
   const own = value as Partial<Serializer> | null;

@@ -1,4 +1,4 @@
-/** What the errors of a call say: what was tried, why it failed, and whether it may have been carried out. */
+/** What the errors of a call say: what was tried, why it failed, and whether it may have taken effect. */
 import { CorruptStateError, UnavailableError, type HoldfastError, type Outcome } from "../errors.ts";
 import { sentence } from "../sentences.ts";
 
@@ -7,7 +7,7 @@ export type Subject = string | { readonly doing: string; readonly id: string };
 
 const loadFirst = "It may have taken effect: check before you retry.";
 
-/** Nobody answered within `operationMs`. `cause`: the last failure that said what is wrong, if one did. */
+/** No answer within `operationMs`. `cause`: the last failure that says what is wrong, if there is one. */
 export function outOfTime(call: {
   readonly subject: Subject;
   readonly operationMs: number;
@@ -21,7 +21,7 @@ export function outOfTime(call: {
   return new UnavailableError(message, { code, outcome, cause });
 }
 
-/** Nothing came back in time, and nobody said what is wrong. */
+/** Nothing came back in time, and no failure says what is wrong. */
 export function noAnswer(backend: string, wasSent: boolean): UnavailableError {
   if (wasSent) return new UnavailableError(`${backend} did not answer`, { outcome: "unknown" });
   return new UnavailableError(`${backend} did not accept a connection in time`, { outcome: "none" });

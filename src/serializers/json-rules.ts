@@ -49,7 +49,7 @@ interface Seen {
 /** A Map cannot hold 2²⁴ entries; what is beyond this many is looked through at every place. */
 const maxSeen = 1_000_000;
 
-/** Each takes three bytes or more, and no string can be longer than 2²⁹; JSON.stringify would go on for ever. */
+/** Each takes three bytes or more, and no string can be longer than 2²⁹; JSON.stringify would never end. */
 const maxPlaces = 2 ** 28;
 
 const keyLength = 40;

@@ -144,7 +144,7 @@ export class BatchRun {
     return false;
   }
 
-  /** What was loaded is not there any more. */
+  /** What was loaded is no longer there. */
   async #again(batch: Batch): Promise<Error | undefined> {
     if (batch.starts === maxTries - 1) return tooManyConflicts(this.#hold.id);
     batch.restart(await this.#load());
@@ -167,7 +167,7 @@ export class BatchRun {
     return undefined;
   }
 
-  /** Nothing to write. A caller with an answer does not hold the lock any more, so it comes after the release. */
+  /** Nothing to write. A caller with an answer no longer holds the lock, so it comes after the release. */
   async #unchanged(batch: Batch, host: RunHost): Promise<Error | undefined> {
     if (batch.durability !== undefined) {
       // What is there already may not have reached the replicas yet; the release comes after it.

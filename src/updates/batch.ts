@@ -48,7 +48,7 @@ class Application implements Applied {
 
 export class Batch {
   readonly #hold: Hold;
-  /** Of all changes: nobody else comes in between. */
+  /** Of all changes: no other request comes in between. */
   readonly fence: number;
   /** The grant that its only change is made under, where the caller holds the lock already. */
   readonly #grant: HeldGrant | undefined;
@@ -80,7 +80,7 @@ export class Batch {
     return this.#grant?.isLive ?? this.#hold.isLive;
   }
 
-  /** Why nothing of it is saved any more. */
+  /** Why nothing of it can be saved. */
   get lossError(): Error {
     const ended = this.#grant?.lossError;
     if (ended !== undefined) return ended;
@@ -101,7 +101,7 @@ export class Batch {
     return { ...this.#write, ifRevision: "unreadable" in this.#stored ? undefined : this.#stored.revision };
   }
 
-  /** Nobody waits for the next save. */
+  /** No caller waits for the next save. */
   get isEmpty(): boolean {
     return this.#applied.length === 0;
   }
@@ -126,7 +126,7 @@ export class Batch {
     return this.#first?.durability;
   }
 
-  /** All of them wait for the same, or nobody waits for what another asked for. */
+  /** All of them wait for the same replicas; no caller waits for what another asked for. */
   takes({ durability }: Change): boolean {
     if (this.#first === undefined) return true;
     const mine = this.durability;
@@ -223,7 +223,7 @@ export class Batch {
     }
   }
 
-  /** Not saved, or nobody knows. A change that failed on what was stored keeps its own error: that is true whatever comes. */
+  /** Not saved, or not known to be saved. A change that failed on what was stored keeps its own error, which remains true. */
   refuse(error: unknown): void {
     const [applied, again] = [this.#applied, this.#again];
     this.#applied = [];
@@ -245,7 +245,7 @@ export class Batch {
   }
 }
 
-/** A write was acknowledged; it answered so many callers. */
+/** A write was acknowledged; it answered this many callers. */
 export function publishUpdate(id: string, changes: number, write: StateWrite): void {
   if (!diagnostics.update.hasSubscribers) return;
   const bytes = write.kind === "save" ? write.bytes.byteLength : 0;

@@ -155,7 +155,7 @@ export class MemoryBackend implements Backend {
     return { id, revision, serializer, bytes: bytes.byteLength, expiresInMs };
   }
 
-  /** In a later turn of the event loop: replies come first, and two clients that wake each other starve nobody. */
+  /** In a later turn of the event loop: replies come first, and two clients that wake each other do not starve others. */
   #send(wake: TicketWake): void {
     const client = wake.ticket.split(":").at(-2) ?? "";
     const sent = withOwnBytes(wake);

@@ -162,7 +162,7 @@ class WaitQueue {
     await this.#client.connect(); // or the two commands might not follow each other on one connection
     await this.#options.proveSameDatabase(this.#client);
     const leftMs = Math.max(...group.map(({ until }) => until)) - now();
-    const timeoutMs = String(Math.max(1, Math.ceil(leftMs))); // 0 would be for ever
+    const timeoutMs = String(Math.max(1, Math.ceil(leftMs))); // 0 would never time out
     const { keys, keepMs } = this.#options;
     const args = [keys.prefix, keepMs(), JSON.stringify(group.map(({ kept }) => fieldsOf(kept)))];
     const confirm = { args: ["EVALSHA", scripts.confirm.sha1, "1", keys.done, ...args], bytes: false };

@@ -95,7 +95,7 @@ export class WakeSubscription {
     this.#pollAfterBreak();
   }
 
-  /** An ask that relied on the subscription was answered that so many are subscribed to our channel (-1: unknown). */
+  /** An ask that relied on the subscription was answered with the number of subscribers to this client's channel (-1: unknown). */
   subscribersCounted(reliedOn: number, subscribers: number): void {
     if (subscribers < 1 && reliedOn === this.reliedOn) this.#reroute();
   }

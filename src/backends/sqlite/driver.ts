@@ -43,7 +43,7 @@ export async function loadDriver(): Promise<SqlDriver> {
 
 /**
  * For a driver whose statements are only finalized by a garbage collection: SQLite keeps a file open as long as one of its
- * statements is there. A file that is attached can be detached all the same, and is closed then; what is left until the
+ * statements is there. A file that is attached can be detached nevertheless, and is then closed; what is left until the
  * next collection is an empty database in memory.
  */
 export function attaching(driver: SqlDriver): SqlDriver {

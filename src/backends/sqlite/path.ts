@@ -2,7 +2,7 @@
  * Where the file of a SQLite store is: read once, at the door, and from then on an absolute path.
  *
  * Two forms: `sqlite:path`, in which everything is a part of the name, and `sqlite:///absolute/path`, which is a URL with
- * its percent-encoding. Whatever would be dropped, or is meant for another reader of such URLs, is refused: two
+ * its percent-encoding. Parts that would be dropped, or are meant for another reader of such URLs, are refused: two
  * spellings of which one loses a part would be two files, and their processes would not exclude each other [L1].
  */
 import { resolve } from "node:path";
@@ -27,10 +27,7 @@ export function parseSqlitePath(url: string): string {
     return resolve(path);
   } catch (cause) {
     const { message } = cause as Error;
-    throw fileError(
-      cause,
-      `A relative path cannot be resolved (${message}). Name the file by its absolute path.`,
-    );
+    throw fileError(cause, `A relative path cannot be resolved (${message}). Use an absolute path.`);
   }
 }
 

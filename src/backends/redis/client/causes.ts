@@ -1,11 +1,11 @@
 /**
  * Why a connection could not be made: from messages of Node, TLS or the client package to advice, in one table.
  *
- * `lasting`: it will not pass by itself, so it is not retried.
+ * `lasting`: it will not go away by itself, so it is not retried.
  */
 
 interface Cause {
-  /** Matched with the code of the error, or else with its text. */
+  /** Matched with the code of the error, otherwise with its text. */
   readonly is: RegExp;
   readonly advice: string;
   readonly lasting?: boolean;
