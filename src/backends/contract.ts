@@ -48,8 +48,8 @@ export interface Backend {
   /** How often a waiting ticket must ask when no wake comes: 5 000 where wakes are pushed, a few where they are not. */
   readonly askAgainMs: number;
   /**
-   * Do wakes arrive now? Where they do not, the core is not told that others wait for a lock that it holds. A change is reported to
-   * tickets that already wait, by the wake "again".
+   * Do wakes arrive now? Where they do not, the core is not told that others wait for a lock that it holds. A change
+   * is reported to tickets that already wait, by the wake "again".
    */
   readonly pushes: boolean;
 

@@ -77,7 +77,7 @@ const cases: Record<string, Case> = {
   },
   "a port that speaks TLS": {
     url: async () => `redis://${await listen(createTls(certificate))}`,
-    says: /wants? TLS \(rediss:\/\/\)|agree on TLS \(rediss:\/\/\)|no Redis server/,
+    says: /expects TLS \(rediss:\/\/\)|agree on TLS \(rediss:\/\/\)|not a Redis server/,
   },
   "TLS to a port without": {
     url: async () => `rediss://127.0.0.1:${String((await start()).port)}`,
@@ -100,7 +100,7 @@ const cases: Record<string, Case> = {
   },
   "a wrong password": {
     url: async () => `redis://:wrong@127.0.0.1:${String((await start({ password: "p" })).port)}`,
-    says: /denies access \(WRONGPASS .*\)\. Check the user name and password of the URL.*percent-encoded/,
+    says: /denies access \(WRONGPASS .*\)\. Check the user name and password in the URL.*percent-encoded/,
     lasting: true,
     code: "ACCESS_DENIED",
   },
@@ -166,7 +166,7 @@ describe("a server of another kind", () => {
       return false;
     });
     expect(error).toMatchObject({ code: "INVALID_ARGUMENT", outcome: "none" });
-    expect(error.message).toMatch(/is a Sentinel.*the host and the port of the primary/);
+    expect(error.message).toMatch(/is a Sentinel.*the primary's host and port/);
   });
 
   test("[S1] a cluster of one node: ready() says it", async () => {

@@ -52,7 +52,7 @@ const troubles: Readonly<Record<string, Trouble>> = {
   },
   hangs: {
     code: "UNREACHABLE",
-    says: /cannot be reached|connection broke|did not (answer|let this process connect)/,
+    says: /cannot be reached|connection broke|did not (answer|accept a connection in time)/,
     begin: async (server) => server.pause(),
     end: async (server) => server.resume(),
   },

@@ -60,7 +60,7 @@ const causes: readonly Cause[] = [
   {
     is: /^ECONNREFUSED/,
     advice:
-      "Nothing is listening there. Check that a Redis server is running, and check the host and port in the URL",
+      "Nothing is listening there. Check that a Redis server runs there, and check the host and port in the URL",
   },
   {
     is: /^(ENOENT|EACCES|EPERM|ENOTSOCK)/,
