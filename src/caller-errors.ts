@@ -1,17 +1,17 @@
 /**
  * The errors that callers get: each caller an error with a stack of its own call.
  *
- * An error of ours was often made elsewhere, in a timer or for a whole batch of callers, so that its stack says nothing of
+ * Holdfast's own error was often made elsewhere, in a timer or for a whole batch of callers, so that its stack says nothing of
  * the call that failed. All public methods return their promises through {@link withCallersStack}: it awaits the answer for
  * one caller, which is where the engine knows the async functions that wait, and copies the error with that stack. An error
- * of the caller's own is handed back as it is, the same object.
+ * of the caller's own is rethrown unchanged, the same object.
  */
 import { HoldfastError, isOfOurs } from "./errors.ts";
 
-/** What callers have in their hands already: our errors that were handed out, and those that they made themselves. */
+/** Errors that callers already have: Holdfast's errors that were thrown to them, and those that they made themselves. */
 const callersOwn = new WeakSet<HoldfastError>();
 
-/** The answer of `call`; an error of ours with the stack of whoever awaits this. */
+/** The answer of `call`; Holdfast's own errors with the stack of the caller that awaits this. */
 export async function withCallersStack<R>(call: () => R | PromiseLike<R>): Promise<R> {
   try {
     return await call();
@@ -36,7 +36,7 @@ export function runForCaller<R>(call: () => R): R {
   }
 }
 
-/** Was it marked, and so is no answer of ours, whatever its class? */
+/** Was it marked, and so is not Holdfast's own error, even if its class is? */
 export function isFromCaller(error: unknown): boolean {
   return error instanceof HoldfastError && callersOwn.has(error);
 }

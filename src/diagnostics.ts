@@ -1,7 +1,7 @@
 /**
- * What Holdfast tells about itself, over `node:diagnostics_channel`: all names and payloads, here and nowhere else.
+ * What Holdfast reports about itself through `node:diagnostics_channel`: all names and payloads are defined here.
  *
- * Nothing is built or published unless somebody subscribes. Payloads hold ids, never values or passwords [P3].
+ * Nothing is built or published without a subscriber. Payloads hold ids, never values or passwords [P3].
  *
  * | channel | when | payload |
  * |---|---|---|

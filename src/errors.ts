@@ -20,7 +20,7 @@ export type ErrorCode =
   | "CORRUPT_STATE"
   | "CLOSED";
 
-/** What became of the operation that failed: certainly nothing, or nobody can tell. */
+/** What became of the operation that failed: certainly nothing, or it cannot be known. */
 export type Outcome = "none" | "unknown";
 
 /** Details that every error can carry. */
@@ -37,7 +37,7 @@ export interface ErrorDetails {
  * try {
  *   await store.lock("invoice:7").run(send, { waitMs: 0 });
  * } catch (error) {
- *   if (error instanceof HoldfastError && error.code === "LOCK_TIMEOUT") return "somebody else is at it";
+ *   if (error instanceof HoldfastError && error.code === "LOCK_TIMEOUT") return "already in progress";
  *   throw error;
  * }
  * ```
@@ -54,7 +54,7 @@ export abstract class HoldfastError extends Error {
   }
 }
 
-/** A call that can never work as written: a bad id, option, target, or a misuse of the API. Mend the call. */
+/** A call that can never work as written: a bad id, option, target, or a misuse of the API. Fix the call. */
 export class InvalidArgumentError extends HoldfastError {
   readonly code = "INVALID_ARGUMENT";
 }
@@ -66,11 +66,11 @@ export class LockTimeoutError extends HoldfastError {
 
 /**
  * The lock was lost before the work under it was done: its lease ended, it was forced, or it was deleted.
- * Whatever was to be saved under it was refused by the backend [S4].
+ * The backend refuses everything saved under it [S4].
  */
 export class LockLostError extends HoldfastError {
   readonly code = "LOCK_LOST";
-  /** From `lock.run`: what `fn` returned, though the lock was lost meanwhile. */
+  /** From `lock.run`: what `fn` returned, although the lock was lost in the meantime. */
   readonly result: unknown;
 
   constructor(message: string, details: ErrorDetails & { readonly result?: unknown } = {}) {
@@ -79,7 +79,7 @@ export class LockLostError extends HoldfastError {
   }
 }
 
-/** The state is not at the revision that `ifRevision` asked for; nothing was written. Load it and decide anew. */
+/** The state is not at the revision that `ifRevision` asked for; nothing was written. Load it and decide again. */
 export class ConflictError extends HoldfastError {
   readonly code = "CONFLICT";
 }
@@ -89,11 +89,11 @@ export type UnavailableCode = "UNREACHABLE" | "ACCESS_DENIED" | "READ_ONLY" | "O
 
 /**
  * The backend did not answer in time, or refused to serve: not reachable, access denied, read-only, out of memory.
- * `outcome` says whether the operation may have been carried out all the same.
+ * `outcome` says whether the operation may have taken effect anyway.
  */
 export class UnavailableError extends HoldfastError {
   readonly code: UnavailableCode;
-  /** It cannot pass by itself, such as a database that the server does not have: nothing was tried again. */
+  /** It will not go away by itself (for example, the database does not exist), so it was not retried. */
   readonly lasting: boolean;
 
   constructor(
@@ -111,7 +111,7 @@ export class SerializationError extends HoldfastError {
   readonly code = "SERIALIZATION";
 }
 
-/** What is stored cannot be read: not ours, damaged, of a newer format or of another serializer. It is left as it is [S6]. */
+/** The stored data cannot be read: it is damaged, was written by something else or by another serializer, or has a newer format. It is left as it is [S6]. */
 export class CorruptStateError extends HoldfastError {
   readonly code = "CORRUPT_STATE";
 }

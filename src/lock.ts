@@ -1,6 +1,6 @@
 /**
  * The handle that a user has of a lock. It parses options and finds the grant of the running context; waiting and order are
- * the business of scheduling/.
+ * left to scheduling/.
  */
 import type { Durability, LockEntry } from "./backends/contract.ts";
 import type { Session } from "./session.ts";
@@ -18,11 +18,11 @@ import { parseTicket } from "./leases/ticket.ts";
 
 /** Options of `store.lock()`; a call's own options beat them. */
 export interface LockOptions {
-  /** How long the backend keeps a grant that nobody renews, in milliseconds, 100 … 86 400 000. */
+  /** How long the backend keeps a grant that is not renewed, in milliseconds, 100 … 86 400 000. */
   leaseMs?: number;
   /** How long `acquire` and `run` wait for others, in milliseconds; 0 tries once, `Infinity` has no deadline. */
   waitMs?: number;
-  /** How many replicas must have a grant before it is handed out. */
+  /** How many replicas must have a grant before it is returned. */
   durability?: DurabilityOptions;
 }
 
@@ -48,16 +48,16 @@ export interface ForceReleaseOptions {
   ifFence?: number;
 }
 
-/** Who holds a lock of ours. */
+/** A Holdfast client that holds a lock. */
 export interface LockHolder {
   readonly ticket: string;
   readonly host: string;
   readonly pid: number;
-  /** It is held by this very store. */
+  /** Held by this store. */
   readonly here: boolean;
 }
 
-/** A client that does not speak our protocol holds the lock by a token of its own. */
+/** A client that does not speak this protocol and holds the lock by its own token. */
 export interface ForeignHolder {
   readonly foreign: string;
 }
@@ -68,14 +68,14 @@ export interface LockInfo {
   readonly holder: LockHolder | ForeignHolder;
   /** The first fence of the holder's turn; `null` for a foreign holder. */
   readonly fence: number | null;
-  /** Until the lease ends if nobody renews it, in milliseconds; `null`: it never does. */
+  /** Until the lease ends if it is not renewed, in milliseconds; `null`: it never ends. */
   readonly expiresInMs: number | null;
   /** How many processes wait for it. */
   readonly waiters: number;
 }
 
 /**
- * A name to contend for. The lock `x` guards the state `x`.
+ * A named lock. The lock `x` guards the state `x`.
  *
  * @example
  * ```ts
@@ -90,26 +90,26 @@ export interface Lock {
    * Waits for the lock and gives a grant, which is renewed until you release it.
    *
    * @throws LockTimeoutError when others held it for `waitMs`; UnavailableError when the backend does not answer;
-   * ClosedError; whatever `signal` aborted with.
+   * ClosedError; the reason that `signal` aborted with.
    */
   acquire(options?: AcquireOptions): Promise<Grant>;
   /** Tries once: `null` when the lock is not free now. */
   tryAcquire(options?: TryAcquireOptions): Promise<Grant | null>;
   /**
-   * Runs `fn` while holding the lock, and releases it whatever happens. Calls for this id inside `fn` re-enter.
+   * Runs `fn` while holding the lock, and always releases it afterwards. Calls for this id inside `fn` re-enter.
    *
    * @returns what `fn` returned.
    * @throws what `fn` threw; as `acquire`; LockLostError when the lock was lost while `fn` ran, with fn's value in
    * `error.result`.
    */
   run<R>(fn: (grant: Grant) => R | Promise<R>, options?: AcquireOptions): Promise<R>;
-  /** Who holds it; `null` when nobody does. */
+  /** Who holds it; `null` when it is free. */
   inspect(): Promise<LockInfo | null>;
   /**
-   * Takes the lock from whoever holds it and hands it to the next. The old holder's saves are refused from now on,
+   * Takes the lock from its holder and hands it to the next waiter. The old holder's saves are refused from now on,
    * and its signal aborts.
    *
-   * @returns false when nobody held it, or not with `ifFence`.
+   * @returns false when it was not held, or not with the fence `ifFence`.
    */
   forceRelease(options?: ForceReleaseOptions): Promise<boolean>;
 }
@@ -178,7 +178,7 @@ export class LockHandle implements Lock {
     }
     const { owner, calls } = this.#session;
     const grant = await this.#acquire(this.#parse("run()", options));
-    calls.keepAlive.hold(); // [P1] a running body keeps the process alive
+    calls.keepAlive.hold(); // [P1] a running function keeps the process alive
     try {
       let result: R;
       try {
@@ -189,7 +189,7 @@ export class LockHandle implements Lock {
       if (await this.#release(grant)) return result;
       const { message } =
         grant.lossError ?? lockLost(this.id, grant.fence, "it was lost while the function ran");
-      throw new LockLostError(`${message} The function had finished; what it returned is in error.result.`, {
+      throw new LockLostError(`${message} The function did finish; its return value is in error.result.`, {
         result,
       });
     } catch (error) {
@@ -209,7 +209,7 @@ export class LockHandle implements Lock {
     if (entry === null) return false;
     const { calls, tickets } = this.#session;
     const { token } = entry.holder;
-    const operation = { doing: "Releasing by force the lock", id: this.id };
+    const operation = { doing: "Force-releasing the lock", id: this.id };
     const { reply } = await calls.exactlyOnce(operation, (receipt) =>
       calls.backend.releaseLock(this.id, token, { forced: { ifFence } }, receipt),
     );
@@ -248,7 +248,7 @@ export class LockHandle implements Lock {
     };
   }
 
-  /** The body was over while the lock was surely held: that its release got no answer changes nothing for its caller. */
+  /** The function ended while the lock was certainly held: a release without an answer changes nothing for the caller. */
   #release(grant: HeldGrant): Promise<boolean> {
     return grant.end().catch((error: unknown) => {
       if (!(error instanceof UnavailableError)) throw error;
@@ -259,7 +259,7 @@ export class LockHandle implements Lock {
 
   #warn(error: unknown): void {
     if (!diagnostics.warning.hasSubscribers) return;
-    const message = `The lock ${JSON.stringify(this.id)} was not released (its lease ends by itself): ${String(error)}`;
+    const message = `The lock ${JSON.stringify(this.id)} was not released (the lease will expire): ${String(error)}`;
     diagnostics.warning.publish({ cause: "release-unanswered", message } satisfies WarningEvent);
   }
 

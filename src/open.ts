@@ -1,8 +1,8 @@
 /**
  * From what a user names to a backend: a URL, a client of their own, a backend of their own, or the default.
  *
- * The one file that names concrete backends; each is loaded by its own import() when it is first used. Whatever is
- * wrong with the target is said here and now.
+ * The one file that names concrete backends; each is loaded by its own import() when it is first used. An
+ * invalid target is refused here, immediately.
  */
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
@@ -37,8 +37,8 @@ const opened = new WeakSet<object>();
  * Opens a store: shared states and locks. Synchronous and lazy: the first use connects.
  *
  * @param target `redis:`, `rediss:` or `redis+unix:` URL; `sqlite:path`; `memory:`; a connected client of
- * `@redis/client`; or a backend of your own. Default: the environment variable `HOLDFAST_URL`; else, outside
- * production, a SQLite file `.holdfast/store.db` beside the nearest `package.json`.
+ * `@redis/client`; or your own backend. Default: the environment variable `HOLDFAST_URL`; otherwise, outside
+ * production, a SQLite file `.holdfast/store.db` next to the nearest `package.json`.
  * @throws InvalidArgumentError for a target or an option that cannot work; UnavailableError where the file system does not
  * allow the default.
  * @example
@@ -119,7 +119,8 @@ function sqliteBackend(path: string, options: Parsed): Backend {
 }
 
 function memoryBackend(url: string): Backend {
-  if (!/^memory:$/i.test(url)) throw new InvalidArgumentError('A memory store has no name: open("memory:").'); // [P3] what came may hold a password
+  if (!/^memory:$/i.test(url))
+    throw new InvalidArgumentError('A memory: URL has nothing after the colon: use open("memory:").'); // [P3] what came may hold a password
   return lazy({ name: "memory:", ...pushing, hasReplicas: false }, async (clientId) => {
     const { MemoryBackend } = await import("./backends/memory/backend.ts");
     return new MemoryBackend({ clientId });
@@ -138,11 +139,13 @@ function lazy(
 function ownBackend(backend: Backend, options: Parsed): Backend {
   if (options.prefix !== undefined) {
     throw new InvalidArgumentError(
-      "prefix goes with a URL or a client: a backend of your own has its own names.",
+      "prefix applies only to a URL or a Redis client; your own backend chooses its own names.",
     );
   }
   if (opened.has(backend)) {
-    throw new InvalidArgumentError("This backend serves a store already: make a new one for each open().");
+    throw new InvalidArgumentError(
+      "This backend already belongs to a store: create a new one for each open().",
+    );
   }
   opened.add(backend);
   return backend;
@@ -153,7 +156,7 @@ function defaultBackend(options: Parsed): Backend {
   if (url !== undefined && url !== "") return backendOfUrl(url, options);
   if (process.env["NODE_ENV"] === "production") {
     throw new InvalidArgumentError(
-      "In production the store must be named: set HOLDFAST_URL (redis://host:6379, or sqlite:/path/to/store.db), or call open(target).",
+      "With NODE_ENV=production, open() needs a target: set HOLDFAST_URL (redis://host:6379, or sqlite:/path/to/store.db), or call open(target).",
     );
   }
   return sqliteBackend(join(defaultFolder(), "store.db"), options);
@@ -169,8 +172,8 @@ function defaultFolder(): string {
   } catch (cause) {
     throw fileError(
       cause,
-      `Without a target, open() uses .holdfast/store.db beside the nearest package.json, which cannot be made here ` +
-        `(${(cause as Error).message}). Name another store: set HOLDFAST_URL, or call open(target).`,
+      `Without a target, open() uses .holdfast/store.db next to the nearest package.json, but it could not be ` +
+        `created (${(cause as Error).message}). Set HOLDFAST_URL, or call open(target).`,
     );
   }
 }

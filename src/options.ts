@@ -1,7 +1,7 @@
 /**
  * The door: defaults in one frozen table, and the one parse of ids and options.
  *
- * Whatever passes here is valid; nothing behind it checks again. An option that is not known is refused, since a
+ * Everything that passes is valid; nothing behind it checks again. An option that is not known is refused, since a
  * misspelt one that is silently ignored is the worst kind of default.
  */
 import type { Backend, Durability, Life } from "./backends/contract.ts";
@@ -9,13 +9,13 @@ import { InvalidArgumentError } from "./errors.ts";
 import { json } from "./serializers/json.ts";
 import type { Serializer } from "./serializers/serializer.ts";
 
-/** Options of `open()`. A call's option beats its handle's, which beats these. */
+/** Options of `open()`. A call's options override its handle's, which override these. */
 export interface OpenOptions {
   /** Every key and channel begins with it. Default `"holdfast:"`. */
   prefix?: string;
   /** How values are kept. Default `"json"`. */
   serializer?: "json" | Serializer;
-  /** How long the backend keeps a grant that nobody renews, in milliseconds, 100 … 86 400 000. Default 10 000. */
+  /** How long the backend keeps a grant that is not renewed, in milliseconds, 100 … 86 400 000. Default 10 000. */
   leaseMs?: number;
   /** How long a call waits for others, in milliseconds; 0 tries once, `Infinity` has no deadline. Default 15 000. */
   waitMs?: number;
@@ -32,13 +32,13 @@ export interface OpenOptions {
  * `outcome: "unknown"`, and a grant is given back.
  */
 export interface DurabilityOptions {
-  /** So many replicas at least, 0 … 100; 0: none is waited for, whatever the handle or the store says. */
+  /** The minimum number of replicas, 0 … 100. 0 waits for none, even if the handle or the store asks for some. */
   replicas: number;
   /** How long they are waited for, in milliseconds; less than `operationMs`. Default 1 000, or half of `operationMs`. */
   timeoutMs?: number;
 }
 
-/** A life for new states only: what is there already keeps the life that it has. */
+/** A time to live for new states only; an existing state keeps its expiry. */
 export interface WhenNew {
   /** In milliseconds. */
   whenNew: number;
@@ -52,7 +52,7 @@ export interface ListOptions {
 
 /** Options of `store.close()`. */
 export interface CloseOptions {
-  /** How long bodies that run may go on, in milliseconds. Default 10 000. */
+  /** How long running functions may continue, in milliseconds. Default 10 000. */
   drainMs?: number;
 }
 
@@ -84,7 +84,7 @@ export function parseOptions<T extends object>(
   if (options === undefined) return {} as T;
   if (typeof options !== "object" || options === null) {
     const hint =
-      typeof options === "function" ? " Did you mean { initial: … }, or to give the function first?" : "";
+      typeof options === "function" ? " Did you mean { initial: … }, or should the function come first?" : "";
     throw new InvalidArgumentError(`${what} takes an options object; got ${show(options)}.${hint}`);
   }
   const parsed: Record<string, unknown> = {};
@@ -98,19 +98,17 @@ export function parseOptions<T extends object>(
   return parsed as T;
 }
 
-function milliseconds(min: number, max: number, more = ""): Parser<number> {
+function milliseconds(min: number, max: number, isWhole = false): Parser<number> {
+  const what = isWhole ? "a whole number of milliseconds" : "a number of milliseconds";
   return (value, name) => {
-    if (typeof value === "number" && value >= min && value <= max) return value;
-    throw new InvalidArgumentError(
-      `${name} must be a number of milliseconds from ${min} to ${max}${more}; got ${show(value)}.`,
-    );
+    const isInRange = typeof value === "number" && value >= min && value <= max;
+    if (isInRange && (!isWhole || Number.isInteger(value))) return value;
+    throw new InvalidArgumentError(`${name} must be ${what} from ${min} to ${max}; got ${show(value)}.`);
   };
 }
 
 function wholeMilliseconds(min: number, max: number): Parser<number> {
-  const whole = milliseconds(min, max, ", a whole one");
-  return (value, name) =>
-    whole(typeof value === "number" && !Number.isInteger(value) ? String(value) : value, name);
+  return milliseconds(min, max, true);
 }
 
 /** Leases and TTLs are counted by the backend, in whole milliseconds. */
@@ -140,7 +138,7 @@ export function durabilityOn(backend: Backend, operationMs: number): Parser<Dura
     if (replicas === 0) return { replicas, timeoutMs };
     if (backend.awaitReplicas === undefined) {
       throw new InvalidArgumentError(
-        `${name} asks for ${replicas} replicas, and ${backend.name} cannot wait for any. Use Redis by a URL, or leave it out.`,
+        `${name} asks for ${replicas} replicas, but ${backend.name} cannot wait for replicas. Open Redis by URL, or omit ${name}.`,
       );
     }
     if (timeoutMs < operationMs) return { replicas, timeoutMs };
@@ -150,7 +148,7 @@ export function durabilityOn(backend: Backend, operationMs: number): Parser<Dura
   };
 }
 
-/** 0 replicas were asked for in order to beat a default; behind the door that is none. */
+/** 0 replicas were asked for in order to override a default; behind the door that is none. */
 export function someOf(durability: Durability | undefined): Durability | undefined {
   return durability?.replicas === 0 ? undefined : durability;
 }
@@ -179,11 +177,11 @@ export const ifRevision: Parser<number | "absent"> = (value, name) => {
   if (value === "absent" || (Number.isSafeInteger(value) && Number(value) > 0))
     return value as number | "absent";
   throw new InvalidArgumentError(
-    `${name} must be a revision, as save() and read() give it, or "absent"; got ${show(value)}.`,
+    `${name} must be a revision, as returned by save() and read(), or "absent"; got ${show(value)}.`,
   );
 };
 
-/** A life of milliseconds, or one for new states; `or` says what else is allowed. */
+/** A time to live in milliseconds, or one for new states; `or` says what else is allowed. */
 function life(value: unknown, name: string, or: string): number | WhenNew {
   if (typeof value === "number") return ttlMs(value, name);
   if (typeof value === "object" && value !== null) {
@@ -202,7 +200,7 @@ export const stateTtlMs: Parser<number | WhenNew> = (value, name) => life(value,
 export const saveTtlMs: Parser<Life> = (value, name) =>
   value === "keep" || value === "none" ? value : life(value, name, ', "keep", "none"');
 
-/** `"json"`, or a serializer of the user's own. */
+/** `"json"`, or the user's own serializer. */
 export const serializer: Parser<Serializer> = (value, name) => {
   if (value === "json") return json;
   const own = value as Partial<Serializer> | null;

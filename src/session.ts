@@ -71,7 +71,7 @@ export class Session {
     this.#life = "closed";
     locks.rejectWaiters();
     tickets.abort();
-    // Calls that are under way get their answers. Nobody may answer: then leases end by themselves.
+    // Calls that are under way get their answers. If there is no answer, leases expire.
     await this.#within(operationMs, Promise.all([tickets.settled(), calls.over()]));
     await this.#within(operationMs, this.backend.close());
     keepAlive.drop();
@@ -86,7 +86,7 @@ export class Session {
         deadlines.clear(deadline);
         resolve();
       };
-      event.then(done, done); // closing goes on, whatever a backend of the user's own does
+      event.then(done, done); // closing continues even if a user's own backend fails
     });
   }
 }

@@ -222,7 +222,7 @@ export class StateHandle<T, D> implements State<T, D> {
     }
     const grant = given ?? nearestHeld(owner, this.id)?.grant;
     const lost = grant?.lossError;
-    if (lost !== undefined) throw lost; // [S4] whoever inherited a grant that has ended must not write as if it held it
+    if (lost !== undefined) throw lost; // [S4] a caller that inherited a grant that has ended must not write as if it held it
     return grant;
   }
 

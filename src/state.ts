@@ -9,11 +9,11 @@ export type Revision = number;
 
 /** Options of `store.state()`. */
 export interface StateOptions<T> {
-  /** The value of a state that is absent; synchronous, and a new value at each call. */
+  /** Makes the value of an absent state. Must be synchronous and return a new value each time. */
   initial?: () => T;
   /**
-   * How long the state lives after each write, in milliseconds; `{ whenNew }`: so long after it was made, whatever is written
-   * later. Without it, a write keeps the life that the state has.
+   * How long the state lives after each write, in milliseconds. `{ whenNew }`: counted from its creation; later writes do
+   * not extend it. If omitted, a write leaves the expiry unchanged.
    */
   ttlMs?: number | WhenNew;
   /** How values are kept. */
@@ -24,7 +24,7 @@ export interface StateOptions<T> {
 
 /** What every write takes. */
 export interface WriteOptions {
-  /** Write under this grant of the state's lock; found by itself inside `lock.run(fn)`. */
+  /** Write under this grant of the state's lock; found automatically inside `lock.run(fn)`. */
   grant?: Grant;
   /** How long to wait for others that hold the state's lock, in milliseconds. */
   waitMs?: number;
@@ -44,8 +44,8 @@ export interface SaveOptions extends WriteOptions {
   /** Save only if the state is at this revision, or absent. */
   ifRevision?: Revision | "absent";
   /**
-   * The new life in milliseconds; "keep": what it had, and the handle's `ttlMs` when it is new; "none": for ever;
-   * `{ whenNew }`: a life for a new state, else what it had. Default: the handle's `ttlMs`, else "keep".
+   * The new time to live in milliseconds. "keep": unchanged (the handle's `ttlMs` for a new state). "none": never
+   * expires. `{ whenNew }`: applies to a new state only. Default: the handle's `ttlMs`, else "keep".
    */
   ttlMs?: number | "keep" | "none" | WhenNew;
 }
@@ -117,7 +117,7 @@ export interface State<T, D = T | undefined> {
     options?: UpdateOptions,
   ): Promise<D>;
   /**
-   * As `update`, for objects: `fn` changes the draft in place, and its result is yours.
+   * As `update`, for objects: `fn` changes the draft in place, and its return value is passed on.
    *
    * @returns what `fn` returned.
    */
@@ -125,8 +125,8 @@ export interface State<T, D = T | undefined> {
     fn: (draft: D & (object | undefined), context: UpdateContext) => R,
     options?: UpdateOptions,
   ): Promise<Awaited<R>>;
-  /** Sets a new life, in milliseconds from now. @returns false when the state is absent. */
+  /** Sets a new time to live, in milliseconds from now. @returns false when the state is absent. */
   touch(ttlMs: number, options?: TouchOptions): Promise<boolean>;
-  /** Deletes the state; nothing when it is absent. @throws ConflictError when `ifRevision` does not hold. */
+  /** Deletes the state; does nothing when it is absent. @throws ConflictError when `ifRevision` does not hold. */
   delete(options?: DeleteOptions): Promise<void>;
 }

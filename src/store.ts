@@ -1,7 +1,7 @@
 /**
  * An opened store: the handles of its states and locks, what is in it, and its end.
  *
- * It holds no logic of its own; the session behind it has the life, scheduling the order, the backend the truth.
+ * It holds no logic: the session owns its life cycle, scheduling the order, the backend the data.
  */
 import type { Backend, ListRequest, Page, StateEntry } from "./backends/contract.ts";
 import { Session, type Settings } from "./session.ts";
@@ -60,13 +60,13 @@ export interface Store extends AsyncDisposable {
     initial: () => S,
     fn: (state: S, ...args: A) => R,
   ): (...args: A) => Promise<Awaited<R>>;
-  /** All readable states, in no particular order; those that exist all along come exactly once. */
+  /** All readable states, in no particular order; each state that exists throughout is listed exactly once. */
   states(options?: ListOptions): AsyncIterable<StateInfo>;
   /** All locks that are held, in no particular order. */
   locks(options?: ListOptions): AsyncIterable<LockInfo>;
   /**
-   * Refuses new calls and rejects waiters; lets bodies that run finish for up to `drainMs` (their own calls still
-   * work); then aborts their signals, releases every lock and closes what the store opened. May be repeated.
+   * Refuses new calls and rejects waiters; gives running functions up to `drainMs` to finish (calls made inside them
+   * still work); then aborts their signals, releases every lock and closes what the store opened. May be repeated.
    */
   close(options?: CloseOptions): Promise<void>;
 }

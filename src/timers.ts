@@ -42,7 +42,7 @@ export function underNodesImmediate<T>(fn: () => T): T {
 
 /** A timer that fires so much after its time tells that the event loop was blocked: what has arrived is not read yet. */
 const blockedMs = 5;
-/** In so many turns of the event loop all that had arrived is read, and given to whoever waits for it. */
+/** In this many turns of the event loop all that had arrived is read, and given to its waiter. */
 const turnsToRead = 8;
 
 /** Node's timers overflow beyond this and then fire at once; longer waits are chunked. */
@@ -82,7 +82,7 @@ class Queue extends LinkedList<Deadline> {
  *
  * A deadline judges what was not there in time. Timers run before the sockets are read, so that one that comes late, since
  * the event loop was blocked, first lets the loop read what has arrived meanwhile: an answer clears its deadline then.
- * `strict` ones do not wait: those of leases, which end whatever has arrived [L5].
+ * `strict` ones do not wait: those of leases, which end even if an answer has arrived [L5].
  */
 export class Deadlines {
   readonly #isStrict: boolean;
@@ -185,7 +185,7 @@ export class KeepAlive {
   }
 }
 
-/** Resolves after `ms`; does not keep the process alive by itself. */
+/** Resolves after `ms`; does not keep the process alive on its own. */
 export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms).unref());
 }

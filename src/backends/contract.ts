@@ -1,5 +1,5 @@
 /**
- * The contract between the core and whatever keeps states and locks.
+ * The contract between the core and what keeps states and locks.
  *
  * One attempt per call, one atomic step on the backend, bytes in and bytes out, which neither side changes afterwards. A backend has no timers, no
  * retries, no policy, no values and no owners: all of that is written once, above it. Expected outcomes are
@@ -48,18 +48,18 @@ export interface Backend {
   /** How often a waiting ticket must ask when no wake comes: 5 000 where wakes are pushed, a few where they are not. */
   readonly askAgainMs: number;
   /**
-   * Do wakes arrive now? Where they do not, nothing tells us that others wait for what we hold. A change is told to those
-   * who wait already, by the wake "again".
+   * Do wakes arrive now? Where they do not, the core is not told that others wait for a lock that it holds. A change
+   * is reported to tickets that already wait, by the wake "again".
    */
   readonly pushes: boolean;
 
-  /** Connects and checks rights; throws UnavailableError. The other calls connect by themselves. */
+  /** Connects and checks rights; throws UnavailableError. The other calls connect when needed. */
   ready(): Promise<void>;
 
   /**
    * Only on backends that connect. `undefined`: there is a connection, and a call that is made now is sent now. Else a
    * promise that settles with the attempt to connect that is under way. The core waits for it before each call, so that
-   * it knows of a call that failed whether it can have been sent: whatever fails here, nothing was done [S5].
+   * it knows of a call that failed whether it can have been sent: if connecting fails, nothing was done [S5].
    */
   readonly connect?: (() => Promise<void> | undefined) | undefined;
 
@@ -67,12 +67,12 @@ export interface Backend {
   loadState(id: string, options: { readonly expiry: boolean }): Promise<LoadedState>;
 
   /**
-   * Saves or deletes, all or nothing [S2]. Without a ticket: only while nobody holds the lock or waits for it [S8].
+   * Saves or deletes, all or nothing [S2]. Without a ticket: only while the lock is not held and has no waiters [S8].
    * With one: only while that ticket holds the lock [S4]. Revisions rise, also across delete and expiry [S2].
    */
   writeState(id: string, write: StateWrite, ticket: Ticket | null, receipt: Receipt): Promise<WriteReply>;
 
-  /** Sets a new life of a state [S7]; "absent" when there is none. Once [S5]: a late copy could end what was saved since. */
+  /** Sets a new time to live of a state [S7]; "absent" when there is none. Once [S5]: a late copy could end what was saved since. */
   touchState(id: string, ttlMs: number, receipt: Receipt): Promise<TouchReply>;
 
   /** In no particular order. Skips what is unreadable. */
@@ -107,7 +107,7 @@ export interface Backend {
   /**
    * Only on backends that have replicas. Answers how many of them have what is named and all that came before it: once
    * they are `durability.replicas`, or after `durability.timeoutMs`; whether they are enough is compared above. "gone":
-   * the server that answers does not know it, so another one took over, or it lost its memory. It must not hold up any
+   * the server that answers does not know it, so another one took over, or it lost data. It must not hold up any
    * other call. A lock gets its full lease with it. May be repeated.
    */
   readonly awaitReplicas?: ((kept: Kept, durability: Durability) => Promise<number | "gone">) | undefined;

@@ -19,7 +19,7 @@ export interface Receipt {
   readonly n: number;
   /** How long the backend must remember a receipt of this client after its last use. */
   readonly keepMs: number;
-  /** An earlier copy of this operation was sent, and may still arrive: record whatever is answered. */
+  /** An earlier copy of this operation was sent, and may still arrive: record every answer. */
   readonly retry?: boolean | undefined;
   /**
    * Only on retries: a receipt that the backend must still have. Where it knows neither this operation nor a
@@ -49,7 +49,7 @@ export interface StoredState {
   /** Name of the serializer that wrote the bytes [S6]. */
   readonly serializer: string;
   readonly bytes: Uint8Array;
-  /** Remaining life in milliseconds, `null` for ever; `undefined` unless it was asked for. */
+  /** Remaining time to live in milliseconds, `null` if it never expires; `undefined` unless it was asked for. */
   readonly expiresInMs?: number | null | undefined;
 }
 
@@ -66,8 +66,8 @@ export type LoadedState = StoredState | UnreadableState | null;
 export type StateWrite = SaveWrite | DeleteWrite;
 
 /**
- * The life that a save gives a state: a new one in milliseconds; "keep": what it had (none when it is new); "none": for
- * ever; `whenNew`: so many milliseconds when it is new, else what it had. New is what is absent, so also what has expired.
+ * The time to live that a save gives a state: a new one in milliseconds; "keep": what it had (none when it is new); "none":
+ * never expires; `whenNew`: this many milliseconds when it is new, otherwise what it had. New is what is absent, so also what has expired.
  */
 export type Life = number | "keep" | "none" | { readonly whenNew: number };
 
@@ -149,7 +149,7 @@ export interface Waiting {
   /** "waiting": in the queue. "held": not in it, since `queue` was false. */
   readonly status: "waiting" | "held";
   readonly holder: Holder;
-  /** Remaining lease of the holder; `null` when it holds for ever. */
+  /** Remaining lease of the holder; `null` when it never ends. */
   readonly retryInMs: number | null;
   /** How many tickets stand before this one in the queue. */
   readonly ahead: number;
@@ -170,15 +170,15 @@ export interface RenewEntry {
 export interface ReleaseRequest {
   /** To be written in the same step, before the lock is passed on. */
   readonly write?: StateWrite | undefined;
-  /** Keep the lock, with a full lease and newly reserved fences, if nobody waits for it. */
+  /** Keep the lock, with a full lease and newly reserved fences, if no ticket waits for it. */
   readonly keep?: { readonly leaseMs: number; readonly fences: number } | undefined;
-  /** Somebody else ends this grant: wake its holder with "forced"; only if `ifFence` is one of its fences. */
+  /** Another client ends this grant: wake its holder with "forced"; only if `ifFence` is one of its fences. */
   readonly forced?: { readonly ifFence?: number | undefined } | undefined;
 }
 
 /** What became of the write of a release; `null` when there was none, or it was a delete. */
 export interface ReleaseDone {
-  /** "released": handed to the first waiter, or free. "kept": nobody waits; only where `keep` was asked. */
+  /** "released": handed to the first waiter, or free. "kept": no ticket waits; only where `keep` was asked. */
   readonly status: "released" | "kept";
   readonly revision: number | null;
   /** The write failed though the release did not: the backend is out of memory. */
@@ -236,11 +236,11 @@ export interface Page<Entry> {
 
 /** A hint from the backend: may be lost, may be late, may come twice. */
 export type Wake =
-  /** This ticket of ours now holds the lock, for a short hand-over lease until its first own command. */
+  /** This client's ticket now holds the lock, for a short hand-over lease until its first own command. */
   | ({ readonly kind: "granted"; readonly id: string; readonly ticket: Ticket } & Omit<Granted, "status">)
-  /** Others wait now for the lock that this ticket of ours holds: told when the first of them comes. */
+  /** Others now wait for the lock that this client's ticket holds: sent when the first of them comes. */
   | { readonly kind: "wanted"; readonly id: string; readonly ticket: Ticket }
-  /** Somebody force-released this ticket of ours. */
+  /** This client's ticket was force-released. */
   | { readonly kind: "forced"; readonly id: string; readonly ticket: Ticket }
   /** Wakes may have been lost (the subscription was renewed): every waiting ticket should ask again now. */
   | { readonly kind: "again" };

@@ -73,10 +73,10 @@ export class BackendCall<R> {
     if (!this.#isOver) this.#send(now());
   };
 
-  /** Whatever it says of its outcome: nothing of this call was sent. */
+  /** Nothing of this call was sent, even if the error's outcome says otherwise. */
   readonly #onNotConnected = (error: unknown): void => this.#failed(error, "none");
 
-  /** A backend of the user's own may throw at once, or answer no promise. */
+  /** A user's own backend may throw synchronously, or return no promise. */
   #connecting(): Promise<void> | undefined {
     try {
       const connecting = this.#calls.backend.connect?.();
@@ -90,7 +90,7 @@ export class BackendCall<R> {
     this.#isSent = true;
     this.#attempted(sentAt).then(
       (reply) => {
-        if (this.#isOver) return; // its callers have been told that nobody answered
+        if (this.#isOver) return; // its callers already have the error that there was no answer
         this.#end();
         this.#tell(reply);
       },
@@ -136,7 +136,7 @@ export class BackendCall<R> {
     this.#giveUp(this.#outOfTime());
   }
 
-  /** A backend of the user's own may answer what nobody can read. */
+  /** A user's own backend may return an unreadable answer. */
   #tell(reply: R): void {
     try {
       this.#listener.resolve(reply);

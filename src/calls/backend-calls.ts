@@ -33,7 +33,7 @@ export interface Operation {
   readonly id: string;
   /** The sequence that it is the present operation of; without one, a free one is taken for it. */
   readonly sequence?: Sequence;
-  /** How many replicas must have what was done; `undefined`: none is waited for. */
+  /** How many replicas must have what was done; `undefined`: it waits for none. */
   readonly durability?: Durability | undefined;
 }
 
@@ -70,7 +70,7 @@ export class BackendCalls {
     return { slot: index, n, keepMs: this.#keepMs };
   }
 
-  /** Changes nothing: whatever fails, nothing was done. */
+  /** Changes nothing, so a failure means that nothing was done. */
   read<R>(subject: Subject, attempt: () => Promise<R>): Promise<R> {
     return new Promise<R>((resolve, reject) => {
       const failed = (error: unknown): void =>

@@ -1,12 +1,13 @@
-/** What the errors of a call say: what was tried, why it failed, and whether it may have been carried out. */
+/** What the errors of a call say: what was tried, why it failed, and whether it may have taken effect. */
 import { CorruptStateError, UnavailableError, type HoldfastError, type Outcome } from "../errors.ts";
+import { sentence } from "../sentences.ts";
 
 /** What a call is about. */
 export type Subject = string | { readonly doing: string; readonly id: string };
 
-const loadFirst = "It may have been carried out: look before you repeat it.";
+const loadFirst = "It may have taken effect: check before you retry.";
 
-/** Nobody answered within `operationMs`. `cause`: the last failure that said what is wrong, if one did. */
+/** No answer within `operationMs`. `cause`: the last failure that says what is wrong, if there is one. */
 export function outOfTime(call: {
   readonly subject: Subject;
   readonly operationMs: number;
@@ -15,22 +16,21 @@ export function outOfTime(call: {
 }): UnavailableError {
   const { subject, operationMs, outcome, cause } = call;
   const code = cause instanceof UnavailableError ? cause.code : "UNREACHABLE";
-  const text = `${textOf(subject)} failed within operationMs (${operationMs} ms): ${sentence(cause.message)}`;
+  const text = `${textOf(subject)} did not succeed within operationMs (${operationMs} ms): ${sentence(cause.message)}`;
   const message = outcome === "unknown" ? `${text} ${loadFirst}` : text;
   return new UnavailableError(message, { code, outcome, cause });
 }
 
-/** Nothing came back in time, and nobody said what is wrong. */
+/** Nothing came back in time, and no failure says what is wrong. */
 export function noAnswer(backend: string, wasSent: boolean): UnavailableError {
   if (wasSent) return new UnavailableError(`${backend} did not answer`, { outcome: "unknown" });
-  return new UnavailableError(`${backend} did not let this process connect`, { outcome: "none" });
+  return new UnavailableError(`${backend} did not accept a connection in time`, { outcome: "none" });
 }
 
 export function forgotten(subject: Subject, backend: string): UnavailableError {
-  return new UnavailableError(
-    `${textOf(subject)}: ${backend} lost its memory between two tries. ${loadFirst}`,
-    { outcome: "unknown" },
-  );
+  return new UnavailableError(`${textOf(subject)}: ${backend} lost data between two attempts. ${loadFirst}`, {
+    outcome: "unknown",
+  });
 }
 
 /** The error with this outcome: an earlier attempt may have been carried out even when the last one certainly was not. */
@@ -44,11 +44,6 @@ export function withOutcome(error: HoldfastError, outcome: Outcome): HoldfastErr
   return error instanceof CorruptStateError
     ? new CorruptStateError(error.message, { outcome, cause: error })
     : error;
-}
-
-/** Causes come from many sources; some end in a full stop and some do not. */
-function sentence(text: string): string {
-  return /[.!?]$/.test(text) ? text : `${text}.`;
 }
 
 function textOf(subject: Subject): string {

@@ -1,7 +1,7 @@
 /**
  * Acknowledged only when enough replicas have it: the wait that follows an operation, and what comes of it.
  *
- * The operation is carried out as ever; then its backend is asked how many replicas have it, and that is compared with
+ * The operation is carried out as usual; then its backend is asked how many replicas have it, and that is compared with
  * how many were asked for. Too few: `UnavailableError` with `outcome: "unknown"`, since it is done, and may yet be lost in
  * a failover. That answer is final: `timeoutMs` has been waited, and waiting again would not be what was asked for.
  */
@@ -44,7 +44,7 @@ export class Replication {
     return durability && new Replication(operation, durability, backend);
   }
 
-  /** The attempt and the wait as one, so that nobody else uses the receipt before it was found on the server that has the replicas. */
+  /** The attempt and the wait as one, so that no other call uses the receipt before it was found on the server that has the replicas. */
   after<R extends Reply>(attempt: Attempt<R>): Attempt<R> {
     return async (receipt, sentAt) => {
       this.#replicas = Infinity;
@@ -59,10 +59,10 @@ export class Replication {
     };
   }
 
-  /** What its caller is told when too few replicas have it. */
+  /** The caller's error when too few replicas have it. */
   get shortage(): UnavailableError | undefined {
     if (this.#replicas >= this.#durability.replicas) return undefined;
-    const advice = `It is done on the primary, and lost if another server takes over now: look before you repeat it.`;
+    const advice = "The primary has applied it, but a failover could still lose it: check before you retry.";
     const text = textOf(this.#what, this.#replicas, this.#durability);
     return new UnavailableError(`${text}. ${advice}`, { outcome: "unknown" });
   }
@@ -70,15 +70,15 @@ export class Replication {
 
 export const awaitingLock = "Waiting for replicas to have the lock";
 
-/** For a caller who was to have the lock: it was not handed out. */
+/** For a caller waiting for the lock: it was not granted. */
 export function tooFewForLock(id: string, replicas: number, asked: Durability): UnavailableError {
   const text = textOf({ doing: awaitingLock, id }, replicas, asked);
-  return new UnavailableError(`${text}. It was not handed out.`, { outcome: "unknown" });
+  return new UnavailableError(`${text}. The lock was not granted to this caller.`, { outcome: "unknown" });
 }
 
 /**
  * How many replicas have what was done; "gone": the server that answers now does not have it. The operation was carried
- * out before: whatever goes wrong here, that remains.
+ * out before, and a failure here does not undo it.
  */
 export async function countReplicas(
   backend: Backend,

@@ -27,7 +27,7 @@ export class Sequences {
   readonly #free: Sequence[] = [];
   #made = 0;
 
-  /** One that nobody uses, at the number of a new operation. */
+  /** One that is not in use, at the number of a new operation. */
   take(): Sequence {
     const sequence = this.#free.pop() ?? new Sequence(this.#made++);
     sequence.next();

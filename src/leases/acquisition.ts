@@ -80,7 +80,7 @@ export class Acquisition implements OwnTicket {
     this.#asks += 1;
   }
 
-  /** An ask that was sent at `sentAt` was answered: somebody else has the lock, and we may stand in the queue. */
+  /** An ask that was sent at `sentAt` was answered: another client has the lock, and we may stand in the queue. */
   answered(status: "waiting" | "held", holder: Holder, sentAt: number): void {
     this.#holder = holder;
     if (status === "held") {

@@ -74,7 +74,7 @@ export class Hold implements OwnTicket, Watched {
     if (!Number.isSafeInteger(grant.fence) || !(grant.fences >= 1))
       throw new CorruptStateError(
         `The lock ${JSON.stringify(of.id)} was granted without a usable fence (${grant.fence}, ${grant.fences}): ` +
-          `find out who else writes its keys.`,
+          `find out what else writes its keys.`,
       );
     this.id = of.id;
     this.ticket = of.ticket;
@@ -90,7 +90,7 @@ export class Hold implements OwnTicket, Watched {
     if (grant.state !== undefined) this.#known = { loaded: grant.state, at: known.from };
   }
 
-  /** The next grant, which came with the release: nobody else wanted the lock. */
+  /** The next grant, which came with the release: no other request wanted the lock. */
   kept(reply: ReleaseDone, from: number, assumeWanted: boolean): Hold {
     const { fence = NaN, fences = NaN } = reply;
     const wanted = assumeWanted || this.#wantedSinceRelease;
@@ -182,7 +182,7 @@ export class Hold implements OwnTicket, Watched {
     this.#isTainted = true;
   }
 
-  /** So many replicas are known to have this grant. */
+  /** How many replicas are known to have this grant. */
   get replicas(): number {
     return this.#replicas;
   }

@@ -1,7 +1,7 @@
 /**
  * Notices that the machine has slept: a suspended laptop, a paused virtual machine. There the monotonic clock, by which
  * leases and timers are counted, stands still while the wall clock and the server's leases go on. So when the wall clock has
- * run ahead of it, whatever is held may have ended, and is asked for at once.
+ * run ahead of it, every lock that is held may have ended, and is asked for immediately.
  *
  * The only place where the wall clock is read. A clock that was merely set costs one renewal too many.
  */

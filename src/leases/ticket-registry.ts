@@ -13,7 +13,7 @@ import { SleepDetector } from "./sleep-detector.ts";
 import { indexOf, parseTicket, TicketMaker } from "./ticket.ts";
 import { Watchdog } from "./watchdog.ts";
 
-/** After its lease and this, a backend has forgotten a ticket that nobody asks for: no queue keeps a place for longer. */
+/** After its lease and this, a backend has forgotten a ticket that is no longer asked for: no queue keeps a place for longer. */
 const forgottenMs = 30_000;
 
 type Entry = Acquisition | Hold;
@@ -99,7 +99,7 @@ export class TicketRegistry {
     this.#alive.end();
   }
 
-  /** It is no longer wanted, whatever the backend knows of it: cancelled there in the background [L7]. */
+  /** It is no longer wanted, known to the backend or not: cancelled there in the background [L7]. */
   abandon(entry: Entry): void {
     if (entry instanceof Hold) {
       this.#watchdog.unwatch(entry);
@@ -155,7 +155,7 @@ export class TicketRegistry {
       if (entry === undefined) void this.#cancelStray(wake.id, wake.ticket);
       else if (entry instanceof Acquisition) entry.wake(wake);
     } else if (wake.kind === "wanted") entry?.noteWanted();
-    else if (entry instanceof Hold && entry.state === "held") entry.lose("somebody released it by force");
+    else if (entry instanceof Hold && entry.state === "held") entry.lose("it was force-released");
   }
 
   #entry(ticket: string): Entry | undefined {
@@ -168,7 +168,7 @@ export class TicketRegistry {
     const { backend, operationMs } = this.calls;
     const { id, ticket, sequence, leaseMs } = entry;
     const clearedAt = now() + leaseMs + forgottenMs;
-    sequence.next(); // it is another operation than a release that nobody answered [S5]
+    sequence.next(); // it is another operation than a release that got no answer [S5]
     const operation = { doing: "Cancelling a ticket for the lock", id, sequence };
     for (;;) {
       try {
@@ -183,7 +183,7 @@ export class TicketRegistry {
     this.end(entry);
   }
 
-  /** A lost reply or a roll-back of the server left a ticket of ours there that nobody here knows. */
+  /** A lost reply or a roll-back of the server left a ticket there that this client no longer knows. */
   async #cancelStray(id: string, ticket: string): Promise<void> {
     if (this.#stray.has(ticket)) return;
     this.#stray.add(ticket);

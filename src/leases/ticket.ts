@@ -15,7 +15,7 @@ export interface OwnTicket {
   readonly owner: object;
 }
 
-/** What a ticket says of whoever made it. */
+/** What a ticket says about the client that made it. */
 export interface TicketParts {
   readonly host: string;
   readonly pid: number;

@@ -56,7 +56,7 @@ interface Sent {
 
 /** Renewals fall due on a grid of this part of the lease, so that many of them share one call. */
 const gridPart = 1 / 32;
-/** So many tickets are renewed by one call. */
+/** How many tickets are renewed by one call. */
 const maxEntries = 500;
 /** After an unknown answer: this part of the lease, within these bounds. */
 const retryPart = 1 / 20;
@@ -130,7 +130,7 @@ export class Watchdog {
       },
       () => {
         this.#deadlines.clear(deadline);
-        unknown(); // whatever the reason: the local deadline decides in the end
+        unknown(); // for any reason: the local deadline decides in the end
       },
     );
   }
@@ -187,7 +187,7 @@ export class Watchdog {
   }
 }
 
-/** A backend of the user's own may throw at once. */
+/** A user's own backend may throw synchronously. */
 async function renewLocks(
   backend: Backend,
   entries: readonly RenewEntry[],

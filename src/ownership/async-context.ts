@@ -9,7 +9,7 @@ const shared: { [key]?: AsyncLocalStorage<unknown> } = globalThis as object;
 // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- another copy of the package may have set it
 export const context = (shared[key] ??= new AsyncLocalStorage<unknown>());
 
-/** Runs what belongs to nobody's body, whoever happens to bring it about: listeners of signals, for one [L4]. */
+/** Runs what belongs to no caller's function, whichever context triggers it: listeners of signals, for example [L4]. */
 export function runOutside<R>(body: () => R): R {
   return context.exit(body);
 }

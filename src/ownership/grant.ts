@@ -1,5 +1,5 @@
 /**
- * A lock that somebody holds: what a caller gets, and what a caller inside it gets again [L4].
+ * A lock that is held: what a caller gets, and what a caller inside it gets again [L4].
  *
  * A root grant borrows a hold; a nested one borrows its parent: no round trip, the same fence, released in its own
  * right. What happens under one grant passes its mutex, one after the other. A grant that has ended never
@@ -28,17 +28,17 @@ export interface Grant extends AsyncDisposable {
   /** Aborts when the lock is lost (`reason`: LockLostError) or its store closes (ClosedError); never after release. */
   readonly signal: AbortSignal;
   /**
-   * Gives the lock back. May be repeated: every call has the answer of the first.
+   * Gives the lock back. May be repeated: every call returns the answer of the first.
    *
    * @returns true: it was still held until now. false: it had been lost before.
-   * @throws UnavailableError when the backend did not answer within `operationMs`; the lease ends by itself.
+   * @throws UnavailableError when the backend did not answer within `operationMs`; the lease then expires.
    */
   release(): Promise<boolean>;
 }
 
 type Phase = "live" | "ended" | "lost";
 
-/** Who lent the grant, and wants to know how it ends. */
+/** Who lent the grant, and is notified when it ends. */
 export interface Lender {
   /** Called once, after `release()`, when nothing under the grant is under way; answers whether it was still held. */
   onRelease(grant: HeldGrant): Promise<boolean>;
@@ -59,7 +59,7 @@ export class HeldGrant implements Grant {
   #reason: Error | undefined;
   #controller: AbortController | undefined;
   #released: Promise<boolean> | undefined;
-  /** One promise for all calls of `release()`: where it rejects, it is enough to heed one of them. */
+  /** One promise for all calls of `release()`: where it rejects, handling one of them is enough. */
   #answer: Promise<boolean> | undefined;
 
   constructor(of: {
@@ -106,7 +106,7 @@ export class HeldGrant implements Grant {
     return (this.#answer ??= withCallersStack(() => this.end()));
   }
 
-  /** What `release()` does, for those who are not the caller. */
+  /** What `release()` does, for internal callers. */
   end(): Promise<boolean> {
     return (this.#released ??= this.#release());
   }
@@ -115,7 +115,7 @@ export class HeldGrant implements Grant {
     await this.release();
   }
 
-  /** The lock is no longer ours: told to those who work under this grant. */
+  /** The lock is lost: notifies those who work under this grant. */
   lose(reason: string | Error): void {
     if (this.#phase !== "live") return;
     this.#phase = "lost";
@@ -125,7 +125,7 @@ export class HeldGrant implements Grant {
     this.#lender.onLose?.(this);
   }
 
-  /** The error for whoever comes too late; `undefined` while the grant is live. */
+  /** The error for a caller that comes too late; `undefined` while the grant is live. */
   get lossError(): Error | undefined {
     if (this.isLive) return undefined;
     return this.#reason ?? this.#lost("it was released before");
@@ -165,7 +165,7 @@ export class HeldGrant implements Grant {
     return lockLost(this.id, this.fence, reason);
   }
 
-  /** Listeners run at once, in the context of whoever noticed: which may be another holder's. */
+  /** Listeners run immediately, in the context that noticed the loss, which may be another holder's. */
   #tell(reason: Error | undefined): void {
     if (diagnostics.lost.hasSubscribers) {
       const event: LostEvent = { id: this.id, fence: this.fence, reason: String(reason?.message) };
@@ -183,15 +183,13 @@ export class HeldGrant implements Grant {
 /** A `{ grant }` option: a grant of this store and of this id, or an InvalidArgumentError; a grant fences only its own id. */
 export function parseGrant(value: unknown, owner: object, id: string): HeldGrant {
   if (!(value instanceof HeldGrant)) {
-    throw new InvalidArgumentError(
-      "grant must be what lock.acquire() or lock.run(fn) of this store gave you.",
-    );
+    throw new InvalidArgumentError("grant must come from lock.acquire() or lock.run(fn) of this store.");
   }
   if (value.hold.owner !== owner)
     throw new InvalidArgumentError("grant belongs to another store; use one of this store.");
   if (value.id !== id) {
     throw new InvalidArgumentError(
-      `grant is of the lock ${JSON.stringify(value.id)}: it cannot guard ${JSON.stringify(id)}. Acquire the lock ${JSON.stringify(id)}.`,
+      `grant belongs to the lock ${JSON.stringify(value.id)} and cannot be used for ${JSON.stringify(id)}. Acquire the lock ${JSON.stringify(id)}.`,
     );
   }
   return value;
@@ -200,6 +198,6 @@ export function parseGrant(value: unknown, owner: object, id: string): HeldGrant
 export function lockLost(id: string, fence: number, reason: string): LockLostError {
   return new LockLostError(
     `The lock ${JSON.stringify(id)} (fence ${fence}) is no longer held: ${reason}. ` +
-      `Nothing is saved under it any more; acquire it again and decide anew.`,
+      `Nothing more can be saved under this grant. Acquire the lock again and start from fresh data.`,
   );
 }

@@ -11,7 +11,7 @@ export class Mutex {
   readonly #waiting = new Set<() => void>();
   #isLocked = false;
 
-  /** Locks it at once if it is free, else `undefined`. */
+  /** Locks it if it is free, otherwise `undefined`. */
   tryLock(): Unlock | undefined {
     if (this.#isLocked) return undefined;
     this.#isLocked = true;
@@ -20,7 +20,7 @@ export class Mutex {
 
   /**
    * Waits until it is free. `onWait` gets a function that gives up waiting (it returns false when the mutex was just
-   * handed over); the promise then stays pending for ever, so settle your own.
+   * handed over); the promise then stays pending forever, so settle your own.
    */
   lock(onWait: (giveUp: () => boolean) => void): Promise<Unlock> {
     const unlock = this.tryLock();

@@ -20,9 +20,9 @@ export interface Held {
   readonly length: number;
 }
 
-/** A chain of so many links is looked through for those that have ended. */
+/** A chain this long is searched for links that have ended. */
 const longChain = 16;
-/** So many of those are kept, the innermost: a write of their ids says that the lock has been lost, instead of waiting for it. */
+/** How many of those are kept, the innermost: a write of their ids says that the lock has been lost, instead of waiting for it. */
 const maxEnded = 8;
 
 const context = shared as AsyncLocalStorage<Held>;
@@ -55,7 +55,7 @@ function isOverDraft({ draft, grant }: Held): boolean {
 
 /**
  * The innermost grant of this id in the context, live or not; but for draft functions that have returned: what one of
- * them started and did not wait for writes like anybody else.
+ * them started and did not wait for writes like any other caller.
  */
 export function nearestHeld(owner: object, id: string): Held | undefined {
   for (let held = context.getStore(); held !== undefined; held = held.up) {

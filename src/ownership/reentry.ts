@@ -18,12 +18,12 @@ export interface WaitOptions {
   readonly leaseMs: number;
   readonly waitMs: number;
   readonly signal: AbortSignal | undefined;
-  /** What must have reached replicas before the caller is told of success; `undefined`: none are waited for. */
+  /** What must have reached replicas before the caller's promise resolves; `undefined`: none are waited for. */
   readonly durability?: Durability | undefined;
 }
 
 /**
- * A grant nested in `parent`, once no other branch is busy under it; with `durability`, once so many replicas know the
+ * A grant nested in `parent`, once no other branch is busy under it; with `durability`, once enough replicas know the
  * grant: the outer caller may not have asked for that. Throws what ended `parent` if that comes first.
  */
 export async function acquireNested(
@@ -74,7 +74,7 @@ function waitForMutex(calls: BackendCalls, parent: HeldGrant, how: WaitOptions):
   const locked = new Promise<Unlock>((resolve, reject) => {
     let giveUp = (): boolean => false;
     const stop = (error: unknown): void => {
-      if (giveUp()) reject(error); // or whatever the caller's signal aborted with
+      if (giveUp()) reject(error); // or the reason that the caller's signal aborted with
     };
     const deadline = deadlines.set(waitMs, () => stop(siblingTimeoutError(parent.id, waitMs)));
     const stopListening = onCallersAbort(signal, stop);
@@ -93,7 +93,7 @@ function waitForMutex(calls: BackendCalls, parent: HeldGrant, how: WaitOptions):
 /** A branch under the same grant had the lock all the time. */
 function siblingTimeoutError(id: string, waitMs: number): LockTimeoutError {
   return new LockTimeoutError(
-    `The lock ${JSON.stringify(id)} is yours, but another branch of the same owner was busy under it` +
-      `${waitMs === 0 ? "" : ` for waitMs (${waitMs} ms)`}: branches of one owner exclude each other.`,
+    `The lock ${JSON.stringify(id)} is already held by this owner, but another of its concurrent calls was still using it` +
+      `${waitMs === 0 ? "" : ` after waitMs (${waitMs} ms)`}: such calls run one at a time.`,
   );
 }

@@ -56,7 +56,7 @@ export class Acquirer {
     return !this.#isRunning;
   }
 
-  /** Puts the request at the end of the queue. It is settled in the end, whatever happens. */
+  /** Puts the request at the end of the queue. It is always settled. */
   add(request: Request): void {
     this.#queue.add(request);
     if (this.#isRunning) return;
@@ -128,7 +128,7 @@ export class Acquirer {
     else this.#start(head);
   }
 
-  /** Asks for the lock until it is ours, no longer wanted, or nobody answers. */
+  /** Asks for the lock until it is ours, no longer wanted, or there is no answer. */
   #start({ leaseMs }: Request): void {
     const acquisition = this.#tickets.start(this.id, leaseMs);
     this.#acquisition = acquisition;
@@ -222,7 +222,7 @@ export class Acquirer {
   }
 
   #serve(hold: Hold): void {
-    this.#acquisition = undefined; // the holder that it was told of holds the lock no more
+    this.#acquisition = undefined; // the holder that it was told of no longer holds the lock
     this.#dispatcher.begin(hold);
   }
 
@@ -252,15 +252,15 @@ export class Acquirer {
   #grantedTooLate(hold: Hold): void {
     const { name } = this.#calls.backend;
     const error = new UnavailableError(
-      `The lock ${JSON.stringify(this.id)} was granted, but ${name} took longer to say so than its lease lasts ` +
-        `(leaseMs: ${hold.leaseMs}). Use a longer one.`,
+      `The lock ${JSON.stringify(this.id)} was granted, but the reply from ${name} arrived after the lease had ended ` +
+        `(leaseMs: ${hold.leaseMs}). Use a longer leaseMs.`,
     );
     this.#queue.rejectAll(error, ({ isExpired }) => isExpired);
     this.#tickets.abandon(hold);
     this.#goOn();
   }
 
-  /** Nobody answered a call that began at `from`, for as long as one may take; or the answer was a refusal. */
+  /** There was no answer to a call that began at `from`, for as long as one may take; or the answer was a refusal. */
   #refused(acquisition: Acquisition, error: unknown, from: number): void {
     const isPassing = error instanceof UnavailableError && error.code === "UNREACHABLE" && !error.lasting;
     // Those that came during that call have not had their own time yet.
@@ -270,10 +270,10 @@ export class Acquirer {
   }
 }
 
-/** Nobody here asks for a ticket after its end. */
+/** This client never asks for a ticket after its end. */
 function settledTicket(ticket: string): CorruptStateError {
   return new CorruptStateError(
-    `HOLDFAST_SETTLED_TICKET: the server says that ${ticket}, which asks, has ended. ` +
-      `Find out who else writes under this prefix.`,
+    `HOLDFAST_SETTLED_TICKET: the server says that ticket ${ticket}, which is still asking for the lock, has ` +
+      `already ended. Find out what else writes keys with this prefix.`,
   );
 }

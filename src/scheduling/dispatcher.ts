@@ -21,7 +21,7 @@ import type { Change } from "../updates/change.ts";
 import type { LocalQueue } from "./local-queue.ts";
 import { ChangeRequest, GrantRequest, type Request } from "./request.ts";
 
-/** [L2] What one ticket serves is bounded: so many requests or so long while others wait, and more generously while nobody does. */
+/** [L2] What one ticket serves is bounded by number and time while others wait, and more generously while no other waits. */
 const wantedBounds = { requests: 16, ms: 10 };
 const freeBounds = { requests: 1_024, ms: 100 };
 
@@ -110,7 +110,7 @@ export class Dispatcher implements Lender {
     try {
       const replicas = await confirmHold(this.#calls, hold, durability);
       if (replicas === 0 && !hold.isLive) {
-        // Another server answers by now, or soon will on all connections: those that have time left ask anew.
+        // Another server answers by now, or soon will on all connections: those that have time left ask again.
         const error = tooFewForLock(hold.id, replicas, durability);
         this.#queue.rejectAll(error, (request) => isSame(request) && request.isExpired);
         await pause(elsewhereMs); // not in a busy loop
@@ -197,7 +197,7 @@ export class Dispatcher implements Lender {
     this.#next();
   }
 
-  /** The next change of a run that began when the hold had served so many. */
+  /** The next change of a run that began when the hold had served this many. */
   #nextChange(batch: Batch): Change | undefined {
     const hold = this.#hold;
     const request = this.#queue.head;
@@ -219,13 +219,13 @@ export class Dispatcher implements Lender {
     if (!hold.isLiveAt(at) || hold.isTainted || hold.fencesLeft === 0) return false;
     if (!isWithinBounds(hold, at)) return false;
     // Near its end a lease is renewed before the next request gets the lock. Not before the first one: where answers
-    // take that long, a renewed lease is near its end as well, and nobody would ever be served.
+    // take that long, a renewed lease is near its end as well, and no caller would ever be served.
     return hold.served === 0 || hold.until - at > hold.grantedMs / 3;
   }
 
   /**
    * Gives the lock back, or keeps it for the next request if no other process waits for it: one step on the backend.
-   * While replicas are waited for nobody should be kept waiting for the lock, so that it is not kept then.
+   * While it waits for replicas, no other client should be kept waiting for the lock, so it is not kept then.
    */
   async #release(write: StateWrite | undefined, durability?: Durability): Promise<Done<ReleaseReply>> {
     const hold = this.#hold;
@@ -247,14 +247,14 @@ export class Dispatcher implements Lender {
       this.#settle(done.reply, sentAt);
       return done;
     } catch (error) {
-      hold.lose("nobody knows what became of its release");
+      hold.lose("it is not known whether its release took effect");
       throw error;
     }
   }
 
   #settle(reply: ReleaseReply, sentAt: number): void {
     const hold = this.#hold;
-    if (reply.status === "released" || reply.status === "lost") this.#queue.lockIs("unknown"); // newcomers ask anew
+    if (reply.status === "released" || reply.status === "lost") this.#queue.lockIs("unknown"); // newcomers ask again
     if (reply.status === "released") return this.#tickets.end(hold);
     if (reply.status === "lost") return hold.lose("the server says that it is no longer the holder");
     hold.sequence.next(); // the next operation of this ticket is another one [S5]
@@ -274,7 +274,7 @@ export class Dispatcher implements Lender {
   }
 }
 
-/** Nobody waits for this release. What a backend failed at is told elsewhere; anything else deserves a person's attention. */
+/** No caller waits for this release. Backend failures are reported elsewhere; anything else deserves a person's attention. */
 function warnOf(error: unknown, id: string): void {
   if (error instanceof HoldfastError || !diagnostics.warning.hasSubscribers) return;
   const message = `Releasing the lock ${JSON.stringify(id)} failed: ${String(error)}`;

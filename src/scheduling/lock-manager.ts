@@ -5,7 +5,7 @@ import type { TicketRegistry } from "../leases/ticket-registry.ts";
 import { Acquirer } from "./acquirer.ts";
 import type { Request } from "./request.ts";
 
-/** So many acquirers without callers are kept. */
+/** How many acquirers without callers are kept. */
 const maxIdle = 1_000;
 
 export class LockManager {
@@ -33,7 +33,7 @@ export class LockManager {
       acquirer.rejectAll(new ClosedError("The store is closing."));
   }
 
-  /** Resolves when no function of a caller's runs any more: nobody has a grant, and no change is being applied. */
+  /** Resolves when no function of a caller's runs any more: no caller has a grant, and no change is being applied. */
   served(): Promise<void> {
     return this.#serving.none();
   }

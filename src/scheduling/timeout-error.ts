@@ -11,8 +11,7 @@ export function timeoutError(wait: {
   /** The client that waited. */
   readonly clientId: string;
 }): LockTimeoutError {
-  const waited =
-    wait.waitMs === 0 ? "was not free at once" : `was not free within waitMs (${wait.waitMs} ms)`;
+  const waited = wait.waitMs === 0 ? "was not free" : `was not free within waitMs (${wait.waitMs} ms)`;
   return new LockTimeoutError(
     `The lock ${JSON.stringify(wait.id)} ${waited}: ${describe(wait.holder, wait.clientId)}.`,
   );
@@ -20,8 +19,8 @@ export function timeoutError(wait: {
 
 function describe(holder: Holder | undefined, clientId: string): string {
   const self =
-    `it is held in this process by this very store. If the caller is the holder, run inside lock.run(fn), ` +
-    `or pass { grant }`;
+    "it is held by this store in this process. If your own code holds it, call from inside lock.run(fn) or pass " +
+    "{ grant }";
   if (holder === undefined) return self;
   if (holder.foreign)
     return `it is held by a foreign client (token ${JSON.stringify(holder.token.slice(0, 60))})`;

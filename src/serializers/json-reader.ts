@@ -59,7 +59,7 @@ class Reader {
     return array;
   }
 
-  /** A string by itself is no object with keys: JSON.parse reads it rightly. */
+  /** A bare string is not an object with keys: JSON.parse reads it correctly. */
   #string(): string {
     const start = this.#at;
     do this.#at = this.#text.indexOf('"', this.#at + 1);

@@ -49,7 +49,7 @@ interface Seen {
 /** A Map cannot hold 2²⁴ entries; what is beyond this many is looked through at every place. */
 const maxSeen = 1_000_000;
 
-/** Each takes three bytes or more, and no string can be longer than 2²⁹; JSON.stringify would go on for ever. */
+/** Each takes three bytes or more, and no string can be longer than 2²⁹; JSON.stringify would never end. */
 const maxPlaces = 2 ** 28;
 
 const keyLength = 40;
@@ -157,7 +157,7 @@ function complainOfPrimitive(value: unknown): Complaint | undefined {
     case "string":
       return complainOfText(value);
     case "bigint":
-      return ["is a bigint", "Store it as a text with String(value), and read it back with BigInt(text)"];
+      return ["is a bigint", "Store String(value), and read it back with BigInt(text)"];
     case "undefined":
       return ["is undefined", "Store null, or delete the state"];
     case "function":
@@ -175,7 +175,7 @@ function complainOfText(text: string): Complaint | undefined {
 }
 
 function complainOfNumber(value: number): Complaint | undefined {
-  if (Object.is(value, -0)) return ["is -0", "Store 0 (value + 0 turns the one into the other)"];
+  if (Object.is(value, -0)) return ["is -0", "Store 0 (value + 0 turns -0 into 0)"];
   return Number.isFinite(value) ? undefined : [`is ${value}`, "Store null"];
 }
 

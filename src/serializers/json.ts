@@ -5,13 +5,14 @@
  * comes back equal. What could not be saved again is not loaded either [S6].
  *
  * It is on the path of every update. So quick walks, which allocate next to nothing, only tell "surely in order"
- * from "maybe not", and `json-trouble.ts` has the last word, and the words. A walk may suspect a good value; it must
+ * from "maybe not", and `json-rules.ts` has the last word, and the words. A walk may suspect a good value; it must
  * never pass a bad one.
  */
 
 import { Buffer, isAscii } from "node:buffer";
 
 import { CorruptStateError, SerializationError } from "../errors.ts";
+import { sentence } from "../sentences.ts";
 import { parseByHand } from "./json-reader.ts";
 import { findTrouble, maxDepth } from "./json-rules.ts";
 import type { Serializer } from "./serializer.ts";
@@ -20,7 +21,7 @@ import type { Serializer } from "./serializer.ts";
  * JSON, for plain data: `null`, booleans, numbers, strings, arrays, and objects without a class.
  *
  * `serialize` refuses with `SerializationError` what JSON would change or drop: `NaN`, `Infinity`, `-0`, bigint,
- * `Date`, `Map`, `Set`, typed arrays, class instances, whatever has a `toJSON` method, functions, symbols, getters of
+ * `Date`, `Map`, `Set`, typed arrays, class instances, anything with a `toJSON` method, functions, symbols, getters of
  * objects, `undefined` anywhere but in an object's property, sparse arrays, named properties of arrays, cycles, lone
  * surrogates, the key `__proto__`, and nesting deeper than 512. The message names the path, such as
  * `$.items[3].price`, and says what to store instead.
@@ -41,7 +42,7 @@ import type { Serializer } from "./serializer.ts";
  * ```
  */
 export const json: Serializer = Object.freeze(
-  // Not enumerable: whoever spreads it into a serializer of their own does not promise the same for theirs.
+  // Not enumerable: spreading it into another serializer must not make the same promise for that one.
   Object.defineProperty({ name: "json", serialize, deserialize }, "isolated", { value: true }),
 );
 
@@ -70,7 +71,7 @@ function serialize(value: unknown): Uint8Array {
   } catch (cause) {
     if (cause instanceof SerializationError) throw cause;
     // A value too large for one string, a proxy that throws, hardly any stack left.
-    throw new SerializationError(`JSON cannot keep this value: ${messageOf(cause)}.`, { cause });
+    throw new SerializationError(`JSON cannot keep this value: ${sentence(messageOf(cause))}`, { cause });
   }
 }
 
@@ -83,7 +84,7 @@ function deserialize(bytes: Uint8Array): unknown {
   return isInOrder(value, 1, hasEscapes) ? value : readWithCare(text, value);
 }
 
-/** The slow way: refuses what cannot be saved, and mends what JSON.parse may have got wrong. */
+/** The slow way: refuses what cannot be saved, and fixes what JSON.parse may have got wrong. */
 function readWithCare(text: string, parsed: unknown): unknown {
   refuseCorruption(parsed); // first, since parseByHand is recursive
   if (JSON.stringify(parsed) === text) return parsed; // then there is no doubt about it
@@ -97,7 +98,10 @@ function decode(bytes: Uint8Array): string {
   try {
     return decoder.decode(bytes);
   } catch (cause) {
-    throw new CorruptStateError("What is stored is not UTF-8: it is damaged, or not ours.", { cause });
+    throw new CorruptStateError(
+      "the stored data is not valid UTF-8: it is damaged, or Holdfast did not write it",
+      { cause },
+    );
   }
 }
 
@@ -105,7 +109,10 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new CorruptStateError("What is stored is not JSON: it is damaged, or not ours.", { cause });
+    throw new CorruptStateError(
+      "the stored data is not valid JSON: it is damaged, or Holdfast did not write it",
+      { cause },
+    );
   }
 }
 
@@ -115,7 +122,7 @@ function refuseTrouble(value: unknown): void {
   if (trouble === undefined) return;
   const { path, found, advice } = trouble;
   throw new SerializationError(
-    `JSON cannot keep this value: ${path} ${found}. ${advice}; or plug in a serializer of your own.`,
+    `JSON cannot keep this value: ${path} ${found}. ${advice}, or use your own serializer.`,
   );
 }
 
@@ -153,7 +160,7 @@ function walkObject(object: object, depth: number, visits: number): number {
   let left = visits - 1;
   for (const key in object) {
     const property = Object.getOwnPropertyDescriptor(object, key); // unlike object[key], it calls no getter
-    if (property === undefined) continue; // inherited: somebody has extended Object.prototype
+    if (property === undefined) continue; // inherited: Object.prototype was extended
     if (property.value === undefined) {
       if (property.get === undefined && property.set === undefined) continue;
       return suspicious;

@@ -1,8 +1,8 @@
 /**
  * The port between values and bytes.
  *
- * A serializer keeps a value exactly or throws; it never changes one silently. Its name is stored beside the
- * bytes [S6], so that nobody reads them with another one. It does no I/O. What it is given and what it returns is
+ * A serializer keeps a value exactly or throws; it never changes one silently. Its name is stored with the
+ * bytes [S6], so that they are never read with another one. It does no I/O. What it is given and what it returns is
  * copied at the door (src/updates/codec.ts), unless it says that it need not be.
  */
 

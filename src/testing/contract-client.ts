@@ -71,7 +71,7 @@ export class ContractClient {
     return state;
   }
 
-  /** How long the state has to live, `null` for ever; `undefined` where no state can be read. */
+  /** How long the state has to live, `null` if it never expires; `undefined` where no state can be read. */
   async expiry(id: string): Promise<number | null | undefined> {
     const state = await this.backend.loadState(id, { expiry: true });
     return state && "bytes" in state ? state.expiresInMs : undefined;

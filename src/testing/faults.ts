@@ -16,7 +16,7 @@ export interface FaultedCall<R> {
 
 export type Fault = <R>(call: FaultedCall<R>) => Promise<R>;
 
-/** Carried out, but nobody hears of it. `then` runs before the caller learns that there will be no answer. */
+/** Carried out, but the reply is lost. `then` runs before the caller learns that there will be no answer. */
 export function loseReply(then: () => unknown = () => undefined): Fault {
   return async ({ method, carryOut }) => {
     await carryOut();

@@ -39,7 +39,7 @@ interface Planned extends Plan {
  * ```ts
  * const faulty = new FaultyBackend(new MyBackend());
  * const store = open(faulty);
- * faulty.once("releaseLock", loseReply()); // the save is carried out, but nobody hears of it
+ * faulty.once("releaseLock", loseReply()); // the save takes effect, but its reply is lost
  * await store.state("n", { initial: () => 0 }).update((n) => n + 1);
  * assert.equal(await store.state("n").load(), 1);
  * ```
@@ -47,7 +47,7 @@ interface Planned extends Plan {
 export class FaultyBackend extends ForwardingBackend {
   /** Every call so far, in order. */
   readonly calls: MadeCall[] = [];
-  /** "drop": wakes are lost on the way. A number: they come so many milliseconds late. */
+  /** "drop": wakes are lost on the way. A number: they arrive this many milliseconds late. */
   wakes: "deliver" | "drop" | number = "deliver";
   readonly #inner: Backend;
   readonly #plans = new Set<Planned>();

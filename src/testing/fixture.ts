@@ -31,7 +31,7 @@ export class Fixture {
     this.pushes = options.pushes;
   }
 
-  /** An id that nobody has used before. */
+  /** An id that was not used before. */
   id(): string {
     this.#ids += 1;
     return `suite:${this.#name}:${String(this.#ids)}`;
@@ -74,7 +74,7 @@ export class Fixture {
     return { store: this.#open(faults, options), faults };
   }
 
-  /** Nobody holds the lock and nobody waits for it, or soon so [L7]. */
+  /** The lock is not held and has no waiters, or soon will not [L7]. */
   async becomesFree(id: string): Promise<void> {
     const client = await this.client();
     await eventually(async () => {
@@ -82,7 +82,7 @@ export class Fixture {
       const reply = await hold.ask({ queue: false });
       if (reply.status === "granted") await hold.released();
       assert.equal(reply.status, "granted", `the lock is not free: ${JSON.stringify(reply)}`);
-      assert.equal(reply.waiting, 0, "somebody waits for the lock");
+      assert.equal(reply.waiting, 0, "a waiter is left for the lock");
     });
   }
 

@@ -8,7 +8,7 @@ import type { Backend } from "../backends/contract.ts";
 export interface SuiteHooks {
   /** Removes the lock as if its lease had ended unseen; who waits for it stays in the queue. */
   readonly deleteLock?: (id: string) => Promise<void>;
-  /** A client that does not speak our protocol takes the free lock [L11]; `null`: for ever. Answers whether it got it. */
+  /** A client that does not speak this protocol takes the free lock [L11]; `null`: forever. Returns whether it got it. */
   readonly putForeignLock?: (id: string, token: string, leaseMs: number | null) => Promise<boolean>;
   /** That client gives it back, if the token is still there. */
   readonly removeForeignLock?: (id: string, token: string) => Promise<boolean>;
@@ -23,7 +23,7 @@ export interface SuiteOptions {
   readonly test: (name: string, fn: () => Promise<void>) => unknown;
   /** Tells of a case that cannot run; by default a test that passes, whose name ends with the reason. */
   readonly skip?: (name: string, reason: string) => unknown;
-  /** A fresh client of one and the same storage, which may hold whatever earlier tests left there. */
+  /** A fresh client of one and the same storage, which may hold what earlier tests left there. */
   readonly createBackend: () => Backend | Promise<Backend>;
   /** Does the backend push wakes? Where it does not, waiters ask often. */
   readonly pushes: boolean;

@@ -151,7 +151,7 @@ export class BatchRun {
     return false;
   }
 
-  /** What was loaded is not there any more. */
+  /** What was loaded is no longer there. */
   async #again(batch: Batch): Promise<Error | undefined> {
     if (batch.starts === maxTries - 1) return tooManyConflicts(this.#hold.id);
     batch.restart(await this.#load());
@@ -174,7 +174,7 @@ export class BatchRun {
     return undefined;
   }
 
-  /** Nothing to write. A caller with an answer does not hold the lock any more, so it comes after the release. */
+  /** Nothing to write. A caller with an answer no longer holds the lock, so it comes after the release. */
   async #unchanged(batch: Batch, host: RunHost): Promise<Error | undefined> {
     if (batch.durability !== undefined) {
       // What is there already may not have reached the replicas yet; the release comes after it.
@@ -247,11 +247,11 @@ function isDone(reply: ReleaseReply): reply is ReleaseDone {
 function tooManyConflicts(id: string): ConflictError {
   return new ConflictError(
     `The state ${JSON.stringify(id)} changed ${maxTries} times while it was being updated under its lock: ` +
-      `somebody writes it without the lock, or its ttlMs is shorter than the update takes.`,
+      `something writes to it without the lock, or its ttlMs is shorter than the update takes.`,
   );
 }
 
 function outOfMemory(name: string, id: string): UnavailableError {
-  const text = `${name} is out of memory: the state ${JSON.stringify(id)} was not saved. Make room there, then try again.`;
+  const text = `${name} is out of memory: the state ${JSON.stringify(id)} was not saved. Free memory on the server, then retry.`;
   return new UnavailableError(text, { code: "OUT_OF_MEMORY" });
 }

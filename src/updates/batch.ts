@@ -11,6 +11,7 @@ import { diagnostics, type UpdateEvent } from "../diagnostics.ts";
 import type { Hold } from "../leases/hold.ts";
 import { HeldGrant, lockLost, type Lender } from "../ownership/grant.ts";
 import { runHolding } from "../ownership/owner-context.ts";
+import { clause } from "../sentences.ts";
 import type { Change } from "./change.ts";
 import { expiryOnTop } from "./expiry.ts";
 
@@ -47,7 +48,7 @@ class Application implements Applied {
 
 export class Batch {
   readonly #hold: Hold;
-  /** Of all changes: nobody else comes in between. */
+  /** Of all changes: no other request comes in between. */
   readonly fence: number;
   /** The grant that its only change is made under, where the caller holds the lock already. */
   readonly #grant: HeldGrant | undefined;
@@ -79,12 +80,12 @@ export class Batch {
     return this.#grant?.isLive ?? this.#hold.isLive;
   }
 
-  /** Why nothing of it is saved any more. */
+  /** Why nothing of it can be saved. */
   get lossError(): Error {
     const ended = this.#grant?.lossError;
     if (ended !== undefined) return ended;
     const { id, lostFor = "its lease ended before the save" } = this.#hold;
-    return lockLost(id, this.fence, typeof lostFor === "string" ? lostFor : clause(lostFor.message));
+    return lockLost(id, this.fence, typeof lostFor === "string" ? lostFor : insideSentence(lostFor.message));
   }
 
   /** A write of it is under way: a grant that it is made under waits for the answer before its release [S4]. */
@@ -100,7 +101,7 @@ export class Batch {
     return { ...this.#write, ifRevision: "unreadable" in this.#stored ? undefined : this.#stored.revision };
   }
 
-  /** Nobody waits for the next save. */
+  /** No caller waits for the next save. */
   get isEmpty(): boolean {
     return this.#applied.length === 0;
   }
@@ -131,7 +132,7 @@ export class Batch {
     return this.#first?.durability;
   }
 
-  /** All of them wait for the same, or nobody waits for what another asked for. */
+  /** All of them wait for the same replicas; no caller waits for what another asked for. */
   takes({ durability }: Change): boolean {
     if (this.#first === undefined) return true;
     const mine = this.durability;
@@ -228,7 +229,7 @@ export class Batch {
     }
   }
 
-  /** Not saved, or nobody knows. A change that failed on what was stored keeps its own error: that is true whatever comes. */
+  /** Not saved, or not known to be saved. A change that failed on what was stored keeps its own error, which remains true. */
   refuse(error: unknown): void {
     const [applied, again] = [this.#applied, this.#again];
     this.#applied = [];
@@ -250,7 +251,7 @@ export class Batch {
   }
 }
 
-/** A write was acknowledged; it answered so many callers. */
+/** A write was acknowledged; it answered this many callers. */
 export function publishUpdate(id: string, changes: number, write: StateWrite): void {
   if (!diagnostics.update.hasSubscribers) return;
   const bytes = write.kind === "save" ? write.bytes.byteLength : 0;
@@ -258,6 +259,6 @@ export function publishUpdate(id: string, changes: number, write: StateWrite): v
 }
 
 /** As words within a sentence: "The store was closed." → "the store was closed". */
-function clause(message: string): string {
-  return message.charAt(0).toLowerCase() + message.slice(1).replace(/\.$/, "");
+function insideSentence(message: string): string {
+  return clause(message.charAt(0).toLowerCase() + message.slice(1));
 }

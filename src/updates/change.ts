@@ -55,7 +55,7 @@ type Condition = number | "absent" | undefined;
 export abstract class Change<R = unknown> {
   readonly promise: Promise<R>;
   readonly arrivedAt = now();
-  /** What must have reached replicas before its caller is told of success. */
+  /** What must have reached replicas before its promise resolves. */
   readonly durability: Durability | undefined;
   /** Its caller learns the revision, so nothing may be applied on top of it before it is saved. */
   abstract readonly wantsRevision: boolean;
@@ -157,8 +157,8 @@ export class UpdateChange extends DraftChange {
     const after = mutated && draft === undefined ? undefined : codec.encode(mutated ? draft : returned);
     if (!mutated && isObject(draft) && before !== undefined && this.#changed(draft, before)) {
       throw new InvalidArgumentError(
-        "The function of update() changed its draft and returned another value: which one shall be saved? " +
-          "Change the draft and return nothing, or leave it and return the new value.",
+        "The function of update() changed the draft and also returned a different value. " +
+          "Either change the draft and return nothing, or leave the draft alone and return the new value.",
       );
     }
     this.#result = after === undefined ? undefined : codec.readBack(after);
@@ -276,7 +276,7 @@ export class DeleteChange extends PlainChange<undefined> {
     this.resolve(undefined);
   }
 
-  /** Whatever serializer wrote it may be deleted; what is no state at all may not. */
+  /** A state of any serializer may be deleted; data that is not a state may not. */
   protected replaced(loaded: LoadedState): StoredState | null {
     if (loaded !== null && "unreadable" in loaded) throw this.codec.corrupt(loaded.unreadable);
     return loaded;

@@ -7,6 +7,7 @@
  */
 import type { LoadedState, StoredState } from "../backends/contract.ts";
 import { CorruptStateError, HoldfastError, SerializationError } from "../errors.ts";
+import { clause } from "../sentences.ts";
 import type { Serializer } from "../serializers/serializer.ts";
 
 export class Codec {
@@ -63,7 +64,7 @@ export class Codec {
     } catch (error) {
       throw new SerializationError(
         `The serializer ${this.#name} cannot read what it wrote for the new value of ${this.#state} ` +
-          `(${messageOf(error)}). Nothing was saved: mend the serializer.`,
+          `(${messageOf(error)}). Nothing was saved: fix the serializer.`,
         { cause: error },
       );
     }
@@ -98,7 +99,9 @@ export class Codec {
   }
 
   #corrupt(found: string, cause?: unknown): CorruptStateError {
-    return new CorruptStateError(`${this.#state} cannot be read and was left as it is: ${found}.`, { cause });
+    return new CorruptStateError(`${this.#state} cannot be read and was left as it is: ${clause(found)}.`, {
+      cause,
+    });
   }
 
   get #state(): string {
@@ -111,7 +114,7 @@ export class Codec {
 }
 
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return clause(error instanceof Error ? error.message : String(error));
 }
 
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {

@@ -10,11 +10,11 @@ export interface Guard {
   readonly calls: BackendCalls;
   readonly hold: Hold;
   readonly fence: number;
-  /** What must have reached replicas before the caller is told of success. */
+  /** What must have reached replicas before the caller's promise resolves. */
   readonly durability: Durability | undefined;
 }
 
-/** Throws LockLostError when the server refuses it since the ticket does not hold the lock any more. */
+/** Throws LockLostError when the server refuses it because the ticket no longer holds the lock. */
 export async function writeGuarded(guard: Guard, write: StateWrite): Promise<PlainReply> {
   const { calls, hold, fence, durability } = guard;
   const operation = { doing: "Writing the state", id: hold.id, durability };
@@ -23,7 +23,7 @@ export async function writeGuarded(guard: Guard, write: StateWrite): Promise<Pla
       calls.backend.writeState(hold.id, write, hold.ticket, receipt),
     )
     .catch((error: unknown) => {
-      // A late copy of it could still arrive: this ticket must not serve anybody else.
+      // A late copy of it could still arrive: this ticket must not serve another caller.
       if (error instanceof UnavailableError && error.outcome === "unknown") hold.taint();
       throw error;
     });

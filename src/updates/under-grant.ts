@@ -11,7 +11,7 @@ import { BatchRun } from "./batch-run.ts";
 import { PlainChange, type Change } from "./change.ts";
 import { writeGuarded } from "./guarded-write.ts";
 
-/** Settles the change in the end, whatever happens. */
+/** Always settles the change. */
 export async function changeUnder(
   calls: BackendCalls,
   change: Change,

@@ -2,7 +2,7 @@
  * States and locks in maps of this process: for tests and for single processes.
  *
  * Keeps the same promises as the other backends, and is the reference for them: what it answers is right by
- * definition (test/oracle.test.ts). Its answers are decided in rows/; here is how a call becomes a step, how ids are
+ * definition (test/property/oracle.test.ts). Its answers are decided in rows/; here is how a call becomes a step, how ids are
  * listed, and how wakes travel. Its clock is monotonic; it never forgets a receipt while its client is open; it
  * survives nothing.
  */
@@ -155,7 +155,7 @@ export class MemoryBackend implements Backend {
     return { id, revision, serializer, bytes: bytes.byteLength, expiresInMs };
   }
 
-  /** In a later turn of the event loop: replies come first, and two clients that wake each other starve nobody. */
+  /** In a later turn of the event loop: replies come first, and two clients that wake each other do not starve others. */
   #send(wake: TicketWake): void {
     const client = wake.ticket.split(":").at(-2) ?? "";
     const sent = withOwnBytes(wake);

@@ -134,7 +134,7 @@ export class RedisBackend implements Backend {
       return this.#observations.noteState(id, await this.#load(id, options.expiry));
     } catch (error) {
       if (!read.isCorrupt(error)) throw error;
-      // What GET refuses is there all the same: it is reported as what it is [S1] [S6].
+      // What GET refuses exists nevertheless: it is reported as what it is [S1] [S6].
       const type = await this.#requests.command({ args: ["TYPE", this.#keys.state(id)], read: read.text });
       return type === "none" ? null : unreadableType(type);
     }

@@ -35,14 +35,14 @@ const refusals: readonly Refusal[] = [
     code: "ACCESS_DENIED",
     what: "denies access",
     advice:
-      "It wants a password: write it in the URL, as in redis://:password@host or redis://user:password@host",
+      "It requires a password: put it in the URL, as in redis://:password@host or redis://user:password@host",
   },
   {
     is: /^WRONGPASS\b|invalid password|AUTH .*without any password/i,
     code: "ACCESS_DENIED",
     what: "denies access",
     advice:
-      "Check the user name and password of the URL; characters with a meaning in URLs must be percent-encoded",
+      "Check the user name and password in the URL; characters that have a meaning in URLs must be percent-encoded",
   },
   {
     is: /^NOPERM\b|has no permissions|ACL failure|executing the script/i,
@@ -71,40 +71,40 @@ const refusals: readonly Refusal[] = [
   {
     is: /^MISCONF\b/,
     code: "READ_ONLY",
-    what: "takes no writes at present",
-    advice: "It cannot write to its disk: look at its log",
+    what: "is not accepting writes",
+    advice: "It cannot write to its disk: check its log",
   },
   {
     is: /^NOREPLICAS\b/,
     code: "READ_ONLY",
-    what: "takes no writes at present",
+    what: "is not accepting writes",
     advice: "It has fewer replicas than its min-replicas-to-write",
   },
   {
     is: /^(LOADING|BUSY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN)\b/,
     what: "is not ready to serve",
-    advice: "If that lasts, look at its log",
+    advice: "If this persists, check its log",
   },
   {
     is: /^STAGED\b/,
-    what: "did not get all that was sent",
-    advice: "If that lasts, look at its log",
+    what: "did not receive everything that was sent",
+    advice: "If this persists, check its log",
   },
   {
     is: /max number of clients/,
-    what: "takes no more clients",
+    what: "accepts no more clients",
     advice: "Raise its maxclients",
   },
   {
     is: /DB index is out of range|invalid DB index/i,
     what: "has no such database",
-    advice: "Write another one in the URL, or raise `databases` of the server",
+    advice: "Put another one in the URL, or raise the server's `databases` setting",
     lasting: true,
   },
   {
     is: /Protocol error: invalid (multi)?bulk length|exceeds maximum allowed size/i,
-    what: "takes no value so large",
-    advice: "Raise its proto-max-bulk-len, or keep less in one state",
+    what: "does not accept values this large",
+    advice: "Raise its proto-max-bulk-len, or store less in one state",
     lasting: true,
   },
 ];
@@ -187,7 +187,7 @@ export function closedFailure(name: string): UnavailableError {
 
 export function sentinelFailure(name: string): InvalidArgumentError {
   return new InvalidArgumentError(
-    `${name} is a Sentinel, which keeps no data. Write the host and the port of the primary in the URL: Holdfast does not ask Sentinels for it.`,
+    `${name} is a Sentinel, which stores no data. Holdfast cannot discover the primary through it: put the primary's host and port in the URL.`,
   );
 }
 
@@ -201,7 +201,7 @@ function wrongTypeFailure(name: string, shown: string, id: string | undefined): 
   const what = id === undefined ? "one of its keys" : `a key of ${JSON.stringify(id)}`;
   return new CorruptStateError(
     `On ${name}, ${what} is not what Holdfast keeps there (${shown}). It was left as it is: ` +
-      `find out who else writes it, or use another prefix.`,
+      `find out what else writes it, or use another prefix.`,
   );
 }
 

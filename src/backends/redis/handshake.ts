@@ -126,9 +126,9 @@ export class Handshake {
     ]);
     if (Buffer.isBuffer(got) && got.equals(everyByte)) return;
     throw new InvalidArgumentError(
-      `${client.name}: the client that was passed to open() does not hand bytes on as they are: asked for a Buffer it gave ${describe(got)}. ` +
-        `Pass a client made by createClient() of "@redis/client" (or "redis") 5 or 6; what wraps one must hand on the ` +
-        `second argument of sendCommand(), and send all commands over one connection.`,
+      `${client.name}: the client that was passed to open() changes binary data: a Buffer was requested, but it returned ` +
+        `${describe(got)}. Pass a client made by createClient() of "@redis/client" (or "redis") 5 or 6. A wrapper must ` +
+        `pass on the second argument of sendCommand() and send all commands over one connection.`,
     );
   }
 

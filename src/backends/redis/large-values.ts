@@ -3,7 +3,7 @@
  * take the server 100 µs and more in a script, and 5 µs without.
  *
  * A large value is sent before its script, in the same pipeline, to a key of its own, which the script renames into
- * place; that key expires within a minute, whatever happens to the script. A state that was large when last seen is
+ * place; that key expires within a minute, even if the script fails. A state that was large when last seen is
  * fetched by a GET behind the script that acquires its lock.
  */
 import type { Ticket } from "../contract.ts";

@@ -162,7 +162,7 @@ class WaitQueue {
     await this.#client.connect(); // or the two commands might not follow each other on one connection
     await this.#options.proveSameDatabase(this.#client);
     const leftMs = Math.max(...group.map(({ until }) => until)) - now();
-    const timeoutMs = String(Math.max(1, Math.ceil(leftMs))); // 0 would be for ever
+    const timeoutMs = String(Math.max(1, Math.ceil(leftMs))); // 0 would never time out
     const { keys, keepMs } = this.#options;
     const args = [keys.prefix, keepMs(), JSON.stringify(group.map(({ kept }) => fieldsOf(kept)))];
     const confirm = { args: ["EVALSHA", scripts.confirm.sha1, "1", keys.done, ...args], bytes: false };
@@ -191,8 +191,9 @@ class WaitQueue {
 /** The operation itself was carried out before. */
 function otherDatabase(name: string): InvalidArgumentError {
   return new InvalidArgumentError(
-    `${name}: the client that was passed to open() works on another database than its duplicate(), so that replicas cannot be ` +
-      `waited for. Make it with \`database: n\` instead of calling select(n). What was called has been carried out on the primary.`,
+    `${name}: the client that was passed to open() uses a different database than its duplicate(), so Holdfast ` +
+      `cannot wait for replicas. Create it with \`database: n\` instead of calling select(n). The call itself did take ` +
+      `effect on the primary.`,
     { outcome: "unknown" },
   );
 }

@@ -95,7 +95,7 @@ export class WakeSubscription {
     this.#pollAfterBreak();
   }
 
-  /** An ask that relied on the subscription was answered that so many are subscribed to our channel (-1: unknown). */
+  /** An ask that relied on the subscription was answered with the number of subscribers to this client's channel (-1: unknown). */
   subscribersCounted(reliedOn: number, subscribers: number): void {
     if (subscribers < 1 && reliedOn === this.reliedOn) this.#reroute();
   }
@@ -173,7 +173,7 @@ export class WakeSubscription {
     this.#poll();
     this.#failed(
       `the server that runs the commands does not see the subscription to ${this.#options.channel}: the connection ` +
-        `for wakes leads to another server. Let all connections to this address lead to one server`,
+        `for wakes reaches a different server. Make sure that every connection to this address reaches the same server`,
     );
     const nth = this.#reconnects++;
     this.#schedule(nthOf(reconnectPausesMs, nth), () =>
@@ -199,7 +199,7 @@ export class WakeSubscription {
   }
 
   #warn(why: string): void {
-    const instead = `Waiting for locks works, by asking every ${String(polledAskAgainMs)} ms.`;
+    const instead = `Waiting for locks still works, by polling every ${String(polledAskAgainMs)} ms.`;
     const sentence = why.endsWith(".") ? why : `${why}.`;
     this.#options.warn("redis-no-wakes", `${this.#options.client.name}: ${sentence} ${instead}`);
   }

@@ -2,7 +2,7 @@
  * The lock and state protocol, as a pure function: rows, a request and the time → a reply, changes and wakes.
  *
  * It changes neither its rows nor its request, reads no clock and knows no store; the same input gives the same
- * decision. Memory and SQLite carry out what it decides (executor.ts), and test/oracle.test.ts compares Redis, which
+ * decision. Memory and SQLite carry out what it decides (executor.ts), and test/property/oracle.test.ts compares Redis, which
  * speaks the same protocol in Lua, with it. The rows must not change while it decides.
  */
 import type {

@@ -36,7 +36,7 @@ export function liveLock(item: Item): LockRow | null {
   return lock === null || remainingMs(item.draft, lock) <= 0 ? null : lock;
 }
 
-/** Whole milliseconds, and never more than the lease is long, whatever the clock did. */
+/** Whole milliseconds, and never more than the lease is long, even if the clock was changed. */
 export function remainingMs({ now, rules }: Draft, { since, leaseMs }: LockRow): number {
   return Math.ceil(Math.min(leaseMs, since + leaseMs + rules.grainMs - now));
 }

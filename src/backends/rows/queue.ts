@@ -2,7 +2,7 @@
  * Who waits for a lock, in the order of their first asks [L2].
  *
  * A waiter that has not asked for too long is gone. One that was handed the lock and said nothing is passed over: it
- * keeps its place, but holds nobody up until it asks again [L9].
+ * keeps its place, but does not hold up others until it asks again [L9].
  */
 import type { AcquireRequest, Ticket } from "../contract.ts";
 import type { Item } from "./draft.ts";

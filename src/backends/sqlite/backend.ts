@@ -250,8 +250,8 @@ export class SqliteBackend implements Backend {
     if (this.#warned || !hasWalResetBug(version) || !diagnostics.warning.hasSubscribers) return;
     this.#warned = true;
     const message =
-      `${this.name} is written with SQLite ${version}, in which several processes that write at once can, rarely, ` +
-      `damage the file. Use a Node with SQLite 3.51.3 or later (3.50.7 and 3.44.6 are sound as well).`;
+      `${this.name} uses SQLite ${version}, which in rare cases corrupts the file when several processes write at once. ` +
+      `Use a Node with SQLite 3.51.3 or later (3.50.7 and 3.44.6 are also safe).`;
     diagnostics.warning.publish({ cause: "sqlite-version", message });
   }
 }

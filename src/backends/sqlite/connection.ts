@@ -117,7 +117,7 @@ export class Connection {
     try {
       this.#requireFile("none");
     } catch {
-      // It was left as it must be; nobody is told of it any more.
+      // It was left as it must be; no caller is waiting for it.
     }
     this.#end();
   }
@@ -208,7 +208,7 @@ export class Connection {
   }
 }
 
-/** Whatever kept this transaction from beginning, or leaves its end unknown, is the answer to all that were in it. */
+/** The error that kept this transaction from beginning, or leaves its end unknown, is the answer to all that were in it. */
 function concernsAll(error: unknown): boolean {
   return error instanceof UnavailableError && (error.code === "UNREACHABLE" || error.outcome === "unknown");
 }

@@ -34,7 +34,7 @@ export async function loadDriver(): Promise<SqlDriver> {
     return attaching((await import("@photostructure/sqlite")).DatabaseSync);
   } catch (cause) {
     throw new InvalidArgumentError(
-      `SQLite is part of Node since 22.13; this is ${process.version}. Install it beside Holdfast with ` +
+      `Node has included SQLite since 22.13; this is ${process.version}. Install it beside Holdfast with ` +
         `"npm install @photostructure/sqlite@1", or use Node 22.13 or later, or open a redis:// or memory: store.`,
       { cause },
     );
@@ -43,7 +43,7 @@ export async function loadDriver(): Promise<SqlDriver> {
 
 /**
  * For a driver whose statements are only finalized by a garbage collection: SQLite keeps a file open as long as one of its
- * statements is there. A file that is attached can be detached all the same, and is closed then; what is left until the
+ * statements is there. A file that is attached can be detached nevertheless, and is then closed; what is left until the
  * next collection is an empty database in memory.
  */
 export function attaching(driver: SqlDriver): SqlDriver {

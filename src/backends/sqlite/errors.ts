@@ -1,8 +1,8 @@
 /**
  * What SQLite's and the file system's errors mean to a caller.
  *
- * "none" is the rule: whatever fails inside a transaction is rolled back. Only a commit whose sync failed may have
- * reached the disk all the same, and come back to life after a crash: that one is "unknown" [S5].
+ * "none" is the rule: what fails inside a transaction is rolled back. Only a commit whose sync failed may have
+ * reached the disk nevertheless, and reappear after a crash: that one is "unknown" [S5].
  */
 import { CorruptStateError, HoldfastError, UnavailableError, type Outcome } from "../../errors.ts";
 import type { UnavailableCode } from "../../errors.ts";
@@ -29,7 +29,7 @@ const sqlite = {
 } as const;
 
 const nameAnother =
-  "check the rights of the file and its directory, or name another with open(target) or HOLDFAST_URL";
+  "check the permissions of the file and its directory, or choose another file with open(target) or HOLDFAST_URL";
 
 /** `lasting`: it is there at the next try as well. */
 const unavailable: ReadonlyMap<number, { code: UnavailableCode; advice: string; lasting?: true }> = new Map([
@@ -45,14 +45,14 @@ const unavailable: ReadonlyMap<number, { code: UnavailableCode; advice: string; 
     sqlite.READONLY,
     { code: "READ_ONLY", advice: `the file can only be read; ${nameAnother}`, lasting: true },
   ],
-  [sqlite.FULL, { code: "OUT_OF_MEMORY", advice: "make room on the disk" }],
+  [sqlite.FULL, { code: "OUT_OF_MEMORY", advice: "free space on the disk" }],
   [sqlite.NOMEM, { code: "OUT_OF_MEMORY", advice: "the process is out of memory" }],
 ]);
 
 /** Errors after which the connection is of no more use. */
 const fatal: ReadonlySet<number> = new Set([sqlite.IOERR, sqlite.CORRUPT, sqlite.CANTOPEN, sqlite.NOTADB]);
 
-/** Our statements fit our tables: these say that somebody else has changed the tables, or what is in them. */
+/** Our statements fit our tables: these say that another program has changed the tables, or what is in them. */
 const strange: ReadonlySet<number> = new Set([sqlite.ERROR, sqlite.CONSTRAINT, sqlite.MISMATCH]);
 
 /** Where it happened: the store's name, and whether it was the commit. */
@@ -66,7 +66,7 @@ export function toHoldfastError(error: unknown, where: Failure): unknown {
   if (error instanceof HoldfastError || !(error instanceof Error)) return error;
   const result = resultCode(error);
   if ((error as NodeJS.ErrnoException).code === "ERR_INVALID_STATE") {
-    return new UnavailableError(`${where.name} was closed meanwhile.`, { cause: error });
+    return new UnavailableError(`${where.name} was closed in the meantime.`, { cause: error });
   }
   // A number that JavaScript cannot count is none of ours, either.
   if (error instanceof RangeError || strange.has(result ?? 0)) return notAsWritten(where.name, error);
@@ -88,7 +88,7 @@ export function toHoldfastError(error: unknown, where: Failure): unknown {
 export function notAsWritten(name: string, cause?: Error): CorruptStateError {
   const said = cause === undefined ? "" : ` (${cause.message})`;
   return new CorruptStateError(
-    `${name} holds rows that Holdfast did not write${said}. They were left as they are: find out who else writes the file.`,
+    `${name} holds rows that Holdfast did not write${said}. They were left as they are: find out what else writes to the file.`,
     { cause },
   );
 }

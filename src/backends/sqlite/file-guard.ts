@@ -127,8 +127,9 @@ function lookAtPlace({ path, name, driver }: GuardOptions): string | undefined {
 
 export function replaced(name: string, outcome: Outcome): UnavailableError {
   return new UnavailableError(
-    `${name} was replaced or deleted while it was open. It is not used any more, so that what is there now stays intact: ` +
-      `restart every process that has it open, and put a backup in its place only while none does.`,
+    `${name} was replaced or deleted while it was open. Holdfast stopped using it to protect the ` +
+      `file that is there now. Restart every process that has it open, and restore backups only while no process has ` +
+      `the file open.`,
     { lasting: true, outcome },
   );
 }
@@ -140,12 +141,11 @@ export function overtaken(name: string): UnavailableError {
 
 function foreignLog(name: string): UnavailableError {
   return new UnavailableError(
-    `${name} was replaced, deleted or copied, and the -wal or -shm beside it is not known to be its own. Nothing was ` +
-      `read or written. End every process that has the file open, then try again. If it is still refused: where the file ` +
-      `and its -wal were copied or restored together, that -wal holds acknowledged changes. To keep them, move the file ` +
-      `and the -wal, without the -shm, into another folder, open the file there once and close it, and move the ` +
-      `file back alone. Only where the file came alone (as VACUUM INTO makes it), or is to begin anew, does the ` +
-      `-wal belong to an earlier file: then delete the -wal and the -shm.`,
+    `${name} was replaced, deleted or copied, and the -wal or -shm beside it may belong to another file. Nothing was ` +
+      `read or written. Stop every process that has the file open, then try again. If this error remains and the file ` +
+      `and its -wal were copied or restored together, the -wal holds acknowledged changes: move both (without the ` +
+      `-shm) to another folder, open and close the file there once, then move the file back alone. If the file was ` +
+      `copied on its own (for example by VACUUM INTO), or you want to start over, delete the -wal and the -shm.`,
   );
 }
 

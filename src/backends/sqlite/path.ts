@@ -2,7 +2,7 @@
  * Where the file of a SQLite store is: read once, at the door, and from then on an absolute path.
  *
  * Two forms: `sqlite:path`, in which everything is a part of the name, and `sqlite:///absolute/path`, which is a URL with
- * its percent-encoding. Whatever would be dropped, or is meant for another reader of such URLs, is refused: two
+ * its percent-encoding. Parts that would be dropped, or are meant for another reader of such URLs, are refused: two
  * spellings of which one loses a part would be two files, and their processes would not exclude each other [L1].
  */
 import { resolve } from "node:path";
@@ -19,7 +19,7 @@ const fileErrors: ReadonlyMap<string, UnavailableCode> = new Map([
 /** The absolute path of the file. The working directory is the one of now: a later `chdir` changes nothing. */
 export function parseSqlitePath(url: string): string {
   if (/\p{Cc}|^sqlite:\s|\s$/iu.test(url))
-    throw malformed("it has a control character, or a space at an end");
+    throw malformed("it has a control character, or a leading or trailing space");
   if (/[?#]/.test(url)) throw malformed('it has a "?" or a "#", and parameters are not used');
   const path = /^sqlite:\/\//i.test(url) ? pathOfUrl(url) : plainPath(url.slice("sqlite:".length));
   if (/(^|[\\/])\.{0,2}$/.test(path)) throw malformed("it names no file");
@@ -27,10 +27,7 @@ export function parseSqlitePath(url: string): string {
     return resolve(path);
   } catch (cause) {
     const { message } = cause as Error;
-    throw fileError(
-      cause,
-      `A relative path cannot be resolved (${message}). Name the file by its absolute path.`,
-    );
+    throw fileError(cause, `A relative path cannot be resolved (${message}). Use an absolute path.`);
   }
 }
 
@@ -47,7 +44,7 @@ export function fileError(cause: unknown, message: string, outcome: Outcome = "n
 
 function plainPath(path: string): string {
   if (/^:memory:/i.test(path)) throw new InvalidArgumentError('For a store in memory use "memory:".');
-  if (/^[a-z][a-z+.-]+:/i.test(path)) throw malformed("a URL stands where the path should be");
+  if (/^[a-z][a-z+.-]+:/i.test(path)) throw malformed("expected a path, got a URL");
   if (/%[0-9a-f]{2}/i.test(path)) throw malformed("only the form with three slashes is percent-encoded");
   return path;
 }
@@ -59,7 +56,7 @@ function pathOfUrl(url: string): string {
   } catch (error) {
     if (error instanceof InvalidArgumentError) throw error;
     // [P3] Nothing is shown of what may hold a password.
-    throw malformed("a file has three slashes, no host, no user, and no encoded slash");
+    throw malformed("a file URL must have three slashes, and no host, user or encoded slash");
   }
 }
 

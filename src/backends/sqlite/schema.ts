@@ -133,7 +133,7 @@ function checkFormat(db: SqlDatabase, name: string): boolean {
   };
   if (owner === 0 && format === 0 && tables === 0) return true;
   throw new CorruptStateError(
-    `${name} is a database of another program. It was left as it is; name another file.`,
+    `${name} is another program's database. It was left as it is; choose another file.`,
   );
 }
 
@@ -144,7 +144,7 @@ function otherFormat(format: number): string {
   return `${said} Name another file, or take its states over as docs/sqlite.md says under "Format 1".`;
 }
 
-/** Fails with "locked" when two processes open a fresh file at once; whoever asked tries again. */
+/** Fails with "locked" when two processes open a fresh file at once; the caller tries again. */
 function useWriteAheadLog(db: SqlDatabase, name: string): void {
   if (pragma(db, "journal_mode") === "wal") return;
   const mode = pragma(db, "journal_mode = WAL");

@@ -1,7 +1,7 @@
 /**
- * Takes away rows that time has ended and nobody looks at any more, of every client and prefix.
+ * Deletes rows that have expired and are no longer read, of every client and prefix.
  *
- * It keeps up with what comes in, whatever the rate: for each row that is written to a table, more than one is looked
+ * It keeps up with what comes in, at any rate: for each row that is written to a table, more than one is looked
  * at. Expired states are found by their index, two for each that is written: no commit gets slower by more than
  * some times what was written since the last look. The other tables have no index for this, which each lock and release would pay for; a cursor goes
  * round them, so that after each full round what had ended before it is gone.
@@ -11,14 +11,14 @@ import type { SqlValue } from "./driver.ts";
 
 /** Waiters ask so often that one that has been silent for so long is gone, or stopped. */
 export const askLimitMs = 2_000;
-/** So many expired states for each that is written… */
+/** How many expired states are deleted for each that is written… */
 const statesPerWrite = 2;
-/** …after so many, or so many bytes of them: the look costs some microseconds, and large ones take their time to delete. */
+/** …after this many, or this many bytes of them: the look costs some microseconds, and large ones take their time to delete. */
 const statesPerLook = 8;
 const bytesPerLook = 64 * 1024;
-/** After so many rows written to one of the other tables… */
+/** After this many rows written to one of the other tables… */
 const writesPerLook = 16;
-/** …so many of its rows are looked at: 0.1 ms at most. */
+/** …this many of its rows are looked at: 0.1 ms at most. */
 const rowsPerLook = 48;
 
 /** How their rows are named, and until when they matter. */

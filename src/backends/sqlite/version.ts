@@ -2,7 +2,7 @@
  * Which versions of SQLite can damage a file that several processes write: https://sqlite.org/wal.html#walresetbug
  */
 
-/** The first sound release of each branch that was mended; all later branches are sound. */
+/** The first safe release of each branch that was fixed; all later branches are safe. */
 const mended = [
   [3, 44, 6],
   [3, 50, 7],

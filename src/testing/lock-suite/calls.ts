@@ -152,7 +152,7 @@ export const callCases: readonly Case[] = [
       assert.match(elsewhere.message, new RegExp(`process ${String(process.pid)} on \\S+`));
       assert.match(elsewhere.message, /30 ms/);
       const here = await rejectsWith(a.lock(id).acquire({ waitMs: 0 }), "LOCK_TIMEOUT");
-      assert.match(here.message, /this very store/);
+      assert.match(here.message, /held by this store in this process/);
       assert.match(here.message, /\{ grant \}/);
       assert.equal(here.outcome, "none");
       await grant.release();
@@ -167,7 +167,7 @@ export const callCases: readonly Case[] = [
     await theirs.release();
     const ours = await waiting;
     const error = await rejectsWith(a.lock(id).acquire({ waitMs: 20 }), "LOCK_TIMEOUT");
-    assert.match(error.message, /this very store/);
+    assert.match(error.message, /held by this store in this process/);
     await ours.release();
   }),
   needing(

@@ -6,7 +6,7 @@ import { save, type ListeningClient } from "../contract-client.ts";
 import { needing, proof, type Case } from "../suite.ts";
 import { threeClients } from "./three-clients.ts";
 
-/** Until the lease of whoever holds the lock has ended. */
+/** Until the holder's lease has ended. */
 function becomesUnheld(client: ListeningClient, id: string): Promise<void> {
   return eventually(async () => assert.equal(await client.backend.inspectLock(id), null));
 }

@@ -17,7 +17,7 @@ const calls: Readonly<Record<string, (client: ListeningClient, id: string) => Pr
   writeState: (client, id) => client.write(id, save("x"), { slot: 0, n: 1, keepMs: 60_000 }),
 };
 
-/** A timer is due after a moment; one that has not run after so many calls never runs. */
+/** A timer is due after a moment; one that has not run after this many calls never runs. */
 const mostCalls = 200_000;
 
 async function letsTimersRun(call: () => Promise<unknown>): Promise<void> {

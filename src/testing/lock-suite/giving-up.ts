@@ -6,7 +6,7 @@ import { eventually, inTime, pause, rejection } from "../assertions.ts";
 import { delay, failBefore, meanwhile } from "../faults.ts";
 import { needing, proof, type Case } from "../suite.ts";
 
-/** A call that may have to wait, with a signal to stop it. Settles when whatever it got has been given back. */
+/** A call that may have to wait, with a signal to stop it. Settles when what it got has been given back. */
 interface Stoppable {
   readonly name: string;
   readonly run: (store: Store, id: string, signal: AbortSignal) => Promise<unknown>;

@@ -63,7 +63,7 @@ export const ownerCases: readonly Case[] = [
     await lock.run(async (grant) => {
       const sibling = await lock.acquire();
       const error = await rejectsWith(lock.acquire({ waitMs: 20 }), "LOCK_TIMEOUT");
-      assert.match(error.message, /another branch of the same owner/);
+      assert.match(error.message, /already held by this owner, but another of its concurrent calls/);
       assert.deepEqual(getEventListeners(grant.signal, "abort"), []); // [L7]
       assert.equal(await lock.tryAcquire({ grant }), null);
       const saving = store.state(lock.id).save(1);

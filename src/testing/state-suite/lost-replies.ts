@@ -1,5 +1,5 @@
 /**
- * Lost replies [S5], one backend call after the other: whatever happens to a reply, each write takes effect exactly
+ * Lost replies [S5], one backend call after the other: whichever replies are lost, each write takes effect exactly
  * once and answers as the first try would have.
  */
 import { strict as assert } from "node:assert";
@@ -16,9 +16,9 @@ type Ids = string[];
 interface Operation {
   readonly name: string;
   run(store: Store, state: State<Ids, Ids>): Promise<unknown>;
-  /** What is stored afterwards, if nobody else writes. */
+  /** What is stored afterwards, if no other client writes. */
   readonly stored: Ids;
-  /** The answer, if nobody else writes. */
+  /** The answer, if no other client writes. */
   check(answer: unknown, revision: number | undefined): void;
 }
 

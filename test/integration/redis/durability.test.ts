@@ -104,7 +104,7 @@ describe("what was acknowledged, after a failover", () => {
     all.address.repoint(all.replica, "stay"); // the old primary does not know yet, and our connection to it is up
     const error = await failureOf(n.save(2, { durability: patient }));
     expect(error).toMatchObject(unknown);
-    expect(error.message).toContain("lost its memory");
+    expect(error.message).toContain("lost data between two attempts");
     const refused = await failureOf(store.lock("x").acquire({ durability: one, waitMs: 200 }));
     expect(["UNREACHABLE", "LOCK_TIMEOUT"]).toContain(refused.code); // granted there, and never handed out
     all.address.cut();

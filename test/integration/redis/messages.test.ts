@@ -60,11 +60,11 @@ interface Case {
 const cases: Record<string, Case> = {
   "nothing listens": {
     url: async () => `redis://127.0.0.1:${String(await freePort())}`,
-    says: /cannot be reached \(connect ECONNREFUSED 127\.0\.0\.1:\d+\)\. Nothing listens there/,
+    says: /cannot be reached \(connect ECONNREFUSED 127\.0\.0\.1:\d+\)\. Nothing is listening there/,
   },
   "a name that is not known": {
     url: async () => "redis://no-such-host.invalid",
-    says: /cannot be reached \(.*(ENOTFOUND|EAI_AGAIN) no-such-host\.invalid\)\. The host is not known by that name/,
+    says: /cannot be reached \(.*(ENOTFOUND|EAI_AGAIN) no-such-host\.invalid\)\. The host name could not be resolved/,
   },
   "a socket that does not exist": {
     url: async () => "redis+unix:///no/such/socket",
@@ -72,12 +72,12 @@ const cases: Record<string, Case> = {
   },
   "a web server": {
     url: async () => `redis://${await listen(createHttp())}`,
-    says: /Unknown RESP type 72 "H"\)\. What listens there is no Redis server/,
+    says: /Unknown RESP type 72 "H"\)\. Whatever is listening there is not a Redis server/,
     lasting: true,
   },
   "a port that speaks TLS": {
     url: async () => `redis://${await listen(createTls(certificate))}`,
-    says: /wants? TLS \(rediss:\/\/\)|agree on TLS \(rediss:\/\/\)|no Redis server/,
+    says: /expects TLS \(rediss:\/\/\)|agree on TLS \(rediss:\/\/\)|not a Redis server/,
   },
   "TLS to a port without": {
     url: async () => `rediss://127.0.0.1:${String((await start()).port)}`,
@@ -94,13 +94,13 @@ const cases: Record<string, Case> = {
   },
   "no password where one is wanted": {
     url: async () => `redis://127.0.0.1:${String((await start({ password: "p" })).port)}`,
-    says: /denies access \(NOAUTH .*\)\. It wants a password: write it in the URL/,
+    says: /denies access \(NOAUTH .*\)\. It requires a password: put it in the URL/,
     lasting: true,
     code: "ACCESS_DENIED",
   },
   "a wrong password": {
     url: async () => `redis://:wrong@127.0.0.1:${String((await start({ password: "p" })).port)}`,
-    says: /denies access \(WRONGPASS .*\)\. Check the user name and password of the URL.*percent-encoded/,
+    says: /denies access \(WRONGPASS .*\)\. Check the user name and password in the URL.*percent-encoded/,
     lasting: true,
     code: "ACCESS_DENIED",
   },
@@ -129,17 +129,17 @@ test("a name with two addresses: the causes of both", () => {
   ]);
   const error = notConnected("redis://localhost:1", Object.assign(cause, { code: "ECONNREFUSED" }));
   expect(error.message).toContain(
-    "(connect ECONNREFUSED ::1:1; connect ECONNREFUSED 127.0.0.1:1). Nothing listens there",
+    "(connect ECONNREFUSED ::1:1; connect ECONNREFUSED 127.0.0.1:1). Nothing is listening there",
   );
   expect(error.cause).toBe(cause);
 });
 
 test.each([
   ["CERT_HAS_EXPIRED", /not valid at this time/],
-  ["ERR_TLS_CERT_ALTNAME_INVALID", /names other hosts/],
+  ["ERR_TLS_CERT_ALTNAME_INVALID", /is for a different host name/],
   ["DEPTH_ZERO_SELF_SIGNED_CERT", /NODE_EXTRA_CA_CERTS/],
   ["UNABLE_TO_GET_ISSUER_CERT_LOCALLY", /NODE_EXTRA_CA_CERTS/],
-  ["ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED", /wants a certificate of this client/],
+  ["ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED", /requires a client certificate/],
 ])("%s is lasting, and has its advice", (code, says) => {
   const error = notConnected("rediss://h:1", Object.assign(new Error("no"), { code }));
   expect(error).toMatchObject({ lasting: true, outcome: "none" });
@@ -166,7 +166,7 @@ describe("a server of another kind", () => {
       return false;
     });
     expect(error).toMatchObject({ code: "INVALID_ARGUMENT", outcome: "none" });
-    expect(error.message).toMatch(/is a Sentinel.*the host and the port of the primary/);
+    expect(error.message).toMatch(/is a Sentinel.*the primary's host and port/);
   });
 
   test("[S1] a cluster of one node: ready() says it", async () => {

@@ -13,14 +13,14 @@ export const gone = {
   code: "UNREACHABLE",
   lasting: true,
   message: expect.stringMatching(
-    /was replaced or deleted while it was open.*restart every process/,
+    /was replaced or deleted while it was open.*Restart every process/,
   ) as string,
 };
 export const foreignLog = {
   code: "UNREACHABLE",
   outcome: "none",
   message: expect.stringMatching(
-    /-wal or -shm beside it is not known to be its own.*copied or restored together, that -wal holds acknowledged changes.*without the -shm/,
+    /-wal or -shm beside it may belong to another file.*copied or restored together, the -wal holds acknowledged changes.*without the -shm/,
   ) as string,
 };
 

@@ -52,7 +52,7 @@ const troubles: Readonly<Record<string, Trouble>> = {
   },
   hangs: {
     code: "UNREACHABLE",
-    says: /cannot be reached|connection broke|did not (answer|let this process connect)/,
+    says: /cannot be reached|connection broke|did not (answer|accept a connection in time)/,
     begin: async (server) => server.pause(),
     end: async (server) => server.resume(),
   },
@@ -65,7 +65,7 @@ const troubles: Readonly<Record<string, Trouble>> = {
   },
   "has too few replicas": {
     code: "READ_ONLY",
-    says: /takes no writes at present \(NOREPLICAS .*\)\. It has fewer replicas than its min-replicas-to-write/,
+    says: /is not accepting writes \(NOREPLICAS .*\)\. It has fewer replicas than its min-replicas-to-write/,
     reads: true,
     begin: (server) => server.command("CONFIG", "SET", "min-replicas-to-write", "1"),
     end: (server) => server.command("CONFIG", "SET", "min-replicas-to-write", "0"),

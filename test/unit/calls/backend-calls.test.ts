@@ -93,7 +93,7 @@ describe("a call", () => {
   test("[S5] reading changes nothing, so that its failure is never unknown", async () => {
     const failing = calls.read("Reading", script<never>(unavailable("unknown")).attempt);
     await expect(failing).rejects.toMatchObject({ code: "UNREACHABLE", outcome: "none" });
-    await expect(failing).rejects.not.toThrow(/carried out/);
+    await expect(failing).rejects.not.toThrow(/taken effect/);
   });
 
   test("[P1] a backend of the user's own that answers no promise, at a later try as well: its caller has the answer", async () => {
@@ -125,7 +125,7 @@ describe("[S5] a backend that connects first", () => {
     const { attempt, seen } = script(saved);
     const failing = calls.exactlyOnce(telling, attempt);
     await expect(failing).rejects.toMatchObject({ code: "UNREACHABLE", outcome: "none" });
-    await expect(failing).rejects.not.toThrow(/carried out/);
+    await expect(failing).rejects.not.toThrow(/taken effect/);
     connected();
     await new Promise(setImmediate);
     expect(seen).toEqual([]);
@@ -249,7 +249,7 @@ describe("[S5] a call with a receipt", () => {
   test("forgotten: an error whose outcome is unknown, and the slot is not used up", async () => {
     const failing = tell(script<WriteReply>({ status: "forgotten" }));
     await expect(failing).rejects.toMatchObject({ code: "UNREACHABLE", outcome: "unknown" });
-    await expect(failing).rejects.toThrow(/lost its memory/);
+    await expect(failing).rejects.toThrow(/lost data between two attempts/);
     const next = script<WriteReply>(saved);
     await tell(next);
     expect([next.seen[0]?.slot, next.seen[0]?.n]).toEqual([0, 2]);

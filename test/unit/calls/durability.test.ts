@@ -40,11 +40,11 @@ describe("options", () => {
   test("a backend without replicas refuses it at each door; 0 asks for nothing", async () => {
     const durability = { replicas: 1 };
     for (const target of ["memory:", "sqlite:never-opened.db"]) {
-      expect(() => open(target, { durability })).toThrow(/cannot wait for any/);
+      expect(() => open(target, { durability })).toThrow(/cannot wait for replicas/);
     }
     const store = open("memory:", { durability: { replicas: 0 } });
-    expect(() => store.state("x", { durability })).toThrow(/cannot wait for any/);
-    expect(() => store.lock("x", { durability })).toThrow(/cannot wait for any/);
+    expect(() => store.state("x", { durability })).toThrow(/cannot wait for replicas/);
+    expect(() => store.lock("x", { durability })).toThrow(/cannot wait for replicas/);
     const [state, lock] = [store.state<number>("x"), store.lock("x")];
     const calls = [
       state.save(1, { durability }),

@@ -89,7 +89,9 @@ describe("deserialize", () => {
     ["a million open brackets", "[".repeat(1_000_000)],
     ["a byte order mark", "\ufeff1"],
   ])("[S6] refuses what is not JSON: %s", (_name, text) => {
-    expect(corruptionOf(Buffer.from(text))).toBe("What is stored is not JSON: it is damaged, or not ours.");
+    expect(corruptionOf(Buffer.from(text))).toBe(
+      "the stored data is not valid JSON: it is damaged, or Holdfast did not write it",
+    );
   });
 
   test.each([
@@ -99,7 +101,7 @@ describe("deserialize", () => {
     ["a surrogate", [0x22, 0xed, 0xa0, 0x80, 0x22]],
     ["UTF-16", [0xff, 0xfe, 0x31, 0x00]],
   ])("[S6] refuses what is not UTF-8: %s", (_name, bytes) => {
-    expect(corruptionOf(Uint8Array.from(bytes))).toContain("What is stored is not UTF-8");
+    expect(corruptionOf(Uint8Array.from(bytes))).toContain("the stored data is not valid UTF-8");
   });
 
   // After a key with a backslash, V8 from 13 on takes some keys with escapes for it: json-by-hand.ts.

@@ -146,7 +146,7 @@ describe("serialize refuses", () => {
       const message = refusalOf(whole);
       expect(message.indexOf(`JSON cannot keep this value: ${path} ${found}`)).toBe(0);
       expect(message).toContain(advice);
-      expect(message).toContain("; or plug in a serializer of your own.");
+      expect(message).toContain(", or use your own serializer.");
     }
   });
 

@@ -196,7 +196,7 @@ describe("targets", () => {
     expect(refusal(backend, { prefix: "x" }).message).toMatch(/prefix/);
     const store = open(backend);
     await store.state("x").save(1);
-    expect(refusal(backend).message).toMatch(/serves a store already/);
+    expect(refusal(backend).message).toMatch(/already belongs to a store/);
     await store.close();
     await expect(backend.ready()).rejects.toMatchObject({ code: "UNREACHABLE" }); // closed with it
   });

@@ -57,7 +57,7 @@ function unixSocket(source: Source): Pick<Address, "name" | "socket" | "database
   const { url } = source;
   const path = decode(url.pathname, source);
   if (path.endsWith("/") || !path.startsWith("/") || path.includes("\0"))
-    throw malformed("it names no socket by an absolute path", source);
+    throw malformed("the socket path must be absolute", source);
   // [P3] An unencoded @ or / in a password would make a host and a path of its parts.
   if (!["", "localhost"].includes(url.hostname) || url.port !== "")
     throw malformed("a socket has no host and no port", source);
@@ -73,12 +73,13 @@ function parseUrl(text: string): Source {
   // The parser of URLs would pass over all of these.
   if (/[\s\p{Cc}]/u.test(text)) throw malformed("it has a space or a control character", { text });
   const [, authority] = /^[^/]*:\/\/([^/?#]*)/.exec(text) ?? [];
-  if (authority === undefined) throw malformed(`after "${schemeOf(text)}:" come two slashes`, { text });
+  if (authority === undefined)
+    throw malformed(`"${schemeOf(text)}:" must be followed by two slashes`, { text });
   if (authority.split("@").length > 2) throw malformed('it has more than one "@"', { text });
   try {
     return { text, url: new URL(text) };
   } catch {
-    throw malformed("it is no URL", { text }); // the cause would show the password
+    throw malformed("it is not a valid URL", { text }); // the cause would show the password
   }
 }
 
@@ -103,9 +104,7 @@ function malformed(why: string, { text }: Pick<Source, "text">): InvalidArgument
   const encode = text.includes("@")
     ? " In a user name and a password, percent-encode what is special in a URL: # is %23, / is %2F, ? is %3F, @ is %40, % is %25."
     : "";
-  return new InvalidArgumentError(
-    `This is not a Redis URL that can be used: ${why}. Write ${forms}.${service}${encode}`,
-  );
+  return new InvalidArgumentError(`Invalid Redis URL: ${why}. Write ${forms}.${service}${encode}`);
 }
 
 function schemeOf(text: string): string {

@@ -1,66 +1,66 @@
 /**
  * Why a connection could not be made: from messages of Node, TLS or the client package to advice, in one table.
  *
- * `lasting`: it will not pass by itself, so it is not retried.
+ * `lasting`: it will not go away by itself, so it is not retried.
  */
 
 interface Cause {
-  /** Matched with the code of the error, or else with its text. */
+  /** Matched with the code of the error, otherwise with its text. */
   readonly is: RegExp;
   readonly advice: string;
   readonly lasting?: boolean;
 }
 
 const ownAuthority =
-  "If its certificate is from an authority of your own, start this process with NODE_EXTRA_CA_CERTS=<file>, or pass a " +
-  "client of your own with the certificate of that authority";
+  "If its certificate was issued by your own CA, start this process with NODE_EXTRA_CA_CERTS=<file>, or pass your " +
+  "own client with the certificate of that CA";
 
 /** The first match counts. */
 const causes: readonly Cause[] = [
   {
     is: /SELF_SIGNED_CERT|UNABLE_TO_(VERIFY|GET_ISSUER)|CERT_UNTRUSTED|self[- ]signed certificate/,
-    advice: `This process does not trust the certificate that the server shows. ${ownAuthority}`,
+    advice: `This process does not trust the certificate that the server presented. ${ownAuthority}`,
     lasting: true,
   },
   {
     is: /CERT_HAS_EXPIRED|CERT_NOT_YET_VALID|certificate has expired/,
-    advice:
-      "The server's certificate is not valid at this time. Renew it, and check the clock of this machine",
+    advice: "The server's certificate is not valid at this time. Renew it, and check this machine's clock",
     lasting: true,
   },
   {
     is: /ALTNAME_INVALID|does not match certificate/,
-    advice: "The server's certificate names other hosts. Write one of those in the URL",
+    advice:
+      "The server's certificate is for a different host name. Use a name from the certificate in the URL",
     lasting: true,
   },
   {
     is: /^(CERT_|ERR_TLS_CERT|CRL_|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH|HOSTNAME_MISMATCH)/,
-    advice: "The server's certificate was refused. Mend it, or pass a client of your own that accepts it",
+    advice: "The server's certificate was refused. Fix it, or pass your own client that accepts it",
     lasting: true,
   },
   {
     is: /ALERT_(CERTIFICATE_REQUIRED|BAD_CERTIFICATE|UNKNOWN_CA|HANDSHAKE_FAILURE)|alert (certificate required|handshake failure)/i,
     advice:
-      "The server wants a certificate of this client. Pass a client of your own with `socket: { tls: true, key, cert }`",
+      "The server requires a client certificate. Pass your own client with `socket: { tls: true, key, cert }`",
     lasting: true,
   },
   {
     is: /^ERR_SSL|^EPROTO|SSL routines|before secure TLS connection/,
-    advice: "The port does not seem to speak TLS. Write redis:// for one without, or mend the port",
+    advice: "The port does not seem to speak TLS. Use redis:// instead of rediss://, or correct the port",
   },
   {
     is: /Unknown RESP type/,
-    advice: "What listens there is no Redis server. Mend the host and the port of the URL",
+    advice: "Whatever is listening there is not a Redis server. Check the host and port in the URL",
     lasting: true,
   },
   {
     is: /^(ENOTFOUND|EAI_)|getaddrinfo/,
-    advice: "The host is not known by that name. Mend the URL, or the name service of this machine",
+    advice: "The host name could not be resolved. Check the URL and this machine's DNS",
   },
   {
     is: /^ECONNREFUSED/,
     advice:
-      "Nothing listens there. Check that a Redis server runs there, and the host and the port of the URL",
+      "Nothing is listening there. Check that a Redis server runs there, and check the host and port in the URL",
   },
   {
     is: /^(ENOENT|EACCES|EPERM|ENOTSOCK)/,
@@ -68,7 +68,7 @@ const causes: readonly Cause[] = [
   },
   {
     is: /^(EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|EHOSTDOWN)/,
-    advice: "No way leads there. Check the host of the URL, routes and firewalls",
+    advice: "There is no route to the host. Check the host in the URL, the routes and the firewalls",
   },
   {
     is: /no answer within/,
@@ -78,7 +78,7 @@ const causes: readonly Cause[] = [
   {
     is: /^(ECONNRESET|EPIPE)|closed unexpectedly|was closed|socket hang up/,
     advice:
-      "The server closed the connection. Check that a Redis server listens there, and whether that port wants TLS (rediss://)",
+      "The server closed the connection. Check that a Redis server listens there, and whether that port expects TLS (rediss://)",
   },
 ];
 

@@ -34,7 +34,7 @@ export interface ConnectionOptions<C extends Transport> {
 const pausesMs = [0, 25, 50, 100, 200, 400, 500];
 /** After a lasting failure: how long a call gets the same error without another attempt. */
 const lastingPausesMs = [1_000, 2_000, 4_000, 8_000, 10_000];
-/** From so many failures in a row on, calls do not wait through a pause: they fail at once, with the outcome "none". */
+/** After this many failures in a row, calls do not wait through a pause: they fail immediately, with the outcome "none". */
 const failuresBeforeRefusing = 3;
 /** The time of an attempt is counted in this many steps. */
 const steps = 4;

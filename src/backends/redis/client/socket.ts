@@ -111,8 +111,8 @@ function withSocketOf<T>(connect: () => T, onSocket: (socket: { readonly bytesRe
 /** No server has lower limits than this. */
 const leastLimitBytes = 1_048_576;
 const tooLarge =
-  "A server breaks the connection on which more comes than its client-query-buffer-limit or its proto-max-bulk-len: " +
-  "raise them, or keep less in one state";
+  "A server closes a connection that sends more than its client-query-buffer-limit or proto-max-bulk-len: raise " +
+  "them, or store less in one state";
 
 /** Breaks that are further apart are unrelated. */
 const suspicionMs = 60_000;

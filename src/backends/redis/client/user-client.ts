@@ -152,7 +152,8 @@ function refuseUnsupported(client: RedisClientLike): void {
 /** Retrying does not help. */
 function noDuplicate(name: string): UnavailableError {
   const what = "the client that was passed to open() has no duplicate() that can subscribe";
-  const advice = 'Pass one made by createClient() of "@redis/client", or hand its duplicate() on';
+  const advice =
+    'Pass one made by createClient() of "@redis/client", or have your wrapper forward duplicate()';
   return new UnavailableError(`${name}: ${what}. ${advice}`, { outcome: "none", lasting: true });
 }
 

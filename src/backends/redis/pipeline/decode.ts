@@ -213,7 +213,7 @@ function wakeState(kind: string | undefined, bytes: Buffer): { state?: LoadedSta
 /** Not a reply of our scripts: it was made from a key that another program has written. */
 function unexpected(what: string): CorruptStateError {
   return new CorruptStateError(
-    `HOLDFAST_REDIS_REPLY: ${what}. A key of this prefix is not as Holdfast wrote it: find out who else writes it.`,
+    `HOLDFAST_REDIS_REPLY: ${what}. Something other than Holdfast changed a key with this prefix: find out what.`,
     { outcome: "unknown" },
   );
 }

@@ -50,7 +50,7 @@ test("[P3] a wrong password, or none: ACCESS_DENIED, at once", async () => {
       expect(error).toMatchObject({ code: "ACCESS_DENIED", outcome: "none" });
       expect(error.message).toContain(`redis://127.0.0.1:${String(server.port)}`);
       expect(error.message).toContain(
-        user === "" ? "It wants a password" : "Check the user name and password",
+        user === "" ? "It requires a password" : "Check the user name and password",
       );
       expectNoSecret(error);
     }

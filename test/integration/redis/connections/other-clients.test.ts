@@ -78,7 +78,9 @@ describe.each(Object.entries(kinds))("%s", (_, make) => {
       backend.listStates(null, { idPrefix: "", limit: 10 }),
     )) {
       expect(error).toMatchObject({ code: "INVALID_ARGUMENT", outcome: "none" });
-      expect(error.message).toMatch(/asked for a Buffer it gave .*Pass a client made by createClient\(\)/);
+      expect(error.message).toMatch(
+        /a Buffer was requested, but it returned .*Pass a client made by createClient\(\)/,
+      );
     }
     expect(await server.command("GET", "t:state:{x}")).toMatch(/\n1$/);
     expect(await server.keys()).not.toContainEqual(expect.stringMatching(/lock|probe/));
@@ -95,7 +97,9 @@ test("[S5] a client that selected another database later: told as that, not as a
     .save(1)
     .catch((reason: unknown) => reason as HoldfastError);
   expect(error).toMatchObject({ code: "INVALID_ARGUMENT", outcome: "unknown" });
-  expect((error as HoldfastError).message).toMatch(/another database than its duplicate\(\).*`database: n`/);
+  expect((error as HoldfastError).message).toMatch(
+    /a different database than its duplicate\(\).*`database: n`/,
+  );
   await store.state("x").save(2, { durability: { replicas: 0 } });
   expect(await store.state("x").load()).toBe(2);
   await store.close();

@@ -49,7 +49,7 @@ describe("while connecting", () => {
     link.silent = true;
     for (const error of await errorsOf(openHere(`redis://127.0.0.1:${String(link.port)}`))) {
       expect(error).toMatchObject({ code: "UNREACHABLE", outcome: "none" });
-      expect(error.message).not.toContain("may have been carried out");
+      expect(error.message).not.toContain("may have taken effect");
     }
     await link.close();
   });
@@ -73,7 +73,7 @@ describe("while connecting", () => {
     for (const error of await errorsOf(store)) {
       expect(error).toMatchObject({ code: "UNREACHABLE", outcome: "none", lasting: true });
       expect(error.message).toMatch(
-        /\/99 has no such database \(ERR DB index is out of range\)\. Write another one/,
+        /\/99 has no such database \(ERR DB index is out of range\)\. Put another one/,
       );
     }
     expect((await server.calls())["select"]).toBe(1); // the other calls were told what the first attempt was told

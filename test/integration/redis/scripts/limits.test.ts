@@ -26,7 +26,7 @@ describe("a value that the server does not take", () => {
   const value = "x".repeat(3_000_000);
 
   test.each([
-    ["proto-max-bulk-len", /takes no value so large|proto-max-bulk-len/],
+    ["proto-max-bulk-len", /does not accept values this large|proto-max-bulk-len/],
     ["client-query-buffer-limit", /client-query-buffer-limit/],
   ])("[S5] %s: says what it is, and is not tried for all of operationMs", async (setting, says) => {
     const server = await start();
