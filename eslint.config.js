@@ -41,7 +41,7 @@ export default defineConfig(
   {
     files: ["src/**/*.ts"],
     rules: {
-      "max-lines": size(400),
+      "max-lines": size(300),
       "max-lines-per-function": size(60),
       "max-params": ["error", 3],
       "no-console": "error",

@@ -145,3 +145,13 @@ export function isOfOurs(error: unknown): error is HoldfastError {
 for (const [name, { prototype }] of Object.entries(classes)) {
   Object.defineProperty(prototype, "name", { value: name, writable: true, configurable: true });
 }
+
+/** With one full stop at its end. */
+export function sentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
+}
+
+/** Without its full stop, to be put inside another sentence. */
+export function clause(text: string): string {
+  return text.replace(/\.$/, "");
+}

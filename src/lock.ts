@@ -5,7 +5,7 @@
 import type { Durability, LockEntry } from "./backends/contract.ts";
 import type { Session } from "./session.ts";
 import { diagnostics, type WarningEvent } from "./diagnostics.ts";
-import { withCallersStack, fromCaller, isFromCaller } from "./caller-errors.ts";
+import { withCallersStack, fromCaller, isFromCaller } from "./caller-stacks.ts";
 import { InvalidArgumentError, LockLostError, LockTimeoutError, UnavailableError } from "./errors.ts";
 import * as parse from "./options.ts";
 import { someOf, type DurabilityOptions } from "./options.ts";

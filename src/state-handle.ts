@@ -5,7 +5,7 @@
 import type { Durability, Life, StoredState, TouchReply } from "./backends/contract.ts";
 import type { Session } from "./session.ts";
 import { Codec } from "./updates/codec.ts";
-import { withCallersStack, isFromCaller, runForCaller } from "./caller-errors.ts";
+import { withCallersStack, isFromCaller, runForCaller } from "./caller-stacks.ts";
 import { ConflictError, InvalidArgumentError } from "./errors.ts";
 import { parseGrant, type Grant, type HeldGrant } from "./ownership/grant.ts";
 import { insideDraft, nearestHeld } from "./ownership/owner-context.ts";

@@ -5,7 +5,7 @@
  */
 import type { Backend, ListRequest, Page, StateEntry } from "./backends/contract.ts";
 import { Session, type Settings } from "./session.ts";
-import { withCallersStack } from "./caller-errors.ts";
+import { withCallersStack } from "./caller-stacks.ts";
 import { LockHandle, lockInfo, type Lock, type LockInfo, type LockOptions } from "./lock.ts";
 import * as parse from "./options.ts";
 import { defaults, type CloseOptions, type ListOptions } from "./options.ts";

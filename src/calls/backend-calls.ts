@@ -13,7 +13,7 @@ import { Deadlines, KeepAlive } from "../timers.ts";
 import { BackendCall, type Listener } from "./backend-call.ts";
 import { forgotten, withOutcome, type Subject } from "./call-errors.ts";
 import { Replication } from "./durability.ts";
-import { Sequences, type Sequence } from "./sequences.ts";
+import { Sequences, type Sequence } from "./receipt-sequences.ts";
 
 /** A receipt that the backend is known to have, and since when. */
 interface Proof {

@@ -10,7 +10,7 @@
  * It does not talk with the backend: the acquirer asks, the registry cancels.
  */
 import type { Granted, Holder, Ticket, Wake } from "../backends/contract.ts";
-import type { Sequence } from "../calls/sequences.ts";
+import type { Sequence } from "../calls/receipt-sequences.ts";
 import { Hold } from "./hold.ts";
 import type { OwnTicket } from "./ticket.ts";
 

@@ -11,7 +11,7 @@
  * "Held" is what we know: it is ours until `until` by the monotonic clock, at which every call looks first [L5].
  */
 import type { Granted, LoadedState, ReleaseDone, Ticket } from "../backends/contract.ts";
-import type { Sequence } from "../calls/sequences.ts";
+import type { Sequence } from "../calls/receipt-sequences.ts";
 import { CorruptStateError } from "../errors.ts";
 import { now } from "../timers.ts";
 import type { OwnTicket } from "./ticket.ts";
@@ -158,7 +158,7 @@ export class Hold implements OwnTicket, Watched {
     return this.#nextFence++;
   }
 
-  serve(): void {
+  countServed(): void {
     this.#served += 1;
   }
 
@@ -167,6 +167,10 @@ export class Hold implements OwnTicket, Watched {
     const known = this.#known;
     this.#known = undefined;
     return known;
+  }
+
+  forgetKnownState(): void {
+    this.#known = undefined;
   }
 
   leaveKnownState(known: KnownState): void {
@@ -211,7 +215,8 @@ export class Hold implements OwnTicket, Watched {
     this.#grantedMs = this.leaseMs;
   }
 
-  release(): void {
+  /** A release is sent. */
+  markReleasing(): void {
     this.#become("releasing");
     this.#wantedSinceRelease = false;
   }

@@ -1,7 +1,7 @@
 /** Tickets: the strings `<host>:<pid>:<client id>:<n>`, unique, without spaces, made before the first try; and those of ours. */
 import { hostname } from "node:os";
 import type { Ticket } from "../backends/contract.ts";
-import type { Sequence } from "../calls/sequences.ts";
+import type { Sequence } from "../calls/receipt-sequences.ts";
 
 /** A ticket of this store: what does not change from before its first ask until it is settled. */
 export interface OwnTicket {

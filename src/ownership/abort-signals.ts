@@ -4,7 +4,7 @@
  * A shutdown signal that a whole program shares is common, and Node takes many listeners for a leak. Nothing is left on the
  * signal when the last of them has stopped [L7], so that it keeps nothing alive [P1].
  */
-import { fromCaller } from "../caller-errors.ts";
+import { fromCaller } from "../caller-stacks.ts";
 import { runOutside } from "./async-context.ts";
 
 type Listener = (reason: unknown) => void;

@@ -6,7 +6,7 @@
  * becomes live again, and its signal never aborts after a release in good order.
  */
 import { diagnostics, type LostEvent } from "../diagnostics.ts";
-import { withCallersStack } from "../caller-errors.ts";
+import { withCallersStack } from "../caller-stacks.ts";
 import { InvalidArgumentError, LockLostError } from "../errors.ts";
 import { Mutex } from "./mutex.ts";
 import { runOutside } from "./async-context.ts";

@@ -8,7 +8,7 @@ import type { Durability } from "../backends/contract.ts";
 import type { BackendCalls } from "../calls/backend-calls.ts";
 import { tooFewForLock } from "../calls/durability.ts";
 import { LockTimeoutError } from "../errors.ts";
-import { confirmHold } from "../leases/confirm-hold.ts";
+import { confirmHold } from "../leases/await-replicas.ts";
 import { onAbort, onCallersAbort } from "./abort-signals.ts";
 import { HeldGrant, type Lender } from "./grant.ts";
 import type { Unlock } from "./mutex.ts";

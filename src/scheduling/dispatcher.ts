@@ -10,7 +10,7 @@ import { tooFewForLock } from "../calls/durability.ts";
 import { diagnostics, type AcquireEvent, type ReleaseEvent, type WarningEvent } from "../diagnostics.ts";
 import { HoldfastError } from "../errors.ts";
 import type { InFlight } from "../in-flight.ts";
-import { confirmHold } from "../leases/confirm-hold.ts";
+import { confirmHold } from "../leases/await-replicas.ts";
 import type { Hold } from "../leases/hold.ts";
 import type { TicketRegistry } from "../leases/ticket-registry.ts";
 import { HeldGrant, type Lender } from "../ownership/grant.ts";
@@ -131,8 +131,8 @@ export class Dispatcher implements Lender {
   #lend(request: GrantRequest): void {
     const hold = this.#hold;
     this.#queue.remove(request);
-    hold.serve();
-    hold.takeKnownState(); // a caller who has the lock may change the state
+    hold.countServed();
+    hold.forgetKnownState(); // a caller who has the lock may change the state
     const grant = new HeldGrant({ hold, fence: hold.takeFence(), lender: this });
     this.#lent = grant;
     publishAcquired(request, grant);
@@ -208,7 +208,7 @@ export class Dispatcher implements Lender {
     // Those that wait yet can be served under another ticket.
     if (hold.isTainted || !batch.takes(request.change) || !hold.isLive) return undefined;
     this.#queue.remove(request);
-    hold.serve();
+    hold.countServed();
     return request.change;
   }
 
@@ -236,7 +236,7 @@ export class Dispatcher implements Lender {
     let sentAt = 0;
     if (!hold.isLive) return { reply: { status: "lost" }, shortage: undefined }; // the clock may have moved since the caller looked
     this.#tickets.unwatch(hold); // [L6] before the release is sent, or a late renewal would bring the lock back
-    hold.release();
+    hold.markReleasing();
     try {
       const release = (receipt: Receipt, at: number): Promise<ReleaseReply> => {
         sentAt = at;

@@ -11,9 +11,9 @@ import { diagnostics, type UpdateEvent } from "../diagnostics.ts";
 import type { Hold } from "../leases/hold.ts";
 import { HeldGrant, lockLost, type Lender } from "../ownership/grant.ts";
 import { runHolding } from "../ownership/owner-context.ts";
-import { clause } from "../sentences.ts";
+import { clause } from "../errors.ts";
 import type { Change } from "./change.ts";
-import { expiryOnTop } from "./expiry.ts";
+import { expiryOnTop } from "./batch-expiry.ts";
 
 /** Stands for "changed, but not saved yet": no revision that a caller can know. */
 const unsaved = 0;

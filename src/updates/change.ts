@@ -15,7 +15,7 @@ import type {
   StoredState,
   WriteReply,
 } from "../backends/contract.ts";
-import { fromCaller, runForCaller } from "../caller-errors.ts";
+import { fromCaller, runForCaller } from "../caller-stacks.ts";
 import { ConflictError, InvalidArgumentError } from "../errors.ts";
 import { now } from "../timers.ts";
 import { equalBytes, type Codec } from "./codec.ts";

@@ -7,7 +7,7 @@
  */
 import type { LoadedState, StoredState } from "../backends/contract.ts";
 import { CorruptStateError, HoldfastError, SerializationError } from "../errors.ts";
-import { clause } from "../sentences.ts";
+import { clause } from "../errors.ts";
 import type { Serializer } from "../serializers/serializer.ts";
 
 export class Codec {

@@ -9,7 +9,7 @@ import { afterEach, beforeEach } from "vitest";
 
 import type { Backend } from "../../src/backends/contract.ts";
 import { Memory, MemoryBackend } from "../../src/backends/memory/backend.ts";
-import type { Limits } from "../../src/backends/rows/rows.ts";
+import type { Limits } from "../../src/backends/rows/row-types.ts";
 import { createSqliteBackend, sqliteLimits } from "../../src/backends/sqlite/backend.ts";
 import { attaching, type SqlDriver } from "../../src/backends/sqlite/driver.ts";
 import { ContractClient } from "../../src/testing/contract-client.ts";

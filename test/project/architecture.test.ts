@@ -114,12 +114,19 @@ test("no import comes back to where it began", () => {
   expect([...circles]).toEqual([]);
 });
 
-test("files are named in kebab-case, stay within 400 lines and export by name", () => {
+test("files are named in kebab-case, stay within 300 lines and export by name", () => {
   const odd = [...files].filter(
     ([path, text]) =>
       !/^[a-z0-9]+(-[a-z0-9]+)*\.ts$/.test(basename(path)) ||
-      (text.split("\n").length > 401 && !generated.includes(path)) ||
+      (text.split("\n").length > 301 && !generated.includes(path)) ||
       /^export default|^export \{[^}]*\bas default\b/m.test(text),
   );
   expect(odd.map(([path]) => path)).toEqual([]);
+});
+
+test("no folder has more than 15 files of its own", () => {
+  const counts = new Map<string, number>();
+  for (const path of files.keys())
+    counts.set(posix.dirname(path), (counts.get(posix.dirname(path)) ?? 0) + 1);
+  expect([...counts].filter(([, count]) => count > 15)).toEqual([]);
 });

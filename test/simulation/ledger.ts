@@ -2,7 +2,7 @@
 //
 // It is told of every row before and after each step, and says at once what no server may do. It knows rows, not calls.
 
-import type { LockRow, StateRow } from "../../src/backends/rows/rows.ts";
+import type { LockRow, StateRow } from "../../src/backends/rows/row-types.ts";
 import type { List } from "../torture/checker/history.ts";
 
 /** A value that came to be. */

@@ -2,7 +2,7 @@
 
 import type { Backend, ReleaseRequest, RenewEntry, Wake } from "../../src/backends/contract.ts";
 import type { Memory, MemoryBackend } from "../../src/backends/memory/backend.ts";
-import type { Limits } from "../../src/backends/rows/rows.ts";
+import type { Limits } from "../../src/backends/rows/row-types.ts";
 import type { Copy } from "./core.ts";
 import type { Ledger, Writer } from "./ledger.ts";
 

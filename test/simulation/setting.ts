@@ -1,7 +1,7 @@
 // What one small world is like: how many processes, how bad the network, what its callers do. All of it comes from the seed.
 
 import type { OpenOptions } from "../../src/index.ts";
-import type { Limits } from "../../src/backends/rows/rows.ts";
+import type { Limits } from "../../src/backends/rows/row-types.ts";
 import type { Random } from "../torture/random.ts";
 import { calm, type Weather } from "./weather.ts";
 

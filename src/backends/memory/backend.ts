@@ -29,8 +29,8 @@ import type {
 } from "../contract.ts";
 import { Executor } from "../rows/executor.ts";
 import type { Kind, ReplyTo, RowRequest, TicketWake } from "../rows/requests.ts";
-import type { Limits } from "../rows/rows.ts";
-import { Turns } from "../rows/turns.ts";
+import type { Limits } from "../rows/row-types.ts";
+import { Turns } from "../rows/event-loop-yield.ts";
 import { copy, Memory, MemoryTables } from "./tables.ts";
 
 export { Memory };

@@ -5,7 +5,7 @@
  */
 import type { Ticket, Wake } from "../contract.ts";
 import type { RowStore } from "../rows/executor.ts";
-import type { Change, Limits, LockRow, ReceiptRow, StateRow, WaiterRow } from "../rows/rows.ts";
+import type { Change, Limits, LockRow, ReceiptRow, StateRow, WaiterRow } from "../rows/row-types.ts";
 
 /** What has ended is also removed by writes of other ids, which look at this many entries each: more than they add. */
 const sweptPerWrite = 2;

@@ -30,7 +30,7 @@ import type { RedisArgument, RedisClient, RedisReply } from "./client/port.ts";
 import { openClient, type OpenedClient } from "./client/open-client.ts";
 import type { RedisClientLike } from "./client/node-redis-types.ts";
 import { unreadableType } from "./envelope.ts";
-import { Handshake } from "./handshake.ts";
+import { Handshake } from "./startup-checks.ts";
 import { makeKeys, type Keys } from "./keys.ts";
 import { Listing } from "./listing.ts";
 import { Observations } from "./observations.ts";
@@ -38,12 +38,12 @@ import * as read from "./pipeline/decode.ts";
 import * as encode from "./pipeline/encode.ts";
 import { Pipeline, type PipelineMode } from "./pipeline/pipeline.ts";
 import { causedByAhead, ScriptRunner } from "./pipeline/script-runner.ts";
-import type { ReceiptExpiry, ReceiptFields } from "./receipts.ts";
+import type { ReceiptExpiry, ReceiptFields } from "./receipt-expiry.ts";
 import { Replicas } from "./replicas.ts";
-import { Requests } from "./requests.ts";
+import { Requests } from "./single-calls.ts";
 import { scripts } from "./scripts/generated.ts";
-import { WakeSubscription } from "./subscription.ts";
-import { argumentOf } from "./token.ts";
+import { WakeSubscription } from "./wake-subscription.ts";
+import { argumentOf } from "./holder-text.ts";
 import { warnOncePerCause } from "./warnings.ts";
 
 export interface RedisBackendOptions {

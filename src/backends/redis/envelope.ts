@@ -3,7 +3,7 @@
  * Written by scripts/lib/change.lua, read here.
  */
 import type { LoadedState, UnreadableState } from "../contract.ts";
-import { endOfStamps } from "./stamps.ts";
+import { endOfStamps } from "./stamp-range.ts";
 
 /** The maximal length of a head; scripts/lib/envelope.lua and scripts/describe.lua read as much. */
 const headBytes = 128;

@@ -3,7 +3,7 @@ import type { ListRequest, LockEntry, Page, StateEntry } from "../contract.ts";
 import type { RedisReply } from "./client/port.ts";
 import type { Keys } from "./keys.ts";
 import { insteadIfCorrupt, readDescription, readInspect, readScan } from "./pipeline/decode.ts";
-import type { Requests } from "./requests.ts";
+import type { Requests } from "./single-calls.ts";
 import { scripts } from "./scripts/generated.ts";
 
 interface PageRequest<Entry> {

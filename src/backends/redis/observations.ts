@@ -13,8 +13,8 @@ import type {
 } from "../contract.ts";
 import { recordedStatuses } from "../messages.ts";
 import { LargeValues } from "./large-values.ts";
-import { ReceiptHash, type ReceiptExpiry } from "./receipts.ts";
-import { isStamp } from "./stamps.ts";
+import { ReceiptHash, type ReceiptExpiry } from "./receipt-expiry.ts";
+import { isStamp } from "./stamp-range.ts";
 
 /** Replies to operations that leave a receipt. */
 export type RecordedReply = WriteReply | TouchReply | ReleaseReply | CancelReply;

@@ -33,7 +33,7 @@ import {
 import { clearedWaiters, countWaiting, nextWaiter, noteAsk, presentWaiters } from "./queue.ts";
 import { isEffect, isSettled, once } from "./receipts.ts";
 import type { Decision, Kind, ReplyTo, RowRequest } from "./requests.ts";
-import type { LockRow, Moment, Rows } from "./rows.ts";
+import type { LockRow, Moment, Rows } from "./row-types.ts";
 import { loadState, touchState, writeState } from "./states.ts";
 
 export function decide<K extends Kind>(rows: Rows, request: RowRequest<K>, moment: Moment): Decision<K> {

@@ -16,7 +16,7 @@ import type {
   StateHead,
   StateRow,
   WaiterRow,
-} from "./rows.ts";
+} from "./row-types.ts";
 
 export class Draft {
   readonly rows: Rows;

@@ -5,7 +5,7 @@
  */
 import { decide } from "./decide.ts";
 import type { Kind, ReplyTo, RowRequest, TicketWake } from "./requests.ts";
-import type { Change, Limits, Rows, Rules } from "./rows.ts";
+import type { Change, Limits, Rows, Rules } from "./row-types.ts";
 
 /** What a backend that keeps rows brings. */
 export interface RowStore extends Rows {

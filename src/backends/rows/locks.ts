@@ -6,7 +6,7 @@
 import type { Granted, Ticket, Waiting } from "../contract.ts";
 import type { Draft, Item } from "./draft.ts";
 import { countWaiting, presentWaiters } from "./queue.ts";
-import type { LockRow, WaiterRow } from "./rows.ts";
+import type { LockRow, WaiterRow } from "./row-types.ts";
 import { loadState } from "./states.ts";
 
 interface Grant {

@@ -6,7 +6,7 @@
  */
 import type { AcquireRequest, Ticket } from "../contract.ts";
 import type { Item } from "./draft.ts";
-import type { WaiterRow } from "./rows.ts";
+import type { WaiterRow } from "./row-types.ts";
 
 /** Those that are not gone. Reads only. */
 export function presentWaiters(item: Item): readonly WaiterRow[] {

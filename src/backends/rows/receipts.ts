@@ -4,7 +4,7 @@
 import type { Forgotten, Receipt } from "../contract.ts";
 import { recordedStatuses } from "../messages.ts";
 import type { Draft } from "./draft.ts";
-import type { Recorded } from "./rows.ts";
+import type { Recorded } from "./row-types.ts";
 
 const forgotten: Forgotten = { status: "forgotten" };
 

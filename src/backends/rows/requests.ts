@@ -18,7 +18,7 @@ import type {
   Wake,
   WriteReply,
 } from "../contract.ts";
-import type { Change } from "./rows.ts";
+import type { Change } from "./row-types.ts";
 
 interface Calls {
   /** Reads only. */

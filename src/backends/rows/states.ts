@@ -5,7 +5,7 @@
  */
 import type { Conflict, Life, LoadedState, StateWrite, Unreadable, WriteReply } from "../contract.ts";
 import type { Item } from "./draft.ts";
-import type { StateHead } from "./rows.ts";
+import type { StateHead } from "./row-types.ts";
 
 export type Written = Extract<WriteReply, { status: "saved" | "deleted" }> | Conflict | Unreadable;
 

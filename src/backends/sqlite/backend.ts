@@ -31,13 +31,13 @@ import type {
 } from "../contract.ts";
 import { Executor } from "../rows/executor.ts";
 import type { Kind, ReplyTo, RowRequest } from "../rows/requests.ts";
-import type { Limits } from "../rows/rows.ts";
+import type { Limits } from "../rows/row-types.ts";
 import { Connection } from "./connection.ts";
 import { loadDriver, type SqlDriver } from "./driver.ts";
 import { listLockIds, listStates } from "./listing.ts";
 import { askLimitMs } from "./sweep.ts";
 import { SqlTables } from "./tables.ts";
-import { hasWalResetBug } from "./version.ts";
+import { hasWalResetBug } from "./wal-reset-bug.ts";
 import { wallMicros } from "./wall-micros.ts";
 
 export interface SqliteOptions {

@@ -6,7 +6,15 @@
  */
 import type { Receipt, Ticket } from "../contract.ts";
 import type { RowStore } from "../rows/executor.ts";
-import type { Change, LockRow, ReceiptRow, Recorded, StateHead, StateRow, WaiterRow } from "../rows/rows.ts";
+import type {
+  Change,
+  LockRow,
+  ReceiptRow,
+  Recorded,
+  StateHead,
+  StateRow,
+  WaiterRow,
+} from "../rows/row-types.ts";
 import type { Connection } from "./connection.ts";
 import { Sweep } from "./sweep.ts";
 

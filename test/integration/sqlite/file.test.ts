@@ -9,7 +9,7 @@ import { describe, expect, test } from "vitest";
 import type { WarningEvent } from "../../../src/diagnostics.ts";
 import type { SqlDriver } from "../../../src/backends/sqlite/driver.ts";
 import { setUp } from "../../../src/backends/sqlite/schema.ts";
-import { hasWalResetBug } from "../../../src/backends/sqlite/version.ts";
+import { hasWalResetBug } from "../../../src/backends/sqlite/wal-reset-bug.ts";
 import { remove, save } from "../../../src/testing/contract-client.ts";
 import { sqliteFolder } from "./sqlite-folder.ts";
 

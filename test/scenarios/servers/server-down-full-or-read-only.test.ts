@@ -7,7 +7,7 @@
 // Seen failing with the defence taken out:
 // - src/backends/redis/errors.ts does not know OOM, or READONLY and NOREPLICAS, or NOPERM and its like: both tests of
 //   that trouble, by the code;
-// - src/backends/redis/handshake.ts remembers a first use that failed: four troubles "when a store opens" never end;
+// - src/backends/redis/startup-checks.ts remembers a first use that failed: four troubles "when a store opens" never end;
 // - src/backends/redis/client/connection.ts keeps an attempt that has succeeded: "is down", "hangs", "password … later" never end;
 // - src/backends/redis/client/node-redis.ts does not catch the failure of its second connection: an unhandled rejection;
 // - the same file does not take the password out of what it is told: "a server that quotes the login";

@@ -12,7 +12,7 @@ import type {
   Rows,
   StateRow,
   WaiterRow,
-} from "../../../src/backends/rows/rows.ts";
+} from "../../../src/backends/rows/row-types.ts";
 import { remove, save, bytesOf } from "../../../src/testing/contract-client.ts";
 
 interface Stored {

@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 
-import { Turns } from "../../../src/backends/rows/turns.ts";
+import { Turns } from "../../../src/backends/rows/event-loop-yield.ts";
 
 const busy = (ms: number): void => {
   const endsAt = performance.now() + ms;

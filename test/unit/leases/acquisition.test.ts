@@ -3,7 +3,7 @@
 import { describe, expect, test, vi } from "vitest";
 
 import type { Holder } from "../../../src/backends/contract.ts";
-import { Sequence } from "../../../src/calls/sequences.ts";
+import { Sequence } from "../../../src/calls/receipt-sequences.ts";
 import { Acquisition } from "../../../src/leases/acquisition.ts";
 
 const holder: Holder = { token: "another", foreign: false };

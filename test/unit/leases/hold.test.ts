@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
-import { Sequence } from "../../../src/calls/sequences.ts";
+import { Sequence } from "../../../src/calls/receipt-sequences.ts";
 import type { Hold as HoldType } from "../../../src/leases/hold.ts";
 
 const grant = { fence: 7, fences: 2, leaseMs: 6_400 };
@@ -62,7 +62,7 @@ describe("a hold", () => {
 
   test("held → releasing → held: a release that was to write was refused", () => {
     const hold = make();
-    hold.release();
+    hold.markReleasing();
     expect(hold.isLive).toBe(false);
     hold.stillHeld();
     expect(hold.isLive).toBe(true);
@@ -70,9 +70,9 @@ describe("a hold", () => {
 
   test("releasing → over, with a new hold: the release kept the lock", () => {
     const hold = make();
-    hold.serve();
+    hold.countServed();
     hold.leaveKnownState({ loaded: null, at: 0 });
-    hold.release();
+    hold.markReleasing();
     const next = hold.kept({ status: "kept", revision: null, fence: 9, fences: 1 }, performance.now(), false);
     hold.end();
     expect([hold.isOver, next.state, next.takeFence(), next.served]).toEqual([true, "held", 9, 0]);
@@ -82,7 +82,7 @@ describe("a hold", () => {
   test("[L2] that others wait is not forgotten where it was told after the release was sent", () => {
     const [before, after] = [make(), make()];
     before.noteWanted();
-    for (const hold of [before, after]) hold.release();
+    for (const hold of [before, after]) hold.markReleasing();
     after.noteWanted();
     const kept = { status: "kept", revision: null, fence: 9, fences: 1 } as const;
     expect(before.kept(kept, 0, false).isWanted).toBe(false);
@@ -93,8 +93,8 @@ describe("a hold", () => {
     [
       "released twice",
       (hold) => {
-        hold.release();
-        hold.release();
+        hold.markReleasing();
+        hold.markReleasing();
       },
     ],
     ["kept by no release", (hold) => hold.stillHeld()],
@@ -102,9 +102,9 @@ describe("a hold", () => {
     [
       "released when it is over",
       (hold) => {
-        hold.release();
+        hold.markReleasing();
         hold.end();
-        hold.release();
+        hold.markReleasing();
       },
     ],
   ])("asserts its transitions: %s", (_what, wrong) => {

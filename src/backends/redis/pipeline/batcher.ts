@@ -5,7 +5,7 @@
  * No operation waits for another tick: one that comes alone is sent alone. Over how many scripts those of a tick are
  * spread, and when their replies are read, is decided in pacer.ts.
  */
-import { Batch, type BatchTarget, type PendingOperation } from "./batch.ts";
+import { Batch, type BatchTarget, type PendingOperation } from "./script-batch.ts";
 import type { Operation } from "./operation.ts";
 import type { Pacer } from "./pacer.ts";
 

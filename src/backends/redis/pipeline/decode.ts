@@ -19,8 +19,8 @@ import type {
 import { CorruptStateError, HoldfastError } from "../../../errors.ts";
 import type { RedisReply } from "../client/port.ts";
 import { readHead, readState, unreadableType } from "../envelope.ts";
-import { isStamp } from "../stamps.ts";
-import { tokenOf } from "../token.ts";
+import { isStamp } from "../stamp-range.ts";
+import { tokenOf } from "../holder-text.ts";
 
 /**
  * The replies of a script that serves many, one for each of its operations. Where all went as asked, the script sends one

@@ -2,13 +2,13 @@
  * The scripts that serve many operations. In the mode "paced" each has a batcher, and one pacer spreads them all; in the
  * mode "none" each operation is sent at once, as a script of its own.
  */
-import type { Handshake } from "../handshake.ts";
+import type { Handshake } from "../startup-checks.ts";
 import type { Keys } from "../keys.ts";
 import type { Observations } from "../observations.ts";
 import { scripts, type Script } from "../scripts/generated.ts";
-import type { SharedArguments } from "./batch.ts";
+import type { SharedArguments } from "./script-batch.ts";
 import { Batcher } from "./batcher.ts";
-import { DirectSender } from "./direct-sender.ts";
+import { DirectSender } from "./unbatched-sender.ts";
 import type { Operation } from "./operation.ts";
 import { Pacer } from "./pacer.ts";
 import type { ScriptRunner } from "./script-runner.ts";

@@ -3,7 +3,7 @@
 import { expect, test } from "vitest";
 
 import type { Life, StateWrite } from "../../../src/backends/contract.ts";
-import { expiryOnTop } from "../../../src/updates/expiry.ts";
+import { expiryOnTop } from "../../../src/updates/batch-expiry.ts";
 import { remove, save } from "../../../src/testing/contract-client.ts";
 
 const first: Life = { whenNew: 1 };

@@ -1,7 +1,7 @@
 // What a caller gets of an error: a stack that names the call which failed, an object of its own, and its own errors as they
 // are.
 //
-// Seen failing: src/caller-errors.ts throws what it caught; it copies errors of the caller's; it copies them without their fields;
+// Seen failing: src/caller-stacks.ts throws what it caught; it copies errors of the caller's; it copies them without their fields;
 // src/errors.ts takes the names from `new.target`.
 
 import { afterEach, beforeEach, describe, expect, test } from "vitest";

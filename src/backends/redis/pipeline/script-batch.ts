@@ -4,7 +4,7 @@
  * Two operations on one id never share a script, so that a script meets each lock once.
  */
 import type { RedisArgument, RedisReply } from "../client/port.ts";
-import type { ReceiptExpiry } from "../receipts.ts";
+import type { ReceiptExpiry } from "../receipt-expiry.ts";
 import type { Script } from "../scripts/generated.ts";
 import { repliesOf } from "./decode.ts";
 import type { Operation } from "./operation.ts";

@@ -1,5 +1,5 @@
 /** Sends each operation at once, as a script of its own: no batches and no pacing, to measure those against. */
-import { Batch, type BatchTarget, type PendingOperation } from "./batch.ts";
+import { Batch, type BatchTarget, type PendingOperation } from "./script-batch.ts";
 import type { Operation } from "./operation.ts";
 
 export class DirectSender {
