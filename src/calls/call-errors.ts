@@ -1,6 +1,11 @@
 /** What the errors of a call say: what was tried, why it failed, and whether it may have taken effect. */
-import { CorruptStateError, UnavailableError, type HoldfastError, type Outcome } from "../errors.ts";
-import { sentence } from "../errors.ts";
+import {
+  CorruptStateError,
+  type HoldfastError,
+  type Outcome,
+  sentence,
+  UnavailableError,
+} from "../errors.ts";
 
 /** What a call is about. */
 export type Subject = string | { readonly doing: string; readonly id: string };

@@ -11,8 +11,7 @@
 
 import { Buffer, isAscii } from "node:buffer";
 
-import { CorruptStateError, SerializationError } from "../errors.ts";
-import { sentence } from "../errors.ts";
+import { CorruptStateError, sentence, SerializationError } from "../errors.ts";
 import { parseByHand } from "./json-reader.ts";
 import { findTrouble, maxDepth } from "./json-rules.ts";
 import type { Serializer } from "./serializer.ts";

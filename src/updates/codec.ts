@@ -6,8 +6,7 @@
  * bytes that are compared, kept or sent are never changed by a value that was made of them, or by the next call [S3].
  */
 import type { LoadedState, StoredState } from "../backends/contract.ts";
-import { CorruptStateError, HoldfastError, SerializationError } from "../errors.ts";
-import { clause } from "../errors.ts";
+import { clause, CorruptStateError, HoldfastError, SerializationError } from "../errors.ts";
 import type { Serializer } from "../serializers/serializer.ts";
 
 export class Codec {
