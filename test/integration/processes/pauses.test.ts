@@ -35,7 +35,7 @@ for (const name of ["Redis", "SQLite"] as const) {
       (await worker.order<Granted>("acquire", { how: { leaseMs }, ...details })).fence;
 
     // Seen failing, on both backends, with its three defences taken out together (each of them alone is enough): the look
-    // at the clock (turn.ts), the watchdog's word (watchdog.ts), the check of the ticket (write.lua, protocol.ts).
+    // at the clock (hold.ts), the watchdog's word (watchdog.ts), the check of the ticket (write.lua, rows/decide.ts).
     test("[S4] [L5] [L6] a holder stopped beyond its lease, another in between: its save is refused, its signal has aborted", async () => {
       const [first, second] = [new Worker(backend.url), new Worker(backend.url)];
       const id = "stopped";
@@ -117,7 +117,7 @@ for (const name of ["Redis", "SQLite"] as const) {
       await poll(() => store.lock(id).inspect()).toBeNull();
     });
 
-    // Seen failing on Redis without the look at the clock (turn.ts). More in test/scenarios/waiting/next-in-line-dies-or-gives-up.test.ts.
+    // Seen failing on Redis without the look at the clock (hold.ts). More in test/scenarios/waiting/next-in-line-dies-or-gives-up.test.ts.
     test("[L9] a waiter that is stopped as it is granted does not hand out a dead grant when it goes on", async () => {
       const [stopped, next] = [new Worker(backend.url), new Worker(backend.url)];
       const id = "stopped waiter";

@@ -132,7 +132,7 @@ describe("the connection", () => {
     expect(order.indexOf("first")).toBeLessThan(order.indexOf("third"));
   });
 
-  // Seen failing when neither the new connection nor, within 5 s, the next ask lets the waiter look (cohorts.ts, wakes.ts);
+  // Seen failing when neither the new connection nor, within 5 s, the next ask lets the waiter look (ticket-registry.ts, wake-subscription.ts);
   // either alone is enough.
   test("[L8] the subscriber killed just before each of many releases: the waiter enters all the same", async () => {
     const [holder, waiter] = [connect(redis.server.url), connect(redis.server.url)];

@@ -1,6 +1,6 @@
 // A store on a replica: what only reads is served, for one command each; the primary is found as soon as it is needed.
 //
-// Seen failing: handshake.ts remembers nothing → each load sends the whole probe, and twice a second a new connection is made.
+// Seen failing: startup-checks.ts remembers nothing → each load sends the whole probe, and twice a second a new connection is made.
 
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 

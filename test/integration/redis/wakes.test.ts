@@ -1,9 +1,9 @@
 // Wakes are hints: what reaches a client, what it relies on, and what it makes of messages that were not sent by us.
 //
 // Seen failing with the defence taken out:
-//   stamps.ts without its bound (and bounds.lua with 2^53): "forged";
-//   subscription.ts taking "subscribed" for "heard": "elsewhere";
-//   subscription.ts without telling those who wait: both of "channels".
+//   stamp-range.ts without its bound (and bounds.lua with 2^53): "forged";
+//   wake-subscription.ts taking "subscribed" for "heard": "elsewhere";
+//   wake-subscription.ts without telling those who wait: both of "channels".
 
 import { afterEach, describe, expect, test } from "vitest";
 

@@ -4,7 +4,7 @@
 // test/integration/processes/pauses.test.ts, "the event loop blocked beyond the lease".
 //
 // Seen failing with the defence taken out:
-// - src/leases/turn.ts does not look at the clock before its own calls: the first test;
+// - src/leases/hold.ts does not look at the clock before its own calls: the first test;
 // - src/leases/watchdog.ts does not look at the local deadline either, when timers are late: "whoever only listens", on Redis;
 // - the first of these, and commit.lua does not look who holds the lock: "a draft function", on Redis.
 

@@ -4,8 +4,8 @@
 // test/unit/calls/slow-answers.test.ts.
 //
 // Seen failing with the defence taken out:
-//   turn.ts taking a grant for good whatever the clock says: both tests;
-//   cohort.ts forgetting such a grant instead of cancelling it: the first test.
+//   hold.ts taking a grant for good whatever the clock says: both tests;
+//   acquirer.ts forgetting such a grant instead of cancelling it: the first test.
 
 import { expect, test, vi } from "vitest";
 

@@ -5,7 +5,7 @@
 // - renew.lua sets the key without looking for a holder: both tests of a late renewal;
 // - renew.lua does not compare the ticket: "nor does it lengthen the lease of the next holder";
 // - the first of these, and src/scheduling/dispatcher.ts does not end renewal (`unwatch`) before the release is sent: the race on
-//   Redis; the same in src/backends/rows/decide.ts and serving.ts: the race on SQLite. Either of the two defences
+//   Redis; the same in src/backends/rows/decide.ts and dispatcher.ts: the race on SQLite. Either of the two defences
 //   alone is enough for the race; that both are there is proved by the late renewals here, and by "renewal ends before
 //   the release is sent" of the exported suite.
 

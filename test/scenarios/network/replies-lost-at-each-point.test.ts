@@ -9,7 +9,7 @@
 //   acquire.lua without the end of settled tickets: 9 tests with first copies that arrive late (the lock is taken anew);
 //   receipt.lua without its refusal of smaller numbers: "a later save" for save and delete;
 //   acquire.lua without that refusal: "a later save" for update, run, update inside lock.run, acquire and release.
-//   cohorts.ts cancelling once and never again: "acquire that gives up".
+//   ticket-registry.ts cancelling once and never again: "acquire that gives up".
 
 import { describe, expect, test, vi } from "vitest";
 

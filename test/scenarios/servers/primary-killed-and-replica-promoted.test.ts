@@ -7,7 +7,7 @@
 //   stamp.lua without the server's time, counting from 1: the first test (a fence twice);
 //   write.lua without its check of the ticket: the first test (the late save was accepted);
 //   renew.lua answering "renewed" whoever holds the lock: the first test (the idle grant was never told);
-//   cohort.ts without a look at whether the holder is a dead ticket of its own: the second test (it waited for itself);
+//   acquirer.ts without a look at whether the holder is a dead ticket of its own: the second test (it waited for itself);
 //   receipt.lua without the proof that a retry carries: the third test (an update that was saved was called lost).
 
 import { afterEach, beforeEach, expect, test, vi } from "vitest";

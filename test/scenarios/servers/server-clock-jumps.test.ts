@@ -3,11 +3,11 @@
 // On SQLite the server's clock is the one of the machine, so there all processes live by the false clock.
 //
 // Seen failing with the defence taken out:
-//   write.lua without its check of the ticket, and the same in protocol.ts: "ahead" on Redis, "ahead and back" on SQLite;
-//   stamp.lua without the last stamp (the same in step.ts): "back" and "waiters go on" (SQLite: "ahead and back");
+//   write.lua without its check of the ticket, and the same in rows/decide.ts: "ahead" on Redis, "ahead and back" on SQLite;
+//   stamp.lua without the last stamp (the same in rows/decide.ts): "back" and "waiters go on" (SQLite: "ahead and back");
 //   stamp.lua without the floor that clients send: "has forgotten everything";
 //   acquire.lua placing waiters by the clock instead of a stamp: "waiters go on";
-//   protocol.ts without the new beginning of a lease whose clock was set back: "dead holder".
+//   rows/decide.ts without the new beginning of a lease whose clock was set back: "dead holder".
 
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 

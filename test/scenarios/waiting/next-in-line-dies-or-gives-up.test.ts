@@ -6,9 +6,9 @@
 //
 // Seen failing with the defence taken out:
 //   hand-over.lua with 100 s instead of 10 (sqlite.ts with 60 s instead of 1): "stopped";
-//   cohort.ts and turn.ts believing a wake whatever the clock says: "stopped" on Redis (a dead grant was handed out);
-//   cancel.lua (protocol.ts) not passing on a lock that the ticket holds by now: both of "gives up";
-//   wakes.ts asking again after 12.5 s instead of 5: "killed" on Redis.
+//   acquirer.ts and hold.ts believing a wake whatever the clock says: "stopped" on Redis (a dead grant was handed out);
+//   cancel.lua (rows/decide.ts) not passing on a lock that the ticket holds by now: both of "gives up";
+//   wake-subscription.ts asking again after 12.5 s instead of 5: "killed" on Redis.
 
 import { createClient } from "@redis/client";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";

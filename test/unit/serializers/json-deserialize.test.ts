@@ -104,7 +104,7 @@ describe("deserialize", () => {
     expect(corruptionOf(Uint8Array.from(bytes))).toContain("the stored data is not valid UTF-8");
   });
 
-  // After a key with a backslash, V8 from 13 on takes some keys with escapes for it: json-by-hand.ts.
+  // After a key with a backslash, V8 from 13 on takes some keys with escapes for it: json-reader.ts.
   test.each([
     ["a newline", '{"h":[],"\\\\":0}', '{"h":1,"\\n":2}', ["h", "\n"]],
     ["a quote", '{"i":[],"\\\\":0}', '{"i":1,"\\"":2}', ["i", '"']],

@@ -1,7 +1,7 @@
 // What is passed to open() and is no client that hands bytes on: refused at the first use, by what it does. And an answer of
 // a form that no script gives is an error, never "absent" [S1].
 //
-// Seen failing: handshake.ts does not prove bytes → clients of older majors pass ready() and fail later; decode.ts reads
+// Seen failing: startup-checks.ts does not prove bytes → clients of older majors pass ready() and fail later; decode.ts reads
 // whatever is no Buffer as absent → the second half.
 
 import { createClient } from "@redis/client";

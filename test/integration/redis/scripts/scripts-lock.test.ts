@@ -14,7 +14,7 @@ withScripts((runner) => (run = runner));
 
 const list = (reply: Reply): Reply[] => reply as Reply[];
 
-/** One operation by itself, as lib/alone.lua runs it among many. */
+/** One operation by itself, as lib/isolated.lua runs it among many. */
 const isolated = async (operation: string): Promise<unknown> => {
   const library = readFileSync(
     join(import.meta.dirname, "../../../../src/backends/redis/scripts/lib/isolated.lua"),
