@@ -14,7 +14,7 @@ import { now, soon } from "../timers.ts";
 import { publishUpdate } from "../updates/batch.ts";
 import { PlainChange } from "../updates/change.ts";
 import { Dispatcher } from "./dispatcher.ts";
-import { LocalQueue } from "./local-queue.ts";
+import { LocalQueue, type QueueCallbacks } from "./local-queue.ts";
 import { ChangeRequest, type Request } from "./request.ts";
 import { timeoutError } from "./timeout-error.ts";
 
@@ -26,10 +26,9 @@ export interface AcquirerOptions {
   readonly onIdle: () => void;
 }
 
-export class Acquirer {
+export class Acquirer implements QueueCallbacks {
   readonly id: string;
   readonly #tickets: TicketRegistry;
-  readonly #calls: BackendCalls;
   readonly #onIdle: () => void;
   readonly #queue: LocalQueue;
   readonly #dispatcher: Dispatcher;
@@ -41,12 +40,8 @@ export class Acquirer {
   constructor(id: string, { tickets, serving, onIdle }: AcquirerOptions) {
     this.id = id;
     this.#tickets = tickets;
-    this.#calls = tickets.calls;
     this.#onIdle = onIdle;
-    this.#queue = new LocalQueue(tickets.calls, {
-      timeoutError: (request) => this.#timeoutError(request),
-      onEmpty: () => this.#acquisition?.notify(),
-    });
+    this.#queue = new LocalQueue(tickets.calls, this);
     const onServed = (): void => this.#goOn();
     this.#dispatcher = new Dispatcher(this.#queue, { tickets, serving, onServed });
   }
@@ -70,9 +65,19 @@ export class Acquirer {
     this.#queue.rejectAll(error);
   }
 
-  #timeoutError({ waitMs }: Request): Error {
+  get #calls(): BackendCalls {
+    return this.#tickets.calls;
+  }
+
+  /** For the queue: the error for a request that waited too long. */
+  timeoutError({ waitMs }: Request): Error {
     const { clientId } = this.#calls.backend;
     return timeoutError({ id: this.id, waitMs, holder: this.#acquisition?.holder, clientId });
+  }
+
+  /** For the queue: the last request gave up. */
+  onEmpty(): void {
+    this.#acquisition?.notify();
   }
 
   /** One turn after the other, as long as any request waits. */

@@ -5,7 +5,7 @@
  * it has had its share and others wait for the lock, it is passed on, in the step that saves.
  */
 import type { Durability, Receipt, ReleaseReply, StateWrite } from "../backends/contract.ts";
-import type { BackendCalls, Done } from "../calls/backend-calls.ts";
+import type { Done } from "../calls/backend-calls.ts";
 import { tooFewForLock } from "../calls/durability.ts";
 import { diagnostics, type AcquireEvent, type ReleaseEvent, type WarningEvent } from "../diagnostics.ts";
 import { HoldfastError } from "../errors.ts";
@@ -39,19 +39,19 @@ export interface DispatcherOptions {
 export class Dispatcher implements Lender {
   readonly #queue: LocalQueue;
   readonly #tickets: TicketRegistry;
-  readonly #calls: BackendCalls;
   readonly #serving: InFlight;
   readonly #onServed: () => void;
   #hold!: Hold; // from begin() on, before anything else
   /** The grant that a caller has. */
   #lent: HeldGrant | undefined;
+  /** Made when first needed: most locks guard no state. */
+  #host: RunHost | undefined;
   /** How many requests the hold had served when its run of changes began. */
   #servedBefore = 0;
 
   constructor(queue: LocalQueue, { tickets, serving, onServed }: DispatcherOptions) {
     this.#queue = queue;
     this.#tickets = tickets;
-    this.#calls = tickets.calls;
     this.#serving = serving;
     this.#onServed = onServed;
   }
@@ -108,7 +108,7 @@ export class Dispatcher implements Lender {
       (request.durability?.replicas ?? 0) >= durability.replicas;
     this.#queue.lockIs("unknown"); // an answer is still to come that may serve those whose time is over
     try {
-      const replicas = await confirmHold(this.#calls, hold, durability);
+      const replicas = await confirmHold(this.#tickets.calls, hold, durability);
       if (replicas === 0 && !hold.isLive) {
         // Another server answers by now, or soon will on all connections: those that have time left ask again.
         const error = tooFewForLock(hold.id, replicas, durability);
@@ -171,24 +171,26 @@ export class Dispatcher implements Lender {
   }
 
   /** What a run of changes may ask for. */
-  readonly #runHost: RunHost = {
-    nextChange: (batch) => this.#nextChange(batch),
-    release: (write, durability) => this.#release(write, durability),
-    releaseUnlessWanted: async () => {
-      if (!this.#mayGoOn(now())) await this.#giveUp();
-    },
-    leaveKnownState: (known) => {
-      if (this.#hold.isLive) this.#hold.leaveKnownState(known);
-    },
-  };
+  get #runHost(): RunHost {
+    return (this.#host ??= {
+      nextChange: (batch) => this.#nextChange(batch),
+      release: (write, durability) => this.#release(write, durability),
+      releaseUnlessWanted: async () => {
+        if (!this.#mayGoOn(now())) await this.#giveUp();
+      },
+      leaveKnownState: (known) => {
+        if (this.#hold.isLive) this.#hold.leaveKnownState(known);
+      },
+    });
+  }
 
   async #apply(): Promise<void> {
-    const { keepAlive } = this.#calls;
+    const { keepAlive } = this.#tickets.calls;
     this.#queue.lockIs("ours");
     keepAlive.hold(); // [P1] requests that are being served have left the queue
     this.#servedBefore = this.#hold.served;
     try {
-      await new BatchRun(this.#calls, this.#hold).serve(this.#runHost);
+      await new BatchRun(this.#tickets.calls, this.#hold).serve(this.#runHost);
     } catch (error) {
       this.#queue.rejectAll(error, (request) => request instanceof ChangeRequest); // what cannot be loaded cannot be changed
     } finally {
@@ -230,7 +232,7 @@ export class Dispatcher implements Lender {
   async #release(write: StateWrite | undefined, durability?: Durability): Promise<Done<ReleaseReply>> {
     const hold = this.#hold;
     const { id, ticket, sequence, leaseMs } = hold;
-    const { backend } = this.#calls;
+    const { calls } = this.#tickets;
     const isKept = durability === undefined && this.#queue.head?.leaseMs === leaseMs && !hold.isTainted;
     const keep = isKept ? { leaseMs, fences: this.#queue.fencesWanted } : undefined;
     let sentAt = 0;
@@ -240,10 +242,10 @@ export class Dispatcher implements Lender {
     try {
       const release = (receipt: Receipt, at: number): Promise<ReleaseReply> => {
         sentAt = at;
-        return backend.releaseLock(id, ticket, { write, keep }, receipt);
+        return calls.backend.releaseLock(id, ticket, { write, keep }, receipt);
       };
       const doing = write === undefined ? "Releasing the lock" : "Saving the state";
-      const done = await this.#calls.exactlyOnce({ doing, id, durability, sequence }, release);
+      const done = await calls.exactlyOnce({ doing, id, durability, sequence }, release);
       this.#settle(done.reply, sentAt);
       return done;
     } catch (error) {

@@ -22,9 +22,9 @@ export type LockKnowledge = "unknown" | "ours" | "taken";
 
 export interface QueueCallbacks {
   /** The error for a request that waited too long. */
-  readonly timeoutError: (request: Request) => Error;
+  timeoutError(request: Request): Error;
   /** The last request gave up. */
-  readonly onEmpty: () => void;
+  onEmpty(): void;
 }
 
 export class LocalQueue {
