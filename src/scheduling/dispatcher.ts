@@ -219,10 +219,10 @@ export class Dispatcher implements Lender {
     const hold = this.#hold;
     if (this.#queue.head?.leaseMs !== hold.leaseMs) return false;
     if (!hold.isLiveAt(at) || hold.isTainted || hold.fencesLeft === 0) return false;
-    if (!isWithinBounds(hold, at)) return false;
-    // Near its end a lease is renewed before the next request gets the lock. Not before the first one: where answers
-    // take that long, a renewed lease is near its end as well, and no caller would ever be served.
-    return hold.served === 0 || hold.until - at > hold.grantedMs / 3;
+    // One is always served: a process that was kept waiting for a processor, or for a slow answer, has had no share yet [L2].
+    if (hold.served === 0) return true;
+    // Near its end a lease is renewed before the next request gets the lock.
+    return isWithinBounds(hold, at) && hold.until - at > hold.grantedMs / 3;
   }
 
   /**

@@ -100,6 +100,25 @@ test("[L4] a branch that waits for another one learns that their grant has ended
   await expect(saving).rejects.toMatchObject({ code: "LOCK_LOST" });
 });
 
+test("[L2] a process that is kept from running between its grant and its caller does not lose its turn", async () => {
+  let time = 0;
+  const clock = vi.spyOn(performance, "now").mockImplementation(() => (time += 12)); // longer than a turn may last
+  vi.resetModules(); // the library takes its clock when it is loaded
+  const { open: openAnew } = await import("../../../src/index.ts");
+  const memory = new Memory();
+  const stores = [1, 2, 3].map(() => openAnew(new MemoryBackend({ memory }), { waitMs: 1e7, leaseMs: 1e7 }));
+  const held = await stores[0]!.lock("x").acquire();
+  const order: number[] = [];
+  const entering = [1, 2].map((n) => stores[n]!.lock("x").run(() => void order.push(n)));
+  await expect.poll(async () => (await stores[0]!.lock("x").inspect())?.waiters).toBe(2);
+  await held.release();
+  await Promise.all(entering);
+  expect(order).toEqual([1, 2]);
+  await Promise.all(stores.map((store) => store.close()));
+  clock.mockRestore();
+  vi.resetModules();
+});
+
 describe("in virtual time", () => {
   afterEach(() => {
     vi.useRealTimers();
