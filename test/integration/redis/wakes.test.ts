@@ -108,7 +108,10 @@ describe("a subscription", () => {
         await eventuallyTrue(() => proxy.seen.filter(({ name }) => name === "SUBSCRIBE").length > made + 1);
       });
       expect(warnings).toMatchObject([
-        { cause: "redis-no-wakes", message: expect.stringContaining("reaches a different server") as unknown },
+        {
+          cause: "redis-no-wakes",
+          message: expect.stringContaining("reaches a different server") as unknown,
+        },
       ]);
       expect(a.backend.askAgainMs).toBe(250);
       const b = await connected();
