@@ -1,5 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-/** The only door of the package: re-exports, no code. */
+/** The public API of the package: re-exports, no code. */
 export { open } from "./open.ts";
 export type { RedisClientLike } from "./open.ts";
 export type { CloseOptions, DurabilityOptions, ListOptions, OpenOptions, WhenNew } from "./options.ts";

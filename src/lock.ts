@@ -271,7 +271,7 @@ export class LockHandle implements Lock {
   }
 }
 
-/** Options as they are behind the door. */
+/** Options after parsing. */
 type Parsed<T> = Omit<T, "durability"> & { durability?: Durability };
 
 const noOptions: Parsed<AcquireOptions> = Object.freeze({});

@@ -1,5 +1,5 @@
 /**
- * The door: defaults in one frozen table, and the one parse of ids and options.
+ * Options: defaults in one frozen table, and the one parse of ids and options.
  *
  * Everything that passes is valid; nothing behind it checks again. An option that is not known is refused, since a
  * misspelt one that is silently ignored is the worst kind of default.
@@ -19,7 +19,7 @@ export interface OpenOptions {
   leaseMs?: number;
   /** How long a call waits for others, in milliseconds; 0 tries once, `Infinity` has no deadline. Default 15 000. */
   waitMs?: number;
-  /** How long one conversation with the backend may take, its retries included, in milliseconds. Default 5 000. */
+  /** How long one call of the backend may take, including retries, in milliseconds. Default 5 000. */
   operationMs?: number;
   /** The largest serialized state, in bytes. Default 8 MiB. */
   maxStateBytes?: number;
@@ -148,7 +148,7 @@ export function durabilityOn(backend: Backend, operationMs: number): Parser<Dura
   };
 }
 
-/** 0 replicas were asked for in order to override a default; behind the door that is none. */
+/** 0 replicas override a default: none is waited for. */
 export function someOf(durability: Durability | undefined): Durability | undefined {
   return durability?.replicas === 0 ? undefined : durability;
 }

@@ -38,7 +38,7 @@ import type {
   WriteOptions,
 } from "./state.ts";
 
-/** Options as they are behind the door. */
+/** Options after parsing. */
 type Parsed<T> = Omit<T, "durability"> & { durability?: Durability };
 
 interface ParsedStateOptions<T> {

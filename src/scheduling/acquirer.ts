@@ -80,7 +80,7 @@ export class Acquirer implements QueueCallbacks {
     this.#acquisition?.notify();
   }
 
-  /** One turn after the other, as long as any request waits. */
+  /** Asks with one ticket after the other, as long as any request waits. */
   #goOn(): void {
     this.#acquisition = undefined;
     this.#queue.lockIs("unknown");

@@ -5,7 +5,7 @@
  *
  * | lock | entered | a request that expires now | those that expired before |
  * |---|---|---|---|
- * | unknown | at first; when a turn is over | stays: an answer is still to come that may serve it | stay |
+ * | unknown | at first; when the lock was given back or lost | stays: an answer is still to come that may serve it | stay |
  * | ours | changes are being applied under it | fails | stay: they were here in time, and may be served yet |
  * | taken | another ticket has it, or one of our callers | fails | fail |
  *

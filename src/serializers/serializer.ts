@@ -3,7 +3,7 @@
  *
  * A serializer keeps a value exactly or throws; it never changes one silently. Its name is stored with the
  * bytes [S6], so that they are never read with another one. It does no I/O. What it is given and what it returns is
- * copied at the door (src/updates/codec.ts), unless it says that it need not be.
+ * copied by src/updates/codec.ts, unless it says that it need not be.
  */
 
 /**

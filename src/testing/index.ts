@@ -1,4 +1,4 @@
-/** The door `holdfast/testing`: contract suites for any backend, and a backend that fails on command. */
+/** The public API `holdfast/testing`: contract suites for any backend, and a backend that fails on command. */
 export { stateSuite } from "./state-suite.ts";
 export { lockSuite } from "./lock-suite.ts";
 export type { SuiteHooks, SuiteOptions } from "./options.ts";

@@ -2,7 +2,7 @@
  * Values of one state to bytes and back, with the checks that hold for every serializer: its name, the size, and
  * errors that say which state it was.
  *
- * No bytes are lent across the door of the user's code: a serializer gets a copy, and what it returns is copied, so that
+ * No bytes are shared with the user's code: a serializer gets a copy, and what it returns is copied, so that
  * bytes that are compared, kept or sent are never changed by a value that was made of them, or by the next call [S3].
  */
 import type { LoadedState, StoredState } from "../backends/contract.ts";

@@ -30,7 +30,7 @@ import type {
 import { Executor } from "../rows/executor.ts";
 import type { Kind, ReplyTo, RowRequest, TicketWake } from "../rows/requests.ts";
 import type { Limits } from "../rows/row-types.ts";
-import { Turns } from "../rows/event-loop-yield.ts";
+import { EventLoopYield } from "../rows/event-loop-yield.ts";
 import { copy, Memory, MemoryTables } from "./tables.ts";
 
 export { Memory };
@@ -57,7 +57,7 @@ export class MemoryBackend implements Backend {
   readonly #memory: Memory;
   readonly #now: () => number;
   readonly #executor: Executor;
-  readonly #turns = new Turns();
+  readonly #turns = new EventLoopYield();
   #closed = false;
 
   constructor(options: MemoryBackendOptions = {}) {

@@ -30,7 +30,7 @@ import type { RedisArgument, RedisClient, RedisReply } from "./client/port.ts";
 import { openClient, type OpenedClient } from "./client/open-client.ts";
 import type { RedisClientLike } from "./client/node-redis-types.ts";
 import { unreadableType } from "./envelope.ts";
-import { Handshake } from "./startup-checks.ts";
+import { StartupChecks } from "./startup-checks.ts";
 import { makeKeys, type Keys } from "./keys.ts";
 import { Listing } from "./listing.ts";
 import { Observations } from "./observations.ts";
@@ -38,9 +38,9 @@ import * as read from "./pipeline/decode.ts";
 import * as encode from "./pipeline/encode.ts";
 import { Pipeline, type PipelineMode } from "./pipeline/pipeline.ts";
 import { causedByAhead, ScriptRunner } from "./pipeline/script-runner.ts";
-import type { ReceiptExpiry, ReceiptFields } from "./receipt-expiry.ts";
+import type { ReceiptExpiry, ReceiptFields } from "./receipt-hash.ts";
 import { Replicas } from "./replicas.ts";
-import { Requests } from "./single-calls.ts";
+import { SingleCalls } from "./single-calls.ts";
 import { scripts } from "./scripts/generated.ts";
 import { WakeSubscription } from "./wake-subscription.ts";
 import { argumentOf } from "./holder-text.ts";
@@ -50,7 +50,7 @@ export interface RedisBackendOptions {
   /** A URL, or the user's own connected client. */
   readonly target: string | URL | RedisClientLike;
   readonly prefix: string;
-  /** How long a conversation may take; attempts to connect and stalled connections get a part of it. */
+  /** How long a call may take; attempts to connect and stalled connections get a part of it. */
   readonly operationMs: number;
   /** Fresh random bits unless given. */
   readonly clientId?: string | undefined;
@@ -71,8 +71,8 @@ export class RedisBackend implements Backend {
   readonly #client: RedisClient;
   readonly #keys: Keys;
   readonly #observations = new Observations();
-  readonly #handshake: Handshake;
-  readonly #requests: Requests;
+  readonly #startupChecks: StartupChecks;
+  readonly #singleCalls: SingleCalls;
   readonly #pipeline: Pipeline;
   readonly #listing: Listing;
   readonly #wakes: WakeSubscription;
@@ -102,11 +102,11 @@ export class RedisBackend implements Backend {
       onWake,
       warn,
     }));
-    const handshake = new Handshake({ client, keys, warn, onConnected: () => wakes.start() });
-    this.#handshake = handshake;
-    this.#requests = new Requests({ handshake, runner, observations });
-    this.#pipeline = new Pipeline({ mode, handshake, runner, keys, observations });
-    this.#listing = new Listing(this.#requests, keys);
+    const startupChecks = new StartupChecks({ client, keys, warn, onConnected: () => wakes.start() });
+    this.#startupChecks = startupChecks;
+    this.#singleCalls = new SingleCalls({ startupChecks, runner, observations });
+    this.#pipeline = new Pipeline({ mode, startupChecks, runner, keys, observations });
+    this.#listing = new Listing(this.#singleCalls, keys);
     const keepMs = (): string => observations.receipts.expiry().args[0];
     const commands = mayUseAnotherDatabase ? runner : undefined;
     this.#replicas = makeAnother && new Replicas({ makeAnother, keys, keepMs, commands });
@@ -122,11 +122,11 @@ export class RedisBackend implements Backend {
   }
 
   ready(): Promise<void> {
-    return this.#handshake.ready();
+    return this.#startupChecks.ready();
   }
 
   connect(): Promise<void> | undefined {
-    return this.#handshake.connect();
+    return this.#startupChecks.connect();
   }
 
   async loadState(id: string, options: { readonly expiry: boolean }): Promise<LoadedState> {
@@ -135,7 +135,7 @@ export class RedisBackend implements Backend {
     } catch (error) {
       if (!read.isCorrupt(error)) throw error;
       // What GET refuses exists nevertheless: it is reported as what it is [S1] [S6].
-      const type = await this.#requests.command({ args: ["TYPE", this.#keys.state(id)], read: read.text });
+      const type = await this.#singleCalls.command({ args: ["TYPE", this.#keys.state(id)], read: read.text });
       return type === "none" ? null : unreadableType(type);
     }
   }
@@ -144,7 +144,7 @@ export class RedisBackend implements Backend {
   writeState(id: string, write: StateWrite, ticket: Ticket | null, receipt: Receipt): Promise<WriteReply> {
     const fields = this.#observations.receipts.fieldsFor(receipt);
     const encoded = this.#encodeWrite(id, write, receipt);
-    const writing = this.#requests.runRecorded({
+    const writing = this.#singleCalls.runRecorded({
       script: scripts.write,
       ahead: encoded.ahead && [encoded.ahead],
       keys: this.#keys.all(id),
@@ -163,7 +163,7 @@ export class RedisBackend implements Backend {
 
   touchState(id: string, ttlMs: number, receipt: Receipt): Promise<TouchReply> {
     const args = [encode.millis(ttlMs), ...this.#observations.receipts.fieldsFor(receipt)];
-    return this.#requests.runRecorded({
+    return this.#singleCalls.runRecorded({
       script: scripts.touch,
       keys: [this.#keys.state(id), this.#keys.done],
       args: (expiry) => [...args, ...expiry],
@@ -208,7 +208,7 @@ export class RedisBackend implements Backend {
 
   cancelLock(id: string, ticket: Ticket, receipt: Receipt): Promise<CancelReply> {
     const fields = this.#observations.receipts.fieldsFor(receipt);
-    return this.#requests.runRecorded({
+    return this.#singleCalls.runRecorded({
       script: scripts.cancel,
       keys: this.#keys.all(id),
       args: (expiry) => [ticket, ...fields, ...expiry, this.#observations.stampFloor],
@@ -242,9 +242,9 @@ export class RedisBackend implements Backend {
 
   #load(id: string, withExpiry: boolean): Promise<LoadedState> {
     const key = this.#keys.state(id);
-    if (!withExpiry) return this.#requests.command({ args: ["GET", key], read: read.readLoad, id });
+    if (!withExpiry) return this.#singleCalls.command({ args: ["GET", key], read: read.readLoad, id });
     const call = { script: scripts.load, keys: [key], args: [], read: read.readLoad, bytes: true, id };
-    return this.#requests.run(call);
+    return this.#singleCalls.run(call);
   }
 
   #encodeWrite(id: string, write: StateWrite | undefined, receipt: Receipt): encode.EncodedWrite {
@@ -278,7 +278,7 @@ export class RedisBackend implements Backend {
 
   // eslint-disable-next-line max-params -- what releaseLock was given
   #force(id: string, token: RedisArgument, fields: ReceiptFields, ifFence: string): Promise<ReleaseReply> {
-    return this.#requests.runRecorded({
+    return this.#singleCalls.runRecorded({
       script: scripts.force,
       keys: this.#keys.all(id),
       args: (expiry) => [token, ...fields, ...expiry, this.#observations.stampFloor, ifFence],

@@ -15,7 +15,7 @@ import {
 } from "../../errors.ts";
 import { adviceFor, textOfCause } from "./client/causes.ts";
 
-/** When the reply came: during connection and handshake, or in reply to a call. */
+/** When the reply came: during connection and startup checks, or in reply to a call. */
 export type Phase = "connecting" | "sent";
 
 interface Refusal {

@@ -13,7 +13,7 @@ import type {
 } from "../contract.ts";
 import { recordedStatuses } from "../messages.ts";
 import { LargeValues } from "./large-values.ts";
-import { ReceiptHash, type ReceiptExpiry } from "./receipt-expiry.ts";
+import { ReceiptHash, type ReceiptExpiry } from "./receipt-hash.ts";
 import { isStamp } from "./stamp-range.ts";
 
 /** Replies to operations that leave a receipt. */

@@ -87,7 +87,7 @@ export class Replicas {
 /** On another database, the effects of operations would seem to be lost. */
 async function prove(commands: ScriptRunner, client: RedisClient, keys: Keys): Promise<void> {
   const mark = randomBytes(12).toString("hex");
-  const key = `${keys.probe}:database`; // the handshake may be using the other one
+  const key = `${keys.probe}:database`; // the startupChecks may be using the other one
   await commands.command({ args: ["SET", key, mark, "PX", "10000"], read: text });
   const seen = await new ScriptRunner(client).command({
     args: ["GET", key],

@@ -1,36 +1,36 @@
 /** Calls that are sent on their own, each once connected: a script, a script that leaves a receipt, or a plain command. */
 import type { RedisArgument } from "./client/port.ts";
-import type { Handshake } from "./startup-checks.ts";
+import type { StartupChecks } from "./startup-checks.ts";
 import type { Observations, RecordedReply } from "./observations.ts";
 import type { ScriptCall, ScriptRunner, CommandCall } from "./pipeline/script-runner.ts";
-import type { ReceiptExpiry } from "./receipt-expiry.ts";
+import type { ReceiptExpiry } from "./receipt-hash.ts";
 
 /** A script that leaves a receipt: its arguments include the expiry of the receipts. */
 export type RecordedCall<T> = Omit<ScriptCall<T>, "args"> & {
   readonly args: (expiry: ReceiptExpiry["args"]) => readonly RedisArgument[];
 };
 
-export interface RequestsOptions {
-  readonly handshake: Handshake;
+export interface SingleCallsOptions {
+  readonly startupChecks: StartupChecks;
   readonly runner: ScriptRunner;
   readonly observations: Observations;
 }
 
-export class Requests {
-  readonly #options: RequestsOptions;
+export class SingleCalls {
+  readonly #options: SingleCallsOptions;
 
-  constructor(options: RequestsOptions) {
+  constructor(options: SingleCallsOptions) {
     this.#options = options;
   }
 
   run<T>(call: ScriptCall<T>): Promise<T> {
-    const { handshake, runner } = this.#options;
-    return handshake.whenConnected(() => runner.run(call));
+    const { startupChecks, runner } = this.#options;
+    return startupChecks.whenConnected(() => runner.run(call));
   }
 
   command<T>(call: CommandCall<T>): Promise<T> {
-    const { handshake, runner } = this.#options;
-    return handshake.whenConnected(() => runner.command(call));
+    const { startupChecks, runner } = this.#options;
+    return startupChecks.whenConnected(() => runner.command(call));
   }
 
   runRecorded<T extends RecordedReply>(call: RecordedCall<T>): Promise<T> {

@@ -24,7 +24,7 @@ const readOnlyMs = 1_000;
 const firstReconnectPauseMs = 1_000;
 const lastReconnectPauseMs = 30_000;
 
-export interface HandshakeOptions {
+export interface StartupCheckOptions {
   readonly client: RedisClient;
   readonly keys: Keys;
   /** Called when bytes are proved to pass unchanged; the subscription starts then. */
@@ -32,8 +32,8 @@ export interface HandshakeOptions {
   readonly warn: (cause: string, message: string) => void;
 }
 
-export class Handshake {
-  readonly #options: HandshakeOptions;
+export class StartupChecks {
+  readonly #options: StartupCheckOptions;
   readonly #runner: ScriptRunner;
   #isDone = false;
   #underWay: Promise<void> | undefined;
@@ -44,7 +44,7 @@ export class Handshake {
   #nextReconnectAt = -Infinity;
   #reconnectPauseMs = firstReconnectPauseMs;
 
-  constructor(options: HandshakeOptions) {
+  constructor(options: StartupCheckOptions) {
     this.#options = options;
     const onWrongServer = (): void => this.#leaveWrongServer();
     this.#runner = new ScriptRunner(options.client, { phase: "connecting", onWrongServer });

@@ -10,7 +10,7 @@ import { nextTurn, now } from "../../timers.ts";
 /** Far below any lease and deadline; a turn costs some microseconds, so it is not felt once in so long. */
 const longestRunMs = 5;
 
-export class Turns {
+export class EventLoopYield {
   #turnedAt = -Infinity;
   #waiting: (() => void)[] = [];
 

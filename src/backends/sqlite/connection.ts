@@ -11,7 +11,7 @@ import { dirname } from "node:path";
 
 import { UnavailableError, type CorruptStateError, type Outcome } from "../../errors.ts";
 import { nextTurn } from "../../timers.ts";
-import { Turns } from "../rows/event-loop-yield.ts";
+import { EventLoopYield } from "../rows/event-loop-yield.ts";
 import type { SqlDatabase, SqlStatement, SqlValue } from "./driver.ts";
 import { isFatal, notAsWritten, toFileError, toHoldfastError } from "./errors.ts";
 import { FileGuard, isOfSameFile, overtaken, replaced, type GuardOptions } from "./file-guard.ts";
@@ -39,7 +39,7 @@ export class Connection {
   readonly #name: string;
   readonly #file: OpenFile;
   readonly #db: SqlDatabase;
-  readonly #turns = new Turns();
+  readonly #turns = new EventLoopYield();
   readonly #statements = new Map<string, SqlStatement>();
   #jobs: Job[] = [];
   #commits = 0;

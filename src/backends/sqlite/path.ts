@@ -1,5 +1,5 @@
 /**
- * Where the file of a SQLite store is: read once, at the door, and from then on an absolute path.
+ * Where the file of a SQLite store is: read once, when the store is opened, and from then on an absolute path.
  *
  * Two forms: `sqlite:path`, in which everything is a part of the name, and `sqlite:///absolute/path`, which is a URL with
  * its percent-encoding. Parts that would be dropped, or are meant for another reader of such URLs, are refused: two

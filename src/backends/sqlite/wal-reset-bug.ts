@@ -3,7 +3,7 @@
  */
 
 /** The first safe release of each branch that was fixed; all later branches are safe. */
-const mended = [
+const fixed = [
   [3, 44, 6],
   [3, 50, 7],
   [3, 51, 3],
@@ -11,8 +11,8 @@ const mended = [
 
 export function hasWalResetBug(version: string): boolean {
   const [major = 0, minor = 0, patch = 0] = version.split(".").map(Number);
-  const branch = mended.find(([, mendedMinor]) => mendedMinor === minor);
+  const branch = fixed.find(([, fixedMinor]) => fixedMinor === minor);
   if (branch !== undefined && major === 3) return patch < branch[2];
-  const [lastMajor, lastMinor] = mended[mended.length - 1] ?? [0, 0];
+  const [lastMajor, lastMinor] = fixed[fixed.length - 1] ?? [0, 0];
   return major < lastMajor || (major === lastMajor && minor < lastMinor);
 }

@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 
-import { Turns } from "../../../src/backends/rows/event-loop-yield.ts";
+import { EventLoopYield } from "../../../src/backends/rows/event-loop-yield.ts";
 
 const busy = (ms: number): void => {
   const endsAt = performance.now() + ms;
@@ -10,7 +10,7 @@ const busy = (ms: number): void => {
 };
 
 test("[L5] steps that are awaited one after the other let the loop turn; between turns they run at once", async () => {
-  const turns = new Turns();
+  const turns = new EventLoopYield();
   let turned = 0;
   const count = (): void => {
     turned += 1;
@@ -24,7 +24,7 @@ test("[L5] steps that are awaited one after the other let the loop turn; between
 });
 
 test("steps run in the order in which they were asked for, and each has its own answer", async () => {
-  const turns = new Turns();
+  const turns = new EventLoopYield();
   const ran: number[] = [];
   const answers = Array.from({ length: 60 }, (_, n) =>
     turns.run(() => {
@@ -43,7 +43,7 @@ test("steps run in the order in which they were asked for, and each has its own 
 });
 
 test("a step that is asked for by one that has just run does not overtake those that wait", async () => {
-  const turns = new Turns();
+  const turns = new EventLoopYield();
   const ran: string[] = [];
   const first = turns.run(() => ran.push("first")).then(() => turns.run(() => ran.push("after first")));
   await Promise.all([first, turns.run(() => ran.push("second")), turns.run(() => ran.push("third"))]);
@@ -51,7 +51,7 @@ test("a step that is asked for by one that has just run does not overtake those 
 });
 
 test("finish() runs at once what waits", async () => {
-  const turns = new Turns();
+  const turns = new EventLoopYield();
   const ran: number[] = [];
   const waiting = [1, 2].map((n) => turns.run(() => ran.push(n)));
   turns.finish();

@@ -5,7 +5,7 @@
  * No operation waits for another tick: one that comes alone is sent alone. Over how many scripts those of a tick are
  * spread, and when their replies are read, is decided in pacer.ts.
  */
-import { Batch, type BatchTarget, type PendingOperation } from "./script-batch.ts";
+import { ScriptBatch, type BatchTarget, type PendingOperation } from "./script-batch.ts";
 import type { Operation } from "./operation.ts";
 import type { Pacer } from "./pacer.ts";
 
@@ -33,14 +33,14 @@ export class Batcher {
     this.#pending = [];
     // Size limits, or an id that occurs twice, may require more scripts.
     for (let scripts = this.#pacer.scriptsFor(pending.length); pending.length > 0; scripts -= 1) {
-      const batch = new Batch(Math.ceil(pending.length / Math.max(1, scripts)));
+      const batch = new ScriptBatch(Math.ceil(pending.length / Math.max(1, scripts)));
       const left = pending.findIndex((one) => !batch.add(one));
       pending = left < 0 ? [] : pending.slice(left);
       this.#send(batch);
     }
   };
 
-  #send(batch: Batch): void {
+  #send(batch: ScriptBatch): void {
     this.#pacer.scriptSent();
     batch.send(this.#target, (settle) => this.#pacer.replyReceived(batch.count, settle));
   }

@@ -14,7 +14,7 @@ import type {
 } from "../../contract.ts";
 import type { RedisArgument } from "../client/port.ts";
 import { isLarge, stage } from "../large-values.ts";
-import type { ReceiptFields } from "../receipt-expiry.ts";
+import type { ReceiptFields } from "../receipt-hash.ts";
 import type { OperationRequest } from "./operation.ts";
 import type { AheadCommand } from "./script-runner.ts";
 

@@ -2,13 +2,13 @@
  * The scripts that serve many operations. In the mode "paced" each has a batcher, and one pacer spreads them all; in the
  * mode "none" each operation is sent at once, as a script of its own.
  */
-import type { Handshake } from "../startup-checks.ts";
+import type { StartupChecks } from "../startup-checks.ts";
 import type { Keys } from "../keys.ts";
 import type { Observations } from "../observations.ts";
 import { scripts, type Script } from "../scripts/generated.ts";
 import type { SharedArguments } from "./script-batch.ts";
 import { Batcher } from "./batcher.ts";
-import { DirectSender } from "./unbatched-sender.ts";
+import { UnbatchedSender } from "./unbatched-sender.ts";
 import type { Operation } from "./operation.ts";
 import { Pacer } from "./pacer.ts";
 import type { ScriptRunner } from "./script-runner.ts";
@@ -21,7 +21,7 @@ interface OperationSender {
 
 export interface PipelineOptions {
   readonly mode: PipelineMode;
-  readonly handshake: Handshake;
+  readonly startupChecks: StartupChecks;
   readonly runner: ScriptRunner;
   readonly keys: Keys;
   readonly observations: Observations;
@@ -64,11 +64,11 @@ export class Pipeline {
   #sender(script: Script, shared: () => SharedArguments): OperationSender {
     const { runner, mode } = this.#options;
     const target = { runner, script, shared };
-    return mode === "none" ? new DirectSender(target) : new Batcher(target, this.#pacer);
+    return mode === "none" ? new UnbatchedSender(target) : new Batcher(target, this.#pacer);
   }
 
   #add<T>(sender: OperationSender, operation: Operation<T>): Promise<T> {
-    return this.#options.handshake.whenConnected(() => sender.add(operation));
+    return this.#options.startupChecks.whenConnected(() => sender.add(operation));
   }
 
   #shared(withExpiry: boolean): SharedArguments {

@@ -4,7 +4,7 @@
  * Two operations on one id never share a script, so that a script meets each lock once.
  */
 import type { RedisArgument, RedisReply } from "../client/port.ts";
-import type { ReceiptExpiry } from "../receipt-expiry.ts";
+import type { ReceiptExpiry } from "../receipt-hash.ts";
 import type { Script } from "../scripts/generated.ts";
 import { repliesOf } from "./decode.ts";
 import type { Operation } from "./operation.ts";
@@ -35,7 +35,7 @@ export interface BatchTarget {
   readonly shared: () => SharedArguments;
 }
 
-export class Batch {
+export class ScriptBatch {
   readonly #encoder = new OperationEncoder();
   readonly #ahead: AheadCommand[] = [];
   readonly #payloads: Buffer[] = [];

@@ -1,8 +1,8 @@
 /** Sends each operation at once, as a script of its own: no batches and no pacing, to measure those against. */
-import { Batch, type BatchTarget, type PendingOperation } from "./script-batch.ts";
+import { ScriptBatch, type BatchTarget, type PendingOperation } from "./script-batch.ts";
 import type { Operation } from "./operation.ts";
 
-export class DirectSender {
+export class UnbatchedSender {
   readonly #target: BatchTarget;
 
   constructor(target: BatchTarget) {
@@ -11,7 +11,7 @@ export class DirectSender {
 
   add<T>(operation: Operation<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      const batch = new Batch(1);
+      const batch = new ScriptBatch(1);
       batch.add({ operation, resolve: resolve as PendingOperation["resolve"], reject });
       batch.send(this.#target, (settle) => settle());
     });
