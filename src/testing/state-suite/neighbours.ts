@@ -62,10 +62,15 @@ export const neighbourCases: readonly Case[] = [
     async (fixture) => {
       const [store, id] = [await fixture.store(), fixture.id()];
       const count = store.state(id, { initial: () => 0 });
+      const begun = deferred();
       const first = count.update((n) => n + 1);
-      const second = count.update(async (n) => n + (await first));
+      const second = count.update(async (n) => {
+        begun.resolve();
+        return n + (await first);
+      });
+      await begun.promise; // before that, both would be refused as waiters
       const closing = store.close();
-      await inTime(Promise.allSettled([first, second, closing]));
+      assert.deepEqual(await inTime(Promise.all([first, second, closing])), [1, 2, undefined]);
     },
   ),
   proof(

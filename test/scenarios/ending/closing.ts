@@ -90,11 +90,9 @@ for (let n = 0; n < 20; n += 1) {
   );
   if (n % 3 === 0) await nextTurn();
 }
-const begunAt = performance.now();
 const closed = store.close({ drainMs: 300 });
 watch("after close", store.state("late").save(1));
 closing.reach();
 await closed;
-tell({ closedAfterMs: performance.now() - begunAt });
 tell({ ends: Object.fromEntries(await Promise.all(ends)) });
 tell({ byHand: (grant.signal.reason as HoldfastError).code, released: await grant.release() });

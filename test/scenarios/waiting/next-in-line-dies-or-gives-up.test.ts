@@ -5,7 +5,7 @@
 // other ends it, a minute or not: the leases of the processes themselves are longer than the test.
 //
 // Seen failing with the defence taken out:
-//   hand-over.lua with 100 s instead of 10 (sqlite.ts with 60 s instead of 1): "stopped";
+//   hand-over.lua with 100 s instead of 10 (sqlite/backend.ts with 60 s instead of 1): "stopped";
 //   acquirer.ts and hold.ts believing a wake whatever the clock says: "stopped" on Redis (a dead grant was handed out);
 //   cancel.lua (rows/decide.ts) not passing on a lock that the ticket holds by now: both of "gives up";
 //   wake-subscription.ts asking again after 12.5 s instead of 5: "killed" on Redis.

@@ -2,12 +2,13 @@
 // where the server gives it before the first write. What is refused for good is neither retried nor tried again in the
 // background, so that an idle store logs in no more.
 //
-// Seen failing: backend-calls.ts says "unknown" while it connects → black hole and database; errors.ts without a phase →
+// Seen failing: backend-call.ts says "unknown" while it connects → black hole and database; errors.ts without a phase →
 // the database is tried for all of operationMs; connection.ts connects again after each failure → the count of logins.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, test, vi } from "vitest";
 
+import { isErrorReply } from "../../../../src/backends/redis/client/node-redis-types.ts";
 import { isWrongServer, replyFailure } from "../../../../src/backends/redis/errors.ts";
 import { open, type HoldfastError, type Store, type UnavailableError } from "../../../../src/index.ts";
 import { startLink } from "../../../support/faults/link.ts";
@@ -206,6 +207,16 @@ describe("once it was sent", () => {
       });
     for (const said of ["MOVED 1 h:1", "CROSSSLOT Keys in request don't hash to the same slot"])
       expect(replyFailure("r", said, { phase: "sent" })).toMatchObject({ code: "INVALID_ARGUMENT" });
+  });
+
+  test("[S5] each is taken for an answer, and none for a broken connection", () => {
+    for (const [said] of recorded) expect([said, isErrorReply(new Error(said))]).toEqual([said, true]);
+    for (const failure of [
+      "Socket closed unexpectedly",
+      "The client is closed",
+      "connect ECONNREFUSED ::1:1",
+    ])
+      expect([failure, isErrorReply(new Error(failure))]).toEqual([failure, false]);
   });
 
   test("which replies say that this is the wrong server", () => {

@@ -1,7 +1,7 @@
 // Progress is counted in bytes, not in whole answers: what is large on a narrow line takes its time and succeeds, and a
 // connection on which nothing moves is given up all the same. And time in which this process could not read does not count.
 //
-// Seen failing: stall-detector.ts looks at whole answers only → both tests of the narrow line; connection.ts and backend-calls.ts judge
+// Seen failing: stall-detector.ts looks at whole answers only → both tests of the narrow line; connection.ts and timers.ts judge
 // before the sockets were read → the tests of the blocked loop.
 
 import { randomBytes } from "node:crypto";

@@ -121,7 +121,10 @@ export class ScriptRunner {
 
   /** That client listens no more. */
   async unlisten(client: string): Promise<void> {
-    await this.#subscriber.unsubscribe(`${prefix}wake:${client}`);
+    const channel = `${prefix}wake:${client}`;
+    await this.#subscriber.unsubscribe(channel);
+    const at = this.#channels.indexOf(channel);
+    if (at !== -1) this.#channels.splice(at, 1);
   }
 
   /** What a tool that watches everything sees from here on: it counts as a subscriber of no channel. */
