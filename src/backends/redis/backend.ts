@@ -261,6 +261,7 @@ export class RedisBackend implements Backend {
         const reply = read.readAcquire(raw, asked.request);
         if (reliedOn !== undefined && reply.status === "waiting")
           this.#wakes.subscribersCounted(reliedOn, read.readSubscribers(raw));
+        if (reply.status === "waiting") this.#observations.noteHolder(read.readLastFence(raw));
         return this.#observations.noteAcquire(asked.id, reply);
       },
     });
@@ -288,8 +289,7 @@ export class RedisBackend implements Backend {
   }
 
   #heard(wake: Wake): void {
-    this.#observations.noteWake(wake);
-    this.#listener?.(wake);
+    this.#listener?.(this.#observations.noteWake(wake));
   }
 }
 

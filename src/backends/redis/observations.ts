@@ -19,11 +19,16 @@ import { isStamp } from "./stamp-range.ts";
 /** Replies to operations that leave a receipt. */
 export type RecordedReply = WriteReply | TouchReply | ReleaseReply | CancelReply;
 
+/** In microseconds: so far ahead of what replies told, the stamps of a wake are not believed. */
+const dayMicros = 86_400_000_000;
+
 export class Observations {
   readonly receipts = new ReceiptHash();
   readonly largeValues = new LargeValues();
   /** The floor of the next stamps [S2] [L3]. */
   #highestStamp = 0;
+  /** The highest that came with a reply. Anyone who may publish can send a wake; only a server replies. */
+  #highestInReply = 0;
 
   /** As an argument of a script. */
   get stampFloor(): string {
@@ -32,27 +37,42 @@ export class Observations {
 
   noteRecorded<T extends RecordedReply>(reply: T, expiry: ReceiptExpiry): T {
     if (recordedStatuses.has(reply.status)) this.receipts.noteRecorded(expiry);
-    if ("revision" in reply) this.#noteStamp(reply.revision ?? 0);
-    if ("fence" in reply) this.#noteStamp((reply.fence ?? 0) + (reply.fences ?? 1) - 1);
+    if ("revision" in reply) this.#noteReplied(reply.revision ?? 0);
+    if ("fence" in reply) this.#noteReplied((reply.fence ?? 0) + (reply.fences ?? 1) - 1);
     return reply;
   }
 
   noteAcquire(id: string, reply: AcquireReply): AcquireReply {
     if (reply.status !== "granted") return reply;
-    this.#noteStamp(reply.fence + reply.fences - 1);
+    this.#noteReplied(reply.fence + reply.fences - 1);
     if (reply.state !== undefined) this.noteState(id, reply.state);
     return reply;
   }
 
   noteState(id: string, state: LoadedState): LoadedState {
     if (state === null || !("revision" in state)) return state;
-    this.#noteStamp(state.revision);
+    this.#noteReplied(state.revision);
     this.largeValues.noteSize(id, state.bytes.byteLength);
     return state;
   }
 
-  noteWake(wake: Wake): void {
-    if (wake.kind === "granted") this.#noteStamp(wake.fence + wake.fences - 1);
+  /** The last fence of the holder, which an ask that waits was told. */
+  noteHolder(lastFence: number | null): void {
+    this.#noteReplied(lastFence ?? 0);
+  }
+
+  /** The wake as far as it can be believed: one with stamps far ahead of all replies only means that it is time to ask. */
+  noteWake(wake: Wake): Wake {
+    if (wake.kind !== "granted") return wake;
+    const last = wake.fence + wake.fences - 1;
+    if (last > this.#highestInReply + dayMicros) return { kind: "again" };
+    this.#noteStamp(last);
+    return wake;
+  }
+
+  #noteReplied(stamp: number): void {
+    if (stamp > this.#highestInReply && isStamp(stamp)) this.#highestInReply = stamp;
+    this.#noteStamp(stamp);
   }
 
   #noteStamp(stamp: number): void {

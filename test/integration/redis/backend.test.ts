@@ -104,12 +104,25 @@ describe("states", () => {
     const turn = a.turn("x");
     await turn.granted();
     await b.turn("x").ask({ fences: 3 });
-    const past2090 = 3_800_000_000_000_000;
-    await server.command("SET", "t:stamp", String(past2090));
+    const inAnHour = 1_000 * (Date.now() + 3_600_000);
+    await server.command("SET", "t:stamp", String(inAnHour));
     await turn.release();
-    expect((await b.wake("granted")).fence).toBe(past2090 + 1);
+    expect((await b.wake("granted")).fence).toBe(inAnHour + 1);
     await server.command("FLUSHALL");
-    expect(await b.saved("y", save("1"))).toBe(past2090 + 4);
+    expect(await b.saved("y", save("1"))).toBe(inAnHour + 4);
+  });
+
+  test("[S2] [L1] [L3] a wake with stamps more than a day ahead of all replies is a reason to ask, and no floor", async () => {
+    await b.listening();
+    const [turn, waiting] = [a.turn("x"), b.turn("x")];
+    await turn.granted();
+    await waiting.ask();
+    const inTwoDays = 1_000 * (Date.now() + 2 * 86_400_000);
+    const message = `granted ${waiting.ticket} ${String(inTwoDays)} 1 10000 0 - x\n`;
+    const before = b.wakes.filter(({ kind }) => kind === "again").length;
+    await server.command("PUBLISH", `t:wake:${b.backend.clientId}`, message);
+    await b.wake("again", before + 1);
+    expect(await b.saved("y", save("1"))).toBeLessThan(inTwoDays);
   });
 
   test("listing: every state once, whatever the prefix and the ids look like", async () => {

@@ -61,6 +61,22 @@ describe("numbers that are no stamps", () => {
     await worksAsEver(a);
   });
 
+  test("[S2] [L3] forged: a wake just below the last stamp leaves revisions where they are, and rising", async () => {
+    const a = await connected();
+    const fence = String(endOfStamps - 1_000);
+    await server.command(
+      "PUBLISH",
+      `t:wake:${a.backend.clientId}`,
+      `granted h:1:x:1 ${fence} 2 9000 0 - x\n`,
+    );
+    await server.command("PUBLISH", `t:wake:${a.backend.clientId}`, "wanted h:1:x:1 x");
+    await a.wake("wanted");
+    const revisions: number[] = [];
+    for (let n = 0; n < 1_100; n += 1) revisions.push(await a.saved("x", save(String(n))));
+    expect(revisions).toEqual(revisions.toSorted((one, two) => one - two));
+    expect(revisions.at(-1)).toBeLessThan(1_000 * (Date.now() + 86_400_000));
+  });
+
   test.each(forged.slice(1))("[S2] [L3] planted: a stamp of %d is replaced by time", async (stamp) => {
     const a = await connected();
     await server.command("SET", "t:stamp", String(stamp));

@@ -78,6 +78,11 @@ function waiting(status: "waiting" | "held", reply: readonly RedisReply[]): Acqu
   return { status, holder: readHolder(held).holder, retryInMs: remainingMs(left), ahead: integer(ahead) };
 }
 
+/** The last fence of the holder that a waiting ask was told; `null` for a foreign one. */
+export function readLastFence(reply: RedisReply): number | null {
+  return Array.isArray(reply) ? readHolder(reply[1]).lastFence : null;
+}
+
 /** The number of subscribers of this client's channel, in the reply to a waiting ask that listens for wakes. */
 export function readSubscribers(reply: RedisReply): number {
   return integer(Array.isArray(reply) ? (reply as readonly RedisReply[])[4] : undefined);
