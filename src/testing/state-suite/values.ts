@@ -143,8 +143,21 @@ export const valueCases: readonly Case[] = [
       false,
     ]);
     assert.deepEqual(await stock.load(), { left: 0 });
-    const error = await rejection(store.state(fixture.id(), { initial: () => 1 }).run((n: number) => n));
-    assert.match(error.message, /update/);
+  }),
+  proof("[S3] run refuses what cannot be changed in place, and says what it is", async (fixture) => {
+    const store = await fixture.store();
+    for (const [value, what] of [
+      [1, "a number"],
+      ["text", "a string"],
+      [null, "null"],
+    ] as const) {
+      const state = store.state<unknown>(fixture.id(), { initial: () => value });
+      const { message } = await rejectsWith(
+        state.run(() => undefined),
+        "INVALID_ARGUMENT",
+      );
+      assert.ok(message.endsWith(`this state is ${what}. Use update().`), message);
+    }
   }),
   proof("[S3] a stateful function remembers, across stores", async (fixture) => {
     const [one, two] = [await fixture.store(), await fixture.store()];
