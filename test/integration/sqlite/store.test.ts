@@ -26,9 +26,9 @@ function asUser(source: string): unknown {
     const { open } = await import(${JSON.stringify(join(import.meta.dirname, "../../../src/index.ts"))});
     const told = (call) => call.then(() => "done", ({ code, outcome, lasting, message }) => ({ code, outcome, lasting, message }));
     ${source}`;
-  return JSON.parse(
-    execFileSync(process.execPath, ["--input-type=module", "-e", code], { encoding: "utf8" }),
-  );
+  // It blocks this process, and with it the time limit of the test: hence a limit of its own.
+  const how = { encoding: "utf8", timeout: 15_000 } as const;
+  return JSON.parse(execFileSync(process.execPath, ["--input-type=module", "-e", code], how));
 }
 
 test("[S5] a read-only file: loads work, and a write fails at once with the advice", async () => {
