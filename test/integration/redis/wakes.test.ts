@@ -3,7 +3,8 @@
 // Seen failing with the defence taken out:
 //   stamp-range.ts without its bound (and bounds.lua with 2^53): "forged";
 //   wake-subscription.ts taking "subscribed" for "heard": "elsewhere";
-//   wake-subscription.ts without telling those who wait: both of "channels".
+//   wake-subscription.ts without telling those who wait: "from some time on"; if it also says that wakes arrive until it has
+//   failed three times: "from the start".
 
 import { afterEach, describe, expect, test } from "vitest";
 
