@@ -2,14 +2,17 @@
 // connection on which nothing moves is given up all the same. And time in which this process could not read does not count.
 //
 // Seen failing: stall-detector.ts looks at whole answers only → both tests of the narrow line; timers.ts fires late deadlines at once →
-// the calls under way; connection.ts counts an attempt in one step → blocked at its beginning; it repeats no step → blocked at its end.
+// the calls under way; connection.ts counts an attempt in one step → blocked at its beginning; it repeats no step →
+// blocked at its end; stall-detector.ts counts such time → taken for dead.
 
 import { randomBytes } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
 import { Connection } from "../../../../src/backends/redis/client/connection.ts";
+import { StallDetector } from "../../../../src/backends/redis/client/stall-detector.ts";
 import { UnavailableError } from "../../../../src/errors.ts";
 import { open, type Store } from "../../../../src/index.ts";
+import { poll } from "../../../support/poll.ts";
 import { startLink, type Link as Line } from "../../../support/faults/link.ts";
 import { type RedisServer } from "../../../support/redis-server.ts";
 import { ownServers } from "../clients.ts";
@@ -81,6 +84,18 @@ describe("a blocked event loop", () => {
       expect(await Promise.all(states.map((state) => state.load()))).toEqual(states.map(() => 1));
     },
   );
+
+  test("[S5] a connection is not taken for dead for that time, and is for time in which nothing came", async () => {
+    store = await openOverLine();
+    let isStalled = false;
+    const onStall = (): void => void (isStalled = true);
+    const detector = new StallDetector({ limitMs: 800, longestMs: 5_000, bytesRead: () => 0, onStall });
+    detector.sent(1);
+    block(1_500);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(isStalled).toBe(false);
+    await poll(() => isStalled).toBe(true);
+  });
 
   const blocks = {
     "at its beginning": { attemptMs: 200, fromMs: 0, answerMs: 50, forMs: 400 },
