@@ -80,7 +80,7 @@ function waiting(status: "waiting" | "held", reply: readonly RedisReply[]): Acqu
 
 /** The last fence of the holder that a waiting ask was told; `null` for a foreign one. */
 export function readLastFence(reply: RedisReply): number | null {
-  return Array.isArray(reply) ? readHolder(reply[1]).lastFence : null;
+  return Array.isArray(reply) ? readHolder((reply as readonly RedisReply[])[1]).lastFence : null;
 }
 
 /** The number of subscribers of this client's channel, in the reply to a waiting ask that listens for wakes. */
