@@ -256,8 +256,8 @@ describe("too few replicas", () => {
     const store = all.open();
     all.silence();
     const controller = new AbortController();
-    const acquiring = store.lock("x").acquire({ signal: controller.signal, durability: one });
-    await all.waiting();
+    const acquiring = store.lock("x").acquire({ signal: controller.signal, durability: patient });
+    await all.waiting(); // with less time the wait could be over by the time that it is seen
     controller.abort(new Error("enough"));
     await expect(acquiring).rejects.toThrow("enough");
     await poll(() => store.lock("x").inspect()).toBeNull();
@@ -287,7 +287,7 @@ describe("nobody is held up", () => {
     all = await Replicated.start(1);
     const store = all.open();
     const order: string[] = [];
-    const two = failureOf(counter(store).save(1, { durability: { replicas: 2, timeoutMs: 1_000 } }));
+    const two = failureOf(counter(store).save(1, { durability: { replicas: 2, timeoutMs: 2_500 } }));
     const first = two.then(() => order.push("two"));
     await all.waiting();
     await counter(store, "m").save(1, { durability: patient });
