@@ -29,21 +29,21 @@ import type {
 import type { RedisArgument, RedisClient, RedisReply } from "./client/port.ts";
 import { openClient, type OpenedClient } from "./client/open-client.ts";
 import type { RedisClientLike } from "./client/node-redis-types.ts";
-import { unreadableType } from "./envelope.ts";
+import { unreadableType } from "./protocol/envelope.ts";
 import { StartupChecks } from "./startup-checks.ts";
-import { makeKeys, type Keys } from "./keys.ts";
+import { makeKeys, type Keys } from "./protocol/keys.ts";
 import { Listing } from "./listing.ts";
-import { Observations } from "./observations.ts";
-import * as read from "./pipeline/decode.ts";
-import * as encode from "./pipeline/encode.ts";
+import { Observations } from "./protocol/observations.ts";
+import * as read from "./protocol/decode.ts";
+import * as encode from "./protocol/encode.ts";
 import { Pipeline, type PipelineMode } from "./pipeline/pipeline.ts";
-import { causedByAhead, ScriptRunner } from "./pipeline/script-runner.ts";
-import type { ReceiptExpiry, ReceiptFields } from "./receipt-hash.ts";
+import { causedByAhead, ScriptRunner } from "./protocol/script-runner.ts";
+import type { ReceiptExpiry, ReceiptFields } from "./protocol/receipt-hash.ts";
 import { Replicas } from "./replicas.ts";
 import { SingleCalls } from "./single-calls.ts";
 import { scripts } from "./scripts/generated.ts";
 import { WakeSubscription } from "./wake-subscription.ts";
-import { argumentOf } from "./holder-text.ts";
+import { argumentOf } from "./protocol/holder-text.ts";
 import { warnOncePerCause } from "./warnings.ts";
 
 export interface RedisBackendOptions {
@@ -105,7 +105,8 @@ export class RedisBackend implements Backend {
     const startupChecks = new StartupChecks({ client, keys, warn, onConnected: () => wakes.start() });
     this.#startupChecks = startupChecks;
     this.#singleCalls = new SingleCalls({ startupChecks, runner, observations });
-    this.#pipeline = new Pipeline({ mode, startupChecks, runner, keys, observations });
+    const whenConnected = <T>(send: () => Promise<T>): Promise<T> => startupChecks.whenConnected(send);
+    this.#pipeline = new Pipeline({ mode, whenConnected, runner, keys, observations });
     this.#listing = new Listing(this.#singleCalls, keys);
     const keepMs = (): string => observations.receipts.expiry().args[0];
     const commands = mayUseAnotherDatabase ? runner : undefined;

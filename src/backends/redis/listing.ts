@@ -1,8 +1,8 @@
 /** Listings and inspection: pages of a SCAN, and a script that describes each key. They change nothing. */
 import type { ListRequest, LockEntry, Page, StateEntry } from "../contract.ts";
 import type { RedisReply } from "./client/port.ts";
-import type { Keys } from "./keys.ts";
-import { insteadIfCorrupt, readDescription, readInspect, readScan } from "./pipeline/decode.ts";
+import type { Keys } from "./protocol/keys.ts";
+import { insteadIfCorrupt, readDescription, readInspect, readScan } from "./protocol/decode.ts";
 import type { SingleCalls } from "./single-calls.ts";
 import { scripts } from "./scripts/generated.ts";
 

@@ -10,10 +10,10 @@ import { randomBytes } from "node:crypto";
 import { InvalidArgumentError } from "../../errors.ts";
 import { Deadlines, now } from "../../timers.ts";
 import type { Durability, Kept } from "../contract.ts";
-import { ScriptRunner } from "./pipeline/script-runner.ts";
+import { ScriptRunner } from "./protocol/script-runner.ts";
 import type { RedisClient, RedisReply } from "./client/port.ts";
-import type { Keys } from "./keys.ts";
-import { text } from "./pipeline/decode.ts";
+import type { Keys } from "./protocol/keys.ts";
+import { text } from "./protocol/decode.ts";
 import { scripts } from "./scripts/generated.ts";
 
 /** One script blocks the server for all of them. */

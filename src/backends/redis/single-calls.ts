@@ -1,9 +1,9 @@
 /** Calls that are sent on their own, each once connected: a script, a script that leaves a receipt, or a plain command. */
 import type { RedisArgument } from "./client/port.ts";
 import type { StartupChecks } from "./startup-checks.ts";
-import type { Observations, RecordedReply } from "./observations.ts";
-import type { ScriptCall, ScriptRunner, CommandCall } from "./pipeline/script-runner.ts";
-import type { ReceiptExpiry } from "./receipt-hash.ts";
+import type { Observations, RecordedReply } from "./protocol/observations.ts";
+import type { ScriptCall, ScriptRunner, CommandCall } from "./protocol/script-runner.ts";
+import type { ReceiptExpiry } from "./protocol/receipt-hash.ts";
 
 /** A script that leaves a receipt: its arguments include the expiry of the receipts. */
 export type RecordedCall<T> = Omit<ScriptCall<T>, "args"> & {

@@ -8,11 +8,11 @@
  */
 import { InvalidArgumentError, UnavailableError } from "../../errors.ts";
 import { now } from "../../timers.ts";
-import { ScriptRunner } from "./pipeline/script-runner.ts";
+import { ScriptRunner } from "./protocol/script-runner.ts";
 import type { RedisArgument, RedisClient, RedisReply } from "./client/port.ts";
-import { sentinelFailure } from "./errors.ts";
-import type { Keys } from "./keys.ts";
-import { text } from "./pipeline/decode.ts";
+import { sentinelFailure } from "./client/errors.ts";
+import type { Keys } from "./protocol/keys.ts";
+import { text } from "./protocol/decode.ts";
 import { scripts } from "./scripts/generated.ts";
 
 /** All 256, so that a client that converts any of them to text is noticed. */

@@ -9,9 +9,9 @@ import { randomBytes } from "node:crypto";
 import { UnavailableError, type HoldfastError } from "../../errors.ts";
 import { Deadlines } from "../../timers.ts";
 import type { Wake } from "../contract.ts";
-import type { ScriptRunner } from "./pipeline/script-runner.ts";
+import type { ScriptRunner } from "./protocol/script-runner.ts";
 import type { RedisClient, Subscription } from "./client/port.ts";
-import { readNumsub, readWake } from "./pipeline/decode.ts";
+import { readNumsub, readWake } from "./protocol/decode.ts";
 
 /** Without a wake: rarely where wakes are pushed [L8], often where they are not. */
 const pushedAskAgainMs = 5_000;

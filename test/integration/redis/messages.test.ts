@@ -12,7 +12,7 @@ import { createServer as createTls } from "node:tls";
 import { spawn } from "node:child_process";
 import { afterEach, describe, expect, test, vi } from "vitest";
 
-import { notConnected } from "../../../src/backends/redis/errors.ts";
+import { notConnected } from "../../../src/backends/redis/client/errors.ts";
 import { open, type HoldfastError, type Store } from "../../../src/index.ts";
 import { freePort, startRedis } from "../../support/redis-server.ts";
 import { eventuallyTrue, failure, ownServers } from "./clients.ts";

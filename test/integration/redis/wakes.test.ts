@@ -9,7 +9,7 @@
 import { afterEach, describe, expect, test } from "vitest";
 
 import { open, type Grant, type Store } from "../../../src/index.ts";
-import { endOfStamps } from "../../../src/backends/redis/stamp-range.ts";
+import { endOfStamps } from "../../../src/backends/redis/protocol/stamp-range.ts";
 import { remove, save } from "../../../src/testing/contract-client.ts";
 import { poll } from "../../support/poll.ts";
 import { type Proxy } from "../../support/proxy.ts";

@@ -4,7 +4,7 @@
 import fc from "fast-check";
 import { deepStrictEqual, ok } from "node:assert/strict";
 
-import { readState } from "../../../src/backends/redis/envelope.ts";
+import { readState } from "../../../src/backends/redis/protocol/envelope.ts";
 import { pure } from "./harness.ts";
 
 const digits = fc.oneof(

@@ -3,7 +3,7 @@
 // it; nothing is locked afterwards. Whole files of SQLite that are damaged or newer: test/integration/sqlite/file.test.ts.
 //
 // Seen failing with the defence taken out:
-// - src/backends/redis/envelope.ts takes what is no state for absent: strings that are not ours, and broken heads, by load;
+// - src/backends/redis/protocol/envelope.ts takes what is no state for absent: strings that are not ours, and broken heads, by load;
 // - scripts/lib/envelope.lua does the same: the same, by save;
 // - src/updates/codec.ts does not compare serializers: "another serializer", on both;
 // - it takes what cannot be decoded for absent: every damage under a right head, on both.

@@ -6,7 +6,7 @@
 // Seen failing with the defence taken out:
 // - write.lua, or the protocol that SQLite keeps, takes a save of a ticket that does not hold the lock: a deleted lock, there;
 // - src/leases/watchdog.ts treats a renewal that was answered "lost" like one without an answer: a deleted lock, by the reason;
-// - src/backends/redis/pipeline/script-runner.ts does not load a script that the server does not know: the emptied script cache.
+// - src/backends/redis/protocol/script-runner.ts does not load a script that the server does not know: the emptied script cache.
 
 import { DatabaseSync } from "node:sqlite";
 import { once } from "node:events";

@@ -5,7 +5,7 @@
 // command: test/integration/redis/connections/errors.test.ts, test/integration/sqlite/file.test.ts and transactions.test.ts.
 //
 // Seen failing with the defence taken out:
-// - src/backends/redis/errors.ts does not know OOM, or READONLY and NOREPLICAS, or NOPERM and its like: both tests of
+// - src/backends/redis/client/errors.ts does not know OOM, or READONLY and NOREPLICAS, or NOPERM and its like: both tests of
 //   that trouble, by the code;
 // - src/backends/redis/startup-checks.ts remembers a first use that failed: four troubles "when a store opens" never end;
 // - src/backends/redis/client/connection.ts keeps an attempt that has succeeded: "is down", "hangs", "password … later" never end;

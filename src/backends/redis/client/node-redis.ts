@@ -17,7 +17,7 @@ import type {
   Subscriber,
   Subscription,
 } from "./port.ts";
-import { connectionBroke, closedFailure, notConnected, replyFailure, type Break } from "../errors.ts";
+import { connectionBroke, closedFailure, notConnected, replyFailure, type Break } from "./errors.ts";
 import { Connection, destroy } from "./connection.ts";
 import { isErrorReply, notSentMessages } from "./node-redis-types.ts";
 import { OversizeDetector, sizeOf, RedisSocket, type PackageClient } from "./socket.ts";

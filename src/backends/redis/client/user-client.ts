@@ -14,7 +14,7 @@ import type {
   Subscriber,
   Subscription,
 } from "./port.ts";
-import { connectionBroke, closedFailure, notConnected, replyFailure } from "../errors.ts";
+import { connectionBroke, closedFailure, notConnected, replyFailure } from "./errors.ts";
 import { Connection } from "./connection.ts";
 import { NodeRedis } from "./node-redis.ts";
 import { isErrorReply, notSentMessages, sendWith, type RedisClientLike } from "./node-redis-types.ts";

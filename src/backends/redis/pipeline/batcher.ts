@@ -6,7 +6,7 @@
  * spread, and when their replies are read, is decided in pacer.ts.
  */
 import { ScriptBatch, type BatchTarget, type PendingOperation } from "./script-batch.ts";
-import type { Operation } from "./operation.ts";
+import type { Operation } from "../protocol/operation.ts";
 import type { Pacer } from "./pacer.ts";
 
 export class Batcher {

@@ -5,7 +5,7 @@
  * byte of each string. So the common beginning of a client's tickets is sent once, and so are fields that many
  * operations have in common (a lease, a wish): their terms.
  */
-import type { Field, OperationFields } from "./operation.ts";
+import type { Field, OperationFields } from "../protocol/operation.ts";
 
 export class OperationEncoder {
   /** base count, then operation by operation. */

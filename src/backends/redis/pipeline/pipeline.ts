@@ -2,16 +2,15 @@
  * The scripts that serve many operations. In the mode "paced" each has a batcher, and one pacer spreads them all; in the
  * mode "none" each operation is sent at once, as a script of its own.
  */
-import type { StartupChecks } from "../startup-checks.ts";
-import type { Keys } from "../keys.ts";
-import type { Observations } from "../observations.ts";
+import type { Keys } from "../protocol/keys.ts";
+import type { Observations } from "../protocol/observations.ts";
 import { scripts, type Script } from "../scripts/generated.ts";
 import type { SharedArguments } from "./script-batch.ts";
 import { Batcher } from "./batcher.ts";
 import { UnbatchedSender } from "./unbatched-sender.ts";
-import type { Operation } from "./operation.ts";
+import type { Operation } from "../protocol/operation.ts";
 import { Pacer } from "./pacer.ts";
-import type { ScriptRunner } from "./script-runner.ts";
+import type { ScriptRunner } from "../protocol/script-runner.ts";
 
 export type PipelineMode = "paced" | "none";
 
@@ -21,7 +20,8 @@ interface OperationSender {
 
 export interface PipelineOptions {
   readonly mode: PipelineMode;
-  readonly startupChecks: StartupChecks;
+  /** Sends once connected: in this tick if there is a connection. */
+  readonly whenConnected: <T>(send: () => Promise<T>) => Promise<T>;
   readonly runner: ScriptRunner;
   readonly keys: Keys;
   readonly observations: Observations;
@@ -68,7 +68,7 @@ export class Pipeline {
   }
 
   #add<T>(sender: OperationSender, operation: Operation<T>): Promise<T> {
-    return this.#options.startupChecks.whenConnected(() => sender.add(operation));
+    return this.#options.whenConnected(() => sender.add(operation));
   }
 
   #shared(withExpiry: boolean): SharedArguments {

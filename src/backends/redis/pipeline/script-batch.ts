@@ -4,12 +4,12 @@
  * Two operations on one id never share a script, so that a script meets each lock once.
  */
 import type { RedisArgument, RedisReply } from "../client/port.ts";
-import type { ReceiptExpiry } from "../receipt-hash.ts";
+import type { ReceiptExpiry } from "../protocol/receipt-hash.ts";
 import type { Script } from "../scripts/generated.ts";
-import { repliesOf } from "./decode.ts";
-import type { Operation } from "./operation.ts";
+import { repliesOf } from "../protocol/decode.ts";
+import type { Operation } from "../protocol/operation.ts";
 import { OperationEncoder } from "./operation-encoder.ts";
-import { causedByAhead, type AheadCommand, type ScriptRunner } from "./script-runner.ts";
+import { causedByAhead, type AheadCommand, type ScriptRunner } from "../protocol/script-runner.ts";
 
 /** One script blocks the server for all its operations: about 0.2 ms for this many asks, more for saves. */
 const maxOperations = 64;

@@ -1,6 +1,6 @@
 /** Sends each operation at once, as a script of its own: no batches and no pacing, to measure those against. */
 import { ScriptBatch, type BatchTarget, type PendingOperation } from "./script-batch.ts";
-import type { Operation } from "./operation.ts";
+import type { Operation } from "../protocol/operation.ts";
 
 export class UnbatchedSender {
   readonly #target: BatchTarget;

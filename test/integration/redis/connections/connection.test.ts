@@ -7,6 +7,7 @@ import { describe, expect, test } from "vitest";
 
 import { freePort, startRedis, type RedisServer } from "../../../support/redis-server.ts";
 import { type Proxy } from "../../../support/proxy.ts";
+import { poll } from "../../../support/poll.ts";
 import { remove, save } from "../../../../src/testing/contract-client.ts";
 import {
   connections,
@@ -209,7 +210,7 @@ describe("wakes", () => {
     await a.turn("x").granted();
     await b.turn("x").ask();
     await a.wake("wanted");
-    expect(await connections(server)).toEqual({ commands: 2, wakes: 2 });
+    await poll(() => connections(server)).toEqual({ commands: 2, wakes: 2 });
   });
 
   test("[L9] a waiter whose subscription is down does not rely on it, and is handed the lock all the same", async () => {
@@ -290,14 +291,13 @@ describe("ready and close", () => {
 
   test("[P2] close ends our connections, and calls after it are refused", async () => {
     const a = await new TestClient(server.url, { operationMs }).listening();
-    expect(await connections(server)).toEqual({ commands: 1, wakes: 1 });
+    await poll(() => connections(server)).toEqual({ commands: 1, wakes: 1 });
     const pending = Promise.allSettled([a.turn("x").ask(), a.load("x")]);
     await new Promise<void>((resolve) => process.nextTick(resolve)); // they are sent at the end of the tick
     await a.backend.close();
     for (const one of await pending)
       expect(one).toMatchObject({ status: "rejected", reason: { code: "UNREACHABLE", outcome: "unknown" } });
-    await eventuallyTrue(async () => (await connections(server)).commands === 0);
-    expect(await connections(server)).toEqual({ commands: 0, wakes: 0 });
+    await poll(() => connections(server)).toEqual({ commands: 0, wakes: 0 });
     for (const error of await failures(
       a.backend.ready(),
       a.load("x"),
@@ -320,7 +320,7 @@ describe("ready and close", () => {
     });
     await Promise.all(closed);
     await Promise.all(calls);
-    await eventuallyTrue(async () => Object.values(await connections(server)).every((count) => count === 0));
+    await poll(() => connections(server)).toEqual({ commands: 0, wakes: 0 });
   });
 
   test.each(["connected", "away"])(

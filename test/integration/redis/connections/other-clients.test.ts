@@ -9,7 +9,7 @@ import { createClient as createOlder } from "redis-client-1";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import type { RedisReply } from "../../../../src/backends/redis/client/port.ts";
-import * as read from "../../../../src/backends/redis/pipeline/decode.ts";
+import * as read from "../../../../src/backends/redis/protocol/decode.ts";
 import { open, type HoldfastError } from "../../../../src/index.ts";
 import { save } from "../../../../src/testing/contract-client.ts";
 import { type RedisServer } from "../../../support/redis-server.ts";

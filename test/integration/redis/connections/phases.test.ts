@@ -9,7 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, test, vi } from "vitest";
 
 import { isErrorReply } from "../../../../src/backends/redis/client/node-redis-types.ts";
-import { isWrongServer, replyFailure } from "../../../../src/backends/redis/errors.ts";
+import { isWrongServer, replyFailure } from "../../../../src/backends/redis/client/errors.ts";
 import { open, type HoldfastError, type Store, type UnavailableError } from "../../../../src/index.ts";
 import { startLink } from "../../../support/faults/link.ts";
 import { type RedisServer } from "../../../support/redis-server.ts";

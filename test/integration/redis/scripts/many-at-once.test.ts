@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 
 import type { LoadedState, ReleaseRequest, Wake } from "../../../../src/backends/contract.ts";
 import { OperationEncoder } from "../../../../src/backends/redis/pipeline/operation-encoder.ts";
-import { repliesOf } from "../../../../src/backends/redis/pipeline/decode.ts";
+import { repliesOf } from "../../../../src/backends/redis/protocol/decode.ts";
 import { remove, save, textOf } from "../../../../src/testing/contract-client.ts";
 import { startRedis, type RedisServer } from "../../../support/redis-server.ts";
 import { closeClients, TestClient } from "../clients.ts";

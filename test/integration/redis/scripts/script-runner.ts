@@ -3,10 +3,10 @@
 import { createClient } from "@redis/client";
 import { afterAll, beforeAll, beforeEach } from "vitest";
 
-import { makeKeys } from "../../../../src/backends/redis/keys.ts";
-import type { OperationFields } from "../../../../src/backends/redis/pipeline/operation.ts";
+import { makeKeys } from "../../../../src/backends/redis/protocol/keys.ts";
+import type { OperationFields } from "../../../../src/backends/redis/protocol/operation.ts";
 import { OperationEncoder } from "../../../../src/backends/redis/pipeline/operation-encoder.ts";
-import { repliesOf } from "../../../../src/backends/redis/pipeline/decode.ts";
+import { repliesOf } from "../../../../src/backends/redis/protocol/decode.ts";
 import { scripts } from "../../../../src/backends/redis/scripts/generated.ts";
 import { startRedis, type RedisServer } from "../../../support/redis-server.ts";
 

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 
-import { endOfStamps } from "../../../../src/backends/redis/stamp-range.ts";
+import { endOfStamps } from "../../../../src/backends/redis/protocol/stamp-range.ts";
 import * as at from "./script-runner.ts";
 import { A, B, C, type ScriptRunner, ticketOf, withScripts, type Reply } from "./script-runner.ts";
 

@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 
-import { endOfStamps } from "../../../../src/backends/redis/stamp-range.ts";
+import { endOfStamps } from "../../../../src/backends/redis/protocol/stamp-range.ts";
 
 const root = join(import.meta.dirname, "../../../..");
 const folder = join(root, "src/backends/redis/scripts");

@@ -3,7 +3,7 @@
  * all of them, later also on a cluster.
  */
 
-import type { Receipt } from "../contract.ts";
+import type { Receipt } from "../../contract.ts";
 
 export interface Keys {
   readonly state: (id: string) => string;

@@ -4,8 +4,8 @@
  * The expiry is not renewed by every operation, which saves a command in most scripts: a hash that lives 5/4 of what was
  * asked for and is renewed in every quarter of it always has at least what was asked for left.
  */
-import { now } from "../../timers.ts";
-import type { Receipt } from "../contract.ts";
+import { now } from "../../../timers.ts";
+import type { Receipt } from "../../contract.ts";
 
 /** What one script is told about the expiry. */
 export interface ReceiptExpiry {

@@ -6,8 +6,8 @@
  * place; that key expires within a minute, even if the script fails. A state that was large when last seen is
  * fetched by a GET behind the script that acquires its lock.
  */
-import type { Ticket } from "../contract.ts";
-import type { AheadCommand } from "./pipeline/script-runner.ts";
+import type { Ticket } from "../../contract.ts";
+import type { AheadCommand } from "./script-runner.ts";
 import { stagedHead } from "./envelope.ts";
 
 /** From this size on, a command of its own costs less than the copies in a script. */

@@ -5,7 +5,7 @@
  */
 import { UnavailableError } from "../../../errors.ts";
 import type { RedisArgument, RedisClient, RedisReply } from "../client/port.ts";
-import { isWrongServer, replyFailure, type Phase } from "../errors.ts";
+import { isWrongServer, replyFailure, type Phase } from "../client/errors.ts";
 import type { Script } from "../scripts/generated.ts";
 
 export interface ScriptCall<T> {

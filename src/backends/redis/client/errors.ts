@@ -12,8 +12,8 @@ import {
   UnavailableError,
   type HoldfastError,
   type UnavailableCode,
-} from "../../errors.ts";
-import { adviceFor, textOfCause } from "./client/causes.ts";
+} from "../../../errors.ts";
+import { adviceFor, textOfCause } from "./causes.ts";
 
 /** When the reply came: during connection and startup checks, or in reply to a call. */
 export type Phase = "connecting" | "sent";

@@ -1,7 +1,7 @@
 /** One operation of a script that serves many: what the script needs for it, and what becomes of its reply. */
 import type { Ticket } from "../../contract.ts";
 import type { RedisReply } from "../client/port.ts";
-import type { ReceiptExpiry } from "../receipt-hash.ts";
+import type { ReceiptExpiry } from "./receipt-hash.ts";
 import type { AheadCommand } from "./script-runner.ts";
 
 /** Text, except for what a script counts with. */

@@ -18,9 +18,9 @@ import type {
 } from "../../contract.ts";
 import { CorruptStateError, HoldfastError } from "../../../errors.ts";
 import type { RedisReply } from "../client/port.ts";
-import { readHead, readState, unreadableType } from "../envelope.ts";
-import { isStamp } from "../stamp-range.ts";
-import { tokenOf } from "../holder-text.ts";
+import { readHead, readState, unreadableType } from "./envelope.ts";
+import { isStamp } from "./stamp-range.ts";
+import { tokenOf } from "./holder-text.ts";
 
 /**
  * The replies of a script that serves many, one for each of its operations. Where all went as asked, the script sends one

@@ -2,7 +2,7 @@
  * The value of a state's key: `hf1 <revision> <serializer>\n`, then the bytes [S6]; the revision may have leading zeros.
  * Written by scripts/lib/change.lua, read here.
  */
-import type { LoadedState, UnreadableState } from "../contract.ts";
+import type { LoadedState, UnreadableState } from "../../contract.ts";
 import { endOfStamps } from "./stamp-range.ts";
 
 /** The maximal length of a head; scripts/lib/envelope.lua and scripts/describe.lua read as much. */

@@ -10,8 +10,8 @@ import type {
   TouchReply,
   Wake,
   WriteReply,
-} from "../contract.ts";
-import { recordedStatuses } from "../messages.ts";
+} from "../../contract.ts";
+import { recordedStatuses } from "../../messages.ts";
 import { LargeValues } from "./large-values.ts";
 import { ReceiptHash, type ReceiptExpiry } from "./receipt-hash.ts";
 import { isStamp } from "./stamp-range.ts";

@@ -13,8 +13,8 @@ import type {
   Ticket,
 } from "../../contract.ts";
 import type { RedisArgument } from "../client/port.ts";
-import { isLarge, stage } from "../large-values.ts";
-import type { ReceiptFields } from "../receipt-hash.ts";
+import { isLarge, stage } from "./large-values.ts";
+import type { ReceiptFields } from "./receipt-hash.ts";
 import type { OperationRequest } from "./operation.ts";
 import type { AheadCommand } from "./script-runner.ts";
 
