@@ -66,7 +66,7 @@ export class Hold implements OwnTicket, Watched {
   #isTainted = false;
   #replicas = 0;
   #watch: Watch | undefined;
-  #borrowers: readonly Borrower[] = [];
+  readonly #borrowers: Borrower[] = [];
   #lostFor: string | Error | undefined;
 
   constructor(of: OwnTicket, grant: Fences, known: { readonly from: number; readonly wanted: boolean }) {
@@ -231,9 +231,7 @@ export class Hold implements OwnTicket, Watched {
     if (this.#state !== "held" && this.#state !== "releasing") return;
     this.#become("lost");
     this.#lostFor = reason;
-    const borrowers = this.#borrowers;
-    this.#borrowers = [];
-    for (const borrower of borrowers) borrower.lose(reason);
+    for (const borrower of this.#borrowers.splice(0)) borrower.lose(reason);
   }
 
   /** Why it was lost: words for a LockLostError, or the error itself. */
@@ -248,11 +246,12 @@ export class Hold implements OwnTicket, Watched {
   }
 
   lendTo(borrower: Borrower): void {
-    this.#borrowers = [...this.#borrowers, borrower];
+    this.#borrowers.push(borrower);
   }
 
   giveBack(borrower: Borrower): void {
-    this.#borrowers = this.#borrowers.filter((one) => one !== borrower);
+    const at = this.#borrowers.indexOf(borrower);
+    if (at >= 0) this.#borrowers.splice(at, 1);
   }
 
   #become(next: HoldState): void {

@@ -76,12 +76,12 @@ export class TicketRegistry {
 
   #register(hold: Hold): void {
     this.#entries[hold.sequence.index] = hold;
-    if (hold.isLive) this.watch(hold);
+    if (hold.isLiveAt(hold.since)) this.watch(hold, hold.since);
   }
 
-  /** Renews its lease from now on. */
-  watch(hold: Hold): void {
-    this.#watchdog.watch(hold);
+  /** Renews its lease from now on. `at`: now, if it was just looked at. */
+  watch(hold: Hold, at?: number): void {
+    this.#watchdog.watch(hold, at);
     this.#sleep.start();
   }
 

@@ -73,9 +73,9 @@ export class Watchdog {
   }
 
   /** From now on the ticket is renewed. What it was granted with counts as its first renewal. */
-  watch(ticket: Watched): void {
+  watch(ticket: Watched, at = now()): void {
     this.unwatch(ticket);
-    const deadline = this.#nextRenewal(ticket);
+    const deadline = this.#nextRenewal(ticket, at);
     ticket.watchedBy({ state: "kept", deadline, sentAt: -Infinity, provenAt: -Infinity });
   }
 
@@ -90,9 +90,8 @@ export class Watchdog {
     if (ticket.watch?.state !== "renewing") this.#renewSoon(ticket);
   }
 
-  #nextRenewal(ticket: Watched): Deadline {
+  #nextRenewal(ticket: Watched, at: number): Deadline {
     // A hand-over grant is shorter than the ticket's lease, so what is left of it counts.
-    const at = now();
     const left = Math.max(Math.min(ticket.leaseMs, ticket.until - at), 0);
     const gridMs = ticket.leaseMs * gridPart;
     const dueAt = Math.max(Math.floor((at + left / 3) / gridMs) * gridMs, at);
@@ -158,7 +157,7 @@ export class Watchdog {
     ticket.renewed(sentAt);
     const isUnderWay = watch.state === "renewing" && watch.sentAt !== sentAt; // a later try
     if (isUnderWay) this.#become(watch, "renewing", this.#localDeadline(ticket));
-    else this.#become(watch, "kept", this.#nextRenewal(ticket));
+    else this.#become(watch, "kept", this.#nextRenewal(ticket, now()));
   }
 
   #unsure(ticket: Watched, watch: Watch): void {

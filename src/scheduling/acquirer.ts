@@ -171,13 +171,17 @@ export class Acquirer implements QueueCallbacks {
     const sent = { first: 0, last: 0 };
     const begunAt = now();
     calls
-      .idempotent({ doing: "Acquiring the lock", id: this.id }, (at) => {
-        if (sent.first === 0) sent.first = at;
-        sent.last = at;
-        acquisition.asked();
-        const receipt = calls.receipt(acquisition.sequence);
-        return calls.backend.acquireLock(this.id, acquisition.ticket, request, receipt);
-      })
+      .idempotent(
+        { doing: "Acquiring the lock", id: this.id },
+        (at) => {
+          if (sent.first === 0) sent.first = at;
+          sent.last = at;
+          acquisition.asked();
+          const receipt = calls.receipt(acquisition.sequence);
+          return calls.backend.acquireLock(this.id, acquisition.ticket, request, receipt);
+        },
+        begunAt,
+      )
       .then(
         (reply) => this.#answered(acquisition, reply, sent),
         (error: unknown) => this.#refused(acquisition, error, begunAt), // it may never have been sent

@@ -60,12 +60,11 @@ export class Dispatcher implements Lender {
   begin(hold: Hold): void {
     this.#hold = hold;
     this.#serving.begin();
-    this.#next();
+    this.#next(hold.since);
   }
 
   /** Called whenever nothing is under way: what comes next. */
-  #next(): void {
-    const at = now();
+  #next(at = now()): void {
     const request = this.#queue.head;
     if (!this.#hold.isLiveAt(at)) this.#end();
     else if (!this.#mayGoOn(at)) void this.#finish();
@@ -179,7 +178,7 @@ export class Dispatcher implements Lender {
         if (!this.#mayGoOn(now())) await this.#giveUp();
       },
       leaveKnownState: (known) => {
-        if (this.#hold.isLive) this.#hold.leaveKnownState(known);
+        if (this.#hold.state === "held") this.#hold.leaveKnownState(known);
       },
     });
   }

@@ -22,14 +22,15 @@ export abstract class Request extends ListNode {
   readonly leaseMs: number;
   readonly waitMs: number;
   readonly durability: Durability | undefined;
-  readonly arrivedAt = now();
+  readonly arrivedAt: number;
   readonly #signal: AbortSignal | undefined;
   #isExpired: boolean;
   #deadline: Deadline | undefined;
   #stopListening: (() => void) | undefined;
 
-  constructor(how: WaitOptions) {
+  constructor(how: WaitOptions, arrivedAt = now()) {
     super();
+    this.arrivedAt = arrivedAt;
     this.leaseMs = how.leaseMs;
     this.waitMs = how.waitMs;
     this.durability = how.durability;
@@ -95,7 +96,7 @@ export class ChangeRequest extends Request {
   readonly change: Change;
 
   constructor(how: WaitOptions, change: Change) {
-    super(how);
+    super(how, change.arrivedAt);
     this.change = change;
   }
 
