@@ -153,13 +153,13 @@ export class BackendCalls {
     listener: Listener<R>,
     from = now(),
   ): void {
-    this.keepAlive.hold();
+    this.keepAlive.ref();
     this.#running.begin();
     new BackendCall({ calls: this, subject, attempt, listener, onOver: this.#onOver }).begin(from);
   }
 
   readonly #onOver = (): void => {
-    this.keepAlive.drop();
+    this.keepAlive.unref();
     this.#running.end();
   };
 }

@@ -48,7 +48,7 @@ export class Hold implements OwnTicket, Watched {
   readonly ticket: Ticket;
   readonly leaseMs: number;
   readonly sequence: Sequence;
-  readonly owner: object;
+  readonly store: object;
   /** How long the grant was for at first: the full lease, or the short one of a hand-over. */
   #grantedMs: number;
   #until: number;
@@ -80,7 +80,7 @@ export class Hold implements OwnTicket, Watched {
     this.ticket = of.ticket;
     this.leaseMs = of.leaseMs;
     this.sequence = of.sequence;
-    this.owner = of.owner;
+    this.store = of.store;
     this.#grantedMs = grant.leaseMs;
     this.#until = known.from + grant.leaseMs * usablePart;
     this.#since = now();

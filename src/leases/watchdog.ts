@@ -5,9 +5,9 @@
  *
  * | state | what | on "renewed" | on "lost" | on unknown | at its local deadline |
  * |---|---|---|---|---|---|
- * | kept | a third of the lease has not passed since the last renewal was sent | kept (of an earlier try) | lost | – | lost |
- * | renewing | a renewal is under way | kept | lost | unsure | lost |
- * | unsure | the last renewal got no answer in time; tries again soon | kept | lost | – | lost |
+ * | valid | a third of the lease has not passed since the last renewal was sent | valid (of an earlier try) | lost | – | lost |
+ * | renewing | a renewal is under way | valid | lost | unsure | lost |
+ * | unsure | the last renewal got no answer in time; tries again soon | valid | lost | – | lost |
  * | lost | told to its owner; no longer watched | – | – | – | – |
  *
  * The local deadline is one lease after the last successful renewal was *sent*, by the monotonic clock, so it comes
@@ -33,7 +33,7 @@ export interface Watched extends RenewEntry {
 
 /** What the watchdog knows of a ticket. */
 export interface Watch {
-  state: "kept" | "renewing" | "unsure";
+  state: "valid" | "renewing" | "unsure";
   deadline: Deadline;
   /** When the last renewal was sent. */
   sentAt: number;
@@ -42,9 +42,9 @@ export interface Watch {
 }
 
 const transitions: Readonly<Record<Watch["state"], readonly Watch["state"][]>> = {
-  kept: ["kept", "renewing"],
-  renewing: ["kept", "renewing", "unsure"],
-  unsure: ["kept", "renewing"],
+  valid: ["valid", "renewing"],
+  renewing: ["valid", "renewing", "unsure"],
+  unsure: ["valid", "renewing"],
 };
 
 /** A renewal of one ticket that is under way. */
@@ -76,7 +76,7 @@ export class Watchdog {
   watch(ticket: Watched, at = now()): void {
     this.unwatch(ticket);
     const deadline = this.#nextRenewal(ticket, at);
-    ticket.watchedBy({ state: "kept", deadline, sentAt: -Infinity, provenAt: -Infinity });
+    ticket.watchedBy({ state: "valid", deadline, sentAt: -Infinity, provenAt: -Infinity });
   }
 
   /** [L6] Ends renewal at once; an answer that is still under way is ignored. */
@@ -157,7 +157,7 @@ export class Watchdog {
     ticket.renewed(sentAt);
     const isUnderWay = watch.state === "renewing" && watch.sentAt !== sentAt; // a later try
     if (isUnderWay) this.#become(watch, "renewing", this.#localDeadline(ticket));
-    else this.#become(watch, "kept", this.#nextRenewal(ticket, now()));
+    else this.#become(watch, "valid", this.#nextRenewal(ticket, now()));
   }
 
   #unsure(ticket: Watched, watch: Watch): void {

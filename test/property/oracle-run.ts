@@ -8,7 +8,7 @@ import { expect } from "vitest";
 
 import {
   type Backend,
-  type Life,
+  type Ttl,
   type Receipt,
   type ReleaseRequest,
   type StateWrite,
@@ -352,7 +352,7 @@ export class OracleRun {
     return proof === "known" ? this.#proofs[client] : undefined;
   }
 
-  #lifeOf(ttl: WriteOp["ttl"]): Life {
+  #lifeOf(ttl: WriteOp["ttl"]): Ttl {
     if (typeof ttl === "string") return ttl;
     const ms = (index: number): number => this.#options.ttls[index]!;
     return typeof ttl === "number" ? ms(ttl) : { whenNew: ms(ttl.whenNew) };

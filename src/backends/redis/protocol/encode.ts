@@ -5,7 +5,7 @@
  */
 import type {
   AcquireRequest,
-  Life,
+  Ttl,
   Receipt,
   ReleaseRequest,
   RenewEntry,
@@ -115,7 +115,7 @@ export function writeArguments({ terms, ifRevision, bytes, staged }: EncodedWrit
 }
 
 /** As lib/change.lua reads it. */
-function ttlArgument(life: Life): string {
+function ttlArgument(life: Ttl): string {
   if (typeof life === "number") return millis(life);
   return typeof life === "string" ? life : `new:${millis(life.whenNew)}`;
 }
