@@ -66,7 +66,7 @@ export interface ForeignHolder {
 export interface LockInfo {
   readonly id: string;
   readonly holder: LockHolder | ForeignHolder;
-  /** The first fence of the holder's turn; `null` for a foreign holder. */
+  /** The first fence of the holder's grant; `null` for a foreign holder. */
   readonly fence: number | null;
   /** Until the lease ends if it is not renewed, in milliseconds; `null`: it never ends. */
   readonly expiresInMs: number | null;

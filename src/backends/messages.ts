@@ -127,7 +127,7 @@ export interface AcquireRequest {
   readonly queue: boolean;
   /** Send the state along with the grant. */
   readonly load: boolean;
-  /** How many fences to reserve for this turn, 1–64: the granted ones are `fence` … `fence + fences - 1`. */
+  /** How many fences to reserve for this hold, 1–64: the granted ones are `fence` … `fence + fences - 1`. */
   readonly fences: number;
 }
 

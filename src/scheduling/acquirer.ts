@@ -1,5 +1,5 @@
 /**
- * Asks for one lock on behalf of the callers of this process who want it, with a new ticket for each turn, until it is
+ * Asks for one lock on behalf of the callers of this process who want it, with a new ticket for each hold, until it is
  * granted, refused or no longer wanted. They wait in a local queue [L2]; what is done with the lock once it is ours is
  * the dispatcher's business.
  */
@@ -56,7 +56,7 @@ export class Acquirer implements QueueCallbacks {
     this.#queue.add(request);
     if (this.#isRunning) return;
     this.#isRunning = true;
-    soon(() => this.#startNext()); // those who come in the same tick share the first turn
+    soon(() => this.#startNext()); // those who come in the same tick share the first ticket
   }
 
   /** Those that wait fail; those that are being served go on. */
