@@ -74,7 +74,7 @@ export class ScriptBatch {
     const call = {
       script,
       keys,
-      args: [this.#encoder.toString(), ...args, this.#payload()],
+      args: this.#encoder.argumentsWith([...args, this.#payload()]),
       bytes: this.#wantsBytes,
       ahead: this.#ahead,
       onSent: () => this.#sent(),

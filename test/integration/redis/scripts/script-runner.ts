@@ -162,12 +162,8 @@ export class ScriptRunner {
     const { keys = names(clientOf(call.ticket)).common, id = "x", stamps = 0 } = call;
     const operations = new OperationEncoder();
     operations.add({ ...call, id });
-    const args = [
-      operations.toString(),
-      prefix,
-      ...call.common,
-      ...(call.payload === undefined ? [] : [call.payload]),
-    ];
+    const payload = call.payload === undefined ? [] : [call.payload];
+    const args = operations.argumentsWith([prefix, ...call.common, ...payload]).map(String);
     const [reply] = repliesOf(await this.run(script, keys, args), [stamps]) as Reply[];
     if ((reply as unknown) instanceof Error) throw reply as unknown as Error;
     return reply ?? null;
