@@ -50,9 +50,9 @@ describe("states", () => {
     }
     const large = new Uint8Array(8 * 1024 * 1024).fill(7);
     await a.saved("large", save("", { bytes: large.subarray(3) }));
-    expect(await b.backend.loadState("large", { expiry: false })).toMatchObject({
-      bytes: Buffer.from(large.subarray(3)),
-    });
+    const loaded = await b.backend.loadState("large", { expiry: false });
+    const kept = loaded !== null && "bytes" in loaded && Buffer.from(loaded.bytes).equals(large.subarray(3));
+    expect(kept).toBe(true); // a matcher would compare millions of properties, for seconds
   });
 
   test("[S2] [S7] writes, conflicts, deletes and lives", async () => {
