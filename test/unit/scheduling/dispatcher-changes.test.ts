@@ -67,13 +67,28 @@ describe("the dispatcher", () => {
       expect([await outcomeOf(changes[16]!.promise), queue.size, served]).toEqual(["pending", 4, 1]);
     });
 
-    test("one with another lease, or for other replicas, is left in the queue", async () => {
+    test.each([
+      ["another lease", { leaseMs: 7_000 }, undefined],
+      ["other replicas", {}, { replicas: 1, timeoutMs: 5 }],
+    ])("one with %s is left in the queue", async (_, how, durability) => {
       room.backend.answer("releaseLock", () => ({ status: "released", revision: 8 }));
-      change((n) => n + 1);
+      const first = change((n) => n + 1);
+      const other = room.update((n) => n + 1, durability);
+      queue.add(room.changeRequest(other, how));
+      dispatcher.begin(holdWithState());
+      expect([await outcomeOf(first.promise), await outcomeOf(other.promise)]).toEqual([2, "pending"]);
+      expect([queue.size, textOf((releases()[0] as { write: unknown }).write)]).toEqual([1, "2"]);
+    });
+
+    test("[L2] while replicas are waited for no other client is kept waiting: the lock is not kept", async () => {
+      room.backend.answer("releaseLock", () => ({ status: "released", revision: 8 }));
+      room.backend.answer("awaitReplicas", () => 1);
       const durable = room.update((n) => n + 1, { replicas: 1, timeoutMs: 5 });
       queue.add(room.changeRequest(durable));
+      add();
       dispatcher.begin(holdWithState());
-      expect([await outcomeOf(durable.promise), queue.size]).toEqual(["pending", 1]);
+      expect(await outcomeOf(durable.promise)).toBe(2);
+      expect(releases()).toMatchObject([{ keep: undefined }]);
     });
 
     test("[S3] a state that cannot be loaded fails the changes that wait, and no grant", async () => {
