@@ -82,6 +82,7 @@ describe("the dispatcher", () => {
       0,
       1,
     ]);
+    expect(hold.watch).toBeUndefined(); // a late renewal would bring the lock back
     reply.resolve(released);
     expect(await release).toBe(true);
     await quiet();
@@ -139,8 +140,37 @@ describe("the dispatcher", () => {
     expect(releases()).toEqual([{ write: undefined, keep: { leaseMs: 30_000, fences: 2 } }]);
     expect((await b!.granted).fence).toBe(500);
     await (await b!.granted).release();
-    expect((await c!.granted).fence).toBe(501);
+    const last = await c!.granted;
+    expect(last.fence).toBe(501);
     expect([served, releases().length]).toEqual([0, 1]);
+    room.backend.answer("releaseLock", () => released);
+    await last.release();
+    const receipts = room.backend.argsOf("releaseLock").map((args) => args[3] as { n: number });
+    expect(receipts[1]!.n).toBeGreaterThan(receipts[0]!.n); // [S5] it is another operation
+  });
+
+  test("[L3] new fences that cannot be used: the release is answered, the lock is lost, and none gets it", async () => {
+    room.backend.answer("releaseLock", () => ({ status: "kept", revision: null, fence: NaN, fences: 1 }));
+    const [a, b] = several(2);
+    dispatcher.begin(room.hold({ fences: 1 }));
+    expect(await (await a!.granted).release()).toBe(true);
+    expect([await outcomeOf(b!.granted), served, room.backend.methods.at(-1)]).toEqual([
+      "pending",
+      1,
+      "cancelLock",
+    ]);
+  });
+
+  test("[P2] a store that was closed while the lock was given back does not keep it", async () => {
+    const reply = new Later<unknown>();
+    room.backend.answer("releaseLock", () => reply.promise);
+    const [a, b] = several(2);
+    dispatcher.begin(room.hold({ fences: 1 }));
+    const release = (await a!.granted).release();
+    room.tickets.abort();
+    reply.resolve({ status: "kept", revision: null, fence: 500, fences: 1 });
+    expect([await outcomeOf(release), await outcomeOf(b!.granted)]).toEqual([true, "pending"]);
+    expect([served, room.backend.methods.at(-1)]).toEqual([1, "cancelLock"]);
   });
 
   test("[L5] near its end a lease is renewed before the next request gets the lock", async () => {
