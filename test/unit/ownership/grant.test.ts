@@ -60,6 +60,15 @@ describe("a grant", () => {
       expect([signal.aborted, grant.signal.aborted, heard]).toEqual([false, false, ["released"]]);
     });
 
+    test("[L7] is forgotten by the hold, and by the grant that it was nested in", async () => {
+      const outer = make();
+      const inner = nested(outer);
+      const [gaveBack, forgot] = [vi.spyOn(hold, "giveBack"), vi.spyOn(outer, "forget")];
+      await inner.release();
+      await outer.release();
+      expect([gaveBack.mock.calls.flat().includes(outer), forgot.mock.calls]).toEqual([true, [[inner]]]);
+    });
+
     test("by `await using`", async () => {
       {
         await using grant = make();
@@ -110,6 +119,13 @@ describe("a grant", () => {
       expect(signal.aborted).toBe(false);
       expect([grant.isLive, signal.aborted]).toEqual([false, true]);
       expect(await grant.release()).toBe(false);
+    });
+
+    test("[L5] a signal that is asked for once the lease is over is aborted already", () => {
+      const grant = make();
+      room.tickets.unwatch(hold);
+      vi.advanceTimersByTime(30_000);
+      expect(grant.signal.aborted).toBe(true);
     });
 
     test("[L4] a listener that releases does no harm to the others", async () => {

@@ -100,6 +100,26 @@ describe("[L4] re-entry", () => {
       expect(getEventListeners(parent.signal, "abort")).toHaveLength(0);
     });
 
+    test("[L7] no deadline stays behind", async () => {
+      const { deadlines } = room.calls;
+      const [set, clear] = [vi.spyOn(deadlines, "set"), vi.spyOn(deadlines, "clear")];
+      const busy = await enter();
+      const waiting = enter();
+      await busy.release();
+      await waiting;
+      expect(set.mock.results.map(({ value }) => value as unknown)).toEqual(clear.mock.calls.flat());
+    });
+
+    test("[L7] in the very moment in which it was let in: it is let in, and gives the mutex back", async () => {
+      const controller = new AbortController();
+      const busy = await enter();
+      const waiting = enter({ signal: controller.signal });
+      void busy.release();
+      controller.abort("enough");
+      await (await waiting).release();
+      expect(isFree()).toBe(true);
+    });
+
     test("[P1] keeps the process alive until then, and no longer", async () => {
       const { keepAlive } = room.calls;
       const [held, dropped] = [vi.spyOn(keepAlive, "hold"), vi.spyOn(keepAlive, "drop")];
@@ -123,6 +143,15 @@ describe("[L4] re-entry", () => {
       expect(String(await outcomeOf(waiting))).toContain(why);
       expect(busy.signal.aborted).toBe(true);
     });
+  });
+
+  test("when the lock is lost while something else is done under the outer grant: at once", async () => {
+    const unlock = parent.mutex.tryLock();
+    const waiting = enter();
+    hold.lose("why");
+    expect(await outcomeOf(waiting)).toMatchObject({ code: "LOCK_LOST" });
+    unlock?.();
+    expect(isFree()).toBe(true);
   });
 
   test("an outer grant that has ended lets no branch in, and its mutex is free", async () => {
