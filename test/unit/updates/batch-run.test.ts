@@ -145,9 +145,12 @@ describe("a run of changes", () => {
     test("is not saved; the caller is told after the release", async () => {
       const change = room.update(same);
       const host = new Host([change]);
-      await run.serve(host);
-      expect([await change.promise, host.log]).toEqual([1, ["release unless wanted"]]);
-      expect(room.backend.sent).toEqual([]);
+      host.givenUp = new Later<void>();
+      const served = run.serve(host);
+      expect([await outcomeOf(change.promise), host.log]).toEqual(["pending", ["release unless wanted"]]);
+      host.givenUp.resolve();
+      await served;
+      expect([await change.promise, room.backend.sent]).toEqual([1, []]);
     });
 
     test("[S1] but a change that came after the load looks again, and is applied to what is there then", async () => {
@@ -160,6 +163,7 @@ describe("a run of changes", () => {
       const host = new Host([change]);
       await run.serve(host);
       expect([await change.promise, fn.mock.calls]).toEqual([60, [[1], [60]]]);
+      expect(room.backend.methods).toEqual(["loadState"]);
     });
 
     test("[S3] with replicas the release waits for them, too", async () => {

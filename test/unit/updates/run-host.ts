@@ -5,7 +5,7 @@ import type { Done } from "../../../src/calls/backend-calls.ts";
 import type { Batch } from "../../../src/updates/batch.ts";
 import type { RunHost } from "../../../src/updates/batch-run.ts";
 import type { Change } from "../../../src/updates/change.ts";
-import { textOf } from "../support/rooms.ts";
+import { textOf, type Later } from "../support/rooms.ts";
 
 export const released = { status: "released", revision: 8 } as const;
 type Reply = ReleaseReply | Promise<ReleaseReply> | Error;
@@ -17,6 +17,8 @@ export class Host implements RunHost {
   readonly replies: Reply[];
   readonly known: unknown[] = [];
   writes: (StateWrite | undefined)[] = [];
+  /** The release that is left to the host waits for this. */
+  givenUp: Later<void> | undefined;
   shortage: Done<ReleaseReply>["shortage"];
 
   constructor(changes: Change[], replies: Reply[] = [released]) {
@@ -38,6 +40,7 @@ export class Host implements RunHost {
 
   async releaseUnlessWanted(): Promise<void> {
     this.log.push("release unless wanted");
+    await this.givenUp?.promise;
   }
 
   leaveKnownState({ loaded }: { loaded: unknown }): void {

@@ -21,6 +21,8 @@ import {
 } from "../clients.ts";
 
 const operationMs = 1_500;
+/** Where time is measured: a busy machine may take a second more. */
+const patient = { operationMs: 6_000 };
 
 let server: RedisServer;
 let proxy: Proxy;
@@ -51,13 +53,13 @@ describe("a connection that breaks", () => {
   });
 
   test("a black hole is noticed, and the retry gets through", async () => {
-    const a = await new TestClient(proxy.url, { operationMs }).listening();
+    const a = await new TestClient(proxy.url, patient).listening();
     await a.saved("x", save("1"));
     proxy.blackHole();
     const begun = performance.now();
     const error = await failure(a.load("x"));
     expect(error).toMatchObject({ code: "UNREACHABLE", outcome: "unknown" });
-    expect(performance.now() - begun).toBeLessThan(operationMs / 2);
+    expect(performance.now() - begun).toBeLessThan(patient.operationMs / 2);
     expect(await a.load("x")).toBe("1");
   });
 
@@ -163,20 +165,20 @@ describe("wakes", () => {
 describe("ready and close", () => {
   test("nobody listens there: says host and port, soon", async () => {
     const port = await freePort();
-    const a = new TestClient(`redis://127.0.0.1:${String(port)}`, { operationMs });
+    const a = new TestClient(`redis://127.0.0.1:${String(port)}`, patient);
     const begun = performance.now();
     const error = await failure(a.backend.ready());
     expect(error).toMatchObject({ code: "UNREACHABLE", outcome: "none" });
     expect(error.message).toContain(`127.0.0.1:${String(port)}`);
-    expect(performance.now() - begun).toBeLessThan(operationMs);
+    expect(performance.now() - begun).toBeLessThan(patient.operationMs);
   });
 
   test("a host that does not answer: in time", async () => {
     proxy.frozen = true;
-    const a = new TestClient(proxy.url, { operationMs });
+    const a = new TestClient(proxy.url, patient);
     const begun = performance.now();
     expect(await failure(a.backend.ready())).toMatchObject({ code: "UNREACHABLE", outcome: "none" });
-    expect(performance.now() - begun).toBeLessThan(operationMs);
+    expect(performance.now() - begun).toBeLessThan(patient.operationMs);
   });
 
   test("a host without a name", async () => {
