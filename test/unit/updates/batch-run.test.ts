@@ -202,12 +202,15 @@ describe("a run of changes", () => {
       room.backend.answer("writeState", () => ({ status: "lost" }));
       const slow = new Later<number>();
       const [first, second] = [room.update(plusOne), room.update(() => slow.promise)];
-      const served = run.serve(new Host([first, second]));
+      const third = room.update(plusOne);
+      const host = new Host([first, second, third]);
+      const served = run.serve(host);
       expect(await outcomeOf(first.promise)).toMatchObject({ code: "LOCK_LOST" });
       expect(await outcomeOf(second.promise)).toBe("pending");
       slow.resolve(9);
       await served;
       expect(await outcomeOf(second.promise)).toMatchObject({ code: "LOCK_LOST" });
+      expect(host.changes).toEqual([third]); // another ticket may serve it
     });
 
     test("that is over in the same turn of the event loop costs no save of its own", async () => {
