@@ -49,7 +49,14 @@ async function ask(sentinel: Sentinel, group: SentinelGroup, attemptMs: number):
   const { username, password, primary } = group;
   const client = createClient({
     RESP: 2,
-    socket: { host, port, tls, connectTimeout: attemptMs, socketTimeout: attemptMs, reconnectStrategy: false },
+    socket: {
+      host,
+      port,
+      tls,
+      connectTimeout: attemptMs,
+      socketTimeout: attemptMs,
+      reconnectStrategy: false,
+    },
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
     disableClientInfo: true,
@@ -88,5 +95,9 @@ function refused(name: string, at: string, message: string): UnavailableError {
     ? "denies access. Put the credentials of the Sentinels into the URL, as in ?sentinelUser=name&sentinelPassword=secret (those before the @ are for the primary)"
     : "is not a Sentinel, since it does not answer SENTINEL GET-MASTER-ADDR-BY-NAME. Write redis://host:port for a server";
   const code = isAuth ? ({ code: "ACCESS_DENIED" } as const) : {};
-  return new UnavailableError(`${name}: the server at ${at} ${advice}.`, { outcome: "none", lasting: true, ...code });
+  return new UnavailableError(`${name}: the server at ${at} ${advice}.`, {
+    outcome: "none",
+    lasting: true,
+    ...code,
+  });
 }
