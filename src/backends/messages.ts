@@ -9,13 +9,13 @@ export type Ticket = string;
 /**
  * Which operation this is, so that its retry gets the same answer [S5].
  *
- * A client runs one operation per slot at a time, and `n` rises with each. The backend keeps the last `n` of each
- * slot with its reply: equal `n` → the recorded reply, nothing done; smaller `n` → a late copy, "forgotten".
+ * A client runs one operation per sequence at a time, and `n` rises with each. The backend keeps the last `n` of each
+ * sequence with its reply: equal `n` → the recorded reply, nothing done; smaller `n` → a late copy, "forgotten".
  * What changed something is recorded; so is the refusal of a retry, or its first copy, arriving late, could still be
  * carried out.
  */
 export interface Receipt {
-  readonly slot: number;
+  readonly sequence: number;
   readonly n: number;
   /** How long the backend must remember a receipt of this client after its last use. */
   readonly keepMs: number;
@@ -23,9 +23,9 @@ export interface Receipt {
   readonly retry?: boolean | undefined;
   /**
    * Only on retries: a receipt that the backend must still have. Where it knows neither this operation nor a
-   * receipt of `proof.slot` with an `n` of at least `proof.n`, it has lost its memory: "forgotten", nothing done.
+   * receipt of `proof.sequence` with an `n` of at least `proof.n`, it has lost its memory: "forgotten", nothing done.
    */
-  readonly proof?: { readonly slot: number; readonly n: number } | undefined;
+  readonly proof?: { readonly sequence: number; readonly n: number } | undefined;
 }
 
 /** How many replicas must have something before it is acknowledged, and how long they are waited for. */

@@ -17,7 +17,7 @@ import { Sequences, type Sequence } from "./receipt-sequences.ts";
 
 /** A receipt that the backend is known to have, and since when. */
 interface Proof {
-  readonly slot: number;
+  readonly sequence: number;
   readonly n: number;
   readonly at: number;
 }
@@ -67,7 +67,7 @@ export class BackendCalls {
 
   /** For the first attempt of the present operation of `sequence`. */
   receipt({ index, n }: Sequence): Receipt {
-    return { slot: index, n, keepMs: this.#keepMs };
+    return { sequence: index, n, keepMs: this.#keepMs };
   }
 
   /** Changes nothing, so a failure means that nothing was done. */
@@ -114,7 +114,7 @@ export class BackendCalls {
           const { status } = reply;
           if (isOwn) this.sequences.giveBack(sequence);
           if (recordedStatuses.has(status))
-            this.#proof = { slot: first.slot, n: first.n, at: from ?? -Infinity };
+            this.#proof = { sequence: first.sequence, n: first.n, at: from ?? -Infinity };
           if (status === "forgotten") reject(forgotten(operation, this.backend.name));
           else resolve({ reply: reply as Exclude<R, Forgotten>, shortage: replication?.shortage });
         },

@@ -108,12 +108,12 @@ describe.each(clockedBackends)("states of $name", (backend) => {
   test("[S5] a retry whose proof is not remembered is refused", async () => {
     const { a } = world;
     const receipt = a.receipt();
-    const proof = { slot: 99, n: 4 };
+    const proof = { sequence: 99, n: 4 };
     expect(await a.write("x", save("1"), { ...receipt, proof })).toEqual({ status: "forgotten" });
-    await a.write("other", save("1"), { ...receipt, slot: 99, n: 3 });
+    await a.write("other", save("1"), { ...receipt, sequence: 99, n: 3 });
     expect(await a.write("x", save("1"), { ...receipt, proof })).toEqual({ status: "forgotten" });
     expect(await a.load("x")).toBeNull();
-    await a.write("other", save("1"), { ...receipt, slot: 99, n: 5 });
+    await a.write("other", save("1"), { ...receipt, sequence: 99, n: 5 });
     expect(await a.write("x", save("1"), { ...receipt, proof })).toMatchObject({ status: "saved" });
   });
 
@@ -130,7 +130,7 @@ describe.each(clockedBackends)("states of $name", (backend) => {
 
   test("[S5] receipts are each client's own", async () => {
     const { a, b } = world;
-    const receipt = { slot: 0, n: 5, keepMs: 60_000 };
+    const receipt = { sequence: 0, n: 5, keepMs: 60_000 };
     expect(await a.write("x", save("a"), receipt)).toMatchObject({ status: "saved" });
     expect(await b.write("x", save("b"), receipt)).toMatchObject({ status: "saved" });
     expect(await a.load("x")).toBe("b");

@@ -38,7 +38,7 @@ export interface Comparison {
   readonly wakes: boolean;
 }
 
-interface Slot {
+interface Sequence {
   readonly index: number;
   n: number;
 }
@@ -50,7 +50,7 @@ interface TestTicket {
   readonly client: number;
   readonly number: number;
   readonly id: string;
-  readonly slot: Slot;
+  readonly sequence: Sequence;
   n: number;
   /** Released or cancelled. */
   isOver: boolean;
@@ -58,10 +58,10 @@ interface TestTicket {
 
 interface Entry {
   readonly call: (side: 0 | 1) => Promise<unknown>;
-  /** Client, slot and n, where it can be recorded. */
+  /** Client, sequence and n, where it can be recorded. */
   readonly receipt: {
     readonly client: number;
-    readonly slot: number;
+    readonly sequence: number;
     readonly n: number;
     readonly retry: boolean;
   } | null;
@@ -76,12 +76,12 @@ const durationKeys = new Set(["retryInMs", "expiresInMs"]);
 export class OracleRun {
   readonly #options: Comparison;
   readonly #tickets: TestTicket[] = [];
-  readonly #freeSlots: Slot[][] = [[], [], []];
-  #slots = 0;
+  readonly #freeSequences: Sequence[][] = [[], [], []];
+  #sequences = 0;
   readonly #history: Entry[] = [];
-  /** By client, slot and n: what was recorded there. */
+  /** By client, sequence and n: what was recorded there. */
   readonly #recorded = new Map<string, Entry>();
-  readonly #proofs: ({ slot: number; n: number } | undefined)[] = [];
+  readonly #proofs: ({ sequence: number; n: number } | undefined)[] = [];
   readonly #stamps: Both<number>[] = [];
   readonly #latest = new Map<string, Both<number>>();
   readonly #wakes: Both<Wake[][]> = [
@@ -133,13 +133,13 @@ export class OracleRun {
     this.#noteRevision(entry.id, reference, subject);
     const status = (reference as { status?: string } | null)?.status ?? "";
     if (entry.receipt === null) return;
-    const { client, slot, n, retry } = entry.receipt;
+    const { client, sequence, n, retry } = entry.receipt;
     const didSomething = recordedStatuses.has(status);
     if (!didSomething && (!retry || status === "forgotten")) return; // the refusal of a retry is recorded as well
-    const key = `${client} ${slot} ${n}`;
+    const key = `${client} ${sequence} ${n}`;
     if (this.#recorded.has(key)) return;
     this.#recorded.set(key, entry);
-    if (didSomething) this.#proofs[client] = { slot, n };
+    if (didSomething) this.#proofs[client] = { sequence, n };
     entry.done(status);
   }
 
@@ -147,8 +147,8 @@ export class OracleRun {
   #earlier(back: number): Entry | undefined {
     const entry = this.#history.at(-1 - back);
     if (entry === undefined || entry.receipt === null) return entry;
-    const { client, slot, n } = entry.receipt;
-    const recorded = this.#recorded.get(`${client} ${slot} ${n}`);
+    const { client, sequence, n } = entry.receipt;
+    const recorded = this.#recorded.get(`${client} ${sequence} ${n}`);
     return recorded === undefined || recorded === entry ? entry : undefined;
   }
 
@@ -189,7 +189,7 @@ export class OracleRun {
     if (ticket === undefined) return undefined;
     const { queue, load, fences } = op;
     const request = { leaseMs: this.#options.leases[op.lease]!, queue, load, fences };
-    const receipt = this.#receipt(ticket.slot.index, ticket.n);
+    const receipt = this.#receipt(ticket.sequence.index, ticket.n);
     return this.#without(ticket.id, (side) =>
       this.#backend(side, ticket.client).acquireLock(ticket.id, this.#name(side, ticket), request, receipt),
     );
@@ -217,7 +217,7 @@ export class OracleRun {
     const ticket = this.#pick(op.ticket, false);
     if (ticket === undefined) return undefined;
     const fence = op.ifFence === null ? undefined : this.#stamps.at(-1 - op.ifFence);
-    return this.#ofSlot(op.client, ticket.id, {
+    return this.#ofSequence(op.client, ticket.id, {
       proof: "none",
       call: (side, receipt) => {
         const request = { forced: { ifFence: fence?.[side] } };
@@ -234,7 +234,7 @@ export class OracleRun {
   #write(client: number, id: string, op: { write: WriteOp; proof: ProofOp; ticket?: TestTicket }): Entry {
     const write = this.#writeOf(id, op.write);
     const { ticket, proof } = op;
-    return this.#ofSlot(client, id, {
+    return this.#ofSequence(client, id, {
       proof,
       call: (side, receipt) => {
         const name = ticket === undefined ? null : this.#name(side, ticket);
@@ -245,7 +245,7 @@ export class OracleRun {
 
   #touch(op: Extract<Op, { op: "touch" }>): Entry {
     const [id, ttlMs] = [ids[op.id]!, this.#options.ttls[op.ttl]!];
-    return this.#ofSlot(op.client, id, {
+    return this.#ofSequence(op.client, id, {
       proof: op.proof,
       call: (side, receipt) => this.#backend(side, op.client).touchState(id, ttlMs, receipt),
     });
@@ -288,46 +288,50 @@ export class OracleRun {
     proof: ProofOp,
     call: (side: 0 | 1, receipt: Receipt) => Promise<unknown>,
   ): Entry {
-    const { client, slot, n } = ticket;
+    const { client, sequence, n } = ticket;
     const proven = this.#proof(client, proof);
-    const receipt = { ...this.#receipt(slot.index, n), proof: proven, retry: proven !== undefined };
+    const receipt = { ...this.#receipt(sequence.index, n), proof: proven, retry: proven !== undefined };
     return {
       id: ticket.id,
-      receipt: { client, slot: slot.index, n, retry: receipt.retry },
+      receipt: { client, sequence: sequence.index, n, retry: receipt.retry },
       call: (side) => call(side, receipt),
       done: (status) => {
         if (status !== "released" && status !== "cancelled") {
           ticket.n += 1; // what this ticket does next is another operation
         } else {
           ticket.isOver = true;
-          slot.n = ticket.n;
-          this.#freeSlots[client]!.push(slot);
+          sequence.n = ticket.n;
+          this.#freeSequences[client]!.push(sequence);
         }
       },
     };
   }
 
-  /** An operation with a receipt of its own; its slot is free for the next one as soon as it is answered. */
-  #ofSlot(
+  /** An operation with a receipt of its own; its sequence is free for the next one as soon as it is answered. */
+  #ofSequence(
     client: number,
     id: string,
     how: { proof: ProofOp; call: (side: 0 | 1, receipt: Receipt) => Promise<unknown> },
   ): Entry {
-    const slot = this.#takeSlot(client);
+    const sequence = this.#takeSequence(client);
     const proven = this.#proof(client, how.proof);
-    const receipt = { ...this.#receipt(slot.index, slot.n), proof: proven, retry: proven !== undefined };
-    this.#freeSlots[client]!.push(slot);
+    const receipt = {
+      ...this.#receipt(sequence.index, sequence.n),
+      proof: proven,
+      retry: proven !== undefined,
+    };
+    this.#freeSequences[client]!.push(sequence);
     return {
       id,
-      receipt: { client, slot: slot.index, n: slot.n, retry: receipt.retry },
+      receipt: { client, sequence: sequence.index, n: sequence.n, retry: receipt.retry },
       call: (side) => how.call(side, receipt),
       done: () => {},
     };
   }
 
   #newTicket(client: number, id: string): TestTicket {
-    const slot = this.#takeSlot(client);
-    const ticket = { client, number: this.#tickets.length, id, slot, n: slot.n, isOver: false };
+    const sequence = this.#takeSequence(client);
+    const ticket = { client, number: this.#tickets.length, id, sequence, n: sequence.n, isOver: false };
     this.#tickets.push(ticket);
     return ticket;
   }
@@ -337,18 +341,18 @@ export class OracleRun {
     return tickets.at(-1 - (tickets.length === 0 ? 0 : back % tickets.length));
   }
 
-  #takeSlot(client: number): Slot {
-    const slot = this.#freeSlots[client]!.pop() ?? { index: this.#slots++, n: 0 };
-    slot.n += 1;
-    return slot;
+  #takeSequence(client: number): Sequence {
+    const sequence = this.#freeSequences[client]!.pop() ?? { index: this.#sequences++, n: 0 };
+    sequence.n += 1;
+    return sequence;
   }
 
-  #receipt(slot: number, n: number): Receipt {
-    return { slot, n, keepMs: 86_400_000 };
+  #receipt(sequence: number, n: number): Receipt {
+    return { sequence, n, keepMs: 86_400_000 };
   }
 
   #proof(client: number, proof: ProofOp): Receipt["proof"] {
-    if (proof === "unknown") return { slot: 999, n: 1 };
+    if (proof === "unknown") return { sequence: 999, n: 1 };
     return proof === "known" ? this.#proofs[client] : undefined;
   }
 

@@ -59,8 +59,8 @@ export class MemoryTables implements RowStore {
     return queue === undefined ? [] : [...queue.values()];
   }
 
-  receipt(slot: number): ReceiptRow | undefined {
-    return this.#receipts.get(slot);
+  receipt(sequence: number): ReceiptRow | undefined {
+    return this.#receipts.get(sequence);
   }
 
   apply(changes: readonly Change[], now: number): void {
@@ -75,7 +75,7 @@ export class MemoryTables implements RowStore {
         this.#memory.stamp = change.last;
         return;
       case "receipt":
-        this.#receipts.set(change.receipt.slot, { n: change.receipt.n, reply: change.reply });
+        this.#receipts.set(change.receipt.sequence, { n: change.receipt.n, reply: change.reply });
         return;
       case "state":
         return this.#setState(change.id, change.row, now);

@@ -18,13 +18,13 @@ interface Step<Reply> {
 
 /** Decides on what was not done before, and otherwise gives its first reply again. */
 export function once<Reply extends Recorded>(draft: Draft, step: Step<Reply>): Reply | Forgotten {
-  const { slot, n, proof, retry } = step.receipt;
-  const last = draft.rows.receipt(slot);
-  // One client, one slot, one number: the recorded reply is of this very operation, hence of its kind.
+  const { sequence, n, proof, retry } = step.receipt;
+  const last = draft.rows.receipt(sequence);
+  // One client, one sequence, one number: the recorded reply is of this very operation, hence of its kind.
   if (last?.n === n && step.repeats?.(last.reply) !== false) return last.reply as Reply;
   if (last !== undefined && last.n > n) return forgotten;
   if (proof !== undefined) {
-    const proven = draft.rows.receipt(proof.slot);
+    const proven = draft.rows.receipt(proof.sequence);
     if (proven === undefined || proven.n < proof.n) return forgotten;
   }
   const reply = step.decide();
@@ -34,8 +34,8 @@ export function once<Reply extends Recorded>(draft: Draft, step: Step<Reply>): R
 }
 
 /** Whether the ticket of this receipt was released or cancelled. A refusal that was recorded for a retry ended nothing. */
-export function isSettled(draft: Draft, { slot, n }: Receipt): boolean {
-  const last = draft.rows.receipt(slot);
+export function isSettled(draft: Draft, { sequence, n }: Receipt): boolean {
+  const last = draft.rows.receipt(sequence);
   return last !== undefined && (last.n > n || (last.n === n && isEffect(last.reply)));
 }
 

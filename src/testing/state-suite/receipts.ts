@@ -43,13 +43,13 @@ export const receiptCases: readonly Case[] = [
     "[S5] a retry whose proof is not known does nothing: the backend has lost its memory",
     async (fixture) => {
       const [a, id, other] = [await fixture.client(), fixture.id(), fixture.id()];
-      const proof = { slot: 4_000, n: 4 };
+      const proof = { sequence: 4_000, n: 4 };
       const retry = { ...a.receipt(), proof };
       assert.deepEqual(await a.write(id, save("1"), retry), { status: "forgotten" });
-      await a.write(other, save("1"), { ...retry, slot: 4_000, n: 3, proof: undefined });
+      await a.write(other, save("1"), { ...retry, sequence: 4_000, n: 3, proof: undefined });
       assert.deepEqual(await a.write(id, save("1"), retry), { status: "forgotten" });
       assert.equal(await a.load(id), null);
-      await a.write(other, save("1"), { ...retry, slot: 4_000, n: 5, proof: undefined });
+      await a.write(other, save("1"), { ...retry, sequence: 4_000, n: 5, proof: undefined });
       assert.equal((await a.write(id, save("1"), retry)).status, "saved");
     },
   ),
@@ -63,7 +63,7 @@ export const receiptCases: readonly Case[] = [
       const receipt = a.receipt();
       await a.write(id, save("1"), receipt);
       await fixture.hook("flush")();
-      const retry = { ...receipt, proof: { slot: before.slot, n: before.n } };
+      const retry = { ...receipt, proof: { sequence: before.sequence, n: before.n } };
       assert.deepEqual(await a.write(id, save("1"), retry), { status: "forgotten" });
       assert.equal(await a.load(id), null);
     },
@@ -103,7 +103,7 @@ export const receiptCases: readonly Case[] = [
   proof("[S5] receipts are each client's own", async (fixture) => {
     const [a, b] = await fixture.clients(2);
     const id = fixture.id();
-    const receipt = { slot: 0, n: 5, keepMs: 60_000 };
+    const receipt = { sequence: 0, n: 5, keepMs: 60_000 };
     assert.equal((await a.write(id, save("a"), receipt)).status, "saved");
     assert.equal((await b.write(id, save("b"), receipt)).status, "saved");
     assert.equal(await a.load(id), "b");

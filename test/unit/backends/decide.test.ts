@@ -27,7 +27,7 @@ const now = 1_000_000;
 const micros = now * 1_000;
 const rules = { limits: { askLimitMs: 12_000, handOverMs: 10_000 }, grainMs: 0, wakes: true };
 const moment: Moment = { now, micros, rules };
-const receipt = { slot: 1, n: 7, keepMs: 60_000 };
+const receipt = { sequence: 1, n: 7, keepMs: 60_000 };
 const ask = { leaseMs: 30_000, queue: true, load: false, fences: 1 };
 
 const lockOf = (ticket: string, more: Partial<LockRow> = {}): LockRow => ({
@@ -56,7 +56,7 @@ function viewOf(stored: Stored, reads: string[] = []): Rows {
     state: (id) => read("state", states[id]),
     lock: (id) => read("lock", locks[id]),
     waiters: (id) => read("waiters", queues[id] ?? []),
-    receipt: (slot) => read("receipt", receipts[slot]),
+    receipt: (sequence) => read("receipt", receipts[sequence]),
   };
 }
 
@@ -294,7 +294,7 @@ const writing: readonly Case[] = [
   },
   {
     name: "[S5] a retry whose proof is unknown is forgotten",
-    request: { ...write(null), receipt: { ...receipt, retry: true, proof: { slot: 2, n: 1 } } },
+    request: { ...write(null), receipt: { ...receipt, retry: true, proof: { sequence: 2, n: 1 } } },
     reply: { status: "forgotten" },
   },
   {

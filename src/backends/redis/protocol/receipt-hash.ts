@@ -15,7 +15,7 @@ export interface ReceiptExpiry {
 }
 
 /** The arguments of one operation: its receipt, and on a retry the proof that goes with it. */
-export type ReceiptFields = readonly [slot: string, n: string, proof: string];
+export type ReceiptFields = readonly [sequence: string, n: string, proof: string];
 
 export class ReceiptHash {
   #renewedAt = -Infinity;
@@ -27,7 +27,7 @@ export class ReceiptHash {
       this.#keepMs = receipt.keepMs;
       this.#renewedAt = -Infinity;
     }
-    return [String(receipt.slot), String(receipt.n), proofOf(receipt)];
+    return [String(receipt.sequence), String(receipt.n), proofOf(receipt)];
   }
 
   /** For a script that is sent now; `at` is of the monotonic clock. */
@@ -44,6 +44,6 @@ export class ReceiptHash {
 
 /** Empty on the first try; on a retry a receipt that must be there, or `-` where none is known. */
 function proofOf({ retry, proof }: Receipt): string {
-  if (proof !== undefined) return `${String(proof.slot)} ${String(proof.n)}`;
+  if (proof !== undefined) return `${String(proof.sequence)} ${String(proof.n)}`;
   return retry === true ? "-" : "";
 }
