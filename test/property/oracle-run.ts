@@ -1,7 +1,7 @@
 // Carries out a sequence of calls on two backends and compares their answers.
 //
 // What must differ is made equal first: client ids become names, and stamps are compared by their order, not by their
-// value. What the core never does is not tried: two different operations under one receipt that was recorded.
+// value. What the core never does is not tried: two different operations under one receipt.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
@@ -17,7 +17,7 @@ import {
 } from "../../src/backends/contract.ts";
 import { recordedStatuses } from "../../src/backends/messages.ts";
 import { save, remove } from "../../src/testing/contract-client.ts";
-import type { Op, ProofOp, WriteOp } from "./oracle-ops.ts";
+import type { Op, WriteOp } from "./oracle-ops.ts";
 
 export interface Side {
   readonly clients: readonly Backend[];
@@ -30,6 +30,8 @@ export interface Comparison {
   readonly ttls: readonly [number, number];
   /** Lets time pass on both sides. */
   readonly advance: (ticks: number) => Promise<void>;
+  /** Deletes the receipts of all clients, on both sides. */
+  readonly forget: () => Promise<void>;
   /** False where both sides read their own clocks: then durations are compared by whether there is one. */
   readonly exactTimes: boolean;
   /** Asked after each step: false ends the run, since the two clocks may no longer agree on what has expired. */
@@ -58,14 +60,9 @@ interface TestTicket {
 
 interface Entry {
   readonly call: (side: 0 | 1) => Promise<unknown>;
-  /** Client, sequence and n, where it can be recorded. */
-  readonly receipt: {
-    readonly client: number;
-    readonly sequence: number;
-    readonly n: number;
-    readonly retry: boolean;
-  } | null;
   readonly id: string;
+  /** A release that only releases: Redis looks for its receipt only where its ticket does not hold the lock. */
+  readonly needsNoReceipt?: boolean;
   readonly done: (status: string) => void;
 }
 
@@ -79,9 +76,8 @@ export class OracleRun {
   readonly #freeSequences: Sequence[][] = [[], [], []];
   #sequences = 0;
   readonly #history: Entry[] = [];
-  /** By client, sequence and n: what was recorded there. */
-  readonly #recorded = new Map<string, Entry>();
-  readonly #proofs: ({ sequence: number; n: number } | undefined)[] = [];
+  /** Those whose effect is recorded. */
+  readonly #recorded = new Set<Entry>();
   readonly #stamps: Both<number>[] = [];
   readonly #latest = new Map<string, Both<number>>();
   readonly #wakes: Both<Wake[][]> = [
@@ -115,8 +111,8 @@ export class OracleRun {
 
   /** False: the run ends here. */
   async #step(op: Op): Promise<boolean> {
-    if (op.op === "advance") {
-      await this.#options.advance(op.ticks);
+    if (op.op === "advance" || op.op === "forget") {
+      await (op.op === "advance" ? this.#options.advance(op.ticks) : this.#forget());
       return true;
     }
     const entry = op.op === "again" ? this.#earlier(op.entry) : this.#entry(op);
@@ -129,30 +125,25 @@ export class OracleRun {
     return true;
   }
 
+  async #forget(): Promise<void> {
+    await this.#options.forget();
+    this.#recorded.clear();
+  }
+
   #note(entry: Entry, reference: unknown, subject: unknown): void {
     this.#noteRevision(entry.id, reference, subject);
     const status = (reference as { status?: string } | null)?.status ?? "";
-    if (entry.receipt === null) return;
-    const { client, sequence, n, retry } = entry.receipt;
-    const didSomething = recordedStatuses.has(status);
-    if (!didSomething && (!retry || status === "forgotten")) return; // the refusal of a retry is recorded as well
-    const key = `${client} ${sequence} ${n}`;
-    if (this.#recorded.has(key)) return;
-    this.#recorded.set(key, entry);
-    if (didSomething) this.#proofs[client] = { sequence, n };
+    if (recordedStatuses.has(status)) this.#recorded.add(entry);
     entry.done(status);
   }
 
-  /** Whatever was done before, unless something else has been recorded under its receipt since. */
+  /** Whatever was done before. */
   #earlier(back: number): Entry | undefined {
     const entry = this.#history.at(-1 - back);
-    if (entry === undefined || entry.receipt === null) return entry;
-    const { client, sequence, n } = entry.receipt;
-    const recorded = this.#recorded.get(`${client} ${sequence} ${n}`);
-    return recorded === undefined || recorded === entry ? entry : undefined;
+    return entry?.needsNoReceipt === true && !this.#recorded.has(entry) ? undefined : entry;
   }
 
-  #entry(op: Exclude<Op, { op: "again" | "advance" }>): Entry | undefined {
+  #entry(op: Exclude<Op, { op: "again" | "advance" | "forget" }>): Entry | undefined {
     switch (op.op) {
       case "ask":
         return this.#ask(op);
@@ -164,7 +155,7 @@ export class OracleRun {
         const ticket = this.#pick(op.ticket, true);
         return (
           ticket &&
-          this.#ofTicket(ticket, op.proof, (side, receipt) =>
+          this.#ofTicket(ticket, (side, receipt) =>
             this.#backend(side, ticket.client).cancelLock(ticket.id, this.#name(side, ticket), receipt),
           )
         );
@@ -201,9 +192,7 @@ export class OracleRun {
     const write = op.write && this.#writeOf(ticket.id, op.write);
     const keep = op.keep && { leaseMs: this.#options.leases[op.keep.lease]!, fences: op.keep.fences };
     const request = (side: 0 | 1): ReleaseRequest => ({ write: write?.[side], keep: keep ?? undefined });
-    // Whoever still holds the lock has not released it: then no backend needs a proof of that.
-    const proof = write === null && keep === null ? "none" : op.proof;
-    return this.#ofTicket(ticket, proof, (side, receipt) =>
+    const entry = this.#ofTicket(ticket, (side, receipt) =>
       this.#backend(side, ticket.client).releaseLock(
         ticket.id,
         this.#name(side, ticket),
@@ -211,44 +200,38 @@ export class OracleRun {
         receipt,
       ),
     );
+    return { ...entry, needsNoReceipt: write === null && keep === null };
   }
 
   #force(op: Extract<Op, { op: "force" }>): Entry | undefined {
     const ticket = this.#pick(op.ticket, false);
     if (ticket === undefined) return undefined;
     const fence = op.ifFence === null ? undefined : this.#stamps.at(-1 - op.ifFence);
-    return this.#ofSequence(op.client, ticket.id, {
-      proof: "none",
-      call: (side, receipt) => {
-        const request = { forced: { ifFence: fence?.[side] } };
-        return this.#backend(side, op.client).releaseLock(
-          ticket.id,
-          this.#name(side, ticket),
-          request,
-          receipt,
-        );
-      },
+    return this.#ofSequence(op.client, ticket.id, (side, receipt) => {
+      const request = { forced: { ifFence: fence?.[side] } };
+      return this.#backend(side, op.client).releaseLock(
+        ticket.id,
+        this.#name(side, ticket),
+        request,
+        receipt,
+      );
     });
   }
 
-  #write(client: number, id: string, op: { write: WriteOp; proof: ProofOp; ticket?: TestTicket }): Entry {
+  #write(client: number, id: string, op: { write: WriteOp; ticket?: TestTicket }): Entry {
     const write = this.#writeOf(id, op.write);
-    const { ticket, proof } = op;
-    return this.#ofSequence(client, id, {
-      proof,
-      call: (side, receipt) => {
-        const name = ticket === undefined ? null : this.#name(side, ticket);
-        return this.#backend(side, client).writeState(id, write[side], name, receipt);
-      },
+    const { ticket } = op;
+    return this.#ofSequence(client, id, (side, receipt) => {
+      const name = ticket === undefined ? null : this.#name(side, ticket);
+      return this.#backend(side, client).writeState(id, write[side], name, receipt);
     });
   }
 
   #touch(op: Extract<Op, { op: "touch" }>): Entry {
     const [id, ttlMs] = [ids[op.id]!, this.#options.ttls[op.ttl]!];
-    return this.#ofSequence(op.client, id, {
-      proof: op.proof,
-      call: (side, receipt) => this.#backend(side, op.client).touchState(id, ttlMs, receipt),
-    });
+    return this.#ofSequence(op.client, id, (side, receipt) =>
+      this.#backend(side, op.client).touchState(id, ttlMs, receipt),
+    );
   }
 
   #renew(op: Extract<Op, { op: "renew" }>): Entry | undefined {
@@ -279,26 +262,20 @@ export class OracleRun {
 
   /** An operation without a receipt of its own. */
   #without(id: string, call: Entry["call"]): Entry {
-    return { id, call, receipt: null, done: () => {} };
+    return { id, call, done: () => {} };
   }
 
-  /** An operation with the receipt of its ticket. */
-  #ofTicket(
-    ticket: TestTicket,
-    proof: ProofOp,
-    call: (side: 0 | 1, receipt: Receipt) => Promise<unknown>,
-  ): Entry {
+  /** An operation with the receipt of its ticket. What this ticket does next is another one. */
+  #ofTicket(ticket: TestTicket, call: (side: 0 | 1, receipt: Receipt) => Promise<unknown>): Entry {
     const { client, sequence, n } = ticket;
-    const proven = this.#proof(client, proof);
-    const receipt = { ...this.#receipt(sequence.index, n), proof: proven, retry: proven !== undefined };
+    const receipt = this.#receipt(sequence.index, n);
     return {
       id: ticket.id,
-      receipt: { client, sequence: sequence.index, n, retry: receipt.retry },
       call: (side) => call(side, receipt),
       done: (status) => {
-        if (status !== "released" && status !== "cancelled") {
-          ticket.n += 1; // what this ticket does next is another operation
-        } else {
+        if (ticket.isOver) return;
+        if (status !== "released" && status !== "cancelled") ticket.n = Math.max(ticket.n, n + 1);
+        else {
           ticket.isOver = true;
           sequence.n = ticket.n;
           this.#freeSequences[client]!.push(sequence);
@@ -308,25 +285,11 @@ export class OracleRun {
   }
 
   /** An operation with a receipt of its own; its sequence is free for the next one as soon as it is answered. */
-  #ofSequence(
-    client: number,
-    id: string,
-    how: { proof: ProofOp; call: (side: 0 | 1, receipt: Receipt) => Promise<unknown> },
-  ): Entry {
+  #ofSequence(client: number, id: string, call: (side: 0 | 1, receipt: Receipt) => Promise<unknown>): Entry {
     const sequence = this.#takeSequence(client);
-    const proven = this.#proof(client, how.proof);
-    const receipt = {
-      ...this.#receipt(sequence.index, sequence.n),
-      proof: proven,
-      retry: proven !== undefined,
-    };
+    const receipt = this.#receipt(sequence.index, sequence.n);
     this.#freeSequences[client]!.push(sequence);
-    return {
-      id,
-      receipt: { client, sequence: sequence.index, n: sequence.n, retry: receipt.retry },
-      call: (side) => how.call(side, receipt),
-      done: () => {},
-    };
+    return { id, call: (side) => call(side, receipt), done: () => {} };
   }
 
   #newTicket(client: number, id: string): TestTicket {
@@ -349,11 +312,6 @@ export class OracleRun {
 
   #receipt(sequence: number, n: number): Receipt {
     return { sequence, n, keepMs: 86_400_000 };
-  }
-
-  #proof(client: number, proof: ProofOp): Receipt["proof"] {
-    if (proof === "unknown") return { sequence: 999, n: 1 };
-    return proof === "known" ? this.#proofs[client] : undefined;
   }
 
   #lifeOf(ttl: WriteOp["ttl"]): Life {

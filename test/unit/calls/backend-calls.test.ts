@@ -140,7 +140,6 @@ describe("[S5] a backend that connects first", () => {
     const { attempt, seen } = script(saved);
     expect((await calls.exactlyOnce(telling, attempt)).reply).toEqual(saved);
     expect(seen).toHaveLength(1);
-    expect(seen[0]?.retry).toBeUndefined();
     calls.close();
 
     const never = connecting(failed);
@@ -202,16 +201,6 @@ describe("[S5] a call with a receipt", () => {
     expect(again.map(({ seen }) => seen[0]?.sequence).sort()).toEqual([0, 1, 2, 3, 4]); // used again
   });
 
-  test("a retry carries a proof: what this client last saw recorded; the first try does not", async () => {
-    const first = script<WriteReply>(unavailable("unknown"), saved);
-    await tell(first);
-    expect(first.seen.map((receipt) => receipt?.proof)).toEqual([undefined, undefined]); // nothing seen yet
-    const second = script<WriteReply>(unavailable("unknown"), saved);
-    await tell(second);
-    expect(second.seen[0]?.proof).toBeUndefined();
-    expect(second.seen[1]?.proof).toMatchObject({ sequence: first.seen[0]?.sequence, n: first.seen[0]?.n });
-  });
-
   test("each try is told when the first was sent: its answer may be of that one", async () => {
     const times: number[] = [];
     const attempt = async (_: Receipt, sentAt: number): Promise<WriteReply> => {
@@ -221,21 +210,6 @@ describe("[S5] a call with a receipt", () => {
     };
     await calls.exactlyOnce(telling, attempt);
     expect(times).toEqual([times[0], times[0], times[0]]);
-  });
-
-  test("what did nothing is no proof", async () => {
-    await tell(script<WriteReply>({ status: "conflict", revision: null }));
-    const second = script<WriteReply>(unavailable("unknown"), saved);
-    await tell(second);
-    expect(second.seen[1]?.proof).toBeUndefined();
-  });
-
-  test("a proof that is old is not asked for: the backend may have let it expire", async () => {
-    await tell(script<WriteReply>(saved));
-    await new Promise((resolve) => setTimeout(resolve, 250));
-    const second = script<WriteReply>(unavailable("unknown"), saved);
-    await tell(second);
-    expect(second.seen[1]?.proof).toBeUndefined();
   });
 
   test("receipts are to be kept for longer than any retry can take", async () => {
