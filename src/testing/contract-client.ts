@@ -41,23 +41,23 @@ export function remove(more: Partial<DeleteWrite> = {}): DeleteWrite {
   return { kind: "delete", ...more };
 }
 
-/** One client of a backend. Every operation takes a slot of its own unless it is given a receipt. */
+/** One client of a backend. Every operation takes a sequence of its own unless it is given a receipt. */
 export class ContractClient {
   readonly backend: Backend;
-  #slots = 0;
+  #sequences = 0;
 
   constructor(backend: Backend) {
     this.backend = backend;
   }
 
   receipt(): Receipt {
-    return { slot: this.#slots++, n: 1, keepMs };
+    return { sequence: this.#sequences++, n: 1, keepMs };
   }
 
   /** A new ticket for this lock. */
   turn(id: string): ContractTurn {
     const receipt = this.receipt();
-    const ticket = `host:1:${this.backend.clientId}:${receipt.slot}`;
+    const ticket = `host:1:${this.backend.clientId}:${receipt.sequence}`;
     return new ContractTurn(this.backend, { id, ticket, receipt });
   }
 

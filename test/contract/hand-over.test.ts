@@ -83,7 +83,7 @@ describe.each(clockedBackends)("hand-over of $name", (backend) => {
     [
       "a save",
       async (turn: ReturnType<ContractClient["turn"]>) =>
-        expect(await turn.write(save("1"), { ...turn.receipt, slot: 77 })).toMatchObject({
+        expect(await turn.write(save("1"), { ...turn.receipt, sequence: 77 })).toMatchObject({
           status: "saved",
         }),
     ],

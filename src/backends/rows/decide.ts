@@ -46,8 +46,8 @@ export function decide<K extends Kind>(rows: Rows, request: RowRequest<K>, momen
 const deciders: { readonly [K in Kind]: (draft: Draft, request: RowRequest<K>) => ReplyTo<K> } = {
   load: (draft, { id, expiry }) => loadState(draft.item(id), expiry),
   write,
-  touch: (draft, { id, ttlMs, receipt }) =>
-    once(draft, { receipt, decide: () => touchState(draft.item(id), ttlMs) }),
+  touch: (draft, request) =>
+    once(draft, request, { decide: () => touchState(draft.item(request.id), request.ttlMs) }),
   acquire,
   peek,
   renew: (draft, { entries }) => entries.map((entry) => renew(draft, entry)),
@@ -57,7 +57,7 @@ const deciders: { readonly [K in Kind]: (draft: Draft, request: RowRequest<K>) =
 };
 
 function write(draft: Draft, request: RowRequest<"write">): WriteReply {
-  const { id, write, ticket, receipt } = request;
+  const { id, write, ticket } = request;
   const decide = (): Exclude<WriteReply, Forgotten> => {
     const item = draft.item(id);
     const lock = currentLock(item);
@@ -71,7 +71,7 @@ function write(draft: Draft, request: RowRequest<"write">): WriteReply {
     if (lock !== null && isEffect(written)) confirmLock(item, lock);
     return written;
   };
-  return once(draft, { receipt, decide });
+  return once(draft, request, { decide });
 }
 
 function acquire(draft: Draft, request: RowRequest<"acquire">): AcquireReply {
@@ -131,10 +131,7 @@ function renew(draft: Draft, { id, ticket, leaseMs }: RenewEntry): "renewed" | "
 }
 
 function release(draft: Draft, request: RowRequest<"release">): ReleaseReply {
-  return once(draft, {
-    receipt: request.receipt,
-    decide: () => releaseOnce(draft.item(request.id), request),
-  });
+  return once(draft, request, { decide: () => releaseOnce(draft.item(request.id), request) });
 }
 
 function releaseOnce(item: Item, request: RowRequest<"release">): Exclude<ReleaseReply, Forgotten> {
@@ -157,7 +154,8 @@ function releaseOnce(item: Item, request: RowRequest<"release">): Exclude<Releas
   return failed === undefined ? { status: "released", revision } : { status: "released", revision, failed };
 }
 
-function cancel(draft: Draft, { id, ticket, receipt }: RowRequest<"cancel">): CancelReply {
+function cancel(draft: Draft, request: RowRequest<"cancel">): CancelReply {
+  const { id, ticket } = request;
   const decide = (): Exclude<CancelReply, Forgotten> => {
     const item = draft.item(id);
     const isHeld = currentLock(item)?.ticket === ticket;
@@ -166,7 +164,7 @@ function cancel(draft: Draft, { id, ticket, receipt }: RowRequest<"cancel">): Ca
     passOn(item, nextWaiter(item));
     return { status: "released" };
   };
-  return once(draft, { receipt, decide, repeats: isEffect }); // a release that was refused has ended nothing
+  return once(draft, request, { decide, repeats: isEffect }); // a release that was refused has ended nothing
 }
 
 function inspect(draft: Draft, { id }: RowRequest<"inspect">): LockEntry | null {

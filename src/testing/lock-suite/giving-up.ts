@@ -67,7 +67,7 @@ export const givingUpCases: readonly Case[] = [
       const id = fixture.id();
       const ticket = `host:1:${faults.clientId}:999999`; // as if its grant's reply and its cancel had been lost
       const request = { leaseMs: 60_000, queue: false, load: false, fences: 1 };
-      const granted = await faults.acquireLock(id, ticket, request, { slot: 900, n: 1, keepMs: 60_000 });
+      const granted = await faults.acquireLock(id, ticket, request, { sequence: 900, n: 1, keepMs: 60_000 });
       assert.equal(granted.status, "granted");
       await (await store.lock(id).acquire()).release();
       await fixture.becomesFree(id);
@@ -90,7 +90,7 @@ export const givingUpCases: readonly Case[] = [
       await holder.granted();
       const ticket = `host:1:${faults.clientId}:999999`;
       const request = { leaseMs: 60_000, queue: true, load: false, fences: 1 };
-      const waiting = await faults.acquireLock(id, ticket, request, { slot: 900, n: 1, keepMs: 60_000 });
+      const waiting = await faults.acquireLock(id, ticket, request, { sequence: 900, n: 1, keepMs: 60_000 });
       assert.equal(waiting.status, "waiting");
       await holder.released();
       // By its cancel, long before its hand-over lease has ended.

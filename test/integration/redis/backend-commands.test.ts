@@ -76,13 +76,13 @@ describe("what is sent", () => {
   test("the life of receipts is renewed now and then, and is never shorter than asked for", async () => {
     const turn = a.turn("x");
     for (let n = 1; n <= 20; n += 1) {
-      await a.write("x", save("1"), { slot: 0, n, keepMs: 4_000 });
+      await a.write("x", save("1"), { sequence: 0, n, keepMs: 4_000 });
       expect(Number(await server.command("PTTL", `t:done:${a.backend.clientId}`))).toBeGreaterThan(4_000);
     }
     const calls = (await server.calls())["pexpire"] ?? 0;
-    for (let n = 21; n <= 40; n += 1) await a.write("x", save("1"), { slot: 0, n, keepMs: 4_000 });
+    for (let n = 21; n <= 40; n += 1) await a.write("x", save("1"), { sequence: 0, n, keepMs: 4_000 });
     expect(((await server.calls())["pexpire"] ?? 0) - calls).toBeLessThanOrEqual(1);
-    await a.write("x", save("1"), { ...turn.receipt, slot: 0, n: 41, keepMs: 60_000 });
+    await a.write("x", save("1"), { ...turn.receipt, sequence: 0, n: 41, keepMs: 60_000 });
     expect(Number(await server.command("PTTL", `t:done:${a.backend.clientId}`))).toBeGreaterThan(60_000);
   });
 

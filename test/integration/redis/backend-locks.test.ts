@@ -100,8 +100,10 @@ describe("locks", () => {
     expect(await turn.release()).toEqual({ status: "forgotten" });
     expect(await b.turn("x").release()).toEqual({ status: "lost" });
     expect(await turn.ask()).toEqual({ status: "settled" });
-    const proof = { slot: 3, n: 1 };
-    expect(await turn.cancel({ ...receipt, n: 3, proof })).toEqual({ status: "forgotten" });
+    const cancelling = { ...receipt, n: 3 };
+    expect(await turn.cancel(cancelling)).toEqual({ status: "cancelled" });
+    await server.command("DEL", `t:done:${a.backend.clientId}`);
+    expect(await turn.cancel(cancelling)).toEqual({ status: "forgotten" });
   });
 
   test("[L6] [L11] forced, also from a foreign client", async () => {

@@ -51,6 +51,24 @@ describe("while another process writes", () => {
   });
 });
 
+describe("[S5] an attempt that could not open the file was not sent", () => {
+  test("the next one is a first attempt: its refusal is not recorded", async () => {
+    const folder = sqliteFolder();
+    const other = folder.raw();
+    other.exec("BEGIN EXCLUSIVE");
+    const client = folder.connect();
+    const receipt = client.receipt();
+    const error = await failure(client.write("x", save("1"), receipt));
+    expect(error).toMatchObject({ code: "UNREACHABLE", outcome: "none" });
+    other.exec("COMMIT");
+    const turn = folder.connect().turn("x");
+    await turn.granted();
+    expect(await client.write("x", save("1"), receipt)).toEqual({ status: "held" });
+    await turn.released();
+    expect(await client.write("x", save("1"), receipt)).toMatchObject({ status: "saved" });
+  });
+});
+
 describe("the calls of one turn share a commit", () => {
   test("each has its own answer", async () => {
     const folder = sqliteFolder();

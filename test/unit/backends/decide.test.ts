@@ -10,6 +10,7 @@ import {
   micros,
   moment,
   receipt,
+  attempt,
   lockOf,
   waiterOf,
   stateOf,
@@ -200,7 +201,7 @@ const releasing: readonly Case[] = [
   {
     name: "[L7] a cancelled waiter leaves the queue, and nothing else changes",
     stored: { locks: { x: lockOf("a") }, queues: { x: [waiterOf("b")] } },
-    request: { kind: "cancel", id: "x", ticket: "b", receipt },
+    request: { kind: "cancel", id: "x", ticket: "b", receipt, attempt },
     reply: { status: "cancelled" },
     changes: [removed("b"), put.receipt({ status: "cancelled" })],
   },
@@ -227,8 +228,31 @@ const writing: readonly Case[] = [
   },
   {
     name: "[S5] a retry whose proof is unknown is forgotten",
-    request: { ...write(null), receipt: { ...receipt, retry: true, proof: { slot: 2, n: 1 } } },
+    request: { ...write(null), attempt: { retry: true, proof: { sequence: 2, n: 1 } } },
     reply: { status: "forgotten" },
+  },
+  {
+    name: "[S5] a retry whose proof has too small a number is forgotten",
+    stored: { receipts: { 2: { n: 3, reply: { status: "deleted" } } } },
+    request: { ...write(null), attempt: { retry: true, proof: { sequence: 2, n: 4 } } },
+    reply: { status: "forgotten" },
+  },
+  {
+    name: "[S5] a retry whose proof is there is carried out",
+    stored: { receipts: { 2: { n: 5, reply: { status: "deleted" } } } },
+    request: {
+      ...{ ...write(null), write: remove() },
+      attempt: { retry: true, proof: { sequence: 2, n: 4 } },
+    },
+    reply: { status: "deleted" },
+    changes: [{ kind: "state", id: "x", row: null }, put.receipt({ status: "deleted" })],
+  },
+  {
+    name: "[S5] the refusal of a retry is recorded",
+    stored: { locks: { x: lockOf("b") } },
+    request: { ...write(null), attempt: { retry: true, proof: undefined } },
+    reply: { status: "held" },
+    changes: [put.receipt({ status: "held" })],
   },
   {
     name: "[S6] a state of another serializer is not replaced",
@@ -239,13 +263,13 @@ const writing: readonly Case[] = [
   {
     name: "[S7] a state that expires now is absent",
     stored: { states: { x: stateOf("old", { expiresAt: now }) } },
-    request: { kind: "touch", id: "x", ttlMs: 5, receipt },
+    request: { kind: "touch", id: "x", ttlMs: 5, receipt, attempt },
     reply: { status: "absent" },
   },
   {
     name: "[S2] a delete gives out no stamp",
     stored: { states: { x: stateOf("old") } },
-    request: { kind: "write", id: "x", write: remove({ ifRevision: 40 }), ticket: null, receipt },
+    request: { ...write(null), write: remove({ ifRevision: 40 }) },
     reply: { status: "deleted" },
     changes: [{ kind: "state", id: "x", row: null }, put.receipt({ status: "deleted" })],
   },
