@@ -107,7 +107,7 @@ export type WriteReply =
   | { readonly status: "saved"; readonly revision: number }
   | { readonly status: "deleted" }
   /** Another ticket holds the lock, or waiters stand before us [S8]. Only for writes without a ticket. */
-  | { readonly status: "held" }
+  | { readonly status: "busy" }
   /** The ticket under which this was to be written does not hold the lock [S4]. */
   | { readonly status: "lost" }
   | Conflict
@@ -141,8 +141,8 @@ export interface Granted {
 }
 
 export interface Waiting {
-  /** "waiting": in the queue. "held": not in it, since `queue` was false. */
-  readonly status: "waiting" | "held";
+  /** "waiting": in the queue. "busy": not in it, since `queue` was false. */
+  readonly status: "waiting" | "busy";
   readonly holder: Holder;
   /** Remaining lease of the holder; `null` when it never ends. */
   readonly retryInMs: number | null;

@@ -55,10 +55,10 @@ export class ContractClient {
   }
 
   /** A new ticket for this lock. */
-  turn(id: string): ContractTurn {
+  ticketFor(id: string): ContractTicket {
     const receipt = this.receipt();
     const ticket = `host:1:${this.backend.clientId}:${receipt.sequence}`;
-    return new ContractTurn(this.backend, { id, ticket, receipt });
+    return new ContractTicket(this.backend, { id, ticket, receipt });
   }
 
   async load(id: string): Promise<unknown> {
@@ -100,7 +100,7 @@ export class ListeningClient extends ContractClient {
 }
 
 /** One ticket's way through a lock. */
-export class ContractTurn {
+export class ContractTicket {
   readonly id: string;
   readonly ticket: Ticket;
   readonly #backend: Backend;

@@ -3,7 +3,7 @@
  */
 import type { Forgotten, Receipt } from "../contract.ts";
 import { recordedStatuses } from "../messages.ts";
-import type { Draft } from "./draft.ts";
+import type { PendingChanges } from "./pending-changes.ts";
 import type { Once } from "./requests.ts";
 import type { Recorded } from "./row-types.ts";
 
@@ -18,29 +18,29 @@ interface Step<Reply> {
 
 /** Decides on what was not done before, and otherwise gives its first reply again. */
 export function once<Reply extends Recorded>(
-  draft: Draft,
+  pending: PendingChanges,
   { receipt, attempt }: Once,
   step: Step<Reply>,
 ): Reply | Forgotten {
   const { sequence, n } = receipt;
   const { retry, proof } = attempt;
-  const last = draft.rows.receipt(sequence);
+  const last = pending.rows.receipt(sequence);
   // One client, one sequence, one number: the recorded reply is of this very operation, hence of its kind.
   if (last?.n === n && step.repeats?.(last.reply) !== false) return last.reply as Reply;
   if (last !== undefined && last.n > n) return forgotten;
   if (proof !== undefined) {
-    const proven = draft.rows.receipt(proof.sequence);
+    const proven = pending.rows.receipt(proof.sequence);
     if (proven === undefined || proven.n < proof.n) return forgotten;
   }
   const reply = step.decide();
   // What a retry was refused must not be carried out by its first copy, arriving late.
-  if (isEffect(reply) || retry) draft.record(receipt, reply);
+  if (isEffect(reply) || retry) pending.record(receipt, reply);
   return reply;
 }
 
 /** Whether the ticket of this receipt was released or cancelled. A refusal that was recorded for a retry ended nothing. */
-export function isSettled(draft: Draft, { sequence, n }: Receipt): boolean {
-  const last = draft.rows.receipt(sequence);
+export function isSettled(pending: PendingChanges, { sequence, n }: Receipt): boolean {
+  const last = pending.rows.receipt(sequence);
   return last !== undefined && (last.n > n || (last.n === n && isEffect(last.reply)));
 }
 

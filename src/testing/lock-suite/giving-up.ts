@@ -80,13 +80,13 @@ export const givingUpCases: readonly Case[] = [
       const { store, faults } = await fixture.faultyStore();
       const [client, id] = [await fixture.client(), fixture.id()];
       // Wakes may need a connection that is made when the first is waited for.
-      const first = client.turn(id);
+      const first = client.ticketFor(id);
       await first.granted();
       const warm = store.lock(id).acquire();
       await eventually(async () => assert.equal((await client.backend.inspectLock(id))?.waiters, 1));
       await first.released();
       await (await warm).release();
-      const holder = client.turn(id);
+      const holder = client.ticketFor(id);
       await holder.granted();
       const ticket = `host:1:${faults.clientId}:999999`;
       const request = { leaseMs: 60_000, queue: true, load: false, fences: 1 };

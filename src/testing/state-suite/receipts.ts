@@ -53,7 +53,7 @@ export const receiptCases: readonly Case[] = [
       await a.saved(other, save("2")); // that the server knows this says nothing of what it knew before
       assert.deepEqual(await a.write(id, save("1"), receipt), { status: "forgotten" });
       assert.equal(await a.load(id), null);
-      const [cancelled, released] = [a.turn(id), a.turn(id)];
+      const [cancelled, released] = [a.ticketFor(id), a.ticketFor(id)];
       await released.granted();
       await cancelled.queued();
       await cancelled.cancel();
@@ -80,9 +80,9 @@ export const receiptCases: readonly Case[] = [
       const [a, b] = await fixture.clients(2);
       const id = fixture.id();
       const receipt = a.receipt();
-      const hold = b.turn(id);
+      const hold = b.ticketFor(id);
       await hold.granted();
-      assert.deepEqual(await a.write(id, save("1"), receipt), { status: "held" });
+      assert.deepEqual(await a.write(id, save("1"), receipt), { status: "busy" });
       await hold.released();
       assert.equal((await a.write(id, save("1"), receipt)).status, "saved");
     },
@@ -93,11 +93,11 @@ export const receiptCases: readonly Case[] = [
       const [a, b] = await fixture.clients(2);
       const id = fixture.id();
       const [receipt, other] = [a.receipt(), a.receipt()];
-      const hold = b.turn(id);
+      const hold = b.ticketFor(id);
       await hold.granted();
       const refused = async (write: SaveWrite, receipt: Receipt, reply: WriteReply): Promise<void> =>
         assert.deepEqual(await a.write(id, write, receipt), reply);
-      const held = { status: "held" } as const;
+      const held = { status: "busy" } as const;
       await refused(save("1"), receipt, held);
       await refused(save("1"), receipt, held); // the retry
       await hold.released();
@@ -122,7 +122,7 @@ export const receiptCases: readonly Case[] = [
   }),
   proof("[S5] a write under a ticket is done once as well", async (fixture) => {
     const [a, id] = [await fixture.client(), fixture.id()];
-    const hold = a.turn(id);
+    const hold = a.ticketFor(id);
     await hold.granted();
     const receipt = a.receipt();
     const first = await hold.write(save("1"), receipt);

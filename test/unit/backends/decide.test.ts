@@ -74,7 +74,7 @@ const acquiring: readonly Case[] = [
     name: "[L2] without a queue it is only told",
     stored: { locks: { x: lockOf("a") }, queues: { x: [waiterOf("b")] } },
     request: acquire("c", { queue: false }),
-    reply: { status: "held", holder: { token: "a", foreign: false }, retryInMs: 29_990, ahead: 1 },
+    reply: { status: "busy", holder: { token: "a", foreign: false }, retryInMs: 29_990, ahead: 1 },
   },
   {
     name: "[L10] an expired lock with no queue is granted anew, as one change",
@@ -107,7 +107,7 @@ const acquiring: readonly Case[] = [
       queues: { x: [waiterOf("b", { askedAt: now + 500 })] },
     },
     request: acquire("c", { queue: false }),
-    reply: { status: "held", holder: { token: "a", foreign: false }, retryInMs: 30_000, ahead: 1 },
+    reply: { status: "busy", holder: { token: "a", foreign: false }, retryInMs: 30_000, ahead: 1 },
     changes: [put.waiter(waiterOf("b", { askedAt: now })), put.lock(lockOf("a", { since: now }))],
   },
 ];
@@ -212,7 +212,7 @@ const writing: readonly Case[] = [
     name: "[S8] a write without a ticket waits for no one, and passes no one",
     stored: { queues: { x: [waiterOf("b")] } },
     request: write(null),
-    reply: { status: "held" },
+    reply: { status: "busy" },
   },
   {
     name: "[S5] what was recorded is answered again",
@@ -251,8 +251,8 @@ const writing: readonly Case[] = [
     name: "[S5] the refusal of a retry is recorded",
     stored: { locks: { x: lockOf("b") } },
     request: { ...write(null), attempt: { retry: true, proof: undefined } },
-    reply: { status: "held" },
-    changes: [put.receipt({ status: "held" })],
+    reply: { status: "busy" },
+    changes: [put.receipt({ status: "busy" })],
   },
   {
     name: "[S6] a state of another serializer is not replaced",
