@@ -6,6 +6,7 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import type { Bench, Case } from "./cases/case.ts";
+import { fleet } from "./cases/fleet.ts";
 import { growth } from "./cases/growth.ts";
 import { handOver } from "./cases/hand-over.ts";
 import { hot, hotProcesses } from "./cases/hot.ts";
@@ -27,6 +28,7 @@ import { writeResults } from "./report/write.ts";
 import { Server } from "./server.ts";
 
 const cases: readonly Case[] = [
+  fleet,
   lock,
   update,
   hot,

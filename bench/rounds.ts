@@ -20,6 +20,8 @@ export interface Plan extends Omit<Window, "args"> {
   /** A killed worker leaves its lock behind: where that can happen, the next round takes another id. */
   readonly freshIds: boolean;
   readonly rounds: number;
+  /** Each round is of new processes, and nothing gets warm before it. */
+  readonly isCold?: boolean;
   /** The ids of a round whose counters together must be what was acknowledged. */
   readonly counters?: (name: string) => readonly string[];
   /** Looks at the results of a round in its own way. */
@@ -45,7 +47,7 @@ export async function measure(teams: Teams, server: Server | undefined, plan: Pl
   const entries = plan.contenders.map((contender) => newEntry(contender, plan.config));
   const tried = (entry: Entry, from: Server | undefined, ms: number): Promise<Round | undefined> =>
     tryRound(teams, from, { ...plan, ms: Math.min(plan.ms, ms) }, entry);
-  for (const entry of entries) {
+  for (const entry of plan.isCold === true ? [] : entries) {
     await warm(teams, plan, entry);
     await teams.get(entry.contender, plan.workers); // what it sends to connect is not counted
     entry.census = await server?.census(async () => {
@@ -85,7 +87,7 @@ async function tryRound(
   try {
     const round = await runRound(team, server, { ...plan, args });
     account(team, entry, round);
-    if (round.drained.some((one) => one.left > 0)) await teams.drop(team);
+    if (plan.isCold === true || round.drained.some((one) => one.left > 0)) await teams.drop(team);
     plan.inspect?.(round.drained, entry.measured);
     return round;
   } catch (error) {

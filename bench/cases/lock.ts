@@ -7,7 +7,7 @@ import { measure } from "../rounds.ts";
 import { Teams } from "../team.ts";
 import type { Bench, Case, Outcome } from "./case.ts";
 
-const inFlight = { full: { 1: [1, 16, 64, 256], 2: [1, 16, 64, 256] }, quick: { 1: [1, 64], 2: [64] } };
+const inFlight = { full: { 1: [1, 4, 16, 64, 256], 2: [1, 16, 64, 256] }, quick: { 1: [1, 64], 2: [64] } };
 
 /** Lock and unlock of distinct ids. */
 export const lock: Case = {

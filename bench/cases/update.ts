@@ -26,7 +26,7 @@ async function run({ server, quick, rounds, say }: Bench): Promise<Outcome> {
   const measured: Measured[] = [];
   const teams = new Teams(server.url);
   for (const size of sizes) {
-    for (const callers of quick ? size.quick : [1, 64, 256]) {
+    for (const callers of quick ? size.quick : [1, 4, 64, 256]) {
       const config = name(size.label, callers);
       say(config);
       const some = await measure(teams, server, {
