@@ -3,6 +3,10 @@
 /* eslint-disable @typescript-eslint/no-unnecessary-type-parameters, @typescript-eslint/no-unsafe-return, @typescript-eslint/no-unsafe-call, @typescript-eslint/no-confusing-void-expression -- wrong on purpose, or type algebra */
 
 import type { createClient } from "@redis/client";
+import type { Redis as Redis5 } from "ioredis";
+import type { Redis as Redis6 } from "ioredis-6";
+import type { Redis as Valkey } from "iovalkey";
+import type { createClient as createClient5 } from "redis-client-5";
 import {
   HoldfastError,
   open,
@@ -49,6 +53,10 @@ export async function opening(backend: Backend, client: ReturnType<typeof create
   open(new URL("redis://localhost"));
   open(client);
   open(backend);
+  open(null as unknown as ReturnType<typeof createClient5>);
+  open(null as unknown as Redis5);
+  open(null as unknown as Redis6);
+  open(null as unknown as Valkey);
   open("memory:", {
     prefix: "p:",
     serializer: "json",

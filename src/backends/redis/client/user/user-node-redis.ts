@@ -1,11 +1,11 @@
 /**
- * The port on a client that the user has made and connected. We send through it and never close it; its `duplicate()`
+ * The port on a client of `@redis/client` that the user has made and connected. We send through it and never close it; its `duplicate()`
  * is the connection for wakes, and that one is ours.
  *
  * Reconnecting is up to its owner. Commands that it queues while offline may reach the server late: scripts refuse late
  * copies [S5], and we send nothing while it is not ready.
  */
-import { InvalidArgumentError, UnavailableError, type HoldfastError } from "../../../errors.ts";
+import { UnavailableError, type HoldfastError } from "../../../../errors.ts";
 import type {
   ReplyHandler,
   RedisClient,
@@ -13,25 +13,24 @@ import type {
   RedisReply,
   Subscriber,
   Subscription,
-} from "./port.ts";
-import { connectionBroke, closedFailure, notConnected, replyFailure } from "./errors.ts";
-import { Connection } from "./connection.ts";
-import { NodeRedis } from "./node-redis.ts";
-import { isErrorReply, notSentMessages, sendWith, type RedisClientLike } from "./node-redis-types.ts";
-import type { PackageClient } from "./socket.ts";
+} from "../port.ts";
+import { connectionBroke, closedFailure, notConnected, replyFailure } from "../errors.ts";
+import { NodeRedis } from "../node-redis.ts";
+import { isErrorReply, notSentMessages, sendWith, type RedisClientLike } from "../node-redis-types.ts";
+import type { PackageClient } from "../socket.ts";
+import { UserWakes } from "./user-wakes.ts";
 
 /** The events of a client whose connection is lost, and of one that is connected again. */
 const connectionEvents = ["end", "reconnecting", "ready"] as const;
 
-export class UserClient implements RedisClient {
+export class UserNodeRedis implements RedisClient {
   readonly name: string;
   readonly #client: RedisClientLike;
   readonly #operationMs: number;
-  #wakes: Connection<PackageClient> | undefined;
+  #wakes: UserWakes | undefined;
   #closed = false;
 
   constructor(client: RedisClientLike, operationMs: number) {
-    refuseUnsupported(client);
     this.name = nameOf(client);
     this.#client = client;
     this.#operationMs = operationMs;
@@ -68,18 +67,17 @@ export class UserClient implements RedisClient {
   }
 
   subscribe(channel: string, subscriber: Subscriber): Subscription {
-    const wakes = new Connection<PackageClient>({
+    const wakes = new UserWakes({
+      channel,
+      subscriber,
       make: () => this.#duplicate(),
-      prepare: (connection) => connection.subscribe(channel, (bytes) => subscriber.message(bytes), true),
-      attemptMs: this.#operationMs / 2,
+      operationMs: this.#operationMs,
       explain: (error) => this.#explain(error),
-      onUp: () => subscriber.up(),
-      onDown: (failure) => subscriber.down(failure),
     });
     this.#wakes = wakes;
     for (const event of connectionEvents) this.#client.on?.(event, this.#onChange);
     wakes.start();
-    return { reconnect: () => wakes.drop(new Error("the subscription reaches another server")) };
+    return wakes;
   }
 
   close(): Promise<void> {
@@ -89,13 +87,7 @@ export class UserClient implements RedisClient {
     return Promise.resolve();
   }
 
-  /** The connection for wakes is never older than that of the user's client, so that both lead to one server. */
-  readonly #onChange = (): void => {
-    const wakes = this.#wakes;
-    if (wakes === undefined) return;
-    wakes.suspend(new Error("the connection of the client that was passed to open() changed"));
-    if (this.#client.isReady !== false) wakes.start();
-  };
+  readonly #onChange = (): void => this.#wakes?.clientChanged(this.#client.isReady !== false);
 
   #explain(error: Error): HoldfastError {
     if (this.#closed) return closedFailure(this.name);
@@ -131,22 +123,6 @@ export class UserClient implements RedisClient {
     duplicate.unref?.(); // [P1]
     return duplicate;
   }
-}
-
-/** Similar clients that take their arguments in another form, each recognized by a member of its own. */
-const unsupported: readonly (readonly [member: string, what: string])[] = [
-  ["defineCommand", "an ioredis client"],
-  ["masters", "a cluster client"],
-  ["getMasterNode", "a Sentinel client"],
-  ["totalClients", "a pool of clients"], // whose commands do not follow each other
-];
-
-function refuseUnsupported(client: RedisClientLike): void {
-  const what = unsupported.find(([member]) => member in client)?.[1];
-  if (what === undefined) return;
-  throw new InvalidArgumentError(
-    `open() got ${what}, which Holdfast cannot use yet. Pass a URL, or a client made by createClient() of "@redis/client".`,
-  );
 }
 
 /** Retrying does not help. */
