@@ -7,6 +7,7 @@ const apart = [
   "test/project/package.test.ts",
   "test/integration/pressure/**",
   "test/simulation/simulation.test.ts",
+  "test/contract/suites-on-ioredis.test.ts",
 ];
 
 /** Vitest begins with the largest files; these take long and are small, so that one of them would end the run alone. */
