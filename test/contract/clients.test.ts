@@ -1,7 +1,6 @@
 // The client suite of holdfast/testing on every kind of client: what the backend needs of one, whoever made it.
 //
-// Seen failing: user-ioredis.ts does not fail what is in flight at "close" → lost replies; ioredis-connection.ts sends
-// through auto-pipelining → the order; connection.ts does not reconnect → the subscription stays down.
+// Seen failing: user-ioredis.ts does not fail what is in flight at "close" → lost replies and lost requests.
 
 import { afterAll, afterEach, beforeAll, describe, test } from "vitest";
 
