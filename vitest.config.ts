@@ -8,6 +8,7 @@ const apart = [
   "test/integration/pressure/**",
   "test/simulation/simulation.test.ts",
   "test/contract/suites-on-ioredis.test.ts",
+  "test/integration/redis/sentinel/**",
 ];
 
 /** Vitest begins with the largest files; these take long and are small, so that one of them would end the run alone. */
