@@ -11,6 +11,7 @@ import type { Backend } from "./backends/contract.ts";
 import { parseAddress } from "./backends/redis/client/address.ts";
 import type { IoredisClientLike } from "./backends/redis/client/user/ioredis-types.ts";
 import type { RedisClientLike } from "./backends/redis/client/node-redis-types.ts";
+import type { SentinelClientLike } from "./backends/redis/client/user/sentinel-types.ts";
 import { isUserClient, type UserClientLike } from "./backends/redis/client/user/recognize.ts";
 import { fileError, parseSqlitePath } from "./backends/sqlite/path.ts";
 import { LazyBackend, type LazyKind } from "./backends/lazy.ts";
@@ -21,7 +22,7 @@ import type { Serializer } from "./serializers/serializer.ts";
 import { json } from "./serializers/json.ts";
 import { StoreHandle, type Store } from "./store.ts";
 
-export type { IoredisClientLike, RedisClientLike };
+export type { IoredisClientLike, RedisClientLike, SentinelClientLike };
 
 type Parsed = Omit<OpenOptions, "serializer"> & { serializer?: Serializer };
 
@@ -49,7 +50,7 @@ const opened = new WeakSet<object>();
  * ```
  */
 export function open(
-  target?: string | URL | RedisClientLike | IoredisClientLike | Backend,
+  target?: string | URL | RedisClientLike | SentinelClientLike | IoredisClientLike | Backend,
   options?: OpenOptions,
 ): Store {
   const parsed: Parsed = parse.parseOptions<Parsed>("open()", options, {
@@ -109,7 +110,8 @@ function unknownTarget(text: string, scheme: string | undefined): InvalidArgumen
 function redisBackend(target: string | UserClientLike, name: string, options: Parsed): Backend {
   const operationMs = options.operationMs ?? defaults.operationMs;
   // It is waited for on a connection of its own, which a client of the user's must be able to make.
-  const hasReplicas = typeof target === "string" || typeof target.duplicate === "function";
+  const { duplicate } = target as { duplicate?: unknown };
+  const hasReplicas = typeof target === "string" || typeof duplicate === "function";
   return lazy({ name, ...pushing, hasReplicas }, async (clientId) => {
     const { createRedisBackend } = await import("./backends/redis/backend.ts");
     return createRedisBackend({ target, clientId, prefix: options.prefix ?? defaults.prefix, operationMs });

@@ -7,7 +7,7 @@ import { Redis as Redis6 } from "ioredis-6";
 import { Redis as Valkey } from "iovalkey";
 import { createClient as createClient5 } from "redis-client-5";
 
-import type { RedisClientLike } from "../../src/index.ts";
+import type { IoredisClientLike, RedisClientLike } from "../../src/index.ts";
 import { openClient } from "../../src/backends/redis/client/open-client.ts";
 import type { UserClientLike } from "../../src/backends/redis/client/user/recognize.ts";
 import type { ClientSuiteHooks, RedisClient } from "../../src/testing/index.ts";
@@ -57,8 +57,8 @@ async function official(client: RedisClientLike): Promise<Owned> {
   return { client, end: () => own.destroy() };
 }
 
-function ended(client: UserClientLike & { disconnect(): void }): Owned {
-  client.on?.("error" as "end", () => {});
+function ended(client: IoredisClientLike & { disconnect(): void }): Owned {
+  client.on("error", () => {});
   return { client, end: () => client.disconnect() };
 }
 

@@ -28,7 +28,7 @@ export interface NodeRedisOptions {
   /** After how long without any data the connection is dropped. Default: a third of `operationMs`. */
   readonly stallMs?: number | undefined;
   /** Makes a connection; by default to the address. */
-  readonly make?: (() => PackageClient) | undefined;
+  readonly make?: (() => PackageClient | Promise<PackageClient>) | undefined;
 }
 
 /** What the package, and ioredis, say of a connection that was ended here; `why` says more. */

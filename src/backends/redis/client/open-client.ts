@@ -1,8 +1,10 @@
 /** From a target to the port: the adapter for it, and how to make more connections for commands. */
 import { parseAddress } from "./address.ts";
+import { isSentinelClient } from "./user/sentinel-types.ts";
 import { UserIoredis } from "./user/user-ioredis.ts";
 import { isIoredisClient } from "./user/ioredis-types.ts";
 import { UserNodeRedis } from "./user/user-node-redis.ts";
+import { openSentinel } from "./user/user-sentinel.ts";
 import type { UserClientLike } from "./user/recognize.ts";
 import type { RedisClient } from "./port.ts";
 import { NodeRedis } from "./node-redis.ts";
@@ -28,6 +30,11 @@ export function openClient(target: string | URL | UserClientLike, operationMs: n
   if (isIoredisClient(target)) {
     const client = new UserIoredis(target, operationMs);
     return { client, makeAnother: () => client.makeAnother(stallMs), mayUseAnotherDatabase: true };
+  }
+  if (isSentinelClient(target)) {
+    const client = openSentinel(target, { operationMs });
+    const makeAnother = (): RedisClient => openSentinel(target, { operationMs, stallMs });
+    return { client, makeAnother, mayUseAnotherDatabase: false };
   }
   const client = new UserNodeRedis(target, operationMs);
   const { makeAnother } = client;

@@ -136,12 +136,6 @@ const atTheDoor: readonly (readonly [what: string, make: () => object, got: stri
     /client\.duplicate\(\)/,
   ],
   ["a cluster", () => createCluster({ rootNodes: [] }), "createCluster()", /Cluster yet/],
-  [
-    "a Sentinel client",
-    () => createSentinel({ name: "main", sentinelRootNodes: [] }),
-    "createSentinel()",
-    /Redis of "ioredis" that was made with \{ sentinels, name \}/,
-  ],
   ["a pool", () => createClientPool(), "createClientPool()", /one connection.*createClient\(\)/],
   [
     "a pool of any clients",
@@ -169,6 +163,13 @@ describe("at the door", () => {
       }),
     );
     expect(() => open(make() as RedisClientLike)).toThrow(advice);
+  });
+
+  test("[S5] a Sentinel client that is not connected: nothing was done, and what to do", async () => {
+    const client = createSentinel({ name: "main", sentinelRootNodes: [{ host: "127.0.0.1", port: 1 }] });
+    const [error] = await failures(new TestClient(client, { operationMs: 1_500 }).backend.ready());
+    expect(error).toMatchObject({ code: "UNREACHABLE", outcome: "none" });
+    expect(error?.message).toContain("connect it first");
   });
 
   test("an ioredis client that has subscribed is refused", async () => {

@@ -5,8 +5,9 @@
 import { InvalidArgumentError } from "../../../../errors.ts";
 import { isIoredisClient, isOfIoredis, optionsOf, type IoredisClientLike } from "./ioredis-types.ts";
 import type { RedisClientLike } from "../node-redis-types.ts";
+import { isSentinelClient, type SentinelClientLike } from "./sentinel-types.ts";
 
-export type UserClientLike = RedisClientLike | IoredisClientLike;
+export type UserClientLike = RedisClientLike | IoredisClientLike | SentinelClientLike;
 
 interface Unsupported {
   readonly is: (client: Readonly<Record<string, unknown>>) => boolean;
@@ -40,11 +41,11 @@ const unsupported: readonly Unsupported[] = [
     advice: `Holdfast does not support Redis Cluster yet. ${oneServer}, for a single primary`,
   },
   {
-    is: (client) => "getMasterNode" in client,
-    what: 'a client made by createSentinel() of "@redis/client"',
+    is: (client) => "getMasterNode" in client && !isSentinelClient(client),
+    what: "a Sentinel client of an unknown version",
     advice:
-      "It spreads commands over several connections, and Holdfast needs them in order. Pass a Redis of " +
-      '"ioredis" that was made with { sentinels, name }',
+      'Pass a client made by createSentinel() of "@redis/client" 5 or 6, or a Redis of "ioredis" that was made with ' +
+      "{ sentinels, name }",
   },
   {
     is: (client) => "totalClients" in client,
@@ -83,6 +84,7 @@ export function isUserClient(value: unknown): value is UserClientLike {
     refuseSettings(value);
     return true;
   }
+  if (isSentinelClient(value)) return true;
   return typeof client["sendCommand"] === "function" && "isReady" in client;
 }
 

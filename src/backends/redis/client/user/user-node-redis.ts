@@ -5,7 +5,7 @@
  * Reconnecting is up to its owner. Commands that it queues while offline may reach the server late: scripts refuse late
  * copies [S5], and we send nothing while it is not ready.
  */
-import { UnavailableError, type HoldfastError } from "../../../../errors.ts";
+import type { HoldfastError } from "../../../../errors.ts";
 import type {
   ReplyHandler,
   RedisClient,
@@ -18,6 +18,7 @@ import { connectionBroke, closedFailure, notConnected, replyFailure } from "../e
 import { NodeRedis } from "../node-redis.ts";
 import { isErrorReply, notSentMessages, sendWith, type RedisClientLike } from "../node-redis-types.ts";
 import type { PackageClient } from "../socket.ts";
+import { duplicateOf } from "./node-redis-duplicate.ts";
 import { UserWakes } from "./user-wakes.ts";
 
 /** The events of a client whose connection is lost, and of one that is connected again. */
@@ -113,32 +114,8 @@ export class UserNodeRedis implements RedisClient {
   }
 
   #duplicate(): PackageClient {
-    const { options } = this.#client as { options?: { socket?: object } };
-    const duplicate = this.#client.duplicate?.({
-      socket: { ...options?.socket, reconnectStrategy: false, connectTimeout: this.#operationMs },
-      disableOfflineQueue: true,
-      pingInterval: undefined,
-    });
-    if (!canSubscribe(duplicate)) throw noDuplicate(this.name);
-    duplicate.unref?.(); // [P1]
-    return duplicate;
+    return duplicateOf(this.#client, { name: this.name, connectMs: this.#operationMs });
   }
-}
-
-/** Retrying does not help. */
-function noDuplicate(name: string): UnavailableError {
-  const what = "the client that was passed to open() has no duplicate() that can subscribe";
-  const advice =
-    'Pass one made by createClient() of "@redis/client", or have your wrapper forward duplicate()';
-  return new UnavailableError(`${name}: ${what}. ${advice}`, { outcome: "none", lasting: true });
-}
-
-function canSubscribe(client: unknown): client is PackageClient & { unref?(): void } {
-  if (typeof client !== "object" || client === null) return false;
-  const methods = client as Record<string, unknown>;
-  return ["connect", "subscribe", "sendCommand", "on", "destroy"].every(
-    (name) => typeof methods[name] === "function",
-  );
 }
 
 /** From the options that it was made with; never the URL itself, which may hold a password [P3]. */

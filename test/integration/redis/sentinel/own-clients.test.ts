@@ -1,8 +1,10 @@
 // Sentinels, through a client of the user's that asks them where the primary is: a store on it goes on when the primary is
 // killed, and when another server takes over in good order.
 
+import { createSentinel as createSentinel6 } from "@redis/client";
 import { Redis as Redis5 } from "ioredis";
 import { Redis as Redis6 } from "ioredis-6";
+import { createSentinel as createSentinel5 } from "redis-client-5";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
 import { open, type Store } from "../../../../src/index.ts";
@@ -34,7 +36,21 @@ function ofIoredis(Redis: typeof Redis5): Target {
   return client;
 }
 
+async function official(create: typeof createSentinel6): Promise<Target> {
+  const client = create({
+    name: groupName,
+    sentinelRootNodes: group.addresses,
+    nodeClientOptions: app,
+  });
+  client.on("error", () => {});
+  ends.push(() => client.destroy());
+  await client.connect();
+  return client;
+}
+
 const kinds: Record<string, () => Promise<Target>> = {
+  "createSentinel() of @redis/client 6": () => official(createSentinel6),
+  "createSentinel() of @redis/client 5": () => official(createSentinel5 as unknown as typeof createSentinel6),
   "ioredis 5": async () => ofIoredis(Redis5),
   "ioredis 6": async () => ofIoredis(Redis6 as unknown as typeof Redis5),
 };
