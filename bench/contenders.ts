@@ -77,7 +77,7 @@ const ioredisFloor: Contender = {
   open: openIoredisFloor,
   package: "ioredis",
   settings:
-    "bare SET NX PX and compare-and-delete by EVALSHA; auto-pipelining; asks each 1 ms when it must wait",
+    "bare SET NX PX and compare-and-delete by EVALSHA; auto-pipelining; polls every 1 ms while it waits",
 };
 
 const nodeRedisFloor: Contender = {
@@ -86,7 +86,7 @@ const nodeRedisFloor: Contender = {
   open: openNodeRedisFloor,
   package: "@redis/client",
   settings:
-    "the same by sendCommand of @redis/client, which writes the commands of one tick at once by itself",
+    "the same with sendCommand of @redis/client, which by itself writes the commands of one tick at once",
 };
 
 const sqlite: Contender = {
@@ -103,7 +103,7 @@ const sqliteByHand: Contender = {
   name: "floor: BEGIN IMMEDIATE",
   kind: "floor",
   open: openSqliteByHand,
-  settings: "node:sqlite by hand: WAL, synchronous=FULL, calls that block; asks each 5 ms when it must wait",
+  settings: "node:sqlite by hand: WAL, synchronous=FULL, calls that block; polls every 5 ms while it waits",
 };
 
 /** On Redis, all of them. */

@@ -17,11 +17,11 @@ export interface Options {
 export const help = `npm run bench -- [options]
 
   --only <case,…>   only these cases: CASES
-  --quick           a look in less than two minutes, not at everybody everywhere; nothing to cite
+  --quick           a short run with fewer contenders, under two minutes; do not cite its figures
   --rounds <n>      rounds per contender, 5 (with --quick 2)
   --json <file>     write everything that was measured
-  --write           write bench/RESULTS.md and bench/charts/; a full run does so by itself
-  --from <file>     do that from such a file, and measure nothing
+  --write           write bench/RESULTS.md and bench/charts/; a full run does so without this option
+  --from <file>     do that from such a file, without measuring anything
 `;
 
 export class UsageError extends Error {}

@@ -1,4 +1,4 @@
-/** A lock: sends an invoice. Run it in two terminals at once, and the second waits for the first. */
+/** A lock: sends an invoice. If you run it in two terminals at once, the second waits for the first. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { open } from "holdfast";
 
@@ -10,8 +10,8 @@ await store.lock("invoice:7").run(async (grant) => {
 await store.close();
 
 /**
- * The fence rises with every grant, so that a mail server could refuse a sender that has lost the lock in the meantime;
- * the signal aborts when that happens, so that this sender stops.
+ * The fence increases with every grant, so a mail server could refuse a sender that has since lost the lock. The signal
+ * aborts when the lock is lost, so that this sender stops.
  */
 async function sendInvoice({ fence, signal }: { fence: number; signal: AbortSignal }): Promise<void> {
   console.log(`sending, fence ${fence}`);

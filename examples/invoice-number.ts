@@ -1,4 +1,4 @@
-/** A function with a memory: prints the next three invoice numbers. They go on where the last run ended, and have no gaps. */
+/** A function that keeps state: prints the next three invoice numbers. They continue from the last run, without gaps. */
 import { open } from "holdfast";
 
 const store = open();

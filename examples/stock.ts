@@ -1,10 +1,10 @@
 /**
- * A state that many processes change: sells one piece of an article, if there is one left. Run it as often as you like, and as
- * many at a time: it never sells more than there are.
+ * A state that many processes change: sells one item, if there is one left. Run it as often as you like, also several
+ * times at once: it never sells more items than there are.
  */
 import { open } from "holdfast";
 
-const store = open(); // embedded SQLite; open("redis://…") for many machines
+const store = open(); // a SQLite file; open("redis://…") for many machines
 
 const stock = store.state("stock:42", { initial: () => ({ left: 500 }) });
 const sold = await stock.run((s) => {

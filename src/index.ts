@@ -15,7 +15,7 @@ export type {
   UpdateOptions,
   WriteOptions,
 } from "./state.ts";
-export type { UpdateContext } from "./updates/change.ts";
+export type { UpdateContext } from "./updates/update-context.ts";
 export type {
   AcquireOptions,
   ForceReleaseOptions,

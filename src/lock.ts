@@ -66,7 +66,7 @@ export interface ForeignHolder {
 export interface LockInfo {
   readonly id: string;
   readonly holder: LockHolder | ForeignHolder;
-  /** The first fence of the holder's turn; `null` for a foreign holder. */
+  /** The first fence of the holder's grant; `null` for a foreign holder. */
   readonly fence: number | null;
   /** Until the lease ends if it is not renewed, in milliseconds; `null`: it never ends. */
   readonly expiresInMs: number | null;
@@ -176,13 +176,13 @@ export class LockHandle implements Lock {
         `run() takes a function to run under the lock, and then its options: run(fn, options); got ${parse.show(fn)}.`,
       );
     }
-    const { owner, calls } = this.#session;
+    const { store, calls } = this.#session;
     const grant = await this.#acquire(this.#parse("run()", options));
-    calls.keepAlive.hold(); // [P1] a running function keeps the process alive
+    calls.keepAlive.ref(); // [P1] a running function keeps the process alive
     try {
       let result: R;
       try {
-        result = await runHolding({ owner, grant, draft: false }, () => fn(grant));
+        result = await runHolding({ store, grant, draft: false }, () => fn(grant));
       } catch (error) {
         throw fromCaller(error);
       }
@@ -197,7 +197,7 @@ export class LockHandle implements Lock {
       await grant.end().catch((failure: unknown) => this.#warn(failure));
       throw error;
     } finally {
-      calls.keepAlive.drop();
+      calls.keepAlive.unref();
     }
   }
 
@@ -225,11 +225,11 @@ export class LockHandle implements Lock {
   }
 
   #acquire(options: Parsed<AcquireOptions>): Promise<HeldGrant> {
-    const { calls, locks, owner } = this.#session;
+    const { calls, locks, store } = this.#session;
     const { leaseMs = this.#leaseMs, waitMs = this.#waitMs, signal, grant } = options;
     const durability = someOf(options.durability ?? this.#durability);
     throwIfAborted(signal);
-    const outer = (grant as HeldGrant | undefined) ?? liveGrant(owner, this.id);
+    const outer = (grant as HeldGrant | undefined) ?? liveGrant(store, this.id);
     this.#session.admit(outer);
     const how = { leaseMs, waitMs, signal, durability };
     if (outer !== undefined) return acquireNested(calls, outer, how);
@@ -243,7 +243,7 @@ export class LockHandle implements Lock {
       leaseMs: parse.leaseMs,
       waitMs: parse.waitMs,
       signal: parse.signal,
-      grant: (value: unknown): Grant => parseGrant(value, this.#session.owner, this.id),
+      grant: (value: unknown): Grant => parseGrant(value, this.#session.store, this.id),
       durability: this.#session.settings.readDurability,
     };
   }

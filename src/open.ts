@@ -86,6 +86,8 @@ function backendOfUrl(url: string, options: Parsed): Backend {
     case "redis":
     case "rediss":
     case "redis+unix":
+    case "redis+sentinel":
+    case "rediss+sentinel":
       return redisBackend(url, parseAddress(url).name, options);
     case "sqlite":
       return sqliteBackend(parseSqlitePath(url), options);

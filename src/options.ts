@@ -4,7 +4,7 @@
  * Everything that passes is valid; nothing behind it checks again. An option that is not known is refused, since a
  * misspelt one that is silently ignored is the worst kind of default.
  */
-import type { Backend, Durability, Life } from "./backends/contract.ts";
+import type { Backend, Durability, Ttl } from "./backends/contract.ts";
 import { InvalidArgumentError } from "./errors.ts";
 import { json } from "./serializers/json.ts";
 import type { Serializer } from "./serializers/serializer.ts";
@@ -197,7 +197,7 @@ function life(value: unknown, name: string, or: string): number | WhenNew {
 export const stateTtlMs: Parser<number | WhenNew> = (value, name) => life(value, name, "");
 
 /** Of a write. */
-export const saveTtlMs: Parser<Life> = (value, name) =>
+export const saveTtlMs: Parser<Ttl> = (value, name) =>
   value === "keep" || value === "none" ? value : life(value, name, ', "keep", "none"');
 
 /** `"json"`, or the user's own serializer. */

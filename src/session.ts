@@ -45,14 +45,14 @@ export class Session {
   }
 
   /** Identifies this store in async contexts. */
-  get owner(): object {
-    return this.tickets.owner;
+  get store(): object {
+    return this.tickets.store;
   }
 
   /** [P2] While the store drains, only calls of functions that still run under a lock are let in. */
   admit(grant?: HeldGrant): void {
     if (this.#life === "open") return;
-    if (this.#life === "draining" && (grant?.isLive === true || insideBody(this.owner))) return;
+    if (this.#life === "draining" && (grant?.isLive === true || insideBody(this.store))) return;
     throw new ClosedError("The store is closed: open a new one.");
   }
 
@@ -65,7 +65,7 @@ export class Session {
     const { calls, tickets, locks } = this;
     const { keepAlive, operationMs } = calls;
     this.#life = "draining";
-    keepAlive.hold(); // a close that was called is waited for
+    keepAlive.ref(); // a close that was called is waited for
     locks.rejectWaiters();
     await this.#within(drainMs, locks.served());
     this.#life = "closed";
@@ -74,7 +74,7 @@ export class Session {
     // Calls that are under way get their answers. If there is no answer, leases expire.
     await this.#within(operationMs, Promise.all([tickets.settled(), calls.over()]));
     await this.#within(operationMs, this.backend.close());
-    keepAlive.drop();
+    keepAlive.unref();
     calls.close();
   }
 

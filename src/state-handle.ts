@@ -2,7 +2,7 @@
  * The handle that a user has of a state: reads go straight to the backend, writes wait in the local queue of its id or are
  * made under a grant that the caller holds [S8]. It parses options; it knows nothing of queues and leases.
  */
-import type { Durability, Life, StoredState, TouchReply } from "./backends/contract.ts";
+import type { Durability, Ttl, StoredState, TouchReply } from "./backends/contract.ts";
 import type { Session } from "./session.ts";
 import { Codec } from "./updates/codec.ts";
 import { withCallersStack, isFromCaller, runForCaller } from "./caller-stacks.ts";
@@ -22,10 +22,10 @@ import {
   UpdateChange,
   type Change,
   type DraftCall,
-  type UpdateContext,
 } from "./updates/change.ts";
+import type { UpdateContext } from "./updates/update-context.ts";
 
-import type { WaitOptions } from "./ownership/reentry.ts";
+import type { WaitOptions } from "./ownership/wait-options.ts";
 import type {
   DeleteOptions,
   Revision,
@@ -214,13 +214,13 @@ export class StateHandle<T, D> implements State<T, D> {
 
   /** What the write is to be made under: the option, else what the context holds; `undefined`: a lock of its own. */
   #grant(call: string, given: HeldGrant | undefined): HeldGrant | undefined {
-    const { owner } = this.#session;
-    if (insideDraft(owner, this.id)) {
+    const { store } = this.#session;
+    if (insideDraft(store, this.id)) {
       throw new InvalidArgumentError(
         `${call} of ${JSON.stringify(this.id)} inside a function that is changing the same state: change the draft instead.`,
       );
     }
-    const grant = given ?? nearestHeld(owner, this.id)?.grant;
+    const grant = given ?? nearestHeld(store, this.id)?.grant;
     const lost = grant?.lossError;
     if (lost !== undefined) throw lost; // [S4] a caller that inherited a grant that has ended must not write as if it held it
     return grant;
@@ -251,7 +251,7 @@ export class StateHandle<T, D> implements State<T, D> {
   }
 
   /** [S7] A new state has no expiry to keep: then the handle's is meant. */
-  #expiry(own: Life | undefined): Life {
+  #expiry(own: Ttl | undefined): Ttl {
     const usual = this.#ttlMs;
     if (own !== undefined && own !== "keep") return own;
     return own === "keep" && typeof usual === "number" ? { whenNew: usual } : (usual ?? "keep");
@@ -259,7 +259,7 @@ export class StateHandle<T, D> implements State<T, D> {
 
   get #writeParsers() {
     return {
-      grant: (value: unknown): Grant => parseGrant(value, this.#session.owner, this.id),
+      grant: (value: unknown): Grant => parseGrant(value, this.#session.store, this.id),
       waitMs: parse.waitMs,
       signal: parse.signal,
       durability: this.#session.settings.readDurability,

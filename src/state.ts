@@ -2,7 +2,7 @@
 import type { DurabilityOptions, WhenNew } from "./options.ts";
 import type { Grant } from "./ownership/grant.ts";
 import type { Serializer } from "./serializers/serializer.ts";
-import type { UpdateContext } from "./updates/change.ts";
+import type { UpdateContext } from "./updates/update-context.ts";
 
 /** Rises with each save of a state; never reused, not even after delete and re-create. */
 export type Revision = number;

@@ -168,15 +168,15 @@ function end(deadline: Deadline): void {
 
 /** Keeps the process alive while something is pending: the only thing in the library that does [P1]. */
 export class KeepAlive {
-  #held = 0;
+  #count = 0;
   readonly #timer = setInterval(() => undefined, maxTimerMs).unref();
 
-  hold(): void {
-    if (this.#held++ === 0) this.#timer.ref();
+  ref(): void {
+    if (this.#count++ === 0) this.#timer.ref();
   }
 
-  drop(): void {
-    if (--this.#held === 0) this.#timer.unref();
+  unref(): void {
+    if (--this.#count === 0) this.#timer.unref();
   }
 
   /** Ends it for good. */

@@ -13,12 +13,13 @@ import type { Bench, Case, Outcome } from "./case.ts";
 /** Growing numbers of waiters. */
 export const growth: Case = {
   name: "growth",
-  title: "Growth: the cost of one acquisition when many wait",
+  title: "Growth: the cost of one acquire when many callers wait",
   about:
-    "Callers of one process lock one id and unlock it, over and over, so that all but one wait: up to 10 000 of them, for the " +
-    "peers up to 1 000. Two peers stand for the others: one that asks again and again, one that is woken. Then a queue of 1 to 10 000 tickets on the server, as so many processes would form it: the first one " +
-    "releases, the second is woken, a new one joins at the end. Then what one caller that waits costs in memory, when another " +
-    "process holds the lock.",
+    "The callers of one process repeatedly lock and unlock one id, so that all but one wait: up to 10 000 of " +
+    "them, and up to 1 000 for the peers. Two peers stand for the others: one that polls, and one that is " +
+    "notified. Then a queue of 1 to 10 000 tickets on the server, as that many processes would form it: the " +
+    "first one releases, the second gets the lock, and a new one joins at the end. Then the memory that one " +
+    "waiting caller takes while another process holds the lock.",
   run,
 };
 
@@ -136,7 +137,7 @@ function ticketTable(all: readonly Turns[]): Table {
       show(median(one.commands)),
       String(one.wrong),
     ]),
-    note: "Wrong: not in the order of the queue, or with a fence that did not rise.",
+    note: "Wrong: not in the order of the queue, or with a fence that did not increase.",
   };
 }
 
@@ -171,7 +172,7 @@ function marksOf(all: readonly Turns[]): Mark[] {
   return [
     {
       mark: "growth: server work per acquisition constant from 1 to 10 000 waiters, within 20 %",
-      value: `time × ${spread.toFixed(2)}, calls × ${callSpread.toFixed(2)} from the cheapest to the dearest`,
+      value: `time × ${spread.toFixed(2)}, calls × ${callSpread.toFixed(2)} from the cheapest to the most expensive`,
       met: spread <= 1.2,
     },
   ];

@@ -20,10 +20,11 @@ export const handOver: Case = {
   name: "hand-over",
   title: "Hand-over: one holder, one waiter in another process",
   about:
-    "From the call of release in one process until acquire has answered in the other, by the machine's monotonic clock, after a " +
-    "pause of 10–30 ms in which the second waits. A round trip is a PING on @redis/client, in the same run: after such a pause, " +
-    "when client and server sleep as they do before a hand-over, and, for comparison, back to back. Commands while waiting: all " +
-    "that a server of its own gets from clients in 5 s while one process holds the lock and another waits for it.",
+    "The time from the call of release in one process until acquire returns in the other, by the machine's " +
+    "monotonic clock, after a pause of 10–30 ms in which the second waits. A round trip is a PING on " +
+    "@redis/client, in the same run: after the same pause, when client and server sleep as they do before a " +
+    "hand-over, and, for comparison, back to back. Commands while waiting: all that a separate server " +
+    "receives from clients in 5 s while one process holds the lock and another waits for it.",
   run,
 };
 

@@ -8,10 +8,10 @@ import { Teams } from "../team.ts";
 import type { Bench, Case, Outcome } from "./case.ts";
 
 const about =
-  "All callers add one to the same counter, over and over. The wait is from the call until the update is done; a caller that " +
-  "still waits when the window of 1 s ends counts with its wait so far. Peers and the floor lock, GET, SET and unlock. ∞: at " +
-  "least one caller was not served at all. After the window, callers have a moment to finish; those that cannot are killed, and " +
-  "their last update may or may not have counted (±).";
+  "All callers repeatedly add one to the same counter. The wait is from the call until the update is done; " +
+  "if a caller is still waiting when the window of 1 s ends, its wait so far counts. Peers and the floor " +
+  "lock, GET, SET and unlock. ∞: at least one caller was not served at all. After the window, callers have " +
+  "a moment to finish; those that cannot are killed, and their last update may or may not have counted (±).";
 
 interface Shape {
   readonly config: string;

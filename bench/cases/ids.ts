@@ -7,10 +7,10 @@ import type { Bench, Case, Outcome } from "./case.ts";
 /** Very many ids, each locked once. */
 export const ids: Case = {
   name: "ids",
-  title: "Growth: what is left of very many locks",
+  title: "Growth: what remains of a million locks",
   about:
-    "One process locks 1 000 000 distinct ids once, 256 at a time, on a server of its own. Afterwards there may be the stamp and the " +
-    "receipts of the live client; locks alone leave nothing else.",
+    "One process locks 1 000 000 distinct ids once, 256 at a time, on a separate server. Afterwards there may " +
+    "be the stamp and the receipts of the live client; the locks leave nothing else.",
   run,
 };
 

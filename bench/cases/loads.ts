@@ -13,8 +13,8 @@ export const loads: Case = {
   name: "loads",
   title: "Loads and lists",
   about:
-    "`load` of a state of 200 bytes against a bare GET whose answer is not even parsed. Then `states()` over 100 000 small " +
-    "states, against a bare SCAN over the same keys.",
+    "`load` of a state of 200 bytes, compared with a bare GET whose reply is not even parsed. Then `states()` " +
+    "over 100 000 small states, compared with a bare SCAN over the same keys.",
   run,
 };
 

@@ -54,9 +54,9 @@ export const onDisk: Case = {
   name: "local",
   title: "SQLite and memory",
   about:
-    "The same lock, update and hot-key cases on the backends that need no server, beside a counter written by hand on " +
-    "node:sqlite: `BEGIN IMMEDIATE`, read, write, `COMMIT`. That blocks the event loop meanwhile, and has no lease, no fence and " +
-    "no queue. Every commit waits for the disk, with both of them.",
+    "The same lock, update and hot-key cases on the backends that need no server, compared with a counter " +
+    "written by hand on node:sqlite: `BEGIN IMMEDIATE`, read, write, `COMMIT`. The latter blocks the event " +
+    "loop, and has no lease, no fence and no queue. With both, every commit waits for the disk.",
   run,
 };
 

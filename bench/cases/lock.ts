@@ -14,9 +14,9 @@ export const lock: Case = {
   name: "lock",
   title: "Lock and unlock, distinct ids",
   about:
-    "Each caller locks an id that nobody used before and unlocks it, over and over. The times are of both together. In flight: " +
-    "callers at a time, in each process. The counter comes from further rounds in which 16 callers per process share four ids " +
-    "and count under the lock by a read and a write.",
+    "Each caller repeatedly locks and unlocks an id that was never used before. The times are for both " +
+    "together. In flight: the number of concurrent callers in each process. The counter comes from additional " +
+    "rounds in which 16 callers per process share four ids and count under the lock with a read and a write.",
   run,
 };
 

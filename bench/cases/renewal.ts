@@ -12,8 +12,8 @@ export const renewal: Case = {
   name: "renewal",
   title: "Renewal: 10 000 grants held for a minute by one process",
   about:
-    "The process does nothing else; the lease is at its default of 30 s, so that each grant is renewed every 10 s. With --quick: " +
-    "1 000 grants of 3 s each, held for 4 s, which is as many renewals per second.",
+    "The process does nothing else; the lease is 30 s, so each grant is renewed every 10 s. With --quick: 1 " +
+    "000 grants of 3 s each, held for 4 s, which is the same number of renewals per second.",
   run,
 };
 

@@ -19,8 +19,9 @@ export const start: Case = {
   name: "start",
   title: "Start: import, open, an idle store",
   about:
-    "A fresh process each time. Ready: from the first import until connected, rights checked and scripts known. Resident: the whole " +
-    "process 0.3 s later, with Node itself, whose own share is the first line.",
+    "A new process each time. Ready: from the first import until it is connected, permissions are checked and " +
+    "scripts are loaded. Resident: the memory of the whole process 0.3 s later, including Node itself, whose " +
+    "own share is the first line.",
   run,
 };
 

@@ -16,8 +16,9 @@ export const update: Case = {
   name: "update",
   title: "Update of a state: lock + load + save + unlock, distinct ids",
   about:
-    "Each caller adds one to a counter in a state of its own, over and over. The state is a list of small records beside that " +
-    "counter. Peers and floors do it in four steps: their lock, GET and JSON.parse, JSON.stringify and SET, their unlock.",
+    "Each caller repeatedly adds one to a counter in its own state. The state consists of a list of small " +
+    "records and that counter. Peers and floors need four steps: their lock, GET and JSON.parse, " +
+    "JSON.stringify and SET, their unlock.",
   run,
 };
 

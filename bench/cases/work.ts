@@ -15,9 +15,9 @@ export const work: Case = {
   name: "work",
   title: "Hot lock with 1 ms of work inside, 4 processes × 8 callers",
   about:
-    "Each caller locks the same id, computes for 1 ms and unlocks, over and over. Useful: the share of the time in which somebody " +
-    "was inside. The wait is from the call until the lock is held. Instead of a counter: how many were inside while another was, " +
-    "which must be none.",
+    "Each caller repeatedly locks the same id, computes for 1 ms and unlocks it. Useful: the share of the " +
+    "time in which a caller was inside the lock. The wait is from the call until the lock is granted. Instead " +
+    "of the counter: how often two callers were inside at the same time, which must be 0.",
   run,
 };
 

@@ -57,21 +57,21 @@ function contenders(results: Results): string {
   return [rest, "", "| contender | package | set up |", "|---|---|---|", ...rows].join("\n");
 }
 
-const reading = `Contenders run one after the other in short windows, and then all of them again in another \
-order, round after round. A figure is the median of the rounds; the lowest and the highest round are in brackets.
+const reading = `Each round runs all contenders one after another, in short windows and in a different order. A figure \
+is the median of the rounds; the lowest and the highest round are in brackets.
 
 ${list([
   "**to best peer, to floor**: operations per second, divided by those of the best peer, or of the best floor, in the same table.",
-  "**client µs/op**: CPU time of all worker processes together. **server µs/op**: all CPU time of the server process. **in commands µs/op**: the part of it that is spent in commands, according to `INFO commandstats`.",
-  "**commands/op**: commands from clients; commands called by a script are not counted. A single caller waits one round trip for each.",
+  "**client µs/op**: CPU time of all worker processes together. **server µs/op**: all CPU time of the server process. **in commands µs/op**: the part of it that is spent in commands, as reported by `INFO commandstats`.",
+  "**commands/op**: commands from clients; commands called by a script are not counted. A single caller waits one round trip for each command.",
   "**counter**: whether the final count equals the acknowledged operations. `±`: the number of operations in flight in workers that were killed because their callers could not finish.",
   "**errors**: all rejected calls.",
 ])}`;
 
 const again = `\`\`\`sh
-npm install && npm run bench                 # all of it, about a quarter of an hour; the machine should do nothing else
+npm install && npm run bench                 # everything, about 15 minutes; the machine should do nothing else
 npm run bench -- --only lock,update          # some cases
-npm run bench -- --quick                     # a look
+npm run bench -- --quick                     # a short run
 npm run bench -- --help
 \`\`\``;
 

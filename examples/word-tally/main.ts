@@ -1,6 +1,6 @@
 /**
- * `npm start`: several processes tally the words of text files together, one of them is killed half-way, and still every word
- * counts exactly once. `npm start -- --help` says more. How it is done is in worker.ts; this file is the frame around it.
+ * `npm start`: several processes count the words of text files together. One of them is killed half-way, and every word
+ * still counts exactly once. `npm start -- --help` says more. The work is done in worker.ts; this file runs it.
  */
 import { randomUUID } from "node:crypto";
 import { constants } from "node:os";
@@ -18,7 +18,7 @@ try {
 } catch (error) {
   const isUsage = error instanceof UsageError || (error as HoldfastError).code === "INVALID_ARGUMENT";
   console.error((error as Error).message);
-  if (isUsage) console.error("npm start -- --help says what there is.");
+  if (isUsage) console.error("Run npm start -- --help for the options.");
   process.exitCode = isUsage ? 2 : 1;
 }
 
@@ -50,7 +50,7 @@ async function main({ files, workers, seed, naive, ...options }: Options): Promi
   }
 }
 
-/** Ctrl-C and its kin: whoever ends us early shall find nothing left behind, either. A second one is not waited for. */
+/** Ctrl-C and similar signals: an early end leaves nothing behind either. A second signal ends the process immediately. */
 function endingSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, resolve);
@@ -69,6 +69,6 @@ function opening(
 
 function closing(naive: boolean, isEqual: boolean): string {
   if (!naive) return "The same without locks and atomic updates:  npm start -- --naive";
-  if (isEqual) return "This time nobody saved between the load and the save of another.";
-  return "Between the load and the save of one worker others save, and are overwritten.\nWithout such losses:  npm start";
+  if (isEqual) return "This time, no worker saved between the load and the save of another.";
+  return "Other workers save between the load and the save of one worker, which overwrites them.\nWithout such losses:  npm start";
 }

@@ -1,4 +1,4 @@
-/** What the command line says. A mistake in it is a `UsageError`, which main.ts answers with exit code 2. */
+/** Parses the command line. For a mistake in it, throws a `UsageError`; main.ts then exits with code 2. */
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -45,7 +45,7 @@ export function readOptions(args: string[]): Options {
   };
 }
 
-/** The store is named by the environment, as it would be for a program of yours. */
+/** The environment names the store, as it would for your own program. */
 export function refuseMemory(url = process.env["HOLDFAST_URL"]): void {
   if (url?.toLowerCase().startsWith("memory:")) {
     throw new UsageError("HOLDFAST_URL=memory: is a store of one process alone; the workers are several.");
@@ -66,7 +66,7 @@ function parse(args: string[]) {
       },
     });
   } catch (error) {
-    const [message = ""] = (error as Error).message.split(". "); // what follows is advice for odd file names
+    const [message = ""] = (error as Error).message.split(". "); // the rest is advice for unusual file names
     throw new UsageError(message);
   }
 }
@@ -78,7 +78,7 @@ function wholeNumber(option: string, text: string, { min, max }: { min: number; 
 }
 
 function textFile(path: string): string {
-  // npm runs its scripts in the folder of package.json, and says here where the user was.
+  // npm runs scripts in the folder of package.json; this variable has the user's working directory.
   const file = resolve(process.env["INIT_CWD"] ?? ".", path);
   const stats = statSync(file, { throwIfNoEntry: false });
   if (stats === undefined) throw new UsageError(`There is no file ${file}.`);

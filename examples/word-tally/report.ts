@@ -1,11 +1,11 @@
-/** What a run shows: a progress bar and events while it works, and the report at the end. */
+/** The output of a run: a progress bar and events while it works, and a report at the end. */
 import type { Tally } from "./tally.ts";
 import type { Audience, Kill, Takeover, Team } from "./team.ts";
 import type { Counts } from "./words.ts";
 
 const barWidth = 32;
 
-/** A bar on a terminal; elsewhere, since a log keeps every line, a line per tenth of the work. */
+/** On a terminal, a bar. Elsewhere, a line for each tenth of the work, because a log keeps every line. */
 export class Progress implements Audience {
   readonly #chunks: number;
   readonly #isTerminal = process.stdout.isTTY;
@@ -36,7 +36,7 @@ export class Progress implements Audience {
     if (this.#isTerminal) process.stdout.write("\n");
   }
 
-  /** A line of its own, above the bar. */
+  /** Prints a separate line above the bar. */
   #say(line: string): void {
     console.log(this.#isTerminal ? `\r\x1b[K${line}` : `  ${line}`);
     this.#draw();
@@ -50,7 +50,7 @@ export class Progress implements Audience {
   }
 }
 
-/** How the shared tally differs from what one process counted. */
+/** How the shared tally differs from a count by one process. */
 export interface Comparison {
   readonly words: number;
   readonly distinct: number;
@@ -100,7 +100,7 @@ export function verdict({ words, distinct, missing, surplus }: Comparison): stri
   return surplus === 0 ? `${lost}.` : `${lost}, and ${grouped(surplus)} counted that are not there.`;
 }
 
-/** Of the time in which all were at work; at the end, they may only have waited for a dead worker's lease. */
+/** Only for the time in which all were working: at the end, they may just wait for a dead worker's lease. */
 function rate({ takeovers, recordedMs }: Team): string {
   const late = new Set(takeovers.map(({ chunk }) => chunk));
   const times = [...recordedMs].filter(([chunk]) => !late.has(chunk)).map(([, time]) => time);

@@ -1,6 +1,6 @@
 /**
- * Starts the worker processes, kills one of them half-way, and notes what happens. It gives out no work: who counts what is
- * between the workers and the store.
+ * Starts the worker processes, kills one of them half-way, and notes what happens. It distributes no work: the workers
+ * agree through the store on who counts what.
  */
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
@@ -11,14 +11,14 @@ export interface Takeover {
   readonly chunk: number;
   readonly from: number;
   readonly by: number;
-  /** From the death of the one to the claim of the other. */
+  /** From the kill of one worker to the claim of the other. */
   readonly afterMs: number;
 }
 
 interface Claim {
   readonly worker: number;
   readonly chunk: number;
-  /** Since the work began, as all times here. */
+  /** Since the work began, like all times here. */
   readonly atMs: number;
 }
 
@@ -26,7 +26,7 @@ export interface Kill extends Claim {
   readonly pid: number | undefined;
 }
 
-/** Whoever shows the run. */
+/** Shows the run to the user. */
 export interface Audience {
   recorded(chunks: number): void;
   killed(kill: Kill): void;
@@ -44,7 +44,7 @@ export class Team {
   readonly #claims: Claim[] = [];
   #ready = 0;
   #beganAt = 0;
-  /** Whom we killed. */
+  /** The kill, once it has happened. */
   kill: Kill | undefined;
 
   constructor(job: Omit<Job, "worker">, audience: Audience) {
@@ -53,13 +53,13 @@ export class Team {
     this.#audience = audience;
   }
 
-  /** Resolves when every worker is through; rejects when one has ended that should not. */
+  /** Resolves when every worker has finished; rejects if one ends unexpectedly. */
   async work(): Promise<void> {
     const numbers = Array.from({ length: this.size }, (_, index) => index + 1);
     await Promise.all(numbers.map((worker) => this.#employ(worker)));
   }
 
-  /** Sends home whoever is still there: they give back what they have locked. Those who do not go are killed. */
+  /** Ends the workers that are still running: they release their locks. Those that do not exit are killed. */
   async dismiss(): Promise<void> {
     const present = this.#crew.filter((child) => child.exitCode === null && child.signalCode === null);
     const ends = present.map((child) => once(child, "exit"));
@@ -80,12 +80,12 @@ export class Team {
 
   #hear(worker: number, news: News): void {
     if (news.kind === "ready") return this.#begin();
-    if (news.kind === "claimed" && this.#isHalfWay(worker, news.chunk)) return; // a dead one needs no answer
+    if (news.kind === "claimed" && this.#isHalfWay(worker, news.chunk)) return; // the killed worker needs no answer
     if (news.kind === "recorded") this.#note(worker, news.chunk);
     this.#answer(worker, "go on");
   }
 
-  /** All begin together, when the last of them is there. */
+  /** All workers begin together, when the last one is ready. */
   #begin(): void {
     this.#ready += 1;
     if (this.#ready < this.size) return;
@@ -93,12 +93,12 @@ export class Team {
     for (const index of this.#crew.keys()) this.#answer(index + 1, { ...this.#job, worker: index + 1 });
   }
 
-  /** Whoever makes the claim in the middle is killed. It waits for our answer, so it surely holds its chunk. */
+  /** Kills the worker that makes the middle claim. It waits for an answer, so it certainly has its chunk locked. */
   #isHalfWay(worker: number, chunk: number): boolean {
     const atMs = performance.now() - this.#beganAt;
     this.#claims.push({ worker, chunk, atMs });
     const middle = Math.ceil(this.#job.chunks.length / 2);
-    if (this.size === 1 || this.#claims.length !== middle) return false; // a single one's work nobody could take over
+    if (this.size === 1 || this.#claims.length !== middle) return false; // no other worker could take over
     const child = this.#crew[worker - 1];
     child?.kill("SIGKILL");
     this.kill = { worker, pid: child?.pid, chunk, atMs };
@@ -110,7 +110,7 @@ export class Team {
     this.recordedMs.set(chunk, performance.now() - this.#beganAt);
     const claims = this.#claims.filter((claim) => claim.chunk === chunk);
     const own = claims.findLast((claim) => claim.worker === worker);
-    const others = claims.findLast((claim) => claim.worker !== worker); // it never recorded what it had claimed
+    const others = claims.findLast((claim) => claim.worker !== worker); // it never recorded its claim
     if (own !== undefined && others !== undefined) {
       const since = others.worker === this.kill?.worker ? this.kill.atMs : others.atMs;
       const takeover = { chunk, from: others.worker, by: worker, afterMs: own.atMs - since };
@@ -121,7 +121,7 @@ export class Team {
   }
 
   #answer(worker: number, message: "go on" | Job): void {
-    // It may be gone by now; that shows in how it ended.
+    // It may be gone by now; if so, #employ notices how it ended.
     this.#crew[worker - 1]?.send(message, () => undefined);
   }
 }

@@ -1,9 +1,8 @@
 /**
- * Words, and chunks of text files. Nothing in here knows of stores, locks or other processes.
+ * Words, and chunks of text files. Nothing here depends on stores, locks or other processes.
  *
- * A chunk is some 1/200 of all bytes, wherever it begins and ends: pieces of one file or of several. It ends in front of
- * white space or at the end of a file, so no word is split; nor is a character, since in UTF-8 no part of a longer one
- * looks like white space.
+ * A chunk is about 1/200 of all bytes, in one file or in several. It ends before white space or at the end of a file, so
+ * it splits no word. It splits no character either, because no byte of a longer UTF-8 character looks like white space.
  */
 import { open, readFile } from "node:fs/promises";
 
@@ -18,7 +17,7 @@ export type Counts = Map<string, number>;
 
 const space = 0x20; // all bytes up to this one are white space or control characters
 
-/** Cuts the files into at most so many chunks. */
+/** Divides the files into at most `atMost` chunks. */
 export async function planChunks(files: readonly string[], atMost: number): Promise<Chunk[]> {
   const sizes = await Promise.all(files.map(async (file) => (await readFile(file)).length));
   const chunkBytes = Math.ceil(sizes.reduce((sum, size) => sum + size, 0) / atMost);
@@ -33,7 +32,7 @@ export async function planChunks(files: readonly string[], atMost: number): Prom
       chunk.push({ file, start, end });
       room -= end - start;
       start = end;
-      if (room > 0) continue; // the file is over, the chunk is not full yet
+      if (room > 0) continue; // end of the file, but the chunk is not full yet
       chunks.push(chunk);
       chunk = [];
       room = chunkBytes;
@@ -48,7 +47,7 @@ function borderFrom(bytes: Buffer, at: number): number {
   return border;
 }
 
-/** The words of a chunk; only its own part of the files is read. */
+/** Counts the words of a chunk, and reads only its part of the files. */
 export async function countChunk(chunk: Chunk): Promise<Counts> {
   const counts: Counts = new Map();
   for (const { file, start, end } of chunk) {
@@ -60,7 +59,7 @@ export async function countChunk(chunk: Chunk): Promise<Counts> {
   return counts;
 }
 
-/** What the shared tally must come to: one process, one file after the other, no chunks. */
+/** The expected result: counted by one process, one file after another, without chunks. */
 export async function countPlainly(files: readonly string[]): Promise<Counts> {
   const counts: Counts = new Map();
   for (const file of files) countWords(await readFile(file, "utf8"), counts);
@@ -77,13 +76,13 @@ function countWords(text: string, counts: Counts): void {
 /** Adds counts to a plain object, which is what a store can keep. */
 export function addTo(sums: Record<string, number>, counts: Counts): void {
   for (const [word, count] of counts) {
-    // Every object seems to have a "constructor", and that is a word, too.
+    // Every object inherits "constructor", which is also a word.
     const before = Object.hasOwn(sums, word) ? sums[word] : 0;
     sums[word] = (before ?? 0) + count;
   }
 }
 
-/** The numbers below `length` in an order that depends on the seed alone. */
+/** The numbers below `length`, in an order that depends only on the seed. */
 export function shuffled(length: number, seed: number): number[] {
   const numbers = Array.from({ length }, (_, index) => index);
   let state = seed;

@@ -69,14 +69,14 @@ export type StateWrite = SaveWrite | DeleteWrite;
  * The time to live that a save gives a state: a new one in milliseconds; "keep": what it had (none when it is new); "none":
  * never expires; `whenNew`: this many milliseconds when it is new, otherwise what it had. New is what is absent, so also what has expired.
  */
-export type Life = number | "keep" | "none" | { readonly whenNew: number };
+export type Ttl = number | "keep" | "none" | { readonly whenNew: number };
 
 export interface SaveWrite {
   readonly kind: "save";
   readonly bytes: Uint8Array;
   readonly serializer: string;
   /** Decided and set in the same step [S7]. */
-  readonly ttlMs: Life;
+  readonly ttlMs: Ttl;
   readonly ifRevision?: number | "absent" | undefined;
 }
 
@@ -127,7 +127,7 @@ export interface AcquireRequest {
   readonly queue: boolean;
   /** Send the state along with the grant. */
   readonly load: boolean;
-  /** How many fences to reserve for this turn, 1–64: the granted ones are `fence` … `fence + fences - 1`. */
+  /** How many fences to reserve for this hold, 1–64: the granted ones are `fence` … `fence + fences - 1`. */
   readonly fences: number;
 }
 

@@ -57,8 +57,7 @@ export class BackendCall<R> {
     this.#onOver = of.onOver;
   }
 
-  begin(): void {
-    const from = now();
+  begin(from: number): void {
     this.#limit(from);
     this.#try(from);
   }
@@ -66,15 +65,18 @@ export class BackendCall<R> {
   #try(at: number): void {
     const connecting = this.#connecting();
     if (connecting === undefined) this.#send(at);
-    else connecting.then(this.#onConnected, this.#onNotConnected);
+    else void this.#sendOnceConnected(connecting);
   }
 
-  readonly #onConnected = (): void => {
+  async #sendOnceConnected(connecting: Promise<void>): Promise<void> {
+    try {
+      await connecting;
+    } catch (error) {
+      this.#failed(error, "none"); // nothing of this call was sent, even if the error's outcome says otherwise
+      return;
+    }
     if (!this.#isOver) this.#send(now());
-  };
-
-  /** Nothing of this call was sent, even if the error's outcome says otherwise. */
-  readonly #onNotConnected = (error: unknown): void => this.#failed(error, "none");
+  }
 
   /** A user's own backend may throw synchronously, or return no promise. */
   #connecting(): Promise<void> | undefined {

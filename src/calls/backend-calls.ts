@@ -9,7 +9,7 @@ import type { Backend, Durability, Forgotten, Receipt } from "../backends/contra
 import { recordedStatuses } from "../backends/messages.ts";
 import { HoldfastError, type UnavailableError } from "../errors.ts";
 import { InFlight } from "../in-flight.ts";
-import { Deadlines, KeepAlive } from "../timers.ts";
+import { Deadlines, KeepAlive, now } from "../timers.ts";
 import { BackendCall, type Listener } from "./backend-call.ts";
 import { forgotten, withOutcome, type Subject } from "./call-errors.ts";
 import { Replication } from "./durability.ts";
@@ -80,8 +80,8 @@ export class BackendCalls {
   }
 
   /** May be carried out more than once without harm: retried until it is answered. */
-  idempotent<R>(subject: Subject, attempt: (sentAt: number) => Promise<R>): Promise<R> {
-    return new Promise<R>((resolve, reject) => this.#begin(subject, attempt, { resolve, reject }));
+  idempotent<R>(subject: Subject, attempt: (sentAt: number) => Promise<R>, from = now()): Promise<R> {
+    return new Promise<R>((resolve, reject) => this.#begin(subject, attempt, { resolve, reject }, from));
   }
 
   /**
@@ -146,14 +146,20 @@ export class BackendCalls {
     this.keepAlive.close();
   }
 
-  #begin<R>(subject: Subject, attempt: (sentAt: number) => Promise<R>, listener: Listener<R>): void {
-    this.keepAlive.hold();
+  // eslint-disable-next-line max-params -- an object for them would be made for each call
+  #begin<R>(
+    subject: Subject,
+    attempt: (sentAt: number) => Promise<R>,
+    listener: Listener<R>,
+    from = now(),
+  ): void {
+    this.keepAlive.ref();
     this.#running.begin();
-    new BackendCall({ calls: this, subject, attempt, listener, onOver: this.#onOver }).begin();
+    new BackendCall({ calls: this, subject, attempt, listener, onOver: this.#onOver }).begin(from);
   }
 
   readonly #onOver = (): void => {
-    this.keepAlive.drop();
+    this.keepAlive.unref();
     this.#running.end();
   };
 }

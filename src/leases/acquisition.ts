@@ -30,7 +30,7 @@ export class Acquisition implements OwnTicket {
   readonly ticket: Ticket;
   readonly leaseMs: number;
   readonly sequence: Sequence;
-  readonly owner: object;
+  readonly store: object;
   #state: AcquisitionState = "asking";
   #holder: Holder | undefined;
   #waitingSince: number | undefined;
@@ -47,7 +47,7 @@ export class Acquisition implements OwnTicket {
     this.ticket = of.ticket;
     this.leaseMs = of.leaseMs;
     this.sequence = of.sequence;
-    this.owner = of.owner;
+    this.store = of.store;
     this.#wanted = assumeWanted;
   }
 
@@ -97,7 +97,7 @@ export class Acquisition implements OwnTicket {
   }
 
   /** The lock is ours by the grant that was asked for (or woken) at `from`. */
-  hold(grant: Omit<Granted, "status">, from: number): Hold {
+  granted(grant: Omit<Granted, "status">, from: number): Hold {
     const hold = new Hold(this, grant, { from, wanted: this.#wanted || grant.waiting > 0 });
     this.#become("over");
     return hold;

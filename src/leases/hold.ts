@@ -48,7 +48,7 @@ export class Hold implements OwnTicket, Watched {
   readonly ticket: Ticket;
   readonly leaseMs: number;
   readonly sequence: Sequence;
-  readonly owner: object;
+  readonly store: object;
   /** How long the grant was for at first: the full lease, or the short one of a hand-over. */
   #grantedMs: number;
   #until: number;
@@ -66,7 +66,7 @@ export class Hold implements OwnTicket, Watched {
   #isTainted = false;
   #replicas = 0;
   #watch: Watch | undefined;
-  #borrowers: readonly Borrower[] = [];
+  readonly #borrowers: Borrower[] = [];
   #lostFor: string | Error | undefined;
 
   constructor(of: OwnTicket, grant: Fences, known: { readonly from: number; readonly wanted: boolean }) {
@@ -80,7 +80,7 @@ export class Hold implements OwnTicket, Watched {
     this.ticket = of.ticket;
     this.leaseMs = of.leaseMs;
     this.sequence = of.sequence;
-    this.owner = of.owner;
+    this.store = of.store;
     this.#grantedMs = grant.leaseMs;
     this.#until = known.from + grant.leaseMs * usablePart;
     this.#since = now();
@@ -231,9 +231,7 @@ export class Hold implements OwnTicket, Watched {
     if (this.#state !== "held" && this.#state !== "releasing") return;
     this.#become("lost");
     this.#lostFor = reason;
-    const borrowers = this.#borrowers;
-    this.#borrowers = [];
-    for (const borrower of borrowers) borrower.lose(reason);
+    for (const borrower of this.#borrowers.splice(0)) borrower.lose(reason);
   }
 
   /** Why it was lost: words for a LockLostError, or the error itself. */
@@ -248,11 +246,12 @@ export class Hold implements OwnTicket, Watched {
   }
 
   lendTo(borrower: Borrower): void {
-    this.#borrowers = [...this.#borrowers, borrower];
+    this.#borrowers.push(borrower);
   }
 
   giveBack(borrower: Borrower): void {
-    this.#borrowers = this.#borrowers.filter((one) => one !== borrower);
+    const at = this.#borrowers.indexOf(borrower);
+    if (at >= 0) this.#borrowers.splice(at, 1);
   }
 
   #become(next: HoldState): void {

@@ -21,7 +21,7 @@ type Entry = Acquisition | Hold;
 export class TicketRegistry {
   readonly calls: BackendCalls;
   /** Identifies the opened store in async contexts. */
-  readonly owner: object = this;
+  readonly store: object = this;
   /** By the index of the sequence; an array, since a Map that many pass through is costly: linked-list.ts. */
   readonly #entries: (Entry | undefined)[] = [];
   readonly #alive = new InFlight();
@@ -51,17 +51,17 @@ export class TicketRegistry {
   /** A new ticket. */
   start(id: string, leaseMs: number): Acquisition {
     const sequence = this.calls.sequences.take();
-    const { owner } = this;
+    const { store } = this;
     const ticket = this.#tickets.make(sequence.index);
-    const acquisition = new Acquisition({ id, ticket, leaseMs, sequence, owner }, this.assumesWanted);
+    const acquisition = new Acquisition({ id, ticket, leaseMs, sequence, store }, this.assumesWanted);
     this.#entries[sequence.index] = acquisition;
     this.#alive.begin();
     return acquisition;
   }
 
   /** It was granted. Throws CorruptStateError when the grant cannot be used. */
-  hold(acquisition: Acquisition, grant: Omit<Granted, "status">, from: number): Hold {
-    const hold = acquisition.hold(grant, from);
+  granted(acquisition: Acquisition, grant: Omit<Granted, "status">, from: number): Hold {
+    const hold = acquisition.granted(grant, from);
     this.#register(hold);
     return hold;
   }
@@ -76,12 +76,12 @@ export class TicketRegistry {
 
   #register(hold: Hold): void {
     this.#entries[hold.sequence.index] = hold;
-    if (hold.isLive) this.watch(hold);
+    if (hold.isLiveAt(hold.since)) this.watch(hold, hold.since);
   }
 
-  /** Renews its lease from now on. */
-  watch(hold: Hold): void {
-    this.#watchdog.watch(hold);
+  /** Renews its lease from now on. `at`: now, if it was just looked at. */
+  watch(hold: Hold, at?: number): void {
+    this.#watchdog.watch(hold, at);
     this.#sleep.start();
   }
 

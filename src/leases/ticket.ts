@@ -12,7 +12,7 @@ export interface OwnTicket {
   /** What is done with the ticket are operations of this sequence. */
   readonly sequence: Sequence;
   /** The opened store. */
-  readonly owner: object;
+  readonly store: object;
 }
 
 /** What a ticket says about the client that made it. */

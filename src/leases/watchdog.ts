@@ -5,9 +5,9 @@
  *
  * | state | what | on "renewed" | on "lost" | on unknown | at its local deadline |
  * |---|---|---|---|---|---|
- * | kept | a third of the lease has not passed since the last renewal was sent | kept (of an earlier try) | lost | – | lost |
- * | renewing | a renewal is under way | kept | lost | unsure | lost |
- * | unsure | the last renewal got no answer in time; tries again soon | kept | lost | – | lost |
+ * | valid | a third of the lease has not passed since the last renewal was sent | valid (of an earlier try) | lost | – | lost |
+ * | renewing | a renewal is under way | valid | lost | unsure | lost |
+ * | unsure | the last renewal got no answer in time; tries again soon | valid | lost | – | lost |
  * | lost | told to its owner; no longer watched | – | – | – | – |
  *
  * The local deadline is one lease after the last successful renewal was *sent*, by the monotonic clock, so it comes
@@ -33,7 +33,7 @@ export interface Watched extends RenewEntry {
 
 /** What the watchdog knows of a ticket. */
 export interface Watch {
-  state: "kept" | "renewing" | "unsure";
+  state: "valid" | "renewing" | "unsure";
   deadline: Deadline;
   /** When the last renewal was sent. */
   sentAt: number;
@@ -42,9 +42,9 @@ export interface Watch {
 }
 
 const transitions: Readonly<Record<Watch["state"], readonly Watch["state"][]>> = {
-  kept: ["kept", "renewing"],
-  renewing: ["kept", "renewing", "unsure"],
-  unsure: ["kept", "renewing"],
+  valid: ["valid", "renewing"],
+  renewing: ["valid", "renewing", "unsure"],
+  unsure: ["valid", "renewing"],
 };
 
 /** A renewal of one ticket that is under way. */
@@ -73,10 +73,10 @@ export class Watchdog {
   }
 
   /** From now on the ticket is renewed. What it was granted with counts as its first renewal. */
-  watch(ticket: Watched): void {
+  watch(ticket: Watched, at = now()): void {
     this.unwatch(ticket);
-    const deadline = this.#nextRenewal(ticket);
-    ticket.watchedBy({ state: "kept", deadline, sentAt: -Infinity, provenAt: -Infinity });
+    const deadline = this.#nextRenewal(ticket, at);
+    ticket.watchedBy({ state: "valid", deadline, sentAt: -Infinity, provenAt: -Infinity });
   }
 
   /** [L6] Ends renewal at once; an answer that is still under way is ignored. */
@@ -90,9 +90,8 @@ export class Watchdog {
     if (ticket.watch?.state !== "renewing") this.#renewSoon(ticket);
   }
 
-  #nextRenewal(ticket: Watched): Deadline {
+  #nextRenewal(ticket: Watched, at: number): Deadline {
     // A hand-over grant is shorter than the ticket's lease, so what is left of it counts.
-    const at = now();
     const left = Math.max(Math.min(ticket.leaseMs, ticket.until - at), 0);
     const gridMs = ticket.leaseMs * gridPart;
     const dueAt = Math.max(Math.floor((at + left / 3) / gridMs) * gridMs, at);
@@ -158,7 +157,7 @@ export class Watchdog {
     ticket.renewed(sentAt);
     const isUnderWay = watch.state === "renewing" && watch.sentAt !== sentAt; // a later try
     if (isUnderWay) this.#become(watch, "renewing", this.#localDeadline(ticket));
-    else this.#become(watch, "kept", this.#nextRenewal(ticket));
+    else this.#become(watch, "valid", this.#nextRenewal(ticket, now()));
   }
 
   #unsure(ticket: Watched, watch: Watch): void {

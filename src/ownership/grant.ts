@@ -181,11 +181,11 @@ export class HeldGrant implements Grant {
 }
 
 /** A `{ grant }` option: a grant of this store and of this id, or an InvalidArgumentError; a grant fences only its own id. */
-export function parseGrant(value: unknown, owner: object, id: string): HeldGrant {
+export function parseGrant(value: unknown, store: object, id: string): HeldGrant {
   if (!(value instanceof HeldGrant)) {
     throw new InvalidArgumentError("grant must come from lock.acquire() or lock.run(fn) of this store.");
   }
-  if (value.hold.owner !== owner)
+  if (value.hold.store !== store)
     throw new InvalidArgumentError("grant belongs to another store; use one of this store.");
   if (value.id !== id) {
     throw new InvalidArgumentError(

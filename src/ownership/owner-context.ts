@@ -9,9 +9,9 @@ import type { AsyncLocalStorage } from "node:async_hooks";
 import { context as shared } from "./async-context.ts";
 import type { HeldGrant } from "./grant.ts";
 
-/** One link of the chain, innermost first. `owner` is the opened store, so that equal ids of two stores differ. */
+/** One link of the chain, innermost first. `store` is the opened one, so that equal ids of two stores differ. */
 export interface Held {
-  readonly owner: object;
+  readonly store: object;
   readonly grant: HeldGrant;
   /** The context is a function that changes the state of this id (update, run). */
   readonly draft: boolean;
@@ -33,8 +33,8 @@ export function runHolding<R>(link: Omit<Held, "up" | "length">, body: () => R):
 }
 
 function linked(link: Omit<Held, "up" | "length">, up: Held | undefined): Held {
-  const { owner, grant, draft } = link;
-  return { owner, grant, draft, up, length: (up?.length ?? 0) + 1 };
+  const { store, grant, draft } = link;
+  return { store, grant, draft, up, length: (up?.length ?? 0) + 1 };
 }
 
 /** All that are live, and the innermost of those that have ended and still mean something. */
@@ -57,34 +57,34 @@ function isOverDraft({ draft, grant }: Held): boolean {
  * The innermost grant of this id in the context, live or not; but for draft functions that have returned: what one of
  * them started and did not wait for writes like any other caller.
  */
-export function nearestHeld(owner: object, id: string): Held | undefined {
+export function nearestHeld(store: object, id: string): Held | undefined {
   for (let held = context.getStore(); held !== undefined; held = held.up) {
     if (isOverDraft(held)) continue;
-    if (held.owner === owner && held.grant.id === id) return held;
+    if (held.store === store && held.grant.id === id) return held;
   }
   return undefined;
 }
 
 /** The innermost live grant of this id: what an acquire re-enters. */
-export function liveGrant(owner: object, id: string): HeldGrant | undefined {
+export function liveGrant(store: object, id: string): HeldGrant | undefined {
   for (let held = context.getStore(); held !== undefined; held = held.up) {
-    if (held.owner === owner && held.grant.id === id && held.grant.isLive) return held.grant;
+    if (held.store === store && held.grant.id === id && held.grant.isLive) return held.grant;
   }
   return undefined;
 }
 
 /** Is this context inside a function that is changing the state of this id? */
-export function insideDraft(owner: object, id: string): boolean {
+export function insideDraft(store: object, id: string): boolean {
   for (let held = context.getStore(); held !== undefined; held = held.up) {
-    if (held.draft && held.owner === owner && held.grant.id === id && held.grant.isLive) return true;
+    if (held.draft && held.store === store && held.grant.id === id && held.grant.isLive) return true;
   }
   return false;
 }
 
 /** Does this context run inside a body of this store? Then its calls still work while the store drains [P2]. */
-export function insideBody(owner: object): boolean {
+export function insideBody(store: object): boolean {
   for (let held = context.getStore(); held !== undefined; held = held.up) {
-    if (held.owner === owner && held.grant.isLive) return true;
+    if (held.store === store && held.grant.isLive) return true;
   }
   return false;
 }

@@ -12,15 +12,7 @@ import { confirmHold } from "../leases/await-replicas.ts";
 import { onAbort, onCallersAbort } from "./abort-signals.ts";
 import { HeldGrant, type Lender } from "./grant.ts";
 import type { Unlock } from "./mutex.ts";
-
-/** How a caller waits. */
-export interface WaitOptions {
-  readonly leaseMs: number;
-  readonly waitMs: number;
-  readonly signal: AbortSignal | undefined;
-  /** What must have reached replicas before the caller's promise resolves; `undefined`: none are waited for. */
-  readonly durability?: Durability | undefined;
-}
+import type { WaitOptions } from "./wait-options.ts";
 
 /**
  * A grant nested in `parent`, once no other branch is busy under it; with `durability`, once enough replicas know the
@@ -69,7 +61,7 @@ function waitForMutex(calls: BackendCalls, parent: HeldGrant, how: WaitOptions):
   const { waitMs, signal } = how;
   const { deadlines, keepAlive } = calls;
   if (waitMs === 0) return Promise.reject(siblingTimeoutError(parent.id, waitMs));
-  keepAlive.hold(); // [P1]
+  keepAlive.ref(); // [P1]
   let end: () => void = () => undefined;
   const locked = new Promise<Unlock>((resolve, reject) => {
     let giveUp = (): boolean => false;
@@ -83,7 +75,7 @@ function waitForMutex(calls: BackendCalls, parent: HeldGrant, how: WaitOptions):
       deadlines.clear(deadline);
       stopListening();
       stopWatching();
-      keepAlive.drop();
+      keepAlive.unref();
     };
     void parent.mutex.lock((stopWaiting) => (giveUp = stopWaiting)).then(resolve);
   });

@@ -1,5 +1,5 @@
 /**
- * Asks for one lock on behalf of the callers of this process who want it, with a new ticket for each turn, until it is
+ * Asks for one lock on behalf of the callers of this process who want it, with a new ticket for each hold, until it is
  * granted, refused or no longer wanted. They wait in a local queue [L2]; what is done with the lock once it is ours is
  * the dispatcher's business.
  */
@@ -42,7 +42,7 @@ export class Acquirer implements QueueCallbacks {
     this.#tickets = tickets;
     this.#onIdle = onIdle;
     this.#queue = new LocalQueue(tickets.calls, this);
-    const onServed = (): void => this.#goOn();
+    const onServed = (): void => this.#startNext();
     this.#dispatcher = new Dispatcher(this.#queue, { tickets, serving, onServed });
   }
 
@@ -56,7 +56,7 @@ export class Acquirer implements QueueCallbacks {
     this.#queue.add(request);
     if (this.#isRunning) return;
     this.#isRunning = true;
-    soon(() => this.#goOn()); // those who come in the same tick share the first turn
+    soon(() => this.#startNext()); // those who come in the same tick share the first ticket
   }
 
   /** Those that wait fail; those that are being served go on. */
@@ -81,11 +81,11 @@ export class Acquirer implements QueueCallbacks {
   }
 
   /** Asks with one ticket after the other, as long as any request waits. */
-  #goOn(): void {
+  #startNext(): void {
     this.#acquisition = undefined;
     this.#queue.lockIs("unknown");
     const request = this.#queue.head;
-    if (request === undefined) this.#rest();
+    if (request === undefined) this.#becomeIdle();
     else if (
       this.#queue.size === 1 &&
       request instanceof ChangeRequest &&
@@ -95,7 +95,7 @@ export class Acquirer implements QueueCallbacks {
     else this.#start(request);
   }
 
-  #rest(): void {
+  #becomeIdle(): void {
     this.#isRunning = false;
     this.#onIdle();
   }
@@ -121,7 +121,7 @@ export class Acquirer implements QueueCallbacks {
     } catch (error) {
       change.fail(error);
     }
-    this.#goOn();
+    this.#startNext();
   }
 
   /** Others have the lock: the write goes back to the head of the queue. */
@@ -129,7 +129,7 @@ export class Acquirer implements QueueCallbacks {
     if (this.#rejection !== undefined) request.fail(this.#rejection.error);
     else this.#queue.putBack(request);
     const { head } = this.#queue;
-    if (head === undefined) this.#goOn();
+    if (head === undefined) this.#startNext();
     else this.#start(head);
   }
 
@@ -141,13 +141,13 @@ export class Acquirer implements QueueCallbacks {
   }
 
   /** After each answer, and whenever something changed while the ticket waits. */
-  #again(acquisition: Acquisition): void {
+  #recheck(acquisition: Acquisition): void {
     if (this.#queue.head?.leaseMs !== acquisition.leaseMs) return this.#leave(acquisition);
     let hold: Hold | undefined;
     try {
       hold = this.#takeWake(acquisition);
     } catch (error) {
-      return this.#refused(acquisition, error, now());
+      return this.#askFailed(acquisition, error, now());
     }
     if (hold === undefined) this.#ask(acquisition);
     else this.#serve(hold);
@@ -156,7 +156,7 @@ export class Acquirer implements QueueCallbacks {
   #leave(acquisition: Acquisition): void {
     if (acquisition.isUnknownThere) this.#tickets.end(acquisition);
     else this.#tickets.abandon(acquisition);
-    this.#goOn();
+    this.#startNext();
   }
 
   #ask(acquisition: Acquisition): void {
@@ -171,42 +171,46 @@ export class Acquirer implements QueueCallbacks {
     const sent = { first: 0, last: 0 };
     const begunAt = now();
     calls
-      .idempotent({ doing: "Acquiring the lock", id: this.id }, (at) => {
-        if (sent.first === 0) sent.first = at;
-        sent.last = at;
-        acquisition.asked();
-        const receipt = calls.receipt(acquisition.sequence);
-        return calls.backend.acquireLock(this.id, acquisition.ticket, request, receipt);
-      })
+      .idempotent(
+        { doing: "Acquiring the lock", id: this.id },
+        (at) => {
+          if (sent.first === 0) sent.first = at;
+          sent.last = at;
+          acquisition.asked();
+          const receipt = calls.receipt(acquisition.sequence);
+          return calls.backend.acquireLock(this.id, acquisition.ticket, request, receipt);
+        },
+        begunAt,
+      )
       .then(
-        (reply) => this.#answered(acquisition, reply, sent),
-        (error: unknown) => this.#refused(acquisition, error, begunAt), // it may never have been sent
+        (reply) => this.#replied(acquisition, reply, sent),
+        (error: unknown) => this.#askFailed(acquisition, error, begunAt), // it may never have been sent
       );
   }
 
   /** `sent`: when the first and the last attempt of the ask were. */
-  #answered(
+  #replied(
     acquisition: Acquisition,
     reply: AcquireReply,
     sent: { readonly first: number; readonly last: number },
   ): void {
     let hold: Hold | undefined;
     try {
-      hold = this.#told(acquisition, reply, sent.last);
+      hold = this.#noteReply(acquisition, reply, sent.last);
     } catch (error) {
-      return this.#refused(acquisition, error, sent.first); // a backend of the user's own may answer what cannot be read
+      return this.#askFailed(acquisition, error, sent.first); // a backend of the user's own may answer what cannot be read
     }
     if (hold !== undefined) this.#granted(hold);
-    else if (reply.status !== "waiting" || this.#queue.size === 0) this.#again(acquisition);
+    else if (reply.status !== "waiting" || this.#queue.size === 0) this.#recheck(acquisition);
     else this.#wait(acquisition, this.#askAgainMs(reply.ahead === 0 ? reply.retryInMs : null));
   }
 
   /** Notes what the answer says; the hold where the lock was granted. */
-  #told(acquisition: Acquisition, reply: AcquireReply, sentAt: number): Hold | undefined {
+  #noteReply(acquisition: Acquisition, reply: AcquireReply, sentAt: number): Hold | undefined {
     if (reply.status === "settled") throw settledTicket(acquisition.ticket);
     if (reply.status === "granted") {
       acquisition.takeWake(); // it said the same
-      return this.#tickets.hold(acquisition, reply, sentAt);
+      return this.#tickets.granted(acquisition, reply, sentAt);
     }
     const { status, holder } = reply;
     acquisition.answered(status, holder, sentAt);
@@ -241,7 +245,7 @@ export class Acquirer implements QueueCallbacks {
     const left = waitingSince + wake.leaseMs - now();
     // Little is left of the hand-over lease: ask first, which gives the full one.
     if (left < wake.leaseMs / 2) return undefined;
-    return this.#tickets.hold(acquisition, wake satisfies Omit<Granted, "status">, waitingSince);
+    return this.#tickets.granted(acquisition, wake satisfies Omit<Granted, "status">, waitingSince);
   }
 
   #wait(acquisition: Acquisition, withinMs: number): void {
@@ -249,7 +253,7 @@ export class Acquirer implements QueueCallbacks {
     const deadline = deadlines.set(Math.ceil(withinMs), () => acquisition.notify());
     void acquisition.changed().then(() => {
       deadlines.clear(deadline);
-      this.#again(acquisition);
+      this.#recheck(acquisition);
     });
   }
 
@@ -262,11 +266,11 @@ export class Acquirer implements QueueCallbacks {
     );
     this.#queue.rejectAll(error, ({ isExpired }) => isExpired);
     this.#tickets.abandon(hold);
-    this.#goOn();
+    this.#startNext();
   }
 
   /** There was no answer to a call that began at `from`, for as long as one may take; or the answer was a refusal. */
-  #refused(acquisition: Acquisition, error: unknown, from: number): void {
+  #askFailed(acquisition: Acquisition, error: unknown, from: number): void {
     const isPassing = error instanceof UnavailableError && error.code === "UNREACHABLE" && !error.lasting;
     // Those that came during that call have not had their own time yet.
     const isOverdue = ({ isExpired, arrivedAt }: Request): boolean => isExpired || arrivedAt <= from;

@@ -60,15 +60,14 @@ export class Dispatcher implements Lender {
   begin(hold: Hold): void {
     this.#hold = hold;
     this.#serving.begin();
-    this.#next();
+    this.#serveNext(hold.since);
   }
 
   /** Called whenever nothing is under way: what comes next. */
-  #next(): void {
-    const at = now();
+  #serveNext(at = now()): void {
     const request = this.#queue.head;
     if (!this.#hold.isLiveAt(at)) this.#end();
-    else if (!this.#mayGoOn(at)) void this.#finish();
+    else if (!this.#mayGoOn(at)) void this.#passOn();
     else if (request instanceof GrantRequest) this.#serve(request);
     else void this.#apply();
   }
@@ -81,9 +80,9 @@ export class Dispatcher implements Lender {
   }
 
   /** No request here wants the lock any more, or it has had its share. */
-  async #finish(): Promise<void> {
+  async #passOn(): Promise<void> {
     await this.#giveUp();
-    this.#next(); // the lock was given back, kept or lost
+    this.#serveNext(); // the lock was given back, kept or lost
   }
 
   async #giveUp(): Promise<void> {
@@ -123,7 +122,7 @@ export class Dispatcher implements Lender {
     } catch (error) {
       this.#queue.rejectAll(error, isSame);
     } finally {
-      this.#next();
+      this.#serveNext();
     }
   }
 
@@ -149,14 +148,14 @@ export class Dispatcher implements Lender {
     if (isHeld) publishReleased(grant);
     else this.#queue.lockIs("unknown");
     // Not at once: the caller who released it goes on first, as it would have if the backend had been asked.
-    soon(() => this.#next());
+    soon(() => this.#serveNext());
     return Promise.resolve(isHeld);
   }
 
   onLose(grant: HeldGrant): void {
     if (grant !== this.#lent) return;
     this.#lent = undefined;
-    this.#next();
+    this.#serveNext();
   }
 
   async #handBack(grant: HeldGrant): Promise<boolean> {
@@ -166,7 +165,7 @@ export class Dispatcher implements Lender {
       if (wasHeld) publishReleased(grant);
       return wasHeld;
     } finally {
-      this.#next();
+      this.#serveNext();
     }
   }
 
@@ -179,7 +178,7 @@ export class Dispatcher implements Lender {
         if (!this.#mayGoOn(now())) await this.#giveUp();
       },
       leaveKnownState: (known) => {
-        if (this.#hold.isLive) this.#hold.leaveKnownState(known);
+        if (this.#hold.state === "held") this.#hold.leaveKnownState(known);
       },
     });
   }
@@ -187,16 +186,16 @@ export class Dispatcher implements Lender {
   async #apply(): Promise<void> {
     const { keepAlive } = this.#tickets.calls;
     this.#queue.lockIs("ours");
-    keepAlive.hold(); // [P1] requests that are being served have left the queue
+    keepAlive.ref(); // [P1] requests that are being served have left the queue
     this.#servedBefore = this.#hold.served;
     try {
       await new BatchRun(this.#tickets.calls, this.#hold).serve(this.#runHost);
     } catch (error) {
       this.#queue.rejectAll(error, (request) => request instanceof ChangeRequest); // what cannot be loaded cannot be changed
     } finally {
-      keepAlive.drop();
+      keepAlive.unref();
     }
-    this.#next();
+    this.#serveNext();
   }
 
   /** The next change of a run that began when the hold had served this many. */

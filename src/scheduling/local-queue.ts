@@ -3,11 +3,11 @@
  *
  * What is known of the lock decides what becomes of a request whose `waitMs` is over, or was 0 from the beginning:
  *
- * | lock | entered | a request that expires now | those that expired before |
- * |---|---|---|---|
- * | unknown | at first; when the lock was given back or lost | stays: an answer is still to come that may serve it | stay |
- * | ours | changes are being applied under it | fails | stay: they were here in time, and may be served yet |
- * | taken | another ticket has it, or one of our callers | fails | fail |
+ * | lock | said by the acquirer | said by the dispatcher | a request that expires now | those that expired before |
+ * |---|---|---|---|---|
+ * | unknown | before it asks | when the lock was given back or lost, or replicas are waited for | stays: an answer is still to come that may serve it | stay |
+ * | ours | – | while changes are being applied under it | fails | stay: they were here in time, and may be served yet |
+ * | taken | when another ticket has it | when it is lent to one of our callers | fails | fail |
  *
  * A request that leaves the queue leaves no timer and no listener behind [L7]. The queue knows nothing of tickets and backends.
  */
@@ -74,7 +74,7 @@ export class LocalQueue {
     request.stopWaiting(deadlines);
     this.#size -= 1;
     if (request.isExpired) this.#expired -= 1;
-    keepAlive.drop();
+    keepAlive.unref();
     return true;
   }
 
@@ -117,7 +117,7 @@ export class LocalQueue {
 
   #admit(request: Request): void {
     const { deadlines, keepAlive } = this.#calls;
-    keepAlive.hold(); // [P1] until it leaves the queue
+    keepAlive.ref(); // [P1] until it leaves the queue
     this.#size += 1;
     if (request.isExpired) this.#expired += 1;
     try {

@@ -6,7 +6,7 @@ import type { Durability } from "../backends/contract.ts";
 import { ListNode } from "../linked-list.ts";
 import { onCallersAbort, throwIfAborted } from "../ownership/abort-signals.ts";
 import type { HeldGrant } from "../ownership/grant.ts";
-import type { WaitOptions } from "../ownership/reentry.ts";
+import type { WaitOptions } from "../ownership/wait-options.ts";
 import { now, type Deadline, type Deadlines } from "../timers.ts";
 import type { Change } from "../updates/change.ts";
 
@@ -22,14 +22,15 @@ export abstract class Request extends ListNode {
   readonly leaseMs: number;
   readonly waitMs: number;
   readonly durability: Durability | undefined;
-  readonly arrivedAt = now();
+  readonly arrivedAt: number;
   readonly #signal: AbortSignal | undefined;
   #isExpired: boolean;
   #deadline: Deadline | undefined;
   #stopListening: (() => void) | undefined;
 
-  constructor(how: WaitOptions) {
+  constructor(how: WaitOptions, arrivedAt = now()) {
     super();
+    this.arrivedAt = arrivedAt;
     this.leaseMs = how.leaseMs;
     this.waitMs = how.waitMs;
     this.durability = how.durability;
@@ -95,7 +96,7 @@ export class ChangeRequest extends Request {
   readonly change: Change;
 
   constructor(how: WaitOptions, change: Change) {
-    super(how);
+    super(how, change.arrivedAt);
     this.change = change;
   }
 

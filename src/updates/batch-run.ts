@@ -117,7 +117,7 @@ export class BatchRun {
         if (reply.status === "lost")
           return lockLost(this.#hold.id, batch.fence, "the server refused the save");
       } else if (await this.#isStillStored(batch)) return this.#unchanged(batch, host);
-      const error = await this.#again(batch);
+      const error = await this.#applyAgain(batch);
       if (error !== undefined) return error;
     }
     return batch.lossError;
@@ -136,7 +136,7 @@ export class BatchRun {
           return undefined;
         }
       } else if (await this.#isStillStored(batch)) return this.#unchangedAndHeld(batch);
-      const error = await this.#again(batch);
+      const error = await this.#applyAgain(batch);
       if (error !== undefined) return error;
     }
     return batch.lossError;
@@ -152,7 +152,7 @@ export class BatchRun {
   }
 
   /** What was loaded is no longer there. */
-  async #again(batch: Batch): Promise<Error | undefined> {
+  async #applyAgain(batch: Batch): Promise<Error | undefined> {
     if (batch.starts === maxTries - 1) return tooManyConflicts(this.#hold.id);
     batch.restart(await this.#load());
     for (let change = batch.takeAgain(); change !== undefined; change = batch.takeAgain()) {

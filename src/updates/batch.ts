@@ -154,7 +154,7 @@ export class Batch {
       onUnsaved: this.#write !== undefined,
     });
     const fail = (error: unknown): void => void (application.failure = { error });
-    const link = { owner: hold.owner, grant, draft: true };
+    const link = { store: hold.store, grant, draft: true };
     const current = this.#current;
     try {
       const write = change.inCallersContext(() => runHolding(link, () => change.apply(current, grant)));

@@ -9,7 +9,7 @@
 import { AsyncResource } from "node:async_hooks";
 import type {
   Durability,
-  Life,
+  Ttl,
   LoadedState,
   StateWrite,
   StoredState,
@@ -19,14 +19,7 @@ import { fromCaller, runForCaller } from "../caller-stacks.ts";
 import { ConflictError, InvalidArgumentError } from "../errors.ts";
 import { now } from "../timers.ts";
 import { equalBytes, type Codec } from "./codec.ts";
-
-/** What an update function is told of the lock that it runs under. */
-export interface UpdateContext {
-  /** The fencing token of this update: give it to other systems, so that they can refuse a stale holder. */
-  readonly fence: number;
-  /** Aborts when the lock is lost: what the function does from then on will not be saved. */
-  readonly signal: AbortSignal;
-}
+import type { UpdateContext } from "./update-context.ts";
 
 /** The answer to a plain write that was made. */
 export type PlainReply = Exclude<WriteReply, { status: "held" | "lost" | "forgotten" }>;
@@ -105,7 +98,7 @@ export abstract class Change<R = unknown> {
 export interface DraftCall {
   readonly codec: Codec;
   readonly initial: (() => unknown) | undefined;
-  readonly ttlMs: Life;
+  readonly ttlMs: Ttl;
   readonly durability: Durability | undefined;
   readonly fn: (draft: unknown, context: UpdateContext) => unknown;
 }
@@ -253,7 +246,7 @@ export abstract class PlainChange<R = unknown> extends Change<R> {
 }
 
 export class SaveChange extends PlainChange<number> {
-  constructor(of: PlainTarget, save: { bytes: Uint8Array; ttlMs: Life; ifRevision: Condition }) {
+  constructor(of: PlainTarget, save: { bytes: Uint8Array; ttlMs: Ttl; ifRevision: Condition }) {
     super(of, { kind: "save", serializer: of.codec.serializer.name, ...save });
   }
 

@@ -5,7 +5,8 @@
  */
 import type { BackendCalls } from "../calls/backend-calls.ts";
 import type { HeldGrant } from "../ownership/grant.ts";
-import { acquireNested, type WaitOptions } from "../ownership/reentry.ts";
+import { acquireNested } from "../ownership/reentry.ts";
+import type { WaitOptions } from "../ownership/wait-options.ts";
 import { publishUpdate } from "./batch.ts";
 import { BatchRun } from "./batch-run.ts";
 import { PlainChange, type Change } from "./change.ts";
@@ -17,7 +18,7 @@ export async function changeUnder(
   change: Change,
   under: WaitOptions & { readonly grant: HeldGrant },
 ): Promise<void> {
-  calls.keepAlive.hold(); // [P1]
+  calls.keepAlive.ref(); // [P1]
   try {
     // Replicas are waited for by the write.
     const grant = await acquireNested(calls, under.grant, { ...under, durability: undefined });
@@ -30,7 +31,7 @@ export async function changeUnder(
   } catch (error) {
     change.fail(error);
   } finally {
-    calls.keepAlive.drop();
+    calls.keepAlive.unref();
   }
 }
 

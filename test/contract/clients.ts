@@ -11,6 +11,7 @@ import type { IoredisClientLike, RedisClientLike } from "../../src/index.ts";
 import { openClient } from "../../src/backends/redis/client/open-client.ts";
 import type { UserClientLike } from "../../src/backends/redis/client/user/recognize.ts";
 import type { ClientSuiteHooks, RedisClient } from "../../src/testing/index.ts";
+import { startLink, type Link } from "../support/faults/index.ts";
 import { startProxy, type Fault, type Proxy } from "../support/proxy.ts";
 import { startRedis, type RedisServer } from "../support/redis-server.ts";
 
@@ -66,25 +67,28 @@ function ended(client: IoredisClientLike & { disconnect(): void }): Owned {
 export class ClientWorld {
   readonly #server: RedisServer;
   readonly #proxy: Proxy;
+  /** What the clients connect to; it leads to the proxy. */
+  readonly #link: Link;
   readonly #of: ClientUnderTest;
   readonly #owned = new Set<Owned>();
 
   static async start(of: ClientUnderTest): Promise<ClientWorld> {
     const server = await startRedis({ password: secret });
-    const credentials = `:${secret}`;
-    return new ClientWorld(of, server, await startProxy({ port: server.port, credentials }));
+    const proxy = await startProxy(server);
+    return new ClientWorld(of, { server, proxy, link: await startLink(proxy) });
   }
 
-  private constructor(of: ClientUnderTest, server: RedisServer, proxy: Proxy) {
+  private constructor(of: ClientUnderTest, by: { server: RedisServer; proxy: Proxy; link: Link }) {
     this.#of = of;
-    this.#server = server;
-    this.#proxy = proxy;
+    this.#server = by.server;
+    this.#proxy = by.proxy;
+    this.#link = by.link;
   }
 
   async createClient(): Promise<RedisClient> {
     const { own } = this.#of;
-    if (own === undefined) return openClient(this.#proxy.url, operationMs).client;
-    const owned = await own(this.#proxy.url);
+    if (own === undefined) return openClient(this.#url, operationMs).client;
+    const owned = await own(this.#url);
     this.#owned.add(owned);
     return openClient(owned.client, operationMs).client;
   }
@@ -98,9 +102,9 @@ export class ClientWorld {
     loseReply: (name) => this.#strike(name, "lose-reply"),
     loseRequest: (name) => this.#strike(name, "lose-request"),
     isolate: async () => {
-      this.#proxy.refuses = true;
-      this.#proxy.cut();
-      return () => void (this.#proxy.refuses = false);
+      this.#link.refusing = true;
+      this.#link.cut();
+      return () => void (this.#link.refusing = false);
     },
   };
 
@@ -112,8 +116,13 @@ export class ClientWorld {
 
   async end(): Promise<void> {
     this.endClients();
+    await this.#link.close();
     await this.#proxy.close();
     await this.#server.stop();
+  }
+
+  get #url(): string {
+    return `redis://:${secret}@127.0.0.1:${String(this.#link.port)}`;
   }
 
   #strike(name: string, fault: Fault): void {

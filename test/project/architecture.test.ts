@@ -1,4 +1,5 @@
-// Imports go one way, and files look alike: read from the text of src/, so that a partial tree can be checked too.
+// Imports go one way, and files look alike: read from the text of src/ and, for the latter, test/, so that a partial tree can be
+// checked too.
 // Type imports count as well: who reads a file should not have to know the files above it.
 
 import { readFileSync, readdirSync } from "node:fs";
@@ -13,12 +14,8 @@ interface Import {
 
 const root = join(import.meta.dirname, "../../src");
 const generated = ["backends/redis/scripts/generated.ts"];
-const files = new Map(
-  readdirSync(root, { recursive: true, encoding: "utf8" })
-    .map((path) => path.replaceAll("\\", "/"))
-    .filter((path) => path.endsWith(".ts"))
-    .map((path) => [path, readFileSync(join(root, path), "utf8")]),
-);
+const files = filesBelow(root);
+const tests = filesBelow(join(root, "../test"));
 const imports = [...files].flatMap(([path, text]) => importsOf(path, text));
 
 /** A file may import from its own floor and from those below. Backends and the suites stand beside the house. */
@@ -47,6 +44,18 @@ const floorOf = (path: string, of = floors): number => of.findIndex((floor) => f
 /** `backends/redis/protocol/keys.ts` → `redis`; the contract and what stands beside it belong to none. */
 function roomOf(path: string): string | undefined {
   return /^backends\/([a-z0-9]+)\//.exec(path)?.[1];
+}
+
+/** The text of each TypeScript file, by its path below the folder. */
+function filesBelow(folder: string): Map<string, string> {
+  const paths = readdirSync(folder, { recursive: true, encoding: "utf8" }).map((path) =>
+    path.replaceAll("\\", "/"),
+  );
+  return new Map(
+    paths
+      .filter((path) => path.endsWith(".ts"))
+      .map((path) => [path, readFileSync(join(folder, path), "utf8")]),
+  );
 }
 
 function importsOf(from: string, text: string): Import[] {
@@ -129,18 +138,20 @@ test("no import comes back to where it began", () => {
 });
 
 test("files are named in kebab-case, stay within 300 lines and export by name", () => {
-  const odd = [...files].filter(
+  const odd = [...files, ...tests].filter(
     ([path, text]) =>
-      !/^[a-z0-9]+(-[a-z0-9]+)*\.ts$/.test(basename(path)) ||
+      !/^[a-z0-9]+(-[a-z0-9]+)*(\.test(-d)?)?\.ts$/.test(basename(path)) ||
       (text.split("\n").length > 301 && !generated.includes(path)) ||
       /^export default|^export \{[^}]*\bas default\b/m.test(text),
   );
   expect(odd.map(([path]) => path)).toEqual([]);
 });
 
-test("no folder has more than 15 files of its own", () => {
+test.each([
+  ["src", files],
+  ["test", tests],
+])("no folder of %s has more than 15 files of its own", (_, all) => {
   const counts = new Map<string, number>();
-  for (const path of files.keys())
-    counts.set(posix.dirname(path), (counts.get(posix.dirname(path)) ?? 0) + 1);
+  for (const path of all.keys()) counts.set(posix.dirname(path), (counts.get(posix.dirname(path)) ?? 0) + 1);
   expect([...counts].filter(([, count]) => count > 15)).toEqual([]);
 });

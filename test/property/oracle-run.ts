@@ -4,85 +4,29 @@
 // value. What the core never does is not tried: two different operations under one receipt that was recorded.
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { expect } from "vitest";
 
 import {
   type Backend,
-  type Life,
+  type Ttl,
   type Receipt,
   type ReleaseRequest,
   type StateWrite,
   type Ticket,
   type Wake,
 } from "../../src/backends/contract.ts";
-import { recordedStatuses } from "../../src/backends/messages.ts";
 import { save, remove } from "../../src/testing/contract-client.ts";
+import { Answers, everyPage, type Both, type Comparison } from "./oracle-comparison.ts";
+import { History, type Entry } from "./oracle-history.ts";
 import type { Op, ProofOp, WriteOp } from "./oracle-ops.ts";
-
-export interface Side {
-  readonly clients: readonly Backend[];
-}
-
-export interface Comparison {
-  readonly reference: Side;
-  readonly subject: Side;
-  readonly leases: readonly [number, number, number];
-  readonly ttls: readonly [number, number];
-  /** Lets time pass on both sides. */
-  readonly advance: (ticks: number) => Promise<void>;
-  /** False where both sides read their own clocks: then durations are compared by whether there is one. */
-  readonly exactTimes: boolean;
-  /** Asked after each step: false ends the run, since the two clocks may no longer agree on what has expired. */
-  readonly keepsPace?: () => boolean;
-  /** Whether the subject can wake. */
-  readonly wakes: boolean;
-}
-
-interface Slot {
-  readonly index: number;
-  n: number;
-}
-
-/** A pair of values that mean the same on each side. */
-type Both<T> = readonly [T, T];
-
-interface TestTicket {
-  readonly client: number;
-  readonly number: number;
-  readonly id: string;
-  readonly slot: Slot;
-  n: number;
-  /** Released or cancelled. */
-  isOver: boolean;
-}
-
-interface Entry {
-  readonly call: (side: 0 | 1) => Promise<unknown>;
-  /** Client, slot and n, where it can be recorded. */
-  readonly receipt: {
-    readonly client: number;
-    readonly slot: number;
-    readonly n: number;
-    readonly retry: boolean;
-  } | null;
-  readonly id: string;
-  readonly done: (status: string) => void;
-}
+import { receiptOf, Tickets, type TestTicket } from "./oracle-tickets.ts";
 
 const ids = ["x", "y"];
-const stampKeys = new Set(["revision", "fence", "lastFence"]);
-const durationKeys = new Set(["retryInMs", "expiresInMs"]);
 
 export class OracleRun {
   readonly #options: Comparison;
-  readonly #tickets: TestTicket[] = [];
-  readonly #freeSlots: Slot[][] = [[], [], []];
-  #slots = 0;
-  readonly #history: Entry[] = [];
-  /** By client, slot and n: what was recorded there. */
-  readonly #recorded = new Map<string, Entry>();
-  readonly #proofs: ({ slot: number; n: number } | undefined)[] = [];
-  readonly #stamps: Both<number>[] = [];
+  readonly #answers: Answers;
+  readonly #tickets = new Tickets();
+  readonly #history = new History();
   readonly #latest = new Map<string, Both<number>>();
   readonly #wakes: Both<Wake[][]> = [
     [[], [], []],
@@ -91,6 +35,7 @@ export class OracleRun {
 
   constructor(options: Comparison) {
     this.#options = options;
+    this.#answers = new Answers(options);
     for (const [index, side] of [options.reference, options.subject].entries()) {
       for (const [client, backend] of side.clients.entries()) {
         backend.onWake((wake) => wake.kind === "again" || this.#wakes[index as 0 | 1][client]!.push(wake));
@@ -102,7 +47,7 @@ export class OracleRun {
     for (const op of ops) if (!(await this.#step(op))) return;
     if (!this.#options.wakes) return;
     await this.#wakesSettle();
-    this.#compare(this.#wakes[0], this.#wakes[1]);
+    this.#answers.compare(this.#wakes[0], this.#wakes[1]);
   }
 
   /** Those that come too many need a moment, those that are missing get a second. */
@@ -119,37 +64,15 @@ export class OracleRun {
       await this.#options.advance(op.ticks);
       return true;
     }
-    const entry = op.op === "again" ? this.#earlier(op.entry) : this.#entry(op);
+    const entry = op.op === "again" ? this.#history.earlier(op.entry) : this.#entry(op);
     if (entry === undefined) return true;
-    if (op.op !== "again") this.#history.push(entry);
+    if (op.op !== "again") this.#history.add(entry);
     const [reference, subject] = [await entry.call(0), await entry.call(1)];
     if (this.#options.keepsPace?.() === false) return false;
-    this.#compare(reference, subject);
-    this.#note(entry, reference, subject);
-    return true;
-  }
-
-  #note(entry: Entry, reference: unknown, subject: unknown): void {
+    this.#answers.compare(reference, subject);
     this.#noteRevision(entry.id, reference, subject);
-    const status = (reference as { status?: string } | null)?.status ?? "";
-    if (entry.receipt === null) return;
-    const { client, slot, n, retry } = entry.receipt;
-    const didSomething = recordedStatuses.has(status);
-    if (!didSomething && (!retry || status === "forgotten")) return; // the refusal of a retry is recorded as well
-    const key = `${client} ${slot} ${n}`;
-    if (this.#recorded.has(key)) return;
-    this.#recorded.set(key, entry);
-    if (didSomething) this.#proofs[client] = { slot, n };
-    entry.done(status);
-  }
-
-  /** Whatever was done before, unless something else has been recorded under its receipt since. */
-  #earlier(back: number): Entry | undefined {
-    const entry = this.#history.at(-1 - back);
-    if (entry === undefined || entry.receipt === null) return entry;
-    const { client, slot, n } = entry.receipt;
-    const recorded = this.#recorded.get(`${client} ${slot} ${n}`);
-    return recorded === undefined || recorded === entry ? entry : undefined;
+    this.#history.note(entry, reference);
+    return true;
   }
 
   #entry(op: Exclude<Op, { op: "again" | "advance" }>): Entry | undefined {
@@ -161,7 +84,7 @@ export class OracleRun {
       case "force":
         return this.#force(op);
       case "cancel": {
-        const ticket = this.#pick(op.ticket, true);
+        const ticket = this.#tickets.pick(op.ticket, true);
         return (
           ticket &&
           this.#ofTicket(ticket, op.proof, (side, receipt) =>
@@ -170,7 +93,7 @@ export class OracleRun {
         );
       }
       case "write-under": {
-        const ticket = this.#pick(op.ticket, false);
+        const ticket = this.#tickets.pick(op.ticket, false);
         return ticket && this.#write(ticket.client, ticket.id, { ...op, ticket });
       }
       case "write":
@@ -185,18 +108,20 @@ export class OracleRun {
   }
 
   #ask(op: Extract<Op, { op: "ask" }>): Entry | undefined {
-    const ticket = op.fresh ? this.#newTicket(op.client, ids[op.id]!) : this.#pick(op.ticket, false);
+    const ticket = op.fresh
+      ? this.#tickets.make(op.client, ids[op.id]!)
+      : this.#tickets.pick(op.ticket, false);
     if (ticket === undefined) return undefined;
     const { queue, load, fences } = op;
     const request = { leaseMs: this.#options.leases[op.lease]!, queue, load, fences };
-    const receipt = this.#receipt(ticket.slot.index, ticket.n);
+    const receipt = receiptOf(ticket.slot.index, ticket.n);
     return this.#without(ticket.id, (side) =>
       this.#backend(side, ticket.client).acquireLock(ticket.id, this.#name(side, ticket), request, receipt),
     );
   }
 
   #release(op: Extract<Op, { op: "release" }>): Entry | undefined {
-    const ticket = this.#pick(op.ticket, true);
+    const ticket = this.#tickets.pick(op.ticket, true);
     if (ticket === undefined) return undefined;
     const write = op.write && this.#writeOf(ticket.id, op.write);
     const keep = op.keep && { leaseMs: this.#options.leases[op.keep.lease]!, fences: op.keep.fences };
@@ -214,9 +139,9 @@ export class OracleRun {
   }
 
   #force(op: Extract<Op, { op: "force" }>): Entry | undefined {
-    const ticket = this.#pick(op.ticket, false);
+    const ticket = this.#tickets.pick(op.ticket, false);
     if (ticket === undefined) return undefined;
-    const fence = op.ifFence === null ? undefined : this.#stamps.at(-1 - op.ifFence);
+    const fence = op.ifFence === null ? undefined : this.#answers.stamp(op.ifFence);
     return this.#ofSlot(op.client, ticket.id, {
       proof: "none",
       call: (side, receipt) => {
@@ -252,9 +177,9 @@ export class OracleRun {
   }
 
   #renew(op: Extract<Op, { op: "renew" }>): Entry | undefined {
-    const first = this.#pick(op.tickets[0] ?? 0, false);
+    const first = this.#tickets.pick(op.tickets[0] ?? 0, false);
     if (first === undefined) return undefined;
-    const others = op.tickets.slice(1).map((pick) => this.#pick(pick, false));
+    const others = op.tickets.slice(1).map((pick) => this.#tickets.pick(pick, false));
     const tickets = [first, ...others.filter((ticket) => ticket !== undefined)];
     const leaseMs = this.#options.leases[op.lease]!;
     return this.#without(first.id, (side) =>
@@ -289,8 +214,8 @@ export class OracleRun {
     call: (side: 0 | 1, receipt: Receipt) => Promise<unknown>,
   ): Entry {
     const { client, slot, n } = ticket;
-    const proven = this.#proof(client, proof);
-    const receipt = { ...this.#receipt(slot.index, n), proof: proven, retry: proven !== undefined };
+    const proven = this.#history.proof(client, proof);
+    const receipt = { ...receiptOf(slot.index, n), proof: proven, retry: proven !== undefined };
     return {
       id: ticket.id,
       receipt: { client, slot: slot.index, n, retry: receipt.retry },
@@ -301,7 +226,7 @@ export class OracleRun {
         } else {
           ticket.isOver = true;
           slot.n = ticket.n;
-          this.#freeSlots[client]!.push(slot);
+          this.#tickets.free(client, slot);
         }
       },
     };
@@ -313,10 +238,10 @@ export class OracleRun {
     id: string,
     how: { proof: ProofOp; call: (side: 0 | 1, receipt: Receipt) => Promise<unknown> },
   ): Entry {
-    const slot = this.#takeSlot(client);
-    const proven = this.#proof(client, how.proof);
-    const receipt = { ...this.#receipt(slot.index, slot.n), proof: proven, retry: proven !== undefined };
-    this.#freeSlots[client]!.push(slot);
+    const slot = this.#tickets.takeSlot(client);
+    const proven = this.#history.proof(client, how.proof);
+    const receipt = { ...receiptOf(slot.index, slot.n), proof: proven, retry: proven !== undefined };
+    this.#tickets.free(client, slot);
     return {
       id,
       receipt: { client, slot: slot.index, n: slot.n, retry: receipt.retry },
@@ -325,41 +250,14 @@ export class OracleRun {
     };
   }
 
-  #newTicket(client: number, id: string): TestTicket {
-    const slot = this.#takeSlot(client);
-    const ticket = { client, number: this.#tickets.length, id, slot, n: slot.n, isOver: false };
-    this.#tickets.push(ticket);
-    return ticket;
-  }
-
-  #pick(back: number, live: boolean): TestTicket | undefined {
-    const tickets = live ? this.#tickets.filter(({ isOver }) => !isOver) : this.#tickets;
-    return tickets.at(-1 - (tickets.length === 0 ? 0 : back % tickets.length));
-  }
-
-  #takeSlot(client: number): Slot {
-    const slot = this.#freeSlots[client]!.pop() ?? { index: this.#slots++, n: 0 };
-    slot.n += 1;
-    return slot;
-  }
-
-  #receipt(slot: number, n: number): Receipt {
-    return { slot, n, keepMs: 86_400_000 };
-  }
-
-  #proof(client: number, proof: ProofOp): Receipt["proof"] {
-    if (proof === "unknown") return { slot: 999, n: 1 };
-    return proof === "known" ? this.#proofs[client] : undefined;
-  }
-
-  #lifeOf(ttl: WriteOp["ttl"]): Life {
+  #lifeOf(ttl: WriteOp["ttl"]): Ttl {
     if (typeof ttl === "string") return ttl;
     const ms = (index: number): number => this.#options.ttls[index]!;
     return typeof ttl === "number" ? ms(ttl) : { whenNew: ms(ttl.whenNew) };
   }
 
   #writeOf(id: string, op: WriteOp): Both<StateWrite> {
-    const revision = op.ifRevision === "latest" ? this.#latest.get(id) : this.#stamps[0];
+    const revision = op.ifRevision === "latest" ? this.#latest.get(id) : this.#answers.firstStamp;
     const ttlMs = this.#lifeOf(op.ttl);
     const of = (side: 0 | 1): StateWrite => {
       const ifRevision =
@@ -385,64 +283,4 @@ export class OracleRun {
     );
     if (typeof one === "number" && typeof two === "number") this.#latest.set(id, [one, two]);
   }
-
-  #compare(reference: unknown, subject: unknown): void {
-    const stamps: Both<number[]> = [[], []];
-    const [one, two] = [this.#plain(0, reference, stamps[0]), this.#plain(1, subject, stamps[1])];
-    expect(two).toEqual(one);
-    for (const [index, stamp] of stamps[0].entries()) this.#pairStamps([stamp, stamps[1][index]!]);
-  }
-
-  /** The same stamp on one side is the same on the other, and a greater one is greater. */
-  #pairStamps(pair: Both<number>): void {
-    for (const known of this.#stamps) {
-      const order = [Math.sign(pair[0] - known[0]), Math.sign(pair[1] - known[1])];
-      expect(order[1], `stamps ${pair.join()} against ${known.join()}`).toBe(order[0]);
-      if (order[0] === 0) return;
-    }
-    this.#stamps.push(pair);
-  }
-
-  /** The reply in words that both sides share; its stamps go to `stamps`. */
-  #plain(side: 0 | 1, value: unknown, stamps: number[]): unknown {
-    if (value instanceof Uint8Array) return new TextDecoder().decode(value);
-    if (Array.isArray(value)) return value.map((item) => this.#plain(side, item, stamps));
-    if (typeof value === "string") return this.#withNames(side, value);
-    if (typeof value !== "object" || value === null) return value;
-    const entries = Object.entries(value as Record<string, unknown>).filter(
-      ([, field]) => field !== undefined,
-    );
-    return Object.fromEntries(
-      entries.sort().map(([key, field]) => {
-        if (stampKeys.has(key) && typeof field === "number") {
-          stamps.push(field);
-          return [key, "a stamp"];
-        }
-        if (durationKeys.has(key) && !this.#options.exactTimes)
-          return [key, field === null ? null : "some time"];
-        return [key, this.#plain(side, field, stamps)];
-      }),
-    );
-  }
-
-  #withNames(side: 0 | 1, text: string): string {
-    const { clients } = side === 0 ? this.#options.reference : this.#options.subject;
-    return clients.reduce(
-      (named, { clientId }, client) => named.replaceAll(clientId, `client-${client}`),
-      text,
-    );
-  }
-}
-
-async function everyPage<Entry extends { id: string }>(
-  page: (cursor: string | null) => Promise<{ entries: readonly Entry[]; cursor: string | null }>,
-): Promise<Entry[]> {
-  const entries: Entry[] = [];
-  let cursor: string | null = null;
-  do {
-    const next: { entries: readonly Entry[]; cursor: string | null } = await page(cursor);
-    entries.push(...next.entries);
-    cursor = next.cursor;
-  } while (cursor !== null);
-  return entries.sort((one, two) => (one.id < two.id ? -1 : 1));
 }

@@ -13,7 +13,7 @@
 
 import { check } from "../torture/checker/checker.ts";
 import { History, type Call, type Line } from "../torture/checker/history.ts";
-import type { Version } from "./ledger.ts";
+import type { Version } from "./server/ledger.ts";
 import type { Remains } from "./world.ts";
 
 export interface Violation {

@@ -5,10 +5,11 @@ import type { Random } from "../torture/random.ts";
 import { Recorder, type Log } from "../torture/recorder.ts";
 import { Loop, type Timeline } from "./clock.ts";
 import type { Copy } from "./core.ts";
-import { Wire } from "./network.ts";
-import type { Weather } from "./weather.ts";
-import { Caller, Turns } from "./programs.ts";
-import type { Server } from "./server.ts";
+import { Wire } from "./server/network.ts";
+import type { Weather } from "./server/weather.ts";
+import { Caller } from "./callers/caller.ts";
+import { Turns } from "./callers/turns.ts";
+import type { Server } from "./server/server.ts";
 import type { Setting } from "./setting.ts";
 
 /** Its clock is wrong by this part at most; leases have a margin of a sixty-fourth. */

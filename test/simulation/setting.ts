@@ -3,7 +3,7 @@
 import type { OpenOptions } from "../../src/index.ts";
 import type { Limits } from "../../src/backends/rows/row-types.ts";
 import type { Random } from "../torture/random.ts";
-import { calm, type Weather } from "./weather.ts";
+import { calm, type Weather } from "./server/weather.ts";
 
 /** What can happen to a process or to the rows, and how often; besides the weather. */
 export const blows = {

@@ -7,10 +7,10 @@ import { Random } from "../torture/random.ts";
 import type { Log } from "../torture/recorder.ts";
 import { Loop, Timeline } from "./clock.ts";
 import { seeded, type Copy } from "./core.ts";
-import { Ledger } from "./ledger.ts";
-import { calm } from "./weather.ts";
+import { Ledger } from "./server/ledger.ts";
+import { calm } from "./server/weather.ts";
 import { Process } from "./process.ts";
-import { Server } from "./server.ts";
+import { Server } from "./server/server.ts";
 import { blows, randomSetting, type Blow, type Setting } from "./setting.ts";
 
 /** Whoever has not finished so long after the last fault, and a wait, hangs: longer than all leases and deadlines together. */

@@ -44,8 +44,6 @@ export class Proxy {
   fault: (command: SeenCommand) => Fault | undefined = () => undefined;
   /** Connections that subscribe lead there from then on, as behind a balancer; others to the target. */
   subscribersTo: { readonly port: number } | undefined;
-  /** New connections are closed at once, as by a server that is down. */
-  refuses = false;
   readonly #target: Target;
   readonly #server: Server;
   readonly #pairs = new Set<Pair>();
@@ -57,7 +55,6 @@ export class Proxy {
   constructor(target: Target) {
     this.#target = target;
     this.#server = createServer((client) => {
-      if (this.refuses) return void client.destroy();
       const pair = new Pair(client, connect(this.#target.port, "127.0.0.1"), {
         judge: (command) => this.#judge(command),
         hold: (bytes) => this.#held.push(bytes),

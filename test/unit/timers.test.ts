@@ -163,18 +163,18 @@ describe("[P1] the process", () => {
     const before = alive();
     const keepAlive = new KeepAlive();
     expect(alive()).toBe(before);
-    keepAlive.hold();
-    keepAlive.hold();
+    keepAlive.ref();
+    keepAlive.ref();
     expect(alive()).toBe(before + 1);
-    keepAlive.drop();
+    keepAlive.unref();
     expect(alive()).toBe(before + 1);
-    keepAlive.drop();
+    keepAlive.unref();
     expect(alive()).toBe(before);
-    keepAlive.hold();
+    keepAlive.ref();
     expect(alive()).toBe(before + 1);
     keepAlive.close();
     expect(alive()).toBe(before);
-    keepAlive.drop(); // late, and harmless
+    keepAlive.unref(); // late, and harmless
     expect(alive()).toBe(before);
   });
 

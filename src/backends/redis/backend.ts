@@ -186,7 +186,7 @@ export class RedisBackend implements Backend {
   async renewLocks(entries: readonly RenewEntry[]): Promise<readonly ("renewed" | "lost")[]> {
     const renewals = entries.map((entry) =>
       this.#pipeline
-        .renew({ ...encode.encodeRenewal(entry), read: read.readRenew })
+        .renew({ request: encode.encodeRenewal(entry), read: read.readRenew })
         .catch(read.insteadIfCorrupt("lost" as const)),
     );
     return Promise.all(renewals);
@@ -202,9 +202,9 @@ export class RedisBackend implements Backend {
     const decode = (reply: RedisReply, expiry: ReceiptExpiry): ReleaseReply =>
       this.#observations.noteRecorded(read.readRelease(reply), expiry);
     if (write === undefined && keep === undefined)
-      return this.#pipeline.release({ ...release, read: decode });
+      return this.#pipeline.release({ request: release, read: decode });
     const encoded = this.#encodeWrite(id, write, receipt);
-    return this.#pipeline.commit({ ...encode.encodeCommit(release, encoded, keep), read: decode });
+    return this.#pipeline.commit({ request: encode.encodeCommit(release, encoded, keep), read: decode });
   }
 
   cancelLock(id: string, ticket: Ticket, receipt: Receipt): Promise<CancelReply> {
@@ -253,10 +253,10 @@ export class RedisBackend implements Backend {
     return encode.encodeWrite(write, () => this.#keys.staged(id, receipt));
   }
 
-  #acquire(asked: AskFields, onSent?: () => void): Promise<AcquireReply> {
+  #acquire(asked: encode.AcquireFields, onSent?: () => void): Promise<AcquireReply> {
     const { reliedOn } = this.#wakes;
     return this.#pipeline.acquire({
-      ...encode.encodeAcquire({ ...asked, listens: reliedOn !== undefined }),
+      request: encode.encodeAcquire(asked, reliedOn !== undefined),
       onSent,
       read: (raw) => {
         const reply = read.readAcquire(raw, asked.request);
@@ -269,7 +269,7 @@ export class RedisBackend implements Backend {
   }
 
   /** A large state is fetched by a GET behind the script: if that grants, no other client writes in between. */
-  async #acquireAndFetch(asked: AskFields): Promise<AcquireReply> {
+  async #acquireAndFetch(asked: encode.AcquireFields): Promise<AcquireReply> {
     let state: Promise<LoadedState> | undefined;
     const reply = await this.#acquire(asked, () => {
       state = this.loadState(asked.id, { expiry: false });
@@ -293,5 +293,3 @@ export class RedisBackend implements Backend {
     this.#listener?.(this.#observations.noteWake(wake));
   }
 }
-
-type AskFields = Omit<encode.AcquireFields, "listens">;

@@ -3,7 +3,7 @@
  *
  * An expired state is absent, whether or not its row is still there.
  */
-import type { Conflict, Life, LoadedState, StateWrite, Unreadable, WriteReply } from "../contract.ts";
+import type { Conflict, Ttl, LoadedState, StateWrite, Unreadable, WriteReply } from "../contract.ts";
 import type { Item } from "./draft.ts";
 import type { StateHead } from "./row-types.ts";
 
@@ -45,7 +45,7 @@ export function touchState(item: Item, ttlMs: number): { status: "touched" | "ab
 }
 
 /** [S7] When a state ends that `head` is what is known of; `undefined`: it is new. */
-function endOf(life: Life, head: StateHead | undefined, now: number): number | null {
+function endOf(life: Ttl, head: StateHead | undefined, now: number): number | null {
   if (life === "none") return null;
   if (typeof life === "number") return now + life;
   if (head !== undefined) return head.expiresAt;

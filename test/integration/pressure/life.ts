@@ -29,7 +29,7 @@ export interface Report {
   readonly warnings: readonly string[];
 }
 
-type Life = (options: LifeOptions, errors: Record<string, number>) => Promise<Record<string, number>>;
+type Ttl = (options: LifeOptions, errors: Record<string, number>) => Promise<Record<string, number>>;
 
 const collect = (globalThis as { gc?: () => void }).gc ?? ((): never => fail("run with --expose-gc"));
 const round = (value: number): number => Math.round(value * 10) / 10;
@@ -230,7 +230,7 @@ function burn(ms: number): () => void {
   };
 }
 
-const lives: Readonly<Record<string, Life>> = { grants, dropped, waiters, work };
+const lives: Readonly<Record<string, Ttl>> = { grants, dropped, waiters, work };
 
 /** Counted by kind, so that what is more than at the beginning can be told. */
 function present(): Map<string, number> {

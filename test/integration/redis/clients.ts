@@ -123,6 +123,23 @@ export function ownServers(): (options?: RedisOptions) => Promise<RedisServer> {
   };
 }
 
+/** A server for the file, emptied before each test, and two clients of it for each test: `told` hears of them. */
+export function twoClients(
+  options: RedisOptions,
+  told: (of: { server: RedisServer; a: TestClient; b: TestClient }) => void,
+): void {
+  let server: RedisServer;
+  beforeAll(async () => {
+    server = await startRedis(options);
+  });
+  beforeEach(async () => {
+    await server.command("FLUSHALL");
+    told({ server, a: new TestClient(server.url), b: new TestClient(server.url) });
+  });
+  afterEach(closeClients);
+  afterAll(() => server.stop());
+}
+
 /** A server for the file, emptied before each test, and a proxy of its own for each test: `told` hears of them. */
 export function proxiedServer(told: (of: { server: RedisServer; proxy: Proxy }) => void): void {
   let server: RedisServer;

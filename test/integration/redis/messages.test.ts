@@ -166,7 +166,7 @@ describe("a server of another kind", () => {
       return false;
     });
     expect(error).toMatchObject({ code: "INVALID_ARGUMENT", outcome: "none" });
-    expect(error.message).toMatch(/is a Sentinel.*the primary's host and port/);
+    expect(error.message).toMatch(/is a Sentinel.*redis\+sentinel:/);
   });
 
   test("[S1] a cluster of one node: ready() says it", async () => {

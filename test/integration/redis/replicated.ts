@@ -1,13 +1,19 @@
 // A primary with replicas, each behind a line of its own that can be slow or silent, and an address that follows a
 // promotion, as a name or a virtual IP would.
 
-import { open, type OpenOptions, type Store } from "../../../src/index.ts";
+import { HoldfastError, open, type OpenOptions, type State, type Store } from "../../../src/index.ts";
 import { startLink, type Link } from "../../support/faults/index.ts";
 import { poll } from "../../support/poll.ts";
 import { startRedis, type RedisServer } from "../../support/redis-server.ts";
 
 /** Replicas are there at once, without a file and without waiting for more of them. */
 const more = ["--repl-diskless-sync", "yes", "--repl-diskless-sync-delay", "0"];
+
+export const one = { replicas: 1, timeoutMs: 150 };
+export const patient = { replicas: 1, timeoutMs: 4_000 };
+export const none = { replicas: 0 };
+/** What a call fails with where too few replicas have it. */
+export const unknown = { name: "UnavailableError", code: "UNREACHABLE", outcome: "unknown" };
 
 export class Replicated {
   readonly primary: RedisServer;
@@ -92,4 +98,22 @@ export class Replicated {
     await Promise.all([...this.lines, this.address].map((link) => link.close()));
     for (const server of [...this.replicas, this.primary]) await server.stop();
   }
+}
+
+/** The error of a call that must not be acknowledged. */
+export async function failureOf(call: Promise<unknown>): Promise<HoldfastError> {
+  const error = await call.then(
+    (value) => new Error(`it was acknowledged: ${String(value)}`),
+    (reason: unknown) => reason,
+  );
+  if (error instanceof HoldfastError) return error;
+  throw error;
+}
+
+export function counter(store: Store, id = "n"): State<number, number> {
+  return store.state<number>(id, { initial: () => 0 });
+}
+
+export function listOf(store: Store): State<{ ids: string[] }, { ids: string[] }> {
+  return store.state<{ ids: string[] }>("list", { initial: () => ({ ids: [] }) });
 }

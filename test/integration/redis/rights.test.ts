@@ -11,6 +11,7 @@ import { scripts } from "../../../src/backends/redis/scripts/generated.ts";
 import { documentedRights, documentedRule } from "../../support/acl.ts";
 import { save } from "../../../src/testing/contract-client.ts";
 import { type RedisServer } from "../../support/redis-server.ts";
+import { poll } from "../../support/poll.ts";
 import { ownServers, eventuallyTrue, failure, failures, TestClient, warningsDuring } from "./clients.ts";
 
 const operationMs = 1_500;
@@ -75,7 +76,8 @@ test("the rights that docs/redis.md names are enough for everything, and each is
   await mine.release({ write: save("1") });
   await b.wake("granted");
   await theirs.cancel();
-  expect(String(await server.command("CLIENT", "LIST")).match(/name=holdfast .*user=app/g)).toHaveLength(4);
+  const ours = async () => String(await server.command("CLIENT", "LIST")).match(/name=holdfast .*user=app/g);
+  await poll(ours).toHaveLength(4);
   expect((await a.backend.listStates(null, { idPrefix: "", limit: 10 })).entries).toHaveLength(1);
 
   const spare = ["+subscribe", "+publish", "+pubsub|numsub", "+scan", "+info", "+wait"]; // the page says what they are for

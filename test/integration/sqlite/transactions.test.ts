@@ -25,10 +25,15 @@ describe("while another process writes", () => {
     await client.saved("x", save("1"));
     const other = folder.raw();
     other.exec("BEGIN IMMEDIATE");
-    const began = performance.now();
-    const error = await failure(client.write("x", save("2")));
-    expect(performance.now() - began).toBeLessThan(150); // a longer wait would stop renewals
-    expect(error).toMatchObject({ name: "UnavailableError", code: "UNREACHABLE", outcome: "none" });
+    const waits: number[] = [];
+    for (let tries = 0; tries < 10; tries += 1) {
+      const began = performance.now();
+      const error = await failure(client.write("x", save("2")));
+      waits.push(performance.now() - began);
+      expect(error).toMatchObject({ name: "UnavailableError", code: "UNREACHABLE", outcome: "none" });
+    }
+    // A longer wait would stop renewals. The shortest counts: a busy machine makes a try longer, and none shorter.
+    expect(Math.min(...waits)).toBeLessThan(150);
     expect(await client.load("x")).toBe("1");
     other.exec("COMMIT");
     expect(await client.write("x", save("2"))).toMatchObject({ status: "saved" });

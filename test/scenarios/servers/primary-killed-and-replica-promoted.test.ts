@@ -1,7 +1,7 @@
 // The primary is killed with the replication cut, so that the replica that takes over knows neither the
 // last grant nor the last save. The next holder's fence is greater than any given before, for clients that come new and
 // for those that moved, and the server accepts the saves of one holder only.
-// The other half of the scenario, acknowledgements by replicas where they are asked for, is in test/integration/redis/durability.test.ts.
+// The other half of the scenario, acknowledgements by replicas where they are asked for, is in test/integration/redis/durability-failover.test.ts.
 //
 // Seen failing with the defence taken out:
 //   stamp.lua without the server's time, counting from 1: the first test (a fence twice);

@@ -2,94 +2,27 @@
 
 import { describe, expect, test } from "vitest";
 
-import { decide } from "../../../src/backends/rows/decide.ts";
-import type { Decision, Kind, RowRequest } from "../../../src/backends/rows/requests.ts";
-import type {
-  LockRow,
-  Moment,
-  ReceiptRow,
-  Recorded,
-  Rows,
-  StateRow,
-  WaiterRow,
-} from "../../../src/backends/rows/row-types.ts";
+import type { RowRequest } from "../../../src/backends/rows/requests.ts";
+import type { Moment } from "../../../src/backends/rows/row-types.ts";
 import { remove, save, bytesOf } from "../../../src/testing/contract-client.ts";
-
-interface Stored {
-  readonly stamp?: number;
-  readonly states?: Readonly<Record<string, StateRow>>;
-  readonly locks?: Readonly<Record<string, LockRow>>;
-  readonly queues?: Readonly<Record<string, readonly WaiterRow[]>>;
-  readonly receipts?: Readonly<Record<number, ReceiptRow>>;
-}
-
-const now = 1_000_000;
-const micros = now * 1_000;
-const rules = { limits: { askLimitMs: 12_000, handOverMs: 10_000 }, grainMs: 0, wakes: true };
-const moment: Moment = { now, micros, rules };
-const receipt = { slot: 1, n: 7, keepMs: 60_000 };
-const ask = { leaseMs: 30_000, queue: true, load: false, fences: 1 };
-
-const lockOf = (ticket: string, more: Partial<LockRow> = {}): LockRow => ({
-  ...{ ticket, fence: 50, fences: 1, since: now - 10, leaseMs: 30_000, unconfirmed: false },
-  ...more,
-});
-const waiterOf = (ticket: string, more: Partial<WaiterRow> = {}): WaiterRow => ({
-  ...{ ticket, askedAt: now - 10, leaseMs: 20_000, fences: 2, load: false, passedOver: false },
-  ...more,
-});
-const stateOf = (value: string, more: Partial<StateRow> = {}): StateRow => ({
-  ...{ revision: 40, serializer: "json", bytes: bytesOf(value), expiresAt: null },
-  ...more,
-});
-
-/** Frozen, since a decision changes nothing; `reads` is what it looked at. */
-function viewOf(stored: Stored, reads: string[] = []): Rows {
-  const { stamp = 0, states = {}, locks = {}, queues = {}, receipts = {} } = freeze(stored);
-  const read = <T>(name: string, value: T): T => {
-    reads.push(name);
-    return value;
-  };
-  return {
-    stamp: () => read("stamp", stamp),
-    stateHead: (id) => read("stateHead", states[id]),
-    state: (id) => read("state", states[id]),
-    lock: (id) => read("lock", locks[id]),
-    waiters: (id) => read("waiters", queues[id] ?? []),
-    receipt: (slot) => read("receipt", receipts[slot]),
-  };
-}
-
-function freeze<T>(value: T): T {
-  if (typeof value !== "object" || value === null || value instanceof Uint8Array) return value;
-  for (const part of Object.values(value)) freeze(part);
-  return Object.freeze(value);
-}
-
-const decideOn = <K extends Kind>(stored: Stored, request: RowRequest<K>, at: Moment = moment): Decision<K> =>
-  decide(viewOf(stored), freeze(request), at);
-
-const acquire = (ticket: string, more: Partial<typeof ask> = {}): RowRequest<"acquire"> => ({
-  ...{ kind: "acquire", id: "x", ticket, receipt },
-  ask: { ...ask, ...more },
-});
-const release = (ticket: string, more: RowRequest<"release">["release"] = {}): RowRequest<"release"> => ({
-  ...{ kind: "release", id: "x", ticket, receipt },
-  release: more,
-});
-const write = (ticket: string | null, what = save("new")): RowRequest<"write"> => ({
-  ...{ kind: "write", id: "x", write: what, ticket, receipt },
-});
-
-const put = {
-  lock: (row: LockRow | null, id = "x") => ({ kind: "lock", id, row }),
-  waiter: (row: WaiterRow) => ({ kind: "waiter", id: "x", ticket: row.ticket, row }),
-  stamp: (last: number) => ({ kind: "stamp", last }),
-  receipt: (reply: Recorded) => ({ kind: "receipt", receipt, reply }),
-};
-const removed = (ticket: string) => ({ kind: "waiter", id: "x", ticket, row: null });
-const granted = { status: "granted", fence: micros, fences: 1, leaseMs: 30_000, waiting: 0 };
-const grantTo = (ticket: string) => lockOf(ticket, { fence: micros, since: now });
+import {
+  now,
+  micros,
+  moment,
+  receipt,
+  lockOf,
+  waiterOf,
+  stateOf,
+  decideOn,
+  acquire,
+  release,
+  write,
+  put,
+  removed,
+  granted,
+  grantTo,
+  type Stored,
+} from "./rows-by-hand.ts";
 
 interface Case {
   readonly name: string;
@@ -325,86 +258,5 @@ describe.each([
 ])("%s", (_, cases) => {
   test.each(cases)("$name", ({ stored = {}, request, at = {}, reply, changes = [], wakes = [] }) => {
     expect(decideOn(stored, request, { ...moment, ...at })).toEqual({ reply, changes, wakes });
-  });
-});
-
-describe("several ids", () => {
-  test("[L5] each lock is renewed by itself", () => {
-    const stored = {
-      locks: { x: lockOf("a"), y: lockOf("b"), z: lockOf("c", { since: now - 30_000 }) },
-    };
-    const entries = [
-      { id: "x", ticket: "a", leaseMs: 9_000 },
-      { id: "y", ticket: "other", leaseMs: 9_000 },
-      { id: "z", ticket: "c", leaseMs: 9_000 },
-    ];
-    const { reply, changes } = decideOn(stored, { kind: "renew", entries });
-    expect(reply).toEqual(["renewed", "lost", "lost"]);
-    expect(changes).toEqual([put.lock(lockOf("a", { since: now, leaseMs: 9_000 })), put.lock(null, "z")]);
-  });
-
-  test("[L5] an entry sees what an earlier one of the same id changed", () => {
-    const stored = { locks: { x: lockOf("a", { since: now + 500, unconfirmed: true }) } };
-    const entries = ["a", "b", "a"].map((ticket, index) => ({ id: "x", ticket, leaseMs: 1_000 + index }));
-    const { reply, changes } = decideOn(stored, { kind: "renew", entries });
-    expect(reply).toEqual(["renewed", "lost", "renewed"]);
-    expect(changes).toEqual([removed("a"), put.lock(lockOf("a", { since: now, leaseMs: 1_002 }))]);
-  });
-});
-
-describe("reading", () => {
-  test.each([
-    ["a save reads no bytes", write("a"), ["receipt", "lock", "stateHead", "stamp"]],
-    ["an ask that waits reads no stamp and no state", acquire("b"), ["receipt", "lock", "waiters"]],
-    [
-      "a grant of a free lock reads the queue once",
-      { ...acquire("b"), id: "y" },
-      ["receipt", "lock", "waiters", "stamp"],
-    ],
-    [
-      "a renewal reads the lock alone",
-      { kind: "renew", entries: [{ id: "x", ticket: "a", leaseMs: 1 }] },
-      ["lock"],
-    ],
-    [
-      "a cancel of a waiter reads no queue",
-      { kind: "cancel", id: "x", ticket: "b", receipt },
-      ["receipt", "lock"],
-    ],
-  ] satisfies [string, RowRequest, string[]][])("%s", (_, request, expected) => {
-    const reads: string[] = [];
-    decide(viewOf({ states: { x: stateOf("old") }, locks: { x: lockOf("a") } }, reads), request, moment);
-    expect(reads).toEqual(expected);
-  });
-
-  test("where nothing can push, no wake is decided on and no state is read for one", () => {
-    const reads: string[] = [];
-    const stored = { locks: { x: lockOf("a") }, queues: { x: [waiterOf("b", { load: true })] } };
-    const at = { ...moment, rules: { ...rules, wakes: false } };
-    const { reply, wakes } = decide(viewOf(stored, reads), release("a"), at);
-    expect([reply, wakes, reads.includes("state")]).toEqual([
-      { status: "released", revision: null },
-      [],
-      false,
-    ]);
-  });
-
-  test.each<RowRequest>([
-    { kind: "load", id: "x", expiry: true },
-    { kind: "inspect", id: "x" },
-    { kind: "peek", id: "x", ticket: "b" },
-  ])("$kind changes nothing, not even what has ended", (request) => {
-    const stored = {
-      states: { x: stateOf("old", { expiresAt: now - 1 }) },
-      locks: { x: lockOf("a", { since: now - 30_000 }) },
-      queues: { x: [waiterOf("b", { askedAt: 0 })] },
-    };
-    expect(decideOn(stored, request).changes).toEqual([]);
-  });
-
-  test("the same input gives the same decision", () => {
-    const stored = { locks: { x: lockOf("a") }, queues: { x: [waiterOf("b"), waiterOf("c")] } };
-    const request = release("a", { write: save("new") });
-    expect(decideOn(stored, request)).toEqual(decideOn(stored, request));
   });
 });

@@ -81,10 +81,10 @@ describe("a backend whose answers take longer than the lease lasts", () => {
 test("[L5] nobody answers: whoever was there from the beginning fails after one operationMs, not after two", async () => {
   const faults = new FaultyBackend(new MemoryBackend());
   faults.always("any", failBefore());
-  const store = open(faults, { operationMs: 1_000 });
+  const store = open(faults, { operationMs: 3_000 }); // the difference is what a busy machine may take
   const from = performance.now();
   await expect(store.lock("x").acquire()).rejects.toMatchObject({ code: "UNREACHABLE" });
-  expect(performance.now() - from).toBeLessThan(2_000);
+  expect(performance.now() - from).toBeLessThan(6_000);
 });
 
 test("[L4] a branch that waits for another one learns that their grant has ended, though the other is never released", async () => {

@@ -12,7 +12,7 @@ const wake = { kind: "granted", id: "x", ticket: "t", ...grant } as const;
 
 const make = (assumeWanted = false): Acquisition =>
   new Acquisition(
-    { id: "x", ticket: "t", leaseMs: 1_000, sequence: new Sequence(0), owner: {} },
+    { id: "x", ticket: "t", leaseMs: 1_000, sequence: new Sequence(0), store: {} },
     assumeWanted,
   );
 
@@ -60,23 +60,23 @@ describe("an acquisition", () => {
 
   test("becomes a hold with the grant, and is over then", () => {
     const acquisition = make();
-    const hold = acquisition.hold(grant, performance.now());
+    const hold = acquisition.granted(grant, performance.now());
     expect([acquisition.isOver, hold.state, hold.ticket, hold.isWanted]).toEqual([true, "held", "t", false]);
     acquisition.wake(wake);
     expect(acquisition.takeWake()).toBeUndefined(); // too late
-    expect(() => acquisition.hold(grant, 0)).toThrow("HOLDFAST_ACQUISITION_TRANSITION");
+    expect(() => acquisition.granted(grant, 0)).toThrow("HOLDFAST_ACQUISITION_TRANSITION");
   });
 
   test.each([
     ["waiters were named with the grant", make(), 1],
     ["others may wait unnoticed", make(true), 0],
   ])("[L2] the hold knows that others wait: %s", (_why, acquisition, waiting) => {
-    expect(acquisition.hold({ ...grant, waiting }, performance.now()).isWanted).toBe(true);
+    expect(acquisition.granted({ ...grant, waiting }, performance.now()).isWanted).toBe(true);
   });
 
   test("a grant that cannot be used leaves it as it was", () => {
     const acquisition = make();
-    expect(() => acquisition.hold({ ...grant, fence: NaN }, 0)).toThrow(/usable fence/);
+    expect(() => acquisition.granted({ ...grant, fence: NaN }, 0)).toThrow(/usable fence/);
     expect(acquisition.isOver).toBe(false);
     acquisition.end();
     expect(acquisition.isOver).toBe(true);

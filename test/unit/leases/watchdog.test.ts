@@ -212,7 +212,7 @@ describe("[L5] the watchdog", () => {
     expect(backend.asked).toEqual([]);
   });
 
-  test("two tries are unsure when their answers come, one after the other: kept each time, and renewed again", async () => {
+  test("two tries are unsure when their answers come, one after the other: valid each time, and renewed again", async () => {
     const ticket = watch("a", 3_000);
     await advance(1_000);
     while (backend.asked.length < 2) await advance(10);
@@ -223,7 +223,7 @@ describe("[L5] the watchdog", () => {
       await advance(0);
     }
     expect(ticket.told).toEqual([first, second].map((sent) => `renewed from ${String(sent!.at)}`));
-    expect(ticket.watch?.state).toBe("kept");
+    expect(ticket.watch?.state).toBe("valid");
     const before = backend.asked.length;
     await advance(1_100);
     expect(backend.asked.length).toBeGreaterThan(before);

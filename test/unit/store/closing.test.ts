@@ -5,12 +5,15 @@ import { expect, test } from "vitest";
 import { Memory, MemoryBackend } from "../../../src/backends/memory/backend.ts";
 import { open } from "../../../src/index.ts";
 import { FaultyBackend, delay, hang } from "../../../src/testing/index.ts";
+import { poll } from "../../support/poll.ts";
 
 const world = (operationMs: number) => {
   const memory = new Memory();
   const faults = new FaultyBackend(new MemoryBackend({ memory }));
   return { faults, store: open(faults, { operationMs }), other: open(new MemoryBackend({ memory })) };
 };
+const underWay = (faults: FaultyBackend, method: string): Promise<unknown> =>
+  poll(() => faults.calls.map((call) => call.method as string)).toContain(method);
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 test("[P2] a load that nobody answers settles, though its store closes meanwhile", async () => {
@@ -20,7 +23,7 @@ test("[P2] a load that nobody answers settles, though its store closes meanwhile
     code: "UNREACHABLE",
     outcome: "none",
   });
-  await pause(10);
+  await underWay(faults, "loadState");
   await store.close();
   await loading;
 });
@@ -29,7 +32,7 @@ test("[P2] a save that is under way gets its answer before the backend is closed
   const { store, faults, other } = world(2_000);
   faults.once("writeState", delay(60, 60));
   const saving = store.state<string>("x").save("mine");
-  await pause(10);
+  await underWay(faults, "writeState");
   await store.close();
   const revision = await saving;
   expect(await other.state<string>("x").read()).toMatchObject({ value: "mine", revision });
@@ -42,7 +45,7 @@ test("[P2] nothing is tried again on a closed backend", async () => {
     code: "UNREACHABLE",
     outcome: "unknown",
   });
-  await pause(10);
+  await underWay(faults, "writeState");
   await store.close();
   await saving;
   await pause(50);
@@ -60,7 +63,7 @@ test("[P2] a draft function that goes on beyond drainMs: its signal aborts, its 
   });
   const refused = expect(updating).rejects.toMatchObject({ code: "LOCK_LOST" });
   const why = expect(updating).rejects.toThrow(/no longer held: the store was closed\. /);
-  await pause(10);
+  await poll(() => signal).toBeDefined(); // it runs
   await store.close({ drainMs: 20 });
   expect(signal?.reason).toMatchObject({ code: "CLOSED" });
   expect(await other.lock("x").inspect()).toBeNull();
@@ -76,7 +79,7 @@ test("[P2] [S5] drainMs ends while a release is under way that keeps the lock: t
   const updating = state.update((n) => n + 1);
   const saving = state.save(7); // ends the batch
   const waiting = expect(state.update((n) => n + 1)).rejects.toMatchObject({ code: "CLOSED" }); // is kept for
-  await pause(20);
+  await underWay(faults, "releaseLock");
   await store.close({ drainMs: 20 });
   expect(await updating).toBe(1);
   const revision = await saving;

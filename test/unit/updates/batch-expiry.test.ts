@@ -2,15 +2,15 @@
 
 import { expect, test } from "vitest";
 
-import type { Life, StateWrite } from "../../../src/backends/contract.ts";
+import type { Ttl, StateWrite } from "../../../src/backends/contract.ts";
 import { expiryOnTop } from "../../../src/updates/batch-expiry.ts";
 import { remove, save } from "../../../src/testing/contract-client.ts";
 
-const first: Life = { whenNew: 1 };
-const later: Life = { whenNew: 2 };
-const saved = (ttlMs: Life): StateWrite => save("1", { ttlMs });
+const first: Ttl = { whenNew: 1 };
+const later: Ttl = { whenNew: 2 };
+const saved = (ttlMs: Ttl): StateWrite => save("1", { ttlMs });
 
-test.each<[what: string, before: StateWrite | undefined, life: Life, expected: Life]>([
+test.each<[what: string, before: StateWrite | undefined, life: Ttl, expected: Ttl]>([
   ["alone, the backend decides", undefined, later, later],
   ["alone, the backend keeps it", undefined, "keep", "keep"],
   ["a life of its own always counts", saved(first), 5, 5],

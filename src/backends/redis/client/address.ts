@@ -1,27 +1,47 @@
 /**
- * Redis URLs: `redis://[user[:password]@]host[:port][/db]`, the same with `rediss:` for TLS, and
- * `redis+unix:///path/to/socket[?db=n]`. Read once; from here on the password is apart from what is printed [P3].
+ * Redis URLs: `redis://[user[:password]@]host[:port][/db]`, `redis+unix:///path/to/socket[?db=n]`, and
+ * `redis+sentinel://[user[:password]@]host[:port][,host[:port]…]/primary[/db]`; `rediss:` and `rediss+sentinel:` for TLS.
+ * Read once; from here on the passwords are apart from what is printed [P3].
  */
 import { InvalidArgumentError } from "../../../errors.ts";
+
+/** Where a server listens. */
+export type Endpoint =
+  | { readonly host: string; readonly port: number; readonly tls: boolean }
+  | { readonly path: string; readonly tls: false };
+
+/** Sentinels that know where the primary is. */
+export interface SentinelGroup {
+  /** The name that they know it by. */
+  readonly primary: string;
+  readonly sentinels: readonly { readonly host: string; readonly port: number; readonly tls: boolean }[];
+  /** Of the Sentinels themselves. */
+  readonly username: string | undefined;
+  readonly password: string | undefined;
+}
 
 export interface Address {
   /** For messages. */
   readonly name: string;
-  readonly socket:
-    | { readonly host: string; readonly port: number; readonly tls: boolean }
-    | { readonly path: string; readonly tls: false };
+  readonly server: Endpoint | SentinelGroup;
   readonly username: string | undefined;
   readonly password: string | undefined;
   readonly database: number;
 }
 
 const forms =
-  "redis://[user:password@]host[:port][/db], rediss:// for TLS, or redis+unix:///path/to/socket[?db=n]";
+  "redis://[user:password@]host[:port][/db], rediss:// for TLS, redis+unix:///path/to/socket[?db=n], or " +
+  "redis+sentinel://host[:port],host[:port]/primary[/db]";
+
+const defaultPort = 6379;
+const defaultSentinelPort = 26379;
 
 /** A URL as it was given, and as it was parsed, which drops and changes some of it. */
 interface Source {
   readonly text: string;
   readonly url: URL;
+  /** All hosts, of which the parsed URL has only the first. */
+  readonly hosts: readonly string[];
 }
 
 /** Refuses a URL with parts that would not be used, since they would be ignored silently. */
@@ -34,26 +54,66 @@ export function parseAddress(target: string | URL): Address {
   };
   if (url.hash !== "" || source.text.includes("#")) throw malformed('it has a "#"', source);
   if (url.protocol === "redis+unix:") return { ...unixSocket(source), ...credentials };
+  if (isOfSentinel(url.protocol)) return { ...primaryOfSentinels(source), ...credentials };
   return { ...server(source), ...credentials };
 }
 
-function server(source: Source): Pick<Address, "name" | "socket" | "database"> {
+function isOfSentinel(protocol: string): boolean {
+  return protocol === "redis+sentinel:" || protocol === "rediss+sentinel:";
+}
+
+function server(source: Source): Pick<Address, "name" | "server" | "database"> {
   const { text, url } = source;
   if (url.protocol !== "redis:" && url.protocol !== "rediss:")
     throw malformed("its protocol is not one of these", source);
   if (text.includes("?")) throw malformed('it has a "?"', source);
-  const host = url.hostname.replace(/^\[(.*)\]$/, "$1") || "localhost";
-  if (!/^[\w.:-]+$/.test(host)) throw malformed("its host is neither a name in ASCII nor an address", source);
-  const port = url.port === "" ? 6379 : Number(url.port);
-  if (port === 0) throw malformed("its port is 0", source);
+  const { host, port } = hostAndPort(url, source, defaultPort);
   const path = url.pathname.replace(/^\//, "");
   const database = path === "" ? 0 : parseDatabase(path, source);
-  const shown = host.includes(":") ? `[${host}]` : host;
-  const name = `${url.protocol}//${shown}:${String(port)}${database === 0 ? "" : `/${String(database)}`}`;
-  return { name, socket: { host, port, tls: url.protocol === "rediss:" }, database };
+  const name = `${url.protocol}//${shown(host, port)}${database === 0 ? "" : `/${String(database)}`}`;
+  return { name, server: { host, port, tls: url.protocol === "rediss:" }, database };
 }
 
-function unixSocket(source: Source): Pick<Address, "name" | "socket" | "database"> {
+function primaryOfSentinels(source: Source): Pick<Address, "name" | "server" | "database"> {
+  const { url, hosts } = source;
+  const tls = url.protocol === "rediss+sentinel:";
+  const sentinels = hosts.map((host) => {
+    const one = parsed(`redis://${host}`, source);
+    return { ...hostAndPort(one, source, defaultSentinelPort), tls };
+  });
+  if (hosts.length > 1 && hosts.includes("")) throw malformed("one of its hosts is empty", source);
+  // [P3] An unencoded / in a password would make a path of its rest.
+  const [, primary = "", db] = /^\/([\w.-]+)(?:\/([^/]*))?$/.exec(url.pathname) ?? [];
+  if (primary === "")
+    throw malformed("the Sentinels must be followed by / and the name of the primary", source);
+  const query = new Map(url.searchParams);
+  const isKnown = [...query.keys()].every((key) => key === "sentinelUser" || key === "sentinelPassword");
+  if (!isKnown || query.size < url.searchParams.size)
+    throw malformed("it has a query other than one sentinelUser and one sentinelPassword", source);
+  const database = db === undefined ? 0 : parseDatabase(db, source);
+  const at = sentinels.map(({ host, port }) => shown(host, port)).join(",");
+  const name = `${url.protocol}//${at}/${primary}${database === 0 ? "" : `/${String(database)}`}`;
+  const credentials = { username: query.get("sentinelUser"), password: query.get("sentinelPassword") };
+  return { name, server: { primary, sentinels, ...credentials }, database };
+}
+
+function hostAndPort(
+  url: URL,
+  source: Pick<Source, "text">,
+  byDefault: number,
+): { host: string; port: number } {
+  const host = url.hostname.replace(/^\[(.*)\]$/, "$1") || "localhost";
+  if (!/^[\w.:-]+$/.test(host)) throw malformed("its host is neither a name in ASCII nor an address", source);
+  const port = url.port === "" ? byDefault : Number(url.port);
+  if (port === 0) throw malformed("its port is 0", source);
+  return { host, port };
+}
+
+function shown(host: string, port: number): string {
+  return `${host.includes(":") ? `[${host}]` : host}:${String(port)}`;
+}
+
+function unixSocket(source: Source): Pick<Address, "name" | "server" | "database"> {
   const { url } = source;
   const path = decode(url.pathname, source);
   if (path.endsWith("/") || !path.startsWith("/") || path.includes("\0"))
@@ -66,7 +126,7 @@ function unixSocket(source: Source): Pick<Address, "name" | "socket" | "database
     throw malformed("it has a query other than one db", source);
   const database = query[0] === undefined ? 0 : parseDatabase(query[0][1], source);
   const name = `redis+unix://${path}${database === 0 ? "" : `?db=${String(database)}`}`;
-  return { name, socket: { path, tls: false }, database };
+  return { name, server: { path, tls: false }, database };
 }
 
 function parseUrl(text: string): Source {
@@ -76,10 +136,19 @@ function parseUrl(text: string): Source {
   if (authority === undefined)
     throw malformed(`"${schemeOf(text)}:" must be followed by two slashes`, { text });
   if (authority.split("@").length > 2) throw malformed('it has more than one "@"', { text });
+  const hosts = (authority.split("@").at(-1) ?? "").split(",");
+  if (!isOfSentinel(`${schemeOf(text)}:`) || hosts.length === 1)
+    return { text, url: parsed(text, { text }), hosts };
+  // The parser of URLs knows one host.
+  const one = text.replace(hosts.join(","), () => hosts[0] ?? "");
+  return { text, url: parsed(one, { text }), hosts };
+}
+
+function parsed(url: string, source: Pick<Source, "text">): URL {
   try {
-    return { text, url: new URL(text) };
+    return new URL(url);
   } catch {
-    throw malformed("it is not a valid URL", { text }); // the cause would show the password
+    throw malformed("it is not a valid URL", source); // the cause would show the password
   }
 }
 

@@ -187,7 +187,8 @@ export function closedFailure(name: string): UnavailableError {
 
 export function sentinelFailure(name: string): InvalidArgumentError {
   return new InvalidArgumentError(
-    `${name} is a Sentinel, which stores no data. Holdfast cannot discover the primary through it: put the primary's host and port in the URL.`,
+    `${name} is a Sentinel, which stores no data. To use the primary that it watches, write ` +
+      `redis+sentinel://host:port,host:port/name with the Sentinels and the name of the primary.`,
   );
 }
 

@@ -7,9 +7,10 @@
  * wakes is opened after the one for commands and closed with it, so that both resolve the name at the same time and
  * lead to one server [L1] [L8].
  */
-import type { HoldfastError } from "../../../errors.ts";
+import { HoldfastError } from "../../../errors.ts";
 import { now } from "../../../timers.ts";
 import type { Address } from "./address.ts";
+import { locatorOf, type Locator } from "./locator.ts";
 import type {
   ReplyHandler,
   RedisClient,
@@ -40,6 +41,7 @@ const freshMs = 500;
 export class NodeRedis implements RedisClient {
   readonly name: string;
   readonly #address: Partial<Address>;
+  readonly #locate: Locator | undefined;
   readonly #operationMs: number;
   readonly #stallMs: number;
   readonly #make: () => PackageClient | Promise<PackageClient>;
@@ -58,6 +60,8 @@ export class NodeRedis implements RedisClient {
     this.#operationMs = operationMs;
     this.#stallMs = stallMs; // a black-holed connection is dropped early enough for a retry to succeed
     this.#make = make;
+    const { name, server } = address;
+    this.#locate = server && locatorOf({ name, server }, this.#attemptMs);
     this.#commands = new Connection({
       ...this.#connectionOptions(),
       onUp: () => this.#onUp(),
@@ -168,10 +172,10 @@ export class NodeRedis implements RedisClient {
 
   async #createClient(): Promise<PackageClient> {
     const { createClient } = await import("@redis/client");
-    const { socket, username, password, database } = this.#address;
+    const { username, password, database } = this.#address;
     const client = createClient({
       socket: {
-        ...socket,
+        ...(await this.#locate?.()),
         connectTimeout: 2 * this.#attemptMs, // our own limit decides, since it allows for a blocked event loop
         reconnectStrategy: false,
         keepAliveInitialDelay: 5_000, // a silent death of the wake connection is noticed by the kernel
@@ -206,7 +210,7 @@ export class NodeRedis implements RedisClient {
   #withoutPassword(error: unknown): Error {
     const cause = error instanceof Error ? error : new Error(String(error));
     const { password } = this.#address;
-    if (password === undefined) return cause;
+    if (password === undefined || cause instanceof HoldfastError) return cause;
     const message = cause.message.replaceAll(password, "***").replaceAll(encodeURIComponent(password), "***");
     return message === cause.message ? cause : new Error(message);
   }

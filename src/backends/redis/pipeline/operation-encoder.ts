@@ -1,10 +1,12 @@
 /**
- * Many operations as the first argument of one script, which scripts/lib/operations.lua reads: one flat JSON array.
+ * The operations of one script as its arguments, which scripts/lib/operations.lua reads: several as the first argument,
+ * one flat JSON array; one alone, which is the ordinary case, as arguments of its own behind the others.
  *
  * A flat array of short strings is what Lua decodes fastest, since it builds a table for each array and hashes every
- * byte of each string. So the common beginning of a client's tickets is sent once, and so are fields that many
+ * byte of each string; arguments need no decoding at all. So the common beginning of a client's tickets is sent once, and so are fields that many
  * operations have in common (a lease, a wish): their terms.
  */
+import type { RedisArgument } from "../client/port.ts";
 import type { Field, OperationFields } from "../protocol/operation.ts";
 
 export class OperationEncoder {
@@ -28,10 +30,14 @@ export class OperationEncoder {
     return true;
   }
 
-  toString(): string {
-    this.#flat[0] = this.#base ?? "";
-    this.#flat[1] = this.#count;
-    return JSON.stringify(this.#terms.length === 0 ? this.#flat : [...this.#flat, ...this.#terms]);
+  /** With the other arguments of the script. */
+  argumentsWith(others: readonly RedisArgument[]): readonly RedisArgument[] {
+    const flat = this.#flat;
+    flat[0] = this.#base ?? "";
+    flat[1] = this.#count;
+    for (const term of this.#terms) flat.push(term);
+    if (this.#count > 1) return [JSON.stringify(flat), ...others];
+    return [String(others.length + 2), ...others, ...flat.map(String)];
   }
 
   #placeOf(terms: readonly Field[]): number {

@@ -55,9 +55,10 @@ export class ScriptBatch {
 
   /** Whether it fits. If not, it and the operations after it need another script. */
   add(pending: PendingOperation): boolean {
-    const { id, ahead, bytes, weight = 0, wantsBytes } = pending.operation;
+    const { request } = pending.operation;
+    const { id, ahead, bytes, weight = 0, wantsBytes } = request;
     const isFull = this.count >= this.#maxOperations || this.#bytes + weight > maxBytes || this.#ids.has(id);
-    if ((isFull && this.count > 0) || !this.#encoder.add(pending.operation)) return false;
+    if ((isFull && this.count > 0) || !this.#encoder.add(request)) return false;
     this.#pending.push(pending);
     this.#ids.add(id);
     if (ahead !== undefined) this.#ahead.push(ahead);
@@ -73,7 +74,7 @@ export class ScriptBatch {
     const call = {
       script,
       keys,
-      args: [this.#encoder.toString(), ...args, this.#payload()],
+      args: this.#encoder.argumentsWith([...args, this.#payload()]),
       bytes: this.#wantsBytes,
       ahead: this.#ahead,
       onSent: () => this.#sent(),
@@ -96,15 +97,14 @@ export class ScriptBatch {
   #resolve(replies: RedisReply, expiry: ReceiptExpiry, runner: ScriptRunner): void {
     const list = repliesOf(
       replies,
-      this.#pending.map(({ operation }) => operation.stamps),
+      this.#pending.map(({ operation }) => operation.request.stamps),
     );
     this.#pending.forEach(({ operation, resolve, reject }, index) => {
       try {
         const reply = list[index];
         if (reply === undefined)
           throw new Error(`HOLDFAST_REDIS_REPLY: no answer to operation ${String(index)}`);
-        if (reply instanceof Error)
-          throw runner.errorFor(reply.message, { id: operation.id, ahead: operation.ahead });
+        if (reply instanceof Error) throw runner.errorFor(reply.message, operation.request);
         resolve(operation.read(reply, expiry));
       } catch (error) {
         reject(error);
@@ -113,6 +113,6 @@ export class ScriptBatch {
   }
 
   #reject(error: unknown): void {
-    for (const { operation, reject } of this.#pending) reject(causedByAhead(operation.ahead, error));
+    for (const { operation, reject } of this.#pending) reject(causedByAhead(operation.request.ahead, error));
   }
 }

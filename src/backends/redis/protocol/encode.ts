@@ -5,7 +5,7 @@
  */
 import type {
   AcquireRequest,
-  Life,
+  Ttl,
   Receipt,
   ReleaseRequest,
   RenewEntry,
@@ -23,12 +23,13 @@ export interface AcquireFields {
   readonly ticket: Ticket;
   readonly request: AcquireRequest;
   readonly receipt: Receipt;
-  /** Wakes for this client arrive, as far as it knows. */
-  readonly listens: boolean;
 }
 
-/** For acquire.lua. */
-export function encodeAcquire({ id, ticket, request, receipt, listens }: AcquireFields): OperationRequest {
+/** For acquire.lua. `listens`: wakes for this client arrive, as far as it knows. */
+export function encodeAcquire(
+  { id, ticket, request, receipt }: AcquireFields,
+  listens: boolean,
+): OperationRequest {
   const { leaseMs, queue, load, fences } = request;
   const wish = `${queue ? "q" : ""}${load ? "s" : ""}${listens ? "p" : ""}` || "-";
   return {
@@ -57,11 +58,14 @@ export function encodeCommit(
   { terms, ifRevision, bytes, staged, ahead, weight }: EncodedWrite,
   keep: ReleaseRequest["keep"],
 ): OperationRequest {
+  const { id, ticket, own } = release;
   return {
-    ...release,
-    own: [...release.own, ifRevision, bytes?.byteLength ?? 0, staged],
+    id,
+    ticket,
+    own: [...own, ifRevision, bytes?.byteLength ?? 0, staged],
     terms: [...terms, ...(keep === undefined ? ["", 0] : [millis(keep.leaseMs), keep.fences])],
     stamps: 1,
+    wantsBytes: false,
     bytes,
     ahead,
     weight,
@@ -111,7 +115,7 @@ export function writeArguments({ terms, ifRevision, bytes, staged }: EncodedWrit
 }
 
 /** As lib/change.lua reads it. */
-function ttlArgument(life: Life): string {
+function ttlArgument(life: Ttl): string {
   if (typeof life === "number") return millis(life);
   return typeof life === "string" ? life : `new:${millis(life.whenNew)}`;
 }

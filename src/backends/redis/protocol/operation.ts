@@ -29,7 +29,9 @@ export interface OperationRequest extends OperationFields {
   readonly stamps: number;
 }
 
-export interface Operation<T> extends OperationRequest {
+/** Not one object with its request: to copy that is slow, and the copies would be of many shapes. */
+export interface Operation<T> {
+  readonly request: OperationRequest;
   /** The script has been sent: what is sent now follows it. */
   readonly onSent?: (() => void) | undefined;
   /** `expiry`: the expiry of the receipts, as this script was told of it. */

@@ -5,7 +5,7 @@
 -- ARGV: operations prefix seen
 -- Each operation: id number slot n terms; its terms: leaseMs fences wish
 --   operations: as lib/operations.lua says; seen: the highest stamp that the client saw; slot, n: of the receipt that
---   this ticket's release or cancel will carry; n is a number here
+--   this ticket's release or cancel will carry
 --   wish: letters of: q join the queue, s send the state along, p wakes are listened for; or -. All operations are of one
 --   client: the one that the base of their tickets names
 -- Replies: where all are granted as asked and nobody waits, their fences one after the other, the first fence, or
@@ -62,8 +62,8 @@ local BEFORE_STATES = 2
 for i = 1, count do
   local at = first_at + width * (i - 1)
   local id, terms = operations[at + ID], terms_at + operations[at + TERMS]
-  local fences = operations[terms + FENCES]
-  if records[i] and is_settled(records[i], operations[at + N]) then
+  local fences = tonumber(operations[terms + FENCES])
+  if records[i] and is_settled(records[i], tonumber(operations[at + N])) then
     replies[i], as_asked = 'settled', false
   elseif not fence or anybody_waits and redis.pcall('ZCARD', queues[i]) ~= 0 then
     remaining[#remaining + 1], reserved[i] = i, fence
@@ -180,7 +180,7 @@ for _, i in ipairs(remaining) do
   local at = first_at + width * (i - 1)
   local terms = terms_at + operations[at + TERMS]
   ticket = base .. operations[at + NUMBER]
-  lease, fences, wish = operations[terms + LEASE], operations[terms + FENCES], operations[terms + WISH]
+  lease, fences, wish = operations[terms + LEASE], tonumber(operations[terms + FENCES]), operations[terms + WISH]
   reserved_fence = reserved[i]
   set_all_keys(operations[at + ID])
   replies[i] = isolated(ask)

@@ -106,11 +106,11 @@ end
 for i = 1, count do
   local at = first_at + width * (i - 1)
   slot, n, proof, if_revision = operations[at + SLOT], operations[at + N], operations[at + PROOF], operations[at + IF_REVISION]
-  local size = operations[at + SIZE]
+  local size = tonumber(operations[at + SIZE])
   staged = operations[at + STAGED]
   local terms = terms_at + operations[at + TERMS]
   kind, serializer, ttl = operations[terms + KIND], operations[terms + SERIALIZER], operations[terms + TTL]
-  lease, fences = operations[terms + LEASE], operations[terms + FENCES]
+  lease, fences = operations[terms + LEASE], tonumber(operations[terms + FENCES])
   lock, queue = locks[i], queues[i]
   bytes = size == #payload and payload or string.sub(payload, taken + 1, taken + size)
   taken = taken + size

@@ -12,6 +12,7 @@ import { open, type Store } from "../../../../src/index.ts";
 import { startLink, type Link } from "../../../support/faults/link.ts";
 import { save } from "../../../../src/testing/contract-client.ts";
 import { type RedisServer } from "../../../support/redis-server.ts";
+import { poll } from "../../../support/poll.ts";
 import { connections, eventually, eventuallyTrue, ownServers, TestClient } from "../clients.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -61,9 +62,9 @@ describe("a store by URL", () => {
     );
     expect(await second.command("GET", "t:state:{counter}")).toMatch(/\n22$/);
     await eventuallyTrue(async () => (await connections(second)).wakes === 1);
-    expect(await connections(second)).toEqual(both);
+    await poll(() => connections(second)).toEqual(both);
     await eventuallyTrue(async () => (await connections(first)).commands === 0);
-    expect(await connections(first)).toEqual(none);
+    await poll(() => connections(first)).toEqual(none);
   });
 
   test("[L8] a server that may not write for a while keeps its connections", async () => {
@@ -91,8 +92,8 @@ test("[L1] [L8] whenever the connection for commands was broken, the one for wak
   await first.command("CLIENT", "KILL", "TYPE", "normal");
   await eventually(() => a.saved("x", save("2")));
   await a.listens();
-  expect(await connections(second)).toEqual(both);
-  expect(await connections(first)).toEqual(none);
+  await poll(() => connections(second)).toEqual(both);
+  await poll(() => connections(first)).toEqual(none);
 });
 
 test("[L1] [L8] a subscription that reaches nobody is made anew on demand, alone or with the commands", async () => {
@@ -104,14 +105,14 @@ test("[L1] [L8] a subscription that reaches nobody is made anew on demand, alone
   link.repoint(second, "stay");
   subscription.reconnect(false);
   await eventuallyTrue(() => ups === 2);
-  expect([await connections(first), await connections(second)]).toEqual([
+  await poll(async () => [await connections(first), await connections(second)]).toEqual([
     { commands: 1, wakes: 0 },
     { commands: 0, wakes: 1 },
   ]);
   subscription.reconnect(true);
   await eventuallyTrue(() => ups === 3);
   await eventuallyTrue(async () => (await connections(first)).commands === 0);
-  expect(await connections(second)).toEqual(both);
+  await poll(() => connections(second)).toEqual(both);
   await client.close();
 });
 
@@ -127,7 +128,7 @@ test("[L1] [L8] [P2] the wake connection of a client of the user's own follows t
   await eventually(() => a.saved("x", save("2")));
   await a.listens();
   await eventuallyTrue(async () => (await connections(second, "own")).wakes === 1);
-  expect(await connections(first, "own")).toEqual(none);
+  await poll(() => connections(first, "own")).toEqual(none);
   await a.backend.close();
   expect(counts()).toEqual(before);
   own.destroy();

@@ -97,17 +97,17 @@ test("[P3] a URL that cannot be used is refused without being shown", () => {
 test("URLs: host, port, database, user, TLS, sockets", () => {
   const tcp = { tls: false, host: "localhost", port: 6379 };
   const plain = { username: undefined, password: undefined, database: 0 };
-  expect(parseAddress("redis://")).toEqual({ ...plain, socket: tcp, name: "redis://localhost:6379" });
+  expect(parseAddress("redis://")).toEqual({ ...plain, server: tcp, name: "redis://localhost:6379" });
   expect(parseAddress("redis://u:p%40@h:1/2")).toEqual({
     ...{ username: "u", password: "p@", database: 2 },
-    ...{ socket: { tls: false, host: "h", port: 1 }, name: "redis://h:1/2" },
+    ...{ server: { tls: false, host: "h", port: 1 }, name: "redis://h:1/2" },
   });
   expect(parseAddress("rediss://[::1]")).toMatchObject({
-    socket: { tls: true, host: "::1" },
+    server: { tls: true, host: "::1" },
     name: "rediss://[::1]:6379",
   });
   expect(parseAddress("redis+unix:///run/my%20redis.sock?db=3")).toMatchObject({
-    ...{ socket: { path: "/run/my redis.sock" }, database: 3, name: "redis+unix:///run/my redis.sock?db=3" },
+    ...{ server: { path: "/run/my redis.sock" }, database: 3, name: "redis+unix:///run/my redis.sock?db=3" },
   });
 });
 

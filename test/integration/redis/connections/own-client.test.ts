@@ -4,6 +4,7 @@ import { createClient } from "@redis/client";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import { type RedisServer } from "../../../support/redis-server.ts";
+import { poll } from "../../../support/poll.ts";
 import { type Proxy as RedisProxy } from "../../../support/proxy.ts";
 import { save } from "../../../../src/testing/contract-client.ts";
 import {
@@ -53,7 +54,7 @@ describe("the user's own client", () => {
       await a.wake("wanted");
       await mine.release();
       expect(await b.wake("granted")).toMatchObject({ ticket: theirs.ticket });
-      expect(await connections(server, "own")).toEqual({ commands: 1, wakes: 1 });
+      await poll(() => connections(server, "own")).toEqual({ commands: 1, wakes: 1 });
       await a.backend.close();
       await eventuallyTrue(async () => (await connections(server, "own")).wakes === 0);
       expect(await own.get("t:state:{x}")).toContain("json");

@@ -22,11 +22,25 @@ describe("as text", () => {
     const short = ["100", 1];
     for (const one of [ask(1, short), ask(2, ["200", 1]), ask(3, ["100", 1]), ask(4, ["200", 2])])
       expect(operations.add(one)).toBe(true);
-    expect(JSON.parse(operations.toString())).toEqual(
+    const [text, ...others] = operations.argumentsWith(["other"]);
+    expect(others).toEqual(["other"]);
+    expect(JSON.parse(String(text))).toEqual(
       [
         ["h:1:c:", 4],
         ["id 1", "1", "0", 0, "id 2", "2", "0", 2, "id 3", "3", "0", 0, "id 4", "4", "0", 4],
         ["100", 1, "200", 1, "200", 2],
+      ].flat(),
+    );
+  });
+
+  test("one alone stands behind the other arguments, from where the first says", () => {
+    const operations = new OperationEncoder();
+    expect(operations.add(ask(1, ["100", 1]))).toBe(true);
+    expect(operations.argumentsWith(["a", "b"])).toEqual(
+      [
+        ["4", "a", "b"],
+        ["h:1:c:", "1"],
+        ["id 1", "1", "0", "0", "100", "1"],
       ].flat(),
     );
   });
@@ -37,7 +51,7 @@ describe("as text", () => {
       const operations = new OperationEncoder();
       expect(operations.add(ask(1, []))).toBe(true);
       expect(operations.add({ ...ask(2, []), ticket })).toBe(false);
-      expect((JSON.parse(operations.toString()) as unknown[])[1]).toBe(1);
+      expect(operations.argumentsWith([])[2]).toBe("1");
     },
   );
 });

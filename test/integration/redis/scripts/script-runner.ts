@@ -3,50 +3,30 @@
 import { createClient } from "@redis/client";
 import { afterAll, beforeAll, beforeEach } from "vitest";
 
-import { makeKeys } from "../../../../src/backends/redis/protocol/keys.ts";
 import type { OperationFields } from "../../../../src/backends/redis/protocol/operation.ts";
 import { OperationEncoder } from "../../../../src/backends/redis/pipeline/operation-encoder.ts";
 import { repliesOf } from "../../../../src/backends/redis/protocol/decode.ts";
 import { scripts } from "../../../../src/backends/redis/scripts/generated.ts";
 import { startRedis, type RedisServer } from "../../../support/redis-server.ts";
+import {
+  A,
+  changeOf,
+  clientOf,
+  common,
+  keysOf,
+  names,
+  own,
+  prefix,
+  receipt,
+  slotOf,
+  stampKey,
+  type Asked,
+  type Change,
+  type Reply,
+  type Told,
+} from "./script-arguments.ts";
 
-export type Reply = string | number | null | Reply[];
 type Raw = ReturnType<typeof createClient>;
-
-export const prefix = "t:";
-/** Client ids of the three clients of these tests. */
-export const [A, B, C] = ["a", "b", "c"].map((letter) => letter.repeat(24)) as [string, string, string];
-
-export const ticketOf = (client: string, n = 1): string => `host:1:${client}:${String(n)}`;
-export const clientOf = (ticket: string): string => ticket.split(":")[2] ?? "";
-
-/** The receipt of a ticket is in the slot of its own number, unless a test says otherwise. */
-export interface Told {
-  readonly id?: string;
-  readonly slot?: number;
-  readonly n?: number;
-  readonly keep?: number;
-  readonly refresh?: boolean;
-  readonly proof?: readonly [slot: number, n: number];
-  readonly seen?: number;
-}
-
-export interface Asked extends Told {
-  readonly leaseMs?: number;
-  readonly fences?: number;
-  readonly wish?: string;
-}
-
-export interface Change extends Told {
-  readonly kind?: "save" | "delete" | "none";
-  readonly serializer?: string;
-  readonly ttl?: string;
-  readonly ifRevision?: string;
-  readonly bytes?: string;
-  /** The key that the bytes were sent ahead to. */
-  readonly staged?: string;
-  readonly keepFor?: readonly [leaseMs: number, fences: number];
-}
 
 /** One operation of a script that serves many. */
 interface Single extends Omit<OperationFields, "id"> {
@@ -162,12 +142,8 @@ export class ScriptRunner {
     const { keys = names(clientOf(call.ticket)).common, id = "x", stamps = 0 } = call;
     const operations = new OperationEncoder();
     operations.add({ ...call, id });
-    const args = [
-      operations.toString(),
-      prefix,
-      ...call.common,
-      ...(call.payload === undefined ? [] : [call.payload]),
-    ];
+    const payload = call.payload === undefined ? [] : [call.payload];
+    const args = operations.argumentsWith([prefix, ...call.common, ...payload]).map(String);
     const [reply] = repliesOf(await this.run(script, keys, args), [stamps]) as Reply[];
     if ((reply as unknown) instanceof Error) throw reply as unknown as Error;
     return reply ?? null;
@@ -300,45 +276,4 @@ export function withScripts(told: (run: ScriptRunner) => void): void {
     await run.server.stop();
   });
   beforeEach(() => run.reset());
-}
-
-export const lockKey = `${prefix}lock:{x}`;
-export const queueKey = `${prefix}queue:{x}`;
-export const asksKey = `${prefix}asks:{x}`;
-export const stateKey = `${prefix}state:{x}`;
-export const stampKey = `${prefix}stamp`;
-export const doneKey = (client: string): string => `${prefix}done:${client}`;
-
-function names(client: string): ReturnType<typeof makeKeys> {
-  return makeKeys(prefix, client);
-}
-
-function keysOf(ticket: string, id = "x"): readonly string[] {
-  return names(clientOf(ticket)).all(id);
-}
-
-function slotOf(ticket: string): number {
-  return Number(ticket.split(":")[3] ?? 0);
-}
-
-/** slot n proof */
-function own(ticket: string, told: Told): string[] {
-  const { slot = slotOf(ticket), n = 1, proof } = told;
-  return [String(slot), String(n), proof?.join(" ") ?? ""];
-}
-
-/** seen keep refresh */
-function common({ keep = 10_000, refresh = false, seen = 0 }: Told): string[] {
-  return [seen, keep, refresh ? 1 : 0].map(String);
-}
-
-/** slot n proof keep refresh seen */
-function receipt(ticket: string, told: Told): string[] {
-  const [seen = "", keep = "", refresh = ""] = common(told);
-  return [...own(ticket, told), keep, refresh, seen];
-}
-
-function changeOf(change: Change): string[] {
-  const { kind = "save", serializer = "json", ttl = "keep", ifRevision = "", bytes = "new" } = change;
-  return [kind, serializer, ttl, ifRevision, bytes];
 }

@@ -6,8 +6,9 @@
 
 import { describe, expect, test } from "vitest";
 
-import * as at from "./script-runner.ts";
-import { A, B, C, ticketOf, withScripts, type Reply, type ScriptRunner } from "./script-runner.ts";
+import * as at from "./script-arguments.ts";
+import { A, B, C, ticketOf, type Reply } from "./script-arguments.ts";
+import { type ScriptRunner, withScripts } from "./script-runner.ts";
 
 const [a, b, c] = [ticketOf(A), ticketOf(B), ticketOf(C)];
 

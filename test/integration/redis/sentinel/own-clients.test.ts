@@ -9,16 +9,16 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
 import { open, type Store } from "../../../../src/index.ts";
 import { appUser } from "../../../support/acl.ts";
+import { primaryName, startSentinels, type SentinelGroup } from "../../../support/faults/index.ts";
 import { poll } from "../../../support/poll.ts";
 import type { RedisServer } from "../../../support/redis-server.ts";
-import { groupName, SentinelGroup } from "../../../support/sentinel-group.ts";
 
 vi.setConfig({ testTimeout: 90_000 });
 
 let group: SentinelGroup;
 const ends: (() => unknown)[] = [];
 beforeEach(async () => {
-  group = await SentinelGroup.start();
+  group = await startSentinels();
 });
 afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
@@ -27,10 +27,13 @@ afterEach(async () => {
 
 type Target = NonNullable<Parameters<typeof open>[0]>;
 
+const sentinels = (): { host: string; port: number }[] =>
+  group.sentinels.map(({ port }) => ({ host: "127.0.0.1", port }));
+
 const app = { username: appUser.name, password: appUser.password };
 
 function ofIoredis(Redis: typeof Redis5): Target {
-  const client = new Redis({ sentinels: group.addresses, name: groupName, ...app, disableClientInfo: true });
+  const client = new Redis({ sentinels: sentinels(), name: primaryName, ...app, disableClientInfo: true });
   client.on("error", () => {});
   ends.push(() => client.disconnect());
   return client;
@@ -38,8 +41,8 @@ function ofIoredis(Redis: typeof Redis5): Target {
 
 async function official(create: typeof createSentinel6): Promise<Target> {
   const client = create({
-    name: groupName,
-    sentinelRootNodes: group.addresses,
+    name: primaryName,
+    sentinelRootNodes: sentinels(),
     nodeClientOptions: app,
   });
   client.on("error", () => {});
@@ -55,32 +58,37 @@ const kinds: Record<string, () => Promise<Target>> = {
   "ioredis 6": async () => ofIoredis(Redis6 as unknown as typeof Redis5),
 };
 
-describe.each(Object.entries(kinds))("%s", (_, make) => {
-  const use = async (): Promise<Store> => {
-    const store = open(await make(), { operationMs: 20_000, leaseMs: 30_000 });
-    ends.push(() => store.close({ drainMs: 0 }));
-    return store;
-  };
+async function use(make: () => Promise<Target>): Promise<Store> {
+  const store = open(await make(), { operationMs: 20_000, leaseMs: 30_000 });
+  ends.push(() => store.close({ drainMs: 0 }));
+  return store;
+}
 
+describe.each(Object.entries(kinds))("%s", (_, make) => {
   test("[S3] [L8] the primary is killed: calls go on with the replica that took over, and waiters are woken there", async () => {
-    const [a, b] = [await use(), await use()];
+    const [a, b] = [await use(make), await use(make)];
     const count = a.state<number>("count", { initial: () => 0 });
     await count.update((n) => n + 1);
     const before = await group.primary();
     await poll(async () => replicated(before)).toBe(true);
-    await before.kill();
+    const killed = group.killPrimary();
     expect(await count.update((n) => n + 1)).toBe(2);
-    expect((await group.primary()).port).not.toBe(before.port);
+    await killed;
     await wakes(a, b);
   });
+});
 
+/** It takes long, so that the older majors are left out. */
+const newest = Object.entries(kinds).filter(([name]) => name.endsWith("6"));
+
+describe.each(newest)("%s", (_, make) => {
   test("[S3] [L8] another server takes over in good order: calls go on with it, and waiters are woken there", async () => {
-    const [a, b] = [await use(), await use()];
+    const [a, b] = [await use(make), await use(make)];
     const count = a.state<number>("count", { initial: () => 0 });
     await count.update((n) => n + 1);
     const before = await group.primary();
     await poll(async () => replicated(before)).toBe(true);
-    await group.switchOver();
+    await group.failOver();
     await demoted(before);
     expect(await count.update((n) => n + 1)).toBe(2);
     expect(await (await group.primary()).command("GET", "holdfast:state:{count}")).toMatch(/\n2$/);
@@ -94,11 +102,11 @@ async function demoted(server: RedisServer): Promise<void> {
   await expect.poll(role, { timeout: 45_000, interval: 50 }).toMatch(/^slave/);
 }
 
-/** Its replica has what it has. */
+/** Its replicas have what it has. */
 async function replicated(primary: RedisServer): Promise<boolean> {
   const info = String(await primary.command("INFO", "replication"));
   const [, offset] = /master_repl_offset:(\d+)/.exec(info) ?? [];
-  return offset !== undefined && info.includes(`offset=${offset},`);
+  return offset !== undefined && info.split(`offset=${offset},`).length === 3;
 }
 
 /** Long before a waiter would ask again by itself. */

@@ -1,9 +1,9 @@
 // The one server of a world: rows in memory, each client's view of them, and the ledger of all that changes them.
 
-import type { Backend, ReleaseRequest, RenewEntry, Wake } from "../../src/backends/contract.ts";
-import type { Memory, MemoryBackend } from "../../src/backends/memory/backend.ts";
-import type { Limits } from "../../src/backends/rows/row-types.ts";
-import type { Copy } from "./core.ts";
+import type { Backend, ReleaseRequest, RenewEntry, Wake } from "../../../src/backends/contract.ts";
+import type { Memory, MemoryBackend } from "../../../src/backends/memory/backend.ts";
+import type { Limits } from "../../../src/backends/rows/row-types.ts";
+import type { Copy } from "../core.ts";
 import type { Ledger, Writer } from "./ledger.ts";
 
 /** The calls of the contract that go over the network. */

@@ -2,8 +2,8 @@
 //
 // It is told of every row before and after each step, and says at once what no server may do. It knows rows, not calls.
 
-import type { LockRow, StateRow } from "../../src/backends/rows/row-types.ts";
-import type { List } from "../torture/checker/history.ts";
+import type { LockRow, StateRow } from "../../../src/backends/rows/row-types.ts";
+import type { List } from "../../torture/checker/history.ts";
 
 /** A value that came to be. */
 export interface Version {

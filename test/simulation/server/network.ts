@@ -4,10 +4,10 @@
 // connection broke; its reply comes, late or never. What a caller is told is what a real client could know: "none" only
 // where nothing was sent. Bytes are copied on the way. Wakes can be lost, late, doubled.
 
-import type { Backend, Durability, Kept, Wake } from "../../src/backends/contract.ts";
-import type { Random } from "../torture/random.ts";
-import type { Loop } from "./clock.ts";
-import type { Copy } from "./core.ts";
+import type { Backend, Durability, Kept, Wake } from "../../../src/backends/contract.ts";
+import type { Random } from "../../torture/random.ts";
+import type { Loop } from "../clock.ts";
+import type { Copy } from "../core.ts";
 import type { Call, Client, Method, Server } from "./server.ts";
 import { victimsShare, type Weather } from "./weather.ts";
 

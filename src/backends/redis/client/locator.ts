@@ -1,0 +1,103 @@
+/**
+ * Where the server is now: asked before each connection, so that a connection made after a failover leads to the new primary.
+ *
+ * Sentinels are all asked at once, and the first that knows the primary is believed: one that is behind names a server
+ * that is gone, or that refuses writes, and both lead to the next attempt. Source: "Guidelines for Redis clients with
+ * support for Redis Sentinel".
+ */
+import { UnavailableError } from "../../../errors.ts";
+import type { Address, Endpoint, SentinelGroup } from "./address.ts";
+import { adviceFor, textOfCause } from "./causes.ts";
+import { isErrorReply } from "./node-redis-types.ts";
+
+export type Locator = () => Promise<Endpoint>;
+
+export function locatorOf({ name, server }: Pick<Address, "name" | "server">, attemptMs: number): Locator {
+  if (!("sentinels" in server)) return () => Promise.resolve(server);
+  return () => askSentinels(name, server, attemptMs);
+}
+
+type Sentinel = SentinelGroup["sentinels"][number];
+
+/** Why one Sentinel did not name the primary; the greatest rank is told to the user. */
+interface Refusal {
+  readonly rank: number;
+  readonly error: UnavailableError;
+}
+
+async function askSentinels(name: string, group: SentinelGroup, attemptMs: number): Promise<Endpoint> {
+  const refusals: Refusal[] = [];
+  const asked = group.sentinels.map(async (sentinel) => {
+    try {
+      return await ask(sentinel, group, attemptMs);
+    } catch (error) {
+      refusals.push(refusalOf(name, sentinel, error instanceof Error ? error : new Error(String(error))));
+      throw error;
+    }
+  });
+  try {
+    return await Promise.any(asked);
+  } catch {
+    const [first] = refusals.sort((a, b) => b.rank - a.rank);
+    throw first?.error ?? new Error(`HOLDFAST_NO_SENTINEL: ${name}`);
+  }
+}
+
+async function ask(sentinel: Sentinel, group: SentinelGroup, attemptMs: number): Promise<Endpoint> {
+  const { createClient } = await import("@redis/client");
+  const { host, port, tls } = sentinel;
+  const { username, password, primary } = group;
+  const client = createClient({
+    RESP: 2,
+    socket: {
+      host,
+      port,
+      tls,
+      connectTimeout: attemptMs,
+      socketTimeout: attemptMs,
+      reconnectStrategy: false,
+    },
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    disableClientInfo: true,
+    disableOfflineQueue: true,
+  } as Parameters<typeof createClient>[0]);
+  client.unref(); // [P1]
+  client.on("error", () => undefined); // the command is rejected, too
+  try {
+    await client.connect();
+    const reply: unknown = await client.sendCommand(["SENTINEL", "GET-MASTER-ADDR-BY-NAME", primary]);
+    if (!Array.isArray(reply)) throw new UnknownPrimary();
+    const [primaryHost, primaryPort] = reply.map(String);
+    return { host: primaryHost ?? "", port: Number(primaryPort), tls };
+  } finally {
+    client.destroy();
+  }
+}
+
+class UnknownPrimary extends Error {}
+
+function refusalOf(name: string, { host, port }: Sentinel, error: Error): Refusal {
+  const at = `${host}:${String(port)}`;
+  if (error instanceof UnknownPrimary) {
+    const text = `${name}: the Sentinel at ${at} knows no primary of this name. SENTINEL MASTERS lists those that it knows`;
+    return { rank: 2, error: new UnavailableError(`${text}.`, { outcome: "none", lasting: true }) };
+  }
+  if (isErrorReply(error)) return { rank: 3, error: refused(name, at, error.message) };
+  const text = `${name}: the Sentinel at ${at} cannot be reached (${textOfCause(error)}). ${adviceFor(error).advice}`;
+  return { rank: 1, error: new UnavailableError(text, { outcome: "none", cause: error }) };
+}
+
+/** [P3] The text of the server is not shown: it may quote what it was sent. */
+function refused(name: string, at: string, message: string): UnavailableError {
+  const isAuth = /^(NOAUTH|WRONGPASS|NOPERM)\b|invalid password|AUTH .*without any password/i.test(message);
+  const advice = isAuth
+    ? "denies access. Put the credentials of the Sentinels into the URL, as in ?sentinelUser=name&sentinelPassword=secret (those before the @ are for the primary)"
+    : "is not a Sentinel, since it does not answer SENTINEL GET-MASTER-ADDR-BY-NAME. Write redis://host:port for a server";
+  const code = isAuth ? ({ code: "ACCESS_DENIED" } as const) : {};
+  return new UnavailableError(`${name}: the server at ${at} ${advice}.`, {
+    outcome: "none",
+    lasting: true,
+    ...code,
+  });
+}

@@ -1,0 +1,110 @@
+// How the answers of two backends are compared: client ids become names, and stamps are compared by their order.
+
+import { expect } from "vitest";
+
+import type { Backend } from "../../src/backends/contract.ts";
+
+export interface Side {
+  readonly clients: readonly Backend[];
+}
+
+export interface Comparison {
+  readonly reference: Side;
+  readonly subject: Side;
+  readonly leases: readonly [number, number, number];
+  readonly ttls: readonly [number, number];
+  /** Lets time pass on both sides. */
+  readonly advance: (ticks: number) => Promise<void>;
+  /** False where both sides read their own clocks: then durations are compared by whether there is one. */
+  readonly exactTimes: boolean;
+  /** Asked after each step: false ends the run, since the two clocks may no longer agree on what has expired. */
+  readonly keepsPace?: () => boolean;
+  /** Whether the subject can wake. */
+  readonly wakes: boolean;
+}
+
+/** A pair of values that mean the same on each side. */
+export type Both<T> = readonly [T, T];
+
+const stampKeys = new Set(["revision", "fence", "lastFence"]);
+const durationKeys = new Set(["retryInMs", "expiresInMs"]);
+
+export class Answers {
+  readonly #options: Comparison;
+  readonly #stamps: Both<number>[] = [];
+
+  constructor(options: Comparison) {
+    this.#options = options;
+  }
+
+  /** A stamp that both sides have given out; 0: the last one that was new. */
+  stamp(back: number): Both<number> | undefined {
+    return this.#stamps.at(-1 - back);
+  }
+
+  /** The first stamp that both sides have given out. */
+  get firstStamp(): Both<number> | undefined {
+    return this.#stamps[0];
+  }
+
+  compare(reference: unknown, subject: unknown): void {
+    const stamps: Both<number[]> = [[], []];
+    const [one, two] = [this.#plain(0, reference, stamps[0]), this.#plain(1, subject, stamps[1])];
+    expect(two).toEqual(one);
+    for (const [index, stamp] of stamps[0].entries()) this.#pairStamps([stamp, stamps[1][index]!]);
+  }
+
+  /** The same stamp on one side is the same on the other, and a greater one is greater. */
+  #pairStamps(pair: Both<number>): void {
+    for (const known of this.#stamps) {
+      const order = [Math.sign(pair[0] - known[0]), Math.sign(pair[1] - known[1])];
+      expect(order[1], `stamps ${pair.join()} against ${known.join()}`).toBe(order[0]);
+      if (order[0] === 0) return;
+    }
+    this.#stamps.push(pair);
+  }
+
+  /** The reply in words that both sides share; its stamps go to `stamps`. */
+  #plain(side: 0 | 1, value: unknown, stamps: number[]): unknown {
+    if (value instanceof Uint8Array) return new TextDecoder().decode(value);
+    if (Array.isArray(value)) return value.map((item) => this.#plain(side, item, stamps));
+    if (typeof value === "string") return this.#withNames(side, value);
+    if (typeof value !== "object" || value === null) return value;
+    const entries = Object.entries(value as Record<string, unknown>).filter(
+      ([, field]) => field !== undefined,
+    );
+    return Object.fromEntries(
+      entries.sort().map(([key, field]) => {
+        if (stampKeys.has(key) && typeof field === "number") {
+          stamps.push(field);
+          return [key, "a stamp"];
+        }
+        if (durationKeys.has(key) && !this.#options.exactTimes)
+          return [key, field === null ? null : "some time"];
+        return [key, this.#plain(side, field, stamps)];
+      }),
+    );
+  }
+
+  #withNames(side: 0 | 1, text: string): string {
+    const { clients } = side === 0 ? this.#options.reference : this.#options.subject;
+    return clients.reduce(
+      (named, { clientId }, client) => named.replaceAll(clientId, `client-${client}`),
+      text,
+    );
+  }
+}
+
+/** A listing, page by page, in an order that both sides share. */
+export async function everyPage<Entry extends { id: string }>(
+  page: (cursor: string | null) => Promise<{ entries: readonly Entry[]; cursor: string | null }>,
+): Promise<Entry[]> {
+  const entries: Entry[] = [];
+  let cursor: string | null = null;
+  do {
+    const next: { entries: readonly Entry[]; cursor: string | null } = await page(cursor);
+    entries.push(...next.entries);
+    cursor = next.cursor;
+  } while (cursor !== null);
+  return entries.sort((one, two) => (one.id < two.id ? -1 : 1));
+}
