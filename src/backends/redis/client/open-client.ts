@@ -5,7 +5,7 @@ import { UserIoredis } from "./user/user-ioredis.ts";
 import { isIoredisClient } from "./user/ioredis-types.ts";
 import { UserNodeRedis } from "./user/user-node-redis.ts";
 import { openSentinel } from "./user/user-sentinel.ts";
-import type { UserClientLike } from "./user/recognize.ts";
+import { refuseUnsupported, type UserClientLike } from "./user/recognize.ts";
 import type { RedisClient } from "./port.ts";
 import { NodeRedis } from "./node-redis.ts";
 
@@ -27,6 +27,7 @@ export function openClient(target: string | URL | UserClientLike, operationMs: n
     const makeAnother = (): RedisClient => new NodeRedis(address, { operationMs, stallMs });
     return { client, makeAnother, mayUseAnotherDatabase: false };
   }
+  refuseUnsupported(target);
   if (isIoredisClient(target)) {
     const client = new UserIoredis(target, operationMs);
     return { client, makeAnother: () => client.makeAnother(stallMs), mayUseAnotherDatabase: true };

@@ -268,10 +268,16 @@ test("[L8] a wrapper whose duplicate() makes something else: waiters ask more of
   expect((await a.turn("x").ask()).status).toBe("granted");
 });
 
-test("[S1] numbers that arrive as strings are refused by what the client does, too", async () => {
+test("[S1] numbers that arrive as strings are refused by what the client does, if its options do not tell", async () => {
   const own = keep(new Redis5({ port: proxy.port, ...app, stringNumbers: true }));
-  const a = new TestClient(own, { operationMs });
-  const error = await failure(a.backend.ready());
+  const discreet = new Proxy(own, {
+    get(target, name) {
+      if (name === "options") return { ...target.options, stringNumbers: false };
+      const member: unknown = Reflect.get(target, name, target);
+      return typeof member === "function" ? (member.bind(target) as unknown) : member;
+    },
+  });
+  const error = await failure(new TestClient(discreet, { operationMs }).backend.ready());
   expect(error).toMatchObject({ code: "INVALID_ARGUMENT", outcome: "none" });
   expect(error.message).toMatch(/a number was requested, but it returned a string/);
 });

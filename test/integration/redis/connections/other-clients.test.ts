@@ -42,12 +42,12 @@ const connected = async (): Promise<ReturnType<typeof makeClient>> => {
 };
 
 const kinds: Record<string, () => Promise<object>> = {
-  "a client of @redis/client 1 (redis 4)": async () => {
+  "a wrapper of a client of @redis/client 1 (redis 4)": async () => {
     const client = createOlder({ url: server.url });
     client.on("error", () => {});
     ends.push(() => client.disconnect());
     await client.connect();
-    return client;
+    return { isReady: true, sendCommand: (args: string[], how: object) => client.sendCommand(args, how) };
   },
   "a wrapper that drops the second argument": async () => {
     const client = await connected();

@@ -53,6 +53,11 @@ const unsupported: readonly Unsupported[] = [
     advice: `Its commands do not follow each other on one connection. ${oneServer}`,
   },
   {
+    is: (client) => "defineCommand" in client && !isIoredisClient(client),
+    what: "a part of a client of ioredis: a wrapper, or an older version",
+    advice: 'Pass a Redis of "ioredis" 5 or 6 itself',
+  },
+  {
     is: has("internal_send_command"),
     what: 'a client of "redis" 3 or older',
     advice: `It changes bytes into strings. ${oneServer} (version 5 or 6)`,
@@ -77,15 +82,17 @@ const unsupported: readonly Unsupported[] = [
 /** Whether `open()` can use it; throws InvalidArgumentError for what is nearly such a client. */
 export function isUserClient(value: unknown): value is UserClientLike {
   if (typeof value !== "object" || value === null) return false;
+  refuseUnsupported(value);
+  if (isIoredisClient(value) || isSentinelClient(value)) return true;
   const client = value as Readonly<Record<string, unknown>>;
-  const found = unsupported.find(({ is }) => is(client));
-  if (found !== undefined) throw new InvalidArgumentError(`open() got ${found.what}. ${found.advice}.`);
-  if (isIoredisClient(value)) {
-    refuseSettings(value);
-    return true;
-  }
-  if (isSentinelClient(value)) return true;
   return typeof client["sendCommand"] === "function" && "isReady" in client;
+}
+
+/** Throws InvalidArgumentError that says what it got, and what to pass. */
+export function refuseUnsupported(client: object): void {
+  const found = unsupported.find(({ is }) => is(client as Readonly<Record<string, unknown>>));
+  if (found !== undefined) throw new InvalidArgumentError(`open() got ${found.what}. ${found.advice}.`);
+  if (isIoredisClient(client)) refuseSettings(client);
 }
 
 /** Options with which it cannot serve, each with a remedy. */
