@@ -5,7 +5,7 @@
 // Seen failing: user-ioredis.ts does not fail the commands in flight at "close" → the call is answered by what ioredis sends
 // again, and not "unknown"; ioredis-connection.ts calls the client's own methods → transformers change what is sent.
 
-import { Command as Command5, Redis as Redis5, type RedisOptions } from "ioredis";
+import { Command as Command5, Redis as Redis5 } from "ioredis";
 import { Command as Command6, Redis as Redis6 } from "ioredis-6";
 import { Command as ValkeyCommand, Redis as Valkey } from "iovalkey";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -228,67 +228,4 @@ describe.each(Object.entries(kinds))("%s", (_, { make, Command }) => {
     const kept = { id: "x", receipt };
     expect(await a.backend.awaitReplicas?.(kept, { replicas: 1, timeoutMs: 50 })).toBe(0);
   });
-});
-
-test("[S5] what ioredis did not take was not done: a stream that has ended, and no queue", async () => {
-  const own = keep(new Redis5({ port: proxy.port, ...app, enableOfflineQueue: false }));
-  const a = await new TestClient(own, { operationMs }).listening();
-  (own as unknown as { stream: { end(): void } }).stream.end();
-  expect(await failure(a.load("x"))).toMatchObject({ code: "UNREACHABLE", outcome: "none" });
-});
-
-test("[S5] a client whose own limit for a command is over: the outcome is unknown", async () => {
-  const own = keep(new Redis5({ port: proxy.port, ...app, commandTimeout: 100 }));
-  const a = await new TestClient(own, { operationMs }).listening();
-  proxy.blackHole();
-  expect(await failure(a.write("x", save("1")))).toMatchObject({ code: "UNREACHABLE", outcome: "unknown" });
-});
-
-test("[L8] a client that becomes a subscriber later is refused, with advice", async () => {
-  const own = keep(new Redis5({ port: proxy.port, ...app }));
-  const a = await new TestClient(own, { operationMs }).listening();
-  await own.subscribe("t:wake:other");
-  const error = await failure(a.load("x"));
-  expect(error).toMatchObject({ code: "INVALID_ARGUMENT", outcome: "none" });
-  expect(error.message).toMatch(/in subscriber mode.*client\.duplicate\(\)/);
-});
-
-test("[L8] a wrapper whose duplicate() makes something else: waiters ask more often", async () => {
-  const own = keep(new Redis5({ port: proxy.port, ...app }));
-  const odd = new Proxy(own, {
-    get(target, name) {
-      if (name === "duplicate") return () => ({});
-      const member: unknown = Reflect.get(target, name, target);
-      return typeof member === "function" ? (member.bind(target) as unknown) : member;
-    },
-  });
-  const a = new TestClient(odd, { operationMs });
-  await a.backend.ready();
-  await eventuallyTrue(() => a.backend.askAgainMs === 250);
-  expect((await a.turn("x").ask()).status).toBe("granted");
-});
-
-test("[S1] numbers that arrive as strings are refused by what the client does, if its options do not tell", async () => {
-  const own = keep(new Redis5({ port: proxy.port, ...app, stringNumbers: true }));
-  const discreet = new Proxy(own, {
-    get(target, name) {
-      if (name === "options") return { ...target.options, stringNumbers: false };
-      const member: unknown = Reflect.get(target, name, target);
-      return typeof member === "function" ? (member.bind(target) as unknown) : member;
-    },
-  });
-  const error = await failure(new TestClient(discreet, { operationMs }).backend.ready());
-  expect(error).toMatchObject({ code: "INVALID_ARGUMENT", outcome: "none" });
-  expect(error.message).toMatch(/a number was requested, but it returned a string/);
-});
-
-test("its name says where the server is, without the password [P3]", () => {
-  const nameOf = (options: RedisOptions): string =>
-    new TestClient(keep(new Redis5({ lazyConnect: true, ...options }))).backend.name;
-  expect(nameOf({ host: "h", port: 1, db: 2, password: "secret" })).toBe("redis://h:1/2");
-  expect(nameOf({ host: "h", tls: {} })).toBe("rediss://h:6379");
-  expect(nameOf({ path: "/run/redis.sock" })).toBe("redis+unix:///run/redis.sock");
-  expect(nameOf({ sentinels: [{ host: "a" }, { host: "b", port: 2 }], name: "main" })).toBe(
-    "redis+sentinel://a:26379,b:2/main",
-  );
 });

@@ -9,6 +9,7 @@
 import { InvalidArgumentError, UnavailableError, type HoldfastError } from "../../../../errors.ts";
 import { after } from "../../../../timers.ts";
 import { closedFailure, connectionBroke, notConnected, replyFailure } from "../errors.ts";
+import { forget, listen, type Listeners } from "./client-events.ts";
 import { duplicateOf, IoredisCommands } from "./ioredis-connection.ts";
 import { optionsOf, type IoredisClientLike, type IoredisOptions } from "./ioredis-types.ts";
 import { isErrorReply, notSentMessages } from "../node-redis-types.ts";
@@ -24,9 +25,6 @@ import type {
 import type { PackageClient } from "../socket.ts";
 import { inOtherMode } from "./recognize.ts";
 import { UserWakes } from "./user-wakes.ts";
-
-/** The parameter of each event is nothing, an error, or a database. */
-type Listeners = Readonly<Record<string, (value: unknown) => void>>;
 
 export class UserIoredis implements RedisClient {
   readonly name: string;
@@ -209,14 +207,6 @@ export class UserIoredis implements RedisClient {
 function withoutWhere(error: Error): Error {
   const where = "Ready check failed: ";
   return error.message.startsWith(where) ? new Error(error.message.slice(where.length)) : error;
-}
-
-function listen(client: IoredisClientLike, listeners: Listeners): void {
-  for (const [event, listener] of Object.entries(listeners)) client.on(event, listener);
-}
-
-function forget(client: IoredisClientLike, listeners: Listeners): void {
-  for (const [event, listener] of Object.entries(listeners)) client.off(event, listener);
 }
 
 /** Only its owner can connect it again. */

@@ -18,11 +18,9 @@ import { connectionBroke, closedFailure, notConnected, replyFailure } from "../e
 import { NodeRedis } from "../node-redis.ts";
 import { isErrorReply, notSentMessages, sendWith, type RedisClientLike } from "../node-redis-types.ts";
 import type { PackageClient } from "../socket.ts";
+import { forget, listen, type Listeners } from "./client-events.ts";
 import { duplicateOf } from "./node-redis-duplicate.ts";
 import { UserWakes } from "./user-wakes.ts";
-
-/** The events of a client whose connection is lost, and of one that is connected again. */
-const connectionEvents = ["end", "reconnecting", "ready"] as const;
 
 export class UserNodeRedis implements RedisClient {
   readonly name: string;
@@ -76,7 +74,7 @@ export class UserNodeRedis implements RedisClient {
       explain: (error) => this.#explain(error),
     });
     this.#wakes = wakes;
-    for (const event of connectionEvents) this.#client.on?.(event, this.#onChange);
+    listen(this.#client, this.#listeners);
     wakes.start();
     return wakes;
   }
@@ -84,11 +82,18 @@ export class UserNodeRedis implements RedisClient {
   close(): Promise<void> {
     this.#closed = true;
     this.#wakes?.close();
-    for (const event of connectionEvents) this.#client.off?.(event, this.#onChange);
+    forget(this.#client, this.#listeners);
     return Promise.resolve();
   }
 
   readonly #onChange = (): void => this.#wakes?.clientChanged(this.#client.isReady !== false);
+
+  /** Its connection is lost, or it is connected again. */
+  readonly #listeners: Listeners = {
+    end: this.#onChange,
+    reconnecting: this.#onChange,
+    ready: this.#onChange,
+  };
 
   #explain(error: Error): HoldfastError {
     if (this.#closed) return closedFailure(this.name);
