@@ -49,6 +49,7 @@ export default defineConfig({
     sequence: { sequencer: LongestFirst },
     pool: "forks",
     maxWorkers: 3,
+    maxConcurrency: 2, // programs of the docs, each a process of its own
     testTimeout: 20_000,
     hookTimeout: 120_000, // the first hook may have to install a Redis
     teardownTimeout: 10_000,

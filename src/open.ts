@@ -31,7 +31,7 @@ const pushing = { pushes: true, askAgainMs: 5_000 };
 const polling = { pushes: false, askAgainMs: 3 };
 
 const allowed =
-  'redis://host:port, rediss://host:port, redis+unix:///path, sqlite:path, memory:, a connected client of "@redis/client", a client of "ioredis", or a Backend';
+  'redis://host:port, rediss://host:port, redis+unix:///path, redis+sentinel://hosts/name, sqlite:path, memory:, a connected client of "@redis/client", a client of "ioredis", or a Backend';
 
 /** A backend keeps the tickets of one store; a second store on it would mix them up. */
 const opened = new WeakSet<object>();
@@ -39,7 +39,7 @@ const opened = new WeakSet<object>();
 /**
  * Opens a store: shared states and locks. Synchronous and lazy: the first use connects.
  *
- * @param target `redis:`, `rediss:` or `redis+unix:` URL; `sqlite:path`; `memory:`; a connected client of
+ * @param target `redis:`, `rediss:`, `redis+unix:` or `redis+sentinel:` URL; `sqlite:path`; `memory:`; a connected client of
  * `@redis/client`; a client of `ioredis`; or your own backend. Default: the environment variable `HOLDFAST_URL`; otherwise, outside
  * production, a SQLite file `.holdfast/store.db` next to the nearest `package.json`.
  * @throws InvalidArgumentError for a target or an option that cannot work; UnavailableError where the file system does not

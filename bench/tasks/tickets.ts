@@ -83,11 +83,11 @@ class Queue {
     return this.#backend.close();
   }
 
-  /** A slot is used again when the ticket that had it is settled. */
+  /** A sequence is used again when the ticket that had it is settled. */
   async #join(left?: Receipt): Promise<void> {
     const made = this.#made++;
     const ticket = `bench:${process.pid}:${this.#backend.clientId}:${made}`;
-    const receipt = { slot: left?.slot ?? made, n: (left?.n ?? 0) + 1, keepMs: 60_000 };
+    const receipt = { sequence: left?.sequence ?? made, n: (left?.n ?? 0) + 1, keepMs: 60_000 };
     this.#line.push({ ticket, receipt });
     await this.#backend.acquireLock(
       this.#id,

@@ -91,8 +91,7 @@ export interface Backend {
 
   /**
    * Writes, then hands the lock to the first live waiter, or frees or keeps it: one step [S3] [S4] [L2] [L6].
-   * Only "released" and "kept" are recorded, and settle the ticket for acquires; other answers did nothing, so a
-   * retry may ask again.
+   * Only "released" and "kept" settle the ticket for acquires; other answers did nothing.
    */
   releaseLock(id: string, ticket: Ticket, request: ReleaseRequest, receipt: Receipt): Promise<ReleaseReply>;
 

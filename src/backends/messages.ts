@@ -9,23 +9,18 @@ export type Ticket = string;
 /**
  * Which operation this is, so that its retry gets the same answer [S5].
  *
- * A client runs one operation per slot at a time, and `n` rises with each. The backend keeps the last `n` of each
- * slot with its reply: equal `n` → the recorded reply, nothing done; smaller `n` → a late copy, "forgotten".
- * What changed something is recorded; so is the refusal of a retry, or its first copy, arriving late, could still be
- * carried out.
+ * A client runs one operation per sequence at a time, and `n` rises with each. The server keeps the last `n` of each
+ * sequence with its reply: equal `n` → the recorded reply, nothing done; smaller `n` → a late copy, "forgotten".
+ *
+ * A call with the receipt of an earlier one is a retry: that one was sent, and may still arrive. What changed something is
+ * recorded; so is the refusal of a retry, or its first copy, arriving late, could still be carried out. A server that has
+ * lost its memory answers a retry "forgotten", with nothing done, as far as its client can tell: see proofs.ts.
  */
 export interface Receipt {
-  readonly slot: number;
+  readonly sequence: number;
   readonly n: number;
-  /** How long the backend must remember a receipt of this client after its last use. */
+  /** How long the server must remember a receipt of this client after its last use. */
   readonly keepMs: number;
-  /** An earlier copy of this operation was sent, and may still arrive: record every answer. */
-  readonly retry?: boolean | undefined;
-  /**
-   * Only on retries: a receipt that the backend must still have. Where it knows neither this operation nor a
-   * receipt of `proof.slot` with an `n` of at least `proof.n`, it has lost its memory: "forgotten", nothing done.
-   */
-  readonly proof?: { readonly slot: number; readonly n: number } | undefined;
 }
 
 /** How many replicas must have something before it is acknowledged, and how long they are waited for. */
@@ -112,7 +107,7 @@ export type WriteReply =
   | { readonly status: "saved"; readonly revision: number }
   | { readonly status: "deleted" }
   /** Another ticket holds the lock, or waiters stand before us [S8]. Only for writes without a ticket. */
-  | { readonly status: "held" }
+  | { readonly status: "busy" }
   /** The ticket under which this was to be written does not hold the lock [S4]. */
   | { readonly status: "lost" }
   | Conflict
@@ -146,8 +141,8 @@ export interface Granted {
 }
 
 export interface Waiting {
-  /** "waiting": in the queue. "held": not in it, since `queue` was false. */
-  readonly status: "waiting" | "held";
+  /** "waiting": in the queue. "busy": not in it, since `queue` was false. */
+  readonly status: "waiting" | "busy";
   readonly holder: Holder;
   /** Remaining lease of the holder; `null` when it never ends. */
   readonly retryInMs: number | null;

@@ -6,7 +6,6 @@
  * alive while it runs [P1]. Nothing here knows what a lock or a state is.
  */
 import type { Backend, Durability, Forgotten, Receipt } from "../backends/contract.ts";
-import { recordedStatuses } from "../backends/messages.ts";
 import { HoldfastError, type UnavailableError } from "../errors.ts";
 import { InFlight } from "../in-flight.ts";
 import { Deadlines, KeepAlive, now } from "../timers.ts";
@@ -15,14 +14,6 @@ import { forgotten, withOutcome, type Subject } from "./call-errors.ts";
 import { Replication } from "./durability.ts";
 import { Sequences, type Sequence } from "./receipt-sequences.ts";
 
-/** A receipt that the backend is known to have, and since when. */
-interface Proof {
-  readonly slot: number;
-  readonly n: number;
-  readonly at: number;
-}
-
-/** A reply that may or may not have left a record. */
 interface Reply {
   readonly status: string;
 }
@@ -55,19 +46,18 @@ export class BackendCalls {
   readonly sequences = new Sequences();
   readonly #keepMs: number;
   readonly #running = new InFlight();
-  #proof: Proof | undefined;
   #closed = false;
 
   constructor(backend: Backend, operationMs: number) {
     this.backend = backend;
     this.operationMs = operationMs;
-    // A retry comes at most `operationMs` after the first try, and its proof at most as long before; the rest is margin.
+    // A retry comes at most `operationMs` after the first attempt, and is to find a receipt of up to that long before.
     this.#keepMs = Math.max(60_000, 4 * operationMs);
   }
 
-  /** For the first attempt of the present operation of `sequence`. */
+  /** Of the present operation of `sequence`. */
   receipt({ index, n }: Sequence): Receipt {
-    return { slot: index, n, keepMs: this.#keepMs };
+    return { sequence: index, n, keepMs: this.#keepMs };
   }
 
   /** Changes nothing, so a failure means that nothing was done. */
@@ -94,28 +84,19 @@ export class BackendCalls {
   ): Promise<Done<Exclude<R, Forgotten>>> {
     const sequence = operation.sequence ?? this.sequences.take();
     const isOwn = operation.sequence === undefined;
-    const first = this.receipt(sequence);
+    const receipt = this.receipt(sequence);
     const replication = Replication.of(operation, this.backend);
     const carryOut = replication === undefined ? attempt : replication.after(attempt);
-    const known = this.#proof;
-    let from: number | undefined;
+    let firstSentAt: number | undefined;
     const again = (sentAt: number): Promise<R | Forgotten> => {
-      if (from === undefined) {
-        from = sentAt;
-        return carryOut(first, sentAt);
-      }
-      // A receipt may expire when a client has been idle; only one of the last moments is sure to be kept.
-      const proof = known !== undefined && from - known.at < this.operationMs ? known : undefined;
-      return carryOut({ ...first, retry: true, proof }, from);
+      firstSentAt ??= sentAt;
+      return carryOut(receipt, firstSentAt);
     };
     return new Promise((resolve, reject) => {
       this.#begin(operation, again, {
         resolve: (reply) => {
-          const { status } = reply;
           if (isOwn) this.sequences.giveBack(sequence);
-          if (recordedStatuses.has(status))
-            this.#proof = { slot: first.slot, n: first.n, at: from ?? -Infinity };
-          if (status === "forgotten") reject(forgotten(operation, this.backend.name));
+          if (reply.status === "forgotten") reject(forgotten(operation, this.backend.name));
           else resolve({ reply: reply as Exclude<R, Forgotten>, shortage: replication?.shortage });
         },
         reject: (error) => {

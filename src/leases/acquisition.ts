@@ -81,9 +81,9 @@ export class Acquisition implements OwnTicket {
   }
 
   /** An ask that was sent at `sentAt` was answered: another client has the lock, and we may stand in the queue. */
-  answered(status: "waiting" | "held", holder: Holder, sentAt: number): void {
+  answered(status: "waiting" | "busy", holder: Holder, sentAt: number): void {
     this.#holder = holder;
-    if (status === "held") {
+    if (status === "busy") {
       this.#refused = true;
       return;
     }

@@ -168,9 +168,9 @@ export class TicketRegistry {
     const { backend, operationMs } = this.calls;
     const { id, ticket, sequence, leaseMs } = entry;
     const clearedAt = now() + leaseMs + forgottenMs;
-    sequence.next(); // it is another operation than a release that got no answer [S5]
     const operation = { doing: "Cancelling a ticket for the lock", id, sequence };
     for (;;) {
+      sequence.next(); // it is another operation than a release or a cancel that got no answer [S5]
       try {
         await this.calls.exactlyOnce(operation, (receipt) => backend.cancelLock(id, ticket, receipt));
         break;

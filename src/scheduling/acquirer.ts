@@ -111,7 +111,7 @@ export class Acquirer implements QueueCallbacks {
         backend.writeState(this.id, change.plain, null, receipt),
       );
       if (shortage !== undefined) throw shortage;
-      if (reply.status === "held") {
+      if (reply.status === "busy") {
         this.#waitAfterAll(request);
         return;
       }

@@ -41,24 +41,24 @@ export function remove(more: Partial<DeleteWrite> = {}): DeleteWrite {
   return { kind: "delete", ...more };
 }
 
-/** One client of a backend. Every operation takes a slot of its own unless it is given a receipt. */
+/** One client of a backend. Every operation takes a sequence of its own unless it is given a receipt. */
 export class ContractClient {
   readonly backend: Backend;
-  #slots = 0;
+  #sequences = 0;
 
   constructor(backend: Backend) {
     this.backend = backend;
   }
 
   receipt(): Receipt {
-    return { slot: this.#slots++, n: 1, keepMs };
+    return { sequence: this.#sequences++, n: 1, keepMs };
   }
 
   /** A new ticket for this lock. */
-  turn(id: string): ContractTurn {
+  ticketFor(id: string): ContractTicket {
     const receipt = this.receipt();
-    const ticket = `host:1:${this.backend.clientId}:${receipt.slot}`;
-    return new ContractTurn(this.backend, { id, ticket, receipt });
+    const ticket = `host:1:${this.backend.clientId}:${receipt.sequence}`;
+    return new ContractTicket(this.backend, { id, ticket, receipt });
   }
 
   async load(id: string): Promise<unknown> {
@@ -100,7 +100,7 @@ export class ListeningClient extends ContractClient {
 }
 
 /** One ticket's way through a lock. */
-export class ContractTurn {
+export class ContractTicket {
   readonly id: string;
   readonly ticket: Ticket;
   readonly #backend: Backend;

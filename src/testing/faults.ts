@@ -10,6 +10,8 @@ export interface FaultedCall<R> {
   readonly method: string;
   /** Makes the call; may be called late, or not at all. */
   readonly carryOut: () => Promise<R>;
+  /** Has the backend take the call for sent, though it is not carried out now: what has its receipt is a retry from then on. */
+  readonly markSent: () => Promise<void>;
   /** Resolves when the next call of this method has been answered: as a rule, the retry of this one. */
   readonly nextAnswered: Promise<void>;
 }
@@ -25,9 +27,12 @@ export function loseReply(then: () => unknown = () => undefined): Fault {
   };
 }
 
-/** Not carried out, and known not to be. */
+/** Not carried out; and known not to be, unless the outcome is "unknown": then it was lost on its way. */
 export function failBefore(outcome: Outcome = "none"): Fault {
-  return ({ method }) => Promise.reject(lost(method, outcome));
+  return async ({ method, markSent }) => {
+    if (outcome === "unknown") await markSent();
+    throw lost(method, outcome);
+  };
 }
 
 /** Carried out, but late; the reply may be late as well. */
@@ -42,7 +47,7 @@ export function delay(ms: number, replyMs = 0): Fault {
 
 /** Neither carried out nor answered, as when packets vanish. */
 export function hang(): Fault {
-  return () => new Promise(() => undefined);
+  return ({ markSent }) => markSent().then(() => new Promise(() => undefined));
 }
 
 /** Something happens before or after the call is carried out; the call itself is in order. */
@@ -61,9 +66,10 @@ export class LateCopy {
   #delivered: Promise<unknown> | undefined;
 
   /** Keeps the call back and tells its sender that there is no answer. */
-  readonly fault: Fault = ({ method, carryOut }) => {
+  readonly fault: Fault = async ({ method, carryOut, markSent }) => {
     this.#deliver = carryOut;
-    return Promise.reject(lost(method, "unknown"));
+    await markSent();
+    throw lost(method, "unknown");
   };
 
   /** As `fault`, and delivers the copy by itself as soon as the retry has been answered. */

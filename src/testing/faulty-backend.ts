@@ -4,8 +4,8 @@
  * It changes nothing by itself; what goes wrong is a {@link Fault}, planned for one call or for all calls of a method.
  * Faults work at the contract, between the core and the backend, so the same ones break every backend alike.
  */
-import type { Backend, Wake } from "../backends/contract.ts";
-import { callOf, ForwardingBackend, type BackendMethod } from "../backends/forward.ts";
+import type { Backend, Receipt, Wake } from "../backends/contract.ts";
+import { callOf, ForwardingBackend, type ArgumentsOf, type BackendMethod } from "../backends/forward.ts";
 import { pause } from "./assertions.ts";
 import type { Fault } from "./faults.ts";
 
@@ -52,6 +52,8 @@ export class FaultyBackend extends ForwardingBackend {
   readonly #inner: Backend;
   readonly #plans = new Set<Planned>();
   readonly #answered = new Map<FaultyMethod, (() => void)[]>();
+  /** By sequence: the last number that the backend has seen in a receipt. */
+  readonly #seen = new Map<number, number>();
 
   constructor(inner: Backend) {
     super();
@@ -112,7 +114,11 @@ export class FaultyBackend extends ForwardingBackend {
   }
 
   protected async forward(method: BackendMethod, args: readonly unknown[]): Promise<never> {
-    const carryOut = (): Promise<never> => callOf(this.#inner, method, args);
+    const carryOut = (): Promise<never> => {
+      this.#isFirst(receiptOf(method, args));
+      return callOf(this.#inner, method, args);
+    };
+    const markSent = (): Promise<void> => this.#markSent(method, args);
     this.calls.push({ method, args });
     // Those who wait for the next answer of this method wait for the one of this call.
     const told = this.#answered.get(method) ?? [];
@@ -121,10 +127,29 @@ export class FaultyBackend extends ForwardingBackend {
       const fault = this.#due(method);
       if (fault === undefined) return await carryOut();
       const nextAnswered = new Promise<void>((resolve) => this.#onNextAnswer(method, resolve));
-      return await fault({ method, carryOut, nextAnswered });
+      return await fault({ method, carryOut, markSent, nextAnswered });
     } finally {
       for (const tell of told) tell();
     }
+  }
+
+  /**
+   * A backend counts an operation as sent once it has got a call with its receipt. So it gets one that does nothing, and
+   * that leaves no record since it is refused: nobody holds a lock by that ticket.
+   */
+  async #markSent(method: BackendMethod, args: readonly unknown[]): Promise<void> {
+    const receipt = receiptOf(method, args);
+    if (!this.#isFirst(receipt)) return;
+    const [id] = args as ArgumentsOf<"releaseLock">;
+    const nobody = `nobody:0:${this.clientId}:0`;
+    await this.#inner.releaseLock(id, nobody, {}, receipt).catch(() => undefined); // then nothing can be sent anyway
+  }
+
+  /** Is there a receipt, and does the backend not know it? From now on it does. */
+  #isFirst(receipt: Receipt | undefined): receipt is Receipt {
+    if (receipt === undefined || receipt.n <= (this.#seen.get(receipt.sequence) ?? 0)) return false;
+    this.#seen.set(receipt.sequence, receipt.n);
+    return true;
   }
 
   #onNextAnswer(method: FaultyMethod, tell: () => void): void {
@@ -143,4 +168,10 @@ export class FaultyBackend extends ForwardingBackend {
     }
     return due;
   }
+}
+
+/** Of an operation that takes effect once. An acquire names the receipt of a later one. */
+function receiptOf(method: BackendMethod, args: readonly unknown[]): Receipt | undefined {
+  if (method === "writeState" || method === "releaseLock") return args[3] as Receipt;
+  return method === "touchState" || method === "cancelLock" ? (args[2] as Receipt) : undefined;
 }

@@ -78,7 +78,7 @@ export class Fixture {
   async becomesFree(id: string): Promise<void> {
     const client = await this.client();
     await eventually(async () => {
-      const hold = client.turn(id);
+      const hold = client.ticketFor(id);
       const reply = await hold.ask({ queue: false });
       if (reply.status === "granted") await hold.released();
       assert.equal(reply.status, "granted", `the lock is not free: ${JSON.stringify(reply)}`);

@@ -17,7 +17,7 @@ import { lockLost, type HeldGrant } from "../ownership/grant.ts";
 import { nextTurn, now } from "../timers.ts";
 import { Batch } from "./batch.ts";
 import type { Change } from "./change.ts";
-import { writeGuarded } from "./guarded-write.ts";
+import { writeUnderTicket } from "./write-under-ticket.ts";
 
 /** An update whose state changes under it is done again so often; the lock makes that rare. */
 const maxTries = 16;
@@ -130,7 +130,7 @@ export class BatchRun {
       if (write !== undefined) {
         this.#knownAt = now();
         const guard = { calls: this.#calls, hold: this.#hold, fence, durability };
-        const reply = await batch.track(writeGuarded(guard, write));
+        const reply = await batch.track(writeUnderTicket(guard, write));
         if (reply.status === "saved" || reply.status === "deleted") {
           batch.saved(reply.status === "saved" ? reply.revision : null);
           return undefined;

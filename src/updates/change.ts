@@ -22,7 +22,7 @@ import { equalBytes, type Codec } from "./codec.ts";
 import type { UpdateContext } from "./update-context.ts";
 
 /** The answer to a plain write that was made. */
-export type PlainReply = Exclude<WriteReply, { status: "held" | "lost" | "forgotten" }>;
+export type PlainReply = Exclude<WriteReply, { status: "busy" | "lost" | "forgotten" }>;
 
 /**
  * A view, so that a function finds no more on it than it promises. Not an object literal with a getter: each of those gets a

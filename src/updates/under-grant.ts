@@ -10,7 +10,7 @@ import type { WaitOptions } from "../ownership/wait-options.ts";
 import { publishUpdate } from "./batch.ts";
 import { BatchRun } from "./batch-run.ts";
 import { PlainChange, type Change } from "./change.ts";
-import { writeGuarded } from "./guarded-write.ts";
+import { writeUnderTicket } from "./write-under-ticket.ts";
 
 /** Always settles the change. */
 export async function changeUnder(
@@ -41,7 +41,7 @@ async function writePlain(calls: BackendCalls, change: PlainChange, grant: HeldG
   if (lost !== undefined) throw lost;
   const { hold, fence } = grant;
   const { plain, durability } = change;
-  const reply = await grant.track(writeGuarded({ calls, hold, fence, durability }, plain));
+  const reply = await grant.track(writeUnderTicket({ calls, hold, fence, durability }, plain));
   if (reply.status === "saved" || reply.status === "deleted") publishUpdate(hold.id, 1, plain);
   change.answer(reply);
 }

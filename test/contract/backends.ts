@@ -43,7 +43,12 @@ const redis: BackendUnderTest = {
 };
 
 export const backends: Readonly<Record<string, BackendUnderTest>> = {
-  memory: { file: "backends/memory/backend.ts", pushes: true, create: createMemory, hooks: ["deleteLock"] },
+  memory: {
+    file: "backends/memory/backend.ts",
+    pushes: true,
+    create: createMemory,
+    hooks: ["deleteLock", "flush"],
+  },
   SQLite: {
     file: "backends/sqlite/backend.ts",
     pushes: false,
@@ -53,12 +58,20 @@ export const backends: Readonly<Record<string, BackendUnderTest>> = {
   Redis: redis,
 };
 
-/** Its locks know tickets only, its states cannot be damaged, and a client's receipts live as long as the client. */
+/** Its locks know tickets only, and its states cannot be damaged. */
 async function createMemory(): Promise<Storage> {
   const memory = new Memory();
   return {
     createBackend: () => new MemoryBackend({ memory }),
-    hooks: { deleteLock: async (id) => void memory.locks.delete(id) },
+    hooks: {
+      deleteLock: async (id) => void memory.locks.delete(id),
+      flush: async () => {
+        const { states, locks, queues, receipts, stamp } = memory;
+        for (const rows of [states, locks, queues, ...receipts.values()]) rows.clear();
+        memory.stamp = 0;
+        while (performance.now() * 1_000 <= stamp); // a server that restarts takes longer
+      },
+    },
     end: async () => {},
   };
 }

@@ -17,6 +17,8 @@ import { ContractClient } from "../../src/testing/contract-client.ts";
 interface Storage {
   /** A new client of the same states and locks. */
   connect(): Backend;
+  /** The receipts of all clients are lost. */
+  forget(): void;
   end(): void;
 }
 
@@ -40,6 +42,7 @@ export interface ClockedWorld {
   a: ContractClient;
   b: ContractClient;
   c: ContractClient;
+  forget(): void;
 }
 
 /** Makes a storage before each test of the enclosing `describe`, and removes it afterwards. */
@@ -52,6 +55,7 @@ export function clockedWorld(backend: ClockedBackend): ClockedWorld {
     world.a = new ContractClient(storage.connect());
     world.b = new ContractClient(storage.connect());
     world.c = new ContractClient(storage.connect());
+    world.forget = () => storage.forget();
   });
   afterEach(async () => {
     for (const client of [world.a, world.b, world.c]) await client.backend.close();
@@ -62,7 +66,11 @@ export function clockedWorld(backend: ClockedBackend): ClockedWorld {
 
 function createMemory(now: () => number): Storage {
   const memory = new Memory();
-  return { connect: () => new MemoryBackend({ memory, now }), end: () => {} };
+  return {
+    connect: () => new MemoryBackend({ memory, now }),
+    forget: () => memory.receipts.forEach((receipts) => receipts.clear()),
+    end: () => {},
+  };
 }
 
 function sqlite(driver: SqlDriver): (now: () => number) => Storage {
@@ -71,6 +79,11 @@ function sqlite(driver: SqlDriver): (now: () => number) => Storage {
     const options = { path: join(folder, "store.db"), prefix: "test:", driver, now };
     return {
       connect: () => createSqliteBackend(options),
+      forget: () => {
+        const db = new driver(options.path);
+        db.exec("DELETE FROM receipts");
+        db.close();
+      },
       end: () => rmSync(folder, { recursive: true }),
     };
   };

@@ -15,7 +15,7 @@ describe.each(clockedBackends)("hand-over of $name", (backend) => {
 
   test("[L7] a cancelled waiter is out of the queue", async () => {
     const { a, b, c } = world;
-    const [one, two, three] = [a.turn("x"), b.turn("x"), c.turn("x")];
+    const [one, two, three] = [a.ticketFor("x"), b.ticketFor("x"), c.ticketFor("x")];
     await one.granted();
     await two.ask();
     await three.ask();
@@ -28,7 +28,7 @@ describe.each(clockedBackends)("hand-over of $name", (backend) => {
 
   test("[L7] a grant that comes too late is passed on by its cancel, once", async () => {
     const { a, b, c } = world;
-    const [one, two, three] = [a.turn("x"), b.turn("x"), c.turn("x")];
+    const [one, two, three] = [a.ticketFor("x"), b.ticketFor("x"), c.ticketFor("x")];
     await one.granted();
     await two.ask();
     await three.ask();
@@ -41,7 +41,7 @@ describe.each(clockedBackends)("hand-over of $name", (backend) => {
 
   test("[L9] a hand-over that is not confirmed goes to the next, and the silent one keeps its place", async () => {
     const { a, b, c } = world;
-    const [one, stopped, next] = [a.turn("x"), b.turn("x"), c.turn("x")];
+    const [one, stopped, next] = [a.ticketFor("x"), b.ticketFor("x"), c.ticketFor("x")];
     await one.granted();
     await stopped.ask();
     await next.ask();
@@ -52,7 +52,7 @@ describe.each(clockedBackends)("hand-over of $name", (backend) => {
       waiters: 1,
     });
     world.time += handOverMs;
-    const last = a.turn("x");
+    const last = a.ticketFor("x");
     expect(await last.ask()).toMatchObject({ holder: { token: next.ticket } });
     await next.granted();
     expect(await stopped.ask()).toMatchObject({ status: "waiting", ahead: 0 });
@@ -64,13 +64,13 @@ describe.each(clockedBackends)("hand-over of $name", (backend) => {
 
   test("[L9] who was passed over holds nobody up: keep keeps, and a plain write goes through", async () => {
     const { a, b, c } = world;
-    const [one, stopped] = [a.turn("x"), b.turn("x")];
+    const [one, stopped] = [a.ticketFor("x"), b.ticketFor("x")];
     await one.granted();
     await stopped.ask();
     await one.release();
     world.time += handOverMs;
     expect(await c.write("x", save("1"))).toMatchObject({ status: "saved" });
-    const two = c.turn("x");
+    const two = c.ticketFor("x");
     await two.granted();
     expect(await two.release({ keep: { leaseMs: 1_000, fences: 1 } })).toMatchObject({ status: "kept" });
   });
@@ -78,22 +78,23 @@ describe.each(clockedBackends)("hand-over of $name", (backend) => {
   test.each([
     [
       "a renewal",
-      async (turn: ReturnType<ContractClient["turn"]>) => expect(await turn.renew()).toBe("renewed"),
+      async (turn: ReturnType<ContractClient["ticketFor"]>) => expect(await turn.renew()).toBe("renewed"),
     ],
     [
       "a save",
-      async (turn: ReturnType<ContractClient["turn"]>) =>
-        expect(await turn.write(save("1"), { ...turn.receipt, slot: 77 })).toMatchObject({
+      async (turn: ReturnType<ContractClient["ticketFor"]>) =>
+        expect(await turn.write(save("1"), { ...turn.receipt, sequence: 77 })).toMatchObject({
           status: "saved",
         }),
     ],
     [
       "an ask",
-      async (turn: ReturnType<ContractClient["turn"]>) => expect(await turn.granted()).toBeGreaterThan(0),
+      async (turn: ReturnType<ContractClient["ticketFor"]>) =>
+        expect(await turn.granted()).toBeGreaterThan(0),
     ],
   ])("[L9] %s confirms a hand-over, and takes the ticket out of the queue", async (_, confirm) => {
     const { a, b, c } = world;
-    const [one, two] = [a.turn("x"), b.turn("x")];
+    const [one, two] = [a.ticketFor("x"), b.ticketFor("x")];
     await one.granted();
     await two.ask({ leaseMs: 700, fences: 2 });
     await one.release();
@@ -101,22 +102,22 @@ describe.each(clockedBackends)("hand-over of $name", (backend) => {
     await confirm(two);
     world.time += 100_000;
     // Were it still queued, somebody else's ask would now find it there.
-    expect(await c.turn("x").ask()).toMatchObject({ status: "granted", waiting: 0 });
+    expect(await c.ticketFor("x").ask()).toMatchObject({ status: "granted", waiting: 0 });
   });
 
   test("[L9] the lease of a hand-over is never longer than what the waiter asked for", async () => {
     const { a, b, c } = world;
-    const [one, two] = [a.turn("x"), b.turn("x")];
+    const [one, two] = [a.ticketFor("x"), b.ticketFor("x")];
     await one.granted();
     await two.ask({ leaseMs: 120 });
     await one.release();
     world.time += 120;
-    await c.turn("x").granted();
+    await c.ticketFor("x").granted();
   });
 
   test("[L10] a crashed holder's lock is free after its lease, and the first waiter gets it by asking", async () => {
     const { a, b } = world;
-    const [one, two] = [a.turn("x"), b.turn("x")];
+    const [one, two] = [a.ticketFor("x"), b.ticketFor("x")];
     await one.granted({ leaseMs: 1_000 });
     const told = await two.ask();
     world.time += (told as { retryInMs: number }).retryInMs - 1;
@@ -129,10 +130,10 @@ describe.each(clockedBackends)("hand-over of $name", (backend) => {
 
   test("[L10] [L3] a clock that is set back does not lengthen a lease beyond its length", async () => {
     const { a, b } = world;
-    const one = a.turn("x");
+    const one = a.ticketFor("x");
     const fence = await one.granted({ leaseMs: 1_000 });
     world.time -= 3_600_000;
-    const two = b.turn("x");
+    const two = b.ticketFor("x");
     expect(await two.ask()).toMatchObject({ status: "waiting", retryInMs: 1_000 });
     world.time += 999;
     expect(await two.ask()).toMatchObject({ status: "waiting", retryInMs: 1 });
@@ -142,7 +143,7 @@ describe.each(clockedBackends)("hand-over of $name", (backend) => {
 
   test("[L6] a forced release ends exactly that grant, hands over, and refuses the old holder", async () => {
     const { a, b, c } = world;
-    const [one, two] = [a.turn("x"), b.turn("x")];
+    const [one, two] = [a.ticketFor("x"), b.ticketFor("x")];
     const fence = await one.granted({ fences: 3 });
     await two.ask();
     const force = (ifFence?: number) =>
@@ -160,9 +161,9 @@ describe.each(clockedBackends)("hand-over of $name", (backend) => {
   test("listing gives every held lock once, page by page, below a prefix only", async () => {
     const { a, b } = world;
     const ids = Array.from({ length: 5 }, (_, n) => `job:${n}`);
-    for (const id of [...ids, "other"]) await a.turn(id).granted();
-    await a.turn("job:gone").granted({ leaseMs: 100 });
-    await b.turn("job:0").ask();
+    for (const id of [...ids, "other"]) await a.ticketFor(id).granted();
+    await a.ticketFor("job:gone").granted({ leaseMs: 100 });
+    await b.ticketFor("job:0").ask();
     world.time += 100;
     const listed = [];
     let cursor: string | null = null;

@@ -13,20 +13,20 @@ describe.each(clockedBackends)("locks of $name", (backend) => {
 
   test("[L1] one ticket holds, others are told who", async () => {
     const { a, b, c } = world;
-    const [one, two, three] = [a.turn("x"), b.turn("x"), c.turn("x")];
+    const [one, two, three] = [a.ticketFor("x"), b.ticketFor("x"), c.ticketFor("x")];
     await one.granted({ leaseMs: 5_000 });
     world.time += 1_000;
     const holder = { token: one.ticket, foreign: false };
     expect(await two.ask()).toEqual({ status: "waiting", holder, retryInMs: 4_000, ahead: 0 });
     expect(await three.ask()).toEqual({ status: "waiting", holder, retryInMs: 4_000, ahead: 1 });
-    expect(await a.turn("x").ask({ queue: false })).toMatchObject({ status: "held", holder, ahead: 2 });
+    expect(await a.ticketFor("x").ask({ queue: false })).toMatchObject({ status: "busy", holder, ahead: 2 });
     expect(await b.backend.inspectLock("x")).toMatchObject({ holder, expiresInMs: 4_000, waiters: 2 });
-    expect(await a.turn("y").ask()).toMatchObject({ status: "granted" });
+    expect(await a.ticketFor("y").ask()).toMatchObject({ status: "granted" });
   });
 
   test("[L2] the lock goes round in the order of the first asks, and asking again changes no place", async () => {
     const { a, b, c } = world;
-    const turns = [a.turn("x"), b.turn("x"), c.turn("x"), a.turn("x")];
+    const turns = [a.ticketFor("x"), b.ticketFor("x"), c.ticketFor("x"), a.ticketFor("x")];
     await turns[0]!.granted();
     for (const turn of turns.slice(1)) await turn.ask();
     for (const turn of [turns[3], turns[2], turns[1]]) await turn!.ask();
@@ -40,7 +40,7 @@ describe.each(clockedBackends)("locks of $name", (backend) => {
 
   test("[L2] a queued ticket that asks without queueing stays in the queue", async () => {
     const { a, b } = world;
-    const [one, two] = [a.turn("x"), b.turn("x")];
+    const [one, two] = [a.ticketFor("x"), b.ticketFor("x")];
     await one.granted();
     await two.ask();
     expect(await two.ask({ queue: false })).toMatchObject({ status: "waiting", ahead: 0 });
@@ -50,7 +50,7 @@ describe.each(clockedBackends)("locks of $name", (backend) => {
 
   test("[L2] a waiter keeps its place while it asks, and loses it when it does not", async () => {
     const { a, b, c } = world;
-    const [one, asking, silent] = [a.turn("x"), b.turn("x"), c.turn("x")];
+    const [one, asking, silent] = [a.ticketFor("x"), b.ticketFor("x"), c.ticketFor("x")];
     await one.granted({ leaseMs: 100_000 });
     await silent.ask();
     await asking.ask();
@@ -63,12 +63,12 @@ describe.each(clockedBackends)("locks of $name", (backend) => {
 
   test("[L2] nobody overtakes the first live waiter of a dead holder, not even one that asks first", async () => {
     const { a, b, c } = world;
-    const [one, first, second] = [a.turn("x"), b.turn("x"), c.turn("x")];
+    const [one, first, second] = [a.ticketFor("x"), b.ticketFor("x"), c.ticketFor("x")];
     await one.granted({ leaseMs: 100 });
     await first.ask();
     world.time += 100;
-    expect(await c.turn("x").ask({ queue: false })).toMatchObject({
-      status: "held",
+    expect(await c.ticketFor("x").ask({ queue: false })).toMatchObject({
+      status: "busy",
       holder: { token: first.ticket },
       retryInMs: handOverMs,
     });
@@ -83,23 +83,23 @@ describe.each(clockedBackends)("locks of $name", (backend) => {
   test("[L3] fences rise across release, keep, expiry, hand-over and a clock that is set back", async () => {
     const { a, b, c } = world;
     const fences: number[] = [];
-    const one = a.turn("x");
+    const one = a.ticketFor("x");
     fences.push(await one.granted({ fences: 3 }));
     const kept = await one.release({ keep: { leaseMs: 1_000, fences: 2 } });
     fences.push(fences[0]! + 2, (kept as { fence: number }).fence, (kept as { fence: number }).fence + 1);
     world.time -= 3_600_000;
-    const two = b.turn("x");
+    const two = b.ticketFor("x");
     await two.ask();
     await one.release({}, { ...one.receipt, n: 2 });
     fences.push(await two.granted({ leaseMs: 100 }));
     world.time += 100;
-    fences.push(await c.turn("x").granted());
+    fences.push(await c.ticketFor("x").granted());
     expect(fences).toEqual([...new Set(fences)].sort((first, second) => first - second));
   });
 
   test("[L3] [S5] the ticket that holds gets the same answer again, with its full lease", async () => {
     const { a } = world;
-    const turn = a.turn("x");
+    const turn = a.ticketFor("x");
     const first = await turn.ask({ leaseMs: 1_000, fences: 4 });
     world.time += 999;
     expect(await turn.ask({ leaseMs: 1_000, fences: 9 })).toEqual(first);
@@ -110,8 +110,8 @@ describe.each(clockedBackends)("locks of $name", (backend) => {
   test("[S3] the state comes with the grant when it was asked for", async () => {
     const { a, b } = world;
     await a.saved("x", save("1"));
-    expect(await a.turn("y").ask({ load: true })).toMatchObject({ state: null });
-    const turn = a.turn("x");
+    expect(await a.ticketFor("y").ask({ load: true })).toMatchObject({ state: null });
+    const turn = a.ticketFor("x");
     const granted = await turn.ask({ load: true });
     expect(textOf((granted as { state: null }).state)).toBe("1");
     expect(await turn.ask()).not.toHaveProperty("state");
@@ -121,7 +121,7 @@ describe.each(clockedBackends)("locks of $name", (backend) => {
 
   test("[S5] a repeated release is answered as the first time, and frees nobody else's lock", async () => {
     const { a, b } = world;
-    const [one, two] = [a.turn("x"), b.turn("x")];
+    const [one, two] = [a.ticketFor("x"), b.ticketFor("x")];
     await one.granted();
     await two.ask();
     const first = await one.release({ write: save("1") });
@@ -133,7 +133,7 @@ describe.each(clockedBackends)("locks of $name", (backend) => {
 
   test("[S5] a ticket that was released or cancelled is settled: late asks are refused", async () => {
     const { a } = world;
-    const [one, two] = [a.turn("x"), a.turn("x")];
+    const [one, two] = [a.ticketFor("x"), a.ticketFor("x")];
     await one.granted();
     await two.ask();
     await two.cancel();
@@ -145,7 +145,7 @@ describe.each(clockedBackends)("locks of $name", (backend) => {
 
   test("[S5] a refused release is not recorded, and the lock is still held", async () => {
     const { a } = world;
-    const turn = a.turn("x");
+    const turn = a.ticketFor("x");
     await turn.granted();
     expect(await turn.release({ write: save("1", { ifRevision: 5 }) })).toEqual({
       status: "conflict",
@@ -157,7 +157,7 @@ describe.each(clockedBackends)("locks of $name", (backend) => {
 
   test("[L6] a release of what is no longer held frees nobody's lock", async () => {
     const { a, b } = world;
-    const [one, two] = [a.turn("x"), b.turn("x")];
+    const [one, two] = [a.ticketFor("x"), b.ticketFor("x")];
     await one.granted({ leaseMs: 100 });
     world.time += 100;
     await two.granted();
@@ -167,7 +167,7 @@ describe.each(clockedBackends)("locks of $name", (backend) => {
 
   test("[L6] each grant is renewed by itself, by its holder only", async () => {
     const { a, b } = world;
-    const [one, two, three] = [a.turn("x"), a.turn("y"), b.turn("z")];
+    const [one, two, three] = [a.ticketFor("x"), a.ticketFor("y"), b.ticketFor("z")];
     await one.granted({ leaseMs: 1_000 });
     await two.granted({ leaseMs: 500 });
     await three.granted();
@@ -181,7 +181,7 @@ describe.each(clockedBackends)("locks of $name", (backend) => {
 
   test("keep gives new fences and a full lease when nobody waits, else the lock is passed on", async () => {
     const { a, b } = world;
-    const [one, two] = [a.turn("x"), b.turn("x")];
+    const [one, two] = [a.ticketFor("x"), b.ticketFor("x")];
     const fence = await one.granted({ leaseMs: 1_000 });
     world.time += 900;
     const keep = { leaseMs: 1_000, fences: 3 };

@@ -30,7 +30,7 @@ const floors = [
   /^ownership\//, // who may nest
   /^leases\//, // how long a ticket is ours
   /^calls\//, // one call of a backend
-  /^backends\/(contract|forward|lazy|messages)\.ts$|^serializers\/|^[^/]+\.ts$/, // the contract, errors, options, timers …
+  /^backends\/(contract|forward|lazy|messages|proofs)\.ts$|^serializers\/|^[^/]+\.ts$/, // the contract, errors, options, timers …
 ];
 /** The same within the Redis backend. */
 const redisFloors = [
@@ -89,10 +89,16 @@ test("imports go down", () => {
 });
 
 test("a backend imports the contract, the shared protocol, errors, diagnostics, timers and its own files", () => {
-  const below = /^(backends\/contract|backends\/messages|errors|diagnostics|timers)\.ts$|^backends\/rows\//;
+  const below = /^(backends\/(contract|messages|proofs)|errors|diagnostics|timers)\.ts$|^backends\/rows\//;
   const reachesOut = ({ from, to }: Import): boolean =>
     roomOf(from) !== undefined && files.has(to) && !below.test(to) && roomOf(to) !== roomOf(from);
   expect(offenders(reachesOut)).toEqual([]);
+});
+
+test("what a client can prove is known to its backend, and to nothing above", () => {
+  const isWrong = ({ from, to }: Import): boolean =>
+    to === "backends/proofs.ts" && roomOf(from) === undefined;
+  expect(offenders(isWrong)).toEqual([]);
 });
 
 const targetParsers = [

@@ -15,6 +15,8 @@ export interface Comparison {
   readonly ttls: readonly [number, number];
   /** Lets time pass on both sides. */
   readonly advance: (ticks: number) => Promise<void>;
+  /** Deletes the receipts of all clients, on both sides. */
+  readonly forget: () => Promise<void>;
   /** False where both sides read their own clocks: then durations are compared by whether there is one. */
   readonly exactTimes: boolean;
   /** Asked after each step: false ends the run, since the two clocks may no longer agree on what has expired. */

@@ -12,9 +12,6 @@ export interface WriteOp {
   readonly ifRevision: "any" | "absent" | "latest" | "old";
 }
 
-/** On a retry: none, one that the backend must know, one that it cannot know. */
-export type ProofOp = "none" | "known" | "unknown";
-
 export interface KeepOp {
   readonly lease: number;
   readonly fences: number;
@@ -38,7 +35,6 @@ export type Op =
       readonly ticket: number;
       readonly write: WriteOp | null;
       readonly keep: KeepOp | null;
-      readonly proof: ProofOp;
     }
   | {
       readonly op: "force";
@@ -46,26 +42,26 @@ export type Op =
       readonly client: number;
       readonly ifFence: number | null;
     }
-  | { readonly op: "cancel"; readonly ticket: number; readonly proof: ProofOp }
-  | { readonly op: "write-under"; readonly ticket: number; readonly write: WriteOp; readonly proof: ProofOp }
+  | { readonly op: "cancel"; readonly ticket: number }
+  | { readonly op: "write-under"; readonly ticket: number; readonly write: WriteOp }
   | {
       readonly op: "write";
       readonly client: number;
       readonly id: number;
       readonly write: WriteOp;
-      readonly proof: ProofOp;
     }
   | {
       readonly op: "touch";
       readonly client: number;
       readonly id: number;
       readonly ttl: number;
-      readonly proof: ProofOp;
     }
   | { readonly op: "load" | "inspect"; readonly client: number; readonly id: number }
   | { readonly op: "list"; readonly client: number }
   /** A retry or a late copy of something done before. */
   | { readonly op: "again"; readonly entry: number }
+  /** The receipts of all clients are lost. */
+  | { readonly op: "forget" }
   | { readonly op: "advance"; readonly ticks: number };
 
 const client = fc.nat(2);
@@ -75,11 +71,6 @@ const ttl = fc.nat(1);
 /** A recent one more often than an old one: the interpreter counts from the end. */
 const ticket = fc.oneof({ weight: 3, arbitrary: fc.nat(3) }, { weight: 1, arbitrary: fc.nat(12) });
 const fences = fc.integer({ min: 1, max: 3 });
-const proof = fc.oneof(
-  { weight: 8, arbitrary: fc.constant<ProofOp>("none") },
-  { weight: 2, arbitrary: fc.constant<ProofOp>("known") },
-  { weight: 1, arbitrary: fc.constant<ProofOp>("unknown") },
-);
 const write: fc.Arbitrary<WriteOp> = fc.record({
   kind: fc.oneof(
     { weight: 4, arbitrary: fc.constant("save" as const) },
@@ -123,7 +114,6 @@ const weighted: readonly { weight: number; arbitrary: fc.Arbitrary<Op> }[] = [
       ticket,
       write: fc.option(write, { nil: null }),
       keep: fc.option(keep, { freq: 2, nil: null }),
-      proof,
     }),
   },
   {
@@ -138,19 +128,20 @@ const weighted: readonly { weight: number; arbitrary: fc.Arbitrary<Op> }[] = [
     weight: 2,
     arbitrary: fc.record({ op: is("force"), ticket, client, ifFence: fc.option(fc.nat(3), { nil: null }) }),
   },
-  { weight: 3, arbitrary: fc.record({ op: is("cancel"), ticket, proof }) },
-  { weight: 4, arbitrary: fc.record({ op: is("write-under"), ticket, write, proof }) },
-  { weight: 4, arbitrary: fc.record({ op: is("write"), client, id, write, proof }) },
-  { weight: 1, arbitrary: fc.record({ op: is("touch"), client, id, ttl, proof }) },
+  { weight: 3, arbitrary: fc.record({ op: is("cancel"), ticket }) },
+  { weight: 4, arbitrary: fc.record({ op: is("write-under"), ticket, write }) },
+  { weight: 4, arbitrary: fc.record({ op: is("write"), client, id, write }) },
+  { weight: 1, arbitrary: fc.record({ op: is("touch"), client, id, ttl }) },
   {
     weight: 3,
     arbitrary: fc.record({ op: fc.constantFrom("load" as const, "inspect" as const), client, id }),
   },
   { weight: 1, arbitrary: fc.record({ op: is("list"), client }) },
-  { weight: 5, arbitrary: fc.record({ op: is("again"), entry: fc.nat(6) }) },
+  { weight: 8, arbitrary: fc.record({ op: is("again"), entry: fc.nat(6) }) },
+  { weight: 1, arbitrary: fc.record({ op: is("forget") }) },
 ];
 
-/** `advances`: how often time passes, against 46 for all else. */
+/** `advances`: how often time passes, against 50 for all else. */
 export function sequences(advances: number, maxLength: number): fc.Arbitrary<Op[]> {
   const advance: fc.Arbitrary<Op> = fc.record({ op: is("advance"), ticks: fc.integer({ min: 1, max: 4 }) });
   return fc.array(fc.oneof(...weighted, { weight: advances, arbitrary: advance }), {

@@ -1,7 +1,7 @@
 // Carries out a sequence of calls on two backends and compares their answers.
 //
 // What must differ is made equal first: client ids become names, and stamps are compared by their order, not by their
-// value. What the core never does is not tried: two different operations under one receipt that was recorded.
+// value. What the core never does is not tried: two different operations under one receipt.
 
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -17,7 +17,7 @@ import {
 import { save, remove } from "../../src/testing/contract-client.ts";
 import { Answers, everyPage, type Both, type Comparison } from "./oracle-comparison.ts";
 import { History, type Entry } from "./oracle-history.ts";
-import type { Op, ProofOp, WriteOp } from "./oracle-ops.ts";
+import type { Op, WriteOp } from "./oracle-ops.ts";
 import { receiptOf, Tickets, type TestTicket } from "./oracle-tickets.ts";
 
 const ids = ["x", "y"];
@@ -60,8 +60,8 @@ export class OracleRun {
 
   /** False: the run ends here. */
   async #step(op: Op): Promise<boolean> {
-    if (op.op === "advance") {
-      await this.#options.advance(op.ticks);
+    if (op.op === "advance" || op.op === "forget") {
+      await (op.op === "advance" ? this.#options.advance(op.ticks) : this.#forget());
       return true;
     }
     const entry = op.op === "again" ? this.#history.earlier(op.entry) : this.#entry(op);
@@ -75,7 +75,12 @@ export class OracleRun {
     return true;
   }
 
-  #entry(op: Exclude<Op, { op: "again" | "advance" }>): Entry | undefined {
+  async #forget(): Promise<void> {
+    await this.#options.forget();
+    this.#history.forget();
+  }
+
+  #entry(op: Exclude<Op, { op: "again" | "advance" | "forget" }>): Entry | undefined {
     switch (op.op) {
       case "ask":
         return this.#ask(op);
@@ -87,7 +92,7 @@ export class OracleRun {
         const ticket = this.#tickets.pick(op.ticket, true);
         return (
           ticket &&
-          this.#ofTicket(ticket, op.proof, (side, receipt) =>
+          this.#ofTicket(ticket, (side, receipt) =>
             this.#backend(side, ticket.client).cancelLock(ticket.id, this.#name(side, ticket), receipt),
           )
         );
@@ -114,7 +119,7 @@ export class OracleRun {
     if (ticket === undefined) return undefined;
     const { queue, load, fences } = op;
     const request = { leaseMs: this.#options.leases[op.lease]!, queue, load, fences };
-    const receipt = receiptOf(ticket.slot.index, ticket.n);
+    const receipt = receiptOf(ticket.sequence.index, ticket.n);
     return this.#without(ticket.id, (side) =>
       this.#backend(side, ticket.client).acquireLock(ticket.id, this.#name(side, ticket), request, receipt),
     );
@@ -126,9 +131,7 @@ export class OracleRun {
     const write = op.write && this.#writeOf(ticket.id, op.write);
     const keep = op.keep && { leaseMs: this.#options.leases[op.keep.lease]!, fences: op.keep.fences };
     const request = (side: 0 | 1): ReleaseRequest => ({ write: write?.[side], keep: keep ?? undefined });
-    // Whoever still holds the lock has not released it: then no backend needs a proof of that.
-    const proof = write === null && keep === null ? "none" : op.proof;
-    return this.#ofTicket(ticket, proof, (side, receipt) =>
+    const entry = this.#ofTicket(ticket, (side, receipt) =>
       this.#backend(side, ticket.client).releaseLock(
         ticket.id,
         this.#name(side, ticket),
@@ -136,44 +139,38 @@ export class OracleRun {
         receipt,
       ),
     );
+    return { ...entry, needsNoReceipt: write === null && keep === null };
   }
 
   #force(op: Extract<Op, { op: "force" }>): Entry | undefined {
     const ticket = this.#tickets.pick(op.ticket, false);
     if (ticket === undefined) return undefined;
     const fence = op.ifFence === null ? undefined : this.#answers.stamp(op.ifFence);
-    return this.#ofSlot(op.client, ticket.id, {
-      proof: "none",
-      call: (side, receipt) => {
-        const request = { forced: { ifFence: fence?.[side] } };
-        return this.#backend(side, op.client).releaseLock(
-          ticket.id,
-          this.#name(side, ticket),
-          request,
-          receipt,
-        );
-      },
+    return this.#ofSequence(op.client, ticket.id, (side, receipt) => {
+      const request = { forced: { ifFence: fence?.[side] } };
+      return this.#backend(side, op.client).releaseLock(
+        ticket.id,
+        this.#name(side, ticket),
+        request,
+        receipt,
+      );
     });
   }
 
-  #write(client: number, id: string, op: { write: WriteOp; proof: ProofOp; ticket?: TestTicket }): Entry {
+  #write(client: number, id: string, op: { write: WriteOp; ticket?: TestTicket }): Entry {
     const write = this.#writeOf(id, op.write);
-    const { ticket, proof } = op;
-    return this.#ofSlot(client, id, {
-      proof,
-      call: (side, receipt) => {
-        const name = ticket === undefined ? null : this.#name(side, ticket);
-        return this.#backend(side, client).writeState(id, write[side], name, receipt);
-      },
+    const { ticket } = op;
+    return this.#ofSequence(client, id, (side, receipt) => {
+      const name = ticket === undefined ? null : this.#name(side, ticket);
+      return this.#backend(side, client).writeState(id, write[side], name, receipt);
     });
   }
 
   #touch(op: Extract<Op, { op: "touch" }>): Entry {
     const [id, ttlMs] = [ids[op.id]!, this.#options.ttls[op.ttl]!];
-    return this.#ofSlot(op.client, id, {
-      proof: op.proof,
-      call: (side, receipt) => this.#backend(side, op.client).touchState(id, ttlMs, receipt),
-    });
+    return this.#ofSequence(op.client, id, (side, receipt) =>
+      this.#backend(side, op.client).touchState(id, ttlMs, receipt),
+    );
   }
 
   #renew(op: Extract<Op, { op: "renew" }>): Entry | undefined {
@@ -204,50 +201,34 @@ export class OracleRun {
 
   /** An operation without a receipt of its own. */
   #without(id: string, call: Entry["call"]): Entry {
-    return { id, call, receipt: null, done: () => {} };
+    return { id, call, done: () => {} };
   }
 
-  /** An operation with the receipt of its ticket. */
-  #ofTicket(
-    ticket: TestTicket,
-    proof: ProofOp,
-    call: (side: 0 | 1, receipt: Receipt) => Promise<unknown>,
-  ): Entry {
-    const { client, slot, n } = ticket;
-    const proven = this.#history.proof(client, proof);
-    const receipt = { ...receiptOf(slot.index, n), proof: proven, retry: proven !== undefined };
+  /** An operation with the receipt of its ticket. What this ticket does next is another one. */
+  #ofTicket(ticket: TestTicket, call: (side: 0 | 1, receipt: Receipt) => Promise<unknown>): Entry {
+    const { client, sequence, n } = ticket;
+    const receipt = receiptOf(sequence.index, n);
     return {
       id: ticket.id,
-      receipt: { client, slot: slot.index, n, retry: receipt.retry },
       call: (side) => call(side, receipt),
       done: (status) => {
-        if (status !== "released" && status !== "cancelled") {
-          ticket.n += 1; // what this ticket does next is another operation
-        } else {
+        if (ticket.isOver) return;
+        if (status !== "released" && status !== "cancelled") ticket.n = Math.max(ticket.n, n + 1);
+        else {
           ticket.isOver = true;
-          slot.n = ticket.n;
-          this.#tickets.free(client, slot);
+          sequence.n = ticket.n;
+          this.#tickets.free(client, sequence);
         }
       },
     };
   }
 
-  /** An operation with a receipt of its own; its slot is free for the next one as soon as it is answered. */
-  #ofSlot(
-    client: number,
-    id: string,
-    how: { proof: ProofOp; call: (side: 0 | 1, receipt: Receipt) => Promise<unknown> },
-  ): Entry {
-    const slot = this.#tickets.takeSlot(client);
-    const proven = this.#history.proof(client, how.proof);
-    const receipt = { ...receiptOf(slot.index, slot.n), proof: proven, retry: proven !== undefined };
-    this.#tickets.free(client, slot);
-    return {
-      id,
-      receipt: { client, slot: slot.index, n: slot.n, retry: receipt.retry },
-      call: (side) => how.call(side, receipt),
-      done: () => {},
-    };
+  /** An operation with a receipt of its own; its sequence is free for the next one as soon as it is answered. */
+  #ofSequence(client: number, id: string, call: (side: 0 | 1, receipt: Receipt) => Promise<unknown>): Entry {
+    const sequence = this.#tickets.takeSequence(client);
+    const receipt = receiptOf(sequence.index, sequence.n);
+    this.#tickets.free(client, sequence);
+    return { id, call: (side) => call(side, receipt), done: () => {} };
   }
 
   #lifeOf(ttl: WriteOp["ttl"]): Ttl {

@@ -1,8 +1,8 @@
-// The tickets and receipts of a sequence of calls: each ticket has a slot, which is free again when the ticket is over.
+// The tickets and receipts of a sequence of calls: each ticket has a sequence, which is free again when the ticket is over.
 
 import type { Receipt } from "../../src/backends/contract.ts";
 
-export interface Slot {
+export interface Sequence {
   readonly index: number;
   n: number;
 }
@@ -11,7 +11,7 @@ export interface TestTicket {
   readonly client: number;
   readonly number: number;
   readonly id: string;
-  readonly slot: Slot;
+  readonly sequence: Sequence;
   n: number;
   /** Released or cancelled. */
   isOver: boolean;
@@ -19,12 +19,12 @@ export interface TestTicket {
 
 export class Tickets {
   readonly #tickets: TestTicket[] = [];
-  readonly #freeSlots: Slot[][] = [[], [], []];
-  #slots = 0;
+  readonly #freeSequences: Sequence[][] = [[], [], []];
+  #sequences = 0;
 
   make(client: number, id: string): TestTicket {
-    const slot = this.takeSlot(client);
-    const ticket = { client, number: this.#tickets.length, id, slot, n: slot.n, isOver: false };
+    const sequence = this.takeSequence(client);
+    const ticket = { client, number: this.#tickets.length, id, sequence, n: sequence.n, isOver: false };
     this.#tickets.push(ticket);
     return ticket;
   }
@@ -35,17 +35,17 @@ export class Tickets {
     return tickets.at(-1 - (tickets.length === 0 ? 0 : back % tickets.length));
   }
 
-  takeSlot(client: number): Slot {
-    const slot = this.#freeSlots[client]!.pop() ?? { index: this.#slots++, n: 0 };
-    slot.n += 1;
-    return slot;
+  takeSequence(client: number): Sequence {
+    const sequence = this.#freeSequences[client]!.pop() ?? { index: this.#sequences++, n: 0 };
+    sequence.n += 1;
+    return sequence;
   }
 
-  free(client: number, slot: Slot): void {
-    this.#freeSlots[client]!.push(slot);
+  free(client: number, sequence: Sequence): void {
+    this.#freeSequences[client]!.push(sequence);
   }
 }
 
-export function receiptOf(slot: number, n: number): Receipt {
-  return { slot, n, keepMs: 86_400_000 };
+export function receiptOf(sequence: number, n: number): Receipt {
+  return { sequence, n, keepMs: 86_400_000 };
 }

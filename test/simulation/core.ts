@@ -5,22 +5,28 @@ import { registerHooks } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
-import type { Memory, MemoryBackend } from "../../src/backends/memory/backend.ts";
+import type { Memory, MemoryTables } from "../../src/backends/memory/tables.ts";
+import type { Proofs } from "../../src/backends/proofs.ts";
+import type { Executor } from "../../src/backends/rows/executor.ts";
 import type * as index from "../../src/index.ts";
 import type { Random } from "../torture/random.ts";
 import { Loop, Timeline } from "./clock.ts";
 
 type Library = typeof index;
 
-/** Of backends/memory/backend.ts. */
-interface Rows {
+/** What a server is made of, and what a backend in front of it. */
+interface Parts {
   readonly Memory: typeof Memory;
-  readonly MemoryBackend: typeof MemoryBackend;
+  readonly MemoryTables: typeof MemoryTables;
+  readonly Executor: typeof Executor;
+  readonly Proofs: typeof Proofs;
 }
+
+const partsIn = ["backends/memory/tables.ts", "backends/rows/executor.ts", "backends/proofs.ts"];
 
 export interface Copy {
   readonly library: Library;
-  readonly rows: Rows;
+  readonly parts: Parts;
   /** The loop that it works on from now on. */
   loop: Loop;
 }
@@ -46,23 +52,22 @@ registerHooks({
 
 let copies = 0;
 
-/** `isStill`: the clock that it finds stands still, so that a step over its rows never waits for a turn of the event loop. */
-export async function loadCopy(folder: string, isStill = false): Promise<Copy> {
+export async function loadCopy(folder: string): Promise<Copy> {
   const mark = `?copy=${(copies += 1)}`;
   const load = (file: string): Promise<unknown> => import(`${pathToFileURL(join(folder, file)).href}${mark}`);
   const copy = { loop: new Loop({ timeline: new Timeline() }) };
-  install(copy, isStill);
+  install(copy);
   try {
     const library = (await load("index.ts")) as Library;
-    const rows = (await load("backends/memory/backend.ts")) as Rows;
-    return Object.assign(copy, { library, rows });
+    const parts = Object.assign({}, ...(await Promise.all(partsIn.map(load)))) as Parts;
+    return Object.assign(copy, { library, parts });
   } finally {
     Object.assign(globalThis, real);
   }
 }
 
 /** What a copy finds in place of Node's: it takes them once, so each of them looks for its loop when it is called. */
-function install(copy: { readonly loop: Loop }, isStill: boolean): void {
+function install(copy: { readonly loop: Loop }): void {
   const of =
     <A extends unknown[], R>(fn: (loop: Loop) => (...args: A) => R) =>
     (...args: A): R =>
@@ -73,7 +78,7 @@ function install(copy: { readonly loop: Loop }, isStill: boolean): void {
     setInterval: of((loop) => loop.setInterval),
     clearInterval: of((loop) => loop.clearTimeout),
     setImmediate: of((loop) => loop.setImmediate),
-    performance: { now: isStill ? () => 0 : of((loop) => loop.now) },
+    performance: { now: of((loop) => loop.now) },
   });
 }
 

@@ -39,7 +39,7 @@ function isOver(options: Options, tally: Tally, secondsPassed: number): boolean 
 }
 
 async function loadCopies(folder: string): Promise<Copies> {
-  const server = await loadCopy(folder, true);
+  const server = await loadCopy(folder);
   const processes = [];
   for (let n = 0; n < mostProcesses; n += 1) processes.push(await loadCopy(folder));
   return { server, processes };

@@ -39,8 +39,8 @@ const mends: readonly Mend[] = [
     name: "kept-lock-after-its-lease",
     undo: {
       file: "calls/backend-calls.ts",
-      find: "return carryOut({ ...first, retry: true, proof }, from);",
-      replace: "return carryOut({ ...first, retry: true, proof }, sentAt);",
+      find: "return carryOut(receipt, firstSentAt);",
+      replace: "return carryOut(receipt, sentAt);",
     },
     finds: "held-past-lease",
   },

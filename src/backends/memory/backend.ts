@@ -27,8 +27,10 @@ import type {
   Wake,
   WriteReply,
 } from "../contract.ts";
+import { Proofs } from "../proofs.ts";
 import { Executor } from "../rows/executor.ts";
-import type { Kind, ReplyTo, RowRequest, TicketWake } from "../rows/requests.ts";
+import { isEffect } from "../rows/receipts.ts";
+import type { Kind, OnceKind, ReplyTo, RowRequest, TicketWake } from "../rows/requests.ts";
 import type { Limits } from "../rows/row-types.ts";
 import { EventLoopYield } from "../rows/event-loop-yield.ts";
 import { copy, Memory, MemoryTables } from "./tables.ts";
@@ -57,6 +59,7 @@ export class MemoryBackend implements Backend {
   readonly #memory: Memory;
   readonly #now: () => number;
   readonly #executor: Executor;
+  readonly #proofs = new Proofs();
   readonly #turns = new EventLoopYield();
   #closed = false;
 
@@ -66,7 +69,7 @@ export class MemoryBackend implements Backend {
     this.#now = options.now ?? now;
     const limits = options.limits ?? pushedLimits;
     this.#executor = new Executor({
-      store: new MemoryTables(this.#memory, limits),
+      store: new MemoryTables(this.#memory, this.clientId, limits),
       now: this.#now,
       limits,
       wake: (wake) => this.#send(wake),
@@ -83,11 +86,11 @@ export class MemoryBackend implements Backend {
 
   writeState(...args: Parameters<Backend["writeState"]>): Promise<WriteReply> {
     const [id, write, ticket, receipt] = args;
-    return this.#run({ kind: "write", id, write, ticket, receipt });
+    return this.#once({ kind: "write", id, write, ticket, receipt, attempt: this.#proofs.attempt(receipt) });
   }
 
   touchState(id: string, ttlMs: number, receipt: Receipt): Promise<TouchReply> {
-    return this.#run({ kind: "touch", id, ttlMs, receipt });
+    return this.#once({ kind: "touch", id, ttlMs, receipt, attempt: this.#proofs.attempt(receipt) });
   }
 
   listStates(cursor: string | null, request: ListRequest): Promise<Page<StateEntry>> {
@@ -108,11 +111,18 @@ export class MemoryBackend implements Backend {
 
   releaseLock(...args: Parameters<Backend["releaseLock"]>): Promise<ReleaseReply> {
     const [id, ticket, release, receipt] = args;
-    return this.#run({ kind: "release", id, ticket, release, receipt });
+    return this.#once({
+      kind: "release",
+      id,
+      ticket,
+      release,
+      receipt,
+      attempt: this.#proofs.attempt(receipt),
+    });
   }
 
   cancelLock(id: string, ticket: Ticket, receipt: Receipt): Promise<CancelReply> {
-    return this.#run({ kind: "cancel", id, ticket, receipt });
+    return this.#once({ kind: "cancel", id, ticket, receipt, attempt: this.#proofs.attempt(receipt) });
   }
 
   inspectLock(id: string): Promise<LockEntry | null> {
@@ -134,11 +144,20 @@ export class MemoryBackend implements Backend {
   close(): Promise<void> {
     this.#closed = true;
     this.#memory.listeners.delete(this.clientId);
+    this.#memory.receipts.delete(this.clientId);
     return Promise.resolve();
   }
 
   #run<K extends Kind>(request: RowRequest<K>): Promise<ReplyTo<K>> {
     return this.#step(() => this.#executor.run(request));
+  }
+
+  #once<K extends OnceKind>(request: RowRequest<K>): Promise<ReplyTo<K>> {
+    return this.#step(() => {
+      const reply = this.#executor.run(request);
+      if (isEffect(reply)) this.#proofs.recorded(request.receipt);
+      return reply;
+    });
   }
 
   /** What is called after the close is refused; what was called before it is carried out [P2]. */

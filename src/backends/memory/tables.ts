@@ -18,18 +18,22 @@ export class Memory {
   /** By id, then by ticket. A Map keeps the order of first insertion, and so each ticket its place [L2]. */
   readonly queues = new Map<string, Map<Ticket, WaiterRow>>();
   readonly listeners = new Map<string, (wake: Wake) => void>();
+  /** Of each client that is open, by its id; then by sequence. */
+  readonly receipts = new Map<string, Map<number, ReceiptRow>>();
 }
 
 /** The rows of one client: its receipts are its own, all else is shared. */
 export class MemoryTables implements RowStore {
   readonly #memory: Memory;
-  readonly #receipts = new Map<number, ReceiptRow>();
+  readonly #receipts: Map<number, ReceiptRow>;
   readonly #states: Sweep<StateRow>;
   readonly #locks: Sweep<LockRow>;
   readonly #queues: Sweep<Map<Ticket, WaiterRow>>;
 
-  constructor(memory: Memory, { askLimitMs }: Limits) {
+  constructor(memory: Memory, clientId: string, { askLimitMs }: Limits) {
     this.#memory = memory;
+    this.#receipts = new Map();
+    memory.receipts.set(clientId, this.#receipts);
     this.#states = new Sweep(memory.states, (row, time) => row.expiresAt !== null && row.expiresAt <= time);
     this.#locks = new Sweep(memory.locks, ({ since, leaseMs }, time) => since + leaseMs <= time);
     this.#queues = new Sweep(memory.queues, (queue, time) =>
@@ -59,8 +63,8 @@ export class MemoryTables implements RowStore {
     return queue === undefined ? [] : [...queue.values()];
   }
 
-  receipt(slot: number): ReceiptRow | undefined {
-    return this.#receipts.get(slot);
+  receipt(sequence: number): ReceiptRow | undefined {
+    return this.#receipts.get(sequence);
   }
 
   apply(changes: readonly Change[], now: number): void {
@@ -75,7 +79,7 @@ export class MemoryTables implements RowStore {
         this.#memory.stamp = change.last;
         return;
       case "receipt":
-        this.#receipts.set(change.receipt.slot, { n: change.receipt.n, reply: change.reply });
+        this.#receipts.set(change.receipt.sequence, { n: change.receipt.n, reply: change.reply });
         return;
       case "state":
         return this.#setState(change.id, change.row, now);

@@ -38,7 +38,7 @@ import * as read from "./protocol/decode.ts";
 import * as encode from "./protocol/encode.ts";
 import { Pipeline, type PipelineMode } from "./pipeline/pipeline.ts";
 import { causedByAhead, ScriptRunner } from "./protocol/script-runner.ts";
-import type { ReceiptExpiry, ReceiptFields } from "./protocol/receipt-hash.ts";
+import type { ReceiptExpiry } from "./protocol/receipt-hash.ts";
 import { Replicas } from "./replicas.ts";
 import { SingleCalls } from "./single-calls.ts";
 import { scripts } from "./scripts/generated.ts";
@@ -143,19 +143,18 @@ export class RedisBackend implements Backend {
 
   // eslint-disable-next-line max-params -- the contract's
   writeState(id: string, write: StateWrite, ticket: Ticket | null, receipt: Receipt): Promise<WriteReply> {
-    const fields = this.#observations.receipts.fieldsFor(receipt);
     const encoded = this.#encodeWrite(id, write, receipt);
     const writing = this.#singleCalls.runRecorded({
       script: scripts.write,
       ahead: encoded.ahead && [encoded.ahead],
       keys: this.#keys.all(id),
-      args: (expiry) => [
+      args: (recording) => [
         ticket ?? "",
-        ...fields,
-        ...expiry,
+        ...recording,
         this.#observations.stampFloor,
         ...encode.writeArguments(encoded),
       ],
+      receipt,
       read: read.readWrite,
       id,
     });
@@ -163,11 +162,11 @@ export class RedisBackend implements Backend {
   }
 
   touchState(id: string, ttlMs: number, receipt: Receipt): Promise<TouchReply> {
-    const args = [encode.millis(ttlMs), ...this.#observations.receipts.fieldsFor(receipt)];
     return this.#singleCalls.runRecorded({
       script: scripts.touch,
       keys: [this.#keys.state(id), this.#keys.done],
-      args: (expiry) => [...args, ...expiry],
+      args: (recording) => [encode.millis(ttlMs), ...recording],
+      receipt,
       read: read.readTouch,
       id,
     });
@@ -195,12 +194,11 @@ export class RedisBackend implements Backend {
   // eslint-disable-next-line max-params -- the contract's
   releaseLock(id: string, ticket: Ticket, request: ReleaseRequest, receipt: Receipt): Promise<ReleaseReply> {
     const { write, keep, forced } = request;
-    const fields = this.#observations.receipts.fieldsFor(receipt);
     if (forced !== undefined)
-      return this.#force(id, argumentOf(ticket), fields, String(forced.ifFence ?? ""));
-    const release = encode.encodeRelease(id, ticket, fields);
+      return this.#force(id, argumentOf(ticket), receipt, String(forced.ifFence ?? ""));
+    const release = encode.encodeRelease(id, ticket, this.#observations.receipts.fieldsFor(receipt));
     const decode = (reply: RedisReply, expiry: ReceiptExpiry): ReleaseReply =>
-      this.#observations.noteRecorded(read.readRelease(reply), expiry);
+      this.#observations.noteRecorded(read.readRelease(reply), receipt, expiry);
     if (write === undefined && keep === undefined)
       return this.#pipeline.release({ request: release, read: decode });
     const encoded = this.#encodeWrite(id, write, receipt);
@@ -208,11 +206,11 @@ export class RedisBackend implements Backend {
   }
 
   cancelLock(id: string, ticket: Ticket, receipt: Receipt): Promise<CancelReply> {
-    const fields = this.#observations.receipts.fieldsFor(receipt);
     return this.#singleCalls.runRecorded({
       script: scripts.cancel,
       keys: this.#keys.all(id),
-      args: (expiry) => [ticket, ...fields, ...expiry, this.#observations.stampFloor],
+      args: (recording) => [ticket, ...recording, this.#observations.stampFloor],
+      receipt,
       read: read.readCancel,
       id,
     });
@@ -279,11 +277,12 @@ export class RedisBackend implements Backend {
   }
 
   // eslint-disable-next-line max-params -- what releaseLock was given
-  #force(id: string, token: RedisArgument, fields: ReceiptFields, ifFence: string): Promise<ReleaseReply> {
+  #force(id: string, token: RedisArgument, receipt: Receipt, ifFence: string): Promise<ReleaseReply> {
     return this.#singleCalls.runRecorded({
       script: scripts.force,
       keys: this.#keys.all(id),
-      args: (expiry) => [token, ...fields, ...expiry, this.#observations.stampFloor, ifFence],
+      args: (recording) => [token, ...recording, this.#observations.stampFloor, ifFence],
+      receipt,
       read: read.readRelease,
       id,
     });

@@ -201,5 +201,5 @@ function otherDatabase(name: string): InvalidArgumentError {
 /** As the header of the script names them. */
 function fieldsOf(kept: Kept): readonly string[] {
   if ("ticket" in kept) return [kept.id, kept.ticket, String(Math.max(1, Math.round(kept.leaseMs))), "", ""];
-  return [kept.id, "", "", String(kept.receipt.slot), String(kept.receipt.n)];
+  return [kept.id, "", "", String(kept.receipt.sequence), String(kept.receipt.n)];
 }

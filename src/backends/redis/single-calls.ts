@@ -1,13 +1,15 @@
 /** Calls that are sent on their own, each once connected: a script, a script that leaves a receipt, or a plain command. */
+import type { Receipt } from "../contract.ts";
 import type { RedisArgument } from "./client/port.ts";
 import type { StartupChecks } from "./startup-checks.ts";
 import type { Observations, RecordedReply } from "./protocol/observations.ts";
 import type { ScriptCall, ScriptRunner, CommandCall } from "./protocol/script-runner.ts";
-import type { ReceiptExpiry } from "./protocol/receipt-hash.ts";
 
-/** A script that leaves a receipt: its arguments include the expiry of the receipts. */
+/** A script that leaves a receipt. */
 export type RecordedCall<T> = Omit<ScriptCall<T>, "args"> & {
-  readonly args: (expiry: ReceiptExpiry["args"]) => readonly RedisArgument[];
+  readonly receipt: Receipt;
+  /** `recording`: slot n proof keep refresh, which stand side by side in all of them. */
+  readonly args: (recording: readonly string[]) => readonly RedisArgument[];
 };
 
 export interface SingleCallsOptions {
@@ -35,11 +37,13 @@ export class SingleCalls {
 
   runRecorded<T extends RecordedReply>(call: RecordedCall<T>): Promise<T> {
     const { observations } = this.#options;
+    const { receipt } = call;
+    const fields = observations.receipts.fieldsFor(receipt);
     const expiry = observations.receipts.expiry();
     return this.run({
       ...call,
-      args: call.args(expiry.args),
-      read: (raw) => observations.noteRecorded(call.read(raw), expiry),
+      args: call.args([...fields, ...expiry.args]),
+      read: (raw) => observations.noteRecorded(call.read(raw), receipt, expiry),
     });
   }
 }

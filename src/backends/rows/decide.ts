@@ -17,7 +17,7 @@ import type {
   Waiting,
   WriteReply,
 } from "../contract.ts";
-import { Draft, type Item } from "./draft.ts";
+import { PendingChanges, type Item } from "./pending-changes.ts";
 import {
   confirmLock,
   currentLock,
@@ -37,33 +37,33 @@ import type { LockRow, Moment, Rows } from "./row-types.ts";
 import { loadState, touchState, writeState } from "./states.ts";
 
 export function decide<K extends Kind>(rows: Rows, request: RowRequest<K>, moment: Moment): Decision<K> {
-  const draft = new Draft(rows, moment);
-  const decideOn: (draft: Draft, request: RowRequest<K>) => ReplyTo<K> = deciders[request.kind];
-  const reply = decideOn(draft, request);
-  return { reply, changes: draft.finish(), wakes: draft.wakes };
+  const pending = new PendingChanges(rows, moment);
+  const decideOn: (pending: PendingChanges, request: RowRequest<K>) => ReplyTo<K> = deciders[request.kind];
+  const reply = decideOn(pending, request);
+  return { reply, changes: pending.finish(), wakes: pending.wakes };
 }
 
-const deciders: { readonly [K in Kind]: (draft: Draft, request: RowRequest<K>) => ReplyTo<K> } = {
-  load: (draft, { id, expiry }) => loadState(draft.item(id), expiry),
+const deciders: { readonly [K in Kind]: (pending: PendingChanges, request: RowRequest<K>) => ReplyTo<K> } = {
+  load: (pending, { id, expiry }) => loadState(pending.item(id), expiry),
   write,
-  touch: (draft, { id, ttlMs, receipt }) =>
-    once(draft, { receipt, decide: () => touchState(draft.item(id), ttlMs) }),
+  touch: (pending, request) =>
+    once(pending, request, { decide: () => touchState(pending.item(request.id), request.ttlMs) }),
   acquire,
   peek,
-  renew: (draft, { entries }) => entries.map((entry) => renew(draft, entry)),
+  renew: (pending, { entries }) => entries.map((entry) => renew(pending, entry)),
   release,
   cancel,
   inspect,
 };
 
-function write(draft: Draft, request: RowRequest<"write">): WriteReply {
-  const { id, write, ticket, receipt } = request;
+function write(pending: PendingChanges, request: RowRequest<"write">): WriteReply {
+  const { id, write, ticket } = request;
   const decide = (): Exclude<WriteReply, Forgotten> => {
-    const item = draft.item(id);
+    const item = pending.item(id);
     const lock = currentLock(item);
     if (ticket === null) {
       // [S8] a write without a ticket goes ahead of neither the holder nor the waiters.
-      if (lock !== null || nextWaiter(item) !== undefined) return { status: "held" };
+      if (lock !== null || nextWaiter(item) !== undefined) return { status: "busy" };
     } else if (lock?.ticket !== ticket) {
       return { status: "lost" }; // [S4]
     }
@@ -71,20 +71,20 @@ function write(draft: Draft, request: RowRequest<"write">): WriteReply {
     if (lock !== null && isEffect(written)) confirmLock(item, lock);
     return written;
   };
-  return once(draft, { receipt, decide });
+  return once(pending, request, { decide });
 }
 
-function acquire(draft: Draft, request: RowRequest<"acquire">): AcquireReply {
+function acquire(pending: PendingChanges, request: RowRequest<"acquire">): AcquireReply {
   const { id, ticket, ask, receipt } = request;
-  if (isSettled(draft, receipt)) return { status: "settled" };
-  const item = draft.item(id);
+  if (isSettled(pending, receipt)) return { status: "settled" };
+  const item = pending.item(id);
   const lock = currentLock(item);
   if (lock === null) return acquireFree(item, ticket, ask);
   if (lock.ticket === ticket) return grantedReply(item, renewLock(item, lock, ask.leaseMs), ask.load);
 
   const queue = clearedWaiters(item);
   const place = queue.findIndex((waiter) => waiter.ticket === ticket);
-  if (place === -1 && !ask.queue) return waitingReply(item, lock, { status: "held", before: queue });
+  if (place === -1 && !ask.queue) return waitingReply(item, lock, { status: "busy", before: queue });
   const before = place === -1 ? queue : queue.slice(0, place);
   noteAsk(item, ticket, ask);
   // With others before it, the holder was told when the first of them came, or when it was granted.
@@ -105,15 +105,15 @@ function acquireFree(item: Item, ticket: Ticket, ask: AcquireRequest): AcquireRe
   const joins = ask.queue || place !== -1;
   if (joins) noteAsk(item, ticket, ask); // first, since the wake says how many wait
   const lock = handTo(item, next);
-  if (!joins) return waitingReply(item, lock, { status: "held", before: queue });
+  if (!joins) return waitingReply(item, lock, { status: "busy", before: queue });
   return waitingReply(item, lock, {
     status: "waiting",
     before: place === -1 ? queue : queue.slice(0, place),
   });
 }
 
-function peek(draft: Draft, { id, ticket }: RowRequest<"peek">): Waiting | undefined {
-  const item = draft.item(id);
+function peek(pending: PendingChanges, { id, ticket }: RowRequest<"peek">): Waiting | undefined {
+  const item = pending.item(id);
   const lock = liveLock(item);
   if (lock === null || lock.ticket === ticket) return undefined;
   const queue = presentWaiters(item);
@@ -122,19 +122,16 @@ function peek(draft: Draft, { id, ticket }: RowRequest<"peek">): Waiting | undef
   return waitingReply(item, lock, { status: "waiting", before: queue.slice(0, place) });
 }
 
-function renew(draft: Draft, { id, ticket, leaseMs }: RenewEntry): "renewed" | "lost" {
-  const item = draft.item(id);
+function renew(pending: PendingChanges, { id, ticket, leaseMs }: RenewEntry): "renewed" | "lost" {
+  const item = pending.item(id);
   const lock = currentLock(item);
   if (lock?.ticket !== ticket) return "lost";
   renewLock(item, lock, leaseMs);
   return "renewed";
 }
 
-function release(draft: Draft, request: RowRequest<"release">): ReleaseReply {
-  return once(draft, {
-    receipt: request.receipt,
-    decide: () => releaseOnce(draft.item(request.id), request),
-  });
+function release(pending: PendingChanges, request: RowRequest<"release">): ReleaseReply {
+  return once(pending, request, { decide: () => releaseOnce(pending.item(request.id), request) });
 }
 
 function releaseOnce(item: Item, request: RowRequest<"release">): Exclude<ReleaseReply, Forgotten> {
@@ -157,20 +154,21 @@ function releaseOnce(item: Item, request: RowRequest<"release">): Exclude<Releas
   return failed === undefined ? { status: "released", revision } : { status: "released", revision, failed };
 }
 
-function cancel(draft: Draft, { id, ticket, receipt }: RowRequest<"cancel">): CancelReply {
+function cancel(pending: PendingChanges, request: RowRequest<"cancel">): CancelReply {
+  const { id, ticket } = request;
   const decide = (): Exclude<CancelReply, Forgotten> => {
-    const item = draft.item(id);
+    const item = pending.item(id);
     const isHeld = currentLock(item)?.ticket === ticket;
     item.removeWaiter(ticket); // [L7]
     if (!isHeld) return { status: "cancelled" };
     passOn(item, nextWaiter(item));
     return { status: "released" };
   };
-  return once(draft, { receipt, decide, repeats: isEffect }); // a release that was refused has ended nothing
+  return once(pending, request, { decide, repeats: isEffect }); // a release that was refused has ended nothing
 }
 
-function inspect(draft: Draft, { id }: RowRequest<"inspect">): LockEntry | null {
-  const item = draft.item(id);
+function inspect(pending: PendingChanges, { id }: RowRequest<"inspect">): LockEntry | null {
+  const item = pending.item(id);
   const lock = liveLock(item);
   if (lock === null) return null;
   return {
@@ -178,13 +176,13 @@ function inspect(draft: Draft, { id }: RowRequest<"inspect">): LockEntry | null 
     holder: { token: lock.ticket, foreign: false },
     fence: lock.fence,
     lastFence: lock.fence + lock.fences - 1,
-    expiresInMs: remainingMs(draft, lock),
+    expiresInMs: remainingMs(pending, lock),
     waiters: countWaiting(presentWaiters(item), lock.ticket),
   };
 }
 
-function wakeHolder({ draft, id }: Item, { ticket }: LockRow, kind: "wanted" | "forced"): void {
-  if (draft.rules.wakes) draft.wakes.push({ kind, id, ticket });
+function wakeHolder({ pending, id }: Item, { ticket }: LockRow, kind: "wanted" | "forced"): void {
+  if (pending.rules.wakes) pending.wakes.push({ kind, id, ticket });
 }
 
 function isFenceOf(lock: LockRow, fence: number | undefined): boolean {

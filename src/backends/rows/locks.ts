@@ -4,7 +4,7 @@
  * What time has ended is cleared by the next request that looks: nothing here needs a timer [L10].
  */
 import type { Granted, Ticket, Waiting } from "../contract.ts";
-import type { Draft, Item } from "./draft.ts";
+import type { PendingChanges, Item } from "./pending-changes.ts";
 import { countWaiting, presentWaiters } from "./queue.ts";
 import type { LockRow, WaiterRow } from "./row-types.ts";
 import { loadState } from "./states.ts";
@@ -18,11 +18,11 @@ interface Grant {
 export function currentLock(item: Item): LockRow | null {
   const lock = item.lock();
   if (lock === null) return null;
-  if (remainingMs(item.draft, lock) <= 0) {
+  if (remainingMs(item.pending, lock) <= 0) {
     item.setLock(null);
     return null;
   }
-  const { now } = item.draft;
+  const { now } = item.pending;
   if (lock.since <= now) return lock;
   // The clock was set back. From this look on, the lease lasts its length and no longer.
   const rebased = { ...lock, since: now };
@@ -33,11 +33,11 @@ export function currentLock(item: Item): LockRow | null {
 /** The same without a change. */
 export function liveLock(item: Item): LockRow | null {
   const lock = item.lock();
-  return lock === null || remainingMs(item.draft, lock) <= 0 ? null : lock;
+  return lock === null || remainingMs(item.pending, lock) <= 0 ? null : lock;
 }
 
 /** Whole milliseconds, and never more than the lease is long, even if the clock was changed. */
-export function remainingMs({ now, rules }: Draft, { since, leaseMs }: LockRow): number {
+export function remainingMs({ now, rules }: PendingChanges, { since, leaseMs }: LockRow): number {
   return Math.ceil(Math.min(leaseMs, since + leaseMs + rules.grainMs - now));
 }
 
@@ -48,7 +48,7 @@ export function grantLock(item: Item, ticket: Ticket, { leaseMs, fences }: Grant
 
 export function renewLock(item: Item, lock: LockRow, leaseMs: number): LockRow {
   if (lock.unconfirmed) item.removeWaiter(lock.ticket);
-  const renewed = { ...lock, since: item.draft.now, leaseMs, unconfirmed: false };
+  const renewed = { ...lock, since: item.pending.now, leaseMs, unconfirmed: false };
   item.setLock(renewed);
   return renewed;
 }
@@ -68,7 +68,7 @@ export function passOn(item: Item, next: WaiterRow | undefined): void {
 
 /** Gives a waiter the lock for a short while; its first own request makes it a full grant. */
 export function handTo(item: Item, next: WaiterRow): LockRow {
-  const { rules, wakes } = item.draft;
+  const { rules, wakes } = item.pending;
   const { ticket, fences } = next;
   item.setWaiter({ ...next, passedOver: true });
   const leaseMs = Math.min(rules.limits.handOverMs, next.leaseMs);
@@ -95,15 +95,15 @@ export function waitingReply(
   return {
     status: place.status,
     holder: { token: lock.ticket, foreign: false },
-    retryInMs: remainingMs(item.draft, lock),
+    retryInMs: remainingMs(item.pending, lock),
     ahead: countWaiting(place.before, lock.ticket),
   };
 }
 
 function setLock(item: Item, grant: Omit<LockRow, "fence" | "since">): LockRow {
   const { ticket, fences, leaseMs, unconfirmed } = grant;
-  const fence = item.draft.reserveStamps(fences);
-  const lock = { ticket, fence, fences, since: item.draft.now, leaseMs, unconfirmed };
+  const fence = item.pending.reserveStamps(fences);
+  const lock = { ticket, fence, fences, since: item.pending.now, leaseMs, unconfirmed };
   item.setLock(lock);
   return lock;
 }

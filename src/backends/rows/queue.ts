@@ -5,7 +5,7 @@
  * keeps its place, but does not hold up others until it asks again [L9].
  */
 import type { AcquireRequest, Ticket } from "../contract.ts";
-import type { Item } from "./draft.ts";
+import type { Item } from "./pending-changes.ts";
 import type { WaiterRow } from "./row-types.ts";
 
 /** Those that are not gone. Reads only. */
@@ -16,7 +16,7 @@ export function presentWaiters(item: Item): readonly WaiterRow[] {
 
 /** The same, and clears the others away. */
 export function clearedWaiters(item: Item): readonly WaiterRow[] {
-  const { now } = item.draft;
+  const { now } = item.pending;
   return item.changeWaiters((waiter) => {
     if (isGone(item, waiter)) return null;
     // Where the clock was set back, it has the usual time to ask again from this look on.
@@ -32,7 +32,7 @@ export function nextWaiter(item: Item): WaiterRow | undefined {
 /** Notes an ask. A new ticket goes to the end. */
 export function noteAsk(item: Item, ticket: Ticket, ask: AcquireRequest): void {
   const { leaseMs, fences, load } = ask;
-  item.setWaiter({ ticket, askedAt: item.draft.now, leaseMs, fences, load, passedOver: false });
+  item.setWaiter({ ticket, askedAt: item.pending.now, leaseMs, fences, load, passedOver: false });
 }
 
 /** How many of these want the lock that `holder` has. */
@@ -42,6 +42,6 @@ export function countWaiting(waiters: readonly WaiterRow[], holder: Ticket): num
   return count;
 }
 
-function isGone({ draft }: Item, waiter: WaiterRow): boolean {
-  return waiter.askedAt + draft.rules.limits.askLimitMs <= draft.now;
+function isGone({ pending }: Item, waiter: WaiterRow): boolean {
+  return waiter.askedAt + pending.rules.limits.askLimitMs <= pending.now;
 }

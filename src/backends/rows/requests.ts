@@ -18,32 +18,39 @@ import type {
   Wake,
   WriteReply,
 } from "../contract.ts";
+import type { Attempt } from "../proofs.ts";
 import type { Change } from "./row-types.ts";
 
 interface Calls {
   /** Reads only. */
   load: { request: { readonly id: string; readonly expiry: boolean }; reply: LoadedState };
   write: {
-    request: ById & { readonly write: StateWrite; readonly ticket: Ticket | null };
+    request: Once & { readonly id: string; readonly write: StateWrite; readonly ticket: Ticket | null };
     reply: WriteReply;
   };
-  touch: { request: ById & { readonly ttlMs: number }; reply: TouchReply };
-  acquire: { request: ByTicket & { readonly ask: AcquireRequest }; reply: AcquireReply };
+  touch: { request: Once & { readonly id: string; readonly ttlMs: number }; reply: TouchReply };
+  /** `receipt`: of its first release. */
+  acquire: {
+    request: ByTicket & { readonly ask: AcquireRequest; readonly receipt: Receipt };
+    reply: AcquireReply;
+  };
   /** Reads only: what a waiting ticket would be told again; `undefined` when its ask must be carried out. */
-  peek: { request: { readonly id: string; readonly ticket: Ticket }; reply: Waiting | undefined };
+  peek: { request: ByTicket; reply: Waiting | undefined };
   renew: { request: { readonly entries: readonly RenewEntry[] }; reply: ("renewed" | "lost")[] };
-  release: { request: ByTicket & Release; reply: ReleaseReply };
-  cancel: { request: ByTicket; reply: CancelReply };
+  release: { request: Once & ByTicket & Release; reply: ReleaseReply };
+  cancel: { request: Once & ByTicket; reply: CancelReply };
   /** Reads only. */
   inspect: { request: { readonly id: string }; reply: LockEntry | null };
 }
 
-interface ById {
-  readonly id: string;
+/** An operation that takes effect once [S5]. */
+export interface Once {
   readonly receipt: Receipt;
+  readonly attempt: Attempt;
 }
 
-interface ByTicket extends ById {
+interface ByTicket {
+  readonly id: string;
   readonly ticket: Ticket;
 }
 
@@ -54,6 +61,9 @@ interface Release {
 }
 
 export type Kind = keyof Calls;
+
+/** The kinds that take effect once. */
+export type OnceKind = { [P in Kind]: Calls[P]["request"] extends Once ? P : never }[Kind];
 
 /** A union of all requests, or that of one kind. */
 export type RowRequest<K extends Kind = Kind> = {

@@ -47,7 +47,7 @@ export interface WaiterRow {
   readonly passedOver: boolean;
 }
 
-/** The last recorded operation of one slot of a client [S5]. */
+/** The last recorded operation of one sequence of a client [S5]. */
 export interface ReceiptRow {
   readonly n: number;
   readonly reply: Recorded;
@@ -66,7 +66,7 @@ export interface Rows {
   /** In the order of their first asks [L2]. */
   waiters(id: string): readonly WaiterRow[];
   /** Of the client that speaks. */
-  receipt(slot: number): ReceiptRow | undefined;
+  receipt(sequence: number): ReceiptRow | undefined;
 }
 
 /** One change of a row; a `row` of `null` deletes it. They are applied in order, all or none. */

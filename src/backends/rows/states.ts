@@ -4,14 +4,14 @@
  * An expired state is absent, whether or not its row is still there.
  */
 import type { Conflict, Ttl, LoadedState, StateWrite, Unreadable, WriteReply } from "../contract.ts";
-import type { Item } from "./draft.ts";
+import type { Item } from "./pending-changes.ts";
 import type { StateHead } from "./row-types.ts";
 
 export type Written = Extract<WriteReply, { status: "saved" | "deleted" }> | Conflict | Unreadable;
 
 export function loadState(item: Item, expiry: boolean): LoadedState {
   const row = item.state();
-  const { now } = item.draft;
+  const { now } = item.pending;
   if (row === undefined || isOver(row, now)) return null;
   const { revision, serializer, bytes, expiresAt } = row;
   if (!expiry) return { revision, serializer, bytes };
@@ -32,15 +32,15 @@ export function writeState(item: Item, write: StateWrite): Written {
   if (head !== undefined && head.serializer !== serializer) {
     return { status: "unreadable", unreadable: `a state of the serializer "${head.serializer}"` }; // [S6]
   }
-  const expiresAt = endOf(ttlMs, head, item.draft.now);
-  const saved = item.draft.reserveStamps(1);
+  const expiresAt = endOf(ttlMs, head, item.pending.now);
+  const saved = item.pending.reserveStamps(1);
   item.setState({ revision: saved, serializer, bytes, expiresAt });
   return { status: "saved", revision: saved };
 }
 
 export function touchState(item: Item, ttlMs: number): { status: "touched" | "absent" } {
   if (liveHead(item) === undefined) return { status: "absent" };
-  item.setExpiry(item.draft.now + ttlMs);
+  item.setExpiry(item.pending.now + ttlMs);
   return { status: "touched" };
 }
 
@@ -54,7 +54,7 @@ function endOf(life: Ttl, head: StateHead | undefined, now: number): number | nu
 
 function liveHead(item: Item): StateHead | undefined {
   const head = item.stateHead();
-  return head === undefined || isOver(head, item.draft.now) ? undefined : head;
+  return head === undefined || isOver(head, item.pending.now) ? undefined : head;
 }
 
 function isOver({ expiresAt }: StateHead, now: number): boolean {

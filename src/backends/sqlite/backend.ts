@@ -29,7 +29,9 @@ import type {
   Waiting,
   WriteReply,
 } from "../contract.ts";
+import { Proofs, type Attempt } from "../proofs.ts";
 import { Executor } from "../rows/executor.ts";
+import { isEffect } from "../rows/receipts.ts";
 import type { Kind, ReplyTo, RowRequest } from "../rows/requests.ts";
 import type { Limits } from "../rows/row-types.ts";
 import { Connection } from "./connection.ts";
@@ -89,6 +91,7 @@ export class SqliteBackend implements Backend {
   readonly #micros: (() => number) | undefined;
   #driver: SqlDriver | undefined;
   #session: Session | undefined;
+  readonly #proofs = new Proofs();
   readonly #told = new Map<Ticket, Told>();
   #warned = false;
   #closed = false;
@@ -115,11 +118,15 @@ export class SqliteBackend implements Backend {
 
   async writeState(...args: Parameters<Backend["writeState"]>): Promise<WriteReply> {
     const [id, write, ticket, receipt] = args;
-    return this.#write({ kind: "write", id, write, ticket, receipt });
+    return this.#once(receipt, (attempt, session) =>
+      commit(session, { kind: "write", id, write, ticket, receipt, attempt }),
+    );
   }
 
   async touchState(id: string, ttlMs: number, receipt: Receipt): Promise<TouchReply> {
-    return this.#write({ kind: "touch", id, ttlMs, receipt });
+    return this.#once(receipt, (attempt, session) =>
+      commit(session, { kind: "touch", id, ttlMs, receipt, attempt }),
+    );
   }
 
   async listStates(cursor: string | null, request: ListRequest): Promise<Page<StateEntry>> {
@@ -144,25 +151,29 @@ export class SqliteBackend implements Backend {
   }
 
   async renewLocks(entries: readonly RenewEntry[]): Promise<readonly ("renewed" | "lost")[]> {
-    return this.#write({ kind: "renew", entries });
+    return commit(await this.#open(), { kind: "renew", entries });
   }
 
   async releaseLock(...args: Parameters<Backend["releaseLock"]>): Promise<ReleaseReply> {
     const [id, ticket, release, receipt] = args;
-    try {
-      return await this.#write({ kind: "release", id, ticket, release, receipt });
-    } catch (error) {
-      const isFull = error instanceof UnavailableError && error.code === "OUT_OF_MEMORY";
-      if (!isFull || release.write === undefined) throw error;
-      // No room for the value; there may be some for passing the lock on.
-      const request = { kind: "release", id, ticket, release: {}, receipt, failed: "OUT_OF_MEMORY" } as const;
-      return this.#write(request);
-    }
+    return this.#once(receipt, async (attempt, session) => {
+      const asked = { kind: "release", id, ticket, receipt, attempt } as const;
+      try {
+        return await commit(session, { ...asked, release });
+      } catch (error) {
+        const isFull = error instanceof UnavailableError && error.code === "OUT_OF_MEMORY";
+        if (!isFull || release.write === undefined) throw error;
+        // No room for the value; there may be some for passing the lock on.
+        return commit(await this.#open(), { ...asked, release: {}, failed: "OUT_OF_MEMORY" });
+      }
+    });
   }
 
   async cancelLock(id: string, ticket: Ticket, receipt: Receipt): Promise<CancelReply> {
     this.#told.delete(ticket);
-    return this.#write({ kind: "cancel", id, ticket, receipt });
+    return this.#once(receipt, (attempt, session) =>
+      commit(session, { kind: "cancel", id, ticket, receipt, attempt }),
+    );
   }
 
   async inspectLock(id: string): Promise<LockEntry | null> {
@@ -195,8 +206,15 @@ export class SqliteBackend implements Backend {
     return session.connection.read(() => step(session));
   }
 
-  async #write<K extends Kind>(request: RowRequest<K>): Promise<ReplyTo<K>> {
-    return commit(await this.#open(), request);
+  /** An attempt counts once the file is open: before that, nothing was done. */
+  async #once<R extends { readonly status: string }>(
+    receipt: Receipt,
+    carryOut: (attempt: Attempt, session: Session) => Promise<R>,
+  ): Promise<R> {
+    const session = await this.#open();
+    const reply = await carryOut(this.#proofs.attempt(receipt), session);
+    if (isEffect(reply)) this.#proofs.recorded(receipt);
+    return reply;
   }
 
   /**

@@ -72,9 +72,9 @@ export class SqlTables implements RowStore {
     return rows.map((row) => ({ ...row, load: row.load === 1, passedOver: row.passedOver === 1 }));
   }
 
-  receipt(slot: number): ReceiptRow | undefined {
+  receipt(sequence: number): ReceiptRow | undefined {
     const sql = "SELECT n, reply FROM receipts WHERE client = ? AND slot = ?";
-    const row = this.#sql.get(sql, this.#clientId, slot) as { n: number; reply: string } | undefined;
+    const row = this.#sql.get(sql, this.#clientId, sequence) as { n: number; reply: string } | undefined;
     return row && { n: row.n, reply: this.#recorded(row.reply) };
   }
 
@@ -151,12 +151,12 @@ export class SqlTables implements RowStore {
     this.#sql.run(sql, this.#prefix, id, ticket);
   }
 
-  #setReceipt({ slot, n, keepMs }: Receipt, reply: Recorded, now: number): void {
+  #setReceipt({ sequence, n, keepMs }: Receipt, reply: Recorded, now: number): void {
     this.#sql.run(
       "INSERT OR REPLACE INTO receipts (client, slot, n, keep_until, reply) VALUES (?, ?, ?, ?, ?)",
-      ...[this.#clientId, slot, n, now + keepMs, JSON.stringify(reply)],
+      ...[this.#clientId, sequence, n, now + keepMs, JSON.stringify(reply)],
     );
-    this.#sweep.wrote("receipts", this.#clientId, slot);
+    this.#sweep.wrote("receipts", this.#clientId, sequence);
   }
 
   #recorded(text: string): Recorded {

@@ -239,7 +239,7 @@ export const callCases: readonly Case[] = [
   proof("[L10] a holder that has died: the waiter goes on by itself when the lease ends", async (fixture) => {
     const client = await fixture.client();
     const [store, id] = [await fixture.store(), fixture.id()];
-    const dead = await client.turn(id).grantReply({ leaseMs: 400 });
+    const dead = await client.ticketFor(id).grantReply({ leaseMs: 400 });
     await using grant = await store.lock(id).acquire();
     assert.ok(grant.fence > dead.fence);
   }),

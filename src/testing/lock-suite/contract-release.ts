@@ -1,7 +1,7 @@
 /** The contract of releases and renewals: what is given up, kept, repeated, refused, or taken by force. */
 import { strict as assert } from "node:assert";
 import { eventually } from "../assertions.ts";
-import { save, textOf, type ListeningClient, type ContractTurn } from "../contract-client.ts";
+import { save, textOf, type ListeningClient, type ContractTicket } from "../contract-client.ts";
 import { proof, type Case } from "../suite.ts";
 import { threeClients } from "./three-clients.ts";
 
@@ -15,16 +15,16 @@ export const releaseCases: readonly Case[] = [
     "[S3] the state comes with the grant if it was asked for, and is saved with the release",
     async (fixture) => {
       const [a, b, , id] = await threeClients(fixture);
-      assert.equal((await a.turn(fixture.id()).grantReply({ load: true })).state, null);
+      assert.equal((await a.ticketFor(fixture.id()).grantReply({ load: true })).state, null);
       await a.saved(id, save("1"));
-      const hold = a.turn(id);
+      const hold = a.ticketFor(id);
       assert.equal(textOf((await hold.grantReply({ load: true })).state), "1");
       assert.equal((await hold.grantReply()).state, undefined);
       const reply = await hold.release({ write: save("2") });
       assert.equal(reply.status, "released");
       assert.equal((await b.stored(id)).revision, reply.revision);
       assert.equal(await b.load(id), "2");
-      const deleting = b.turn(id);
+      const deleting = b.ticketFor(id);
       await deleting.granted();
       assert.deepEqual(await deleting.release({ write: { kind: "delete" } }), {
         status: "released",
@@ -37,7 +37,7 @@ export const releaseCases: readonly Case[] = [
     "[S5] a repeated release is answered as the first time, and frees nobody else's lock",
     async (fixture) => {
       const [a, b, , id] = await threeClients(fixture);
-      const [one, two] = [a.turn(id), b.turn(id)];
+      const [one, two] = [a.ticketFor(id), b.ticketFor(id)];
       await one.granted();
       await two.queued();
       const first = await one.release({ write: save("1") });
@@ -53,7 +53,7 @@ export const releaseCases: readonly Case[] = [
     "[S5] [L7] a ticket that was released or cancelled is settled: its late asks are refused",
     async (fixture) => {
       const [a, b, , id] = await threeClients(fixture);
-      const [one, two, third] = [a.turn(id), b.turn(id), b.turn(id)];
+      const [one, two, third] = [a.ticketFor(id), b.ticketFor(id), b.ticketFor(id)];
       await one.granted();
       await two.queued();
       await two.cancel();
@@ -67,7 +67,7 @@ export const releaseCases: readonly Case[] = [
     "[S4] a refused save gives nothing up: the lock is still held, and the next try may succeed",
     async (fixture) => {
       const [a, , , id] = await threeClients(fixture);
-      const hold = a.turn(id);
+      const hold = a.ticketFor(id);
       await hold.granted();
       const conflict = await hold.release({ write: save("1", { ifRevision: 7 }) });
       assert.deepEqual(conflict, { status: "conflict", revision: null });
@@ -80,7 +80,7 @@ export const releaseCases: readonly Case[] = [
     "[L2] keep gives new fences and a full lease while nobody waits; otherwise the lock is passed on",
     async (fixture) => {
       const [a, b, , id] = await threeClients(fixture);
-      const [one, two] = [a.turn(id), b.turn(id)];
+      const [one, two] = [a.ticketFor(id), b.ticketFor(id)];
       const { fence } = await one.grantReply({ leaseMs: 60_000 });
       const keep = { leaseMs: 60_000, fences: 3 };
       const kept = await one.release({ write: save("1"), keep });
@@ -99,7 +99,7 @@ export const releaseCases: readonly Case[] = [
     "[L6] a release of what is no longer held answers lost, again and again, and frees nobody's lock",
     async (fixture) => {
       const [a, b, , id] = await threeClients(fixture);
-      const [one, two] = [a.turn(id), b.turn(id)];
+      const [one, two] = [a.ticketFor(id), b.ticketFor(id)];
       assert.deepEqual(await one.release(), { status: "lost" });
       await one.granted({ leaseMs: 100 });
       await becomesUnheld(b, id);
@@ -111,11 +111,11 @@ export const releaseCases: readonly Case[] = [
   ),
   proof("[L6] a renewal keeps its own lock only, and never brings one back", async (fixture) => {
     const [a, b, , id] = await threeClients(fixture);
-    const [one, two] = [a.turn(id), b.turn(fixture.id())];
+    const [one, two] = [a.ticketFor(id), b.ticketFor(fixture.id())];
     await one.granted({ leaseMs: 500 });
     await two.granted();
-    const entry = ({ id: of, ticket }: ContractTurn) => ({ id: of, ticket, leaseMs: 60_000 });
-    const entries = [entry(one), { ...entry(two), ticket: one.ticket }, entry(a.turn(fixture.id()))];
+    const entry = ({ id: of, ticket }: ContractTicket) => ({ id: of, ticket, leaseMs: 60_000 });
+    const entries = [entry(one), { ...entry(two), ticket: one.ticket }, entry(a.ticketFor(fixture.id()))];
     assert.deepEqual(await a.backend.renewLocks(entries), ["renewed", "lost", "lost"]);
     assert.ok(((await a.backend.inspectLock(id))?.expiresInMs ?? 0) > 30_000);
     await one.released();
@@ -127,7 +127,7 @@ export const releaseCases: readonly Case[] = [
     "[L6] a forced release ends exactly that grant, hands over, and refuses the old holder",
     async (fixture) => {
       const [a, b, c, id] = await threeClients(fixture);
-      const [one, two] = [a.turn(id), b.turn(id)];
+      const [one, two] = [a.ticketFor(id), b.ticketFor(id)];
       const { fence } = await one.grantReply({ fences: 3 });
       await two.queued();
       const force = (ifFence?: number) =>

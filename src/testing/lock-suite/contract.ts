@@ -16,7 +16,7 @@ export const contractCases: readonly Case[] = [
     "[L1] one ticket holds, the others are told who, for how long, and how many stand before them",
     async (fixture) => {
       const [a, b, c, id] = await threeClients(fixture);
-      const [one, two, last] = [a.turn(id), b.turn(id), c.turn(id)];
+      const [one, two, last] = [a.ticketFor(id), b.ticketFor(id), c.ticketFor(id)];
       const granted = await one.grantReply({ leaseMs: 60_000 });
       assert.deepEqual(
         { ...granted, fence: 0 },
@@ -29,8 +29,8 @@ export const contractCases: readonly Case[] = [
         assert.equal(reply.ahead, ahead);
         assert.ok(reply.retryInMs !== null && reply.retryInMs > 30_000 && reply.retryInMs <= 60_000);
       }
-      const tried = await a.turn(id).ask({ queue: false });
-      assert.equal(tried.status, "held");
+      const tried = await a.ticketFor(id).ask({ queue: false });
+      assert.equal(tried.status, "busy");
       assert.equal(tried.holder.token, one.ticket);
       const entry = await b.backend.inspectLock(id);
       assert.deepEqual(
@@ -44,14 +44,18 @@ export const contractCases: readonly Case[] = [
           waiters: 2,
         },
       );
-      assert.equal((await a.turn(fixture.id()).ask()).status, "granted");
+      assert.equal((await a.ticketFor(fixture.id()).ask()).status, "granted");
     },
   ),
   proof("[L1] of many tickets that ask at once, exactly one is granted", async (fixture) => {
     const clients = await fixture.clients(4);
     for (let round = 0; round < 10; round += 1) {
       const id = fixture.id();
-      const holds = clients.flatMap((client) => [client.turn(id), client.turn(id), client.turn(id)]);
+      const holds = clients.flatMap((client) => [
+        client.ticketFor(id),
+        client.ticketFor(id),
+        client.ticketFor(id),
+      ]);
       const replies = await Promise.all(holds.map((hold) => hold.ask({ queue: round % 2 === 0 })));
       assert.equal(replies.filter(({ status }) => status === "granted").length, 1);
     }
@@ -60,8 +64,8 @@ export const contractCases: readonly Case[] = [
     "[L2] the lock goes round in the order of the first asks; asking again moves nobody",
     async (fixture) => {
       const [a, b, c, id] = await threeClients(fixture);
-      const waiters = [b.turn(id), c.turn(id), a.turn(id), b.turn(id)];
-      let holder = a.turn(id);
+      const waiters = [b.ticketFor(id), c.ticketFor(id), a.ticketFor(id), b.ticketFor(id)];
+      let holder = a.ticketFor(id);
       await holder.granted();
       for (const [ahead, hold] of waiters.entries()) assert.equal(await hold.queued(), ahead);
       for (const hold of waiters.toReversed()) await hold.queued();
@@ -75,7 +79,7 @@ export const contractCases: readonly Case[] = [
   ),
   proof("[L2] a ticket in the queue that asks without queueing keeps its place", async (fixture) => {
     const [a, b, , id] = await threeClients(fixture);
-    const [one, two] = [a.turn(id), b.turn(id)];
+    const [one, two] = [a.ticketFor(id), b.ticketFor(id)];
     await one.granted();
     await two.queued();
     assert.equal((await two.ask({ queue: false })).status, "waiting");
@@ -86,11 +90,11 @@ export const contractCases: readonly Case[] = [
     "[L2] nobody overtakes a live waiter whose holder has died, not even who asks first",
     async (fixture) => {
       const [a, b, c, id] = await threeClients(fixture);
-      const [dead, first, late] = [a.turn(id), b.turn(id), c.turn(id)];
+      const [dead, first, late] = [a.ticketFor(id), b.ticketFor(id), c.ticketFor(id)];
       await dead.granted({ leaseMs: 100 });
       await first.queued();
       await becomesUnheld(c, id);
-      assert.notEqual((await c.turn(id).ask({ queue: false })).status, "granted");
+      assert.notEqual((await c.ticketFor(id).ask({ queue: false })).status, "granted");
       assert.equal((await late.ask()).status, "waiting");
       await first.granted();
       await first.released();
@@ -112,7 +116,7 @@ export const contractCases: readonly Case[] = [
         assert.ok(fence !== undefined && count !== undefined);
         for (let n = 0; n < count; n += 1) fences.push(fence + n);
       };
-      const [one, two, last] = [a.turn(id), b.turn(id), c.turn(id)];
+      const [one, two, last] = [a.ticketFor(id), b.ticketFor(id), c.ticketFor(id)];
       reserved(await one.grantReply({ fences: 3 }));
       const kept = await one.release({ keep: { leaseMs: 5_000, fences: 2 } });
       assert.equal(kept.status, "kept");
@@ -129,14 +133,14 @@ export const contractCases: readonly Case[] = [
   ),
   needing(["deleteLock"], "[L3] fences rise across a lock that is deleted", async (fixture) => {
     const [a, b, , id] = await threeClients(fixture);
-    const first = await a.turn(id).grantReply({ fences: 64 });
+    const first = await a.ticketFor(id).grantReply({ fences: 64 });
     await fixture.hook("deleteLock")(id);
-    const second = await b.turn(id).grantReply();
+    const second = await b.ticketFor(id).grantReply();
     assert.ok(second.fence > first.fence + 63);
   }),
   proof("[S5] the ticket that holds gets the same answer again, with its full lease", async (fixture) => {
     const [a, , , id] = await threeClients(fixture);
-    const hold = a.turn(id);
+    const hold = a.ticketFor(id);
     const first = await hold.grantReply({ leaseMs: 2_000, fences: 4 });
     assert.deepEqual(await hold.grantReply({ leaseMs: 2_000, fences: 9 }), first);
     assert.ok(((await a.backend.inspectLock(id))?.expiresInMs ?? 0) > 1_000);
@@ -144,8 +148,8 @@ export const contractCases: readonly Case[] = [
   proof("[L1] listing gives every held lock once, page by page, below a prefix only", async (fixture) => {
     const [a, b, , under] = await threeClients(fixture);
     const ids = Array.from({ length: 5 }, (_, n) => `${under}:job:${String(n)}`);
-    for (const id of [...ids, `${under}:other`]) await a.turn(id).granted();
-    await b.turn(`${under}:job:0`).queued();
+    for (const id of [...ids, `${under}:other`]) await a.ticketFor(id).granted();
+    await b.ticketFor(`${under}:job:0`).queued();
     const listed: LockEntry[] = [];
     let cursor: string | null = null;
     do {
@@ -168,7 +172,7 @@ export const contractCases: readonly Case[] = [
       await b.backend.close();
       await b.backend.close();
       await assert.rejects(b.load(id), { code: "UNREACHABLE", outcome: "none" });
-      await assert.rejects(b.turn(id).ask(), { code: "UNREACHABLE" });
+      await assert.rejects(b.ticketFor(id).ask(), { code: "UNREACHABLE" });
       assert.equal(await a.load(id), "1");
     },
   ),

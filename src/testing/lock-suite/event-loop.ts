@@ -14,7 +14,7 @@ const calls: Readonly<Record<string, (client: ListeningClient, id: string) => Pr
   listLocks: ({ backend }) => backend.listLocks(null, page),
   renewLocks: ({ backend }, id) =>
     backend.renewLocks([{ id, ticket: `host:1:${backend.clientId}:9`, leaseMs: 1_000 }]),
-  writeState: (client, id) => client.write(id, save("x"), { slot: 0, n: 1, keepMs: 60_000 }),
+  writeState: (client, id) => client.write(id, save("x"), { sequence: 0, n: 1, keepMs: 60_000 }),
 };
 
 /** A timer is due after a moment; one that has not run after this many calls never runs. */

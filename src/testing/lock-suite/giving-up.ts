@@ -67,7 +67,7 @@ export const givingUpCases: readonly Case[] = [
       const id = fixture.id();
       const ticket = `host:1:${faults.clientId}:999999`; // as if its grant's reply and its cancel had been lost
       const request = { leaseMs: 60_000, queue: false, load: false, fences: 1 };
-      const granted = await faults.acquireLock(id, ticket, request, { slot: 900, n: 1, keepMs: 60_000 });
+      const granted = await faults.acquireLock(id, ticket, request, { sequence: 900, n: 1, keepMs: 60_000 });
       assert.equal(granted.status, "granted");
       await (await store.lock(id).acquire()).release();
       await fixture.becomesFree(id);
@@ -80,17 +80,17 @@ export const givingUpCases: readonly Case[] = [
       const { store, faults } = await fixture.faultyStore();
       const [client, id] = [await fixture.client(), fixture.id()];
       // Wakes may need a connection that is made when the first is waited for.
-      const first = client.turn(id);
+      const first = client.ticketFor(id);
       await first.granted();
       const warm = store.lock(id).acquire();
       await eventually(async () => assert.equal((await client.backend.inspectLock(id))?.waiters, 1));
       await first.released();
       await (await warm).release();
-      const holder = client.turn(id);
+      const holder = client.ticketFor(id);
       await holder.granted();
       const ticket = `host:1:${faults.clientId}:999999`;
       const request = { leaseMs: 60_000, queue: true, load: false, fences: 1 };
-      const waiting = await faults.acquireLock(id, ticket, request, { slot: 900, n: 1, keepMs: 60_000 });
+      const waiting = await faults.acquireLock(id, ticket, request, { sequence: 900, n: 1, keepMs: 60_000 });
       assert.equal(waiting.status, "waiting");
       await holder.released();
       // By its cancel, long before its hand-over lease has ended.

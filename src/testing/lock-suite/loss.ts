@@ -42,7 +42,7 @@ export const lossCases: readonly Case[] = [
       await eventually(async () => assert.equal((await holder.lock(id).inspect())?.waiters, 1));
       faults.wakes = 350;
       faults.always("renewLocks", hang());
-      const next = client.turn(id);
+      const next = client.ticketFor(id);
       await next.queued();
       await held.release();
       const { signal } = await waiting;

@@ -168,8 +168,8 @@ export const ownerCases: readonly Case[] = [
       const store = await fixture.store();
       const id = fixture.id();
       const state = store.state(id, { initial: () => 0 });
-      await state.update(async (n, turn) => {
-        await store.lock(id).run((grant) => assert.equal(grant.fence, turn.fence));
+      await state.update(async (n, context) => {
+        await store.lock(id).run((grant) => assert.equal(grant.fence, context.fence));
         return n + 1;
       });
       assert.equal(await state.load(), 1);

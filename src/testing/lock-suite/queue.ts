@@ -18,8 +18,8 @@ async function listening(
   const other = await fixture.client();
   for (const client of clients) {
     await eventually(async () => {
-      const holder = other.turn(fixture.id());
-      const waits = client.turn(holder.id);
+      const holder = other.ticketFor(fixture.id());
+      const waits = client.ticketFor(holder.id);
       await holder.granted();
       await waits.queued();
       await holder.released();
@@ -50,7 +50,7 @@ function woken<K extends Wake["kind"]>(
 export const queueCases: readonly Case[] = [
   proof("[L7] a cancelled waiter is out of the queue, and may be cancelled again", async (fixture) => {
     const [a, b, c, id] = await threeClients(fixture);
-    const [one, two, last] = [a.turn(id), b.turn(id), c.turn(id)];
+    const [one, two, last] = [a.ticketFor(id), b.ticketFor(id), c.ticketFor(id)];
     await one.granted();
     await two.queued();
     assert.equal(await last.queued(), 1);
@@ -62,7 +62,7 @@ export const queueCases: readonly Case[] = [
   }),
   proof("[L7] a grant that comes too late is passed on by its cancel, once", async (fixture) => {
     const [a, b, c, id] = await threeClients(fixture);
-    const [one, two, last] = [a.turn(id), b.turn(id), c.turn(id)];
+    const [one, two, last] = [a.ticketFor(id), b.ticketFor(id), c.ticketFor(id)];
     await one.granted();
     await two.queued();
     await last.queued();
@@ -78,7 +78,7 @@ export const queueCases: readonly Case[] = [
     "[L10] a dead holder's lock is free after its lease, and the first waiter has it by asking",
     async (fixture) => {
       const [a, b, , id] = await threeClients(fixture);
-      const [dead, waiter] = [a.turn(id), b.turn(id)];
+      const [dead, waiter] = [a.ticketFor(id), b.ticketFor(id)];
       const first = await dead.grantReply({ leaseMs: 150 });
       const next = await eventually(async () => waiter.grantReply({ leaseMs: 60_000 }));
       assert.ok(next.fence > first.fence);
@@ -90,7 +90,7 @@ export const queueCases: readonly Case[] = [
     "[L9] who is handed the lock and says nothing is passed over, and keeps its place",
     async (fixture) => {
       const [a, b, c, id] = await threeClients(fixture);
-      const [one, stopped, next] = [a.turn(id), b.turn(id), c.turn(id)];
+      const [one, stopped, next] = [a.ticketFor(id), b.ticketFor(id), c.ticketFor(id)];
       await one.granted();
       await stopped.queued({ leaseMs: 150 });
       await next.queued();
@@ -109,10 +109,10 @@ export const queueCases: readonly Case[] = [
     "[L9] several dead waiters in a row cost a hand-over lease each at most, and nobody else moves",
     async (fixture) => {
       const [a, b, c, id] = await threeClients(fixture);
-      const one = a.turn(id);
+      const one = a.ticketFor(id);
       await one.granted();
-      for (let n = 0; n < 4; n += 1) await b.turn(id).queued({ leaseMs: 100 });
-      const [next, last] = [c.turn(id), a.turn(id)];
+      for (let n = 0; n < 4; n += 1) await b.ticketFor(id).queued({ leaseMs: 100 });
+      const [next, last] = [c.ticketFor(id), a.ticketFor(id)];
       await next.queued();
       await last.queued();
       await one.released();
@@ -128,7 +128,7 @@ export const queueCases: readonly Case[] = [
     name: `[L9] the first own command of who was handed the lock confirms it: a ${word}`,
     async run(fixture) {
       const [a, b, , id] = await threeClients(fixture);
-      const [one, two] = [a.turn(id), b.turn(id)];
+      const [one, two] = [a.ticketFor(id), b.ticketFor(id)];
       await one.granted();
       await two.queued();
       await one.released();
@@ -144,7 +144,7 @@ export const queueCases: readonly Case[] = [
     "[L8] a release wakes the first waiter, with its fences, and with the state if it wants it",
     async (fixture) => {
       const [a, b, c, id] = await listening(fixture);
-      const [one, two, last] = [a.turn(id), b.turn(id), c.turn(id)];
+      const [one, two, last] = [a.ticketFor(id), b.ticketFor(id), c.ticketFor(id)];
       await one.granted();
       await two.queued({ load: true, fences: 5 });
       await last.queued();
@@ -162,14 +162,14 @@ export const queueCases: readonly Case[] = [
   ),
   needing(["pushes"], "[L2] a holder is told when somebody begins to wait", async (fixture) => {
     const [a, b, , id] = await listening(fixture);
-    const [one, two] = [a.turn(id), b.turn(id)];
+    const [one, two] = [a.ticketFor(id), b.ticketFor(id)];
     await one.granted();
     await two.queued();
     await woken(a, "wanted", one.ticket);
   }),
   needing(["pushes"], "[L6] a holder is told when it was released by force", async (fixture) => {
     const [a, b, , id] = await listening(fixture);
-    const one = a.turn(id);
+    const one = a.ticketFor(id);
     await one.granted();
     await b.backend.releaseLock(id, one.ticket, { forced: {} }, b.receipt());
     await woken(a, "forced", one.ticket);
@@ -180,11 +180,11 @@ export const queueCases: readonly Case[] = [
     async (fixture) => {
       const [a, b, , id] = await threeClients(fixture);
       assert.equal(await fixture.hook("putForeignLock")(id, "their token", 60_000), true);
-      const hold = a.turn(id);
+      const hold = a.ticketFor(id);
       const reply = await hold.ask();
       assert.equal(reply.status, "waiting");
       assert.deepEqual(reply.holder, { token: "their token", foreign: true });
-      assert.deepEqual(await b.write(id, save("1")), { status: "held" });
+      assert.deepEqual(await b.write(id, save("1")), { status: "busy" });
       assert.deepEqual(await hold.write(save("1"), a.receipt()), { status: "lost" });
       const entry = await b.backend.inspectLock(id);
       assert.deepEqual([entry?.fence, entry?.holder.foreign, entry?.waiters], [null, true, 1]);
@@ -198,7 +198,7 @@ export const queueCases: readonly Case[] = [
     "[L11] our lock excludes a foreign client, also when it was handed on; it may have it when it is free",
     async (fixture) => {
       const [a, b, , id] = await threeClients(fixture);
-      const [one, two] = [a.turn(id), b.turn(id)];
+      const [one, two] = [a.ticketFor(id), b.ticketFor(id)];
       const put = (): Promise<boolean> => fixture.hook("putForeignLock")(id, "their token", 60_000);
       await one.granted();
       assert.equal(await put(), false);
@@ -218,7 +218,7 @@ export const queueCases: readonly Case[] = [
     async (fixture) => {
       const [a, b, , id] = await threeClients(fixture);
       assert.equal(await fixture.hook("putForeignLock")(id, "for ever", null), true);
-      const hold = a.turn(id);
+      const hold = a.ticketFor(id);
       const reply = await hold.ask();
       assert.equal(reply.status, "waiting");
       assert.equal(reply.retryInMs, null);

@@ -14,7 +14,7 @@ export const dataCases: readonly Case[] = [
     const reply = await b.write(id, save("2"));
     assert.equal(reply.status, "unreadable");
     assert.match(reply.unreadable, /mine/);
-    const hold = b.turn(id);
+    const hold = b.ticketFor(id);
     await hold.granted();
     assert.equal((await hold.release({ write: save("2") })).status, "unreadable");
     assert.equal(await hold.renew(), "renewed"); // a refused write gives nothing up
@@ -34,7 +34,7 @@ export const dataCases: readonly Case[] = [
         assert.ok(loaded !== null && "unreadable" in loaded, "must be unreadable");
         assert.equal((await a.write(id, save("1"))).status, "unreadable");
         assert.equal((await a.write(id, save("1", { ifRevision: "absent" }))).status, "unreadable");
-        const hold = a.turn(id);
+        const hold = a.ticketFor(id);
         assert.ok((await hold.grantReply({ load: true })).state);
         assert.equal((await hold.release({ write: save("1") })).status, "unreadable");
         hold.nextReceipt();
@@ -59,7 +59,7 @@ export const dataCases: readonly Case[] = [
     assert.equal(await left(), null);
     assert.deepEqual(await a.backend.touchState(id, 700_000, a.receipt()), { status: "touched" });
     await within(600_000, 700_000);
-    const hold = a.turn(id);
+    const hold = a.ticketFor(id);
     await hold.granted();
     assert.equal((await hold.release({ write: save("4", { ttlMs: 50 }) })).status, "released");
     await eventually(async () => assert.equal(await a.load(id), null));
@@ -76,7 +76,7 @@ export const dataCases: readonly Case[] = [
         const left = async (): Promise<number> => (await a.stored(id)).expiresInMs ?? Infinity;
         const whenNew = (ms: number): SaveWrite => save(text, { ttlMs: { whenNew: ms } });
         const commit = async (write: SaveWrite): Promise<void> => {
-          const hold = a.turn(id);
+          const hold = a.ticketFor(id);
           await hold.granted();
           assert.equal((await hold.release({ write })).status, "released");
         };

@@ -61,7 +61,10 @@ export const grantCases: readonly Case[] = [
       const state = store.state(id, { initial: () => 0 });
       await store.lock(id).run(async (grant) => {
         await state.save(1);
-        assert.equal(await state.update((n, turn) => (assert.equal(turn.fence, grant.fence), n + 1)), 2);
+        assert.equal(
+          await state.update((n, context) => (assert.equal(context.fence, grant.fence), n + 1)),
+          2,
+        );
         await state.delete();
         await state.save(5, { ifRevision: "absent" });
       });

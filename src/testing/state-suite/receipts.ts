@@ -1,5 +1,6 @@
 /** The contract of receipts [S5]: a retry is answered as the first try was, and a late copy does nothing. */
 import { strict as assert } from "node:assert";
+import type { Receipt, SaveWrite, WriteReply } from "../../backends/contract.ts";
 import { remove, save } from "../contract-client.ts";
 import { needing, proof, type Case } from "../suite.ts";
 
@@ -39,33 +40,38 @@ export const receiptCases: readonly Case[] = [
       assert.equal(await a.load(id), null);
     },
   ),
-  proof(
-    "[S5] a retry whose proof is not known does nothing: the backend has lost its memory",
-    async (fixture) => {
-      const [a, id, other] = [await fixture.client(), fixture.id(), fixture.id()];
-      const proof = { slot: 4_000, n: 4 };
-      const retry = { ...a.receipt(), proof };
-      assert.deepEqual(await a.write(id, save("1"), retry), { status: "forgotten" });
-      await a.write(other, save("1"), { ...retry, slot: 4_000, n: 3, proof: undefined });
-      assert.deepEqual(await a.write(id, save("1"), retry), { status: "forgotten" });
-      assert.equal(await a.load(id), null);
-      await a.write(other, save("1"), { ...retry, slot: 4_000, n: 5, proof: undefined });
-      assert.equal((await a.write(id, save("1"), retry)).status, "saved");
-    },
-  ),
   needing(
     ["flush"],
     "[S5] a retry after a flush does nothing, and says that nobody can tell",
     async (fixture) => {
       const [a, id, other] = [await fixture.client(), fixture.id(), fixture.id()];
-      const before = a.receipt();
-      await a.write(other, save("0"), before);
+      await a.saved(other, save("0")); // what can be proven
       const receipt = a.receipt();
       await a.write(id, save("1"), receipt);
       await fixture.hook("flush")();
-      const retry = { ...receipt, proof: { slot: before.slot, n: before.n } };
-      assert.deepEqual(await a.write(id, save("1"), retry), { status: "forgotten" });
+      assert.deepEqual(await a.write(id, save("1"), receipt), { status: "forgotten" });
+      await a.saved(other, save("2")); // that the server knows this says nothing of what it knew before
+      assert.deepEqual(await a.write(id, save("1"), receipt), { status: "forgotten" });
       assert.equal(await a.load(id), null);
+      const [cancelled, released] = [a.ticketFor(id), a.ticketFor(id)];
+      await released.granted();
+      await cancelled.queued();
+      await cancelled.cancel();
+      await released.released();
+      await fixture.hook("flush")();
+      assert.deepEqual(await cancelled.cancel(), { status: "forgotten" });
+      assert.deepEqual(await released.release(), { status: "forgotten" });
+    },
+  ),
+  needing(
+    ["flush"],
+    "[S5] a call after a flush that is no retry is carried out, whatever the client saw before",
+    async (fixture) => {
+      const [a, id] = [await fixture.client(), fixture.id()];
+      await a.saved(id, save("1"));
+      await fixture.hook("flush")();
+      await a.saved(id, save("2", { ifRevision: "absent" }));
+      assert.equal(await a.load(id), "2");
     },
   ),
   proof(
@@ -74,11 +80,10 @@ export const receiptCases: readonly Case[] = [
       const [a, b] = await fixture.clients(2);
       const id = fixture.id();
       const receipt = a.receipt();
-      const hold = b.turn(id);
+      const hold = b.ticketFor(id);
       await hold.granted();
-      assert.deepEqual(await a.write(id, save("1"), receipt), { status: "held" });
+      assert.deepEqual(await a.write(id, save("1"), receipt), { status: "busy" });
       await hold.released();
-      assert.equal((await a.write(id, save("1", { ifRevision: 7 }), receipt)).status, "conflict");
       assert.equal((await a.write(id, save("1"), receipt)).status, "saved");
     },
   ),
@@ -88,29 +93,36 @@ export const receiptCases: readonly Case[] = [
       const [a, b] = await fixture.clients(2);
       const id = fixture.id();
       const [receipt, other] = [a.receipt(), a.receipt()];
-      const hold = b.turn(id);
+      const hold = b.ticketFor(id);
       await hold.granted();
-      const held = await a.write(id, save("1"), { ...receipt, retry: true });
-      assert.deepEqual(held, { status: "held" });
+      const refused = async (write: SaveWrite, receipt: Receipt, reply: WriteReply): Promise<void> =>
+        assert.deepEqual(await a.write(id, write, receipt), reply);
+      const held = { status: "busy" } as const;
+      await refused(save("1"), receipt, held);
+      await refused(save("1"), receipt, held); // the retry
       await hold.released();
-      const conflict = await a.write(id, save("2", { ifRevision: 7 }), { ...other, retry: true });
-      assert.deepEqual(conflict, { status: "conflict", revision: null });
-      assert.deepEqual(await a.write(id, save("1"), receipt), held);
-      assert.deepEqual(await a.write(id, save("2", { ifRevision: 7 }), other), conflict);
+      await refused(save("1"), receipt, held);
+      const revision = await b.saved(id, save("theirs"));
+      const fresh = save("2", { ifRevision: "absent" });
+      const conflict = { status: "conflict", revision } as const;
+      await refused(fresh, other, conflict);
+      await refused(fresh, other, conflict);
+      await b.write(id, remove());
+      await refused(fresh, other, conflict);
       assert.equal(await b.load(id), null);
     },
   ),
   proof("[S5] receipts are each client's own", async (fixture) => {
     const [a, b] = await fixture.clients(2);
     const id = fixture.id();
-    const receipt = { slot: 0, n: 5, keepMs: 60_000 };
+    const receipt = { sequence: 0, n: 5, keepMs: 60_000 };
     assert.equal((await a.write(id, save("a"), receipt)).status, "saved");
     assert.equal((await b.write(id, save("b"), receipt)).status, "saved");
     assert.equal(await a.load(id), "b");
   }),
   proof("[S5] a write under a ticket is done once as well", async (fixture) => {
     const [a, id] = [await fixture.client(), fixture.id()];
-    const hold = a.turn(id);
+    const hold = a.ticketFor(id);
     await hold.granted();
     const receipt = a.receipt();
     const first = await hold.write(save("1"), receipt);

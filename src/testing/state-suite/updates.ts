@@ -171,10 +171,10 @@ export const updateCases: readonly Case[] = [
     const [store, other] = await fixture.stores(2, { leaseMs: 500 });
     const id = fixture.id();
     const begun = deferred();
-    const long = store.state(id, { initial: emptyLog }).update(async (draft, turn) => {
+    const long = store.state(id, { initial: emptyLog }).update(async (draft, context) => {
       begun.resolve();
       await pause(1_500);
-      assert.equal(turn.signal.aborted, false);
+      assert.equal(context.signal.aborted, false);
       draft.ids.push("long");
     });
     await begun.promise;
@@ -187,8 +187,8 @@ export const updateCases: readonly Case[] = [
     const id = fixture.id();
     const fences: number[] = [];
     for (const store of [one, two, one, one, two, one]) {
-      await store.state(id, { initial: emptyLog }).update((draft, turn) => {
-        fences.push(turn.fence);
+      await store.state(id, { initial: emptyLog }).update((draft, context) => {
+        fences.push(context.fence);
         draft.ids.push("x");
       });
     }

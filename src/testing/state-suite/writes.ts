@@ -49,7 +49,7 @@ export const writeCases: readonly Case[] = [
     revisions.push(await a.saved(id, save("3", { ttlMs: 20 })));
     await eventually(async () => assert.equal(await a.load(id), null));
     revisions.push(await b.saved(id, save("4", { ifRevision: "absent" })));
-    const hold = a.turn(id);
+    const hold = a.ticketFor(id);
     await hold.granted();
     const reply = await hold.release({ write: save("5") });
     assert.equal(reply.status, "released");
@@ -64,7 +64,7 @@ export const writeCases: readonly Case[] = [
     const fences: number[] = [];
     for (let round = 0; round < 3; round += 1) {
       revisions.push(await a.saved(id, save(String(round))));
-      const hold = a.turn(id);
+      const hold = a.ticketFor(id);
       fences.push((await hold.grantReply()).fence);
       await hold.released();
       await fixture.hook("flush")();
@@ -81,14 +81,14 @@ export const writeCases: readonly Case[] = [
       const id = fixture.id();
       let last = 0;
       for (let round = 0; round < 20; round += 1) {
-        const hold = a.turn(id);
+        const hold = a.ticketFor(id);
         const { fence, fences } = await hold.grantReply({ fences: 64 });
         last = fence + fences - 1;
         await hold.released();
       }
       const revision = await a.saved(id, save("before"));
       await fixture.hook("flush")();
-      const next = b.turn(id);
+      const next = b.ticketFor(id);
       assert.ok((await next.grantReply()).fence > last);
       await next.released();
       assert.ok((await b.saved(id, save("after"))) > revision);
@@ -122,7 +122,7 @@ export const writeCases: readonly Case[] = [
     "[S4] a write under a ticket is taken while it holds the lock, and refused before and after",
     async (fixture) => {
       const [a, id] = [await fixture.client(), fixture.id()];
-      const hold = a.turn(id);
+      const hold = a.ticketFor(id);
       assert.deepEqual(await hold.write(save("early"), a.receipt()), { status: "lost" });
       await hold.granted();
       assert.equal((await hold.write(save("1"), a.receipt())).status, "saved");
@@ -140,12 +140,12 @@ export const writeCases: readonly Case[] = [
       const [a, b] = await fixture.clients(2);
       const id = fixture.id();
       await a.saved(id, save("before"));
-      const stale = a.turn(id);
+      const stale = a.ticketFor(id);
       await stale.granted({ leaseMs: 100 });
       await eventually(async () => assert.equal(await a.backend.inspectLock(id), null));
       assert.deepEqual(await stale.write(save("stale"), a.receipt()), { status: "lost" });
       assert.deepEqual(await stale.release({ write: save("stale") }), { status: "lost" });
-      const next = b.turn(id);
+      const next = b.ticketFor(id);
       await next.granted();
       assert.deepEqual(await stale.write(save("stale"), a.receipt()), { status: "lost" });
       assert.deepEqual(await stale.release({ write: save("stale") }), { status: "lost" });
@@ -159,7 +159,7 @@ export const writeCases: readonly Case[] = [
     "[S4] a lock deleted behind the holder's back: its writes are refused",
     async (fixture) => {
       const [a, id] = [await fixture.client(), fixture.id()];
-      const hold = a.turn(id);
+      const hold = a.ticketFor(id);
       await hold.granted();
       await fixture.hook("deleteLock")(id);
       assert.deepEqual(await hold.write(save("1"), a.receipt()), { status: "lost" });
@@ -174,11 +174,11 @@ export const writeCases: readonly Case[] = [
       const [a, b] = await fixture.clients(2);
       const id = fixture.id();
       await a.saved(id, save("before"));
-      const hold = a.turn(id);
+      const hold = a.ticketFor(id);
       await hold.granted();
       for (const client of [a, b]) {
-        assert.deepEqual(await client.write(id, save("1")), { status: "held" });
-        assert.deepEqual(await client.write(id, remove()), { status: "held" });
+        assert.deepEqual(await client.write(id, save("1")), { status: "busy" });
+        assert.deepEqual(await client.write(id, remove()), { status: "busy" });
       }
       assert.equal(await b.load(id), "before");
       await hold.released();
@@ -188,11 +188,11 @@ export const writeCases: readonly Case[] = [
   proof("[S8] nobody writes without a ticket before a live waiter whose holder has died", async (fixture) => {
     const [a, b, c] = await fixture.clients(3);
     const id = fixture.id();
-    await a.turn(id).granted({ leaseMs: 100 });
-    const waiter = b.turn(id);
+    await a.ticketFor(id).granted({ leaseMs: 100 });
+    const waiter = b.ticketFor(id);
     await waiter.queued();
     await eventually(async () => assert.equal(await c.backend.inspectLock(id), null));
-    assert.deepEqual(await c.write(id, save("1")), { status: "held" });
+    assert.deepEqual(await c.write(id, save("1")), { status: "busy" });
     await eventually(async () => assert.equal((await waiter.ask()).status, "granted"));
     await waiter.released();
   }),

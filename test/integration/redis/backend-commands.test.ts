@@ -15,11 +15,11 @@ describe("what is sent", () => {
   test("[L8] an uncontended lock is two EVALSHA and nothing else", async () => {
     const proxy = await startProxy(server);
     const client = await new TestClient(proxy.url).listening();
-    await client.turn("warm").granted();
+    await client.ticketFor("warm").granted();
     await client.backend.releaseLock("warm", "nobody", {}, client.receipt());
     proxy.seen.length = 0;
     for (let n = 0; n < 100; n += 1) {
-      const turn = client.turn("x");
+      const turn = client.ticketFor("x");
       await turn.granted();
       await turn.release();
     }
@@ -32,7 +32,7 @@ describe("what is sent", () => {
 
   test("[S4] two calls on one id in one tick: the second finds what the first did", async () => {
     const client = await new TestClient(server.url).listening();
-    const turn = client.turn("twice");
+    const turn = client.ticketFor("twice");
     await turn.granted();
     const save = (text: string) =>
       client.backend.releaseLock(
@@ -51,12 +51,12 @@ describe("what is sent", () => {
     const proxy = await startProxy(server);
     const client = await new TestClient(proxy.url).listening();
     await server.command("RPUSH", "t:lock:{bad}", "x");
-    await client.turn("warm").granted();
+    await client.ticketFor("warm").granted();
     await client.saved("good", save("1"));
     const chunks = proxy.chunks;
     const answers = await Promise.allSettled([
-      ...Array.from({ length: 20 }, (_, n) => client.turn(`x${String(n)}`).granted()),
-      client.turn("bad").granted(),
+      ...Array.from({ length: 20 }, (_, n) => client.ticketFor(`x${String(n)}`).granted()),
+      client.ticketFor("bad").granted(),
       client.load("good"),
       client.saved("new", save("2")),
     ]);
@@ -74,15 +74,15 @@ describe("what is sent", () => {
   });
 
   test("the life of receipts is renewed now and then, and is never shorter than asked for", async () => {
-    const turn = a.turn("x");
+    const turn = a.ticketFor("x");
     for (let n = 1; n <= 20; n += 1) {
-      await a.write("x", save("1"), { slot: 0, n, keepMs: 4_000 });
+      await a.write("x", save("1"), { sequence: 0, n, keepMs: 4_000 });
       expect(Number(await server.command("PTTL", `t:done:${a.backend.clientId}`))).toBeGreaterThan(4_000);
     }
     const calls = (await server.calls())["pexpire"] ?? 0;
-    for (let n = 21; n <= 40; n += 1) await a.write("x", save("1"), { slot: 0, n, keepMs: 4_000 });
+    for (let n = 21; n <= 40; n += 1) await a.write("x", save("1"), { sequence: 0, n, keepMs: 4_000 });
     expect(((await server.calls())["pexpire"] ?? 0) - calls).toBeLessThanOrEqual(1);
-    await a.write("x", save("1"), { ...turn.receipt, slot: 0, n: 41, keepMs: 60_000 });
+    await a.write("x", save("1"), { ...turn.receipt, sequence: 0, n: 41, keepMs: 60_000 });
     expect(Number(await server.command("PTTL", `t:done:${a.backend.clientId}`))).toBeGreaterThan(60_000);
   });
 
@@ -92,7 +92,7 @@ describe("what is sent", () => {
     for (let n = 0; n < 3; n += 1) {
       if (n === 2) await server.restart("empty");
       else await server.command("SCRIPT", "FLUSH");
-      const turn = a.turn("x");
+      const turn = a.ticketFor("x");
       if (n === 2) await a.backend.ready().catch(() => a.backend.ready());
       const bytes = bytesOf(String(n));
       answers.push((await turn.ask()).status, (await turn.release({ write: save("", { bytes }) })).status);

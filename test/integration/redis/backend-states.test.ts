@@ -76,13 +76,13 @@ describe("states", () => {
     const revision = await a.saved("x", save("1"));
     expect(revision).toBe(past2090 + 1);
     await server.command("FLUSHALL");
-    const fence = await a.turn("x").granted({ fences: 5 });
+    const fence = await a.ticketFor("x").granted({ fences: 5 });
     expect(fence).toBe(revision + 1);
     await server.command("FLUSHALL");
     expect(await a.saved("y", save("1"))).toBe(fence + 5);
-    await a.turn("x").granted();
+    await a.ticketFor("x").granted();
     await b.listening();
-    const waiter = b.turn("x");
+    const waiter = b.ticketFor("x");
     await waiter.ask();
     expect(await b.load("y")).toBe("1");
     await server.command("DEL", "t:stamp");
@@ -91,9 +91,9 @@ describe("states", () => {
 
   test("[S2] [L3] what a wake told is a floor, too", async () => {
     await b.listening();
-    const turn = a.turn("x");
+    const turn = a.ticketFor("x");
     await turn.granted();
-    await b.turn("x").ask({ fences: 3 });
+    await b.ticketFor("x").ask({ fences: 3 });
     const inAnHour = 1_000 * (Date.now() + 3_600_000);
     await server.command("SET", "t:stamp", String(inAnHour));
     await turn.release();
@@ -104,7 +104,7 @@ describe("states", () => {
 
   test("[S2] [L1] [L3] a wake with stamps more than a day ahead of all replies is a reason to ask, and no floor", async () => {
     await b.listening();
-    const [turn, waiting] = [a.turn("x"), b.turn("x")];
+    const [turn, waiting] = [a.ticketFor("x"), b.ticketFor("x")];
     await turn.granted();
     await waiting.ask();
     const inTwoDays = 1_000 * (Date.now() + 2 * 86_400_000);

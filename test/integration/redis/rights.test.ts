@@ -34,7 +34,7 @@ test("a missing right: ACCESS_DENIED at ready(), and nothing is begun", async ()
   });
   for (const user of ["nozadd", "noeval", "nokeys"]) {
     const a = new TestClient(urlOf(server, `${user}:pw@`), { operationMs });
-    for (const error of await failures(a.backend.ready(), a.turn("x").ask(), a.write("x", save("1")))) {
+    for (const error of await failures(a.backend.ready(), a.ticketFor("x").ask(), a.write("x", save("1")))) {
       expect(error).toMatchObject(denied);
     }
   }
@@ -53,7 +53,7 @@ test("[L8] without the right to subscribe or publish, locks work by asking more 
     expect(a.backend.askAgainMs).toBe(250);
   });
   expect(warnings).toMatchObject([{ cause: "redis-no-wakes" }]);
-  const [mine, theirs] = [a.turn("x"), b.turn("x")];
+  const [mine, theirs] = [a.ticketFor("x"), b.ticketFor("x")];
   await mine.granted();
   expect((await theirs.ask()).status).toBe("waiting");
   await mine.release();
@@ -70,7 +70,7 @@ test("the rights that docs/redis.md names are enough for everything, and each is
   const { url } = server;
   const a = await new TestClient(url, { operationMs }).listening();
   const b = await new TestClient(url, { operationMs }).listening();
-  const [mine, theirs] = [a.turn("x"), b.turn("x")];
+  const [mine, theirs] = [a.ticketFor("x"), b.ticketFor("x")];
   await mine.granted();
   await theirs.ask({ load: true });
   await mine.release({ write: save("1") });
@@ -85,7 +85,7 @@ test("the rights that docs/redis.md names are enough for everything, and each is
   await user(server, "least", least);
   const enough = new TestClient(urlOf(server, "least:pw@"), { operationMs });
   await enough.backend.ready();
-  expect((await enough.turn("y").ask()).status).toBe("granted");
+  expect((await enough.ticketFor("y").ask()).status).toBe("granted");
 
   for (const right of rights.filter((one) => !spare.includes(one))) {
     const others = rights.filter((one) => one !== right);
@@ -129,7 +129,7 @@ test("each right that may be left out does what docs/redis.md says that it is fo
 
   const [noPublish, waiter] = [await without("+publish"), new TestClient(server.url, { operationMs })];
   await waiter.listening();
-  const [mine, theirs] = [noPublish.turn("y"), waiter.turn("y")];
+  const [mine, theirs] = [noPublish.ticketFor("y"), waiter.ticketFor("y")];
   await mine.granted();
   await theirs.ask();
   await mine.release(); // wakes nobody: the waiter finds out by itself

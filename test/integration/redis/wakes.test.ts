@@ -33,7 +33,7 @@ async function worksAsEver(client: TestClient): Promise<void> {
   const time = 1_000 * Date.now() + 3_600_000_000;
   const fences: number[] = [];
   for (let round = 0; round < 3; round += 1) {
-    const turn = client.turn("y");
+    const turn = client.ticketFor("y");
     fences.push(await turn.granted());
     expect(await client.saved("x", save(String(round)))).toBeLessThan(time);
     expect(await other.load("x")).toBe(String(round));
@@ -132,7 +132,7 @@ describe("a subscription", () => {
       ]);
       expect(a.backend.askAgainMs).toBe(250);
       const b = await connected();
-      const [mine, theirs] = [b.turn("x"), a.turn("x")];
+      const [mine, theirs] = [b.ticketFor("x"), a.ticketFor("x")];
       await mine.granted();
       await theirs.ask();
       expect(await wishOf(theirs.ticket)).toBe("q");
@@ -148,10 +148,10 @@ describe("a subscription", () => {
   test("[L8] [L9] that is gone at the server is noticed at the next ask, which is not passed over, and made anew", async () => {
     const a = await new TestClient(proxy.url, { operationMs }).listening();
     const b = await connected();
-    const held = b.turn("x");
+    const held = b.ticketFor("x");
     await held.granted();
     proxy.orphanSubscribers();
-    const turn = a.turn("x");
+    const turn = a.ticketFor("x");
     expect(a.backend.askAgainMs).toBe(5_000);
     expect(await turn.ask()).toMatchObject({ status: "waiting" });
     expect(a.backend.askAgainMs).toBe(250);

@@ -99,10 +99,10 @@ describe("opening", () => {
     expect(await b.load(y)).toBeNull();
     await b.saved(y, save("b"));
     expect([await a.load(x), await b.load(y)]).toEqual(["a", "b"]);
-    const turn = a.turn(x);
+    const turn = a.ticketFor(x);
     await turn.granted();
-    await b.turn(y).granted();
-    await b.turn(y).ask();
+    await b.ticketFor(y).granted();
+    await b.ticketFor(y).ask();
     expect(await a.backend.inspectLock(x)).toMatchObject({ holder: { token: turn.ticket }, waiters: 0 });
     const all = { idPrefix: "", limit: 10 };
     for (const [client, id] of [

@@ -35,7 +35,7 @@ describe.each(drivers)("%s", (_, driver) => {
     for (let n = 0; n < 10; n += 1) {
       const client = folder.connect({ driver });
       await client.saved(`x${String(n)}`, save("1"));
-      const turn = client.turn("x");
+      const turn = client.ticketFor("x");
       await turn.granted();
       await turn.release();
       await client.backend.listStates(null, { idPrefix: "", limit: 100 });

@@ -30,12 +30,12 @@ describe("moved and deleted while it is open", () => {
       const folder = sqliteFolder();
       const old = folder.connect();
       await old.saved("x", save("1"));
-      const fence = await old.turn("x").granted();
+      const fence = await old.ticketFor("x").granted();
       for (const name of names) rmSync(join(dirname(folder.path), name));
       expect(await failure(old.load("x"))).toMatchObject(gone);
       const next = folder.connect();
       expect(await next.load("x")).toBeNull();
-      expect(await next.turn("x").granted()).toBeGreaterThan(fence);
+      expect(await next.ticketFor("x").granted()).toBeGreaterThan(fence);
       expect(await failure(old.write("x", save("2")))).toMatchObject(gone);
       await old.backend.close();
       await next.saved("y", save("3"));

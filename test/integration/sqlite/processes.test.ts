@@ -109,7 +109,7 @@ test("[P1] an open store on SQLite keeps no process alive", async () => {
   const source = `
     import { createSqliteBackend } from ${JSON.stringify(join(import.meta.dirname, "../../../src/backends/sqlite/backend.ts"))};
     const backend = createSqliteBackend({ path: ${JSON.stringify(folder.path)}, prefix: "test:" });
-    await backend.acquireLock("x", "h:1:c:1", { leaseMs: 60_000, queue: true, load: true, fences: 1 }, { slot: 0, n: 1, keepMs: 1 });
+    await backend.acquireLock("x", "h:1:c:1", { leaseMs: 60_000, queue: true, load: true, fences: 1 }, { sequence: 0, n: 1, keepMs: 1 });
   `;
   const child = spawn(process.execPath, ["--input-type=module", "-e", source], { stdio: "inherit" });
   expect((await once(child, "close"))[0]).toBe(0); // the lease would last for a minute: longer than this test may

@@ -139,7 +139,7 @@ describe("what cannot be opened or written", () => {
     expect(await reader.load("x")).toBe("1");
     expect(await reader.backend.inspectLock("x")).toBeNull();
     expect(await failure(reader.write("x", save("2")))).toMatchObject(unavailable("READ_ONLY"));
-    expect(await failure(reader.turn("x").ask())).toMatchObject(unavailable("READ_ONLY"));
+    expect(await failure(reader.ticketFor("x").ask())).toMatchObject(unavailable("READ_ONLY"));
     await writer.saved("x", save("3"));
     expect(await reader.load("x")).toBe("3");
   });

@@ -21,14 +21,14 @@ describe("replaced while it is open", () => {
     const backup = backUp(folder);
     await fill(a, "b");
     await b.load("s1");
-    const turn = a.turn("x");
+    const turn = a.ticketFor("x");
     await turn.granted();
     renameSync(backup, folder.path);
 
     expect(await failure(b.load("s1"))).toMatchObject({ ...gone, outcome: "none" });
     expect(await failure(a.write("s1", save("lost")))).toMatchObject({ ...gone, outcome: "none" });
     expect(await failure(turn.renew())).toMatchObject(gone);
-    expect(await failure(a.turn("y").ask())).toMatchObject(gone);
+    expect(await failure(a.ticketFor("y").ask())).toMatchObject(gone);
     expectIntact(folder.path, "a");
     const next = folder.connect();
     expect(await next.load("s1")).toBe("a".repeat(300));

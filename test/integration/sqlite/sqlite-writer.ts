@@ -25,7 +25,7 @@ async function insist<T>(attempt: () => Promise<T>): Promise<T> {
 }
 
 async function append(entry: string): Promise<number> {
-  const turn = client.turn("list");
+  const turn = client.ticketFor("list");
   for (;;) {
     const reply = await insist(() => turn.ask({ load: true, leaseMs: 500 }));
     if (reply.status === "granted") {

@@ -63,9 +63,9 @@ test("[L10] locks, places and receipts of processes that died: new ones come in,
   for (let process = 0; process < 300; process += 1) {
     time += 1_000;
     const client = folder.connect({ now: () => time });
-    const turn = client.turn(`job:${String(process)}`);
+    const turn = client.ticketFor(`job:${String(process)}`);
     await turn.granted({ leaseMs: 5_000 });
-    await client.turn(`job:${String(process)}`).ask();
+    await client.ticketFor(`job:${String(process)}`).ask();
     await client.saved(`done:${String(process)}`, save("1"));
     await client.backend.close(); // as a process does that dies: nothing is released
     for (const table of ["locks", "waiters", "receipts"] as const)
@@ -82,17 +82,17 @@ test("[L10] what ended is taken away wherever it stands, by a process that write
   const folder = sqliteFolder();
   const dead = folder.connect({ now: () => time });
   for (let n = 0; n < 200; n += 1) {
-    await dead.turn(`x${String(n)}`).granted({ leaseMs: 100 });
-    await dead.turn(`x${String(n)}`).ask();
+    await dead.ticketFor(`x${String(n)}`).granted({ leaseMs: 100 });
+    await dead.ticketFor(`x${String(n)}`).ask();
   }
   time += 100_000;
   const later = folder.connect({ now: () => time, prefix: "other:" });
   for (let n = 0; n < 100; n += 1) {
-    const turn = later.turn("z");
+    const turn = later.ticketFor("z");
     await turn.granted();
-    await later.turn("z").ask();
+    await later.ticketFor("z").ask();
     await turn.release();
-    await later.turn("z").cancel();
+    await later.ticketFor("z").cancel();
     time += 2_000;
   }
   const count = counter(folder);

@@ -51,6 +51,24 @@ describe("while another process writes", () => {
   });
 });
 
+describe("[S5] an attempt that could not open the file was not sent", () => {
+  test("the next one is a first attempt: its refusal is not recorded", async () => {
+    const folder = sqliteFolder();
+    const other = folder.raw();
+    other.exec("BEGIN EXCLUSIVE");
+    const client = folder.connect();
+    const receipt = client.receipt();
+    const error = await failure(client.write("x", save("1"), receipt));
+    expect(error).toMatchObject({ code: "UNREACHABLE", outcome: "none" });
+    other.exec("COMMIT");
+    const turn = folder.connect().ticketFor("x");
+    await turn.granted();
+    expect(await client.write("x", save("1"), receipt)).toEqual({ status: "busy" });
+    await turn.released();
+    expect(await client.write("x", save("1"), receipt)).toMatchObject({ status: "saved" });
+  });
+});
+
 describe("the calls of one turn share a commit", () => {
   test("each has its own answer", async () => {
     const folder = sqliteFolder();
@@ -61,7 +79,7 @@ describe("the calls of one turn share a commit", () => {
     const before = version();
     const replies = await Promise.all([
       client.write("x", save("1")),
-      client.turn("x").ask(),
+      client.ticketFor("x").ask(),
       client.write("x", save("2")),
       client.write("y", save("2", { ifRevision: 3 })),
       client.write("y", remove()),
@@ -69,7 +87,7 @@ describe("the calls of one turn share a commit", () => {
     expect(replies).toMatchObject([
       { status: "saved" },
       { status: "granted" },
-      { status: "held" },
+      { status: "busy" },
       { status: "conflict" },
       { status: "deleted" },
     ]);
@@ -117,7 +135,7 @@ describe("a full disk", () => {
   test("[S4] a release whose value has no room passes the lock on, and says that the save failed", async () => {
     const folder = sqliteFolder();
     const client = folder.connect({ driver: Small });
-    const [one, two] = [client.turn("x"), client.turn("x")];
+    const [one, two] = [client.ticketFor("x"), client.ticketFor("x")];
     await one.granted();
     await two.ask();
     const failed = { status: "released", revision: null, failed: "OUT_OF_MEMORY" };
@@ -172,9 +190,9 @@ describe("waiting", () => {
   test("[L2] asking again writes nothing, but for the place", async () => {
     const folder = sqliteFolder();
     const [a, b] = [folder.connect(), folder.connect()];
-    const one = a.turn("x");
+    const one = a.ticketFor("x");
     await one.granted();
-    const two = b.turn("x");
+    const two = b.ticketFor("x");
     await two.ask();
     const watcher = folder.raw();
     const version = () => watcher.prepare("PRAGMA data_version").get()?.["data_version"];
@@ -193,7 +211,7 @@ describe("waiting", () => {
   test("[L2] a waiter that only asks keeps its place beyond the ask limit", async () => {
     const folder = sqliteFolder();
     const [a, b, c] = [folder.connect(), folder.connect(), folder.connect()];
-    const [one, two, three] = [a.turn("x"), b.turn("x"), c.turn("x")];
+    const [one, two, three] = [a.ticketFor("x"), b.ticketFor("x"), c.ticketFor("x")];
     await one.granted();
     await two.ask();
     const began = performance.now();
@@ -213,8 +231,8 @@ describe("waiting", () => {
     for (let round = 0; round < 20; round += 1) {
       const id = `x${String(round)}`;
       const askedAt = performance.now();
-      await a.turn(id).granted({ leaseMs: 100 });
-      const other = b.turn(id);
+      await a.ticketFor(id).granted({ leaseMs: 100 });
+      const other = b.ticketFor(id);
       const told = await other.ask();
       await sleep((told as { retryInMs: number }).retryInMs - 4 + Math.random() * 2);
       while ((await other.ask()).status === "waiting");
@@ -225,7 +243,7 @@ describe("waiting", () => {
   test("[L8] [L10] a change is seen at the next ask: release, cancel of another, end of a lease", async () => {
     const folder = sqliteFolder();
     const [a, b, c] = [folder.connect(), folder.connect(), folder.connect()];
-    const [one, two, three] = [a.turn("x"), b.turn("x"), c.turn("x")];
+    const [one, two, three] = [a.ticketFor("x"), b.ticketFor("x"), c.ticketFor("x")];
     await one.granted();
     await two.ask();
     await three.ask();

@@ -1,14 +1,17 @@
-// A process's way to the server: a backend whose calls are requests and replies that take time, and can be lost.
+// A process's way to the server: a backend whose calls are requests and replies that take time, and can be lost. What it
+// knows of receipts it knows as every backend does.
 //
 // A request is sent once; the core alone repeats it. It arrives, or never, or long after its caller has been told that the
 // connection broke; its reply comes, late or never. What a caller is told is what a real client could know: "none" only
 // where nothing was sent. Bytes are copied on the way. Wakes can be lost, late, doubled.
 
+import { recordedStatuses } from "../../../src/backends/messages.ts";
+import type { Attempt, Proofs } from "../../../src/backends/proofs.ts";
 import type { Backend, Durability, Kept, Wake } from "../../../src/backends/contract.ts";
 import type { Random } from "../../torture/random.ts";
 import type { Loop } from "../clock.ts";
 import type { Copy } from "../core.ts";
-import type { Call, Client, Method, Server } from "./server.ts";
+import { receiptOf, type Call, type Client, type Method, type Sent, type Server } from "./server.ts";
 import { victimsShare, type Weather } from "./weather.ts";
 
 export interface WireOptions {
@@ -37,6 +40,8 @@ interface Pending {
   isOver: boolean;
 }
 
+const firstAttempt: Attempt = { retry: false, proof: undefined };
+
 type Args<M extends Method> = Parameters<NonNullable<Backend[M]>>;
 type Reply<M extends Method> = Awaited<ReturnType<NonNullable<Backend[M]>>>;
 
@@ -48,6 +53,7 @@ export class Wire implements Backend {
   readonly awaitReplicas: Backend["awaitReplicas"];
   readonly #of: WireOptions;
   readonly #client: Client;
+  readonly #proofs: Proofs;
   readonly #pending = new Set<Pending>();
   #listener: ((wake: Wake) => void) | undefined;
   #calls = 0;
@@ -60,6 +66,7 @@ export class Wire implements Backend {
 
   constructor(options: WireOptions) {
     this.#of = options;
+    this.#proofs = new options.copy.parts.Proofs();
     this.clientId = options.clientId;
     this.pushes = options.pushes;
     this.askAgainMs = options.askAgainMs;
@@ -131,10 +138,17 @@ export class Wire implements Backend {
   async #call<M extends Method>(method: M, args: Args<M>): Promise<Reply<M>> {
     if (this.#isClosed) throw this.#unreachable("none");
     if (this.#isDown) await this.#reconnect();
-    return (await this.#send({ method, args } as unknown as Call)) as Reply<M>;
+    const call = { method, args } as unknown as Call;
+    const receipt = receiptOf(call);
+    const attempt = receipt === undefined ? firstAttempt : this.#proofs.attempt(receipt);
+    const reply = await this.#send({ call, attempt });
+    if (receipt !== undefined && recordedStatuses.has((reply as { status: string }).status))
+      this.#proofs.recorded(receipt);
+    return reply as Reply<M>;
   }
 
-  #send(call: Call): Promise<unknown> {
+  #send(sent: Sent): Promise<unknown> {
+    const { call } = sent;
     const { random, trace } = this.#of;
     const { promise, settle } = withSettle<unknown>();
     const pending: Pending = { number: (this.#calls += 1), settle, isOver: false };
@@ -145,7 +159,7 @@ export class Wire implements Backend {
       return promise;
     }
     this.#pending.add(pending);
-    const request = copyOf(call);
+    const request = copyOf(sent);
     if (fate === "lostRequest") this.#breakSoon(pending);
     else if (fate === "lateCopy") {
       this.#breakSoon(pending);
@@ -177,18 +191,13 @@ export class Wire implements Backend {
     return 0.1 + random.next() * 1.5;
   }
 
-  #arrive(pending: Pending, request: Call, at: number, isSilent = false): void {
+  #arrive(pending: Pending, request: Sent, at: number, isSilent = false): void {
     const { loop, trace } = this.#of;
     loop.timeline.at(at, () => {
-      const done = this.#client.carryOut(request);
-      void done.then(
-        (reply) => {
-          trace("done", { n: pending.number, reply });
-          if (isSilent) this.#breakSoon(pending);
-          else if (!pending.isOver) this.#reply(pending, this.#replicasOf(request, reply));
-        },
-        (error: unknown) => trace("threw", { n: pending.number, error: String(error) }),
-      );
+      const reply = this.#client.carryOut(request);
+      trace("done", { n: pending.number, reply });
+      if (isSilent) this.#breakSoon(pending);
+      else if (!pending.isOver) this.#reply(pending, this.#replicasOf(request.call, reply));
     });
   }
 

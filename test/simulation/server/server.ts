@@ -1,7 +1,10 @@
 // The one server of a world: rows in memory, each client's view of them, and the ledger of all that changes them.
 
-import type { Backend, ReleaseRequest, RenewEntry, Wake } from "../../../src/backends/contract.ts";
-import type { Memory, MemoryBackend } from "../../../src/backends/memory/backend.ts";
+import type { Backend, Receipt, ReleaseRequest, RenewEntry, Wake } from "../../../src/backends/contract.ts";
+import type { Memory } from "../../../src/backends/memory/tables.ts";
+import type { Attempt } from "../../../src/backends/proofs.ts";
+import type { Executor } from "../../../src/backends/rows/executor.ts";
+import type { RowRequest, TicketWake } from "../../../src/backends/rows/requests.ts";
 import type { Limits } from "../../../src/backends/rows/row-types.ts";
 import type { Copy } from "../core.ts";
 import type { Ledger, Writer } from "./ledger.ts";
@@ -15,8 +18,14 @@ export type Call = {
   readonly [M in Method]: { method: M; args: Parameters<NonNullable<Backend[M]>> };
 }[Method];
 
+/** What is sent: a call, with what its client knows of its receipt. */
+export interface Sent {
+  readonly call: Call;
+  readonly attempt: Attempt;
+}
+
 export interface Client {
-  carryOut(call: Call): Promise<unknown>;
+  carryOut(sent: Sent): unknown;
 }
 
 export class Server {
@@ -24,25 +33,29 @@ export class Server {
   readonly #copy: Copy;
   readonly #ledger: Ledger;
   readonly #limits: Limits;
+  readonly #listeners = new Map<string, (wake: Wake) => void>();
 
   constructor(of: { copy: Copy; ledger: Ledger; limits: Limits }) {
     this.#copy = of.copy;
     this.#ledger = of.ledger;
     this.#limits = of.limits;
-    this.#memory = new of.copy.rows.Memory();
+    this.#memory = new of.copy.parts.Memory();
   }
 
   /** A client's view; its wakes go to `onWake`. */
   connect(clientId: string, onWake: ((wake: Wake) => void) | undefined): Client {
-    const backend = new this.#copy.rows.MemoryBackend({
-      memory: this.#memory,
-      clientId,
-      now: this.#copy.loop.now,
-      limits: this.#limits,
-    });
-    void backend.ready(); // the first step of all waits for a turn, and no other one does
-    if (onWake !== undefined) backend.onWake(onWake);
-    return { carryOut: (call) => this.#carryOut(backend, call) };
+    const { parts, loop } = this.#copy;
+    const limits = this.#limits;
+    const store = new parts.MemoryTables(this.#memory, clientId, limits);
+    const wake = (wake: TicketWake): void => this.#send(wake);
+    const executor = new parts.Executor({ store, now: loop.now, limits, wake });
+    if (onWake !== undefined) this.#listeners.set(clientId, onWake);
+    return { carryOut: (sent) => this.#carryOut(executor, sent) };
+  }
+
+  /** In a later turn: replies come first. */
+  #send(wake: TicketWake): void {
+    this.#copy.loop.setImmediate(() => this.#listeners.get(clientOf(wake.ticket))?.(wake));
   }
 
   /** As an operator, or a program that knows nothing of us, may do. */
@@ -68,27 +81,23 @@ export class Server {
     }
   }
 
-  /** One step: it is done when this returns; the answer is a promise only by its type. */
-  #carryOut(backend: MemoryBackend, call: Call): Promise<unknown> {
+  #carryOut(executor: Executor, { call, attempt }: Sent): unknown {
     const ids = idsOf(call);
     const writer = writerOf(call);
     const may = ids.map(
       (id) => writer !== undefined && this.#ledger.mayWrite(id, writer, this.#hasWaiters(id)),
     );
-    if (call.method === "awaitReplicas") return this.#renewFor(backend, call);
-    const carryOut = backend[call.method] as (...args: unknown[]) => Promise<unknown>;
-    const reply = carryOut.apply(backend, call.args);
+    if (call.method === "awaitReplicas") return this.#renewFor(executor, call);
+    const request = requestOf(call, attempt);
+    const reply = request && executor.run(request);
     ids.forEach((id, n) => this.#look(id, may[n] === true));
     return reply;
   }
 
   /** A lock whose replicas are waited for gets its full lease; how many they are, the network says. */
-  #renewFor(
-    backend: MemoryBackend,
-    { args: [kept] }: Extract<Call, { method: "awaitReplicas" }>,
-  ): Promise<unknown> {
-    if (!("ticket" in kept)) return Promise.resolve("renewed");
-    const renewed = backend.renewLocks([kept]).then(([answer]) => answer);
+  #renewFor(executor: Executor, { args: [kept] }: Extract<Call, { method: "awaitReplicas" }>): unknown {
+    if (!("ticket" in kept)) return "renewed";
+    const [renewed] = executor.run({ kind: "renew", entries: [kept] });
     this.#look(kept.id, false);
     return renewed;
   }
@@ -105,6 +114,38 @@ export class Server {
       ({ passedOver, askedAt }) => !passedOver && askedAt + this.#limits.askLimitMs > now,
     );
   }
+}
+
+/** `undefined`: there is nothing to decide. */
+function requestOf({ method, args }: Call, attempt: Attempt): RowRequest | undefined {
+  switch (method) {
+    case "ready":
+      return undefined;
+    case "loadState":
+      return { kind: "load", id: args[0], ...args[1] };
+    case "writeState":
+      return { kind: "write", id: args[0], write: args[1], ticket: args[2], receipt: args[3], attempt };
+    case "touchState":
+      return { kind: "touch", id: args[0], ttlMs: args[1], receipt: args[2], attempt };
+    case "acquireLock":
+      return { kind: "acquire", id: args[0], ticket: args[1], ask: args[2], receipt: args[3] };
+    case "renewLocks":
+      return { kind: "renew", entries: args[0] };
+    case "releaseLock":
+      return { kind: "release", id: args[0], ticket: args[1], release: args[2], receipt: args[3], attempt };
+    case "cancelLock":
+      return { kind: "cancel", id: args[0], ticket: args[1], receipt: args[2], attempt };
+    case "inspectLock":
+      return { kind: "inspect", id: args[0] };
+    default:
+      throw new Error(`no program calls ${method}`);
+  }
+}
+
+/** Of an operation that takes effect once; an acquire only names one. */
+export function receiptOf({ method, args }: Call): Receipt | undefined {
+  if (method === "writeState" || method === "releaseLock") return args[3];
+  return method === "touchState" || method === "cancelLock" ? args[2] : undefined;
 }
 
 /** Which rows a step may change. */

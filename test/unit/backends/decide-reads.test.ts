@@ -9,6 +9,7 @@ import {
   now,
   moment,
   receipt,
+  attempt,
   rules,
   lockOf,
   waiterOf,
@@ -62,7 +63,7 @@ describe("reading", () => {
     ],
     [
       "a cancel of a waiter reads no queue",
-      { kind: "cancel", id: "x", ticket: "b", receipt },
+      { kind: "cancel", id: "x", ticket: "b", receipt, attempt },
       ["receipt", "lock"],
     ],
   ] satisfies [string, RowRequest, string[]][])("%s", (_, request, expected) => {

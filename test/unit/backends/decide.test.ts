@@ -10,6 +10,7 @@ import {
   micros,
   moment,
   receipt,
+  attempt,
   lockOf,
   waiterOf,
   stateOf,
@@ -73,7 +74,7 @@ const acquiring: readonly Case[] = [
     name: "[L2] without a queue it is only told",
     stored: { locks: { x: lockOf("a") }, queues: { x: [waiterOf("b")] } },
     request: acquire("c", { queue: false }),
-    reply: { status: "held", holder: { token: "a", foreign: false }, retryInMs: 29_990, ahead: 1 },
+    reply: { status: "busy", holder: { token: "a", foreign: false }, retryInMs: 29_990, ahead: 1 },
   },
   {
     name: "[L10] an expired lock with no queue is granted anew, as one change",
@@ -106,7 +107,7 @@ const acquiring: readonly Case[] = [
       queues: { x: [waiterOf("b", { askedAt: now + 500 })] },
     },
     request: acquire("c", { queue: false }),
-    reply: { status: "held", holder: { token: "a", foreign: false }, retryInMs: 30_000, ahead: 1 },
+    reply: { status: "busy", holder: { token: "a", foreign: false }, retryInMs: 30_000, ahead: 1 },
     changes: [put.waiter(waiterOf("b", { askedAt: now })), put.lock(lockOf("a", { since: now }))],
   },
 ];
@@ -200,7 +201,7 @@ const releasing: readonly Case[] = [
   {
     name: "[L7] a cancelled waiter leaves the queue, and nothing else changes",
     stored: { locks: { x: lockOf("a") }, queues: { x: [waiterOf("b")] } },
-    request: { kind: "cancel", id: "x", ticket: "b", receipt },
+    request: { kind: "cancel", id: "x", ticket: "b", receipt, attempt },
     reply: { status: "cancelled" },
     changes: [removed("b"), put.receipt({ status: "cancelled" })],
   },
@@ -211,7 +212,7 @@ const writing: readonly Case[] = [
     name: "[S8] a write without a ticket waits for no one, and passes no one",
     stored: { queues: { x: [waiterOf("b")] } },
     request: write(null),
-    reply: { status: "held" },
+    reply: { status: "busy" },
   },
   {
     name: "[S5] what was recorded is answered again",
@@ -227,8 +228,31 @@ const writing: readonly Case[] = [
   },
   {
     name: "[S5] a retry whose proof is unknown is forgotten",
-    request: { ...write(null), receipt: { ...receipt, retry: true, proof: { slot: 2, n: 1 } } },
+    request: { ...write(null), attempt: { retry: true, proof: { sequence: 2, n: 1 } } },
     reply: { status: "forgotten" },
+  },
+  {
+    name: "[S5] a retry whose proof has too small a number is forgotten",
+    stored: { receipts: { 2: { n: 3, reply: { status: "deleted" } } } },
+    request: { ...write(null), attempt: { retry: true, proof: { sequence: 2, n: 4 } } },
+    reply: { status: "forgotten" },
+  },
+  {
+    name: "[S5] a retry whose proof is there is carried out",
+    stored: { receipts: { 2: { n: 5, reply: { status: "deleted" } } } },
+    request: {
+      ...{ ...write(null), write: remove() },
+      attempt: { retry: true, proof: { sequence: 2, n: 4 } },
+    },
+    reply: { status: "deleted" },
+    changes: [{ kind: "state", id: "x", row: null }, put.receipt({ status: "deleted" })],
+  },
+  {
+    name: "[S5] the refusal of a retry is recorded",
+    stored: { locks: { x: lockOf("b") } },
+    request: { ...write(null), attempt: { retry: true, proof: undefined } },
+    reply: { status: "busy" },
+    changes: [put.receipt({ status: "busy" })],
   },
   {
     name: "[S6] a state of another serializer is not replaced",
@@ -239,13 +263,13 @@ const writing: readonly Case[] = [
   {
     name: "[S7] a state that expires now is absent",
     stored: { states: { x: stateOf("old", { expiresAt: now }) } },
-    request: { kind: "touch", id: "x", ttlMs: 5, receipt },
+    request: { kind: "touch", id: "x", ttlMs: 5, receipt, attempt },
     reply: { status: "absent" },
   },
   {
     name: "[S2] a delete gives out no stamp",
     stored: { states: { x: stateOf("old") } },
-    request: { kind: "write", id: "x", write: remove({ ifRevision: 40 }), ticket: null, receipt },
+    request: { ...write(null), write: remove({ ifRevision: 40 }) },
     reply: { status: "deleted" },
     changes: [{ kind: "state", id: "x", row: null }, put.receipt({ status: "deleted" })],
   },

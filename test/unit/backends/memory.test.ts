@@ -22,10 +22,10 @@ const nextTurnOfTheLoop = () => new Promise((resolve) => setImmediate(resolve));
 
 test("[L8] a release wakes exactly the next waiter, with its grant and the state, after the reply", async () => {
   const { a, b, wakes } = twoClients();
-  const [one, two] = [a.turn("x"), b.turn("x")];
+  const [one, two] = [a.ticketFor("x"), b.ticketFor("x")];
   await one.granted();
   await two.ask({ load: true, fences: 2 });
-  await b.turn("x").ask();
+  await b.ticketFor("x").ask();
   await nextTurnOfTheLoop();
   wakes.a.length = 0;
   await one.release({ write: save("1") });
@@ -42,9 +42,9 @@ test("[L8] a release wakes exactly the next waiter, with its grant and the state
 
 test("[L8] the holder hears once of each ticket that begins to wait, and of no other ask", async () => {
   const { a, b, wakes } = twoClients();
-  const [one, two] = [a.turn("x"), b.turn("x")];
+  const [one, two] = [a.ticketFor("x"), b.ticketFor("x")];
   await one.granted();
-  await b.turn("x").ask({ queue: false });
+  await b.ticketFor("x").ask({ queue: false });
   await two.ask();
   await two.ask();
   await nextTurnOfTheLoop();
@@ -53,7 +53,7 @@ test("[L8] the holder hears once of each ticket that begins to wait, and of no o
 
 test("[L6] the holder hears of its forced release", async () => {
   const { a, b, wakes } = twoClients();
-  const one = a.turn("x");
+  const one = a.ticketFor("x");
   await one.granted();
   await b.backend.releaseLock("x", one.ticket, { forced: {} }, b.receipt());
   await nextTurnOfTheLoop();
@@ -66,11 +66,11 @@ test("[L9] an ask that finds a dead holder wakes the first waiter, when that is 
   const [a, b] = [1, 2].map(() => new ContractClient(new MemoryBackend({ memory, now: () => time })));
   const wakes: Wake[] = [];
   b!.backend.onWake((wake) => wakes.push(wake));
-  await a!.turn("x").granted({ leaseMs: 100 });
-  const first = b!.turn("x");
+  await a!.ticketFor("x").granted({ leaseMs: 100 });
+  const first = b!.ticketFor("x");
   await first.ask();
   time = 100;
-  await a!.turn("x").ask();
+  await a!.ticketFor("x").ask();
   await nextTurnOfTheLoop();
   expect(wakes).toMatchObject([{ kind: "granted", ticket: first.ticket, waiting: 1 }]);
 });
@@ -96,22 +96,22 @@ test("[L10] locks and places that ended are cleared away by those of other ids",
   const memory = new Memory();
   const client = new ContractClient(new MemoryBackend({ memory, now: () => time }));
   for (let n = 0; n < 100; n += 1) {
-    await client.turn(`short:${n}`).granted({ leaseMs: 10 });
-    await client.turn(`short:${n}`).ask();
+    await client.ticketFor(`short:${n}`).granted({ leaseMs: 10 });
+    await client.ticketFor(`short:${n}`).ask();
   }
   time = 100_000;
-  const last = client.turn("long");
+  const last = client.ticketFor("long");
   await last.granted();
   for (let n = 0; n < 102; n += 1) {
     await last.renew(1_000);
-    await client.turn("long").ask();
+    await client.ticketFor("long").ask();
   }
   expect([[...memory.locks.keys()], [...memory.queues.keys()]]).toEqual([["long"], ["long"]]);
 });
 
 test("[L7] nothing is left of locks and queues when all have gone", async () => {
   const { a, b, memory } = twoClients();
-  const [one, two, three] = [a.turn("x"), b.turn("x"), b.turn("x")];
+  const [one, two, three] = [a.ticketFor("x"), b.ticketFor("x"), b.ticketFor("x")];
   await one.granted();
   await two.ask();
   await three.ask();

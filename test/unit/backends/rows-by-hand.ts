@@ -25,7 +25,8 @@ export const now = 1_000_000;
 export const micros = now * 1_000;
 export const rules = { limits: { askLimitMs: 12_000, handOverMs: 10_000 }, grainMs: 0, wakes: true };
 export const moment: Moment = { now, micros, rules };
-export const receipt = { slot: 1, n: 7, keepMs: 60_000 };
+export const receipt = { sequence: 1, n: 7, keepMs: 60_000 };
+export const attempt = { retry: false, proof: undefined };
 export const ask = { leaseMs: 30_000, queue: true, load: false, fences: 1 };
 
 export const lockOf = (ticket: string, more: Partial<LockRow> = {}): LockRow => ({
@@ -54,7 +55,7 @@ export function viewOf(stored: Stored, reads: string[] = []): Rows {
     state: (id) => read("state", states[id]),
     lock: (id) => read("lock", locks[id]),
     waiters: (id) => read("waiters", queues[id] ?? []),
-    receipt: (slot) => read("receipt", receipts[slot]),
+    receipt: (sequence) => read("receipt", receipts[sequence]),
   };
 }
 
@@ -78,11 +79,11 @@ export const release = (
   ticket: string,
   more: RowRequest<"release">["release"] = {},
 ): RowRequest<"release"> => ({
-  ...{ kind: "release", id: "x", ticket, receipt },
+  ...{ kind: "release", id: "x", ticket, receipt, attempt },
   release: more,
 });
 export const write = (ticket: string | null, what = save("new")): RowRequest<"write"> => ({
-  ...{ kind: "write", id: "x", write: what, ticket, receipt },
+  ...{ kind: "write", id: "x", write: what, ticket, receipt, attempt },
 });
 
 export const put = {

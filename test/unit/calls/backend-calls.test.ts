@@ -140,7 +140,6 @@ describe("[S5] a backend that connects first", () => {
     const { attempt, seen } = script(saved);
     expect((await calls.exactlyOnce(telling, attempt)).reply).toEqual(saved);
     expect(seen).toHaveLength(1);
-    expect(seen[0]?.retry).toBeUndefined();
     calls.close();
 
     const never = connecting(failed);
@@ -183,30 +182,23 @@ describe("[S5] a call with a receipt", () => {
   test("carries the same receipt at each try, and a new one for each operation", async () => {
     const first = script<WriteReply>(unavailable("unknown"), unavailable("unknown"), saved);
     expect(await tell(first)).toEqual(saved);
-    const numbers = first.seen.map((receipt) => [receipt?.slot, receipt?.n]);
+    const numbers = first.seen.map((receipt) => [receipt?.sequence, receipt?.n]);
     expect(numbers).toEqual([numbers[0], numbers[0], numbers[0]]);
     const second = script<WriteReply>(saved);
     await tell(second);
-    expect([second.seen[0]?.slot, second.seen[0]?.n]).toEqual([numbers[0]?.[0], (numbers[0]?.[1] ?? 0) + 1]);
+    expect([second.seen[0]?.sequence, second.seen[0]?.n]).toEqual([
+      numbers[0]?.[0],
+      (numbers[0]?.[1] ?? 0) + 1,
+    ]);
   });
 
-  test("operations at once have slots of their own", async () => {
+  test("operations at once have sequences of their own", async () => {
     const told = Array.from({ length: 5 }, () => script<WriteReply>(saved));
     await Promise.all(told.map(tell));
-    expect(new Set(told.map(({ seen }) => seen[0]?.slot)).size).toBe(5);
+    expect(new Set(told.map(({ seen }) => seen[0]?.sequence)).size).toBe(5);
     const again = Array.from({ length: 5 }, () => script<WriteReply>(saved));
     await Promise.all(again.map(tell));
-    expect(again.map(({ seen }) => seen[0]?.slot).sort()).toEqual([0, 1, 2, 3, 4]); // used again
-  });
-
-  test("a retry carries a proof: what this client last saw recorded; the first try does not", async () => {
-    const first = script<WriteReply>(unavailable("unknown"), saved);
-    await tell(first);
-    expect(first.seen.map((receipt) => receipt?.proof)).toEqual([undefined, undefined]); // nothing seen yet
-    const second = script<WriteReply>(unavailable("unknown"), saved);
-    await tell(second);
-    expect(second.seen[0]?.proof).toBeUndefined();
-    expect(second.seen[1]?.proof).toMatchObject({ slot: first.seen[0]?.slot, n: first.seen[0]?.n });
+    expect(again.map(({ seen }) => seen[0]?.sequence).sort()).toEqual([0, 1, 2, 3, 4]); // used again
   });
 
   test("each try is told when the first was sent: its answer may be of that one", async () => {
@@ -220,21 +212,6 @@ describe("[S5] a call with a receipt", () => {
     expect(times).toEqual([times[0], times[0], times[0]]);
   });
 
-  test("what did nothing is no proof", async () => {
-    await tell(script<WriteReply>({ status: "conflict", revision: null }));
-    const second = script<WriteReply>(unavailable("unknown"), saved);
-    await tell(second);
-    expect(second.seen[1]?.proof).toBeUndefined();
-  });
-
-  test("a proof that is old is not asked for: the backend may have let it expire", async () => {
-    await tell(script<WriteReply>(saved));
-    await new Promise((resolve) => setTimeout(resolve, 250));
-    const second = script<WriteReply>(unavailable("unknown"), saved);
-    await tell(second);
-    expect(second.seen[1]?.proof).toBeUndefined();
-  });
-
   test("receipts are to be kept for longer than any retry can take", async () => {
     const told = script<WriteReply>(saved);
     await tell(told);
@@ -246,13 +223,13 @@ describe("[S5] a call with a receipt", () => {
     slow.close();
   });
 
-  test("forgotten: an error whose outcome is unknown, and the slot is not used up", async () => {
+  test("forgotten: an error whose outcome is unknown, and the sequence is not used up", async () => {
     const failing = tell(script<WriteReply>({ status: "forgotten" }));
     await expect(failing).rejects.toMatchObject({ code: "UNREACHABLE", outcome: "unknown" });
     await expect(failing).rejects.toThrow(/lost data between two attempts/);
     const next = script<WriteReply>(saved);
     await tell(next);
-    expect([next.seen[0]?.slot, next.seen[0]?.n]).toEqual([0, 2]);
+    expect([next.seen[0]?.sequence, next.seen[0]?.n]).toEqual([0, 2]);
   });
 
   test("with a sequence of the caller's, its present number is used", async () => {
@@ -260,6 +237,6 @@ describe("[S5] a call with a receipt", () => {
     for (let n = 1; n < 7; n += 1) sequence.next();
     const told = script<WriteReply>(saved);
     await calls.exactlyOnce({ ...telling, sequence }, told.attempt);
-    expect(told.seen[0]).toMatchObject({ slot: sequence.index, n: 7 });
+    expect(told.seen[0]).toMatchObject({ sequence: sequence.index, n: 7 });
   });
 });

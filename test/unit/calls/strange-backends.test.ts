@@ -35,7 +35,7 @@ test.each(["acquireLock", "releaseLock"] as const)(
   },
 );
 
-test.each([{}, { status: "held" }, { status: "waiting", holder: { foreign: false } }])(
+test.each([{}, { status: "busy" }, { status: "waiting", holder: { foreign: false } }])(
   "[P1] an acquireLock that answers %j: likewise",
   async (answer) => {
     const store = open(silentOnce("acquireLock", answer), { leaseMs: 300, waitMs: 5_000 });

@@ -22,7 +22,7 @@ describe("an acquisition", () => {
     expect(acquisition.isUnknownThere).toBe(true);
     acquisition.asked();
     expect(acquisition.isUnknownThere).toBe(false); // the answer is still to come
-    acquisition.answered("held", holder, 1);
+    acquisition.answered("busy", holder, 1);
     expect([acquisition.isUnknownThere, acquisition.holder]).toEqual([true, holder]);
     acquisition.asked();
     expect(acquisition.isUnknownThere).toBe(false);

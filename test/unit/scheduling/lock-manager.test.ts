@@ -138,7 +138,7 @@ describe("the lock manager", () => {
     await quiet();
     locks.rejectWaiters();
     expect(await outcomeOf(save.promise)).toBe("pending");
-    answer.resolve({ status: "held" });
+    answer.resolve({ status: "busy" });
     expect(await outcomeOf(save.promise)).toMatchObject({ code: "CLOSED" });
   });
 

@@ -54,7 +54,7 @@ export function readAcquire(reply: RedisReply, request: AcquireRequest): Acquire
     const grant = granted(first, request);
     return request.load ? { ...grant, state: loaded(second, third) } : grant;
   }
-  const status = oneOf(first, "granted", "waiting", "held");
+  const status = oneOf(first, "granted", "waiting", "busy");
   return status === "granted" ? grantedInFull(reply, request) : waiting(status, reply);
 }
 
@@ -73,7 +73,7 @@ function grantedInFull(reply: readonly RedisReply[], request: AcquireRequest): G
   return { status: "granted", ...grant, ...(request.load ? { state: loaded(value, type) } : {}) };
 }
 
-function waiting(status: "waiting" | "held", reply: readonly RedisReply[]): AcquireReply {
+function waiting(status: "waiting" | "busy", reply: readonly RedisReply[]): AcquireReply {
   const [, held, left, ahead] = reply;
   return { status, holder: readHolder(held).holder, retryInMs: remainingMs(left), ahead: integer(ahead) };
 }
@@ -123,7 +123,7 @@ export function readWrite(reply: RedisReply): WriteReply {
   if (status === "saved") return { status, revision: parseNumber(words[0]) };
   if (status === "conflict") return { status, revision: revisionOf(words[0]) };
   if (status === "unreadable") return { status, unreadable: words.join(" ") };
-  return { status: oneOf(status, "deleted", "held", "lost", "forgotten") };
+  return { status: oneOf(status, "deleted", "busy", "lost", "forgotten") };
 }
 
 export function readCancel(reply: RedisReply): CancelReply {

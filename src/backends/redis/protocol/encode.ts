@@ -35,7 +35,7 @@ export function encodeAcquire(
   return {
     id,
     ticket,
-    own: [String(receipt.slot), receipt.n],
+    own: [String(receipt.sequence), receipt.n],
     terms: [millis(leaseMs), fences, wish],
     stamps: fences,
     wantsBytes: true, // the token of a foreign holder may be any bytes

@@ -45,7 +45,7 @@ export function makeKeys(prefix: string, clientId: string): Keys {
     all: (id) => [lock(id), queue(id), asks(id), stamp, done, state(id)],
     prefix,
     common: [stamp, done],
-    staged: (id, { slot, n }) => `${prefix}sent:{${id}}:${clientId}:${String(slot)}:${String(n)}`,
+    staged: (id, { sequence, n }) => `${prefix}sent:{${id}}:${clientId}:${String(sequence)}:${String(n)}`,
     done,
     channel: `${prefix}wake:${clientId}`,
     probe: `${prefix}probe:{${clientId}}`,

@@ -6,6 +6,7 @@ import type {
   AcquireReply,
   CancelReply,
   LoadedState,
+  Receipt,
   ReleaseReply,
   TouchReply,
   Wake,
@@ -35,8 +36,9 @@ export class Observations {
     return String(this.#highestStamp);
   }
 
-  noteRecorded<T extends RecordedReply>(reply: T, expiry: ReceiptExpiry): T {
-    if (recordedStatuses.has(reply.status)) this.receipts.noteRecorded(expiry);
+  /** The reply to an operation with this receipt, by a script that was told of this expiry. */
+  noteRecorded<T extends RecordedReply>(reply: T, receipt: Receipt, expiry: ReceiptExpiry): T {
+    if (recordedStatuses.has(reply.status)) this.receipts.noteRecorded(receipt, expiry);
     if ("revision" in reply) this.#noteReplied(reply.revision ?? 0);
     if ("fence" in reply) this.#noteReplied((reply.fence ?? 0) + (reply.fences ?? 1) - 1);
     return reply;

@@ -1,11 +1,13 @@
 /**
- * The hash that holds this client's receipts [S5], as scripts/lib/receipt.lua keeps it, and its expiry.
+ * The hash that holds this client's receipts [S5], as scripts/lib/receipt.lua keeps it: what an operation is told of its own
+ * receipt and of a proof, and the hash's expiry.
  *
  * The expiry is not renewed by every operation, which saves a command in most scripts: a hash that lives 5/4 of what was
  * asked for and is renewed in every quarter of it always has at least what was asked for left.
  */
 import { now } from "../../../timers.ts";
 import type { Receipt } from "../../contract.ts";
+import { Proofs, type Attempt } from "../../proofs.ts";
 
 /** What one script is told about the expiry. */
 export interface ReceiptExpiry {
@@ -15,9 +17,10 @@ export interface ReceiptExpiry {
 }
 
 /** The arguments of one operation: its receipt, and on a retry the proof that goes with it. */
-export type ReceiptFields = readonly [slot: string, n: string, proof: string];
+export type ReceiptFields = readonly [sequence: string, n: string, proof: string];
 
 export class ReceiptHash {
+  readonly #proofs = new Proofs();
   #renewedAt = -Infinity;
   #keepMs = 0;
 
@@ -27,7 +30,7 @@ export class ReceiptHash {
       this.#keepMs = receipt.keepMs;
       this.#renewedAt = -Infinity;
     }
-    return [String(receipt.slot), String(receipt.n), proofOf(receipt)];
+    return [String(receipt.sequence), String(receipt.n), proofText(this.#proofs.attempt(receipt))];
   }
 
   /** For a script that is sent now; `at` is of the monotonic clock. */
@@ -36,14 +39,15 @@ export class ReceiptHash {
     return { args: [String(Math.ceil(this.#keepMs * 1.25)), due ? "1" : "0"], sentAt: at };
   }
 
-  /** That script recorded a receipt: if it was told to renew the expiry, it did. */
-  noteRecorded({ args, sentAt }: ReceiptExpiry): void {
-    if (args[1] === "1") this.#renewedAt = Math.max(this.#renewedAt, sentAt);
+  /** That script's reply says that the receipt is recorded. If the script recorded it, it renewed the expiry where told to. */
+  noteRecorded(receipt: Receipt, { args, sentAt }: ReceiptExpiry): void {
+    const isNew = this.#proofs.recorded(receipt);
+    if (isNew && args[1] === "1") this.#renewedAt = Math.max(this.#renewedAt, sentAt);
   }
 }
 
 /** Empty on the first try; on a retry a receipt that must be there, or `-` where none is known. */
-function proofOf({ retry, proof }: Receipt): string {
-  if (proof !== undefined) return `${String(proof.slot)} ${String(proof.n)}`;
-  return retry === true ? "-" : "";
+function proofText({ retry, proof }: Attempt): string {
+  if (proof !== undefined) return `${String(proof.sequence)} ${String(proof.n)}`;
+  return retry ? "-" : "";
 }

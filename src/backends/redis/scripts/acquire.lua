@@ -13,7 +13,7 @@
 --   fence (an integer: granted as asked, nobody waits, no state asked for)
 --   [fence, bytes or null, type] (the same with the state; type only when it is no string)
 --   ['granted', fence, fences, leaseMs, waiting, bytes or null, type]
---   ['waiting' or 'held', who holds it, remaining lease in ms or -1, how many are ahead, and with 'waiting', where p was
+--   ['waiting' or 'busy', who holds it, remaining lease in ms or -1, how many are ahead, and with 'waiting', where p was
 --   wished, how many are subscribed to the client's channel on this server, -1 when that may not be asked; below 1 the
 --   ask was noted without p]
 --   'settled': this ticket was released or cancelled: a late copy [S5]
@@ -168,13 +168,13 @@ local function ask()
       return granted(first, fences, tonumber(lease))
     else
       -- More dead waiters than one walk may meet: the next ask goes on, at once.
-      return { joins and 'waiting' or 'held', first_waiter() .. ' 0', 1, 0, subscribers }
+      return { joins and 'waiting' or 'busy', first_waiter() .. ' 0', 1, 0, subscribers }
     end
   end
   if joins then
     return { 'waiting', held, redis.call('PTTL', lock), ahead or redis.call('ZRANK', queue, ticket), subscribers }
   end
-  return { 'held', held, redis.call('PTTL', lock), count_waiters() }
+  return { 'busy', held, redis.call('PTTL', lock), count_waiters() }
 end
 for _, i in ipairs(remaining) do
   local at = first_at + width * (i - 1)

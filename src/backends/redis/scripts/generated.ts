@@ -9,7 +9,7 @@ export interface Script {
 export const scripts = {
   acquire: {
     name: "acquire",
-    sha1: "9cd7c361b0e5f4515a282400ccb3a6ec727dba45",
+    sha1: "3b9ba05e6f92217a9a90b762d66565bb5c49519e",
     text: [
       "local stamp, done = KEYS[1], KEYS[2]",
       "local prefix, seen = ARGV[2], tonumber(ARGV[3])",
@@ -285,13 +285,13 @@ export const scripts = {
       "redis.call('SET', lock, value_of(ticket, first, fences), 'PX', lease)",
       "return granted(first, fences, tonumber(lease))",
       "else",
-      "return { joins and 'waiting' or 'held', first_waiter() .. ' 0', 1, 0, subscribers }",
+      "return { joins and 'waiting' or 'busy', first_waiter() .. ' 0', 1, 0, subscribers }",
       "end",
       "end",
       "if joins then",
       "return { 'waiting', held, redis.call('PTTL', lock), ahead or redis.call('ZRANK', queue, ticket), subscribers }",
       "end",
-      "return { 'held', held, redis.call('PTTL', lock), count_waiters() }",
+      "return { 'busy', held, redis.call('PTTL', lock), count_waiters() }",
       "end",
       "for _, i in ipairs(remaining) do",
       "local at = first_at + width * (i - 1)",
@@ -1428,7 +1428,7 @@ export const scripts = {
   },
   write: {
     name: "write",
-    sha1: "d27ba273cc66094f6d0115afbfc2b1dbfaad1488",
+    sha1: "269a75bd3182d23aa2f7cf11ad93b58712cad2e3",
     text: [
       "local lock, queue, asks, stamp, done, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]",
       "local ticket, slot, n, proof, keep, refresh = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]",
@@ -1604,7 +1604,7 @@ export const scripts = {
       "local held = redis.call('GET', lock)",
       "if not held or string.sub(held, 1, #ticket + 1) ~= ticket .. ' ' then return refuse('lost') end",
       "elseif redis.call('EXISTS', lock, queue) > 0 then",
-      "if redis.call('EXISTS', lock) == 1 or somebody_waits() then return refuse('held') end",
+      "if redis.call('EXISTS', lock) == 1 or somebody_waits() then return refuse('busy') end",
       "end",
       "local confirms = ticket ~= '' and redis.call('HEXISTS', asks, ticket) == 1 and redis.call('ZSCORE', queue, ticket)",
       "local revision, written_by, unreadable = read_head()",

@@ -3,7 +3,7 @@
 -- KEYS: lock queue asks stamp done state
 -- ARGV: ticket slot n proof keep refresh seen kind serializer ttl ifRevision bytes staged
 --   ticket: empty for none; slot … refresh: as in release.lua; kind: save or delete; staged: as in commit.lua
--- Replies: 'saved <revision>', 'deleted', 'held', 'lost', 'conflict <revision or absent>', 'unreadable <what it is>'
+-- Replies: 'saved <revision>', 'deleted', 'busy', 'lost', 'conflict <revision or absent>', 'unreadable <what it is>'
 --   (all four: nothing was written), 'forgotten', or the recorded reply of the first try
 -- Promises: S2 S3 S4 S5 S6 S7 S8
 local lock, queue, asks, stamp, done, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
@@ -36,7 +36,7 @@ local function write()
     local held = redis.call('GET', lock)
     if not held or string.sub(held, 1, #ticket + 1) ~= ticket .. ' ' then return refuse('lost') end
   elseif redis.call('EXISTS', lock, queue) > 0 then
-    if redis.call('EXISTS', lock) == 1 or somebody_waits() then return refuse('held') end
+    if redis.call('EXISTS', lock) == 1 or somebody_waits() then return refuse('busy') end
   end
   -- The first command after a hand-over confirms it, once nothing can refuse it any more.
   local confirms = ticket ~= '' and redis.call('HEXISTS', asks, ticket) == 1 and redis.call('ZSCORE', queue, ticket)

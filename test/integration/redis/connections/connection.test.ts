@@ -77,7 +77,7 @@ describe("a connection that breaks", () => {
   test("[S5] what was never sent is not sent later", async () => {
     proxy.frozen = true;
     const a = new TestClient(proxy.url, { operationMs });
-    expect(await failure(a.turn("x").granted())).toMatchObject({ code: "UNREACHABLE", outcome: "none" });
+    expect(await failure(a.ticketFor("x").granted())).toMatchObject({ code: "UNREACHABLE", outcome: "none" });
     proxy.frozen = false;
     proxy.cut();
     await eventually(() => a.backend.ready());
@@ -87,14 +87,14 @@ describe("a connection that breaks", () => {
   test("commands of one connection that breaks fail each on its own, and later ones wait for the next", async () => {
     const a = await new TestClient(proxy.url, { operationMs }).listening();
     proxy.strike("acquire", "lose-request", 5);
-    const calls = Array.from({ length: 10 }, (_, n) => a.turn(`x${String(n)}`).ask());
+    const calls = Array.from({ length: 10 }, (_, n) => a.ticketFor(`x${String(n)}`).ask());
     const settled = await Promise.allSettled(calls);
     expect(
       settled.every(
         (one) => one.status === "fulfilled" || (one.reason as { code: string }).code === "UNREACHABLE",
       ),
     ).toBe(true);
-    expect((await a.turn("y").ask()).status).toBe("granted");
+    expect((await a.ticketFor("y").ask()).status).toBe("granted");
   });
 });
 
@@ -106,8 +106,8 @@ describe("wakes", () => {
     await a.wake("again");
     await a.listens();
     const b = new TestClient(server.url, { operationMs });
-    await a.turn("x").granted();
-    await b.turn("x").ask();
+    await a.ticketFor("x").granted();
+    await b.ticketFor("x").ask();
     await a.wake("wanted");
     await poll(() => connections(server)).toEqual({ commands: 2, wakes: 2 });
   });
@@ -119,7 +119,7 @@ describe("wakes", () => {
     await server.command("CLIENT", "KILL", "TYPE", "pubsub");
     await eventuallyTrue(() => b.backend.askAgainMs === 250);
     await eventuallyTrue(() => proxy.seen.filter((command) => command.name === "SUBSCRIBE").length > 1);
-    const [mine, theirs] = [a.turn("x"), b.turn("x")];
+    const [mine, theirs] = [a.ticketFor("x"), b.ticketFor("x")];
     await mine.granted();
     await theirs.ask();
     await mine.release();
@@ -191,7 +191,7 @@ describe("ready and close", () => {
   test("[P2] close ends our connections, and calls after it are refused", async () => {
     const a = await new TestClient(server.url, { operationMs }).listening();
     await poll(() => connections(server)).toEqual({ commands: 1, wakes: 1 });
-    const pending = Promise.allSettled([a.turn("x").ask(), a.load("x")]);
+    const pending = Promise.allSettled([a.ticketFor("x").ask(), a.load("x")]);
     await new Promise<void>((resolve) => process.nextTick(resolve)); // they are sent at the end of the tick
     await a.backend.close();
     for (const one of await pending)
@@ -200,7 +200,7 @@ describe("ready and close", () => {
     for (const error of await failures(
       a.backend.ready(),
       a.load("x"),
-      a.turn("x").ask(),
+      a.ticketFor("x").ask(),
       a.backend.renewLocks([{ id: "x", ticket: "t", leaseMs: 1 }]),
     )) {
       expect(error).toMatchObject({ code: "UNREACHABLE", outcome: "none" });

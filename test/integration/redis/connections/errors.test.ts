@@ -46,7 +46,7 @@ test("[P3] a wrong password, or none: ACCESS_DENIED, at once", async () => {
   const server = await start({ password: "another" });
   for (const user of ["", `:${encoded}@`, `default:${encoded}@`, `nobody:${encoded}@`]) {
     const a = new TestClient(urlOf(server, user), { operationMs });
-    for (const error of await failures(a.backend.ready(), a.load("x"), a.turn("x").ask())) {
+    for (const error of await failures(a.backend.ready(), a.load("x"), a.ticketFor("x").ask())) {
       expect(error).toMatchObject({ code: "ACCESS_DENIED", outcome: "none" });
       expect(error.message).toContain(`redis://127.0.0.1:${String(server.port)}`);
       expect(error.message).toContain(
@@ -138,8 +138,8 @@ test("a read-only replica: READ_ONLY for what writes, and loads work", async () 
   for (const error of await failures(
     a.backend.ready(),
     a.write("x", save("2")),
-    a.turn("x").ask(),
-    a.turn("x").cancel(),
+    a.ticketFor("x").ask(),
+    a.ticketFor("x").cancel(),
   )) {
     expect(error).toMatchObject({ code: "READ_ONLY", outcome: "none" });
     expect(error.message).toContain("Connect to the primary");
@@ -161,11 +161,11 @@ test("a replica that has lost its primary and serves nothing: UNREACHABLE", asyn
 test("out of memory: OUT_OF_MEMORY for what needs some, and a release works", async () => {
   const server = await start();
   const a = await new TestClient(server.url, { operationMs }).listening();
-  const turn = a.turn("x");
+  const turn = a.ticketFor("x");
   await turn.granted();
   await server.command("CONFIG", "SET", "maxmemory", "1");
   for (const error of await failures(
-    a.turn("y").ask(),
+    a.ticketFor("y").ask(),
     a.write("y", save("1")),
     turn.write(save("1"), a.receipt()),
   )) {

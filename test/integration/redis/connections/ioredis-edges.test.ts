@@ -62,7 +62,7 @@ test("[L8] a wrapper whose duplicate() makes something else: waiters ask more of
   const a = new TestClient(odd, { operationMs });
   await a.backend.ready();
   await eventuallyTrue(() => a.backend.askAgainMs === 250);
-  expect((await a.turn("x").ask()).status).toBe("granted");
+  expect((await a.ticketFor("x").ask()).status).toBe("granted");
 });
 
 test("[P2] many stores on one client: one listener for each event, and none when they are closed", async () => {

@@ -87,7 +87,7 @@ describe.each(Object.entries(kinds))("%s", (_, { make, Command }) => {
     const a = await new TestClient(own, { operationMs }).listening();
     const b = await new TestClient(server.url, { operationMs }).listening();
     expect(a.backend.name).toBe(`redis://localhost:${String(proxy.port)}`);
-    const [mine, theirs] = [a.turn("x"), b.turn("x")];
+    const [mine, theirs] = [a.ticketFor("x"), b.ticketFor("x")];
     await a.saved("x", save("", { bytes: everyByte }));
     expect(await mine.ask({ load: true })).toMatchObject({
       status: "granted",
@@ -97,7 +97,7 @@ describe.each(Object.entries(kinds))("%s", (_, { make, Command }) => {
     await a.wake("wanted");
     await mine.release();
     expect(await b.wake("granted")).toMatchObject({ ticket: theirs.ticket });
-    await a.turn("x").ask();
+    await a.ticketFor("x").ask();
     await theirs.release();
     await a.wake("granted");
     await eventuallyTrue(async () => {
@@ -192,7 +192,7 @@ describe.each(Object.entries(kinds))("%s", (_, { make, Command }) => {
       const large = "x".repeat(100_000);
       await a.saved("x", save(large)); // a SET and a script that needs it
       expect(await a.load("x")).toBe(large);
-      expect(await a.turn("x").ask({ load: true })).toMatchObject({ status: "granted" });
+      expect(await a.ticketFor("x").ask({ load: true })).toMatchObject({ status: "granted" });
     } finally {
       for (const name of ["evalsha", "get", "set"]) {
         Command.setArgumentTransformer(name, (args: unknown[]) => args);
@@ -211,12 +211,12 @@ describe.each(Object.entries(kinds))("%s", (_, { make, Command }) => {
     await eventually(async () => a.saved("y", save("1")));
     expect(await server.command("INFO", "keyspace")).not.toMatch(/db1:/);
     await own.select(3);
-    const error = await failure(a.turn("x").ask());
+    const error = await failure(a.ticketFor("x").ask());
     expect(error).toMatchObject({ code: "INVALID_ARGUMENT", outcome: "none" });
     expect(error.message).toMatch(/select\(3\) was called .* database 2\. .*client\.duplicate\(\)/);
     expect(await server.command("INFO", "keyspace")).not.toMatch(/db[13]:/);
     await own.select(2);
-    expect((await a.turn("x").ask()).status).toBe("granted");
+    expect((await a.ticketFor("x").ask()).status).toBe("granted");
   });
 
   test("durability: WAIT has a duplicate, in the same database", async () => {

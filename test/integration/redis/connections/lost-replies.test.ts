@@ -22,14 +22,14 @@ describe("a reply that is lost", () => {
     acquire: {
       script: "acquire",
       run: async (a) => {
-        const turn = a.turn("x");
+        const turn = a.ticketFor("x");
         return () => turn.ask();
       },
     },
     release: {
       script: "release",
       run: async (a) => {
-        const turn = a.turn("x");
+        const turn = a.ticketFor("x");
         await turn.granted();
         return () => turn.release();
       },
@@ -37,7 +37,7 @@ describe("a reply that is lost", () => {
     "release with a save": {
       script: "commit",
       run: async (a) => {
-        const turn = a.turn("x");
+        const turn = a.ticketFor("x");
         await turn.granted();
         return () => turn.release({ write: save("1", { ifRevision: "absent" }) });
       },
@@ -60,7 +60,7 @@ describe("a reply that is lost", () => {
     cancel: {
       script: "cancel",
       run: async (a) => {
-        const turn = a.turn("x");
+        const turn = a.ticketFor("x");
         await turn.granted();
         return () => turn.cancel();
       },
@@ -68,7 +68,7 @@ describe("a reply that is lost", () => {
     force: {
       script: "force",
       run: async (a) => {
-        const turn = a.turn("x");
+        const turn = a.ticketFor("x");
         await turn.granted();
         const receipt = a.receipt();
         return () => a.backend.releaseLock("x", turn.ticket, { forced: {} }, receipt);
@@ -107,7 +107,7 @@ describe("a reply that is lost", () => {
 
   test("[S5] [L7] a late acquire of a ticket that is over is refused", async () => {
     const a = await new TestClient(proxy.url, { operationMs }).listening();
-    const turn = a.turn("x");
+    const turn = a.ticketFor("x");
     proxy.strike("acquire", "hold-back");
     await failure(turn.ask());
     expect(await turn.cancel()).toEqual({ status: "cancelled" });

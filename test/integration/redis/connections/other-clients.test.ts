@@ -79,7 +79,7 @@ describe.each(Object.entries(kinds))("%s", (_, make) => {
       backend.ready(),
       a.load("x"),
       a.write("x", save("2")),
-      a.turn("x").ask({ load: true }),
+      a.ticketFor("x").ask({ load: true }),
       backend.listStates(null, { idPrefix: "", limit: 10 }),
     )) {
       expect(error).toMatchObject({ code: "INVALID_ARGUMENT", outcome: "none" });

@@ -43,7 +43,7 @@ describe("the user's own client", () => {
       const a = await new TestClient(await connected({ RESP }), { operationMs }).listening();
       const b = await new TestClient(server.url, { operationMs }).listening();
       expect(a.backend.name).toBe(`redis://127.0.0.1:${String(proxy.port)}`);
-      const [mine, theirs] = [a.turn("x"), b.turn("x")];
+      const [mine, theirs] = [a.ticketFor("x"), b.ticketFor("x")];
       const bytes = Uint8Array.from({ length: 256 }, (_, byte) => byte);
       await a.saved("x", save("", { bytes }));
       expect(await mine.ask({ load: true })).toMatchObject({
@@ -67,7 +67,7 @@ describe("the user's own client", () => {
     const a = new TestClient(typed, { operationMs });
     await a.saved("x", save("1"));
     expect(await a.load("x")).toBe("1");
-    expect((await a.turn("x").ask()).status).toBe("granted");
+    expect((await a.ticketFor("x").ask()).status).toBe("granted");
     expect((await a.backend.listStates(null, { idPrefix: "", limit: 10 })).entries).toHaveLength(1);
   });
 
@@ -109,7 +109,7 @@ describe("the user's own client", () => {
       expect(a.backend.askAgainMs).toBe(250);
     });
     expect(warnings).toMatchObject([{ cause: "redis-no-wakes" }]);
-    expect((await a.turn("x").ask()).status).toBe("granted");
+    expect((await a.ticketFor("x").ask()).status).toBe("granted");
   });
 
   test("[L8] one whose duplicate() cannot subscribe is not duplicated again and again", async () => {
@@ -132,7 +132,7 @@ describe("the user's own client", () => {
       },
     ]);
     expect(duplicates).toBe(1);
-    expect((await a.turn("x").ask()).status).toBe("granted");
+    expect((await a.ticketFor("x").ask()).status).toBe("granted");
   });
 
   test("[L8] a subscription that cannot be tested, for a reason unknown, is tested more and more seldom; one warning says why", async () => {

@@ -98,7 +98,7 @@ describe("on a server", () => {
 
   test("[L1] [L3] asks with and without the state, of other leases and fences", async () => {
     await client.saved("id 3", save("three"));
-    const turns = ids.map((id) => client.turn(id));
+    const turns = ids.map((id) => client.ticketFor(id));
     const asked = turns.map((turn, n) => {
       const request = { leaseMs: 10_000 + (n % 3) * 20_000, fences: 1 + (n % 2), load: n % 4 === 3 };
       return { turn, request, reply: turn.ask(request) };
@@ -125,10 +125,10 @@ describe("on a server", () => {
 
   test("[L1] [S1] one that is held and one whose state is unreadable do not disturb the others", async () => {
     const other = await new TestClient(server.url).listening();
-    await other.turn("id 5").granted();
+    await other.ticketFor("id 5").granted();
     await server.command("SET", "t:state:{id 7}", "not ours");
     await server.command("RPUSH", "t:state:{id 9}", "no string");
-    const replies = await Promise.all(ids.map((id) => client.turn(id).ask({ load: true })));
+    const replies = await Promise.all(ids.map((id) => client.ticketFor(id).ask({ load: true })));
     for (const [n, reply] of replies.entries()) {
       if (n === 5) expect(reply.status).toBe("waiting");
       else if (n === 7 || n === 9)
@@ -138,7 +138,7 @@ describe("on a server", () => {
   });
 
   test("[L6] releases: one whose lock was lost, one that is tried again", async () => {
-    const turns = ids.map((id) => client.turn(id));
+    const turns = ids.map((id) => client.ticketFor(id));
     await Promise.all(turns.map((turn) => turn.granted()));
     await server.command("SET", "t:lock:{id 4}", "stolen");
     expect(await turns[6]?.release()).toEqual({ status: "released", revision: null });
@@ -152,7 +152,7 @@ describe("on a server", () => {
   test("[S2] [S4] commits: revisions rise in order, and one that is refused does not disturb the others", async () => {
     const before = await client.saved("id 2", save("old"));
     for (const refused of [undefined, 2, 8]) {
-      const turns = ids.map((id) => client.turn(id));
+      const turns = ids.map((id) => client.ticketFor(id));
       await Promise.all(turns.map((turn) => turn.granted()));
       if (refused === 8) await server.command("DEL", "t:lock:{id 8}");
       const replies = await Promise.all(
@@ -182,9 +182,9 @@ describe("on a server", () => {
 
   test("[S2] [S3] [L2] [L3] commits of all kinds: each has its own answer, and what is told is what is stored", async () => {
     const other = await new TestClient(server.url).listening();
-    const turns = ids.map((id) => client.turn(id));
+    const turns = ids.map((id) => client.ticketFor(id));
     const fences = await Promise.all(turns.map((turn) => turn.granted()));
-    const waiters = new Map(ids.filter((_, n) => n % 6 === 3).map((id) => [id, other.turn(id)]));
+    const waiters = new Map(ids.filter((_, n) => n % 6 === 3).map((id) => [id, other.ticketFor(id)]));
     for (const waiter of waiters.values()) expect((await waiter.ask()).status).toBe("waiting");
     const big = "x".repeat(5_000);
     const requests: readonly ReleaseRequest[] = [
@@ -228,7 +228,7 @@ describe("on a server", () => {
   test("[S2] commits of which one meets a revision above the stamps: told is stored", async () => {
     const above = Date.now() * 1_000 + 3_600_000_000; // as of a server whose clock was set back
     await server.command("SET", "t:state:{id 3}", `hf1 ${String(above)} json\nold`);
-    const turns = ids.map((id) => client.turn(id));
+    const turns = ids.map((id) => client.ticketFor(id));
     await Promise.all(turns.map((turn) => turn.granted()));
     const replies = await Promise.all(turns.map((turn, n) => turn.release({ write: save(String(n)) })));
     for (const [n, reply] of replies.entries()) {
@@ -239,13 +239,13 @@ describe("on a server", () => {
   });
 
   test("[S5] a server that forgets everything, scripts too, between asks and releases of one tick", async () => {
-    const turns = ids.map((id) => client.turn(id));
+    const turns = ids.map((id) => client.ticketFor(id));
     await Promise.all(turns.map((turn) => turn.granted()));
     await server.command("FLUSHALL");
     await server.command("SCRIPT", "FLUSH");
     const replies = await Promise.all(turns.map((turn) => turn.release({ write: save("late") })));
     expect(new Set(replies.map(({ status }) => status))).toEqual(new Set(["lost"]));
-    const again = await Promise.all(ids.map((id) => client.turn(id).ask()));
+    const again = await Promise.all(ids.map((id) => client.ticketFor(id).ask()));
     expect(new Set(again.map(({ status }) => status))).toEqual(new Set(["granted"]));
   });
 });

@@ -29,7 +29,7 @@ test.each(["paced", "none"] as const)(
     await backend.ready();
     const ids = numbers.map((number) => `${pipeline} ${String(number)}`);
     const ticketOf = (number: number): string => `h:1:${backend.clientId}:${String(number)}`;
-    const receipt = (number: number, n: number) => ({ slot: number, n, keepMs: 60_000 });
+    const receipt = (number: number, n: number) => ({ sequence: number, n, keepMs: 60_000 });
     const request = { leaseMs: 5_000, queue: false, load: true, fences: 1 };
 
     // Loads the scripts.

@@ -119,7 +119,7 @@ describe("acquire", () => {
   test("[L1] a held lock is not granted; who does not queue leaves nothing behind", async () => {
     const fence = Number(await run.acquire(a));
     const reply = list(await run.acquire(b));
-    expect(reply).toEqual(["held", `${a} ${String(fence)}`, expect.any(Number), 0]);
+    expect(reply).toEqual(["busy", `${a} ${String(fence)}`, expect.any(Number), 0]);
     expect(Number(reply[2])).toBeGreaterThan(29_000);
     expect(Object.keys(await run.everything())).toEqual([at.lockKey, at.stampKey]);
   });
@@ -141,7 +141,7 @@ describe("acquire", () => {
     ]);
     expect(list(await run.acquire(b, { wish: "q" }))[3]).toBe(0);
     expect(list(await run.acquire(ticketOf(C, 9)))).toEqual([
-      "held",
+      "busy",
       expect.any(String),
       expect.any(Number),
       2,
@@ -183,7 +183,7 @@ describe("acquire", () => {
     async (token) => {
       await run.command("SET", at.lockKey, token, "NX", "PX", "20000");
       const held = list(await run.acquire(b));
-      expect(held).toEqual(["held", token, expect.any(Number), 0]);
+      expect(held).toEqual(["busy", token, expect.any(Number), 0]);
       expect(list(await run.acquire(b, { wish: "q" }))[0]).toBe("waiting");
       expect(await run.release(b)).toBe("lost");
       expect(await run.renew(b)).toBe(0);

@@ -119,16 +119,16 @@ describe("write", () => {
   test("[S8] is refused while anybody holds the lock", async () => {
     await run.acquire(a);
     const before = await run.everything();
-    expect(await run.write(b, { free: true })).toBe("held");
-    expect(await run.write(b, { kind: "delete", free: true })).toBe("held");
+    expect(await run.write(b, { free: true })).toBe("busy");
+    expect(await run.write(b, { kind: "delete", free: true })).toBe("busy");
     expect(await run.everything()).toEqual(before);
     await run.release(a);
     expect(words(await run.write(b, { free: true }))[0]).toBe("saved");
     await run.command("SET", at.lockKey, "foreign");
-    expect(await run.write(b, { n: 2, free: true })).toBe("held");
+    expect(await run.write(b, { n: 2, free: true })).toBe("busy");
     await run.command("DEL", at.lockKey);
     await run.command("SADD", at.lockKey, "x");
-    expect(await run.write(b, { n: 2, free: true })).toBe("held");
+    expect(await run.write(b, { n: 2, free: true })).toBe("busy");
   });
 
   test("[S8] is refused while anybody waits for the lock, but not for the dead", async () => {
@@ -136,9 +136,9 @@ describe("write", () => {
     await run.acquire(b, { wish: "q" });
     await run.acquire(c, { wish: "q" });
     await run.expire();
-    expect(await run.write(ticketOf(A, 2), { free: true })).toBe("held");
+    expect(await run.write(ticketOf(A, 2), { free: true })).toBe("busy");
     await run.age(b, 13);
-    expect(await run.write(ticketOf(A, 2), { free: true })).toBe("held");
+    expect(await run.write(ticketOf(A, 2), { free: true })).toBe("busy");
     expect(await run.waiting()).toEqual([c]);
     await run.age(c, 13);
     expect(words(await run.write(ticketOf(A, 2), { free: true }))[0]).toBe("saved");

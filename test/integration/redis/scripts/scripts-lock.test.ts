@@ -234,7 +234,7 @@ describe("renew and inspect", () => {
 
   test("[L1] a ticket that begins like the holder's is another one", async () => {
     await run.acquire(ticketOf(A, 12));
-    expect(list(await run.acquire(a))[0]).toBe("held");
+    expect(list(await run.acquire(a))[0]).toBe("busy");
     expect(await run.release(a)).toBe("lost");
     expect(await run.commit(a)).toBe("lost");
     expect(await run.write(a)).toBe("lost");

@@ -43,7 +43,7 @@ describe("a free lock with a queue", () => {
 
   test("[L2] a newcomer that does not queue does not overtake", async () => {
     await orphaned([b, "q"]);
-    expect(list(await run.acquire(c))).toEqual(["held", expect.stringContaining(b), expect.any(Number), 0]);
+    expect(list(await run.acquire(c))).toEqual(["busy", expect.stringContaining(b), expect.any(Number), 0]);
   });
 
   test("[L9] who has not asked for 12 s is removed, however many there are", async () => {

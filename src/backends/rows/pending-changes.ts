@@ -18,7 +18,7 @@ import type {
   WaiterRow,
 } from "./row-types.ts";
 
-export class Draft {
+export class PendingChanges {
   readonly rows: Rows;
   readonly now: number;
   readonly rules: Rules;
@@ -71,7 +71,7 @@ export class Draft {
 /** The state, the lock and the queue of one id. */
 export class Item {
   readonly id: string;
-  readonly draft: Draft;
+  readonly pending: PendingChanges;
   /** `undefined`: not read. */
   #lock: LockRow | null | undefined;
   #lockChanged = false;
@@ -82,14 +82,14 @@ export class Item {
   /** What this decision wrote. */
   #written: StateRow | null | undefined;
 
-  constructor(draft: Draft, id: string) {
-    this.draft = draft;
+  constructor(pending: PendingChanges, id: string) {
+    this.pending = pending;
     this.id = id;
   }
 
   /** As it is stored; it may have expired. */
   lock(): LockRow | null {
-    if (this.#lock === undefined) this.#lock = this.draft.rows.lock(this.id) ?? null;
+    if (this.#lock === undefined) this.#lock = this.pending.rows.lock(this.id) ?? null;
     return this.#lock;
   }
 
@@ -100,7 +100,7 @@ export class Item {
 
   /** In the order of their first asks [L2], with those that are gone. */
   waiters(): readonly WaiterRow[] {
-    this.#waiters ??= without(this.draft.rows.waiters(this.id), this.#removed);
+    this.#waiters ??= without(this.pending.rows.waiters(this.id), this.#removed);
     return this.#waiters;
   }
 
@@ -133,30 +133,30 @@ export class Item {
   }
 
   stateHead(): StateHead | undefined {
-    return this.#written === undefined ? this.draft.rows.stateHead(this.id) : (this.#written ?? undefined);
+    return this.#written === undefined ? this.pending.rows.stateHead(this.id) : (this.#written ?? undefined);
   }
 
   state(): StateRow | undefined {
-    return this.#written === undefined ? this.draft.rows.state(this.id) : (this.#written ?? undefined);
+    return this.#written === undefined ? this.pending.rows.state(this.id) : (this.#written ?? undefined);
   }
 
   setState(row: StateRow | null): void {
     this.#written = row;
-    this.draft.changes.push({ kind: "state", id: this.id, row });
+    this.pending.changes.push({ kind: "state", id: this.id, row });
   }
 
   /** Nothing in the same decision asks for the state afterwards. */
   setExpiry(expiresAt: number): void {
-    this.draft.changes.push({ kind: "expiry", id: this.id, expiresAt });
+    this.pending.changes.push({ kind: "expiry", id: this.id, expiresAt });
   }
 
   finish(): void {
     if (!this.#lockChanged) return;
-    this.draft.changes.push({ kind: "lock", id: this.id, row: this.#lock ?? null });
+    this.pending.changes.push({ kind: "lock", id: this.id, row: this.#lock ?? null });
   }
 
   #changeWaiter(ticket: Ticket, row: WaiterRow | null): void {
-    this.draft.changes.push({ kind: "waiter", id: this.id, ticket, row });
+    this.pending.changes.push({ kind: "waiter", id: this.id, ticket, row });
   }
 }
 

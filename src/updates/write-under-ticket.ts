@@ -15,7 +15,7 @@ export interface Guard {
 }
 
 /** Throws LockLostError when the server refuses it because the ticket no longer holds the lock. */
-export async function writeGuarded(guard: Guard, write: StateWrite): Promise<PlainReply> {
+export async function writeUnderTicket(guard: Guard, write: StateWrite): Promise<PlainReply> {
   const { calls, hold, fence, durability } = guard;
   const operation = { doing: "Writing the state", id: hold.id, durability };
   const { reply, shortage } = await calls
@@ -31,7 +31,7 @@ export async function writeGuarded(guard: Guard, write: StateWrite): Promise<Pla
     hold.taint();
     throw shortage;
   }
-  if (reply.status === "held") throw new Error(`HOLDFAST_HELD_UNDER_TICKET: ${hold.id}`);
+  if (reply.status === "busy") throw new Error(`HOLDFAST_BUSY_UNDER_TICKET: ${hold.id}`);
   if (reply.status !== "lost") return reply;
   hold.lose("the server refused a save under it");
   throw lockLost(hold.id, fence, "the server refused the save");
