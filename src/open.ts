@@ -9,7 +9,10 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Backend } from "./backends/contract.ts";
 import { parseAddress } from "./backends/redis/client/address.ts";
+import type { IoredisClientLike } from "./backends/redis/client/user/ioredis-types.ts";
 import type { RedisClientLike } from "./backends/redis/client/node-redis-types.ts";
+import type { SentinelClientLike } from "./backends/redis/client/user/sentinel-types.ts";
+import { isUserClient, type UserClientLike } from "./backends/redis/client/user/recognize.ts";
 import { fileError, parseSqlitePath } from "./backends/sqlite/path.ts";
 import { LazyBackend, type LazyKind } from "./backends/lazy.ts";
 import { InvalidArgumentError } from "./errors.ts";
@@ -19,7 +22,7 @@ import type { Serializer } from "./serializers/serializer.ts";
 import { json } from "./serializers/json.ts";
 import { StoreHandle, type Store } from "./store.ts";
 
-export type { RedisClientLike };
+export type { IoredisClientLike, RedisClientLike, SentinelClientLike };
 
 type Parsed = Omit<OpenOptions, "serializer"> & { serializer?: Serializer };
 
@@ -28,7 +31,7 @@ const pushing = { pushes: true, askAgainMs: 5_000 };
 const polling = { pushes: false, askAgainMs: 3 };
 
 const allowed =
-  'redis://host:port, rediss://host:port, redis+unix:///path, redis+sentinel://hosts/name, sqlite:path, memory:, a connected client of "@redis/client", or a Backend';
+  'redis://host:port, rediss://host:port, redis+unix:///path, redis+sentinel://hosts/name, sqlite:path, memory:, a connected client of "@redis/client", a client of "ioredis", or a Backend';
 
 /** A backend keeps the tickets of one store; a second store on it would mix them up. */
 const opened = new WeakSet<object>();
@@ -37,7 +40,7 @@ const opened = new WeakSet<object>();
  * Opens a store: shared states and locks. Synchronous and lazy: the first use connects.
  *
  * @param target `redis:`, `rediss:`, `redis+unix:` or `redis+sentinel:` URL; `sqlite:path`; `memory:`; a connected client of
- * `@redis/client`; or your own backend. Default: the environment variable `HOLDFAST_URL`; otherwise, outside
+ * `@redis/client`; a client of `ioredis`; or your own backend. Default: the environment variable `HOLDFAST_URL`; otherwise, outside
  * production, a SQLite file `.holdfast/store.db` next to the nearest `package.json`.
  * @throws InvalidArgumentError for a target or an option that cannot work; UnavailableError where the file system does not
  * allow the default.
@@ -46,7 +49,10 @@ const opened = new WeakSet<object>();
  * const store = open("redis://localhost:6379", { leaseMs: 10_000 });
  * ```
  */
-export function open(target?: string | URL | RedisClientLike | Backend, options?: OpenOptions): Store {
+export function open(
+  target?: string | URL | RedisClientLike | SentinelClientLike | IoredisClientLike | Backend,
+  options?: OpenOptions,
+): Store {
   const parsed: Parsed = parse.parseOptions<Parsed>("open()", options, {
     prefix: parse.prefix,
     serializer: parse.serializer,
@@ -70,7 +76,7 @@ function backendOf(target: unknown, options: Parsed): Backend {
   if (target === undefined) return defaultBackend(options);
   if (typeof target === "string" || target instanceof URL) return backendOfUrl(String(target), options);
   if (isBackend(target)) return ownBackend(target, options);
-  if (isRedisClient(target)) return redisBackend(target, "redis (your client)", options);
+  if (isUserClient(target)) return redisBackend(target, "redis (your client)", options);
   throw new InvalidArgumentError(`open() takes ${allowed}; got ${show(target)}.`);
 }
 
@@ -103,10 +109,11 @@ function unknownTarget(text: string, scheme: string | undefined): InvalidArgumen
   return new InvalidArgumentError(`open() (or HOLDFAST_URL) takes ${allowed}; got ${got}.${hint}`);
 }
 
-function redisBackend(target: string | RedisClientLike, name: string, options: Parsed): Backend {
+function redisBackend(target: string | UserClientLike, name: string, options: Parsed): Backend {
   const operationMs = options.operationMs ?? defaults.operationMs;
   // It is waited for on a connection of its own, which a client of the user's must be able to make.
-  const hasReplicas = typeof target === "string" || typeof target.duplicate === "function";
+  const { duplicate } = target as { duplicate?: unknown };
+  const hasReplicas = typeof target === "string" || typeof duplicate === "function";
   return lazy({ name, ...pushing, hasReplicas }, async (clientId) => {
     const { createRedisBackend } = await import("./backends/redis/backend.ts");
     return createRedisBackend({ target, clientId, prefix: options.prefix ?? defaults.prefix, operationMs });
@@ -195,9 +202,4 @@ function isBackend(value: unknown): value is Backend {
     typeof backend?.acquireLock === "function" &&
     typeof backend.writeState === "function"
   );
-}
-
-function isRedisClient(value: unknown): value is RedisClientLike {
-  const client = value as Partial<RedisClientLike> | null;
-  return typeof client === "object" && typeof client?.sendCommand === "function" && "isReady" in client;
 }

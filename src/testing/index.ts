@@ -1,7 +1,21 @@
-/** The public API `holdfast/testing`: contract suites for any backend, and a backend that fails on command. */
+/**
+ * The public API `holdfast/testing`: contract suites for any backend, a backend that fails on command, and a suite for
+ * adapters of Redis clients with the port that they implement.
+ */
 export { stateSuite } from "./state-suite.ts";
 export { lockSuite } from "./lock-suite.ts";
 export type { SuiteHooks, SuiteOptions } from "./options.ts";
+export { clientSuite } from "./client-suite.ts";
+export type { ClientSuiteHooks, ClientSuiteOptions } from "./client-suite/options.ts";
+export type {
+  RedisArgument,
+  RedisClient,
+  RedisCommand,
+  RedisReply,
+  ReplyHandler,
+  Subscriber,
+  Subscription,
+} from "../backends/redis/client/port.ts";
 export { FaultyBackend } from "./faulty-backend.ts";
 export type { FaultyMethod, MadeCall, Plan } from "./faulty-backend.ts";
 export { delay, failBefore, hang, LateCopy, loseReply, meanwhile } from "./faults.ts";

@@ -6,9 +6,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
+import { Redis } from "ioredis";
+
 import type { Backend } from "../../src/backends/contract.ts";
 import { Memory, MemoryBackend } from "../../src/backends/memory/backend.ts";
-import { createRedisBackend } from "../../src/backends/redis/backend.ts";
+import { createRedisBackend, type RedisBackendOptions } from "../../src/backends/redis/backend.ts";
 import { createSqliteBackend } from "../../src/backends/sqlite/backend.ts";
 import { lockSuite, stateSuite, type SuiteHooks, type SuiteOptions } from "../../src/testing/index.ts";
 import { startRedis } from "../support/redis-server.ts";
@@ -33,6 +35,13 @@ export const suites: Readonly<Record<string, (options: SuiteOptions) => void>> =
 
 const prefix = "holdfast:";
 
+const redis: BackendUnderTest = {
+  file: "backends/redis/backend.ts",
+  pushes: true,
+  create: () => createRedis(),
+  hooks: ["deleteLock", "putForeignLock", "removeForeignLock", "putGarbage", "flush"],
+};
+
 export const backends: Readonly<Record<string, BackendUnderTest>> = {
   memory: {
     file: "backends/memory/backend.ts",
@@ -46,12 +55,7 @@ export const backends: Readonly<Record<string, BackendUnderTest>> = {
     create: createSqlite,
     hooks: ["deleteLock", "flush"],
   },
-  Redis: {
-    file: "backends/redis/backend.ts",
-    pushes: true,
-    create: createRedis,
-    hooks: ["deleteLock", "putForeignLock", "removeForeignLock", "putGarbage", "flush"],
-  },
+  Redis: redis,
 };
 
 /** Its locks know tickets only, and its states cannot be damaged. */
@@ -95,13 +99,32 @@ async function createSqlite(): Promise<Storage> {
   };
 }
 
-async function createRedis(): Promise<Storage> {
+/** The Redis backend once more, on one client of ioredis that all stores share. */
+export const onIoredis: BackendUnderTest = {
+  ...redis,
+  create: async () => {
+    const clients: Redis[] = [];
+    const storage = await createRedis((url) => {
+      clients[0] ??= new Redis(url, { disableClientInfo: true }); // which would need one more right
+      return clients[0];
+    });
+    const end = async (): Promise<void> => {
+      for (const client of clients) client.disconnect();
+      await storage.end();
+    };
+    return { ...storage, end };
+  },
+};
+
+async function createRedis(
+  targetOf: (url: string) => RedisBackendOptions["target"] = (url) => url,
+): Promise<Storage> {
   const server = await startRedis();
   const lock = (id: string): string => `${prefix}lock:{${id}}`;
   const compareAndDelete =
     'if redis.call("get", KEYS[1]) == ARGV[1] then return redis.call("del", KEYS[1]) else return 0 end';
   return {
-    createBackend: () => createRedisBackend({ target: server.url, prefix, operationMs: 5_000 }),
+    createBackend: () => createRedisBackend({ target: targetOf(server.url), prefix, operationMs: 5_000 }),
     hooks: {
       deleteLock: async (id) => {
         await server.command("DEL", lock(id));

@@ -1,35 +1,9 @@
 // The suites of holdfast/testing on every backend: each pair of backend and suite, on a storage of its own.
 
-import { afterAll, beforeAll, describe, test } from "vitest";
-
-import type { SuiteHooks } from "../../src/testing/index.ts";
-import { backends, suites, type BackendUnderTest, type Storage } from "./backends.ts";
+import { backends, suites } from "./backends.ts";
+import { runSuite } from "./run-suite.ts";
 
 for (const [name, backend] of Object.entries(backends)) {
-  for (const [suiteName, suite] of Object.entries(suites)) {
-    describe(`${suiteName} on ${name}`, () => {
-      let storage: Storage;
-      beforeAll(async () => {
-        storage = await backend.create();
-      });
-      afterAll(() => storage.end());
-      suite({
-        test: (title, fn) => test(title, fn, 60_000),
-        skip: (title, reason) => test.skip(`${title} (${reason})`),
-        createBackend: () => storage.createBackend(),
-        pushes: backend.pushes,
-        hooks: hooksOf(backend, () => storage),
-      });
-    });
-  }
-}
-
-/** The hooks that the storage will bring once it is there. */
-function hooksOf({ hooks }: BackendUnderTest, storage: () => Storage): SuiteHooks {
-  const later = hooks.map((name) => {
-    const hook = (...args: never[]): unknown =>
-      (storage().hooks[name] as (...args: never[]) => unknown)(...args);
-    return [name, hook];
-  });
-  return Object.fromEntries(later) as SuiteHooks;
+  for (const [suiteName, suite] of Object.entries(suites))
+    runSuite(`${suiteName} on ${name}`, suite, backend);
 }

@@ -38,11 +38,9 @@ export class Workshop {
   constructor() {
     mkdirSync(join(this.folder, "node_modules/@redis"), { recursive: true });
     symlinkSync(root, join(this.folder, "node_modules/holdfast"), "dir");
-    symlinkSync(
-      join(root, "node_modules/@redis/client"),
-      join(this.folder, "node_modules/@redis/client"),
-      "dir",
-    );
+    for (const name of ["@redis/client", "ioredis"]) {
+      symlinkSync(join(root, "node_modules", name), join(this.folder, "node_modules", name), "dir");
+    }
     this.blocks = pages().flatMap((page) => this.#extract(page));
     for (const { path, code } of this.blocks) {
       mkdirSync(dirname(path), { recursive: true });

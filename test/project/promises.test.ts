@@ -6,6 +6,7 @@ import { describe, expect, test } from "vitest";
 
 import * as testing from "../../src/testing/index.ts";
 import { backends, suites } from "../contract/backends.ts";
+import { clients } from "../contract/clients.ts";
 
 const numbered = (letter: string, count: number): string[] =>
   Array.from({ length: count }, (_, n) => `${letter}${String(n + 1)}`);
@@ -81,8 +82,23 @@ describe("pairs", () => {
 
   test("every suite that is exported is among those that run", () => {
     const exported = Object.keys(testing).filter((name) => name.endsWith("Suite"));
-    expect(Object.keys(suites).sort()).toEqual(exported.sort());
+    expect([...Object.keys(suites), "clientSuite"].sort()).toEqual(exported.sort());
     for (const [name, suite] of Object.entries(suites)) expect(suite).toBe(testing[name as "stateSuite"]);
+  });
+
+  test("the client suite runs on every adapter of src/, and on both majors of each package", () => {
+    const adapters = inSrc
+      .filter(({ path, text }) => path.startsWith("src/backends/") && /implements RedisClient\b/.test(text))
+      .map(({ path }) => path.slice("src/".length));
+    expect(adapters.length).toBeGreaterThan(2);
+    const run = Object.entries(clients);
+    expect([...new Set(run.map(([, { file }]) => file))].sort()).toEqual(adapters.sort());
+    expect(run.map(([name]) => name)).toEqual(
+      expect.arrayContaining(["@redis/client 5", "@redis/client 6", "ioredis 5", "ioredis 6"]),
+    );
+    const { text } = inTest.find(({ path }) => path === "test/contract/clients.test.ts") ?? { text: "" };
+    expect(text).toContain("of Object.entries(clients)");
+    expect(text).not.toMatch(/\b(skipIf|runIf|todo|only|continue|return;)\b/);
   });
 
   test("contract/suites.test.ts runs every suite on every backend, and cannot leave one out", () => {
@@ -125,17 +141,17 @@ describe("pairs", () => {
 });
 
 describe("citations", () => {
-  const suiteNames = inSrc
-    .filter(({ path }) => path.startsWith("src/testing/"))
-    .flatMap(({ text }) => namesIn(text));
+  const ofSuites = inSrc.filter(({ path }) => path.startsWith("src/testing/"));
+  const suiteNames = ofSuites.flatMap(({ text }) => namesIn(text));
   const testNames = inTest.flatMap(({ text }) => namesIn(text));
 
   test.each(promises)("[%s] is the beginning of a test's name", (promise) => {
     expect(cited([...suiteNames, ...testNames].join("\n"))).toContain(promise);
   });
 
-  test("the exported suites prove every promise that a single process can see", () => {
-    const proved = cited(suiteNames.join("\n"));
+  test("the exported suites for backends prove every promise that a single process can see", () => {
+    const ofBackends = ofSuites.filter(({ path }) => !path.startsWith("src/testing/client-suite"));
+    const proved = cited(ofBackends.flatMap(({ text }) => namesIn(text)).join("\n"));
     expect(promises.filter((promise) => !proved.has(promise))).toEqual(notOfSuites);
   });
 

@@ -1,7 +1,11 @@
 // What must compile and what must not; checked by `npm run types`, never run.
 /* eslint-disable @typescript-eslint/no-unused-vars, @typescript-eslint/no-unused-expressions -- used for their types */
 
-import type { createClient } from "@redis/client";
+import type { createClient, createSentinel } from "@redis/client";
+import type { Redis as Redis5 } from "ioredis";
+import type { Redis as Redis6 } from "ioredis-6";
+import type { Redis as Valkey } from "iovalkey";
+import type { createClient as createClient5 } from "redis-client-5";
 import {
   HoldfastError,
   open,
@@ -37,6 +41,11 @@ export async function opening(backend: Backend, client: ReturnType<typeof create
   open(new URL("redis://localhost"));
   open(client);
   open(backend);
+  open(null as unknown as ReturnType<typeof createClient5>);
+  open(null as unknown as ReturnType<typeof createSentinel>);
+  open(null as unknown as Redis5);
+  open(null as unknown as Redis6);
+  open(null as unknown as Valkey);
   open("memory:", {
     prefix: "p:",
     serializer: "json",

@@ -28,7 +28,7 @@ import type {
 } from "../contract.ts";
 import type { RedisArgument, RedisClient, RedisReply } from "./client/port.ts";
 import { openClient, type OpenedClient } from "./client/open-client.ts";
-import type { RedisClientLike } from "./client/node-redis-types.ts";
+import type { UserClientLike } from "./client/user/recognize.ts";
 import { unreadableType } from "./protocol/envelope.ts";
 import { StartupChecks } from "./startup-checks.ts";
 import { makeKeys, type Keys } from "./protocol/keys.ts";
@@ -48,7 +48,7 @@ import { warnOncePerCause } from "./warnings.ts";
 
 export interface RedisBackendOptions {
   /** A URL, or the user's own connected client. */
-  readonly target: string | URL | RedisClientLike;
+  readonly target: string | URL | UserClientLike;
   readonly prefix: string;
   /** How long a call may take; attempts to connect and stalled connections get a part of it. */
   readonly operationMs: number;

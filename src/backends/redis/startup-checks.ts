@@ -119,16 +119,20 @@ export class StartupChecks {
     const { keys, client } = this.#options;
     const read = (reply: RedisReply): RedisReply => reply;
     const send = (...args: RedisArgument[]): Promise<RedisReply> => this.#runner.command({ args, read });
-    const [, got] = await Promise.all([
+    const [, got, deleted] = await Promise.all([
       send("SET", keys.probe, everyByte, "PX", probeMs),
       send("GET", keys.probe),
       send("DEL", keys.probe),
     ]);
-    if (Buffer.isBuffer(got) && got.equals(everyByte)) return;
+    const isChanged = !Buffer.isBuffer(got) || !got.equals(everyByte);
+    if (!isChanged && typeof deleted === "number") return;
+    const what = isChanged
+      ? `binary data: a Buffer was requested, but it returned ${describe(got)}`
+      : `replies: a number was requested, but it returned ${describe(deleted)}`;
     throw new InvalidArgumentError(
-      `${client.name}: the client that was passed to open() changes binary data: a Buffer was requested, but it returned ` +
-        `${describe(got)}. Pass a client made by createClient() of "@redis/client" (or "redis") 5 or 6. A wrapper must ` +
-        `pass on the second argument of sendCommand() and send all commands over one connection.`,
+      `${client.name}: the client that was passed to open() changes ${what}. Pass a client made by createClient() of ` +
+        `"@redis/client" (or "redis") 5 or 6, or a Redis of "ioredis" 5 or 6. A wrapper must pass on the second ` +
+        `argument of sendCommand() and send all commands over one connection.`,
     );
   }
 

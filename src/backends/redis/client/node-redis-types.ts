@@ -25,6 +25,11 @@ export interface PackageSubscriber {
 const asText = Object.freeze({ timeout: undefined, typeMapping: {} });
 const asBytes = Object.freeze({ timeout: undefined, typeMapping: { 36: Buffer } });
 
+/** Whether these are the options of a command that wants bytes. */
+export function wantsBytes(options: object | undefined): boolean {
+  return options === asBytes;
+}
+
 /** The package writes in a setImmediate that it looks up at each call. */
 export function sendWith(to: CommandSender, { args, bytes }: RedisCommand): Promise<unknown> {
   return underNodesImmediate(() => to.sendCommand(args, bytes ? asBytes : asText));
@@ -39,9 +44,10 @@ export function isErrorReply(error: Error): boolean {
   return /^-?(?:[A-Z]{2,}[A-Z0-9]*\b|@user_script\b)/.test(error.message);
 }
 
-/** The messages of the package about commands that it refused to queue. */
+/** The messages of the package, and of ioredis, about commands that they refused to queue. */
 export const notSentMessages: ReadonlySet<string> = new Set([
   "The client is offline",
   "The client is closed",
   "The queue is full",
+  "Stream isn't writeable and enableOfflineQueue options is false",
 ]);

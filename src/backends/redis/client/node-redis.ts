@@ -1,5 +1,6 @@
 /**
- * The port on `@redis/client`, for a URL: two connections of our own, one for commands and one for wakes.
+ * The port on connections of our own, one for commands and one for wakes: of `@redis/client`, for a URL, or duplicates of
+ * the user's client.
  *
  * The package is loaded when first needed. It writes all commands of one tick at once. Its own reconnecting, offline
  * queue and time-outs are switched off: they would resend commands that have already failed here. The connection for
@@ -28,8 +29,11 @@ export interface NodeRedisOptions {
   /** After how long without any data the connection is dropped. Default: a third of `operationMs`. */
   readonly stallMs?: number | undefined;
   /** Makes a connection; by default to the address. */
-  readonly make?: (() => PackageClient) | undefined;
+  readonly make?: (() => PackageClient | Promise<PackageClient>) | undefined;
 }
+
+/** What the package, and ioredis, say of a connection that was ended here; `why` says more. */
+const weEndedIt: ReadonlySet<string> = new Set(["Disconnects client", "Connection is closed."]);
 
 /** A younger connection was made where the name leads now. */
 const freshMs = 500;
@@ -198,8 +202,7 @@ export class NodeRedis implements RedisClient {
 
   #whyBroken(socket: RedisSocket, failure: Error, bytes: number): Break {
     if (this.#closed) return { cause: new Error("this store was closed") };
-    const cause =
-      failure.message === "Disconnects client" ? this.#withoutPassword(socket.why ?? failure) : failure;
+    const cause = weEndedIt.has(failure.message) ? this.#withoutPassword(socket.why ?? failure) : failure;
     return socket.isStalled ? { cause } : { cause, ...this.#oversizeDetector.broke(socket, bytes) };
   }
 

@@ -1,9 +1,13 @@
 /** From a target to the port: the adapter for it, and how to make more connections for commands. */
 import { parseAddress } from "./address.ts";
-import { UserClient } from "./user-client.ts";
+import { isSentinelClient } from "./user/sentinel-types.ts";
+import { UserIoredis } from "./user/user-ioredis.ts";
+import { isIoredisClient } from "./user/ioredis-types.ts";
+import { UserNodeRedis } from "./user/user-node-redis.ts";
+import { openSentinel } from "./user/user-sentinel.ts";
+import { refuseUnsupported, type UserClientLike } from "./user/recognize.ts";
 import type { RedisClient } from "./port.ts";
 import { NodeRedis } from "./node-redis.ts";
-import type { RedisClientLike } from "./node-redis-types.ts";
 
 export interface OpenedClient {
   readonly client: RedisClient;
@@ -14,7 +18,7 @@ export interface OpenedClient {
 }
 
 /** Connects nothing yet. */
-export function openClient(target: string | URL | RedisClientLike, operationMs: number): OpenedClient {
+export function openClient(target: string | URL | UserClientLike, operationMs: number): OpenedClient {
   // A WAIT is silent for as long as it waits, which is less than `operationMs`.
   const stallMs = operationMs;
   if (typeof target === "string" || target instanceof URL) {
@@ -23,7 +27,17 @@ export function openClient(target: string | URL | RedisClientLike, operationMs: 
     const makeAnother = (): RedisClient => new NodeRedis(address, { operationMs, stallMs });
     return { client, makeAnother, mayUseAnotherDatabase: false };
   }
-  const client = new UserClient(target, operationMs);
+  refuseUnsupported(target);
+  if (isIoredisClient(target)) {
+    const client = new UserIoredis(target, operationMs);
+    return { client, makeAnother: () => client.makeAnother(stallMs), mayUseAnotherDatabase: true };
+  }
+  if (isSentinelClient(target)) {
+    const client = openSentinel(target, { operationMs });
+    const makeAnother = (): RedisClient => openSentinel(target, { operationMs, stallMs });
+    return { client, makeAnother, mayUseAnotherDatabase: false };
+  }
+  const client = new UserNodeRedis(target, operationMs);
   const { makeAnother } = client;
   return { client, makeAnother: makeAnother && (() => makeAnother(stallMs)), mayUseAnotherDatabase: true };
 }

@@ -3,7 +3,11 @@
  *
  * An adapter sends each command once, in the order of the calls; the commands of one tick form one pipeline, and each
  * has its own reply. It reconnects by itself, but never resends and never queues a command: one that cannot be sent at
- * once fails, with the outcome "none". The layers above decide whether to connect first, and whether to retry.
+ * once fails, with the outcome "none". The layers above decide whether to connect first, and whether to retry. A user's
+ * client that resends by itself delivers late copies, of which its adapter says nothing: they are made harmless above
+ * [S5]. Where there are several servers, the keys of a command decide where it goes; those of one store go to one.
+ *
+ * `clientSuite` of `holdfast/testing` describes all this.
  */
 import type { HoldfastError } from "../../../errors.ts";
 

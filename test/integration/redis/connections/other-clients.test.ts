@@ -1,17 +1,22 @@
-// What is passed to open() and is no client that hands bytes on: refused at the first use, by what it does. And an answer of
-// a form that no script gives is an error, never "absent" [S1].
+// What is passed to open() and is no client that can serve: refused there, where it can be told by its members or options,
+// otherwise at the first use, by what it does. And an answer of a form that no script gives is an error, never "absent" [S1].
 //
 // Seen failing: startup-checks.ts does not prove bytes → clients of older majors pass ready() and fail later; decode.ts reads
 // whatever is no Buffer as absent → the second half.
 
-import { createClient } from "@redis/client";
+import { createRequire } from "node:module";
+
+import { createClient, createClientPool, createCluster, createSentinel } from "@redis/client";
+import { createPool } from "generic-pool";
+import { Cluster, Redis } from "ioredis";
 import { createClient as createOlder } from "redis-client-1";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import type { RedisReply } from "../../../../src/backends/redis/client/port.ts";
 import * as read from "../../../../src/backends/redis/protocol/decode.ts";
-import { open, type HoldfastError } from "../../../../src/index.ts";
+import { open, type HoldfastError, type RedisClientLike } from "../../../../src/index.ts";
 import { save } from "../../../../src/testing/contract-client.ts";
+import { appUser } from "../../../support/acl.ts";
 import { type RedisServer } from "../../../support/redis-server.ts";
 import { failures, ownServers, TestClient } from "../clients.ts";
 
@@ -37,12 +42,12 @@ const connected = async (): Promise<ReturnType<typeof makeClient>> => {
 };
 
 const kinds: Record<string, () => Promise<object>> = {
-  "a client of @redis/client 1 (redis 4)": async () => {
+  "a wrapper of a client of @redis/client 1 (redis 4)": async () => {
     const client = createOlder({ url: server.url });
     client.on("error", () => {});
     ends.push(() => client.disconnect());
     await client.connect();
-    return client;
+    return { isReady: true, sendCommand: (args: string[], how: object) => client.sendCommand(args, how) };
   },
   "a wrapper that drops the second argument": async () => {
     const client = await connected();
@@ -84,6 +89,94 @@ describe.each(Object.entries(kinds))("%s", (_, make) => {
     }
     expect(await server.command("GET", "t:state:{x}")).toMatch(/\n1$/);
     expect(await server.keys()).not.toContainEqual(expect.stringMatching(/lock|probe/));
+  });
+});
+
+/** It has no types, and would connect when it is made. */
+const { RedisClient: RedisClient3 } = createRequire(import.meta.url)("redis-3") as {
+  RedisClient: { prototype: object };
+};
+
+/** None of them is connected. */
+const atTheDoor: readonly (readonly [what: string, make: () => object, got: string, advice: RegExp])[] = [
+  [
+    "a Cluster of ioredis",
+    () => new Cluster([], { lazyConnect: true }),
+    "a Cluster of ioredis",
+    /Cluster yet/,
+  ],
+  [
+    "a pipeline of ioredis",
+    () => new Redis({ lazyConnect: true }).pipeline(),
+    "a pipeline of ioredis",
+    /the client itself/,
+  ],
+  [
+    "an ioredis client with a key prefix",
+    () => new Redis({ lazyConnect: true, keyPrefix: "shop:" }),
+    "a client of ioredis with keyPrefix",
+    /duplicate\(\{ keyPrefix: "" \}\).*open\(client, \{ prefix \}\)/,
+  ],
+  [
+    "an ioredis client with numbers as strings",
+    () => new Redis({ lazyConnect: true, stringNumbers: true }),
+    "a client of ioredis with stringNumbers",
+    /duplicate\(\{ stringNumbers: false \}\)/,
+  ],
+  [
+    "an ioredis client of replicas",
+    () => new Redis({ lazyConnect: true, sentinels: [{ host: "h" }], name: "main", role: "slave" }),
+    'a client of ioredis with role: "slave"',
+    /duplicate\(\{ role: "master" \}\)/,
+  ],
+  [
+    "an ioredis client that monitors",
+    () => new Redis({ lazyConnect: true, monitor: true }),
+    "monitor mode",
+    /client\.duplicate\(\)/,
+  ],
+  ["a cluster", () => createCluster({ rootNodes: [] }), "createCluster()", /Cluster yet/],
+  ["a pool", () => createClientPool(), "createClientPool()", /one connection.*createClient\(\)/],
+  [
+    "a pool of any clients",
+    () => createPool({ create: () => Promise.reject(new Error("none")), destroy: () => Promise.resolve() }),
+    "a pool of clients",
+    /one connection.*createClient\(\)/,
+  ],
+  ["a client of redis 4", () => createOlder(), 'a client of "redis" 4', /version 5 or 6/],
+  [
+    "a client of redis 3",
+    () => Object.create(RedisClient3.prototype) as object,
+    'a client of "redis" 3',
+    /version 5 or 6/,
+  ],
+  ["a promise of a client", () => Promise.resolve(makeClient()), "a promise", /Await it/],
+];
+
+describe("at the door", () => {
+  test.each(atTheDoor)("%s is refused, with what was got and what to pass", (_, make, got, advice) => {
+    expect(() => open(make() as RedisClientLike)).toThrow(
+      expect.objectContaining({
+        code: "INVALID_ARGUMENT",
+        outcome: "none",
+        message: expect.stringContaining(got) as unknown,
+      }),
+    );
+    expect(() => open(make() as RedisClientLike)).toThrow(advice);
+  });
+
+  test("[S5] a Sentinel client that is not connected: nothing was done, and what to do", async () => {
+    const client = createSentinel({ name: "main", sentinelRootNodes: [{ host: "127.0.0.1", port: 1 }] });
+    const [error] = await failures(new TestClient(client, { operationMs: 1_500 }).backend.ready());
+    expect(error).toMatchObject({ code: "UNREACHABLE", outcome: "none" });
+    expect(error?.message).toContain("connect it first");
+  });
+
+  test("an ioredis client that has subscribed is refused", async () => {
+    const client = new Redis({ port: server.port, username: appUser.name, password: appUser.password });
+    ends.push(() => client.disconnect());
+    await client.subscribe("t:wake:other");
+    expect(() => open(client)).toThrow(/in subscriber mode.*client\.duplicate\(\)/);
   });
 });
 

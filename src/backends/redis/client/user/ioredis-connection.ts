@@ -1,0 +1,109 @@
+/**
+ * A duplicate of the user's `ioredis` client, as a connection of our own: it tries once, never reconnects, queues and
+ * resends nothing, and does not keep the process alive [P1]. It speaks as the official client does, so that what holds
+ * connections of that client holds these as well.
+ */
+import { isIoredisClient, optionsOf, type IoredisClientLike } from "./ioredis-types.ts";
+import { wantsBytes } from "../node-redis-types.ts";
+import type { RedisArgument } from "../port.ts";
+import type { PackageClient } from "../socket.ts";
+
+interface Duplicate extends IoredisClientLike {
+  subscribe(channel: string): Promise<unknown>;
+  disconnect(): void;
+  readonly stream?: { unref?(): void; destroy?(): void } | null;
+}
+
+/** A duplicate that can serve; `undefined` if the client, a wrapper perhaps, makes none. */
+export function duplicateOf(
+  client: IoredisClientLike,
+  how: { readonly database: number; readonly connectMs: number },
+): IoredisConnection | undefined {
+  const duplicate = client.duplicate({
+    lazyConnect: true,
+    db: how.database,
+    connectTimeout: how.connectMs,
+    retryStrategy: null,
+    sentinelRetryStrategy: null,
+    failoverDetector: false,
+    reconnectOnError: null,
+    // With Sentinels this check finds a primary that was demoted. Else it would only ask for one more right.
+    enableReadyCheck: Array.isArray(optionsOf(client).sentinels),
+    enableOfflineQueue: false,
+    autoResubscribe: false,
+    autoResendUnfulfilledCommands: false,
+    enableAutoPipelining: false,
+    maxRetriesPerRequest: null,
+    commandTimeout: undefined,
+    socketTimeout: undefined,
+  });
+  return canServe(duplicate) ? new IoredisConnection(duplicate) : undefined;
+}
+
+function canServe(client: unknown): client is Duplicate {
+  if (typeof client !== "object" || client === null || !isIoredisClient(client)) return false;
+  const methods = client as unknown as Record<string, unknown>;
+  return ["subscribe", "disconnect"].every((name) => typeof methods[name] === "function");
+}
+
+class IoredisConnection implements PackageClient {
+  readonly #client: Duplicate;
+  readonly #commands: IoredisCommands;
+
+  constructor(client: Duplicate) {
+    this.#client = client;
+    this.#commands = new IoredisCommands(client);
+    client.on("connect", () => client.stream?.unref?.());
+  }
+
+  connect(): Promise<unknown> {
+    return this.#client.connect();
+  }
+
+  /** At once: by itself ioredis waits for the server to close a connection, too. */
+  destroy(): void {
+    this.#client.disconnect();
+    this.#client.stream?.destroy?.();
+  }
+
+  on(event: "error" | "end" | "ready", listener: (error?: unknown) => void): unknown {
+    return this.#client.on(event, listener);
+  }
+
+  subscribe(channel: string, listener: (message: Buffer) => void): Promise<unknown> {
+    this.#client.on("messageBuffer", (_, message) => listener(message as Buffer));
+    return this.#client.subscribe(channel);
+  }
+
+  sendCommand(args: readonly RedisArgument[], options?: object): Promise<unknown> {
+    return this.#commands.send(args, wantsBytes(options));
+  }
+}
+
+type Send = (this: unknown, ...args: readonly RedisArgument[]) => Promise<unknown>;
+
+/**
+ * Sends commands as they are: functions that are made this way take no part in auto-pipelining, which would change the
+ * order, and names in capitals escape the transformers that were set for a command.
+ */
+export class IoredisCommands {
+  readonly #client: IoredisClientLike;
+  readonly #made = new Map<string, { readonly asText: Send; readonly asBytes: Send }>();
+
+  constructor(client: IoredisClientLike) {
+    this.#client = client;
+  }
+
+  send(args: readonly RedisArgument[], bytes: boolean): Promise<unknown> {
+    const name = String(args[0]);
+    const made = this.#made.get(name) ?? this.#make(name);
+    return (bytes ? made.asBytes : made.asText).apply(this.#client, args.slice(1));
+  }
+
+  #make(name: string): { readonly asText: Send; readonly asBytes: Send } {
+    const { string, buffer } = this.#client.createBuiltinCommand(name);
+    const made = { asText: string as Send, asBytes: buffer as Send };
+    this.#made.set(name, made);
+    return made;
+  }
+}

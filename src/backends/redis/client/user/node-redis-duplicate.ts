@@ -1,0 +1,38 @@
+/**
+ * A duplicate of a client of `@redis/client`, as a connection of our own: it tries once, queues nothing, and does not keep
+ * the process alive [P1].
+ */
+import { UnavailableError } from "../../../../errors.ts";
+import type { RedisClientLike } from "../node-redis-types.ts";
+import type { PackageClient } from "../socket.ts";
+
+export function duplicateOf(
+  client: Pick<RedisClientLike, "duplicate">,
+  { name, connectMs }: { readonly name: string; readonly connectMs: number },
+): PackageClient {
+  const { options } = client as { options?: { socket?: object } };
+  const duplicate = client.duplicate?.({
+    socket: { ...options?.socket, reconnectStrategy: false, connectTimeout: connectMs },
+    disableOfflineQueue: true,
+    pingInterval: undefined,
+  });
+  if (!canSubscribe(duplicate)) throw noDuplicate(name);
+  duplicate.unref?.();
+  return duplicate;
+}
+
+/** Retrying does not help. */
+function noDuplicate(name: string): UnavailableError {
+  const what = "the client that was passed to open() has no duplicate() that can subscribe";
+  const advice =
+    'Pass one made by createClient() of "@redis/client", or have your wrapper forward duplicate()';
+  return new UnavailableError(`${name}: ${what}. ${advice}`, { outcome: "none", lasting: true });
+}
+
+function canSubscribe(client: unknown): client is PackageClient & { unref?(): void } {
+  if (typeof client !== "object" || client === null) return false;
+  const methods = client as Record<string, unknown>;
+  return ["connect", "subscribe", "sendCommand", "on", "destroy"].every(
+    (name) => typeof methods[name] === "function",
+  );
+}

@@ -1,0 +1,50 @@
+/**
+ * The connection for wakes beside a client of the user's. It is ours, made by the client's `duplicate()`, and never
+ * older than the client's own connection, so that both lead to one server [L1] [L8].
+ */
+import type { HoldfastError } from "../../../../errors.ts";
+import { Connection } from "../connection.ts";
+import type { Subscriber, Subscription } from "../port.ts";
+import type { PackageClient } from "../socket.ts";
+
+export interface UserWakesOptions {
+  readonly channel: string;
+  readonly subscriber: Subscriber;
+  readonly make: () => PackageClient;
+  readonly operationMs: number;
+  readonly explain: (error: Error) => HoldfastError;
+}
+
+export class UserWakes implements Subscription {
+  readonly #connection: Connection<PackageClient>;
+
+  constructor({ channel, subscriber, make, operationMs, explain }: UserWakesOptions) {
+    this.#connection = new Connection<PackageClient>({
+      make,
+      prepare: (connection) => connection.subscribe(channel, (bytes) => subscriber.message(bytes), true),
+      attemptMs: operationMs / 2,
+      explain,
+      onUp: () => subscriber.up(),
+      onDown: (failure) => subscriber.down(failure),
+    });
+  }
+
+  start(): void {
+    this.#connection.start();
+  }
+
+  /** The client's connection was lost, or made again. */
+  clientChanged(isReady: boolean): void {
+    this.#connection.suspend(new Error("the connection of the client that was passed to open() changed"));
+    if (isReady) this.#connection.start();
+  }
+
+  /** The client's own connection is left alone. */
+  reconnect(): void {
+    this.#connection.drop(new Error("the subscription reaches another server"));
+  }
+
+  close(): void {
+    this.#connection.close();
+  }
+}
