@@ -130,11 +130,17 @@ export interface State<T, D = T | undefined> {
     fn: (draft: D & (object | undefined), context: UpdateContext) => R,
     options?: UpdateOptions,
   ): Promise<Awaited<R>>;
-  /** Sets a new time to live, in milliseconds from now. @returns false if the state is absent. */
+  /**
+   * Sets a new time to live, in milliseconds from now.
+   *
+   * @returns false if the state is absent.
+   * @throws CorruptStateError if the stored data is not a state; UnavailableError.
+   */
   touch(ttlMs: number, options?: TouchOptions): Promise<boolean>;
   /**
-   * Deletes the state; does nothing if it is absent. @throws ConflictError if the state is not at `ifRevision`; as
-   * `save`.
+   * Deletes the state; does nothing if it is absent.
+   *
+   * @throws ConflictError if the state is not at `ifRevision`; otherwise as `save`.
    */
   delete(options?: DeleteOptions): Promise<void>;
 }
