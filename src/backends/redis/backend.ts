@@ -1,9 +1,9 @@
 /**
- * The contract, on Redis: every call is one atomic step of a script (or a plain read), one attempt, one reply.
+ * The contract on Redis: every call is one atomic step of a script (or a plain read), one attempt, one reply.
  *
  * The protocol is in scripts/; encode.ts makes its arguments, decode.ts reads its replies. Calls of one tick may share
- * a script (pipeline/); large values travel beside it (large-values.ts). Retrying, waiting and renewing are done above;
- * connecting, in client/.
+ * a script (pipeline/); large values are sent separately (large-values.ts). The core does the retrying, waiting and
+ * renewing; client/ connects.
  */
 import { randomBytes } from "node:crypto";
 import type {
@@ -50,11 +50,11 @@ export interface RedisBackendOptions {
   /** A URL, or the user's own connected client. */
   readonly target: string | URL | RedisClientLike;
   readonly prefix: string;
-  /** How long a call may take; attempts to connect and stalled connections get a part of it. */
+  /** How long a call may take, in milliseconds. Attempts to connect and stalled connections get a part of it. */
   readonly operationMs: number;
-  /** Fresh random bits unless given. */
+  /** Random unless given. */
   readonly clientId?: string | undefined;
-  /** "none" switches batching and pacing off, to measure them. Default: "paced". Not an option of open(). */
+  /** "none" switches batching and pacing off, to measure their effect. Default: "paced". Not an option of open(). */
   readonly pipeline?: PipelineMode | undefined;
 }
 
@@ -135,7 +135,7 @@ export class RedisBackend implements Backend {
       return this.#observations.noteState(id, await this.#load(id, options.expiry));
     } catch (error) {
       if (!read.isCorrupt(error)) throw error;
-      // What GET refuses exists nevertheless: it is reported as what it is [S1] [S6].
+      // What GET refuses exists nevertheless, and is reported with its type [S1] [S6].
       const type = await this.#singleCalls.command({ args: ["TYPE", this.#keys.state(id)], read: read.text });
       return type === "none" ? null : unreadableType(type);
     }
@@ -179,7 +179,7 @@ export class RedisBackend implements Backend {
     if (!request.load || !largeValues.has(id)) return this.#acquire(asked);
     const withoutState = { ...asked, request: { ...request, load: false } };
     if (largeValues.shouldFetch(id, ticket)) return this.#acquireAndFetch(withoutState);
-    return this.#acquire(withoutState); // if it is granted, the state is loaded then
+    return this.#acquire(withoutState); // if it is granted, the state is loaded afterwards
   }
 
   async renewLocks(entries: readonly RenewEntry[]): Promise<readonly ("renewed" | "lost")[]> {
@@ -266,12 +266,15 @@ export class RedisBackend implements Backend {
     });
   }
 
-  /** A large state is fetched by a GET behind the script: if that grants, no other client writes in between. */
+  /**
+   * A large state is fetched by a GET after the script: if the script grants the lock, no other client writes in
+   * between.
+   */
   async #acquireAndFetch(asked: encode.AcquireFields): Promise<AcquireReply> {
     let state: Promise<LoadedState> | undefined;
     const reply = await this.#acquire(asked, () => {
       state = this.loadState(asked.id, { expiry: false });
-      state.catch(() => undefined); // it is awaited below, if the lock was granted
+      state.catch(() => undefined); // awaited below if the lock was granted
     });
     return reply.status === "granted" ? { ...reply, state: await state } : reply;
   }
