@@ -8,7 +8,6 @@
 import { randomBytes } from "node:crypto";
 import type {
   AcquireReply,
-  AcquireRequest,
   Backend,
   CancelReply,
   ListRequest,
@@ -17,7 +16,6 @@ import type {
   Page,
   Receipt,
   ReleaseReply,
-  ReleaseRequest,
   RenewEntry,
   StateEntry,
   StateWrite,
@@ -26,7 +24,7 @@ import type {
   Wake,
   WriteReply,
 } from "../contract.ts";
-import type { RedisArgument, RedisClient, RedisReply } from "./client/port.ts";
+import type { RedisClient, RedisReply } from "./client/port.ts";
 import { openClient, type OpenedClient } from "./client/open-client.ts";
 import type { RedisClientLike } from "./client/node-redis-types.ts";
 import { unreadableType } from "./protocol/envelope.ts";
@@ -56,6 +54,13 @@ export interface RedisBackendOptions {
   readonly clientId?: string | undefined;
   /** "none" switches batching and pacing off, to measure their effect. Default: "paced". Not an option of open(). */
   readonly pipeline?: PipelineMode | undefined;
+}
+
+interface ForcedRelease {
+  readonly id: string;
+  readonly ticket: Ticket;
+  readonly receipt: Receipt;
+  readonly ifFence: number | undefined;
 }
 
 /** Opens nothing yet: the first call connects. */
@@ -141,8 +146,8 @@ export class RedisBackend implements Backend {
     }
   }
 
-  // eslint-disable-next-line max-params -- the contract's
-  writeState(id: string, write: StateWrite, ticket: Ticket | null, receipt: Receipt): Promise<WriteReply> {
+  writeState(...args: Parameters<Backend["writeState"]>): Promise<WriteReply> {
+    const [id, write, ticket, receipt] = args;
     const encoded = this.#encodeWrite(id, write, receipt);
     const writing = this.#singleCalls.runRecorded({
       script: scripts.write,
@@ -172,8 +177,8 @@ export class RedisBackend implements Backend {
     });
   }
 
-  // eslint-disable-next-line max-params -- the contract's
-  acquireLock(id: string, ticket: Ticket, request: AcquireRequest, receipt: Receipt): Promise<AcquireReply> {
+  acquireLock(...args: Parameters<Backend["acquireLock"]>): Promise<AcquireReply> {
+    const [id, ticket, request, receipt] = args;
     const { largeValues } = this.#observations;
     const asked = { id, ticket, request, receipt };
     if (!request.load || !largeValues.has(id)) return this.#acquire(asked);
@@ -191,11 +196,10 @@ export class RedisBackend implements Backend {
     return Promise.all(renewals);
   }
 
-  // eslint-disable-next-line max-params -- the contract's
-  releaseLock(id: string, ticket: Ticket, request: ReleaseRequest, receipt: Receipt): Promise<ReleaseReply> {
+  releaseLock(...args: Parameters<Backend["releaseLock"]>): Promise<ReleaseReply> {
+    const [id, ticket, request, receipt] = args;
     const { write, keep, forced } = request;
-    if (forced !== undefined)
-      return this.#force(id, argumentOf(ticket), receipt, String(forced.ifFence ?? ""));
+    if (forced !== undefined) return this.#force({ id, ticket, receipt, ifFence: forced.ifFence });
     const release = encode.encodeRelease(id, ticket, this.#observations.receipts.fieldsFor(receipt));
     const decode = (reply: RedisReply, expiry: ReceiptExpiry): ReleaseReply =>
       this.#observations.noteRecorded(read.readRelease(reply), receipt, expiry);
@@ -266,10 +270,7 @@ export class RedisBackend implements Backend {
     });
   }
 
-  /**
-   * A large state is fetched by a GET after the script: if the script grants the lock, no other client writes in
-   * between.
-   */
+  /** A large state is fetched by a GET after the script: once that has granted the lock, no other client writes. */
   async #acquireAndFetch(asked: encode.AcquireFields): Promise<AcquireReply> {
     let state: Promise<LoadedState> | undefined;
     const reply = await this.#acquire(asked, () => {
@@ -279,12 +280,12 @@ export class RedisBackend implements Backend {
     return reply.status === "granted" ? { ...reply, state: await state } : reply;
   }
 
-  // eslint-disable-next-line max-params -- what releaseLock was given
-  #force(id: string, token: RedisArgument, receipt: Receipt, ifFence: string): Promise<ReleaseReply> {
+  #force({ id, ticket, receipt, ifFence }: ForcedRelease): Promise<ReleaseReply> {
+    const fence = String(ifFence ?? "");
     return this.#singleCalls.runRecorded({
       script: scripts.force,
       keys: this.#keys.all(id),
-      args: (recording) => [token, ...recording, this.#observations.stampFloor, ifFence],
+      args: (recording) => [argumentOf(ticket), ...recording, this.#observations.stampFloor, fence],
       receipt,
       read: read.readRelease,
       id,
