@@ -28,10 +28,10 @@ export interface Grant extends AsyncDisposable {
   /** Aborts when the lock is lost (`reason`: LockLostError) or its store closes (ClosedError); never after release. */
   readonly signal: AbortSignal;
   /**
-   * Gives the lock back. May be repeated: every call returns the answer of the first.
+   * Releases the lock. May be repeated: every call returns the result of the first.
    *
    * @returns true: it was still held until now. false: it had been lost before.
-   * @throws UnavailableError when the backend did not answer within `operationMs`; the lease then expires.
+   * @throws UnavailableError if the backend did not answer within `operationMs`; the lease then expires.
    */
   release(): Promise<boolean>;
 }

@@ -133,7 +133,7 @@ export class Acquirer implements QueueCallbacks {
     else this.#start(head);
   }
 
-  /** Asks for the lock until it is granted, no longer wanted, or the backend gives no answer. */
+  /** Asks for the lock until it is granted or no longer wanted, or the backend does not reply. */
   #start({ leaseMs }: Request): void {
     const acquisition = this.#tickets.start(this.id, leaseMs);
     this.#acquisition = acquisition;

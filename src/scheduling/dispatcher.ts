@@ -235,7 +235,7 @@ export class Dispatcher implements Lender {
     const isKept = durability === undefined && this.#queue.head?.leaseMs === leaseMs && !hold.isTainted;
     const keep = isKept ? { leaseMs, fences: this.#queue.fencesWanted } : undefined;
     let sentAt = 0;
-    if (!hold.isLive) return { reply: { status: "lost" }, shortage: undefined }; // the clock may have moved since the caller looked
+    if (!hold.isLive) return { reply: { status: "lost" }, shortage: undefined }; // time has passed
     this.#tickets.unwatch(hold); // [L6] before the release is sent, or a late renewal would bring the lock back
     hold.markReleasing();
     try {
@@ -255,7 +255,7 @@ export class Dispatcher implements Lender {
 
   #settle(reply: ReleaseReply, sentAt: number): void {
     const hold = this.#hold;
-    if (reply.status === "released" || reply.status === "lost") this.#queue.lockIs("unknown"); // newer requests ask again
+    if (reply.status === "released" || reply.status === "lost") this.#queue.lockIs("unknown"); // newer ones ask again
     if (reply.status === "released") return this.#tickets.end(hold);
     if (reply.status === "lost") return hold.lose("the server says that it is no longer the holder");
     hold.sequence.next(); // the next operation of this ticket is a different one [S5]

@@ -142,7 +142,7 @@ export class FaultyBackend extends ForwardingBackend {
     if (!this.#isFirst(receipt)) return;
     const [id] = args as ArgumentsOf<"releaseLock">;
     const nobody = `nobody:0:${this.clientId}:0`;
-    await this.#inner.releaseLock(id, nobody, {}, receipt).catch(() => undefined); // then nothing can be sent anyway
+    await this.#inner.releaseLock(id, nobody, {}, receipt).catch(() => undefined); // then nothing can be sent
   }
 
   /** Whether there is a receipt that the backend does not know. From now on it does. */

@@ -15,7 +15,7 @@ import { clause } from "../errors.ts";
 import type { Change } from "./change.ts";
 import { expiryOnTop } from "./batch-expiry.ts";
 
-/** Stands for "changed, but not saved yet": not a revision that a caller can know. */
+/** Means "changed, but not saved yet": no caller can get this revision. */
 const unsaved = 0;
 
 /** Nothing happens when the grant of one change ends: the batch goes on. */

@@ -63,7 +63,7 @@ export class WakeSubscription {
   #state: State = "down";
   /** Rises with each change of the state: replies to earlier questions are outdated. */
   #epoch = 0;
-  /** Whether waiters have been told to ask often. */
+  /** Whether waiters have been woken to ask often. */
   #polling = false;
   #failures = 0;
   #reconnects = 0;

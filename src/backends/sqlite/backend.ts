@@ -67,7 +67,7 @@ interface Session {
   readonly executor: Executor;
 }
 
-/** What a waiting ticket was told, when, and the version of the file then. */
+/** The last reply to a waiting ticket, its time, and the version of the file then. */
 interface Told {
   readonly request: AcquireRequest;
   /** When its last recorded ask was made. */

@@ -2,7 +2,7 @@
  * One open file: transactions, cached statements, and the commits that the calls of one turn share.
  *
  * A step is a plain function over the rows. It runs alone, sees no partial changes, and its result is returned only
- * once it is on disk. Each commit is a disk sync, about 0.3 ms on the reference machine, and 64 steps cost no more than
+ * once it is on disk. Each commit is a disk sync, about 0.3 ms as measured, and 64 steps cost no more than
  * one. So the steps requested in one turn of the event loop share a transaction. If one of them fails, all are rolled
  * back and each is run again alone, so that no call is affected by another.
  */

@@ -8,15 +8,15 @@
 --   this ticket's release or cancel will carry
 --   wish: letters, or '-': q join the queue, s send the state, p the client listens for wakes. All operations belong to
 --   one client: the one that the base of their tickets names
--- Replies: if all are granted as requested and nobody waits, their fences are consecutive: the first fence, or
+-- Replies: if all are granted as requested and no ticket waits, their fences are consecutive: the first fence, or
 -- ['granted', first fence, bytes or null for each] if any asked for a state; otherwise an array, with one of these for
 -- each:
---   fence (an integer: granted as requested, nobody waits, no state requested)
+--   fence (an integer: granted as requested, no ticket waits, no state requested)
 --   [fence, bytes or null, type] (the same with the state; type only if it is not a string)
 --   ['granted', fence, fences, leaseMs, waiting, bytes or null, type]
 --   ['waiting' or 'busy', the holder, its remaining lease in ms or -1, the number of tickets ahead, and with 'waiting',
---   if the wish has p, the number of subscribers to the client's channel on this server, or -1 if it is not permitted to
---   ask; below 1, the ask was recorded without p]
+--   if the wish has p, the number of subscribers to the client's channel on this server, or -1 if it is not permitted
+--   to ask; below 1, the ask was recorded without p]
 --   'settled': this ticket was released or cancelled, and the ask is a late copy [S5]
 -- Promises: S1 S5 L1 L2 L3 L5 L8 L9 L10 L11
 local stamp, done = KEYS[1], KEYS[2]
@@ -54,7 +54,7 @@ local now = clock()
 local first_fence = reserve(now, seen, needed)
 local fence = first_fence
 
--- The common case, with as few commands as possible: a lock is free and nobody waits. The indexes of all other
+-- The common case, with as few commands as possible: a lock is free and no ticket waits. The indexes of all other
 -- operations go to `remaining`, and the fence reserved for each of them to `reserved`.
 local replies, remaining, reserved = {}, {}, {}
 -- One reply for all operations, as long as each is granted as requested; the states follow the first fence.

@@ -1,5 +1,5 @@
--- Changes states and releases their locks, each in one step; or keeps a lock if that was requested and nobody waits. A
--- save that fails for lack of memory does not stop the release, whose reply reports it. One script serves all commits
+-- Changes states and releases their locks, each in one step; or keeps a lock if that was requested and no ticket waits.
+-- A save that fails for lack of memory does not stop the release, whose reply reports it. One script serves all commits
 -- that a client makes at once, of different ids. Each has its own reply or error.
 -- KEYS: stamp done
 -- ARGV: operations prefix seen keep refresh payload

@@ -30,8 +30,8 @@ end
 local holders = redis.call('MGET', unpack(locks))
 local anybody_waits = redis.call('EXISTS', unpack(queues)) > 0
 
--- The common case: a lock is held by its ticket and nobody waits. A ticket that still holds its lock has not released
--- it, so only the other operations need to look up their receipts.
+-- The common case: a lock is held by its ticket and no ticket waits. A ticket that still holds its lock has not
+-- released it, so only the other operations need to look up their receipts.
 local replies, remaining, freed, receipts = {}, {}, {}, {}
 for i = 1, count do
   local at = first_at + width * (i - 1)

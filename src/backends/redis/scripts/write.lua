@@ -1,5 +1,5 @@
 -- Saves or deletes a state: with a ticket only while it holds the lock, without one only while the lock is free and
--- nobody waits for it [S4] [S8].
+-- no ticket waits for it [S4] [S8].
 -- KEYS: lock queue asks stamp done state
 -- ARGV: ticket slot n proof keep refresh seen kind serializer ttl ifRevision bytes staged
 --   ticket: empty for none; slot … refresh: see release.lua; kind: save or delete; staged: see commit.lua
