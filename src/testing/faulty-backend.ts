@@ -121,7 +121,7 @@ export class FaultyBackend extends ForwardingBackend {
     const markSent = (): Promise<void> => this.#markSent(method, args);
     this.calls.push({ method, args });
     // Listeners for the next reply of this method are notified by this call.
-    const told = this.#answered.get(method) ?? [];
+    const listeners = this.#answered.get(method) ?? [];
     this.#answered.delete(method);
     try {
       const fault = this.#due(method);
@@ -129,7 +129,7 @@ export class FaultyBackend extends ForwardingBackend {
       const nextAnswered = new Promise<void>((resolve) => this.#onNextAnswer(method, resolve));
       return await fault({ method, carryOut, markSent, nextAnswered });
     } finally {
-      for (const tell of told) tell();
+      for (const listener of listeners) listener();
     }
   }
 
@@ -141,8 +141,8 @@ export class FaultyBackend extends ForwardingBackend {
     const receipt = receiptOf(method, args);
     if (!this.#isFirst(receipt)) return;
     const [id] = args as ArgumentsOf<"releaseLock">;
-    const nobody = `nobody:0:${this.clientId}:0`;
-    await this.#inner.releaseLock(id, nobody, {}, receipt).catch(() => undefined); // then nothing can be sent
+    const unknownTicket = `nobody:0:${this.clientId}:0`;
+    await this.#inner.releaseLock(id, unknownTicket, {}, receipt).catch(() => undefined); // then nothing can be sent
   }
 
   /** Whether there is a receipt that the backend does not know. From now on it does. */

@@ -20,7 +20,7 @@ const unsaved = 0;
 
 /** Nothing happens when the grant of one change ends: the batch goes on. */
 const stillHeld = Promise.resolve(true);
-const nobody: Lender = { onRelease: () => stillHeld };
+const silentLender: Lender = { onRelease: () => stillHeld };
 
 /** A change whose function is running, or has run. */
 export interface Applied {
@@ -151,7 +151,7 @@ export class Batch {
   apply(change: Change): Applied {
     this.#first ??= change;
     const hold = this.#hold;
-    const grant = this.#grant ?? new HeldGrant({ hold, fence: this.fence, lender: nobody });
+    const grant = this.#grant ?? new HeldGrant({ hold, fence: this.fence, lender: silentLender });
     const application = new Application(change, {
       start: this.#starts,
       onUnsaved: this.#write !== undefined,

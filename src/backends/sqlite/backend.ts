@@ -68,7 +68,7 @@ interface Session {
 }
 
 /** The last reply to a waiting ticket, its time, and the version of the file then. */
-interface Told {
+interface LastReply {
   readonly request: AcquireRequest;
   /** When its last recorded ask was made. */
   readonly askedAt: number;
@@ -92,7 +92,7 @@ export class SqliteBackend implements Backend {
   #driver: SqlDriver | undefined;
   #session: Session | undefined;
   readonly #proofs = new Proofs();
-  readonly #told = new Map<Ticket, Told>();
+  readonly #lastReplies = new Map<Ticket, LastReply>();
   #warned = false;
   #closed = false;
 
@@ -143,9 +143,9 @@ export class SqliteBackend implements Backend {
     const askedAt = this.#now();
     const reply = await commit(session, { kind: "acquire", id, ticket, ask: request, receipt });
     if (reply.status === "waiting") {
-      this.#told.set(ticket, { request, askedAt, answeredAt: askedAt, version, reply });
+      this.#lastReplies.set(ticket, { request, askedAt, answeredAt: askedAt, version, reply });
     } else {
-      this.#told.delete(ticket);
+      this.#lastReplies.delete(ticket);
     }
     return reply;
   }
@@ -170,7 +170,7 @@ export class SqliteBackend implements Backend {
   }
 
   async cancelLock(id: string, ticket: Ticket, receipt: Receipt): Promise<CancelReply> {
-    this.#told.delete(ticket);
+    this.#lastReplies.delete(ticket);
     return this.#once(receipt, (attempt, session) =>
       commit(session, { kind: "cancel", id, ticket, receipt, attempt }),
     );
@@ -225,15 +225,15 @@ export class SqliteBackend implements Backend {
     { connection, executor }: Session,
     ask: { readonly id: string; readonly ticket: Ticket; readonly request: AcquireRequest },
   ): Waiting | undefined {
-    const told = this.#told.get(ask.ticket);
+    const last = this.#lastReplies.get(ask.ticket);
     const time = this.#now();
-    if (told === undefined || !isSameRequest(told.request, ask.request)) return undefined;
-    if (time < told.answeredAt || time - told.askedAt >= keepPlaceMs) return undefined;
+    if (last === undefined || !isSameRequest(last.request, ask.request)) return undefined;
+    if (time < last.answeredAt || time - last.askedAt >= keepPlaceMs) return undefined;
     const version = connection.version();
-    const retryInMs = (told.reply.retryInMs ?? Infinity) - (time - told.answeredAt);
-    if (version === told.version && retryInMs > 0) return { ...told.reply, retryInMs };
+    const retryInMs = (last.reply.retryInMs ?? Infinity) - (time - last.answeredAt);
+    if (version === last.version && retryInMs > 0) return { ...last.reply, retryInMs };
     const reply = connection.readNow(() => executor.run({ kind: "peek", id: ask.id, ticket: ask.ticket }));
-    if (reply !== undefined) this.#told.set(ask.ticket, { ...told, answeredAt: time, version, reply });
+    if (reply !== undefined) this.#lastReplies.set(ask.ticket, { ...last, answeredAt: time, version, reply });
     return reply;
   }
 
@@ -260,7 +260,7 @@ export class SqliteBackend implements Backend {
   #drop(): void {
     this.#session?.connection.close();
     this.#session = undefined;
-    this.#told.clear();
+    this.#lastReplies.clear();
   }
 
   #warnOfOldVersion(connection: Connection): void {

@@ -47,7 +47,7 @@ interface LockMishap {
 
 const mishaps: readonly LockMishap[] = [
   { name: "its reply lost", plan: () => ({ fault: loseReply() }) },
-  { name: "it failing before it was carried out", plan: () => ({ fault: failBefore("unknown") }) },
+  { name: "a failure before it is carried out", plan: () => ({ fault: failBefore("unknown") }) },
   {
     name: "its first copy arriving after the retry",
     plan() {
@@ -56,7 +56,7 @@ const mishaps: readonly LockMishap[] = [
     },
   },
   {
-    name: "its first copy arriving when all is over",
+    name: "its first copy arriving at the end",
     plan() {
       const copy = new LateCopy();
       return { fault: copy.fault, settle: () => copy.deliver() };

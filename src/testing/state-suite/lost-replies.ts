@@ -74,7 +74,7 @@ interface Mishap {
 
 const mishaps: readonly Mishap[] = [
   { name: "its reply lost", plan: () => ({ fault: loseReply() }) },
-  { name: "it failing before it was carried out", plan: () => ({ fault: failBefore("unknown") }) },
+  { name: "a failure before it is carried out", plan: () => ({ fault: failBefore("unknown") }) },
   {
     name: "its reply lost and another client writing before the retry",
     plan: (rival) => ({ fault: loseReply(rival) }),
@@ -87,7 +87,7 @@ const mishaps: readonly Mishap[] = [
     },
   },
   {
-    name: "its first copy arriving when all is over and another client has written",
+    name: "its first copy arriving at the end, after another client has written",
     plan(rival) {
       const copy = new LateCopy();
       const settle = async (): Promise<void> => {
