@@ -1,17 +1,17 @@
 /**
- * The errors that callers get: each caller an error with a stack of its own call.
+ * Gives each caller an error with the stack of its own call.
  *
- * Holdfast's own error was often made elsewhere, in a timer or for a whole batch of callers, so that its stack says nothing of
- * the call that failed. All public methods return their promises through {@link withCallersStack}: it awaits the answer for
- * one caller, which is where the engine knows the async functions that wait, and copies the error with that stack. An error
- * of the caller's own is rethrown unchanged, the same object.
+ * Holdfast's errors are often made elsewhere, in a timer or for a whole batch of callers, so that their stacks do not
+ * show the call that failed. All public methods return their promises through {@link withCallersStack}: it awaits the
+ * result for one caller, where the engine knows the async functions that wait, and copies the error with that stack. A
+ * caller's own error is rethrown unchanged, as the same object.
  */
 import { HoldfastError, isOfOurs } from "./errors.ts";
 
-/** Errors that callers already have: Holdfast's errors that were thrown to them, and those that they made themselves. */
+/** Errors that callers already have: Holdfast errors that were thrown to them, or that they made themselves. */
 const callersOwn = new WeakSet<HoldfastError>();
 
-/** The answer of `call`; Holdfast's own errors with the stack of the caller that awaits this. */
+/** Returns the result of `call`. A Holdfast error is thrown with the stack of the caller that awaits it. */
 export async function withCallersStack<R>(call: () => R | PromiseLike<R>): Promise<R> {
   try {
     return await call();
@@ -21,13 +21,13 @@ export async function withCallersStack<R>(call: () => R | PromiseLike<R>): Promi
   }
 }
 
-/** Marks what a function of the caller's threw, or the reason of the caller's signal: it is not ours to copy. */
+/** Marks an error that a caller's function threw, or the reason of a caller's signal: it must not be copied. */
 export function fromCaller<E>(error: E): E {
   if (error instanceof HoldfastError) callersOwn.add(error);
   return error;
 }
 
-/** Runs code of the caller's. */
+/** Runs a caller's code. */
 export function runForCaller<R>(call: () => R): R {
   try {
     return call();
@@ -36,12 +36,12 @@ export function runForCaller<R>(call: () => R): R {
   }
 }
 
-/** Was it marked, and so is not Holdfast's own error, even if its class is? */
+/** Whether it was marked, and so is a caller's own error, even if its class is one of Holdfast's. */
 export function isFromCaller(error: unknown): boolean {
   return error instanceof HoldfastError && callersOwn.has(error);
 }
 
-/** Not by its constructor, which a backend of the user's own may have changed. */
+/** Not by its constructor, which a user's own backend may have changed. */
 function copyOf(error: HoldfastError): HoldfastError {
   const copy = Object.setPrototypeOf(new Error(), Object.getPrototypeOf(error) as object) as HoldfastError;
   const { stack: _stack, ...fields } = Object.getOwnPropertyDescriptors(error);

@@ -1,15 +1,15 @@
 /**
- * What Holdfast reports about itself through `node:diagnostics_channel`: all names and payloads are defined here.
+ * What Holdfast reports through `node:diagnostics_channel`: all names and payloads are defined here.
  *
- * Nothing is built or published without a subscriber. Payloads hold ids, never values or passwords [P3].
+ * Nothing is built or published without a subscriber. Payloads contain ids, never values or passwords [P3].
  *
  * | channel | when | payload |
  * |---|---|---|
  * | `holdfast:acquire` | a grant was handed out | {@link AcquireEvent} |
- * | `holdfast:release` | a grant ended in good order | {@link ReleaseEvent} |
+ * | `holdfast:release` | a grant was released while it was held | {@link ReleaseEvent} |
  * | `holdfast:lost` | a grant was lost | {@link LostEvent} |
- * | `holdfast:update` | a write was acknowledged: of one caller or of a whole batch | {@link UpdateEvent} |
- * | `holdfast:warning` | something deserves a person's attention; what does not change is said once per store | {@link WarningEvent} |
+ * | `holdfast:update` | a write was acknowledged, of one caller or of a whole batch | {@link UpdateEvent} |
+ * | `holdfast:warning` | something needs attention; a lasting condition is reported once per store | {@link WarningEvent} |
  */
 import { channel } from "node:diagnostics_channel";
 
@@ -33,14 +33,14 @@ export interface LostEvent {
 
 export interface UpdateEvent {
   readonly id: string;
-  /** How many callers this one save answered. */
+  /** The number of callers that this save answered. */
   readonly jobs: number;
-  /** Size of the saved value; 0 for a delete. */
+  /** The size of the saved value; 0 for a delete. */
   readonly bytes: number;
 }
 
 export interface WarningEvent {
-  /** Stable and greppable, such as `redis-eviction`. */
+  /** Stable and searchable, such as `redis-eviction`. */
   readonly cause: string;
   readonly message: string;
 }

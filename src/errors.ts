@@ -1,12 +1,12 @@
 /**
  * Every error that Holdfast throws on purpose.
  *
- * Match on `code`, not on the class: two copies of the package have two sets of classes.
- * `outcome` says what became of the operation: "none" means that nothing was changed, "unknown" that the
- * backend may have carried it out [S5]. Messages never hold a password [P3].
+ * Match on `code`, not on the class: two copies of the package have two sets of classes. `outcome` says what happened
+ * to the operation: "none" means that nothing was changed, "unknown" that the backend may have carried it out [S5].
+ * Messages never contain a password [P3].
  */
 
-/** The closed set of codes; a new one is a breaking change. */
+/** The closed set of codes. A new code is a breaking change. */
 export type ErrorCode =
   | "INVALID_ARGUMENT"
   | "LOCK_TIMEOUT"
@@ -20,7 +20,7 @@ export type ErrorCode =
   | "CORRUPT_STATE"
   | "CLOSED";
 
-/** What became of the operation that failed: certainly nothing, or it cannot be known. */
+/** Whether the failed operation took effect: "none" means certainly not, "unknown" means that it may have. */
 export type Outcome = "none" | "unknown";
 
 /** Details that every error can carry. */
@@ -30,7 +30,7 @@ export interface ErrorDetails {
 }
 
 /**
- * The parent of all errors of this library.
+ * The base class of all errors of this library.
  *
  * @example
  * ```ts
@@ -43,7 +43,7 @@ export interface ErrorDetails {
  * ```
  */
 export abstract class HoldfastError extends Error {
-  /** Stable; the thing to match on. */
+  /** Stable: match on this. */
   abstract readonly code: ErrorCode;
   /** "none": nothing was changed. "unknown": the backend may have carried the operation out. */
   readonly outcome: Outcome;
@@ -54,23 +54,23 @@ export abstract class HoldfastError extends Error {
   }
 }
 
-/** A call that can never work as written: a bad id, option, target, or a misuse of the API. Fix the call. */
+/** A call that can never work as written: a bad id, option or target, or a misuse of the API. Fix the call. */
 export class InvalidArgumentError extends HoldfastError {
   readonly code = "INVALID_ARGUMENT";
 }
 
-/** The lock was held by others until `waitMs` had passed. The message says by whom. */
+/** Others held the lock until `waitMs` had passed. The message says who. */
 export class LockTimeoutError extends HoldfastError {
   readonly code = "LOCK_TIMEOUT";
 }
 
 /**
- * The lock was lost before the work under it was done: its lease ended, it was forced, or it was deleted.
- * The backend refuses everything saved under it [S4].
+ * The lock was lost before the work under it was done: its lease ended, it was force-released, or it was deleted. The
+ * backend refuses everything that is saved under it [S4].
  */
 export class LockLostError extends HoldfastError {
   readonly code = "LOCK_LOST";
-  /** From `lock.run`: what `fn` returned, although the lock was lost in the meantime. */
+  /** From `lock.run`: what `fn` returned although the lock was lost in the meantime. */
   readonly result: unknown;
 
   constructor(message: string, details: ErrorDetails & { readonly result?: unknown } = {}) {
@@ -79,16 +79,16 @@ export class LockLostError extends HoldfastError {
   }
 }
 
-/** The state is not at the revision that `ifRevision` asked for; nothing was written. Load it and decide again. */
+/** The state is not at the revision that `ifRevision` required. Nothing was written. Load it and decide again. */
 export class ConflictError extends HoldfastError {
   readonly code = "CONFLICT";
 }
 
-/** Why a backend could not serve: the codes that {@link UnavailableError} can have. */
+/** Why a backend could not serve a call: the codes of {@link UnavailableError}. */
 export type UnavailableCode = "UNREACHABLE" | "ACCESS_DENIED" | "READ_ONLY" | "OUT_OF_MEMORY";
 
 /**
- * The backend did not answer in time, or refused to serve: not reachable, access denied, read-only, out of memory.
+ * The backend did not answer in time, or refused the call: unreachable, access denied, read-only, out of memory.
  * `outcome` says whether the operation may have taken effect anyway.
  */
 export class UnavailableError extends HoldfastError {
@@ -106,22 +106,28 @@ export class UnavailableError extends HoldfastError {
   }
 }
 
-/** A value that the serializer cannot keep exactly, or that is too large. Nothing was written. */
+/** The serializer cannot keep the value exactly, or the value is too large. Nothing was written. */
 export class SerializationError extends HoldfastError {
   readonly code = "SERIALIZATION";
 }
 
-/** The stored data cannot be read: it is damaged, was written by something else or by another serializer, or has a newer format. It is left as it is [S6]. */
+/**
+ * The stored data cannot be read: it is damaged, in a newer format, or was written by another program or with another
+ * serializer. It is left as it is [S6].
+ */
 export class CorruptStateError extends HoldfastError {
   readonly code = "CORRUPT_STATE";
 }
 
-/** The store was closed, or is closing and takes no new calls. */
+/** The store was closed, or is closing and accepts no new calls. */
 export class ClosedError extends HoldfastError {
   readonly code = "CLOSED";
 }
 
-/** The names as text, since a bundler that minifies renames the classes. On the prototypes, as for errors of JavaScript. */
+/**
+ * The names as text, since a bundler that minifies renames the classes. On the prototypes, as with JavaScript's own
+ * errors.
+ */
 const classes = {
   HoldfastError,
   InvalidArgumentError,
@@ -137,7 +143,7 @@ const prototypes: ReadonlySet<unknown> = new Set(
   Object.values(classes).map(({ prototype }) => prototype as unknown),
 );
 
-/** Of one of these very classes, and so without fields that only its own class knows of. */
+/** Whether it is an instance of one of these very classes, and so has no fields that only its own class knows. */
 export function isOfOurs(error: unknown): error is HoldfastError {
   return error instanceof HoldfastError && prototypes.has(Object.getPrototypeOf(error));
 }
@@ -146,12 +152,12 @@ for (const [name, { prototype }] of Object.entries(classes)) {
   Object.defineProperty(prototype, "name", { value: name, writable: true, configurable: true });
 }
 
-/** With one full stop at its end. */
+/** The text with one full stop at its end. */
 export function sentence(text: string): string {
   return /[.!?]$/.test(text) ? text : `${text}.`;
 }
 
-/** Without its full stop, to be put inside another sentence. */
+/** The text without its full stop, for use inside another sentence. */
 export function clause(text: string): string {
   return text.replace(/\.$/, "");
 }

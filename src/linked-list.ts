@@ -1,8 +1,8 @@
 /**
- * Lists that many pass through: deadlines, requests that wait.
+ * Lists for things that come and go often: deadlines, requests that wait.
  *
- * Joining and leaving move four references and allocate nothing. A Set or Map with many passing through allocates table
- * after table, and each keeps what was in the one before from being collected (measured: a third of all time).
+ * Joining and leaving move four references and allocate nothing. A Set or Map with such traffic allocates one table
+ * after another, and each keeps the contents of the previous one from being collected (measured: a third of all time).
  */
 
 /** A member of at most one list. The list is a ring that begins and ends with its head. */
@@ -10,12 +10,12 @@ export class ListNode {
   #before: ListNode = this;
   #after: ListNode = this;
 
-  /** Is it a member of a list? Of a head: does the list have members? */
+  /** Whether it is a member of a list. For a head: whether the list has members. */
   get isLinked(): boolean {
     return this.#after !== this;
   }
 
-  /** Leaves its list; does nothing when it is in none. */
+  /** Leaves its list; does nothing if it is in none. */
   unlink(): void {
     this.#before.#after = this.#after;
     this.#after.#before = this.#before;

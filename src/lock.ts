@@ -1,6 +1,6 @@
 /**
- * The handle that a user has of a lock. It parses options and finds the grant of the running context; waiting and order are
- * left to scheduling/.
+ * The handle of a lock. It parses options and finds the grant of the running context; scheduling/ does the waiting and
+ * the ordering.
  */
 import type { Durability, LockEntry } from "./backends/contract.ts";
 import type { Session } from "./session.ts";
@@ -16,7 +16,7 @@ import { GrantRequest } from "./scheduling/request.ts";
 import { throwIfAborted } from "./ownership/abort-signals.ts";
 import { parseTicket } from "./leases/ticket.ts";
 
-/** Options of `store.lock()`; a call's own options beat them. */
+/** Options of `store.lock()`; options of a call override them. */
 export interface LockOptions {
   /** How long the backend keeps a grant that is not renewed, in milliseconds, 100 … 86 400 000. */
   leaseMs?: number;
@@ -53,22 +53,22 @@ export interface LockHolder {
   readonly ticket: string;
   readonly host: string;
   readonly pid: number;
-  /** Held by this store. */
+  /** Whether this store holds it. */
   readonly here: boolean;
 }
 
-/** A client that does not speak this protocol and holds the lock by its own token. */
+/** A client that does not use Holdfast's protocol and holds the lock by its own token. */
 export interface ForeignHolder {
   readonly foreign: string;
 }
 
-/** What is known of a lock that is held. */
+/** What is known about a lock that is held. */
 export interface LockInfo {
   readonly id: string;
   readonly holder: LockHolder | ForeignHolder;
   /** The first fence of the holder's grant; `null` for a foreign holder. */
   readonly fence: number | null;
-  /** Until the lease ends if it is not renewed, in milliseconds; `null`: it never ends. */
+  /** Milliseconds until the lease ends if it is not renewed; `null`: it never ends. */
   readonly expiresInMs: number | null;
   /** How many processes wait for it. */
   readonly waiters: number;
@@ -87,29 +87,29 @@ export interface LockInfo {
 export interface Lock {
   readonly id: string;
   /**
-   * Waits for the lock and gives a grant, which is renewed until you release it.
+   * Waits for the lock and returns a grant, which is renewed until you release it.
    *
-   * @throws LockTimeoutError when others held it for `waitMs`; UnavailableError when the backend does not answer;
-   * ClosedError; the reason that `signal` aborted with.
+   * @throws LockTimeoutError if others held the lock for `waitMs`; UnavailableError if the backend does not answer;
+   * ClosedError; the reason of `signal` if it aborted.
    */
   acquire(options?: AcquireOptions): Promise<Grant>;
-  /** Tries once: `null` when the lock is not free now. */
+  /** Tries once; returns `null` if the lock is not free now. */
   tryAcquire(options?: TryAcquireOptions): Promise<Grant | null>;
   /**
    * Runs `fn` while holding the lock, and always releases it afterwards. Calls for this id inside `fn` re-enter.
    *
    * @returns what `fn` returned.
-   * @throws what `fn` threw; as `acquire`; LockLostError when the lock was lost while `fn` ran, with fn's value in
-   * `error.result`.
+   * @throws what `fn` threw; the errors of `acquire`; LockLostError if the lock was lost while `fn` ran, with the value
+   * of `fn` in `error.result`.
    */
   run<R>(fn: (grant: Grant) => R | Promise<R>, options?: AcquireOptions): Promise<R>;
-  /** Who holds it; `null` when it is free. */
+  /** Returns who holds the lock; `null` if it is free. */
   inspect(): Promise<LockInfo | null>;
   /**
-   * Takes the lock from its holder and hands it to the next waiter. The old holder's saves are refused from now on,
+   * Takes the lock from its holder and hands it to the next waiter. From then on, the old holder's saves are refused,
    * and its signal aborts.
    *
-   * @returns false when it was not held, or not with the fence `ifFence`.
+   * @returns false if the lock was not held, or not with the fence `ifFence`.
    */
   forceRelease(options?: ForceReleaseOptions): Promise<boolean>;
 }
@@ -193,7 +193,7 @@ export class LockHandle implements Lock {
         result,
       });
     } catch (error) {
-      // An error of `fn` always wins: what becomes of this release is a warning at most.
+      // An error of `fn` takes precedence: a failure of this release is at most a warning.
       await grant.end().catch((failure: unknown) => this.#warn(failure));
       throw error;
     } finally {
@@ -248,7 +248,7 @@ export class LockHandle implements Lock {
     };
   }
 
-  /** The function ended while the lock was certainly held: a release without an answer changes nothing for the caller. */
+  /** `fn` ended while the lock was certainly held: a release without a reply changes nothing for the caller. */
   #release(grant: HeldGrant): Promise<boolean> {
     return grant.end().catch((error: unknown) => {
       if (!(error instanceof UnavailableError)) throw error;
@@ -276,7 +276,7 @@ type Parsed<T> = Omit<T, "durability"> & { durability?: Durability };
 
 const noOptions: Parsed<AcquireOptions> = Object.freeze({});
 
-/** A backend's entry, for users. */
+/** Converts a backend's entry for users. */
 export function lockInfo(entry: LockEntry, clientId: string): LockInfo {
   const { token, foreign } = entry.holder;
   const { host, pid, clientId: by } = parseTicket(token);

@@ -1,8 +1,8 @@
 /**
- * From what a user names to a backend: a URL, a client of their own, a backend of their own, or the default.
+ * Opens a store on the target that a user names: a URL, their own client, their own backend, or the default.
  *
- * The one file that names concrete backends; each is loaded by its own import() when it is first used. An
- * invalid target is refused here, immediately.
+ * This is the only file that names concrete backends. Each is loaded with its own import() on first use. An invalid
+ * target is refused here, immediately.
  */
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
@@ -26,23 +26,23 @@ export type { IoredisClientLike, RedisClientLike, SentinelClientLike };
 
 type Parsed = Omit<OpenOptions, "serializer"> & { serializer?: Serializer };
 
-/** What is known of a backend that pushes wakes, and of one that does not, before it is loaded. */
+/** What is known about a backend that pushes wakes, and about one that does not, before it is loaded. */
 const pushing = { pushes: true, askAgainMs: 5_000 };
 const polling = { pushes: false, askAgainMs: 3 };
 
 const allowed =
   'redis://host:port, rediss://host:port, redis+unix:///path, redis+sentinel://hosts/name, sqlite:path, memory:, a connected client of "@redis/client", a client of "ioredis", or a Backend';
 
-/** A backend keeps the tickets of one store; a second store on it would mix them up. */
+/** A backend keeps the tickets of one store, so a second store on it would confuse them. */
 const opened = new WeakSet<object>();
 
 /**
- * Opens a store: shared states and locks. Synchronous and lazy: the first use connects.
+ * Opens a store: shared states and locks. Synchronous and lazy: it connects on first use.
  *
  * @param target `redis:`, `rediss:`, `redis+unix:` or `redis+sentinel:` URL; `sqlite:path`; `memory:`; a connected client of
  * `@redis/client`; a client of `ioredis`; or your own backend. Default: the environment variable `HOLDFAST_URL`; otherwise, outside
  * production, a SQLite file `.holdfast/store.db` next to the nearest `package.json`.
- * @throws InvalidArgumentError for a target or an option that cannot work; UnavailableError where the file system does not
+ * @throws InvalidArgumentError for a target or an option that cannot work; UnavailableError if the file system does not
  * allow the default.
  * @example
  * ```ts
@@ -60,7 +60,7 @@ export function open(
     waitMs: parse.waitMs,
     operationMs: parse.operationMs,
     maxStateBytes: parse.maxStateBytes,
-    durability: (value) => value as DurabilityOptions, // read below: what is possible depends on the others
+    durability: (value) => value as DurabilityOptions, // parsed below: what is possible depends on the other options
   });
   const { leaseMs, waitMs, operationMs, maxStateBytes } = { ...defaults, ...parsed };
   const backend = backendOf(target, parsed);
@@ -98,7 +98,7 @@ function backendOfUrl(url: string, options: Parsed): Backend {
   }
 }
 
-/** [P3] What was given may hold a password: it is shown only where it cannot. */
+/** [P3] The target may contain a password: it is shown only if it cannot. */
 function unknownTarget(text: string, scheme: string | undefined): InvalidArgumentError {
   const hint = /^[\w.-]+:\d+$/.test(text)
     ? ` Did you mean ${show(`redis://${text}`)}?`
@@ -111,7 +111,7 @@ function unknownTarget(text: string, scheme: string | undefined): InvalidArgumen
 
 function redisBackend(target: string | UserClientLike, name: string, options: Parsed): Backend {
   const operationMs = options.operationMs ?? defaults.operationMs;
-  // It is waited for on a connection of its own, which a client of the user's must be able to make.
+  // Waiting for replicas needs a separate connection, which a user's own client must be able to make.
   const { duplicate } = target as { duplicate?: unknown };
   const hasReplicas = typeof target === "string" || typeof duplicate === "function";
   return lazy({ name, ...pushing, hasReplicas }, async (clientId) => {
@@ -129,14 +129,15 @@ function sqliteBackend(path: string, options: Parsed): Backend {
 
 function memoryBackend(url: string): Backend {
   if (!/^memory:$/i.test(url))
-    throw new InvalidArgumentError('A memory: URL has nothing after the colon: use open("memory:").'); // [P3] what came may hold a password
+    // [P3] the target may contain a password
+    throw new InvalidArgumentError('A memory: URL has nothing after the colon: use open("memory:").');
   return lazy({ name: "memory:", ...pushing, hasReplicas: false }, async (clientId) => {
     const { MemoryBackend } = await import("./backends/memory/backend.ts");
     return new MemoryBackend({ clientId });
   });
 }
 
-/** Client ids are 96 random bits per opened store: two stores in one process are two clients. */
+/** Client ids are 96 random bits for each opened store: two stores in one process are two clients. */
 function lazy(
   kind: Omit<LazyKind, "clientId" | "load">,
   load: (clientId: string) => Promise<Backend>,

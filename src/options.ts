@@ -1,8 +1,8 @@
 /**
- * Options: defaults in one frozen table, and the one parse of ids and options.
+ * Options: the defaults in one frozen table, and the only place that parses ids and options.
  *
- * Everything that passes is valid; nothing behind it checks again. An option that is not known is refused, since a
- * misspelt one that is silently ignored is the worst kind of default.
+ * Everything that passes is valid, and is not checked again. An unknown option is refused, since a misspelt option that
+ * is silently ignored is hard to find.
  */
 import type { Backend, Durability, Ttl } from "./backends/contract.ts";
 import { InvalidArgumentError } from "./errors.ts";
@@ -13,13 +13,13 @@ import type { Serializer } from "./serializers/serializer.ts";
 export interface OpenOptions {
   /** Every key and channel begins with it. Default `"holdfast:"`. */
   prefix?: string;
-  /** How values are kept. Default `"json"`. */
+  /** How values are serialized. Default `"json"`. */
   serializer?: "json" | Serializer;
   /** How long the backend keeps a grant that is not renewed, in milliseconds, 100 … 86 400 000. Default 10 000. */
   leaseMs?: number;
   /** How long a call waits for others, in milliseconds; 0 tries once, `Infinity` has no deadline. Default 15 000. */
   waitMs?: number;
-  /** How long one call of the backend may take, including retries, in milliseconds. Default 5 000. */
+  /** How long one call of the backend may take, with its retries, in milliseconds. Default 5 000. */
   operationMs?: number;
   /** The largest serialized state, in bytes. Default 8 MiB. */
   maxStateBytes?: number;
@@ -28,13 +28,13 @@ export interface OpenOptions {
 }
 
 /**
- * What a grant or a save must have reached before it is acknowledged. If it has not in time: `UnavailableError` with
- * `outcome: "unknown"`, and a grant is given back.
+ * How many replicas must have a grant or a save before it is acknowledged. If too few have it in time, the call rejects
+ * with `UnavailableError` and `outcome: "unknown"`, and a grant is released.
  */
 export interface DurabilityOptions {
   /** The minimum number of replicas, 0 … 100. 0 waits for none, even if the handle or the store asks for some. */
   replicas: number;
-  /** How long they are waited for, in milliseconds; less than `operationMs`. Default 1 000, or half of `operationMs`. */
+  /** How long to wait for them, in milliseconds; less than `operationMs`. Default 1 000, or half of `operationMs`. */
   timeoutMs?: number;
 }
 
@@ -60,7 +60,7 @@ export interface CloseOptions {
 export const defaults = Object.freeze({
   prefix: "holdfast:",
   leaseMs: 10_000,
-  waitMs: 15_000, // more than a lease, so that a call outlasts what a crash leaves behind
+  waitMs: 15_000, // longer than a lease, so that a call outlasts the lease of a crashed holder
   operationMs: 5_000,
   maxStateBytes: 8 * 1024 * 1024,
   drainMs: 10_000,
@@ -68,14 +68,14 @@ export const defaults = Object.freeze({
 });
 
 const dayMs = 86_400_000;
-/** A hundred years: far beyond any use, well within what every backend can count. */
+/** A hundred years: far beyond any use, and within the range of every backend. */
 const maxTtlMs = 36_525 * dayMs;
 const maxIdBytes = 512;
 
-/** Reads one option: the valid value, or an InvalidArgumentError that says what is allowed. */
+/** Parses one option: returns the valid value, or throws an InvalidArgumentError that says what is allowed. */
 export type Parser<T> = (value: unknown, name: string) => T;
 
-/** Checks an options object against its parsers. Missing and `undefined` are the same. */
+/** Checks an options object with its parsers. A missing option and `undefined` are the same. */
 export function parseOptions<T extends object>(
   what: string,
   options: unknown,
@@ -119,14 +119,14 @@ export const operationMs: Parser<number> = milliseconds(1, dayMs);
 export const drainMs: Parser<number> = milliseconds(0, Infinity);
 
 export const maxStateBytes: Parser<number> = (value, name) => {
-  const max = 512 * 1024 * 1024; // what a Redis string can hold
+  const max = 512 * 1024 * 1024; // the largest Redis string
   if (Number.isInteger(value) && Number(value) >= 1 && Number(value) <= max) return Number(value);
   throw new InvalidArgumentError(
     `${name} must be a whole number of bytes from 1 to ${max}; got ${show(value)}.`,
   );
 };
 
-/** What `durability` says on this backend; a wait that could not end within `operationMs` is refused. */
+/** Parses `durability` for this backend. A wait that could not end within `operationMs` is refused. */
 export function durabilityOn(backend: Backend, operationMs: number): Parser<Durability> {
   const usualMs = Math.max(1, Math.min(defaults.durabilityTimeoutMs, Math.floor(operationMs / 2)));
   return (value, name) => {
@@ -148,7 +148,7 @@ export function durabilityOn(backend: Backend, operationMs: number): Parser<Dura
   };
 }
 
-/** 0 replicas override a default: none is waited for. */
+/** 0 replicas override a default: none are waited for. */
 export function someOf(durability: Durability | undefined): Durability | undefined {
   return durability?.replicas === 0 ? undefined : durability;
 }
@@ -181,7 +181,7 @@ export const ifRevision: Parser<number | "absent"> = (value, name) => {
   );
 };
 
-/** A time to live in milliseconds, or one for new states; `or` says what else is allowed. */
+/** A time to live in milliseconds, or one for new states; `or` names what else is allowed. */
 function life(value: unknown, name: string, or: string): number | WhenNew {
   if (typeof value === "number") return ttlMs(value, name);
   if (typeof value === "object" && value !== null) {
@@ -193,10 +193,10 @@ function life(value: unknown, name: string, or: string): number | WhenNew {
   );
 }
 
-/** Of a handle. */
+/** The `ttlMs` of a handle. */
 export const stateTtlMs: Parser<number | WhenNew> = (value, name) => life(value, name, "");
 
-/** Of a write. */
+/** The `ttlMs` of a write. */
 export const saveTtlMs: Parser<Ttl> = (value, name) =>
   value === "keep" || value === "none" ? value : life(value, name, ', "keep", "none"');
 
@@ -218,8 +218,8 @@ export const serializer: Parser<Serializer> = (value, name) => {
 };
 
 /**
- * Ids: 1–512 bytes of UTF-8, no control characters, no lone surrogates, no leading `}` (it would end the hash tag
- * of the key early).
+ * Ids: 1–512 bytes of UTF-8, no control characters, no lone surrogates, no leading `}` (it would end the hash tag of
+ * the key early).
  */
 export function parseId(id: unknown, what: string): string {
   if (typeof id !== "string") throw new InvalidArgumentError(`${what} must be a string; got ${show(id)}.`);
@@ -232,7 +232,7 @@ export function parseId(id: unknown, what: string): string {
   return id;
 }
 
-/** A prefix: like an id, but may be empty, and without braces, which would move the hash tag. */
+/** A prefix: like an id, but it may be empty, and has no braces, which would move the hash tag. */
 export const prefix: Parser<string> = (value, name) => {
   if (typeof value !== "string" || Buffer.byteLength(value) > maxIdBytes) {
     throw new InvalidArgumentError(`${name} must be a string of at most 512 bytes; got ${show(value)}.`);

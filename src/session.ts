@@ -1,6 +1,6 @@
 /**
- * An opened store, behind the handles of its states and locks: its settings, its calls, its tickets, the queues of its
- * callers, and its life: open, draining, closed [P2].
+ * An opened store, as its handles see it: its settings, its calls, its tickets, the queues of its callers, and its life
+ * cycle: open, draining, closed [P2].
  */
 import type { Backend, Durability } from "./backends/contract.ts";
 import { BackendCalls } from "./calls/backend-calls.ts";
@@ -19,9 +19,9 @@ export interface Settings {
   readonly waitMs: number;
   readonly operationMs: number;
   readonly maxStateBytes: number;
-  /** What calls ask for that say nothing of it. */
+  /** The durability of calls that do not set one. */
   readonly durability: Durability | undefined;
-  /** Reads that option of a handle or a call. */
+  /** Parses the durability option of a handle or call. */
   readonly readDurability: Parser<Durability>;
 }
 
@@ -49,14 +49,14 @@ export class Session {
     return this.tickets.store;
   }
 
-  /** [P2] While the store drains, only calls of functions that still run under a lock are let in. */
+  /** [P2] While the store drains, only calls from functions that still run under a lock are admitted. */
   admit(grant?: HeldGrant): void {
     if (this.#life === "open") return;
     if (this.#life === "draining" && (grant?.isLive === true || insideBody(this.store))) return;
     throw new ClosedError("The store is closed: open a new one.");
   }
 
-  /** Every call has the answer of the first. */
+  /** Every call returns the promise of the first. */
   close(drainMs: number): Promise<void> {
     return (this.#closing ??= this.#close(drainMs));
   }
@@ -65,13 +65,13 @@ export class Session {
     const { calls, tickets, locks } = this;
     const { keepAlive, operationMs } = calls;
     this.#life = "draining";
-    keepAlive.ref(); // a close that was called is waited for
+    keepAlive.ref(); // a close in progress keeps the process alive
     locks.rejectWaiters();
     await this.#within(drainMs, locks.served());
     this.#life = "closed";
     locks.rejectWaiters();
     tickets.abort();
-    // Calls that are under way get their answers. If there is no answer, leases expire.
+    // Calls in progress get their replies. Without a reply, leases expire.
     await this.#within(operationMs, Promise.all([tickets.settled(), calls.over()]));
     await this.#within(operationMs, this.backend.close());
     keepAlive.unref();

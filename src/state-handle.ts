@@ -1,6 +1,6 @@
 /**
- * The handle that a user has of a state: reads go straight to the backend, writes wait in the local queue of its id or are
- * made under a grant that the caller holds [S8]. It parses options; it knows nothing of queues and leases.
+ * The handle of a state. Reads go straight to the backend; writes wait in the local queue of its id, or are made under
+ * a grant that the caller holds [S8]. It parses options; it knows no queues and no leases.
  */
 import type { Durability, Ttl, StoredState, TouchReply } from "./backends/contract.ts";
 import type { Session } from "./session.ts";
@@ -140,7 +140,7 @@ export class StateHandle<T, D> implements State<T, D> {
   }
 
   #save(value: T, options: SaveOptions | undefined): Promise<Revision> {
-    const bytes = this.#codec.encode(value); // now: what the caller changes later is not saved
+    const bytes = this.#codec.encode(value); // now: later changes by the caller are not saved
     const { ifRevision, ttlMs, ...how } = parse.parseOptions<Parsed<SaveOptions>>("save()", options, {
       ...this.#writeParsers,
       ifRevision: parse.ifRevision,
@@ -185,7 +185,7 @@ export class StateHandle<T, D> implements State<T, D> {
     return this.#codec.readable(loaded);
   }
 
-  /** In the queue of its id, or under the grant that the caller holds. */
+  /** Queues the change for its id, or makes it under the grant that the caller holds. */
   #write<R>(call: string, how: Parsed<WriteOptions>, makeChange: () => Change<R>): Promise<R> {
     const { calls, locks, settings } = this.#session;
     throwIfAborted(how.signal);
@@ -203,7 +203,7 @@ export class StateHandle<T, D> implements State<T, D> {
     return change.promise;
   }
 
-  /** What a plain write is of. */
+  /** The target of a plain write. */
   #target(how: Parsed<WriteOptions>): ConstructorParameters<typeof SaveChange>[0] {
     return { id: this.id, codec: this.#codec, durability: this.#durabilityOf(how) };
   }
@@ -212,7 +212,7 @@ export class StateHandle<T, D> implements State<T, D> {
     return someOf(how.durability ?? this.#durability);
   }
 
-  /** What the write is to be made under: the option, else what the context holds; `undefined`: a lock of its own. */
+  /** The grant to write under: the option, otherwise the context's; `undefined`: the write needs a lock of its own. */
   #grant(call: string, given: HeldGrant | undefined): HeldGrant | undefined {
     const { store } = this.#session;
     if (insideDraft(store, this.id)) {
@@ -222,7 +222,7 @@ export class StateHandle<T, D> implements State<T, D> {
     }
     const grant = given ?? nearestHeld(store, this.id)?.grant;
     const lost = grant?.lossError;
-    if (lost !== undefined) throw lost; // [S4] a caller that inherited a grant that has ended must not write as if it held it
+    if (lost !== undefined) throw lost; // [S4] a caller whose inherited grant has ended must not write as if it held it
     return grant;
   }
 
@@ -250,7 +250,7 @@ export class StateHandle<T, D> implements State<T, D> {
     return { call, how };
   }
 
-  /** [S7] A new state has no expiry to keep: then the handle's is meant. */
+  /** [S7] A new state has no expiry to keep: "keep" then means the handle's. */
   #expiry(own: Ttl | undefined): Ttl {
     const usual = this.#ttlMs;
     if (own !== undefined && own !== "keep") return own;
@@ -271,7 +271,7 @@ export class StateHandle<T, D> implements State<T, D> {
   }
 }
 
-/** A function of `fn`'s other arguments, whose first argument is kept in `state`. */
+/** Returns a function of `fn`'s other arguments; its first argument is kept in `state`. */
 export function stateful<S extends object, A extends unknown[], R>(
   state: State<S, S>,
   fn: (state: S, ...args: A) => R,

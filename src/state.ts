@@ -1,10 +1,12 @@
-/** What a user sees of a state: its options, its methods, what is stored. The handle itself is in state-handle.ts. */
+/**
+ * The public interface of a state: its options, its methods, what is stored. The handle itself is in state-handle.ts.
+ */
 import type { DurabilityOptions, WhenNew } from "./options.ts";
 import type { Grant } from "./ownership/grant.ts";
 import type { Serializer } from "./serializers/serializer.ts";
 import type { UpdateContext } from "./updates/update-context.ts";
 
-/** Rises with each save of a state; never reused, not even after delete and re-create. */
+/** Rises with each save of a state. Never reused, not even after the state is deleted and created again. */
 export type Revision = number;
 
 /** Options of `store.state()`. */
@@ -12,21 +14,21 @@ export interface StateOptions<T> {
   /** Makes the value of an absent state. Must be synchronous and return a new value each time. */
   initial?: () => T;
   /**
-   * How long the state lives after each write, in milliseconds. `{ whenNew }`: counted from its creation; later writes do
-   * not extend it. If omitted, a write leaves the expiry unchanged.
+   * How long the state lives after each write, in milliseconds. `{ whenNew }`: counted from its creation; later writes
+   * do not extend it. If omitted, a write leaves the expiry unchanged.
    */
   ttlMs?: number | WhenNew;
-  /** How values are kept. */
+  /** How values are serialized. */
   serializer?: "json" | Serializer;
   /** How many replicas must have a write before it is acknowledged. */
   durability?: DurabilityOptions;
 }
 
-/** What every write takes. */
+/** Options of every write. */
 export interface WriteOptions {
   /** Write under this grant of the state's lock; found automatically inside `lock.run(fn)`. */
   grant?: Grant;
-  /** How long to wait for others that hold the state's lock, in milliseconds. */
+  /** How long to wait while others hold the state's lock, in milliseconds. */
   waitMs?: number;
   /** Ends waiting: the promise rejects with `signal.reason`. */
   signal?: AbortSignal;
@@ -45,7 +47,7 @@ export interface SaveOptions extends WriteOptions {
   ifRevision?: Revision | "absent";
   /**
    * The new time to live in milliseconds. "keep": unchanged (the handle's `ttlMs` for a new state). "none": never
-   * expires. `{ whenNew }`: applies to a new state only. Default: the handle's `ttlMs`, else "keep".
+   * expires. `{ whenNew }`: applies to a new state only. Default: the handle's `ttlMs`, otherwise "keep".
    */
   ttlMs?: number | "keep" | "none" | WhenNew;
 }
@@ -62,16 +64,16 @@ export interface DeleteOptions extends WriteOptions {
   ifRevision?: Revision | "absent";
 }
 
-/** What is stored, with what is known of it. */
+/** A stored value, with its revision and remaining time to live. */
 export interface Snapshot<T> {
   readonly value: T;
   readonly revision: Revision;
-  /** `null`: it does not expire. */
+  /** Remaining time to live in milliseconds; `null`: it does not expire. */
   readonly expiresInMs: number | null;
 }
 
 /**
- * A named value, shared by all processes that open the same store. `D` is what a draft can be: `T`, or `T | undefined`
+ * A named value, shared by all processes that open the same store. `D` is the type of a draft: `T`, or `T | undefined`
  * without an `initial`.
  *
  * @example
@@ -87,30 +89,33 @@ export interface Snapshot<T> {
 export interface State<T, D = T | undefined> {
   readonly id: string;
   /**
-   * The value; `initial()` (or `undefined`) if it is absent. Writes nothing.
+   * Returns the value; `initial()` (or `undefined`) if it is absent. Writes nothing.
    *
-   * @throws CorruptStateError when what is stored cannot be read; UnavailableError.
+   * @throws CorruptStateError if the stored data cannot be read; UnavailableError.
    */
   load(): Promise<D>;
-  /** Only what is stored; `undefined` if it is absent. */
+  /**
+   * Returns the stored value, its revision and its remaining time to live; `undefined` if it is absent. Throws as
+   * `load`.
+   */
   read(): Promise<Snapshot<T> | undefined>;
   /**
    * Stores the value, which is serialized before `save` returns.
    *
    * @returns the new revision.
-   * @throws ConflictError when `ifRevision` does not hold; LockTimeoutError when others held the state's lock for
-   * `waitMs`; LockLostError when the grant that it is written under has ended; SerializationError;
-   * CorruptStateError when what it would replace cannot be read; UnavailableError.
+   * @throws ConflictError if the state is not at `ifRevision`; LockTimeoutError if others held the state's lock for
+   * `waitMs`; LockLostError if the grant that it is written under has ended; SerializationError; CorruptStateError if
+   * the data that it would replace cannot be read; UnavailableError.
    */
   save(value: T, options?: SaveOptions): Promise<Revision>;
-  /** As `save`, with `null` instead of a ConflictError: insert-if-absent, compare-and-set. */
+  /** As `save`, but returns `null` instead of throwing a ConflictError: insert-if-absent, compare-and-set. */
   trySave(value: T, options?: SaveOptions): Promise<Revision | null>;
   /**
-   * Applies `fn` to the state, atomically across all processes: change the draft, or return the new value.
-   * If `fn` throws, nothing changes. Equal bytes are not saved again, and keep their revision.
+   * Applies `fn` to the state, atomically across all processes. `fn` changes the draft, or returns the new value. If it
+   * throws, nothing changes. Equal bytes are not saved again, and keep their revision.
    *
-   * @returns what is now stored.
-   * @throws what `fn` threw; as `save`.
+   * @returns the value that is now stored.
+   * @throws what `fn` threw; the errors of `save`.
    */
   update(
     fn: (draft: D, context: UpdateContext) => T | void | Promise<T | void>,
@@ -125,8 +130,17 @@ export interface State<T, D = T | undefined> {
     fn: (draft: D & (object | undefined), context: UpdateContext) => R,
     options?: UpdateOptions,
   ): Promise<Awaited<R>>;
-  /** Sets a new time to live, in milliseconds from now. @returns false when the state is absent. */
+  /**
+   * Sets a new time to live, in milliseconds from now.
+   *
+   * @returns false if the state is absent.
+   * @throws CorruptStateError if the stored data is not a state; UnavailableError.
+   */
   touch(ttlMs: number, options?: TouchOptions): Promise<boolean>;
-  /** Deletes the state; does nothing when it is absent. @throws ConflictError when `ifRevision` does not hold. */
+  /**
+   * Deletes the state; does nothing if it is absent.
+   *
+   * @throws ConflictError if the state is not at `ifRevision`; otherwise as `save`.
+   */
   delete(options?: DeleteOptions): Promise<void>;
 }

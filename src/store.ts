@@ -1,7 +1,7 @@
 /**
- * An opened store: the handles of its states and locks, what is in it, and its end.
+ * An opened store: its states and locks, listings, and close.
  *
- * It holds no logic: the session owns its life cycle, scheduling the order, the backend the data.
+ * It contains no logic: the session manages the life cycle, scheduling the order, the backend the data.
  */
 import type { Backend, ListRequest, Page, StateEntry } from "./backends/contract.ts";
 import { Session, type Settings } from "./session.ts";
@@ -12,14 +12,14 @@ import { defaults, type CloseOptions, type ListOptions } from "./options.ts";
 import type { State, StateOptions } from "./state.ts";
 import { stateful, StateHandle } from "./state-handle.ts";
 
-/** What is known of a stored state without loading it. */
+/** What is known about a stored state without loading it. */
 export type StateInfo = StateEntry;
 
-/** How many entries a listing asks for at a time. */
+/** The number of entries that a listing requests at a time. */
 const pageSize = 500;
 
 /**
- * An opened backend: shared states and locks. Open it once per process; it connects at its first use.
+ * An opened backend: shared states and locks. Open it once per process; it connects on first use.
  *
  * @example
  * ```ts
@@ -29,22 +29,22 @@ const pageSize = 500;
  * ```
  */
 export interface Store extends AsyncDisposable {
-  /** Where it is kept, for messages: `redis://localhost:6379`, `sqlite:/path`, `memory:`; never with a password. */
+  /** Where the data is, for messages: `redis://localhost:6379`, `sqlite:/path`, `memory:`; never with a password. */
   readonly name: string;
   /**
-   * Connects now, checks rights and fails fast.
+   * Connects now and checks permissions, to fail early.
    *
-   * @throws UnavailableError naming where it tried to connect, within `operationMs`.
+   * @throws UnavailableError, within `operationMs`, that names where it tried to connect.
    */
   ready(): Promise<this>;
-  /** The handle of a state that has a value when it is absent. */
+  /** Returns the handle of a state that has a value when it is absent. */
   state<T>(id: string, options: StateOptions<T> & { initial: () => T }): State<T, T>;
-  /** The handle of a state; `undefined` when it is absent. */
+  /** Returns the handle of a state that is `undefined` when it is absent. */
   state<T>(id: string, options?: StateOptions<T>): State<T>;
-  /** The handle of a lock; the lock `x` guards the state `x`. */
+  /** Returns the handle of a lock. The lock `x` guards the state `x`. */
   lock(id: string, options?: LockOptions): Lock;
   /**
-   * A function with a memory: each call gets the shared state as its first argument and may change it.
+   * Returns a function with a memory: each call gets the shared state as its first argument and may change it.
    *
    * @example
    * ```ts
@@ -60,13 +60,16 @@ export interface Store extends AsyncDisposable {
     initial: () => S,
     fn: (state: S, ...args: A) => R,
   ): (...args: A) => Promise<Awaited<R>>;
-  /** All readable states, in no particular order; each state that exists throughout is listed exactly once. */
+  /**
+   * Lists all readable states, in no particular order. A state that exists throughout the listing is listed exactly
+   * once.
+   */
   states(options?: ListOptions): AsyncIterable<StateInfo>;
-  /** All locks that are held, in no particular order. */
+  /** Lists all locks that are held, in no particular order. */
   locks(options?: ListOptions): AsyncIterable<LockInfo>;
   /**
-   * Refuses new calls and rejects waiters; gives running functions up to `drainMs` to finish (calls made inside them
-   * still work); then aborts their signals, releases every lock and closes what the store opened. May be repeated.
+   * Refuses new calls and rejects waiting ones. Gives running functions up to `drainMs` to finish (calls made inside
+   * them still work). Then aborts their signals, releases every lock and closes what the store opened. May be repeated.
    */
   close(options?: CloseOptions): Promise<void>;
 }
@@ -134,7 +137,7 @@ export class StoreHandle implements Store {
     await this.close();
   }
 
-  /** Page by page; a page is asked for only when the one before has been used up. */
+  /** Page by page; each page is requested only when the previous one has been used up. */
   #list<Entry extends { readonly id: string }>(
     call: string,
     options: ListOptions | undefined,

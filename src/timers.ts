@@ -1,8 +1,8 @@
 /**
- * Time, as the library uses it: the monotonic clock, deadlines that cost little, and what keeps a process alive.
+ * Time for the library: the monotonic clock, cheap deadlines, and what keeps a process alive.
  *
- * Timers here never keep the process alive; only a {@link KeepAlive} does [P1]. No wall clock is read here. Node's
- * timers are taken once, when this file is loaded: a test that replaces the global ones does not stop ours.
+ * Timers here never keep the process alive; only a {@link KeepAlive} does [P1]. The wall clock is not read here. Node's
+ * timers are captured once, when this file is loaded: a test that replaces the global ones does not stop Holdfast's.
  */
 
 import { LinkedList, ListNode } from "./linked-list.ts";
@@ -20,15 +20,17 @@ export function after(ms: number, fn: () => void): { stop(): void } {
   return { stop: () => clearTimeout(timer) };
 }
 
-/** Calls `fn` once what runs now has returned, before anything else. */
+/** Calls `fn` once the code that is running now has returned, before anything else. */
 export const soon: (fn: () => void) => void = queueMicrotask;
 
-/** Calls `fn` in the next turn of the event loop, once the sockets have been read. Keeps the process alive until then. */
+/**
+ * Calls `fn` in the next turn of the event loop, after the sockets have been read. Keeps the process alive until then.
+ */
 export function nextTurn(fn: () => void): void {
   setImmediate(fn);
 }
 
-/** Calls `fn` with Node's own setImmediate in the place of one that a test has put there: for code that looks it up. */
+/** Calls `fn` with Node's own setImmediate, even if a test has replaced the global one: for code that looks it up. */
 export function underNodesImmediate<T>(fn: () => T): T {
   const present = globalThis.setImmediate;
   if (present === setImmediate) return fn();
@@ -40,15 +42,15 @@ export function underNodesImmediate<T>(fn: () => T): T {
   }
 }
 
-/** A timer that fires so much after its time tells that the event loop was blocked: what has arrived is not read yet. */
+/** A timer that fires this late shows that the event loop was blocked: what has arrived has not been read yet. */
 const blockedMs = 5;
-/** In this many turns of the event loop all that had arrived is read, and given to its waiter. */
+/** Within this many turns of the event loop, everything that had arrived is read and handed to its waiter. */
 const turnsToRead = 8;
 
-/** Node's timers overflow beyond this and then fire at once; longer waits are chunked. */
+/** Node's timers overflow beyond this and fire at once; longer waits are split. */
 const maxTimerMs = 2 ** 31 - 1;
 
-/** A deadline that was set; give it back to {@link Deadlines.clear}. */
+/** A deadline that was set; pass it to {@link Deadlines.clear}. */
 export class Deadline extends ListNode {
   readonly dueAt: number;
   readonly fire: () => void;
@@ -60,11 +62,11 @@ export class Deadline extends ListNode {
   }
 }
 
-/** Deadlines of one length: in order by themselves, as long as each is due no earlier than the one before. */
+/** Deadlines of one length. They stay in order as long as each is due no earlier than the one before. */
 class Queue extends LinkedList<Deadline> {
   #lastDueAt = -Infinity;
 
-  /** Can it be appended without breaking the order? */
+  /** Whether it can be appended without breaking the order. */
   takes(dueAt: number): boolean {
     return this.isEmpty || dueAt >= this.#lastDueAt;
   }
@@ -76,13 +78,13 @@ class Queue extends LinkedList<Deadline> {
 }
 
 /**
- * Many deadlines, one timer. Those of equal length share a queue that is in order by itself, so that setting and
- * clearing one moves a few pointers, and an uncontended call never touches Node's timers. The few that are due
- * earlier than one set before them are strays, which are looked through one by one.
+ * Many deadlines, one timer. Those of equal length share a queue that stays in order, so that setting and clearing one
+ * moves a few references, and an uncontended call never touches Node's timers. The few that are due earlier than one
+ * set before them are strays, which are searched one by one.
  *
- * A deadline judges what was not there in time. Timers run before the sockets are read, so that one that comes late, since
- * the event loop was blocked, first lets the loop read what has arrived meanwhile: an answer clears its deadline then.
- * `strict` ones do not wait: those of leases, which end even if an answer has arrived [L5].
+ * A deadline ends what has not arrived in time. Timers run before the sockets are read. So a timer that fires late,
+ * because the event loop was blocked, first lets the loop read what has arrived: a reply then clears its deadline.
+ * `strict` deadlines do not wait: those of leases, which end even if a reply has arrived [L5].
  */
 export class Deadlines {
   readonly #isStrict: boolean;
@@ -109,7 +111,7 @@ export class Deadlines {
     deadline?.unlink();
   }
 
-  /** Forgets all of them. */
+  /** Clears all deadlines. */
   clearAll(): void {
     clearTimeout(this.#timer);
     this.#queues.clear();
@@ -127,7 +129,7 @@ export class Deadlines {
     clearTimeout(this.#timer);
     this.#timerAt = at;
     const from = now();
-    // Rounded up: a timer that fires a fraction early would only be set again.
+    // Rounded up: a timer that fires a fraction early would have to be set again.
     const ms = Math.min(Math.max(Math.ceil(at - from), 0), maxTimerMs);
     this.#timer = setTimeout(() => this.#due(from + ms), ms).unref();
   }
@@ -166,7 +168,7 @@ function end(deadline: Deadline): void {
   deadline.fire();
 }
 
-/** Keeps the process alive while something is pending: the only thing in the library that does [P1]. */
+/** Keeps the process alive while something is pending. Nothing else in the library does [P1]. */
 export class KeepAlive {
   #count = 0;
   readonly #timer = setInterval(() => undefined, maxTimerMs).unref();
@@ -179,7 +181,7 @@ export class KeepAlive {
     if (--this.#count === 0) this.#timer.unref();
   }
 
-  /** Ends it for good. */
+  /** Stops it permanently. */
   close(): void {
     clearInterval(this.#timer);
   }

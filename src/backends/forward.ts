@@ -1,4 +1,4 @@
-/** A backend whose calls all pass one method, which hands them to another backend: the contract's methods, written once. */
+/** A backend that passes all its calls to one method, which forwards them to another backend. */
 import type {
   AcquireReply,
   Backend,
@@ -13,7 +13,7 @@ import type {
   WriteReply,
 } from "./contract.ts";
 
-/** The calls of a backend, each of which answers a promise. */
+/** The calls of a backend, each of which returns a promise. */
 export type BackendMethod = Exclude<
   keyof Backend,
   "name" | "clientId" | "askAgainMs" | "pushes" | "connect" | "onWake" | "close"

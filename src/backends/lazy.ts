@@ -1,17 +1,17 @@
 /**
- * A backend that is loaded at its first use: `open()` is synchronous, and importing the library loads no client and
- * no SQLite. It adds nothing else; once loaded it passes every call straight on.
+ * A backend that is loaded on first use, since `open()` is synchronous, and importing the library loads no client and
+ * no SQLite. It adds nothing else: once loaded, it passes on every call.
  */
 import type { Backend, Wake } from "./contract.ts";
 import { callOf, ForwardingBackend, type BackendMethod } from "./forward.ts";
 
-/** What is known of a backend before it is loaded. */
+/** What is known about a backend before it is loaded. */
 export interface LazyKind {
   readonly name: string;
   readonly clientId: string;
   readonly askAgainMs: number;
   readonly pushes: boolean;
-  /** It can wait for replicas. */
+  /** Whether it can wait for replicas. */
   readonly hasReplicas: boolean;
   readonly load: () => Promise<Backend>;
 }
@@ -61,7 +61,7 @@ export class LazyBackend extends ForwardingBackend {
     return this.#load().then((backend) => callOf(backend, method, args));
   }
 
-  /** A load that failed is tried again at the next call: a missing package may be installed, a path made. */
+  /** A load that failed is tried again at the next call: by then, a missing package or directory may be there. */
   #load(): Promise<Backend> {
     this.#loading ??= this.#kind.load().then(
       (backend) => {

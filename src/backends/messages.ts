@@ -1,29 +1,30 @@
-/** What the core asks of a backend and what it is answered: plain data, read by both and changed by neither. */
+/** The requests of the core and the replies of a backend: plain data, which neither side changes. */
 
 /**
- * Identifies one attempt to hold a lock: `<host>:<pid>:<client id>:<n>`. Unique, without spaces, made
- * before the first try. The third part is the `clientId` of the client that made it.
+ * Identifies one attempt to hold a lock: `<host>:<pid>:<client id>:<n>`. Unique, without spaces, made before the first
+ * ask. The third part is the `clientId` of the client that made it.
  */
 export type Ticket = string;
 
 /**
- * Which operation this is, so that its retry gets the same answer [S5].
+ * Identifies an operation, so that its retry gets the same reply [S5].
  *
  * A client runs one operation per sequence at a time, and `n` rises with each. The server keeps the last `n` of each
- * sequence with its reply: equal `n` → the recorded reply, nothing done; smaller `n` → a late copy, "forgotten".
+ * sequence with its reply. Equal `n`: the recorded reply, and nothing is done. Smaller `n`: a late copy, "forgotten".
  *
- * A call with the receipt of an earlier one is a retry: that one was sent, and may still arrive. What changed something is
- * recorded; so is the refusal of a retry, or its first copy, arriving late, could still be carried out. A server that has
- * lost its memory answers a retry "forgotten", with nothing done, as far as its client can tell: see proofs.ts.
+ * A call with the receipt of an earlier call is a retry: that call was sent, and may still arrive. Every change is
+ * recorded. So is the refusal of a retry; otherwise its first copy, arriving late, could still be carried out. A server
+ * that has lost its memory replies "forgotten" to a retry and does nothing, as far as its client can detect that: see
+ * proofs.ts.
  */
 export interface Receipt {
   readonly sequence: number;
   readonly n: number;
-  /** How long the server must remember a receipt of this client after its last use. */
+  /** How long the server must remember the receipts of this client after their last use, in milliseconds. */
   readonly keepMs: number;
 }
 
-/** How many replicas must have something before it is acknowledged, and how long they are waited for. */
+/** How many replicas must have something before it is acknowledged, and how long to wait for them. */
 export interface Durability {
   /** At least 1. */
   readonly replicas: number;
@@ -31,7 +32,7 @@ export interface Durability {
 }
 
 /**
- * What the replicas are to have, with everything that the server did before it: a lock that this ticket holds, or the
+ * What the replicas must have, with everything that the server did before it: a lock that this ticket holds, or the
  * operation that left this receipt.
  */
 export type Kept =
@@ -41,14 +42,14 @@ export type Kept =
 /** A stored state, as bytes. */
 export interface StoredState {
   readonly revision: number;
-  /** Name of the serializer that wrote the bytes [S6]. */
+  /** The name of the serializer that wrote the bytes [S6]. */
   readonly serializer: string;
   readonly bytes: Uint8Array;
-  /** Remaining time to live in milliseconds, `null` if it never expires; `undefined` unless it was asked for. */
+  /** Remaining time to live in milliseconds, `null` if it never expires; `undefined` unless it was requested. */
   readonly expiresInMs?: number | null | undefined;
 }
 
-/** What stands under a state's name cannot be read as a state; it must be left as it is [S6]. */
+/** What is stored under a state's name cannot be read as a state. It must be left as it is [S6]. */
 export interface UnreadableState {
   /** For the message of a CorruptStateError: what was found, such as "a Redis list" or "format hf2". */
   readonly unreadable: string;
@@ -61,8 +62,9 @@ export type LoadedState = StoredState | UnreadableState | null;
 export type StateWrite = SaveWrite | DeleteWrite;
 
 /**
- * The time to live that a save gives a state: a new one in milliseconds; "keep": what it had (none when it is new); "none":
- * never expires; `whenNew`: this many milliseconds when it is new, otherwise what it had. New is what is absent, so also what has expired.
+ * The time to live that a save gives a state. A number: this many milliseconds. "keep": unchanged (none for a new
+ * state). "none": never expires. `whenNew`: this many milliseconds for a new state, unchanged otherwise. A state is new
+ * if it was absent, which includes expired.
  */
 export type Ttl = number | "keep" | "none" | { readonly whenNew: number };
 
@@ -80,23 +82,25 @@ export interface DeleteWrite {
   readonly ifRevision?: number | "absent" | undefined;
 }
 
-/** This operation's receipt was lost, or it is a late copy: nothing was done, and what an earlier copy did is unknown. */
+/**
+ * This operation's receipt was lost, or it is a late copy: nothing was done, and what an earlier copy did is unknown.
+ */
 export interface Forgotten {
   readonly status: "forgotten";
 }
 
-/** The state is not at `ifRevision`; `revision` is what it is at, `null` when it is absent. Nothing was written. */
+/** The state is not at `ifRevision`, but at `revision`; `null` if it is absent. Nothing was written. */
 export interface Conflict {
   readonly status: "conflict";
   readonly revision: number | null;
 }
 
-/** The write would replace what is no state, or one of another serializer. Nothing was written [S6]. */
+/** The write would replace data that is not a state, or a state of another serializer. Nothing was written [S6]. */
 export interface Unreadable extends UnreadableState {
   readonly status: "unreadable";
 }
 
-/** Who holds a lock: one of our tickets, or the token of a foreign client [L11]. */
+/** Who holds a lock: a ticket, or the token of a foreign client [L11]. */
 export interface Holder {
   /** The ticket or the token, as stored. */
   readonly token: string;
@@ -106,9 +110,9 @@ export interface Holder {
 export type WriteReply =
   | { readonly status: "saved"; readonly revision: number }
   | { readonly status: "deleted" }
-  /** Another ticket holds the lock, or waiters stand before us [S8]. Only for writes without a ticket. */
+  /** Another ticket holds the lock, or others wait for it [S8]. Only for writes without a ticket. */
   | { readonly status: "busy" }
-  /** The ticket under which this was to be written does not hold the lock [S4]. */
+  /** The ticket of this write does not hold the lock [S4]. */
   | { readonly status: "lost" }
   | Conflict
   | Unreadable
@@ -118,11 +122,11 @@ export type TouchReply = { readonly status: "touched" | "absent" } | Unreadable 
 
 export interface AcquireRequest {
   readonly leaseMs: number;
-  /** Join the queue when the lock is held by another. A ticket that is queued stays so until it is cancelled. */
+  /** Whether to join the queue if the lock is busy. A ticket that is queued stays so until it is cancelled. */
   readonly queue: boolean;
-  /** Send the state along with the grant. */
+  /** Whether to send the state with the grant. */
   readonly load: boolean;
-  /** How many fences to reserve for this hold, 1–64: the granted ones are `fence` … `fence + fences - 1`. */
+  /** The number of fences to reserve for this hold, 1–64: the granted ones are `fence` … `fence + fences - 1`. */
   readonly fences: number;
 }
 
@@ -130,13 +134,13 @@ export interface Granted {
   readonly status: "granted";
   /** The first reserved fence; greater than every earlier one of this id [L3]. */
   readonly fence: number;
-  /** How many are reserved. */
+  /** The number of reserved fences. */
   readonly fences: number;
-  /** How long the backend keeps the grant from now on. */
+  /** How long the backend keeps the grant from now on, in milliseconds. */
   readonly leaseMs: number;
-  /** How many tickets wait behind this one. */
+  /** The number of tickets that wait behind this one. */
   readonly waiting: number;
-  /** Present when it was asked for; a wake may leave it out (then the core loads it). */
+  /** Present if it was requested. A wake may omit it; the core then loads it. */
   readonly state?: LoadedState | undefined;
 }
 
@@ -144,16 +148,16 @@ export interface Waiting {
   /** "waiting": in the queue. "busy": not in it, since `queue` was false. */
   readonly status: "waiting" | "busy";
   readonly holder: Holder;
-  /** Remaining lease of the holder; `null` when it never ends. */
+  /** The holder's remaining lease in milliseconds; `null` if it never ends. */
   readonly retryInMs: number | null;
-  /** How many tickets stand before this one in the queue. */
+  /** The number of tickets before this one in the queue. */
   readonly ahead: number;
 }
 
 export type AcquireReply =
   | Granted
   | Waiting
-  /** This ticket was released or cancelled before: a late copy, refused [S5]. */
+  /** This ticket was released or cancelled before: the ask is a late copy, and is refused [S5]. */
   | { readonly status: "settled" };
 
 export interface RenewEntry {
@@ -163,20 +167,22 @@ export interface RenewEntry {
 }
 
 export interface ReleaseRequest {
-  /** To be written in the same step, before the lock is passed on. */
+  /** Written in the same step, before the lock is passed on. */
   readonly write?: StateWrite | undefined;
-  /** Keep the lock, with a full lease and newly reserved fences, if no ticket waits for it. */
+  /** Keeps the lock, with a full lease and newly reserved fences, if no ticket waits for it. */
   readonly keep?: { readonly leaseMs: number; readonly fences: number } | undefined;
-  /** Another client ends this grant: wake its holder with "forced"; only if `ifFence` is one of its fences. */
+  /**
+   * Another client ends this grant: wake its holder with "forced". Only if `ifFence`, when given, is one of its fences.
+   */
   readonly forced?: { readonly ifFence?: number | undefined } | undefined;
 }
 
-/** What became of the write of a release; `null` when there was none, or it was a delete. */
+/** The result of a release. `revision` is that of its write; `null` if it had none, or deleted the state. */
 export interface ReleaseDone {
-  /** "released": handed to the first waiter, or free. "kept": no ticket waits; only where `keep` was asked. */
+  /** "released": handed to the first waiter, or free. "kept": no ticket waits; only if `keep` was requested. */
   readonly status: "released" | "kept";
   readonly revision: number | null;
-  /** The write failed though the release did not: the backend is out of memory. */
+  /** The write failed but the release did not: the backend is out of memory. */
   readonly failed?: "OUT_OF_MEMORY" | undefined;
   /** With "kept": the newly reserved fences. */
   readonly fence?: number | undefined;
@@ -185,15 +191,15 @@ export interface ReleaseDone {
 
 export type ReleaseReply =
   | ReleaseDone
-  /** The ticket does not hold the lock: nothing written, nothing released [S4] [L6]. */
+  /** The ticket does not hold the lock: nothing was written, nothing released [S4] [L6]. */
   | { readonly status: "lost" }
-  /** The write was refused; the lock is still this ticket's. */
+  /** The write was refused. The ticket still holds the lock. */
   | Conflict
   | Unreadable
   | Forgotten;
 
 export type CancelReply =
-  /** "cancelled": it was waiting, or nowhere. "released": it held the lock by now, and that was passed on. */
+  /** "cancelled": it was waiting, or unknown. "released": it held the lock by then, which was passed on. */
   { readonly status: "cancelled" | "released" } | Forgotten;
 
 export interface StateEntry {
@@ -207,7 +213,7 @@ export interface StateEntry {
 export interface LockEntry {
   readonly id: string;
   readonly holder: Holder;
-  /** The first and the last fence reserved for the holder; `null` for a foreign one. */
+  /** The first fence reserved for the holder (`lastFence`: the last); `null` for a foreign one. */
   readonly fence: number | null;
   readonly lastFence: number | null;
   /** `null`: it never expires (a foreign lock without a lease). */
@@ -218,29 +224,29 @@ export interface LockEntry {
 export interface ListRequest {
   /** Only ids that begin with this. */
   readonly idPrefix: string;
-  /** About how many entries to answer; a hint. */
+  /** The approximate number of entries to return; a hint. */
   readonly limit: number;
 }
 
-/** Entries that exist during the whole listing come at least once over all pages; others may or may not come. */
+/** Entries that exist during the whole listing occur at least once over all pages. Others may or may not occur. */
 export interface Page<Entry> {
   readonly entries: readonly Entry[];
-  /** Where to go on; `null` at the end. */
+  /** Where the next page begins; `null` at the end. */
   readonly cursor: string | null;
 }
 
-/** A hint from the backend: may be lost, may be late, may come twice. */
+/** A hint from the backend. It may be lost, late or repeated. */
 export type Wake =
   /** This client's ticket now holds the lock, for a short hand-over lease until its first own command. */
   | ({ readonly kind: "granted"; readonly id: string; readonly ticket: Ticket } & Omit<Granted, "status">)
-  /** Others now wait for the lock that this client's ticket holds: sent when the first of them comes. */
+  /** Others now wait for the lock that this client's ticket holds: sent when the first of them starts to wait. */
   | { readonly kind: "wanted"; readonly id: string; readonly ticket: Ticket }
   /** This client's ticket was force-released. */
   | { readonly kind: "forced"; readonly id: string; readonly ticket: Ticket }
-  /** Wakes may have been lost (the subscription was renewed): every waiting ticket should ask again now. */
+  /** Wakes may have been lost (the subscription was renewed): every waiting ticket must ask again now. */
   | { readonly kind: "again" };
 
-/** The statuses of the contract that say that something was changed: the backend has recorded the receipt [S5]. */
+/** The statuses that mean a change, so that the backend has recorded the receipt [S5]. */
 export const recordedStatuses: ReadonlySet<string> = new Set([
   "saved",
   "deleted",

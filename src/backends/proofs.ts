@@ -1,14 +1,14 @@
 /**
- * What a backend has sent under which receipt, and what it can prove of its server's memory [S5].
+ * Records what a backend has sent under which receipt, and what it can prove about its server's memory [S5].
  *
- * The second attempt of an operation is a retry: its first copy may have been carried out, or may still arrive. Where the
+ * The second attempt of an operation is a retry: its first copy may have been carried out, or may still arrive. If the
  * server has no record of it, either the first copy did not arrive, or the server has lost its memory: it was restarted
- * empty, or a replica without the record took over. A retry carries a proof to tell these apart: a receipt that the server
- * had recorded before the first attempt was made, so that it must still have it. A receipt that was recorded later proves
- * nothing: the server may have lost its memory before that.
+ * empty, or a replica without the record took over. A retry carries a proof to tell these apart: a receipt that the
+ * server had recorded before the first attempt, and so must still have. A receipt recorded later proves nothing, since
+ * the server may have lost its memory before that.
  *
- * To take a first attempt for a retry is safe, the opposite is not. So an attempt counts from when it is to be sent, whether
- * or not it is. There is one of these for each server that forgets by itself.
+ * Treating a first attempt as a retry is safe; the opposite is not. So an attempt counts from just before it is sent,
+ * even if it is not sent in the end. Each server that can lose its memory has its own instance.
  */
 import { now } from "../timers.ts";
 import type { Receipt } from "./contract.ts";
@@ -20,21 +20,21 @@ export interface Proof {
 }
 
 export interface Attempt {
-  /** An earlier copy of the operation was sent, and may still arrive: every answer to this one is recorded. */
+  /** An earlier copy of the operation was sent, and may still arrive: every reply to this attempt is recorded. */
   readonly retry: boolean;
-  /** Only on retries, where one is known. */
+  /** Only on retries, if there is one. */
   readonly proof: Proof | undefined;
 }
 
-/** A receipt that the server has. It was recorded at `since` or later. */
+/** A receipt that the server has, recorded at `since` or later. */
 interface RecordedReceipt extends Proof {
   readonly since: number;
 }
 
-/** The present operation of a sequence; there is one object for each sequence, which serves its operations in turn. */
+/** The current operation of a sequence. Each sequence has one object, reused for all its operations. */
 interface Operation {
   n: number;
-  /** When its first attempt was made, and what could be proven then. */
+  /** When its first attempt was made, and the proof that was available then. */
   firstAt: number;
   proof: RecordedReceipt | undefined;
   wasRetried: boolean;
@@ -44,7 +44,7 @@ const firstAttempt: Attempt = { retry: false, proof: undefined };
 
 export class Proofs {
   readonly #now: () => number;
-  /** By sequence: as many as operations were ever under way at once. */
+  /** By sequence: as many as there have ever been operations at the same time. */
   readonly #operations: Operation[] = [];
   #last: RecordedReceipt | undefined;
 
@@ -52,7 +52,7 @@ export class Proofs {
     this.#now = clock;
   }
 
-  /** An attempt with this receipt is about to be sent. */
+  /** Call this when an attempt with this receipt is about to be sent. */
   attempt({ sequence, n, keepMs }: Receipt): Attempt {
     const at = this.#now();
     const operation = this.#operations[sequence];
@@ -69,12 +69,12 @@ export class Proofs {
   }
 
   /**
-   * The server has answered that the operation with this receipt is recorded. Returns whether it can only have been
-   * recorded by that very attempt: there was no other.
+   * Call this when the server has replied that the operation with this receipt is recorded. Returns whether only that
+   * attempt can have recorded it, because there was no other.
    */
   recorded({ sequence, n }: Receipt): boolean {
     const operation = this.#operations[sequence];
-    if (operation?.n !== n) return false; // a late answer: its sequence has gone on
+    if (operation?.n !== n) return false; // a late reply: its sequence has moved on
     const { firstAt, wasRetried } = operation;
     if (this.#last === undefined || this.#last.since <= firstAt) this.#last = { sequence, n, since: firstAt };
     return !wasRetried;
@@ -82,8 +82,8 @@ export class Proofs {
 }
 
 /**
- * The server keeps a receipt for at least `keepMs`. In the first half of that it is asked for as a proof; the second half is
- * for the way there, and for clocks that do not run equally fast.
+ * The server keeps a receipt for at least `keepMs`. It is used as a proof in the first half of that time. The second
+ * half allows for time in transit, and for clocks that run at different speeds.
  */
 function retryOf(
   operation: Operation,

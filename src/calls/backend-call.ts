@@ -1,8 +1,8 @@
 /**
- * One call of a backend: attempts until one is answered, all within one deadline.
+ * One call of a backend: attempts until one gets a reply, all within one deadline.
  *
- * An attempt has two phases: connecting, and sent. They decide what an error says of the outcome: a call that ends while
- * it connects was not carried out, and is not sent any more once its caller has been told so.
+ * An attempt has two phases: connecting, then sent. They decide the outcome in an error: a call that ends while it
+ * connects was not carried out, and is not sent after its caller has the error.
  */
 import type { Backend } from "../backends/contract.ts";
 import { HoldfastError, UnavailableError, type Outcome } from "../errors.ts";
@@ -13,16 +13,16 @@ import { noAnswer, outOfTime, withOutcome, type Subject } from "./call-errors.ts
 const firstPauseMs = 1;
 const longestPauseMs = 100;
 
-/** What all calls of an opened store share. */
+/** What all calls of one opened store share. */
 export interface CallSettings {
   readonly backend: Backend;
   readonly operationMs: number;
   readonly deadlines: Deadlines;
-  /** The store was closed: nothing is tried again. */
+  /** Whether the store was closed: then nothing is retried. */
   readonly isClosed: boolean;
 }
 
-/** Who hears how a call ended. */
+/** Is called when a call ends. */
 export interface Listener<R> {
   readonly resolve: (reply: R) => void;
   readonly reject: (error: unknown) => void;
@@ -37,7 +37,7 @@ export class BackendCall<R> {
   #deadline: Deadline | undefined;
   #endsAt = 0;
   #pauseMs = firstPauseMs;
-  /** An attempt has been sent, and not been answered. */
+  /** Whether an attempt has been sent and has no reply yet. */
   #isSent = false;
   #isOver = false;
   #outcome: Outcome = "none";
@@ -92,7 +92,7 @@ export class BackendCall<R> {
     this.#isSent = true;
     this.#attempted(sentAt).then(
       (reply) => {
-        if (this.#isOver) return; // its callers already have the error that there was no answer
+        if (this.#isOver) return; // its callers already have the error for a call without an answer
         this.#end();
         this.#tell(reply);
       },
@@ -111,7 +111,7 @@ export class BackendCall<R> {
     try {
       return Promise.resolve(this.#attempt(sentAt));
     } catch (error) {
-      return Promise.reject(error); // a backend of the user's own
+      return Promise.reject(error); // from a user's own backend
     }
   }
 
@@ -132,13 +132,15 @@ export class BackendCall<R> {
     });
   }
 
-  /** Of several failures the last that said what is wrong tells it; this one says only that nothing came back. */
+  /**
+   * The last failure with a specific reason explains the error; without one, the error says only that no answer came.
+   */
   #late(): void {
     if (this.#isSent) this.#outcome = "unknown";
     this.#giveUp(this.#outOfTime());
   }
 
-  /** A user's own backend may return an unreadable answer. */
+  /** A user's own backend may return an unreadable reply. */
   #tell(reply: R): void {
     try {
       this.#listener.resolve(reply);

@@ -1,9 +1,9 @@
 /**
  * How an opened store calls its backend: attempts, retries, deadlines and receipts.
  *
- * A backend tries once and answers. Here a failed attempt is repeated until `operationMs` has passed [S5]; an operation
- * that changes something carries a receipt, so that its retry gets the answer of the first try. A call keeps the process
- * alive while it runs [P1]. Nothing here knows what a lock or a state is.
+ * A backend tries once and answers. Here, a failed attempt is repeated until `operationMs` has passed [S5]. An
+ * operation that changes something carries a receipt, so that its retry gets the reply of the first attempt. A call
+ * keeps the process alive while it runs [P1]. Nothing here knows what a lock or a state is.
  */
 import type { Backend, Durability, Forgotten, Receipt } from "../backends/contract.ts";
 import { HoldfastError, type UnavailableError } from "../errors.ts";
@@ -22,16 +22,16 @@ interface Reply {
 export interface Operation {
   readonly doing: string;
   readonly id: string;
-  /** The sequence that it is the present operation of; without one, a free one is taken for it. */
+  /** The sequence whose current operation this is. Without one, a free sequence is used. */
   readonly sequence?: Sequence;
-  /** How many replicas must have what was done; `undefined`: it waits for none. */
+  /** How many replicas must have the result; `undefined`: none are waited for. */
   readonly durability?: Durability | undefined;
 }
 
 /** How an operation ended. */
 export interface Done<R> {
   readonly reply: R;
-  /** It was carried out, but too few replicas have acknowledged it: what the caller is to be told. */
+  /** Set if it was carried out, but too few replicas have acknowledged it: the error for the caller. */
   readonly shortage: UnavailableError | undefined;
 }
 
@@ -51,16 +51,16 @@ export class BackendCalls {
   constructor(backend: Backend, operationMs: number) {
     this.backend = backend;
     this.operationMs = operationMs;
-    // A retry comes at most `operationMs` after the first attempt, and is to find a receipt of up to that long before.
+    // A retry comes at most `operationMs` after the first attempt, and must find a receipt from up to that long before.
     this.#keepMs = Math.max(60_000, 4 * operationMs);
   }
 
-  /** Of the present operation of `sequence`. */
+  /** The receipt of the current operation of `sequence`. */
   receipt({ index, n }: Sequence): Receipt {
     return { sequence: index, n, keepMs: this.#keepMs };
   }
 
-  /** Changes nothing, so a failure means that nothing was done. */
+  /** For calls that change nothing, so a failure means that nothing was done. */
   read<R>(subject: Subject, attempt: () => Promise<R>): Promise<R> {
     return new Promise<R>((resolve, reject) => {
       const failed = (error: unknown): void =>
@@ -69,14 +69,14 @@ export class BackendCalls {
     });
   }
 
-  /** May be carried out more than once without harm: retried until it is answered. */
+  /** For calls that may be repeated without harm: retried until answered. */
   idempotent<R>(subject: Subject, attempt: (sentAt: number) => Promise<R>, from = now()): Promise<R> {
     return new Promise<R>((resolve, reject) => this.#begin(subject, attempt, { resolve, reject }, from));
   }
 
   /**
-   * Takes effect once [S5]: its retries carry the same receipt. `sentAt` is when the first try was sent: the answer to a
-   * later one may be what that one was answered.
+   * Takes effect once [S5]: its retries carry the same receipt. `sentAt` is when the first attempt was sent, since the
+   * reply to a later attempt may be the recorded reply to the first.
    */
   exactlyOnce<R extends Reply>(
     operation: Operation,
@@ -111,12 +111,12 @@ export class BackendCalls {
     return this.#closed;
   }
 
-  /** Resolves when no call runs. */
+  /** Resolves when no call is in progress. */
   over(): Promise<void> {
     return this.#running.none();
   }
 
-  /** Nothing is tried again from now on. Calls that run keep their deadlines; the last one ends the timers. */
+  /** Ends retries. Calls in progress keep their deadlines; the last one ends the timers. */
   close(): void {
     this.#closed = true;
     void this.over().then(() => this.#endTimers());

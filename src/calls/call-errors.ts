@@ -1,4 +1,4 @@
-/** What the errors of a call say: what was tried, why it failed, and whether it may have taken effect. */
+/** The errors of a call: what was tried, why it failed, and whether it may have taken effect. */
 import {
   CorruptStateError,
   type HoldfastError,
@@ -12,7 +12,9 @@ export type Subject = string | { readonly doing: string; readonly id: string };
 
 const loadFirst = "It may have taken effect: check before you retry.";
 
-/** No answer within `operationMs`. `cause`: the last failure that says what is wrong, if there is one. */
+/**
+ * The error of a call without an answer within `operationMs`. `cause`: the last failure with a specific reason, if any.
+ */
 export function outOfTime(call: {
   readonly subject: Subject;
   readonly operationMs: number;
@@ -26,7 +28,7 @@ export function outOfTime(call: {
   return new UnavailableError(message, { code, outcome, cause });
 }
 
-/** Nothing came back in time, and no failure says what is wrong. */
+/** No answer came in time, and no failure has a specific reason. */
 export function noAnswer(backend: string, wasSent: boolean): UnavailableError {
   if (wasSent) return new UnavailableError(`${backend} did not answer`, { outcome: "unknown" });
   return new UnavailableError(`${backend} did not accept a connection in time`, { outcome: "none" });
@@ -38,7 +40,9 @@ export function forgotten(subject: Subject, backend: string): UnavailableError {
   });
 }
 
-/** The error with this outcome: an earlier attempt may have been carried out even when the last one certainly was not. */
+/**
+ * The error with this outcome: even if the last attempt was certainly not carried out, an earlier one may have been.
+ */
 export function withOutcome(error: HoldfastError, outcome: Outcome): HoldfastError {
   if (error.outcome === outcome) return error;
   if (error instanceof UnavailableError) {

@@ -1,9 +1,9 @@
 /**
- * Acknowledged only when enough replicas have it: the wait that follows an operation, and what comes of it.
+ * Waits for replicas after an operation, and compares how many have it with how many were asked for.
  *
- * The operation is carried out as usual; then its backend is asked how many replicas have it, and that is compared with
- * how many were asked for. Too few: `UnavailableError` with `outcome: "unknown"`, since it is done, and may yet be lost in
- * a failover. That answer is final: `timeoutMs` has been waited, and waiting again would not be what was asked for.
+ * The operation is carried out as usual. Then the backend is asked how many replicas have it. If they are too few, the
+ * error is an `UnavailableError` with `outcome: "unknown"`: the operation has been carried out, but may still be lost
+ * in a failover. The error is final: `timeoutMs` has passed, and waiting again would exceed what the caller asked for.
  */
 import type { Backend, Durability, Forgotten, Kept, Receipt } from "../backends/contract.ts";
 import { recordedStatuses } from "../backends/messages.ts";
@@ -11,7 +11,7 @@ import { UnavailableError } from "../errors.ts";
 
 interface Reply {
   readonly status: string;
-  /** The write of a release that was not made. */
+  /** Why the write of a release failed. */
   readonly failed?: string | undefined;
 }
 
@@ -35,7 +35,7 @@ export class Replication {
     this.#backend = backend;
   }
 
-  /** `undefined`: it waits for none. */
+  /** `undefined`: the operation waits for no replicas. */
   static of(
     operation: What & { readonly durability?: Durability | undefined },
     backend: Backend,
@@ -44,13 +44,16 @@ export class Replication {
     return durability && new Replication(operation, durability, backend);
   }
 
-  /** The attempt and the wait as one, so that no other call uses the receipt before it was found on the server that has the replicas. */
+  /**
+   * Combines the attempt and the wait, so that no other call uses the receipt before the server with the replicas is
+   * checked.
+   */
   after<R extends Reply>(attempt: Attempt<R>): Attempt<R> {
     return async (receipt, sentAt) => {
       this.#replicas = Infinity;
       const reply = await attempt(receipt, sentAt);
       const { status, failed } = reply as Reply;
-      // An operation that was refused needs no replica.
+      // A refused operation needs no replica.
       if (!recordedStatuses.has(status) || failed !== undefined) return reply;
       const replicas = await countReplicas(this.#backend, { id: this.#what.id, receipt }, this.#durability);
       if (replicas === "gone") return { status: "forgotten" };
@@ -59,7 +62,7 @@ export class Replication {
     };
   }
 
-  /** The caller's error when too few replicas have it. */
+  /** The caller's error if too few replicas have the operation. */
   get shortage(): UnavailableError | undefined {
     if (this.#replicas >= this.#durability.replicas) return undefined;
     const advice = "The primary has applied it, but a failover could still lose it: check before you retry.";
@@ -70,15 +73,15 @@ export class Replication {
 
 export const awaitingLock = "Waiting for replicas to have the lock";
 
-/** For a caller waiting for the lock: it was not granted. */
+/** The error for a caller that waits for the lock: it was not granted. */
 export function tooFewForLock(id: string, replicas: number, asked: Durability): UnavailableError {
   const text = textOf({ doing: awaitingLock, id }, replicas, asked);
   return new UnavailableError(`${text}. The lock was not granted to this caller.`, { outcome: "unknown" });
 }
 
 /**
- * How many replicas have what was done; "gone": the server that answers now does not have it. The operation was carried
- * out before, and a failure here does not undo it.
+ * The number of replicas that have the operation; "gone": the server that answers does not have it. The operation was
+ * carried out before, and a failure here does not undo it.
  */
 export async function countReplicas(
   backend: Backend,

@@ -1,6 +1,6 @@
 /**
- * Numbers for operations that must take effect once [S5]: an operation has the number of its sequence, and the server keeps
- * the last number of each with its answer. One operation at a time per sequence.
+ * Numbers for operations that must take effect once [S5]. An operation has the number that its sequence is at, and the
+ * server keeps the last number of each sequence with its reply. A sequence runs one operation at a time.
  */
 
 export class Sequence {
@@ -11,23 +11,23 @@ export class Sequence {
     this.index = index;
   }
 
-  /** The number of the present operation. */
+  /** The number of the current operation. */
   get n(): number {
     return this.#n;
   }
 
-  /** What follows is another operation. */
+  /** Moves on to the next operation. */
   next(): void {
     this.#n += 1;
   }
 }
 
-/** The sequences of one opened store: as many as it ever had operations and tickets at the same time. */
+/** The sequences of one opened store: as many as it has ever had operations and tickets at the same time. */
 export class Sequences {
   readonly #free: Sequence[] = [];
   #made = 0;
 
-  /** One that is not in use, at the number of a new operation. */
+  /** A free sequence, at the number of a new operation. */
   take(): Sequence {
     const sequence = this.#free.pop() ?? new Sequence(this.#made++);
     sequence.next();

@@ -1,13 +1,13 @@
 /**
- * A ticket that asks for a lock, until the lock is ours or no longer wanted.
+ * A ticket that asks for a lock, until the lock is granted or no longer wanted.
  *
  * | state | entered | left |
  * |---|---|---|
- * | asking | when the ticket is made | for waiting: the backend answered that the ticket stands in its queue; for over |
+ * | asking | when the ticket is made | for waiting: the backend replied that the ticket is in its queue; for over |
  * | waiting | as above | for over |
- * | over | the lock was granted, from when on there is a {@link Hold}; or the ticket is no longer wanted | – |
+ * | over | the lock was granted, and there is now a {@link Hold}; or the ticket is no longer wanted | – |
  *
- * It does not talk with the backend: the acquirer asks, the registry cancels.
+ * It does not call the backend: the acquirer asks, the registry cancels.
  */
 import type { Granted, Holder, Ticket, Wake } from "../backends/contract.ts";
 import type { Sequence } from "../calls/receipt-sequences.ts";
@@ -22,7 +22,7 @@ const transitions: Readonly<Record<AcquisitionState, readonly AcquisitionState[]
   over: [],
 };
 
-/** The wake that says that the lock was handed to its ticket. */
+/** The wake that reports that the lock was handed to its ticket. */
 export type GrantedWake = Extract<Wake, { kind: "granted" }>;
 
 export class Acquisition implements OwnTicket {
@@ -41,7 +41,7 @@ export class Acquisition implements OwnTicket {
   #isChanged = false;
   #onChange: (() => void) | undefined;
 
-  /** `assumeWanted`: others may wait for the lock without our being told. */
+  /** `assumeWanted`: others may wait for the lock without this client being notified. */
   constructor(of: OwnTicket, assumeWanted: boolean) {
     this.id = of.id;
     this.ticket = of.ticket;
@@ -55,32 +55,32 @@ export class Acquisition implements OwnTicket {
     return this.#state === "over";
   }
 
-  /** Who holds the lock, by the last answer. */
+  /** Who holds the lock, as last reported. */
   get holder(): Holder | undefined {
     return this.#holder;
   }
 
-  /** When the last ask that was answered "waiting" was sent: the grant of a wake counts from then [L5]. */
+  /** When the last ask with the reply "waiting" was sent: the lease of a woken grant counts from then [L5]. */
   get waitingSince(): number | undefined {
     return this.#waitingSince;
   }
 
-  /** Has it asked more than once, repetitions of an ask that got no answer included? */
+  /** Whether it has asked more than once. Retries of an ask without a reply count. */
   get hasAskedAgain(): boolean {
     return this.#asks > 1;
   }
 
-  /** The backend knows nothing of this ticket: it has not asked, or its only ask was refused. */
+  /** Whether the backend does not know this ticket: it has not asked, or its only ask was refused. */
   get isUnknownThere(): boolean {
     return this.#asks === 0 || (this.#asks === 1 && this.#refused);
   }
 
-  /** An ask is sent. */
+  /** An ask is being sent. */
   asked(): void {
     this.#asks += 1;
   }
 
-  /** An ask that was sent at `sentAt` was answered: another client has the lock, and we may stand in the queue. */
+  /** An ask sent at `sentAt` got its reply: another client has the lock, and this ticket may be in the queue. */
   answered(status: "waiting" | "busy", holder: Holder, sentAt: number): void {
     this.#holder = holder;
     if (status === "busy") {
@@ -91,24 +91,24 @@ export class Acquisition implements OwnTicket {
     this.#waitingSince = sentAt;
   }
 
-  /** Others wait for the lock, or may do so. */
+  /** Other clients wait for the lock, or may do so. */
   noteWanted(): void {
     this.#wanted = true;
   }
 
-  /** The lock is ours by the grant that was asked for (or woken) at `from`. */
+  /** The lock is granted; its lease counts from `from`. */
   granted(grant: Omit<Granted, "status">, from: number): Hold {
     const hold = new Hold(this, grant, { from, wanted: this.#wanted || grant.waiting > 0 });
     this.#become("over");
     return hold;
   }
 
-  /** No longer wanted. */
+  /** The ticket is no longer wanted. */
   end(): void {
     if (this.#state !== "over") this.#become("over");
   }
 
-  /** The backend says that the lock was handed to this ticket. It may come before the reply to its ask. */
+  /** The backend reports that the lock was handed to this ticket. The wake may come before the reply to its ask. */
   wake(wake: GrantedWake): void {
     if (this.#state === "over") return;
     this.#wake = wake;
@@ -121,13 +121,13 @@ export class Acquisition implements OwnTicket {
     return wake;
   }
 
-  /** Something changed that the acquirer should look at. */
+  /** Something has changed that the acquirer must check. */
   notify(): void {
     this.#isChanged = true;
     this.#onChange?.();
   }
 
-  /** Resolves at the next {@link notify}; at once if there was one since the last time. */
+  /** Resolves at the next {@link notify}; at once if there has been one since the last call. */
   changed(): Promise<void> {
     return new Promise((resolve) => {
       this.#onChange = () => {

@@ -1,12 +1,12 @@
-/** How many replicas know that the lock is ours: asked of the backend, and noted with the hold. */
+/** How many replicas know that this client holds the lock: asks the backend, and notes the number in the hold. */
 import type { Durability } from "../backends/contract.ts";
 import type { BackendCalls } from "../calls/backend-calls.ts";
 import { awaitingLock, countReplicas } from "../calls/durability.ts";
 import type { Hold } from "./hold.ts";
 
 /**
- * Waits for the replicas that `durability` asks for. Where the server that answers now does not know the grant, it is lost;
- * that counts as no replica.
+ * Waits for the replicas that `durability` asks for. If the server that answers does not know the grant, the hold is
+ * lost, and the result is 0.
  */
 export async function confirmHold(calls: BackendCalls, hold: Hold, durability: Durability): Promise<number> {
   const { id, ticket, leaseMs } = hold;

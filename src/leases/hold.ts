@@ -1,14 +1,15 @@
 /**
- * A lock that a ticket of ours holds by one grant. It is lent to those who are to have the lock, one or many.
+ * A lock that one of this client's tickets holds, by one grant. It is lent to its borrowers, one or many.
  *
  * | state | entered | left |
  * |---|---|---|
- * | held | when it is granted; again when a release that was to write was refused, and the lock is still ours | for releasing; for lost |
- * | releasing | a release is sent | for held; for lost; for over: the lock was given back, or kept by a new grant, which is another Hold |
- * | lost | the lock is no longer ours, or it is not known; those it was lent to have been told | for over |
- * | over | settled; nothing may be done with it | – |
+ * | held | when it is granted; again when a release with a write was refused, and the ticket still holds the lock | for releasing; for lost |
+ * | releasing | when a release is sent | for held; for lost; for over: the lock was released, or kept by a new grant, which is another Hold |
+ * | lost | when the lock is lost, or may be; the borrowers have been notified | for over |
+ * | over | when settled; it must not be used any more | – |
  *
- * "Held" is what we know: it is ours until `until` by the monotonic clock, at which every call looks first [L5].
+ * "Held" is what this process knows: it has the lock until `until` by the monotonic clock, which every call checks
+ * first [L5].
  */
 import type { Granted, LoadedState, ReleaseDone, Ticket } from "../backends/contract.ts";
 import type { Sequence } from "../calls/receipt-sequences.ts";
@@ -26,16 +27,16 @@ const transitions: Readonly<Record<HoldState, readonly HoldState[]>> = {
   over: [],
 };
 
-/** We stop a little before the lease is over [L5]: timers come late, and no two clocks run equally fast. */
+/** The lease is used up to a little before its end [L5]: timers run late, and no two clocks run equally fast. */
 const usablePart = 63 / 64;
 
-/** What a hold is lent to. */
+/** What a hold can be lent to. */
 export interface Borrower {
-  /** The lock is no longer ours. `reason`: words for a LockLostError, or the error itself. */
+  /** The lock is lost. `reason`: text for a LockLostError, or the error itself. */
   lose(reason: string | Error): void;
 }
 
-/** A state as it is known to have been stored at some time. */
+/** A state that is known to have been stored at some time. */
 export interface KnownState {
   readonly loaded: LoadedState;
   readonly at: number;
@@ -49,19 +50,19 @@ export class Hold implements OwnTicket, Watched {
   readonly leaseMs: number;
   readonly sequence: Sequence;
   readonly store: object;
-  /** How long the grant was for at first: the full lease, or the short one of a hand-over. */
+  /** The length of the first lease: the full one, or the short one of a hand-over. */
   #grantedMs: number;
   #until: number;
-  /** From when on its time counts [L2]. */
+  /** Its time counts from here [L2]. */
   #since: number;
   #state: HoldState = "held";
   #nextFence: number;
   #fencesLeft: number;
   #known: KnownState | undefined;
   #served = 0;
-  /** Others wait for the lock, as far as we know. */
+  /** Others wait for the lock, as far as is known. */
   #wanted: boolean;
-  /** It was said so since the release was sent: it may have overtaken an answer that says the opposite. */
+  /** That was reported after the release was sent: the wake may have overtaken a reply that says the opposite. */
   #wantedSinceRelease = false;
   #isTainted = false;
   #replicas = 0;
@@ -70,7 +71,7 @@ export class Hold implements OwnTicket, Watched {
   #lostFor: string | Error | undefined;
 
   constructor(of: OwnTicket, grant: Fences, known: { readonly from: number; readonly wanted: boolean }) {
-    // Fences are made of what is stored, and a neighbour may have written there.
+    // Fences come from stored data, which another program may have changed.
     if (!Number.isSafeInteger(grant.fence) || !(grant.fences >= 1))
       throw new CorruptStateError(
         `The lock ${JSON.stringify(of.id)} was granted without a usable fence (${grant.fence}, ${grant.fences}): ` +
@@ -90,7 +91,7 @@ export class Hold implements OwnTicket, Watched {
     if (grant.state !== undefined) this.#known = { loaded: grant.state, at: known.from };
   }
 
-  /** The next grant, which came with the release: no other request wanted the lock. */
+  /** The next grant, which came with the release, since no other client wanted the lock. */
   kept(reply: ReleaseDone, from: number, assumeWanted: boolean): Hold {
     const { fence = NaN, fences = NaN } = reply;
     const wanted = assumeWanted || this.#wantedSinceRelease;
@@ -105,7 +106,7 @@ export class Hold implements OwnTicket, Watched {
     return this.#state === "over";
   }
 
-  /** Held, and surely so by the clock. */
+  /** Held, by the clock as well. */
   get isLive(): boolean {
     return this.isLiveAt(now());
   }
@@ -115,7 +116,7 @@ export class Hold implements OwnTicket, Watched {
     return this.#state === "held";
   }
 
-  /** [L5] Our own calls look at the clock before anything else: timers may be late. */
+  /** [L5] Holdfast's own calls check the clock first, since timers may be late. */
   checkExpiry(at: number = now()): void {
     if (this.#state === "held" && at >= this.#until) this.lose("its lease ended before it could be renewed");
   }
@@ -133,7 +134,7 @@ export class Hold implements OwnTicket, Watched {
     return this.#since;
   }
 
-  /** How many requests it has served. */
+  /** The number of requests that it has served. */
   get served(): number {
     return this.#served;
   }
@@ -162,7 +163,7 @@ export class Hold implements OwnTicket, Watched {
     this.#served += 1;
   }
 
-  /** The state as it came with the grant or was left by the last save; given once. */
+  /** The state that came with the grant or was left by the last save. Given once. */
   takeKnownState(): KnownState | undefined {
     const known = this.#known;
     this.#known = undefined;
@@ -177,7 +178,7 @@ export class Hold implements OwnTicket, Watched {
     this.#known = known;
   }
 
-  /** A save under it has no answer: it must not serve another request. */
+  /** A save under it got no reply: it must not serve another request. */
   get isTainted(): boolean {
     return this.#isTainted;
   }
@@ -186,7 +187,7 @@ export class Hold implements OwnTicket, Watched {
     this.#isTainted = true;
   }
 
-  /** How many replicas are known to have this grant. */
+  /** The number of replicas that are known to have this grant. */
   get replicas(): number {
     return this.#replicas;
   }
@@ -195,12 +196,12 @@ export class Hold implements OwnTicket, Watched {
     this.#replicas = replicas;
   }
 
-  /** Its time counts from now on: replicas were waited for until here [L2]. */
+  /** Restarts its time: until now, replicas were waited for [L2]. */
   restartTime(): void {
     this.#since = now();
   }
 
-  /** The watchdog's. */
+  /** Used by the watchdog. */
   get watch(): Watch | undefined {
     return this.#watch;
   }
@@ -215,18 +216,18 @@ export class Hold implements OwnTicket, Watched {
     this.#grantedMs = this.leaseMs;
   }
 
-  /** A release is sent. */
+  /** A release is being sent. */
   markReleasing(): void {
     this.#become("releasing");
     this.#wantedSinceRelease = false;
   }
 
-  /** What the release was to write was refused; the lock is still ours. */
+  /** The write of a release was refused; the ticket still holds the lock. */
   stillHeld(): void {
     this.#become("held");
   }
 
-  /** No longer ours, or it is not known: those it was lent to learn it now. */
+  /** The lock is lost, or may be: notifies the borrowers. */
   lose(reason: string | Error): void {
     if (this.#state !== "held" && this.#state !== "releasing") return;
     this.#become("lost");
@@ -234,7 +235,7 @@ export class Hold implements OwnTicket, Watched {
     for (const borrower of this.#borrowers.splice(0)) borrower.lose(reason);
   }
 
-  /** Why it was lost: words for a LockLostError, or the error itself. */
+  /** Why it was lost: text for a LockLostError, or the error itself. */
   get lostFor(): string | Error | undefined {
     return this.#lostFor;
   }

@@ -1,15 +1,15 @@
 /**
- * Notices that the machine has slept: a suspended laptop, a paused virtual machine. There the monotonic clock, by which
- * leases and timers are counted, stands still while the wall clock and the server's leases go on. So when the wall clock has
- * run ahead of it, every lock that is held may have ended, and is asked for immediately.
+ * Notices that the machine has slept: a suspended laptop, a paused virtual machine. Then the monotonic clock, by which
+ * leases and timers are counted, stops, while the wall clock and the server's leases go on. So when the wall clock has
+ * run ahead, every held lock may have ended, and is renewed at once to find out.
  *
- * The only place where the wall clock is read. A clock that was merely set costs one renewal too many.
+ * This is the only place that reads the wall clock. If the clock was merely set, the cost is one unnecessary renewal.
  */
 import { now, type Deadlines } from "../timers.ts";
 
-/** How often to compare the clocks; a body that goes on after a sleep learns of its loss about so late. */
+/** How often the clocks are compared. A body that continues after a sleep learns of its loss up to this much later. */
 const lookEveryMs = 1_000;
-/** The clocks differ by so much only if one of them stood still, or was set. */
+/** The clocks differ by this much only if one of them stopped, or was set. */
 const sleptMs = 500;
 
 export class SleepDetector {
@@ -25,7 +25,7 @@ export class SleepDetector {
     this.#onSleep = on.onSleep;
   }
 
-  /** From now on, for as long as it is needed. */
+  /** Runs from now on, for as long as it is needed. */
   start(): void {
     if (this.#isLooking) return;
     this.#isLooking = true;

@@ -1,6 +1,7 @@
 /**
- * The live tickets of one opened store: each from before its first ask until it is settled on the backend, or surely
- * cleared there by itself. Wakes find their ticket here; a ticket that is no longer wanted is cancelled in the background [L7].
+ * The live tickets of one opened store, each from before its first ask until the backend has settled it or has
+ * certainly forgotten it. Wakes find their ticket here. A ticket that is no longer wanted is cancelled in the
+ * background [L7].
  */
 import type { Granted, ReleaseDone, Wake } from "../backends/contract.ts";
 import type { BackendCalls } from "../calls/backend-calls.ts";
@@ -13,7 +14,9 @@ import { SleepDetector } from "./sleep-detector.ts";
 import { indexOf, parseTicket, TicketMaker } from "./ticket.ts";
 import { Watchdog } from "./watchdog.ts";
 
-/** After its lease and this, a backend has forgotten a ticket that is no longer asked for: no queue keeps a place for longer. */
+/**
+ * This long after its lease, a backend has forgotten a ticket that no longer asks: no queue keeps its place for longer.
+ */
 const forgottenMs = 30_000;
 
 type Entry = Acquisition | Hold;
@@ -22,10 +25,10 @@ export class TicketRegistry {
   readonly calls: BackendCalls;
   /** Identifies the opened store in async contexts. */
   readonly store: object = this;
-  /** By the index of the sequence; an array, since a Map that many pass through is costly: linked-list.ts. */
+  /** By the index of the sequence. An array, since a Map with such traffic is slow (see linked-list.ts). */
   readonly #entries: (Entry | undefined)[] = [];
   readonly #alive = new InFlight();
-  /** Tickets of this client that a reply named and that are not alive, while they are being cancelled. */
+  /** Tickets of this client that are not live but were named in a reply, while they are being cancelled. */
   readonly #stray = new Set<string>();
   readonly #watchdog: Watchdog;
   readonly #sleep: SleepDetector;
@@ -43,12 +46,12 @@ export class TicketRegistry {
     calls.backend.onWake((wake) => this.#onWake(wake));
   }
 
-  /** Others may wait for what we hold without our being told [L2]. That may change. */
+  /** Whether other clients may wait for a lock of this client without it being notified [L2]. This may change. */
   get assumesWanted(): boolean {
     return !this.calls.backend.pushes;
   }
 
-  /** A new ticket. */
+  /** Makes a new ticket. */
   start(id: string, leaseMs: number): Acquisition {
     const sequence = this.calls.sequences.take();
     const { store } = this;
@@ -59,14 +62,14 @@ export class TicketRegistry {
     return acquisition;
   }
 
-  /** It was granted. Throws CorruptStateError when the grant cannot be used. */
+  /** The ticket was granted the lock. Throws CorruptStateError if the grant cannot be used. */
   granted(acquisition: Acquisition, grant: Omit<Granted, "status">, from: number): Hold {
     const hold = acquisition.granted(grant, from);
     this.#register(hold);
     return hold;
   }
 
-  /** A release kept the lock by a new grant. Throws CorruptStateError when it cannot be used. */
+  /** A release kept the lock with a new grant. Throws CorruptStateError if the grant cannot be used. */
   keep(hold: Hold, reply: ReleaseDone, from: number): Hold {
     const next = hold.kept(reply, from, this.assumesWanted);
     hold.end();
@@ -79,7 +82,7 @@ export class TicketRegistry {
     if (hold.isLiveAt(hold.since)) this.watch(hold, hold.since);
   }
 
-  /** Renews its lease from now on. `at`: now, if it was just looked at. */
+  /** Renews its lease from now on. `at`: the current time, if the caller has just read it. */
   watch(hold: Hold, at?: number): void {
     this.#watchdog.watch(hold, at);
     this.#sleep.start();
@@ -89,7 +92,7 @@ export class TicketRegistry {
     this.#watchdog.unwatch(hold);
   }
 
-  /** It is settled on the backend, or was never known there. */
+  /** The backend has settled it, or never knew it. */
   end(entry: Entry): void {
     entry.end();
     if (entry instanceof Hold) this.#watchdog.unwatch(entry);
@@ -99,7 +102,7 @@ export class TicketRegistry {
     this.#alive.end();
   }
 
-  /** It is no longer wanted, known to the backend or not: cancelled there in the background [L7]. */
+  /** It is no longer wanted, whether or not the backend knows it: cancels it in the background [L7]. */
   abandon(entry: Entry): void {
     if (entry instanceof Hold) {
       this.#watchdog.unwatch(entry);
@@ -109,30 +112,30 @@ export class TicketRegistry {
     void this.#cancel(entry);
   }
 
-  /** A reply names this ticket as the holder: if it is of this client and not alive, it is cancelled. */
+  /** A reply names this ticket as the holder. If it belongs to this client and is not live, it is cancelled. */
   noteHolder(id: string, token: string): void {
     if (parseTicket(token).clientId !== this.calls.backend.clientId) return;
     if (this.#entry(token) === undefined) void this.#cancelStray(id, token);
   }
 
-  /** This ticket was just released by force: its holder here learns it at once, with or without a push. */
+  /** This ticket was just released by force: its holder in this process is notified at once, with or without wakes. */
   forced(id: string, ticket: string): void {
     this.#onWake({ kind: "forced", id, ticket });
   }
 
-  /** Resolves when every ticket is settled or given up. */
+  /** Resolves when every ticket is settled or has been given up. */
   settled(): Promise<void> {
     return this.#alive.none();
   }
 
-  /** The store is closed: what is held is lost to those who have it, and released. */
+  /** The store is closed: every hold is lost to its borrowers, and released. */
   abort(): void {
     this.#isAborted = true;
     for (const entry of this.#entries) {
       if (!(entry instanceof Hold)) continue;
       const wasHeld = entry.state === "held";
       entry.lose(new ClosedError("The store was closed."));
-      // At once: a function that is applied under it may go on for long. One that a caller had is over by now.
+      // At once: a function that is applied under it may run for long. A caller's grant has been released by now.
       if (wasHeld && !entry.isOver) this.abandon(entry);
     }
   }
@@ -145,7 +148,7 @@ export class TicketRegistry {
   #onWake(wake: Wake): void {
     if (wake.kind === "again") {
       for (const entry of this.#entries) {
-        entry?.noteWanted(); // that may be what was lost
+        entry?.noteWanted(); // such a wake may be what was lost
         if (entry instanceof Acquisition) entry.notify();
       }
       return;
@@ -163,19 +166,19 @@ export class TicketRegistry {
     return entry?.ticket === ticket ? entry : undefined;
   }
 
-  /** [L7] Until the backend has answered, or has surely cleared the ticket by itself. */
+  /** [L7] Cancels until the backend has replied, or has certainly forgotten the ticket. */
   async #cancel(entry: Entry): Promise<void> {
     const { backend, operationMs } = this.calls;
     const { id, ticket, sequence, leaseMs } = entry;
     const clearedAt = now() + leaseMs + forgottenMs;
     const operation = { doing: "Cancelling a ticket for the lock", id, sequence };
     for (;;) {
-      sequence.next(); // it is another operation than a release or a cancel that got no answer [S5]
+      sequence.next(); // this is a different operation from a release or cancel that got no reply [S5]
       try {
         await this.calls.exactlyOnce(operation, (receipt) => backend.cancelLock(id, ticket, receipt));
         break;
       } catch {
-        // Those who wanted the ticket have been told already; here it only remains to clean up.
+        // Callers that wanted the ticket already have their error; this only cleans up.
         if (this.#isAborted || now() > clearedAt) break;
         await pause(operationMs);
       }
@@ -183,7 +186,7 @@ export class TicketRegistry {
     this.end(entry);
   }
 
-  /** A lost reply or a roll-back of the server left a ticket there that this client no longer knows. */
+  /** A lost reply, or a server that lost recent data, left a ticket that this client no longer knows. */
   async #cancelStray(id: string, ticket: string): Promise<void> {
     if (this.#stray.has(ticket)) return;
     this.#stray.add(ticket);
@@ -191,7 +194,7 @@ export class TicketRegistry {
     const operation = { doing: "Cancelling a ticket for the lock", id };
     await this.calls
       .exactlyOnce(operation, (receipt) => backend.cancelLock(id, ticket, receipt))
-      .catch(() => undefined); // the next reply that names it tries again; at the latest its lease ends
+      .catch(() => undefined); // the next reply that names it tries again; failing that, its lease ends
     this.#stray.delete(ticket);
   }
 }

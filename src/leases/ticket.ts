@@ -1,17 +1,20 @@
-/** Tickets: the strings `<host>:<pid>:<client id>:<n>`, unique, without spaces, made before the first try; and those of ours. */
+/**
+ * Tickets: strings `<host>:<pid>:<client id>:<n>`, unique, without spaces, made before the first ask. Makes this
+ * client's and parses all.
+ */
 import { hostname } from "node:os";
 import type { Ticket } from "../backends/contract.ts";
 import type { Sequence } from "../calls/receipt-sequences.ts";
 
-/** A ticket of this store: what does not change from before its first ask until it is settled. */
+/** A ticket of this store: the parts that do not change from before its first ask until it is settled. */
 export interface OwnTicket {
-  /** Of the lock. */
+  /** The id of the lock. */
   readonly id: string;
   readonly ticket: Ticket;
   readonly leaseMs: number;
-  /** What is done with the ticket are operations of this sequence. */
+  /** Operations with this ticket belong to this sequence. */
   readonly sequence: Sequence;
-  /** The opened store. */
+  /** Identifies the opened store. */
   readonly store: object;
 }
 
@@ -22,7 +25,7 @@ export interface TicketParts {
   readonly clientId: string;
 }
 
-/** Only for people, so that an odd or long name may be shortened. */
+/** For people only, so an unusual or long name may be shortened. */
 const host =
   hostname()
     .replace(/[^A-Za-z0-9._-]/g, "_")
@@ -53,7 +56,7 @@ export class TicketMaker {
   }
 }
 
-/** The index of the sequence of a ticket of this client. */
+/** The index of the sequence of one of this client's tickets. */
 export function indexOf(ticket: Ticket): number {
   return Number(ticket.slice(-indexDigits));
 }

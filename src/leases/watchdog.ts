@@ -1,19 +1,19 @@
 /**
- * Liveness: keeps the leases of held tickets alive, and says when one is lost [L5].
+ * Liveness: renews the leases of held tickets, and reports when one is lost [L5].
  *
- * A watched ticket is in one of these states; renewal has four answers, and "unknown" is one of them:
+ * A watched ticket is in one of these states. A renewal has four results, and "unknown" is one of them:
  *
  * | state | what | on "renewed" | on "lost" | on unknown | at its local deadline |
  * |---|---|---|---|---|---|
- * | valid | a third of the lease has not passed since the last renewal was sent | valid (of an earlier try) | lost | – | lost |
- * | renewing | a renewal is under way | valid | lost | unsure | lost |
- * | unsure | the last renewal got no answer in time; tries again soon | valid | lost | – | lost |
- * | lost | told to its owner; no longer watched | – | – | – | – |
+ * | valid | a third of the lease has not passed since the last renewal was sent | valid (reply to an earlier renewal) | lost | – | lost |
+ * | renewing | a renewal is in progress | valid | lost | unsure | lost |
+ * | unsure | the last renewal got no reply in time; tries again soon | valid | lost | – | lost |
+ * | lost | its owner was notified; no longer watched | – | – | – | – |
  *
- * The local deadline is one lease after the last successful renewal was *sent*, by the monotonic clock, so it comes
- * no later than the server's. It is strict: what has arrived and was not read yet does not put it off. All renewals that
- * are due go out together. Answers count whenever they come, also those of tries before the last: on a slow way every
- * answer would else be late. Order and state are none of its business.
+ * The local deadline is one lease after the last successful renewal was *sent*, by the monotonic clock, so it comes no
+ * later than the server's. It is strict: a reply that has arrived but has not been read does not postpone it. All
+ * renewals that are due are sent together. A reply counts whenever it comes, even after a later renewal was sent: on a
+ * slow network, every reply would otherwise be too late. The watchdog knows nothing about order or state.
  */
 import type { Backend, RenewEntry } from "../backends/contract.ts";
 import type { BackendCalls } from "../calls/backend-calls.ts";
@@ -23,10 +23,10 @@ import { Deadlines, now, soon, type Deadline } from "../timers.ts";
 export interface Watched extends RenewEntry {
   /** The local deadline, by the monotonic clock. */
   readonly until: number;
-  /** The watchdog's own; `undefined`: it is not watched. */
+  /** Set by the watchdog; `undefined`: not watched. */
   readonly watch: Watch | undefined;
   watchedBy(watch: Watch | undefined): void;
-  /** A renewal that was sent at `sentAt` succeeded. */
+  /** A renewal sent at `sentAt` succeeded. */
   renewed(sentAt: number): void;
   lose(reason: string): void;
 }
@@ -37,7 +37,7 @@ export interface Watch {
   deadline: Deadline;
   /** When the last renewal was sent. */
   sentAt: number;
-  /** When the last one that succeeded was. */
+  /** When the last successful renewal was sent. */
   provenAt: number;
 }
 
@@ -47,18 +47,18 @@ const transitions: Readonly<Record<Watch["state"], readonly Watch["state"][]>> =
   unsure: ["valid", "renewing"],
 };
 
-/** A renewal of one ticket that is under way. */
+/** A renewal of one ticket that is in progress. */
 interface Sent {
   readonly ticket: Watched;
   readonly watch: Watch;
   readonly sentAt: number;
 }
 
-/** Renewals fall due on a grid of this part of the lease, so that many of them share one call. */
+/** Renewals fall due on a grid of this fraction of the lease, so that many of them share one call. */
 const gridPart = 1 / 32;
-/** How many tickets are renewed by one call. */
+/** The most tickets in one call. */
 const maxEntries = 500;
-/** After an unknown answer: this part of the lease, within these bounds. */
+/** The pause after an unknown result: this fraction of the lease, within these bounds. */
 const retryPart = 1 / 20;
 const minRetryMs = 10;
 const maxRetryMs = 1_000;
@@ -72,26 +72,26 @@ export class Watchdog {
     this.#calls = calls;
   }
 
-  /** From now on the ticket is renewed. What it was granted with counts as its first renewal. */
+  /** Renews the ticket from now on. Its grant counts as the first renewal. */
   watch(ticket: Watched, at = now()): void {
     this.unwatch(ticket);
     const deadline = this.#nextRenewal(ticket, at);
     ticket.watchedBy({ state: "valid", deadline, sentAt: -Infinity, provenAt: -Infinity });
   }
 
-  /** [L6] Ends renewal at once; an answer that is still under way is ignored. */
+  /** [L6] Stops renewing at once; a reply that is still to come is ignored. */
   unwatch(ticket: Watched): void {
     this.#deadlines.clear(ticket.watch?.deadline);
     ticket.watchedBy(undefined);
   }
 
-  /** Whether it is held is not sure: the next renewal is due now. */
+  /** The ticket may not hold the lock any more: the next renewal is due now. */
   renewNow(ticket: Watched): void {
     if (ticket.watch?.state !== "renewing") this.#renewSoon(ticket);
   }
 
   #nextRenewal(ticket: Watched, at: number): Deadline {
-    // A hand-over grant is shorter than the ticket's lease, so what is left of it counts.
+    // A hand-over grant is shorter than the ticket's lease, so the time that it has left counts.
     const left = Math.max(Math.min(ticket.leaseMs, ticket.until - at), 0);
     const gridMs = ticket.leaseMs * gridPart;
     const dueAt = Math.max(Math.floor((at + left / 3) / gridMs) * gridMs, at);
@@ -99,7 +99,7 @@ export class Watchdog {
     return this.#deadlines.set(thirdMs, () => this.#renewSoon(ticket), dueAt - thirdMs);
   }
 
-  /** Collects what falls due in the same turn of the event loop. */
+  /** Collects the renewals that fall due in the same turn of the event loop. */
   #renewSoon(ticket: Watched): void {
     if (now() >= ticket.until) {
       this.#lose(ticket, "its lease ended before it could be renewed (was the event loop blocked?)");
@@ -108,7 +108,7 @@ export class Watchdog {
     if (this.#due.push(ticket) === 1) soon(() => this.#renewAll(this.#due.splice(0)));
   }
 
-  /** In parts, so that the answers of each count for themselves. */
+  /** In parts, so that each part has a reply of its own. */
   #renewAll(due: readonly Watched[]): void {
     const tickets = due.filter((ticket) => ticket.watch !== undefined);
     for (let at = 0; at < tickets.length; at += maxEntries) this.#renew(tickets.slice(at, at + maxEntries));
@@ -134,7 +134,7 @@ export class Watchdog {
     );
   }
 
-  /** Until the answer comes, the local deadline is what is watched. */
+  /** Until the reply comes, the local deadline is watched. */
   #sent(ticket: Watched, sentAt: number): Watch {
     const { watch } = ticket;
     if (watch === undefined) throw new Error(`HOLDFAST_NOT_WATCHED: ${ticket.id}`);
@@ -143,19 +143,19 @@ export class Watchdog {
     return watch;
   }
 
-  /** Answers count whenever they come: what was renewed when it was sent is ours for a lease from then on. */
+  /** A reply counts whenever it comes: a renewal extends the lease from the time it was sent. */
   #answer({ ticket, watch, sentAt }: Sent, answer: "renewed" | "lost" | undefined): void {
-    if (ticket.watch !== watch) return; // it was released meanwhile, or is lost
+    if (ticket.watch !== watch) return; // it was released in the meantime, or is lost
     if (answer === "lost") this.#lose(ticket, "the server says that it is no longer the holder");
     else if (answer === "renewed") this.#renewed(ticket, watch, sentAt);
     else if (watch.state === "renewing" && watch.sentAt === sentAt) this.#unsure(ticket, watch);
   }
 
   #renewed(ticket: Watched, watch: Watch, sentAt: number): void {
-    if (sentAt <= watch.provenAt) return; // a later one has said more
+    if (sentAt <= watch.provenAt) return; // a later renewal has already succeeded
     watch.provenAt = sentAt;
     ticket.renewed(sentAt);
-    const isUnderWay = watch.state === "renewing" && watch.sentAt !== sentAt; // a later try
+    const isUnderWay = watch.state === "renewing" && watch.sentAt !== sentAt; // a later renewal
     if (isUnderWay) this.#become(watch, "renewing", this.#localDeadline(ticket));
     else this.#become(watch, "valid", this.#nextRenewal(ticket, now()));
   }

@@ -1,8 +1,8 @@
 /**
- * Who waits for a signal to abort: one listener per signal, however many calls were given the same one.
+ * Waits for signals to abort, with one listener per signal, however many calls use the same one.
  *
- * A shutdown signal that a whole program shares is common, and Node takes many listeners for a leak. Nothing is left on the
- * signal when the last of them has stopped [L7], so that it keeps nothing alive [P1].
+ * Programs often share one shutdown signal, and Node reports many listeners on it as a leak. The listener is removed
+ * when the last call stops waiting [L7], so that it keeps nothing alive [P1].
  */
 import { fromCaller } from "../caller-stacks.ts";
 import { runOutside } from "./async-context.ts";
@@ -11,7 +11,7 @@ type Listener = (reason: unknown) => void;
 
 const waiting = new WeakMap<AbortSignal, Waiters>();
 
-/** Those who wait for one signal, in the order in which they came. */
+/** The listeners of one signal, in the order in which they came. */
 class Waiters {
   readonly #signal: AbortSignal;
   readonly #listeners = new Set<{ readonly call: Listener }>();
@@ -30,7 +30,7 @@ class Waiters {
     };
   }
 
-  /** One that is called may make others stop; those are not called any more. */
+  /** A listener may stop others; those are not called any more. */
   readonly #onAbort = (): void => {
     const { reason } = this.#signal as { readonly reason: unknown };
     runOutside(() => {
@@ -44,18 +44,18 @@ class Waiters {
   }
 }
 
-/** Calls `listener` once when `signal` aborts, outside of any body [L4], unless it is stopped before by what this returns. */
+/** Calls `listener` once when `signal` aborts, outside any body [L4]. The returned function stops it. */
 export function onAbort(signal: AbortSignal, listener: Listener): () => void {
   return (waiting.get(signal) ?? new Waiters(signal)).add(listener);
 }
 
-/** As {@link onAbort}, for a signal that a caller gave: its reason is the caller's own error. */
+/** As {@link onAbort}, for a caller's signal: its reason is the caller's own error. */
 export function onCallersAbort(signal: AbortSignal | undefined, listener: Listener): () => void {
   if (signal === undefined) return doNothing;
   return onAbort(signal, (reason) => listener(fromCaller(reason)));
 }
 
-/** Throws the reason of a signal of the caller's that has aborted already. */
+/** Throws the reason if the caller's signal has already aborted. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted === true) throw fromCaller(signal.reason);
 }

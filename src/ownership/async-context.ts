@@ -1,6 +1,6 @@
 /**
- * The async context that says which grants are held: one AsyncLocalStorage of the process, shared by all copies of this
- * package. What is in it is the business of `owner-context.ts`.
+ * The async context that records which grants are held: one AsyncLocalStorage for the process, shared by all copies of
+ * this package. `owner-context.ts` defines its content.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 
@@ -9,7 +9,10 @@ const shared: { [key]?: AsyncLocalStorage<unknown> } = globalThis as object;
 // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- another copy of the package may have set it
 export const context = (shared[key] ??= new AsyncLocalStorage<unknown>());
 
-/** Runs what belongs to no caller's function, whichever context triggers it: listeners of signals, for example [L4]. */
+/**
+ * Runs code that belongs to no caller's function, such as listeners of signals, outside the context that triggered it
+ * [L4].
+ */
 export function runOutside<R>(body: () => R): R {
   return context.exit(body);
 }

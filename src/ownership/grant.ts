@@ -1,9 +1,9 @@
 /**
- * A lock that is held: what a caller gets, and what a caller inside it gets again [L4].
+ * A grant of a lock: what a caller gets, and what a nested caller gets again [L4].
  *
- * A root grant borrows a hold; a nested one borrows its parent: no round trip, the same fence, released in its own
- * right. What happens under one grant passes its mutex, one after the other. A grant that has ended never
- * becomes live again, and its signal never aborts after a release in good order.
+ * A root grant borrows a hold. A nested one borrows its parent: no round trip, the same fence, a release of its own.
+ * Work under one grant is ordered by its mutex. A grant that has ended never becomes live again, and its signal never
+ * aborts after a normal release.
  */
 import { diagnostics, type LostEvent } from "../diagnostics.ts";
 import { withCallersStack } from "../caller-stacks.ts";
@@ -28,19 +28,19 @@ export interface Grant extends AsyncDisposable {
   /** Aborts when the lock is lost (`reason`: LockLostError) or its store closes (ClosedError); never after release. */
   readonly signal: AbortSignal;
   /**
-   * Gives the lock back. May be repeated: every call returns the answer of the first.
+   * Releases the lock. May be repeated: every call returns the result of the first.
    *
    * @returns true: it was still held until now. false: it had been lost before.
-   * @throws UnavailableError when the backend did not answer within `operationMs`; the lease then expires.
+   * @throws UnavailableError if the backend did not answer within `operationMs`; the lease then expires.
    */
   release(): Promise<boolean>;
 }
 
 type Phase = "live" | "ended" | "lost";
 
-/** Who lent the grant, and is notified when it ends. */
+/** The lender of the grant, which is notified when it ends. */
 export interface Lender {
-  /** Called once, after `release()`, when nothing under the grant is under way; answers whether it was still held. */
+  /** Called once, after `release()`, when nothing is in progress under the grant. Returns whether it was still held. */
   onRelease(grant: HeldGrant): Promise<boolean>;
   /** The grant was lost while it was held. */
   onLose?(grant: HeldGrant): void;
@@ -51,7 +51,7 @@ export class HeldGrant implements Grant {
   readonly fence: number;
   readonly parent: HeldGrant | undefined;
   readonly #lender: Lender;
-  // Most grants have nothing under them: these are made when first needed.
+  // Most grants have nothing under them, so these are made on first use.
   #mutex: Mutex | undefined;
   #children: Set<HeldGrant> | undefined;
   #writes: Set<Promise<unknown>> | undefined;
@@ -59,7 +59,7 @@ export class HeldGrant implements Grant {
   #reason: Error | undefined;
   #controller: AbortController | undefined;
   #released: Promise<boolean> | undefined;
-  /** One promise for all calls of `release()`: where it rejects, handling one of them is enough. */
+  /** One promise for all calls of `release()`: if it rejects, handling one of them is enough. */
   #answer: Promise<boolean> | undefined;
 
   constructor(of: {
@@ -76,7 +76,7 @@ export class HeldGrant implements Grant {
     else (of.parent.#children ??= new Set()).add(this);
   }
 
-  /** Orders what is done under this grant: nested grants, saves, updates. */
+  /** Orders the work under this grant: nested grants, saves, updates. */
   get mutex(): Mutex {
     return (this.#mutex ??= new Mutex());
   }
@@ -85,12 +85,12 @@ export class HeldGrant implements Grant {
     return this.hold.id;
   }
 
-  /** [L5] Looks at the clock first. */
+  /** [L5] Checks the clock first. */
   get isLive(): boolean {
     return this.hold.isLive && this.#phase === "live";
   }
 
-  /** Released in good order. */
+  /** Whether it was released normally. */
   get isEnded(): boolean {
     return this.#phase === "ended";
   }
@@ -115,7 +115,7 @@ export class HeldGrant implements Grant {
     await this.release();
   }
 
-  /** The lock is lost: notifies those who work under this grant. */
+  /** The lock is lost: notifies the callers that work under this grant. */
   lose(reason: string | Error): void {
     if (this.#phase !== "live") return;
     this.#phase = "lost";
@@ -125,13 +125,13 @@ export class HeldGrant implements Grant {
     this.#lender.onLose?.(this);
   }
 
-  /** The error for a caller that comes too late; `undefined` while the grant is live. */
+  /** The error for a call that comes too late; `undefined` while the grant is live. */
   get lossError(): Error | undefined {
     if (this.isLive) return undefined;
     return this.#reason ?? this.#lost("it was released before");
   }
 
-  /** A write under this grant: release waits for its answer [S4]. */
+  /** A write under this grant. The release waits for its reply [S4]. */
   track<T>(write: Promise<T>): Promise<T> {
     const writes = (this.#writes ??= new Set());
     const forget = (): boolean => writes.delete(settled);
@@ -180,7 +180,7 @@ export class HeldGrant implements Grant {
   }
 }
 
-/** A `{ grant }` option: a grant of this store and of this id, or an InvalidArgumentError; a grant fences only its own id. */
+/** Checks a `{ grant }` option: it must be a grant of this store and this id, since a grant fences only its own id. */
 export function parseGrant(value: unknown, store: object, id: string): HeldGrant {
   if (!(value instanceof HeldGrant)) {
     throw new InvalidArgumentError("grant must come from lock.acquire() or lock.run(fn) of this store.");

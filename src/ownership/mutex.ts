@@ -1,17 +1,17 @@
 /**
- * A fair mutex inside one owner: what is done under the same grant is done one after the other, in call order [L4].
+ * A fair mutex inside one owner: work under the same grant is done one at a time, in call order [L4].
  *
- * It knows nothing of backends: scheduling orders the owners, this orders what one owner does at once.
+ * It knows no backends: scheduling orders the owners, this orders the concurrent work of one owner.
  */
 
-/** Unlocks the mutex; calling it twice is once. */
+/** Unlocks the mutex; further calls do nothing. */
 export type Unlock = () => void;
 
 export class Mutex {
   readonly #waiting = new Set<() => void>();
   #isLocked = false;
 
-  /** Locks it if it is free, otherwise `undefined`. */
+  /** Locks it if it is free; otherwise returns `undefined`. */
   tryLock(): Unlock | undefined {
     if (this.#isLocked) return undefined;
     this.#isLocked = true;
@@ -19,8 +19,8 @@ export class Mutex {
   }
 
   /**
-   * Waits until it is free. `onWait` gets a function that gives up waiting (it returns false when the mutex was just
-   * handed over); the promise then stays pending forever, so settle your own.
+   * Waits until it is free. `onWait` gets a function that gives up waiting; that function returns false if the mutex
+   * was just handed over. After giving up, the promise stays pending forever, so settle your own.
    */
   lock(onWait: (giveUp: () => boolean) => void): Promise<Unlock> {
     const unlock = this.tryLock();

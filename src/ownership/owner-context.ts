@@ -1,28 +1,32 @@
 /**
- * Which grants the running async context holds: the lookup behind re-entry [L4] and behind writes that find their
- * grant by themselves.
+ * Which grants the running async context holds. Re-entry [L4] looks them up here, and so do writes that find their
+ * grant automatically.
  *
- * A context that outlives its grant still sees it here, as one that has ended. What a context inherits is bounded: a loop
- * that schedules its next round from inside its own lock would else hang each round on all those before.
+ * A context that outlives its grant still sees it here, as one that has ended. What a context inherits is bounded: a
+ * loop that schedules its next iteration from inside its own lock would otherwise inherit a link from every earlier
+ * iteration.
  */
 import type { AsyncLocalStorage } from "node:async_hooks";
 import { context as shared } from "./async-context.ts";
 import type { HeldGrant } from "./grant.ts";
 
-/** One link of the chain, innermost first. `store` is the opened one, so that equal ids of two stores differ. */
+/** One link of the chain, innermost first. `store` is the opened store, so that equal ids in two stores differ. */
 export interface Held {
   readonly store: object;
   readonly grant: HeldGrant;
-  /** The context is a function that changes the state of this id (update, run). */
+  /** Whether the context is a function that changes the state of this id (update, run). */
   readonly draft: boolean;
   readonly up: Held | undefined;
-  /** How many links there are, up to this one. */
+  /** The number of links up to this one. */
   readonly length: number;
 }
 
 /** A chain this long is searched for links that have ended. */
 const longChain = 16;
-/** How many of those are kept, the innermost: a write of their ids says that the lock has been lost, instead of waiting for it. */
+/**
+ * How many of those are kept, the innermost: a write of their ids then fails because the lock was lost, instead of
+ * waiting for it.
+ */
 const maxEnded = 8;
 
 const context = shared as AsyncLocalStorage<Held>;
@@ -37,7 +41,7 @@ function linked(link: Omit<Held, "up" | "length">, up: Held | undefined): Held {
   return { store, grant, draft, up, length: (up?.length ?? 0) + 1 };
 }
 
-/** All that are live, and the innermost of those that have ended and still mean something. */
+/** All live links, and the innermost of those that have ended and still matter. */
 function shortened(chain: Held | undefined): Held | undefined {
   if (chain === undefined || chain.length < longChain) return chain;
   const kept: Held[] = [];
@@ -54,8 +58,8 @@ function isOverDraft({ draft, grant }: Held): boolean {
 }
 
 /**
- * The innermost grant of this id in the context, live or not; but for draft functions that have returned: what one of
- * them started and did not wait for writes like any other caller.
+ * The innermost grant of this id in the context, live or not. Draft functions that have returned are skipped: what they
+ * started without waiting for it writes like any other caller.
  */
 export function nearestHeld(store: object, id: string): Held | undefined {
   for (let held = context.getStore(); held !== undefined; held = held.up) {
@@ -65,7 +69,7 @@ export function nearestHeld(store: object, id: string): Held | undefined {
   return undefined;
 }
 
-/** The innermost live grant of this id: what an acquire re-enters. */
+/** The innermost live grant of this id, which an acquire re-enters. */
 export function liveGrant(store: object, id: string): HeldGrant | undefined {
   for (let held = context.getStore(); held !== undefined; held = held.up) {
     if (held.store === store && held.grant.id === id && held.grant.isLive) return held.grant;
@@ -73,7 +77,7 @@ export function liveGrant(store: object, id: string): HeldGrant | undefined {
   return undefined;
 }
 
-/** Is this context inside a function that is changing the state of this id? */
+/** Whether this context is inside a function that is changing the state of this id. */
 export function insideDraft(store: object, id: string): boolean {
   for (let held = context.getStore(); held !== undefined; held = held.up) {
     if (held.draft && held.store === store && held.grant.id === id && held.grant.isLive) return true;
@@ -81,7 +85,7 @@ export function insideDraft(store: object, id: string): boolean {
   return false;
 }
 
-/** Does this context run inside a body of this store? Then its calls still work while the store drains [P2]. */
+/** Whether this context runs inside a body of this store. Then its calls still work while the store drains [P2]. */
 export function insideBody(store: object): boolean {
   for (let held = context.getStore(); held !== undefined; held = held.up) {
     if (held.store === store && held.grant.isLive) return true;

@@ -1,8 +1,8 @@
 /**
  * Re-entry: a grant inside a grant [L4].
  *
- * A caller who already holds the lock gets it again without a round trip; branches of one owner go one after the other,
- * by the mutex of the grant that they share.
+ * A caller that already holds the lock gets it again without a round trip. Branches of one owner run one after another,
+ * ordered by the mutex of the grant that they share.
  */
 import type { Durability } from "../backends/contract.ts";
 import type { BackendCalls } from "../calls/backend-calls.ts";
@@ -15,8 +15,9 @@ import type { Unlock } from "./mutex.ts";
 import type { WaitOptions } from "./wait-options.ts";
 
 /**
- * A grant nested in `parent`, once no other branch is busy under it; with `durability`, once enough replicas know the
- * grant: the outer caller may not have asked for that. Throws what ended `parent` if that comes first.
+ * Returns a grant nested in `parent`, once no other branch is active under it. With `durability`, waits until enough
+ * replicas know the grant, since the outer caller may not have asked for that. If `parent` ends first, throws the
+ * reason.
  */
 export async function acquireNested(
   calls: BackendCalls,
@@ -34,7 +35,7 @@ export async function acquireNested(
       unlock();
       return Promise.resolve(true);
     },
-    onLose: unlock, // lost with its parent: its release, which may never come, must not be waited for
+    onLose: unlock, // lost with its parent: do not wait for its release, which may never come
   };
   const nested = new HeldGrant({ hold: parent.hold, fence: parent.fence, parent, lender });
   const { durability } = how;
@@ -48,7 +49,7 @@ export async function acquireNested(
   }
 }
 
-/** Until the replicas have the grant and all that was done before. Throws if too few have it, or it is lost. */
+/** Waits until the replicas have the grant and everything done before it. Throws if too few have it, or it is lost. */
 async function confirmGrant(calls: BackendCalls, grant: HeldGrant, durability: Durability): Promise<void> {
   const { hold } = grant;
   const replicas = await confirmHold(calls, hold, durability);
@@ -66,7 +67,7 @@ function waitForMutex(calls: BackendCalls, parent: HeldGrant, how: WaitOptions):
   const locked = new Promise<Unlock>((resolve, reject) => {
     let giveUp = (): boolean => false;
     const stop = (error: unknown): void => {
-      if (giveUp()) reject(error); // or the reason that the caller's signal aborted with
+      if (giveUp()) reject(error); // or the reason of the caller's signal
     };
     const deadline = deadlines.set(waitMs, () => stop(siblingTimeoutError(parent.id, waitMs)));
     const stopListening = onCallersAbort(signal, stop);

@@ -1,7 +1,7 @@
 /**
- * Asks for one lock on behalf of the callers of this process who want it, with a new ticket for each hold, until it is
- * granted, refused or no longer wanted. They wait in a local queue [L2]; what is done with the lock once it is ours is
- * the dispatcher's business.
+ * Asks for one lock on behalf of the callers of this process that want it, with a new ticket for each hold, until the
+ * lock is granted, refused or no longer wanted. The callers wait in a local queue [L2]. Once the lock is granted, the
+ * dispatcher decides how it is used.
  */
 import type { AcquireReply, AcquireRequest, Granted, WriteReply } from "../backends/contract.ts";
 import type { BackendCalls } from "../calls/backend-calls.ts";
@@ -20,9 +20,9 @@ import { timeoutError } from "./timeout-error.ts";
 
 export interface AcquirerOptions {
   readonly tickets: TicketRegistry;
-  /** Counts the locks that are being served. */
+  /** Counts the locks that are in use. */
   readonly serving: InFlight;
-  /** No caller is left. */
+  /** There are no callers left. */
   readonly onIdle: () => void;
 }
 
@@ -34,7 +34,7 @@ export class Acquirer implements QueueCallbacks {
   readonly #dispatcher: Dispatcher;
   #isRunning = false;
   #acquisition: Acquisition | undefined;
-  /** Waiting was ended for all while a plain write was under way. */
+  /** The reason why all waiting was ended while a plain write was in progress. */
   #rejection: { readonly error: unknown } | undefined;
 
   constructor(id: string, { tickets, serving, onIdle }: AcquirerOptions) {
@@ -46,20 +46,20 @@ export class Acquirer implements QueueCallbacks {
     this.#dispatcher = new Dispatcher(this.#queue, { tickets, serving, onServed });
   }
 
-  /** Without callers. */
+  /** Whether it has no callers. */
   get isIdle(): boolean {
     return !this.#isRunning;
   }
 
-  /** Puts the request at the end of the queue. It is always settled. */
+  /** Appends the request to the queue. Every request is settled in the end. */
   add(request: Request): void {
     this.#queue.add(request);
     if (this.#isRunning) return;
     this.#isRunning = true;
-    soon(() => this.#startNext()); // those who come in the same tick share the first ticket
+    soon(() => this.#startNext()); // requests made in the same tick share the first ticket
   }
 
-  /** Those that wait fail; those that are being served go on. */
+  /** Fails the requests that wait. Requests that are being served go on. */
   rejectAll(error: unknown): void {
     this.#rejection = { error };
     this.#queue.rejectAll(error);
@@ -69,18 +69,18 @@ export class Acquirer implements QueueCallbacks {
     return this.#tickets.calls;
   }
 
-  /** For the queue: the error for a request that waited too long. */
+  /** Called by the queue: the error for a request that waited too long. */
   timeoutError({ waitMs }: Request): Error {
     const { clientId } = this.#calls.backend;
     return timeoutError({ id: this.id, waitMs, holder: this.#acquisition?.holder, clientId });
   }
 
-  /** For the queue: the last request gave up. */
+  /** Called by the queue: the last request gave up. */
   onEmpty(): void {
     this.#acquisition?.notify();
   }
 
-  /** Asks with one ticket after the other, as long as any request waits. */
+  /** Uses one ticket after another for as long as requests wait. */
   #startNext(): void {
     this.#acquisition = undefined;
     this.#queue.lockIs("unknown");
@@ -100,10 +100,10 @@ export class Acquirer implements QueueCallbacks {
     this.#onIdle();
   }
 
-  /** [S8] A save or delete that stands alone needs no ticket where the lock is free; else it is the first to wait for it. */
+  /** [S8] A save or delete that is alone needs no ticket if the lock is free. Otherwise it is the first to wait. */
   async #writeAlone(request: ChangeRequest, change: PlainChange): Promise<void> {
     const { backend } = this.#calls;
-    this.#queue.remove(request); // [S5] its waiting cannot be ended while its write is under way
+    this.#queue.remove(request); // [S5] its wait cannot be ended while its write is in progress
     this.#rejection = undefined;
     try {
       const operation = { doing: "Writing the state", id: this.id, durability: change.durability };
@@ -124,7 +124,7 @@ export class Acquirer implements QueueCallbacks {
     this.#startNext();
   }
 
-  /** Others have the lock: the write goes back to the head of the queue. */
+  /** The lock is busy: the write goes back to the head of the queue. */
   #waitAfterAll(request: ChangeRequest): void {
     if (this.#rejection !== undefined) request.fail(this.#rejection.error);
     else this.#queue.putBack(request);
@@ -133,14 +133,14 @@ export class Acquirer implements QueueCallbacks {
     else this.#start(head);
   }
 
-  /** Asks for the lock until it is ours, no longer wanted, or there is no answer. */
+  /** Asks for the lock until it is granted or no longer wanted, or the backend does not reply. */
   #start({ leaseMs }: Request): void {
     const acquisition = this.#tickets.start(this.id, leaseMs);
     this.#acquisition = acquisition;
     this.#ask(acquisition);
   }
 
-  /** After each answer, and whenever something changed while the ticket waits. */
+  /** Runs after each reply, and whenever something changes while the ticket waits. */
   #recheck(acquisition: Acquisition): void {
     if (this.#queue.head?.leaseMs !== acquisition.leaseMs) return this.#leave(acquisition);
     let hold: Hold | undefined;
@@ -184,11 +184,11 @@ export class Acquirer implements QueueCallbacks {
       )
       .then(
         (reply) => this.#replied(acquisition, reply, sent),
-        (error: unknown) => this.#askFailed(acquisition, error, begunAt), // it may never have been sent
+        (error: unknown) => this.#askFailed(acquisition, error, begunAt), // the ask may never have been sent
       );
   }
 
-  /** `sent`: when the first and the last attempt of the ask were. */
+  /** `sent`: the times of the ask's first and last attempts. */
   #replied(
     acquisition: Acquisition,
     reply: AcquireReply,
@@ -198,18 +198,18 @@ export class Acquirer implements QueueCallbacks {
     try {
       hold = this.#noteReply(acquisition, reply, sent.last);
     } catch (error) {
-      return this.#askFailed(acquisition, error, sent.first); // a backend of the user's own may answer what cannot be read
+      return this.#askFailed(acquisition, error, sent.first); // a user's own backend may return an unreadable reply
     }
     if (hold !== undefined) this.#granted(hold);
     else if (reply.status !== "waiting" || this.#queue.size === 0) this.#recheck(acquisition);
     else this.#wait(acquisition, this.#askAgainMs(reply.ahead === 0 ? reply.retryInMs : null));
   }
 
-  /** Notes what the answer says; the hold where the lock was granted. */
+  /** Records the reply. Returns the hold if the lock was granted. */
   #noteReply(acquisition: Acquisition, reply: AcquireReply, sentAt: number): Hold | undefined {
     if (reply.status === "settled") throw settledTicket(acquisition.ticket);
     if (reply.status === "granted") {
-      acquisition.takeWake(); // it said the same
+      acquisition.takeWake(); // it says the same
       return this.#tickets.granted(acquisition, reply, sentAt);
     }
     const { status, holder } = reply;
@@ -219,7 +219,7 @@ export class Acquirer implements QueueCallbacks {
     return undefined;
   }
 
-  /** [L8] The first in the backend's queue looks again when the lease that it was told of ends. */
+  /** [L8] The first ticket in the backend's queue asks again when the reported lease ends. */
   #askAgainMs(leaseEndsInMs: number | null): number {
     const { askAgainMs } = this.#calls.backend;
     return leaseEndsInMs === null ? askAgainMs : Math.min(askAgainMs, leaseEndsInMs + 1);
@@ -231,19 +231,19 @@ export class Acquirer implements QueueCallbacks {
   }
 
   #serve(hold: Hold): void {
-    this.#acquisition = undefined; // the holder that it was told of no longer holds the lock
+    this.#acquisition = undefined; // the holder that was reported no longer holds the lock
     this.#dispatcher.begin(hold);
   }
 
-  /** [L5] The grant of a wake counts from when the last ask that was answered "waiting" was sent. */
+  /** [L5] The lease of a woken grant counts from when the last ask that got the reply "waiting" was sent. */
   #takeWake(acquisition: Acquisition): Hold | undefined {
     const wake = acquisition.takeWake();
     const { waitingSince } = acquisition;
     if (wake === undefined || waitingSince === undefined) return undefined;
-    // Once it has asked again, a wake may be a late one, of a grant that is over: another ask tells [L1].
+    // After a second ask, the wake may be a late one, of a grant that has ended. Another ask decides [L1].
     if (acquisition.hasAskedAgain) return undefined;
     const left = waitingSince + wake.leaseMs - now();
-    // Little is left of the hand-over lease: ask first, which gives the full one.
+    // Little of the hand-over lease is left: ask first, to get the full lease.
     if (left < wake.leaseMs / 2) return undefined;
     return this.#tickets.granted(acquisition, wake satisfies Omit<Granted, "status">, waitingSince);
   }
@@ -257,7 +257,7 @@ export class Acquirer implements QueueCallbacks {
     });
   }
 
-  /** Its lease was over when we heard of it: not handed out [L7]. Those that have time left try again. */
+  /** The lease had ended before the grant arrived, so it is not handed out [L7]. Requests with time left try again. */
   #grantedTooLate(hold: Hold): void {
     const { name } = this.#calls.backend;
     const error = new UnavailableError(
@@ -269,17 +269,17 @@ export class Acquirer implements QueueCallbacks {
     this.#startNext();
   }
 
-  /** There was no answer to a call that began at `from`, for as long as one may take; or the answer was a refusal. */
+  /** A call that began at `from` got no answer within its time limit, or was refused. */
   #askFailed(acquisition: Acquisition, error: unknown, from: number): void {
     const isPassing = error instanceof UnavailableError && error.code === "UNREACHABLE" && !error.lasting;
-    // Those that came during that call have not had their own time yet.
+    // Requests that arrived during that call have not had their full time yet.
     const isOverdue = ({ isExpired, arrivedAt }: Request): boolean => isExpired || arrivedAt <= from;
     this.#queue.rejectAll(error, isPassing ? isOverdue : undefined);
     this.#leave(acquisition);
   }
 }
 
-/** This client never asks for a ticket after its end. */
+/** This client never asks for a ticket that has ended. */
 function settledTicket(ticket: string): CorruptStateError {
   return new CorruptStateError(
     `HOLDFAST_SETTLED_TICKET: the server says that ticket ${ticket}, which is still asking for the lock, has ` +

@@ -1,8 +1,8 @@
 /**
- * Lends a lock that is ours to one request after the other, until it is given back or lost.
+ * Lends a granted lock to one request after another, until it is released or lost.
  *
- * A caller who wants a grant has the lock until the grant is released; a run of changes is applied and saved together. Once
- * it has had its share and others wait for the lock, it is passed on, in the step that saves.
+ * A caller that wants a grant has the lock until it releases the grant. A run of changes is applied and saved together.
+ * Once the process has had its share and other processes wait, the lock is passed on in the step that saves.
  */
 import type { Durability, Receipt, ReleaseReply, StateWrite } from "../backends/contract.ts";
 import type { Done } from "../calls/backend-calls.ts";
@@ -21,18 +21,18 @@ import type { Change } from "../updates/change.ts";
 import type { LocalQueue } from "./local-queue.ts";
 import { ChangeRequest, GrantRequest, type Request } from "./request.ts";
 
-/** [L2] What one ticket serves is bounded by number and time while others wait, and more generously while no other waits. */
+/** [L2] Bounds on what one ticket serves: strict while other clients wait, generous otherwise. */
 const wantedBounds = { requests: 16, ms: 10 };
 const freeBounds = { requests: 1_024, ms: 100 };
 
-/** How long a change of servers is given to reach all connections. */
+/** How long all connections may take to notice that another server has taken over. */
 const elsewhereMs = 100;
 
 export interface DispatcherOptions {
   readonly tickets: TicketRegistry;
-  /** Counts the locks that are being served. */
+  /** Counts the locks that are in use. */
   readonly serving: InFlight;
-  /** The lock was given back or lost, and its ticket is settled or being cancelled. */
+  /** The lock was released or lost, and its ticket is settled or being cancelled. */
   readonly onServed: () => void;
 }
 
@@ -41,12 +41,12 @@ export class Dispatcher implements Lender {
   readonly #tickets: TicketRegistry;
   readonly #serving: InFlight;
   readonly #onServed: () => void;
-  #hold!: Hold; // from begin() on, before anything else
-  /** The grant that a caller has. */
+  #hold!: Hold; // set by begin(), before anything else runs
+  /** The grant that a caller has now. */
   #lent: HeldGrant | undefined;
-  /** Made when first needed: most locks guard no state. */
+  /** Created on first use: most locks guard no state. */
   #host: RunHost | undefined;
-  /** How many requests the hold had served when its run of changes began. */
+  /** The number of requests the hold had served when its run of changes began. */
   #servedBefore = 0;
 
   constructor(queue: LocalQueue, { tickets, serving, onServed }: DispatcherOptions) {
@@ -56,14 +56,14 @@ export class Dispatcher implements Lender {
     this.#onServed = onServed;
   }
 
-  /** The lock is ours from now on, until `onServed` is called. */
+  /** Starts to lend this hold; `onServed` is called at the end. */
   begin(hold: Hold): void {
     this.#hold = hold;
     this.#serving.begin();
     this.#serveNext(hold.since);
   }
 
-  /** Called whenever nothing is under way: what comes next. */
+  /** Called whenever nothing is in progress: decides what comes next. */
   #serveNext(at = now()): void {
     const request = this.#queue.head;
     if (!this.#hold.isLiveAt(at)) this.#end();
@@ -79,44 +79,44 @@ export class Dispatcher implements Lender {
     this.#onServed();
   }
 
-  /** No request here wants the lock any more, or it has had its share. */
+  /** No request in this process wants the lock any more, or the process has had its share. */
   async #passOn(): Promise<void> {
     await this.#giveUp();
-    this.#serveNext(); // the lock was given back, kept or lost
+    this.#serveNext(); // the lock was released, kept or lost
   }
 
   async #giveUp(): Promise<void> {
-    await this.#release(undefined).catch((error: unknown) => warnOf(error, this.#hold.id)); // lost then, and cancelled
+    await this.#release(undefined).catch((error: unknown) => warnOf(error, this.#hold.id)); // lost, and cancelled
   }
 
-  /** Replicas that have one grant have all of its fences: they were reserved with it. */
+  /** Replicas that have one grant have all of its fences, which were reserved with it. */
   #serve(request: GrantRequest): void {
     const { durability } = request;
     if (durability === undefined || this.#hold.replicas >= durability.replicas) this.#lend(request);
     else void this.#awaitReplicas(durability);
   }
 
-  /** The request stays in the queue meanwhile: it may give up, and the one at the head then is served. */
+  /** The request stays in the queue while it waits. If it gives up, the request that is then first is served. */
   async #awaitReplicas(durability: Durability): Promise<void> {
     const hold = this.#hold;
     const from = now();
-    // Those that want as much, and were here all the time, would only wait for the same.
+    // Requests that ask for no more, and that waited all this time, would get the same result.
     const isSame = (request: Request): boolean =>
       request instanceof GrantRequest &&
       request.arrivedAt <= from &&
       (request.durability?.replicas ?? 0) >= durability.replicas;
-    this.#queue.lockIs("unknown"); // an answer is still to come that may serve those whose time is over
+    this.#queue.lockIs("unknown"); // the reply may still serve expired requests
     try {
       const replicas = await confirmHold(this.#tickets.calls, hold, durability);
       if (replicas === 0 && !hold.isLive) {
-        // Another server answers by now, or soon will on all connections: those that have time left ask again.
+        // Another server answers, or soon will on all connections: requests with time left ask again.
         const error = tooFewForLock(hold.id, replicas, durability);
         this.#queue.rejectAll(error, (request) => isSame(request) && request.isExpired);
-        await pause(elsewhereMs); // not in a busy loop
+        await pause(elsewhereMs); // avoids a busy loop
       } else if (replicas >= durability.replicas) hold.restartTime();
       else {
         const requests = this.#queue.take(isSame);
-        await this.#giveUp(); // first: a caller who is told that it has no lock may look
+        await this.#giveUp(); // first: a caller that learns that it has no lock may inspect it
         for (const request of requests) request.fail(tooFewForLock(hold.id, replicas, durability));
       }
     } catch (error) {
@@ -126,12 +126,12 @@ export class Dispatcher implements Lender {
     }
   }
 
-  /** The caller has the lock until it releases or loses it: this object is told either. */
+  /** The caller has the lock until it releases or loses it. Either way, this object is notified. */
   #lend(request: GrantRequest): void {
     const hold = this.#hold;
     this.#queue.remove(request);
     hold.countServed();
-    hold.forgetKnownState(); // a caller who has the lock may change the state
+    hold.forgetKnownState(); // a caller that has the lock may change the state
     const grant = new HeldGrant({ hold, fence: hold.takeFence(), lender: this });
     this.#lent = grant;
     publishAcquired(request, grant);
@@ -139,15 +139,15 @@ export class Dispatcher implements Lender {
     this.#queue.lockIs("taken");
   }
 
-  /** The next request gets the lock at once, or the backend gets it back; returns whether it was still held. */
+  /** Gives the next request the lock at once, or releases it at the backend. Returns whether it was still held. */
   onRelease(grant: HeldGrant): Promise<boolean> {
-    if (grant !== this.#lent) return Promise.resolve(false); // [L6] what is lost cannot be released
+    if (grant !== this.#lent) return Promise.resolve(false); // [L6] a lost lock cannot be released
     this.#lent = undefined;
     const isHeld = this.#hold.state === "held";
     if (isHeld && !this.#mayGoOn(now())) return this.#handBack(grant);
     if (isHeld) publishReleased(grant);
     else this.#queue.lockIs("unknown");
-    // Not at once: the caller who released it goes on first, as it would have if the backend had been asked.
+    // Not at once: the caller that released it goes on first, as it would after a round trip to the backend.
     soon(() => this.#serveNext());
     return Promise.resolve(isHeld);
   }
@@ -169,7 +169,7 @@ export class Dispatcher implements Lender {
     }
   }
 
-  /** What a run of changes may ask for. */
+  /** The operations that a run of changes may use. */
   get #runHost(): RunHost {
     return (this.#host ??= {
       nextChange: (batch) => this.#nextChange(batch),
@@ -191,42 +191,42 @@ export class Dispatcher implements Lender {
     try {
       await new BatchRun(this.#tickets.calls, this.#hold).serve(this.#runHost);
     } catch (error) {
-      this.#queue.rejectAll(error, (request) => request instanceof ChangeRequest); // what cannot be loaded cannot be changed
+      this.#queue.rejectAll(error, (request) => request instanceof ChangeRequest); // there is no state to change
     } finally {
       keepAlive.unref();
     }
     this.#serveNext();
   }
 
-  /** The next change of a run that began when the hold had served this many. */
+  /** The next change of a run that began when the hold had served `servedBefore` requests. */
   #nextChange(batch: Batch): Change | undefined {
     const hold = this.#hold;
     const request = this.#queue.head;
     if (!(request instanceof ChangeRequest) || request.leaseMs !== hold.leaseMs || batch.closed)
       return undefined;
-    // One is always served: to load the state may have taken longer than the lock may be kept.
+    // One is always served: loading the state may have taken longer than the lock may be kept.
     if (hold.served > this.#servedBefore && !isWithinBounds(hold)) return undefined;
-    // Those that wait yet can be served under another ticket.
+    // Requests that still wait can be served under another ticket.
     if (hold.isTainted || !batch.takes(request.change) || !hold.isLive) return undefined;
     this.#queue.remove(request);
     hold.countServed();
     return request.change;
   }
 
-  /** Is there a next request, and may it have the lock without asking the backend? */
+  /** Whether there is a next request that may have the lock without asking the backend. */
   #mayGoOn(at: number): boolean {
     const hold = this.#hold;
     if (this.#queue.head?.leaseMs !== hold.leaseMs) return false;
     if (!hold.isLiveAt(at) || hold.isTainted || hold.fencesLeft === 0) return false;
-    // One is always served: a process that was kept waiting for a processor, or for a slow answer, has had no share yet [L2].
+    // One is always served: a process that had to wait for the CPU or for a slow reply has had no share yet [L2].
     if (hold.served === 0) return true;
-    // Near its end a lease is renewed before the next request gets the lock.
+    // Near the end of its lease, the lock is renewed before the next request gets it.
     return isWithinBounds(hold, at) && hold.until - at > hold.grantedMs / 3;
   }
 
   /**
-   * Gives the lock back, or keeps it for the next request if no other process waits for it: one step on the backend.
-   * While it waits for replicas, no other client should be kept waiting for the lock, so it is not kept then.
+   * Releases the lock, or keeps it for the next request if no other client waits: one step on the backend. A release
+   * that waits for replicas does not keep the lock, so that other clients need not wait for the replicas too.
    */
   async #release(write: StateWrite | undefined, durability?: Durability): Promise<Done<ReleaseReply>> {
     const hold = this.#hold;
@@ -235,7 +235,7 @@ export class Dispatcher implements Lender {
     const isKept = durability === undefined && this.#queue.head?.leaseMs === leaseMs && !hold.isTainted;
     const keep = isKept ? { leaseMs, fences: this.#queue.fencesWanted } : undefined;
     let sentAt = 0;
-    if (!hold.isLive) return { reply: { status: "lost" }, shortage: undefined }; // the clock may have moved since the caller looked
+    if (!hold.isLive) return { reply: { status: "lost" }, shortage: undefined }; // time has passed
     this.#tickets.unwatch(hold); // [L6] before the release is sent, or a late renewal would bring the lock back
     hold.markReleasing();
     try {
@@ -255,17 +255,17 @@ export class Dispatcher implements Lender {
 
   #settle(reply: ReleaseReply, sentAt: number): void {
     const hold = this.#hold;
-    if (reply.status === "released" || reply.status === "lost") this.#queue.lockIs("unknown"); // newcomers ask again
+    if (reply.status === "released" || reply.status === "lost") this.#queue.lockIs("unknown"); // newer ones ask again
     if (reply.status === "released") return this.#tickets.end(hold);
     if (reply.status === "lost") return hold.lose("the server says that it is no longer the holder");
-    hold.sequence.next(); // the next operation of this ticket is another one [S5]
-    if (hold.state === "lost") return; // the store was closed meanwhile: it is cancelled next
+    hold.sequence.next(); // the next operation of this ticket is a different one [S5]
+    if (hold.state === "lost") return; // the store was closed in the meantime, and the ticket is being cancelled
     if (reply.status === "kept") return this.#keep(reply, sentAt);
     hold.stillHeld();
     if (hold.isLive) this.#tickets.watch(hold);
   }
 
-  /** What was saved with it is saved, whether or not the grant that came with it can be used [S5]. */
+  /** A write in this release is saved, whether or not the grant that came with the reply can be used [S5]. */
   #keep(reply: Extract<ReleaseReply, { status: "released" | "kept" }>, sentAt: number): void {
     try {
       this.#hold = this.#tickets.keep(this.#hold, reply, sentAt);
@@ -275,7 +275,7 @@ export class Dispatcher implements Lender {
   }
 }
 
-/** No caller waits for this release. Backend failures are reported elsewhere; anything else deserves a person's attention. */
+/** No caller waits for this release. Backend failures are reported elsewhere; any other error becomes a warning. */
 function warnOf(error: unknown, id: string): void {
   if (error instanceof HoldfastError || !diagnostics.warning.hasSubscribers) return;
   const message = `Releasing the lock ${JSON.stringify(id)} failed: ${String(error)}`;

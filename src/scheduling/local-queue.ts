@@ -1,21 +1,23 @@
 /**
- * The callers of one process that want the same lock, first come first served [L2], each with its own deadline and signal.
+ * The callers of one process that want the same lock, first come, first served [L2], each with its own deadline and
+ * signal.
  *
- * What is known of the lock decides what becomes of a request whose `waitMs` is over, or was 0 from the beginning:
+ * What is known about the lock decides what happens to a request whose `waitMs` is over, or was 0 from the start:
  *
- * | lock | said by the acquirer | said by the dispatcher | a request that expires now | those that expired before |
+ * | lock | reported by the acquirer | reported by the dispatcher | a request that expires now | requests that expired before |
  * |---|---|---|---|---|
- * | unknown | before it asks | when the lock was given back or lost, or replicas are waited for | stays: an answer is still to come that may serve it | stay |
- * | ours | – | while changes are being applied under it | fails | stay: they were here in time, and may be served yet |
- * | taken | when another ticket has it | when it is lent to one of our callers | fails | fail |
+ * | unknown | before it asks | when the lock was released or lost, or replicas are waited for | stays: a reply that may serve it is still to come | stay |
+ * | ours | – | while changes are applied under it | fails | stay: they came in time, and may still be served |
+ * | taken | when another ticket has it | when it is lent to a caller of this process | fails | fail |
  *
- * A request that leaves the queue leaves no timer and no listener behind [L7]. The queue knows nothing of tickets and backends.
+ * A request that leaves the queue leaves no timer and no listener behind [L7]. The queue knows no tickets and no
+ * backends.
  */
 import type { BackendCalls } from "../calls/backend-calls.ts";
 import { LinkedList } from "../linked-list.ts";
 import { ChangeRequest, type Request } from "./request.ts";
 
-/** Fences are reserved for the requests that wait now, and never more than this. */
+/** Fences are reserved for the requests that wait now, up to this number. */
 const maxFences = 64;
 
 export type LockKnowledge = "unknown" | "ours" | "taken";
@@ -48,25 +50,28 @@ export class LocalQueue {
     return this.#requests.first;
   }
 
-  /** Does any request want to wait for the lock, and not just to try? */
+  /** Whether any request wants to wait for the lock, and not only to try. */
   get hasPatience(): boolean {
     return this.#size > this.#expired;
   }
 
-  /** At the end. */
+  /** Appends the request. */
   add(request: Request): void {
     this.#requests.append(request);
     this.#admit(request);
   }
 
-  /** At the head, after it was taken out and could not be served; what ended its waiting meanwhile ends it now. */
+  /**
+   * Puts a request that could not be served back at the head. If its wait has been ended since it was removed, it fails
+   * now.
+   */
   putBack(request: Request): void {
     if (request.isDue) request.expire();
     this.#requests.prepend(request);
     this.#admit(request);
   }
 
-  /** Takes the request out, to be served or settled; false when it has left before. */
+  /** Removes the request, to serve or settle it. Returns false if it had already left. */
   remove(request: Request): boolean {
     if (!request.isLinked) return false;
     const { deadlines, keepAlive } = this.#calls;
@@ -78,24 +83,24 @@ export class LocalQueue {
     return true;
   }
 
-  /** Takes out those that `which` picks, in order; they are the caller's to settle. */
+  /** Removes the requests that `which` selects, in order. The caller must settle them. */
   take(which: (request: Request) => boolean): readonly Request[] {
     return this.#all().filter((request) => which(request) && this.remove(request));
   }
 
-  /** Fails the request; nothing when it has left before. */
+  /** Fails the request; does nothing if it has already left. */
   reject(request: Request, error: unknown): void {
     if (!this.remove(request)) return;
     request.fail(error);
     if (this.#size === 0) this.#callbacks.onEmpty();
   }
 
-  /** Fails those that `which` picks, in order. */
+  /** Fails the requests that `which` selects, in order. */
   rejectAll(error: unknown, which: (request: Request) => boolean = () => true): void {
     for (const request of this.#all()) if (which(request)) this.reject(request, error);
   }
 
-  /** What is known of the lock from now on. */
+  /** Sets what is known about the lock. */
   lockIs(known: LockKnowledge): void {
     this.#lock = known;
     if (known !== "taken" || this.#expired === 0) return;
@@ -143,7 +148,7 @@ export class LocalQueue {
     this.reject(request, this.#callbacks.timeoutError(request));
   }
 
-  /** As the queue is now; those that fail leave it meanwhile. */
+  /** A copy of the queue, since requests that fail leave it. */
   #all(): readonly Request[] {
     const all: Request[] = [];
     for (let request = this.head; request !== undefined; request = this.#requests.next(request))

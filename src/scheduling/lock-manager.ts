@@ -1,25 +1,27 @@
-/** The locks that the callers of one opened store want: who waits for which, and how all of that ends. */
+/**
+ * The locks that callers of one opened store want: an acquirer for each id, and how waiting and serving end on close.
+ */
 import { ClosedError } from "../errors.ts";
 import { InFlight } from "../in-flight.ts";
 import type { TicketRegistry } from "../leases/ticket-registry.ts";
 import { Acquirer } from "./acquirer.ts";
 import type { Request } from "./request.ts";
 
-/** How many acquirers without callers are kept. */
+/** The number of acquirers without callers that are kept. */
 const maxIdle = 1_000;
 
 export class LockManager {
   readonly #tickets: TicketRegistry;
   readonly #serving = new InFlight();
   #acquirers = new Map<string, Acquirer>();
-  /** How many of them have no callers. */
+  /** The number of acquirers without callers. */
   #idle = 0;
 
   constructor(tickets: TicketRegistry) {
     this.#tickets = tickets;
   }
 
-  /** Puts the request into the queue of its id. */
+  /** Adds the request to the queue of its id. */
   add(id: string, request: Request): void {
     let acquirer = this.#acquirers.get(id);
     if (acquirer === undefined) this.#acquirers.set(id, (acquirer = this.#create(id)));
@@ -27,13 +29,13 @@ export class LockManager {
     acquirer.add(request);
   }
 
-  /** Fails all that wait; those that are being served go on [P2]. */
+  /** Fails all requests that wait. Requests that are being served go on [P2]. */
   rejectWaiters(): void {
     for (const acquirer of this.#acquirers.values())
       acquirer.rejectAll(new ClosedError("The store is closing."));
   }
 
-  /** Resolves when no function of a caller's runs any more: no caller has a grant, and no change is being applied. */
+  /** Resolves when no caller's function is running: no caller has a grant, and no change is being applied. */
   served(): Promise<void> {
     return this.#serving.none();
   }
@@ -46,7 +48,7 @@ export class LockManager {
     });
   }
 
-  /** An acquirer stays for a while, since the next call for its id may come soon. */
+  /** An acquirer without callers is kept for a while, since the next call for its id may come soon. */
   #sweep(): void {
     this.#idle += 1;
     if (this.#idle < maxIdle || this.#idle * 2 < this.#acquirers.size) return;

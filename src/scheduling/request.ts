@@ -1,6 +1,6 @@
 /**
- * What a caller wants of a lock: a grant, or a change of its state. A request waits in the local queue of its id until it
- * is served, fails, or gives up; the first of these settles it, once.
+ * What a caller wants from a lock: a grant, or a change of its state. A request waits in the local queue of its id
+ * until it is served, fails or gives up. The first of these settles it, once.
  */
 import type { Durability } from "../backends/contract.ts";
 import { ListNode } from "../linked-list.ts";
@@ -10,7 +10,7 @@ import type { WaitOptions } from "../ownership/wait-options.ts";
 import { now, type Deadline, type Deadlines } from "../timers.ts";
 import type { Change } from "../updates/change.ts";
 
-/** What ends the waiting of a request. */
+/** What ends a request's wait. */
 export interface WaitEnds {
   /** `waitMs` is over. */
   readonly onExpire: () => void;
@@ -38,12 +38,12 @@ export abstract class Request extends ListNode {
     this.#signal = how.signal;
   }
 
-  /** Its time for waiting is over: only an answer that is still under way can serve it. */
+  /** Its waiting time is over: only a reply that is already on its way can serve it. */
   get isExpired(): boolean {
     return this.#isExpired;
   }
 
-  /** Is its time over by the clock? */
+  /** Whether its time is over by the clock. */
   get isDue(): boolean {
     return now() - this.arrivedAt >= this.waitMs;
   }
@@ -52,7 +52,7 @@ export abstract class Request extends ListNode {
     this.#isExpired = true;
   }
 
-  /** Its deadline and its signal count from now on. Throws what the signal has aborted with already. */
+  /** Starts the deadline, and listens to the signal. Throws the signal's reason if it has already aborted. */
   startWaiting(deadlines: Deadlines, ends: WaitEnds): void {
     throwIfAborted(this.#signal);
     if (!this.#isExpired) this.#deadline = deadlines.set(this.waitMs, ends.onExpire, this.arrivedAt);

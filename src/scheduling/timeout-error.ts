@@ -1,9 +1,9 @@
-/** The error of a caller who waited for a lock too long: it says who holds the lock, and what to do about it. */
+/** The error of a caller that waited too long for a lock: it says who holds the lock, and what to do about it. */
 import type { Holder } from "../backends/contract.ts";
 import { LockTimeoutError } from "../errors.ts";
 import { parseTicket } from "../leases/ticket.ts";
 
-/** `holder`: by the last answer; `undefined`: no other ticket was ever named. */
+/** `holder`: as last reported; `undefined`: no reply has named another ticket. */
 export function timeoutError(wait: {
   readonly id: string;
   readonly waitMs: number;

@@ -1,10 +1,11 @@
 /**
  * Reads JSON without the shortcuts of `JSON.parse`.
  *
- * V8 from 13 on (Node 24 and 26) may take a key for another one that it has seen before: after `{"a":1,"\\":2}`, it
- * reads `{"a":1,"\n":2}` as `{"a":1,"\\":2}` (https://github.com/nodejs/node/issues/63785). It compares a key's source
- * with keys of other objects, and takes no account of escapes. So the wrong key always has a backslash in it, and
- * `json.ts` calls this when it meets one. It is slow, and only for what `JSON.parse` has accepted: it checks no syntax.
+ * V8 since version 13 (Node 24 and 26) may confuse a key with another one that it has seen before: after
+ * `{"a":1,"\\":2}`, it reads `{"a":1,"\n":2}` as `{"a":1,"\\":2}` (https://github.com/nodejs/node/issues/63785). It
+ * compares the source text of a key with the keys of other objects, and ignores escapes. So the wrong key always
+ * contains a backslash, and `json.ts` calls this function if it meets one. It is slow, and only for text that
+ * `JSON.parse` has accepted: it does not check the syntax.
  */
 export function parseByHand(text: string): unknown {
   return new Reader(text).value();
@@ -39,7 +40,7 @@ class Reader {
     while (this.#next() !== "}") {
       const key = this.#string();
       this.#skip(":");
-      // By definition, not by assignment: __proto__ must become a key, for the check that refuses it.
+      // By definition, not by assignment: __proto__ must become a key, so that the check refuses it.
       const value = this.value();
       Object.defineProperty(object, key, { value, enumerable: true, writable: true, configurable: true });
       this.#skip(",");
@@ -59,7 +60,7 @@ class Reader {
     return array;
   }
 
-  /** A bare string is not an object with keys: JSON.parse reads it correctly. */
+  /** A string alone is not an object with keys: JSON.parse reads it correctly. */
   #string(): string {
     const start = this.#at;
     do this.#at = this.#text.indexOf('"', this.#at + 1);
@@ -68,7 +69,7 @@ class Reader {
     return JSON.parse(this.#text.slice(start, this.#at)) as string;
   }
 
-  /** Are there an odd number of backslashes before? */
+  /** Whether an odd number of backslashes precedes. */
   #isEscaped(): boolean {
     let start = this.#at;
     while (this.#text[start - 1] === "\\") start -= 1;
@@ -82,7 +83,7 @@ class Reader {
     return JSON.parse(token);
   }
 
-  /** The next character that is not white space, which it does not pass. */
+  /** Returns the next character that is not white space, without consuming it. */
   #next(): string | undefined {
     while (" \t\r\n".includes(this.#text[this.#at] ?? "end")) this.#at += 1;
     return this.#text[this.#at];

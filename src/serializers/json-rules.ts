@@ -1,52 +1,52 @@
 /**
  * What JSON cannot keep, where it is, and what to do instead.
  *
- * This is the complete list of the rules, and it decides; it runs only when the quick walks of `json.ts` see
- * something odd, so it is written to be read, not to be fast. It calls no `toJSON`, and no getter of an object.
+ * This is the complete list of the rules, and it decides. It runs only if the quick walks of `json.ts` find something
+ * unusual, so it is written for clarity, not for speed. It calls no `toJSON`, and no getter of an object.
  *
- * What counts is what `JSON.stringify` would write: own enumerable properties. Others are left alone, as by spread,
- * except that any symbol key is refused: objects of the runtime (`Math`, `arguments`, iterators) are known by theirs.
+ * The rules cover what `JSON.stringify` would write: own enumerable properties. Others are ignored, as by spread,
+ * except that any symbol key is refused: objects of the runtime (`Math`, `arguments`, iterators) have them.
  */
 
-/** How many objects and arrays may lie inside each other, the outermost included. Far below what any stack holds. */
+/** How many objects and arrays may be nested, the outermost included. Far below what any stack allows. */
 export const maxDepth = 512;
 
 /** The first thing in a value that JSON would change or drop. */
 export interface Trouble {
-  /** Where: `$.items[3].price`. */
+  /** Where it is: `$.items[3].price`. */
   readonly path: string;
-  /** What, as the end of a sentence that begins with the path: "is NaN". */
+  /** What it is, as the end of a sentence that begins with the path: "is NaN". */
   readonly found: string;
   /** What to store instead, as a sentence without its full stop. */
   readonly advice: string;
 }
 
-/** Looks a value through; `undefined` when JSON keeps all of it. */
+/** Searches a value; returns `undefined` if JSON keeps all of it. */
 export function findTrouble(value: unknown): Trouble | undefined {
   return inspect(value, { keys: [], ancestors: [], seen: new Map(), places: 0 });
 }
 
-/** Found, and advice. */
+/** The `found` and `advice` of a trouble. */
 type Complaint = readonly [found: string, advice: string];
 
 interface Trail {
-  /** From the root to here. */
+  /** The path from the root. */
   readonly keys: PropertyKey[];
-  /** The containers on the way, so that a cycle is seen. */
+  /** The containers on the path, to detect cycles. */
   readonly ancestors: object[];
-  /** Containers that were found to be in order: a value that shares its parts is walked in linear time. */
+  /** Valid containers, so that a value with shared parts is walked in linear time. */
   readonly seen: Map<object, Seen>;
-  /** How many containers would be written so far: a shared one counts at each of its places. */
+  /** The number of containers that would be written so far: a shared one counts at each of its places. */
   places: number;
 }
 
 interface Seen {
   readonly depth: number;
-  /** How many containers are in it, itself included. */
+  /** The number of containers in it, itself included. */
   readonly places: number;
 }
 
-/** A Map cannot hold 2²⁴ entries; what is beyond this many is looked through at every place. */
+/** A Map cannot hold 2²⁴ entries; containers beyond this number are searched at every place. */
 const maxSeen = 1_000_000;
 
 /** Each takes three bytes or more, and no string can be longer than 2²⁹; JSON.stringify would never end. */
@@ -99,7 +99,7 @@ function inspectSymbols(value: object, trail: Trail): Trouble | undefined {
 
 function inspectArray(array: readonly unknown[], trail: Trail): Trouble | undefined {
   for (let index = 0; index < array.length; index += 1) {
-    const item = array[index]; // also by a getter: to look for one at each index would cost the quick walk too much
+    const item = array[index]; // also by a getter: a check at each index would slow down the quick walk too
     const trouble =
       item === undefined
         ? reportAt(index, complainOfGap(array, index), trail)
@@ -116,7 +116,7 @@ function inspectObject(object: object, trail: Trail): Trouble | undefined {
     const property = Object.getOwnPropertyDescriptor(object, key);
     const isAccessor = property?.get !== undefined || property?.set !== undefined;
     const value: unknown = property?.value;
-    if (!isAccessor && value === undefined) continue; // JSON leaves it out, and so do we
+    if (!isAccessor && value === undefined) continue; // JSON leaves it out, and so does Holdfast
     const complaint = isAccessor ? accessorComplaint : complainOfKey(key);
     if (complaint !== undefined) return reportAt(key, complaint, trail);
     const trouble = inspectAt(key, value, trail);
@@ -206,7 +206,7 @@ function complainOfKind(value: object): Complaint | undefined {
   return ["has a toJSON method, so that something else would be stored", "Store what toJSON() returns"];
 }
 
-/** Written as the number that it holds, whose digits would be lost on reading. Node 20 has no such thing yet. */
+/** Written as a number that keeps all its digits, which are lost on reading. Node 20 does not have it yet. */
 function isRawJson(value: object): boolean {
   const { isRawJSON } = JSON as { readonly isRawJSON?: (value: object) => boolean };
   return isRawJSON?.(value) ?? false;
@@ -253,13 +253,13 @@ function isPlainObject(value: object): boolean {
   return prototype === null || isRootPrototype(prototype);
 }
 
-/** An array of this realm or of another (`node:vm`): there too, `Array.prototype` is an array on top of the root. */
+/** An array of this realm or another (`node:vm`): in both, `Array.prototype` is an array directly below the root. */
 function isPlainArray(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   return Array.isArray(prototype) && isRootPrototype(Object.getPrototypeOf(prototype));
 }
 
-/** `Object.prototype`, ours or another realm's: nothing is above it, and it has what only that object has. */
+/** `Object.prototype`, of this realm or another: it has no prototype, and it has what only that object has. */
 function isRootPrototype(prototype: unknown): boolean {
   if (prototype === Object.prototype) return true;
   if (typeof prototype !== "object" || prototype === null || Object.getPrototypeOf(prototype) !== null)
@@ -282,7 +282,7 @@ function report(complaint: Complaint | undefined, trail: Trail): Trouble | undef
   return { path: formatPath(trail.keys), found, advice };
 }
 
-/** `$.items[3].price`; of a long path, both ends. */
+/** `$.items[3].price`; both ends of a long path. */
 function formatPath(keys: readonly PropertyKey[]): string {
   if (keys.length <= keysShown) return `$${keys.map(formatKey).join("")}`;
   const half = keysShown / 2;

@@ -1,12 +1,12 @@
 /**
- * The default serializer: JSON that never lies.
+ * The default serializer: JSON that loses nothing silently.
  *
- * What `JSON.stringify` would silently change or drop is refused, with its path and with advice; what is accepted
- * comes back equal. What could not be saved again is not loaded either [S6].
+ * What `JSON.stringify` would silently change or drop is refused, with its path and advice. What is accepted is equal
+ * after loading. What could not be saved again is not loaded either [S6].
  *
- * It is on the path of every update. So quick walks, which allocate next to nothing, only tell "surely in order"
- * from "maybe not", and `json-rules.ts` has the last word, and the words. A walk may suspect a good value; it must
- * never pass a bad one.
+ * It runs in every update. So quick walks, which allocate almost nothing, only distinguish "certainly valid" from
+ * "maybe not"; `json-rules.ts` decides, and writes the messages. A walk may suspect a valid value, but must never pass
+ * an invalid one.
  */
 
 import { Buffer, isAscii } from "node:buffer";
@@ -25,14 +25,14 @@ import type { Serializer } from "./serializer.ts";
  * surrogates, the key `__proto__`, and nesting deeper than 512. The message names the path, such as
  * `$.items[3].price`, and says what to store instead.
  *
- * What it keeps, but not quite: a property that is `undefined` or not enumerable is left out; what is referred to from
- * two places comes back as two copies; an object without a prototype comes back as an ordinary one. Keys keep their
- * order, so values that differ only in that give different bytes.
+ * Not kept exactly: a property that is `undefined` or not enumerable is left out; an object that is referenced twice
+ * becomes two copies; an object without a prototype becomes an ordinary one. Keys keep their order, so values that
+ * differ only in that order give different bytes.
  *
  * `deserialize` refuses with `CorruptStateError` what is not JSON in UTF-8, a byte order mark included, and what
  * `serialize` would refuse to save again: `-0`, `1e999`, an escaped lone surrogate, the key `__proto__`, nesting deeper
- * than 512. JSON written by others is welcome otherwise: white space, any order of keys, `1e3`, escapes. Of a key that
- * occurs twice the last one counts; a number with more digits than a double holds is read as the nearest double.
+ * than 512. Other JSON is accepted, whatever program wrote it: white space, any order of keys, `1e3`, escapes. If a key
+ * occurs twice, the last one counts; a number with more digits than a double holds is read as the nearest double.
  *
  * @example
  * ```ts
@@ -41,16 +41,16 @@ import type { Serializer } from "./serializer.ts";
  * ```
  */
 export const json: Serializer = Object.freeze(
-  // Not enumerable: spreading it into another serializer must not make the same promise for that one.
+  // Not enumerable: a serializer that is made by spreading this one must not inherit the property.
   Object.defineProperty({ name: "json", serialize, deserialize }, "isolated", { value: true }),
 );
 
-/** A walk answers with a negative number when something is, or may be, wrong. */
+/** A walk returns a negative number if something is, or may be, wrong. */
 const suspicious = -1;
 
 /**
- * A walk gives up, suspicious, after this many objects and arrays. A value whose parts are shared 2⁴⁰-fold is small in
- * memory, but has no end for a walk; `findTrouble` remembers what it has seen.
+ * A walk stops and returns `suspicious` after this many objects and arrays. A value whose parts are shared 2⁴⁰ times is
+ * small in memory, but endless for a walk; `findTrouble` remembers what it has seen.
  */
 const maxVisits = 4_000_000;
 
@@ -69,7 +69,7 @@ function serialize(value: unknown): Uint8Array {
     return toBytes(text);
   } catch (cause) {
     if (cause instanceof SerializationError) throw cause;
-    // A value too large for one string, a proxy that throws, hardly any stack left.
+    // A value too large for one string, a proxy that throws, or almost no stack left.
     throw new SerializationError(`JSON cannot keep this value: ${sentence(messageOf(cause))}`, { cause });
   }
 }
@@ -83,10 +83,10 @@ function deserialize(bytes: Uint8Array): unknown {
   return isInOrder(value, 1, hasEscapes) ? value : readWithCare(text, value);
 }
 
-/** The slow way: refuses what cannot be saved, and fixes what JSON.parse may have got wrong. */
+/** The slow path: refuses what cannot be saved, and corrects what JSON.parse may have read wrongly. */
 function readWithCare(text: string, parsed: unknown): unknown {
   refuseCorruption(parsed); // first, since parseByHand is recursive
-  if (JSON.stringify(parsed) === text) return parsed; // then there is no doubt about it
+  if (JSON.stringify(parsed) === text) return parsed; // then it was read correctly
   const value = parseByHand(text);
   refuseCorruption(value);
   return value;
@@ -115,7 +115,7 @@ function parse(text: string): unknown {
   }
 }
 
-/** Returns if the suspicion was unfounded. */
+/** Returns if the value is valid after all. */
 function refuseTrouble(value: unknown): void {
   const trouble = findTrouble(value);
   if (trouble === undefined) return;
@@ -125,7 +125,7 @@ function refuseTrouble(value: unknown): void {
   );
 }
 
-/** Likewise, of what was stored. */
+/** The same for a stored value. */
 function refuseCorruption(value: unknown): void {
   const trouble = findTrouble(value);
   if (trouble === undefined) return;
@@ -133,7 +133,7 @@ function refuseCorruption(value: unknown): void {
   throw new CorruptStateError(`The stored JSON was not written by this serializer: ${path} ${found}.`);
 }
 
-/** The quick walk over a value of the user's: what is left of `visits`, or a negative number. */
+/** The quick walk over a user's value: returns what is left of `visits`, or a negative number. */
 function walk(value: unknown, depth: number, visits: number): number {
   if (typeof value === "string" || typeof value === "boolean" || value === null) return visits;
   if (typeof value === "number") return isKept(value) ? visits : suspicious;
@@ -143,7 +143,7 @@ function walk(value: unknown, depth: number, visits: number): number {
 
 function walkArray(array: readonly unknown[], depth: number, visits: number): number {
   if (Object.getPrototypeOf(array) !== Array.prototype || isMarked(array)) return suspicious;
-  // Unequal when there are named properties; holes are noticed below, since they read as undefined.
+  // Unequal if there are named properties; holes are noticed below, since they read as undefined.
   if (Object.values(array).length !== array.length) return suspicious;
   let left = visits - 1;
   for (let index = 0; index < array.length && left >= 0; index += 1) {
@@ -171,7 +171,7 @@ function walkObject(object: object, depth: number, visits: number): number {
   return left;
 }
 
-/** Has it symbols for keys, or a say in how it is written? */
+/** Whether it has symbol keys, or a toJSON method. */
 function isMarked(value: object): boolean {
   const { toJSON } = value as { readonly toJSON?: unknown };
   return typeof toJSON === "function" || Object.getOwnPropertySymbols(value).length > 0;
@@ -181,7 +181,7 @@ function isKept(value: number): boolean {
   return Number.isFinite(value) && !Object.is(value, -0);
 }
 
-/** The quick walk over what JSON.parse has made, in which there are no classes, getters, holes or symbols. */
+/** The quick walk over the result of JSON.parse, which has no classes, getters, holes or symbols. */
 function isInOrder(value: unknown, depth: number, hasEscapes: boolean): boolean {
   if (typeof value === "number") return isKept(value);
   if (typeof value !== "object" || value === null) return true;
@@ -190,25 +190,25 @@ function isInOrder(value: unknown, depth: number, hasEscapes: boolean): boolean 
   const object = value as Readonly<Record<string, unknown>>;
   for (const key in object) {
     if (key === "__proto__" || !isInOrder(object[key], depth + 1, hasEscapes)) return false;
-    if (hasEscapes && key.includes("\\")) return false; // perhaps not the key that it should be: json-reader.ts
+    if (hasEscapes && key.includes("\\")) return false; // perhaps the wrong key: json-reader.ts
   }
   return true;
 }
 
-/** Not by every(), which takes twice as long. */
+/** Not every(), which takes twice as long. */
 function areInOrder(items: readonly unknown[], depth: number, hasEscapes: boolean): boolean {
   for (const item of items) if (!isInOrder(item, depth, hasEscapes)) return false;
   return true;
 }
 
-/** They can only come from escapes, since the bytes are well-formed; `serialize` writes no such escape. */
+/** They can come only from escapes, since the bytes are well-formed; `serialize` writes no such escape. */
 function mayHaveLoneSurrogates(text: string): boolean {
   return text.includes("\\u") && /\\u[dD]/.test(text);
 }
 
 /**
- * For a text without escapes. Spares most large values the walk, which on objects with thousands of keys takes as long
- * as parsing them. Each line excludes one trouble. A harmless text that looks like one costs the walk, no more.
+ * For a text without escapes. Spares most large values the walk, which takes as long as parsing for objects with
+ * thousands of keys. Each line excludes one problem. A false alarm only costs the walk.
  */
 function mayHaveTrouble(text: string): boolean {
   return (
@@ -225,7 +225,7 @@ function mayHaveTrouble(text: string): boolean {
 const largeExponent = /\d[eE][-+]?\d{3}/;
 const longNumber = 200;
 
-/** How often `bracket` occurs, as far as it matters. */
+/** How many times `bracket` occurs, up to the number that matters. */
 function count(text: string, bracket: string): number {
   let found = 0;
   for (let at = text.indexOf(bracket); at !== -1; at = text.indexOf(bracket, at + 1)) {
@@ -235,7 +235,7 @@ function count(text: string, bracket: string): number {
   return found;
 }
 
-/** Does a number begin with -0? That is -0, -0.00, -0e5, and the harmless -0.5. Not 2026-01-31. */
+/** Whether a number begins with -0: -0, -0.00, -0e5, and the harmless -0.5. Not 2026-01-31. */
 function hasMinusZero(text: string): boolean {
   for (let at = text.indexOf("-0"); at !== -1; at = text.indexOf("-0", at + 1)) {
     if (!isDigit(text.charCodeAt(at - 1))) return true;
@@ -243,7 +243,7 @@ function hasMinusZero(text: string): boolean {
   return false;
 }
 
-/** Are there so many digits in a row? Looks for the last of them first, and so skips most of the text. */
+/** Whether there are that many digits in a row. Looks for the last of them first, and so skips most of the text. */
 function hasLongNumber(text: string): boolean {
   let start = 0;
   while (start + longNumber <= text.length) {
@@ -260,8 +260,8 @@ function isDigit(code: number): boolean {
 }
 
 /**
- * By way of Buffer, whose pool makes small ones four times as fast as TextEncoder does. But not a Buffer, since its
- * slice() is no copy. Who keeps the bytes for long had better copy them: they may be a view of 8 KiB.
+ * Uses Buffer, whose pool makes small ones four times as fast as TextEncoder. The result is not a Buffer, since slice()
+ * of a Buffer does not copy. A caller that keeps the bytes for long should copy them: they may be a view of 8 KiB.
  */
 function toBytes(text: string): Uint8Array {
   const { buffer, byteOffset, byteLength } = Buffer.from(text, "utf8");

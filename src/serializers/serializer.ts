@@ -1,9 +1,9 @@
 /**
- * The port between values and bytes.
+ * The interface between values and bytes.
  *
- * A serializer keeps a value exactly or throws; it never changes one silently. Its name is stored with the
- * bytes [S6], so that they are never read with another one. It does no I/O. What it is given and what it returns is
- * copied by src/updates/codec.ts, unless it says that it need not be.
+ * A serializer keeps a value exactly or throws; it never changes one silently. Its name is stored with the bytes [S6],
+ * so that no other serializer reads them. It does no I/O. src/updates/codec.ts copies its input and its output, unless
+ * the serializer says that this is not necessary.
  */
 
 /**
@@ -19,16 +19,21 @@
  * ```
  */
 export interface Serializer {
-  /** 1–32 characters of `a-z A-Z 0-9 . _ -`; stored with every state, so change it when the bytes change meaning. */
+  /**
+   * 1–32 characters of `a-z A-Z 0-9 . _ -`. Stored with every state, so change it if the meaning of the bytes changes.
+   */
   readonly name: string;
-  /** Throws when the value cannot be kept exactly. Equal values must give equal bytes. */
+  /** Returns the bytes of the value. Throws if the value cannot be kept exactly. Equal values must give equal bytes. */
   serialize(value: unknown): Uint8Array;
-  /** Throws when the bytes are not its own. The bytes are its own copy, and the value may keep parts of them. */
+  /**
+   * Returns the value of the bytes. Throws if this serializer did not write them. The bytes are its own copy; the value
+   * may keep parts of them.
+   */
   deserialize(bytes: Uint8Array): unknown;
   /**
-   * `true`: `serialize` returns new bytes at each call, and nothing that `deserialize` returns refers to the bytes that it
-   * was given. Then neither is copied, which saves time for large values. Leave it out when in doubt: decoders of typed
-   * arrays (`node:v8`, MessagePack, CBOR) return views of their input.
+   * `true`: `serialize` returns new bytes at each call, and nothing that `deserialize` returns refers to its input.
+   * Then neither is copied, which saves time for large values. Leave it out if in doubt: decoders of typed arrays
+   * (`node:v8`, MessagePack, CBOR) return views of their input.
    */
   readonly isolated?: boolean;
 }

@@ -1,13 +1,13 @@
 /**
- * What the cases of a suite wait for and compare with. Nothing here has an upper bound that a busy machine could
- * break: what must come is waited for long, what must not come is watched for a moment.
+ * The waits and assertions of the cases. Nothing here has an upper bound that a busy machine could exceed: what must
+ * happen is waited for long, what must not happen is watched for a moment.
  */
 import { strict as assert, AssertionError } from "node:assert";
 
-/** Node's own, also where a test replaces the global ones later. These keep the process alive: a suite waits for them. */
+/** Node's own, even if a test replaces the global ones later. They keep the process alive while a suite waits. */
 const { setTimeout, clearTimeout, performance } = globalThis;
 
-/** Long enough for the slowest machine; only a test that fails takes so long. */
+/** Long enough for the slowest machine; only a test that fails takes this long. */
 const patienceMs = 15_000;
 /** How long something that must not happen is watched. */
 const watchMs = 60;
@@ -29,14 +29,14 @@ export async function eventually<T>(check: () => T | Promise<T>, withinMs = pati
   }
 }
 
-/** An error as a test looks at it: one of ours, or not. */
+/** An error with the fields that a test checks, whether or not it is a HoldfastError. */
 export type Failure = Error & {
   readonly code?: string;
   readonly outcome?: string;
   readonly result?: unknown;
 };
 
-/** What the promise rejects with; fails when it resolves, or does neither. */
+/** The error that the promise rejects with. Fails if it resolves, or does not settle. */
 export async function rejection(promise: Promise<unknown>): Promise<Failure> {
   const settled = await inTime(
     promise.then(
@@ -48,14 +48,14 @@ export async function rejection(promise: Promise<unknown>): Promise<Failure> {
   throw new AssertionError({ message: "should have been rejected", actual: settled.value });
 }
 
-/** Rejects with an error of this code. */
+/** Fails unless the promise rejects with an error of this code. */
 export async function rejectsWith(promise: Promise<unknown>, code: string): Promise<Failure> {
   const error = await rejection(promise);
   assert.equal(error.code, code, `expected ${code}, got ${error.stack ?? error.message}`);
   return error;
 }
 
-/** The promise's value; fails when it takes too long. */
+/** The promise's value. Fails if it takes too long. */
 export async function inTime<T>(promise: Promise<T>, withinMs = patienceMs): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
@@ -65,7 +65,7 @@ export async function inTime<T>(promise: Promise<T>, withinMs = patienceMs): Pro
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
-/** Fails when the promise settles within the moment that it is watched. */
+/** Fails if the promise settles while it is watched. */
 export async function stillPending(promise: Promise<unknown>): Promise<void> {
   const moment = pause(watchMs).then(() => "pending" as const);
   const settled = promise.then(
@@ -83,7 +83,7 @@ export async function aborted(signal: AbortSignal): Promise<Failure> {
   return signal.reason as Failure;
 }
 
-/** Each is greater than the one before. */
+/** Fails unless each is greater than the one before. */
 export function assertRises(numbers: readonly number[], what: string): void {
   numbers.forEach((number, index) => {
     const before = numbers[index - 1];

@@ -1,6 +1,6 @@
 /**
  * A client of the contract, for tests: it makes the tickets and receipts that the core would make, and nothing else, so
- * that a test can look at every reply of a backend. The suites use it, and so do the tests of each backend.
+ * that a test can check every reply of a backend. The suites and the tests of each backend use it.
  */
 import { strict as assert } from "node:assert";
 import type {
@@ -28,7 +28,7 @@ export function bytesOf(text: string): Uint8Array {
   return new TextEncoder().encode(text);
 }
 
-/** What is stored, as text; the reply itself where that is no state that can be read. */
+/** The stored value as text; the reply itself if it is not a readable state. */
 export function textOf(state: LoadedState | undefined): unknown {
   return state && "bytes" in state ? new TextDecoder().decode(state.bytes) : state;
 }
@@ -71,7 +71,7 @@ export class ContractClient {
     return state;
   }
 
-  /** How long the state has to live, `null` if it never expires; `undefined` where no state can be read. */
+  /** Remaining time to live in milliseconds, `null` if the state never expires; `undefined` if it cannot be read. */
   async expiry(id: string): Promise<number | null | undefined> {
     const state = await this.backend.loadState(id, { expiry: true });
     return state && "bytes" in state ? state.expiresInMs : undefined;
@@ -89,7 +89,7 @@ export class ContractClient {
   }
 }
 
-/** A client that keeps the wakes it is sent. */
+/** A client that collects its wakes. */
 export class ListeningClient extends ContractClient {
   readonly wakes: Wake[] = [];
 
@@ -99,7 +99,7 @@ export class ListeningClient extends ContractClient {
   }
 }
 
-/** One ticket's way through a lock. */
+/** The operations of one ticket on a lock. */
 export class ContractTicket {
   readonly id: string;
   readonly ticket: Ticket;
@@ -113,12 +113,12 @@ export class ContractTicket {
     this.#receipt = what.receipt;
   }
 
-  /** What its release or cancel carries. */
+  /** The receipt of its release or cancel. */
   get receipt(): Receipt {
     return this.#receipt;
   }
 
-  /** After a "kept" or a refusal: the next release is another operation. */
+  /** To call after a "kept" or a refusal: the next release is a different operation. */
   nextReceipt(): Receipt {
     this.#receipt = { ...this.#receipt, n: this.#receipt.n + 1 };
     return this.#receipt;
@@ -141,7 +141,7 @@ export class ContractTicket {
     return (await this.grantReply(more)).fence;
   }
 
-  /** An ask that must be queued; answers how many stand before it. */
+  /** An ask that must be queued. Returns the number of tickets before it. */
   async queued(more: Partial<AcquireRequest> = {}): Promise<number> {
     const reply = await this.ask(more);
     assert.equal(reply.status, "waiting", `not waiting: ${JSON.stringify(reply)}`);

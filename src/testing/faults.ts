@@ -8,17 +8,17 @@ import { pause } from "./assertions.ts";
 /** A call that is about to be made. */
 export interface FaultedCall<R> {
   readonly method: string;
-  /** Makes the call; may be called late, or not at all. */
+  /** Makes the call. May be called late, or not at all. */
   readonly carryOut: () => Promise<R>;
-  /** Has the backend take the call for sent, though it is not carried out now: what has its receipt is a retry from then on. */
+  /** Makes the backend count the call as sent without carrying it out: later calls with its receipt are retries. */
   readonly markSent: () => Promise<void>;
-  /** Resolves when the next call of this method has been answered: as a rule, the retry of this one. */
+  /** Resolves when the next call of this method has its reply: usually the retry of this call. */
   readonly nextAnswered: Promise<void>;
 }
 
 export type Fault = <R>(call: FaultedCall<R>) => Promise<R>;
 
-/** Carried out, but the reply is lost. `then` runs before the caller learns that there will be no answer. */
+/** Carries the call out, but loses the reply. `then` runs before the call fails. */
 export function loseReply(then: () => unknown = () => undefined): Fault {
   return async ({ method, carryOut }) => {
     await carryOut();
@@ -27,7 +27,7 @@ export function loseReply(then: () => unknown = () => undefined): Fault {
   };
 }
 
-/** Not carried out; and known not to be, unless the outcome is "unknown": then it was lost on its way. */
+/** Fails without carrying the call out. With the outcome "unknown", the call was lost on its way to the backend. */
 export function failBefore(outcome: Outcome = "none"): Fault {
   return async ({ method, markSent }) => {
     if (outcome === "unknown") await markSent();
@@ -35,7 +35,7 @@ export function failBefore(outcome: Outcome = "none"): Fault {
   };
 }
 
-/** Carried out, but late; the reply may be late as well. */
+/** Carries the call out after `ms`; its reply is late by `replyMs`, both in milliseconds. */
 export function delay(ms: number, replyMs = 0): Fault {
   return async ({ carryOut }) => {
     await pause(ms);
@@ -45,12 +45,12 @@ export function delay(ms: number, replyMs = 0): Fault {
   };
 }
 
-/** Neither carried out nor answered, as when packets vanish. */
+/** Neither carries the call out nor replies, as when packets are lost. */
 export function hang(): Fault {
   return ({ markSent }) => markSent().then(() => new Promise(() => undefined));
 }
 
-/** Something happens before or after the call is carried out; the call itself is in order. */
+/** Runs `before` and `after` around the call, which itself succeeds or fails normally. */
 export function meanwhile(happens: { before?: () => unknown; after?: () => unknown }): Fault {
   return async ({ carryOut }) => {
     await happens.before?.();
@@ -60,25 +60,25 @@ export function meanwhile(happens: { before?: () => unknown; after?: () => unkno
   };
 }
 
-/** The first copy of a call, kept back on its way while its sender tries again. */
+/** The first copy of a call, held back while its sender retries. */
 export class LateCopy {
   #deliver: (() => Promise<unknown>) | undefined;
   #delivered: Promise<unknown> | undefined;
 
-  /** Keeps the call back and tells its sender that there is no answer. */
+  /** Holds the call back; its sender gets no reply. */
   readonly fault: Fault = async ({ method, carryOut, markSent }) => {
     this.#deliver = carryOut;
     await markSent();
     throw lost(method, "unknown");
   };
 
-  /** As `fault`, and delivers the copy by itself as soon as the retry has been answered. */
+  /** As `fault`, and delivers the copy as soon as the retry has its reply. */
   readonly afterRetry: Fault = (call) => {
     void call.nextAnswered.then(() => this.deliver());
     return this.fault(call);
   };
 
-  /** Now it arrives; once. Its answer goes nowhere: its sender no longer listens. */
+  /** Delivers the copy, once. Its reply is discarded, since its sender no longer waits for it. */
   async deliver(): Promise<void> {
     this.#delivered ??= this.#deliver?.().catch(() => undefined);
     await this.#delivered;

@@ -1,7 +1,7 @@
 /**
- * A backend that fails on command: a wrapper around any other, for tests.
+ * A backend that fails on command: a wrapper around another backend, for tests.
  *
- * It changes nothing by itself; what goes wrong is a {@link Fault}, planned for one call or for all calls of a method.
+ * It changes nothing by itself. A {@link Fault} is planned for one call, or for all calls of a method.
  * Faults work at the contract, between the core and the backend, so the same ones break every backend alike.
  */
 import type { Backend, Receipt, Wake } from "../backends/contract.ts";
@@ -18,10 +18,10 @@ export interface MadeCall {
   readonly args: readonly unknown[];
 }
 
-/** A fault that waits for its call. */
+/** A planned fault. */
 export interface Plan {
   readonly fired: boolean;
-  /** It will not fire any more. */
+  /** Removes the fault. */
   cancel(): void;
 }
 
@@ -29,7 +29,7 @@ interface Planned extends Plan {
   readonly method: FaultyMethod | "any";
   readonly fault: Fault;
   fired: boolean;
-  /** Fires when it gets to 0; then it is over, unless it is for all calls. */
+  /** The fault fires when this reaches 0, and is then removed, unless it is for all calls. */
   callsToGo: number;
   readonly forAll: boolean;
 }
@@ -120,8 +120,8 @@ export class FaultyBackend extends ForwardingBackend {
     };
     const markSent = (): Promise<void> => this.#markSent(method, args);
     this.calls.push({ method, args });
-    // Those who wait for the next answer of this method wait for the one of this call.
-    const told = this.#answered.get(method) ?? [];
+    // Listeners for the next reply of this method are notified by this call.
+    const listeners = this.#answered.get(method) ?? [];
     this.#answered.delete(method);
     try {
       const fault = this.#due(method);
@@ -129,23 +129,23 @@ export class FaultyBackend extends ForwardingBackend {
       const nextAnswered = new Promise<void>((resolve) => this.#onNextAnswer(method, resolve));
       return await fault({ method, carryOut, markSent, nextAnswered });
     } finally {
-      for (const tell of told) tell();
+      for (const listener of listeners) listener();
     }
   }
 
   /**
-   * A backend counts an operation as sent once it has got a call with its receipt. So it gets one that does nothing, and
-   * that leaves no record since it is refused: nobody holds a lock by that ticket.
+   * A backend counts an operation as sent once it gets a call with its receipt. So it gets one that does nothing and
+   * leaves no record, since it is refused: no lock has that ticket as its holder.
    */
   async #markSent(method: BackendMethod, args: readonly unknown[]): Promise<void> {
     const receipt = receiptOf(method, args);
     if (!this.#isFirst(receipt)) return;
     const [id] = args as ArgumentsOf<"releaseLock">;
-    const nobody = `nobody:0:${this.clientId}:0`;
-    await this.#inner.releaseLock(id, nobody, {}, receipt).catch(() => undefined); // then nothing can be sent anyway
+    const unknownTicket = `nobody:0:${this.clientId}:0`;
+    await this.#inner.releaseLock(id, unknownTicket, {}, receipt).catch(() => undefined); // then nothing can be sent
   }
 
-  /** Is there a receipt, and does the backend not know it? From now on it does. */
+  /** Whether there is a receipt that the backend does not know. From now on it does. */
   #isFirst(receipt: Receipt | undefined): receipt is Receipt {
     if (receipt === undefined || receipt.n <= (this.#seen.get(receipt.sequence) ?? 0)) return false;
     this.#seen.set(receipt.sequence, receipt.n);
@@ -170,7 +170,7 @@ export class FaultyBackend extends ForwardingBackend {
   }
 }
 
-/** Of an operation that takes effect once. An acquire names the receipt of a later one. */
+/** The receipt of an operation that takes effect once. (An acquire names the receipt of a later operation.) */
 function receiptOf(method: BackendMethod, args: readonly unknown[]): Receipt | undefined {
   if (method === "writeState" || method === "releaseLock") return args[3] as Receipt;
   return method === "touchState" || method === "cancelLock" ? (args[2] as Receipt) : undefined;

@@ -1,6 +1,6 @@
 /**
- * What one case of a suite works in: fresh ids, fresh clients of the shared storage, stores on top of them, and the
- * end of it all.
+ * The environment of one case: new ids, new clients of the shared storage, stores that use them, and the clean-up at
+ * the end.
  */
 import { strict as assert } from "node:assert";
 import { randomBytes } from "node:crypto";
@@ -31,13 +31,13 @@ export class Fixture {
     this.pushes = options.pushes;
   }
 
-  /** An id that was not used before. */
+  /** A new id. */
   id(): string {
     this.#ids += 1;
     return `suite:${this.#name}:${String(this.#ids)}`;
   }
 
-  /** A hook that the case has named among its needs. */
+  /** A hook that is one of the case's needs. */
   hook<K extends keyof SuiteHooks>(name: K): NonNullable<SuiteHooks[K]> {
     const hook = this.#options.hooks?.[name];
     assert.ok(hook, `the case does not name ${name} among its needs`);
@@ -74,7 +74,7 @@ export class Fixture {
     return { store: this.#open(faults, options), faults };
   }
 
-  /** The lock is not held and has no waiters, or soon will not [L7]. */
+  /** Waits until the lock is not held and has no waiters [L7]. */
   async becomesFree(id: string): Promise<void> {
     const client = await this.client();
     await eventually(async () => {

@@ -1,5 +1,5 @@
 /**
- * What every backend must do with locks: the contract, reply by reply, and whole stores on top of it.
+ * What every backend must do with locks: the contract, reply by reply, and whole stores that use it.
  */
 import { callCases } from "./lock-suite/calls.ts";
 import { closingCases } from "./lock-suite/closing.ts";
@@ -15,7 +15,7 @@ import type { SuiteOptions } from "./options.ts";
 import { register } from "./suite.ts";
 
 /**
- * Proves the lock promises [L1]…[L11] of a backend. Each test's name begins with the promises that it proves.
+ * Tests the lock promises [L1]…[L11] of a backend. The name of each test begins with the promises that it tests.
  *
  * @example
  * ```ts

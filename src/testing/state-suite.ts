@@ -1,5 +1,5 @@
 /**
- * What every backend must do with states: the contract, reply by reply, and whole stores on top of it.
+ * What every backend must do with states: the contract, reply by reply, and whole stores that use it.
  */
 import { dataCases } from "./state-suite/data.ts";
 import { grantCases } from "./state-suite/grants.ts";
@@ -16,7 +16,7 @@ import type { SuiteOptions } from "./options.ts";
 import { register } from "./suite.ts";
 
 /**
- * Proves the state promises [S1]…[S8] of a backend. Each test's name begins with the promises that it proves.
+ * Tests the state promises [S1]…[S8] of a backend. The name of each test begins with the promises that it tests.
  *
  * @example
  * ```ts

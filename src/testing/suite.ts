@@ -1,8 +1,8 @@
 /**
- * How a contract suite is made and run: cases in tables, a factory for fresh clients, and hooks that break things.
+ * How a contract suite is made and run: cases in tables, a factory for new clients, and hooks that cause damage.
  *
- * A suite needs nothing of a test runner but `test(name, fn)`. A case whose hook is missing does not vanish: it is
- * named in the output, with the reason. Every name begins with the promises that it proves.
+ * A suite needs only `test(name, fn)` of a test runner. A case whose hook is missing is not dropped silently: it is
+ * named in the output, with the reason. Every name begins with the promises that the case tests.
  */
 import type { SuiteHooks, SuiteOptions } from "./options.ts";
 import { Fixture } from "./fixture.ts";

@@ -1,9 +1,11 @@
-/** The expiry that the one write of a batch sets [S7]: each of several saves does to it what it would have done alone. */
+/** The expiry that the single write of a batch sets [S7]: the same as if each of its saves had been made alone. */
 import type { Ttl, StateWrite } from "../backends/contract.ts";
 
-/** `before`: what the batch has written so far. A save on top of it that asks for `expiry` is written with the result. */
+/**
+ * `before`: what the batch has to write so far. Returns the expiry for a save on top of that with the expiry `expiry`.
+ */
 export function expiryOnTop(before: StateWrite | undefined, expiry: Ttl): Ttl {
   if (before === undefined || expiry === "none" || typeof expiry === "number") return expiry;
-  if (before.kind === "save") return before.ttlMs; // it exists by now: it keeps what that one set
+  if (before.kind === "save") return before.ttlMs; // it exists by now: it keeps the expiry that the earlier save set
   return expiry === "keep" ? "none" : expiry.whenNew; // deleted in between: it is new
 }

@@ -1,11 +1,13 @@
 /**
- * A run of changes under one hold: loaded once, applied one after the other, saved together. The only place where a state is
- * loaded, changed, written if it is still what was loaded, and changed again if not.
+ * A run of changes under one hold: the state is loaded once, and the changes are applied one after another and saved
+ * together. This is the only place where a state is loaded, changed, written if it is still what was loaded, and
+ * changed again if it is not.
  *
- * A caller never waits for the code of one who came later: if the function of a change has not ended by the next turn of the
- * event loop, those before it are saved while it runs, and answered [S3]. What was loaded may have expired or been
- * changed behind the protocol's back; then all that built on it are applied again, to what is there now. A save notices
- * that; where there is nothing to save, a change that came after the load is not answered before the state was looked at again.
+ * A caller never waits for the function of a later caller: if a function has not ended by the next turn of the event
+ * loop, the changes before it are saved and answered while it runs [S3]. What was loaded may have expired, or another
+ * program may have changed it. Then all changes based on it are applied again, to what is stored now. A save notices
+ * this. If there is nothing to save, the state is loaded again before a change that arrived after the first load is
+ * answered.
  */
 import type { LoadedState, ReleaseDone, ReleaseReply, StateWrite } from "../backends/contract.ts";
 import type { BackendCalls, Done } from "../calls/backend-calls.ts";
@@ -19,25 +21,25 @@ import { Batch } from "./batch.ts";
 import type { Change } from "./change.ts";
 import { writeUnderTicket } from "./write-under-ticket.ts";
 
-/** An update whose state changes under it is done again so often; the lock makes that rare. */
+/** The most times that changes are applied from the beginning. The lock makes repetitions rare. */
 const maxTries = 16;
 
-/** Who hands a run its changes, and releases the lock after it. */
+/** Supplies a run with its changes, and releases the lock after it. */
 export interface RunHost {
-  /** The next change that this run may serve; it has left the queue. */
+  /** The next change that this run may serve; it is removed from the queue. */
   nextChange(batch: Batch): Change | undefined;
-  /** Gives the lock back, or keeps it for the next request; `write` is done in the same step. */
+  /** Releases the lock, or keeps it for the next request; `write` is done in the same step. */
   release(write: StateWrite | undefined, durability?: Batch["durability"]): Promise<Done<ReleaseReply>>;
-  /** Gives the lock back unless the next request may have it at once. */
+  /** Releases the lock unless the next request may have it at once. */
   releaseUnlessWanted(): Promise<void>;
-  /** What the next run may start from, if the lock is still ours. */
+  /** What the next run may start from, if the lock is still held. */
   leaveKnownState(known: { readonly loaded: LoadedState; readonly at: number }): void;
 }
 
 export class BatchRun {
   readonly #calls: BackendCalls;
   readonly #hold: Hold;
-  /** What the batch takes for stored was stored then. */
+  /** When the state that the batch assumes to be stored was known to be stored. */
   #knownAt = 0;
 
   constructor(calls: BackendCalls, hold: Hold) {
@@ -45,7 +47,7 @@ export class BatchRun {
     this.#hold = hold;
   }
 
-  /** Settles every change that it takes. Rejects, with none taken, when the state cannot be loaded. */
+  /** Settles every change that it takes. If the state cannot be loaded, it rejects and has taken none. */
   async serve(host: RunHost): Promise<void> {
     const batch = new Batch(this.#hold, await this.#load());
     const error =
@@ -53,14 +55,14 @@ export class BatchRun {
     if (error !== undefined) batch.refuse(error);
   }
 
-  /** Settles the change, which is made under a grant that its caller holds. Rejects when the state cannot be loaded. */
+  /** Settles the change, which is made under a grant of its caller. Rejects if the state cannot be loaded. */
   async serveUnder(grant: HeldGrant, change: Change): Promise<void> {
     const batch = new Batch(this.#hold, await this.#load(), grant);
     const error = (await this.#apply(batch, change)) ?? (await caught(() => this.#saveIfNeeded(batch)));
     if (error !== undefined) batch.refuse(error);
   }
 
-  /** Of a change under a grant: a function that failed, or changed nothing, is answered at once. */
+  /** For a change under a grant: if its function failed or changed nothing, it is answered at once. */
   async #saveIfNeeded(batch: Batch): Promise<Error | undefined> {
     if (batch.needsSave) return this.#saveAndHold(batch);
     batch.saved(null);
@@ -76,11 +78,14 @@ export class BatchRun {
     return undefined;
   }
 
-  /** Applies one change, and again if what it was applied to did not come to be. Returns why it could not be kept. */
+  /**
+   * Applies one change, and again if the state it was applied to has been replaced. Returns the error if it could not
+   * be kept.
+   */
   async #apply(batch: Batch, change: Change): Promise<Error | undefined> {
     for (;;) {
       if (!batch.isLive) {
-        const error = batch.lossError; // another may hold the lock by now
+        const error = batch.lossError; // another client may hold the lock by now
         change.fail(error);
         return error;
       }
@@ -97,7 +102,7 @@ export class BatchRun {
     }
   }
 
-  /** Those before a function that takes its time do not wait for it. */
+  /** Changes before a slow function do not wait for it. */
   async #answerOthers(batch: Batch, over: Promise<void>): Promise<Error | undefined> {
     if (batch.isEmpty || (await isOverSoon(over))) return undefined;
     const error = await caught(() => this.#saveAndHold(batch));
@@ -105,7 +110,7 @@ export class BatchRun {
     return error;
   }
 
-  /** [S3] Saves what the batch changed and gives the lock up, in one step; returns what went wrong, if anything did. */
+  /** [S3] Saves what the batch changed and releases the lock, in one step. Returns the error, if any. */
   async #saveAndRelease(batch: Batch, host: RunHost): Promise<Error | undefined> {
     while (batch.isLive) {
       const { write, durability } = batch;
@@ -123,7 +128,7 @@ export class BatchRun {
     return batch.lossError;
   }
 
-  /** The same without giving the lock up. */
+  /** The same without releasing the lock. */
   async #saveAndHold(batch: Batch): Promise<Error | undefined> {
     while (batch.isLive) {
       const { write, durability, fence } = batch;
@@ -142,16 +147,19 @@ export class BatchRun {
     return batch.lossError;
   }
 
-  /** Nothing is to be saved, which would have noticed. Those who came before the load need no second look. */
+  /**
+   * For a batch with nothing to save: a save would have noticed. Changes that arrived before the load need no second
+   * look.
+   */
   async #isStillStored(batch: Batch): Promise<boolean> {
     if (batch.newestAt <= this.#knownAt) return true;
     const loaded = await this.#load();
     if (revisionOf(loaded) === revisionOf(batch.stored)) return true;
-    this.#hold.leaveKnownState({ loaded, at: this.#knownAt }); // they are applied to that, again
+    this.#hold.leaveKnownState({ loaded, at: this.#knownAt }); // the changes are applied again, to this
     return false;
   }
 
-  /** What was loaded is no longer there. */
+  /** What was loaded is no longer stored. */
   async #applyAgain(batch: Batch): Promise<Error | undefined> {
     if (batch.starts === maxTries - 1) return tooManyConflicts(this.#hold.id);
     batch.restart(await this.#load());
@@ -162,7 +170,7 @@ export class BatchRun {
     return undefined;
   }
 
-  /** The caller of a save learns its revision: the next is not applied on top of it before that is stored. */
+  /** The caller of a save learns its revision, so it is stored before the next change is applied on top of it. */
   async #saveIfClosed(batch: Batch): Promise<Error | undefined> {
     return batch.closed && batch.hasAgain ? this.#saveAndHold(batch) : undefined;
   }
@@ -174,10 +182,12 @@ export class BatchRun {
     return undefined;
   }
 
-  /** Nothing to write. A caller with an answer no longer holds the lock, so it comes after the release. */
+  /**
+   * There is nothing to write. A caller with an answer no longer holds the lock, so the answer comes after the release.
+   */
   async #unchanged(batch: Batch, host: RunHost): Promise<Error | undefined> {
     if (batch.durability !== undefined) {
-      // What is there already may not have reached the replicas yet; the release comes after it.
+      // The unchanged state may not have reached the replicas yet; those that have the later release have it, too.
       const { reply, shortage } = await host.release(undefined, batch.durability);
       if (shortage !== undefined) return shortage;
       if (!isDone(reply)) return lockLost(this.#hold.id, batch.fence, "it was lost before its release");
@@ -187,7 +197,7 @@ export class BatchRun {
     return undefined;
   }
 
-  /** The next run goes on from there, if the lock is still ours. */
+  /** The next run continues from there, if the lock is still held. */
   #leave(batch: Batch, host: RunHost): void {
     host.leaveKnownState({ loaded: batch.stored, at: this.#knownAt });
   }
@@ -204,7 +214,7 @@ export class BatchRun {
     return undefined;
   }
 
-  /** Taken from the grant where it brought the state along. */
+  /** Returns the state that came with the grant, if it did. */
   async #load(): Promise<LoadedState> {
     const { id } = this.#hold;
     const known = this.#hold.takeKnownState();
@@ -217,7 +227,7 @@ export class BatchRun {
   }
 }
 
-/** What a step throws is the answer of all who took part in it. */
+/** An error that a step throws is the answer to all changes in it. */
 async function caught(step: () => Promise<Error | undefined>): Promise<Error | undefined> {
   try {
     return await step();
@@ -226,7 +236,7 @@ async function caught(step: () => Promise<Error | undefined>): Promise<Error | u
   }
 }
 
-/** Is it over before the event loop turns? Then it waits for nothing but what is ready. */
+/** Whether it ends before the next turn of the event loop: then it waits only for promises that are ready. */
 function isOverSoon(over: Promise<void>): Promise<boolean> {
   return new Promise((resolve) => {
     void over.then(() => resolve(true));
@@ -234,7 +244,7 @@ function isOverSoon(over: Promise<void>): Promise<boolean> {
   });
 }
 
-/** `null`: absent; an error's text where it cannot be read. */
+/** `null`: absent; text if it cannot be read. */
 function revisionOf(loaded: LoadedState): number | string | null {
   if (loaded === null) return null;
   return "unreadable" in loaded ? loaded.unreadable : loaded.revision;

@@ -1,10 +1,10 @@
 /**
  * Changes of one state under one hold, applied one after the other and saved together.
  *
- * Between two changes the value passes through bytes, so that each sees what `load` would give it, fails alone, and
- * gets its own copy. What each of them was told of the state counts once it is saved: if that is refused, or its fate is
- * unknown, all that were applied since the last save share that answer [S3]; also those that failed because of a change that
- * was not saved yet. The saving itself is done by batch-run.ts.
+ * Between two changes the value passes through bytes, so that each change sees what `load` would return, fails alone,
+ * and gets its own copy. The results count once they are saved. If that save is refused, or its outcome is unknown, all
+ * changes applied since the last save get that error [S3], including those that failed because of an unsaved change.
+ * The saving is in batch-run.ts.
  */
 import type { Durability, LoadedState, StateWrite } from "../backends/contract.ts";
 import { diagnostics, type UpdateEvent } from "../diagnostics.ts";
@@ -15,25 +15,25 @@ import { clause } from "../errors.ts";
 import type { Change } from "./change.ts";
 import { expiryOnTop } from "./batch-expiry.ts";
 
-/** Stands for "changed, but not saved yet": no revision that a caller can know. */
+/** Means "changed, but not saved yet": no caller can get this revision. */
 const unsaved = 0;
 
 /** Nothing happens when the grant of one change ends: the batch goes on. */
 const stillHeld = Promise.resolve(true);
-const nobody: Lender = { onRelease: () => stillHeld };
+const silentLender: Lender = { onRelease: () => stillHeld };
 
-/** A change whose function runs, or has run. */
+/** A change whose function is running, or has run. */
 export interface Applied {
   readonly change: Change;
-  /** Resolves when the function is over; `undefined`: it is. */
+  /** Resolves when the function has ended; `undefined`: it has ended already. */
   readonly over: Promise<void> | undefined;
 }
 
 class Application implements Applied {
   readonly change: Change;
-  /** Which state it was applied to: that of this start of the batch. */
+  /** The start of the batch at which it was applied: an older one means that the state has been replaced. */
   readonly start: number;
-  /** That state had changes in it which are not saved yet. */
+  /** Whether that state had unsaved changes. */
   onUnsaved: boolean;
   over: Promise<void> | undefined;
   write: StateWrite | undefined;
@@ -48,20 +48,20 @@ class Application implements Applied {
 
 export class Batch {
   readonly #hold: Hold;
-  /** Of all changes: no other request comes in between. */
+  /** The fence of all its changes: no other request comes in between. */
   readonly fence: number;
-  /** The grant that its only change is made under, where the caller holds the lock already. */
+  /** The grant under which its only change is made, if the caller already holds the lock. */
   readonly #grant: HeldGrant | undefined;
-  /** What is stored, as far as we know. */
+  /** What is stored, as far as is known. */
   #stored: LoadedState;
-  /** The same with the changes that were not saved yet: `#write`. */
+  /** The same with the unsaved changes: `#write`. */
   #current: LoadedState;
   #write: StateWrite | undefined;
-  /** Those applied since the last save. */
+  /** Changes applied since the last save. */
   #applied: Application[] = [];
-  /** Those that must be applied again. */
+  /** Changes that must be applied again. */
   #again: Change[] = [];
-  /** When the last of those came. */
+  /** When the newest of the changes since the last save arrived. */
   #newestAt = -Infinity;
   #starts = 0;
   #first: Change | undefined;
@@ -75,12 +75,12 @@ export class Batch {
     this.#current = stored;
   }
 
-  /** May it still be saved, as far as we know? */
+  /** Whether it may still be saved, as far as is known. */
   get isLive(): boolean {
     return this.#grant?.isLive ?? this.#hold.isLive;
   }
 
-  /** Why nothing of it can be saved. */
+  /** Why nothing in it can be saved. */
   get lossError(): Error {
     const ended = this.#grant?.lossError;
     if (ended !== undefined) return ended;
@@ -88,12 +88,12 @@ export class Batch {
     return lockLost(id, this.fence, typeof lostFor === "string" ? lostFor : insideSentence(lostFor.message));
   }
 
-  /** A write of it is under way: a grant that it is made under waits for the answer before its release [S4]. */
+  /** A write of it is in progress. A grant that it is made under waits for the reply before its release [S4]. */
   track<T>(write: Promise<T>): Promise<T> {
     return this.#grant?.track(write) ?? write;
   }
 
-  /** To be saved on top of what is stored, if that is still there. */
+  /** The write on top of what is stored, if that has not changed. */
   get write(): StateWrite | undefined {
     if (this.#write === undefined || this.#stored === null) {
       return this.#write && { ...this.#write, ifRevision: "absent" };
@@ -106,49 +106,52 @@ export class Batch {
     return this.#applied.length === 0;
   }
 
-  /** Is there something to write, or are replicas to be waited for? */
+  /** Whether there is something to write, or replicas to wait for. */
   get needsSave(): boolean {
     if (this.#write !== undefined) return true;
     return this.durability !== undefined && this.#applied.some(({ failure }) => failure === undefined);
   }
 
-  /** When the last of those came that wait for the next save. */
+  /** When the newest of the changes that wait for the next save arrived. */
   get newestAt(): number {
     return this.#newestAt;
   }
 
-  /** What is stored, as far as we know: the next batch of this hold may start from there. */
+  /** What is stored, as far as is known: the next batch of this hold may start from it. */
   get stored(): LoadedState {
     return this.#stored;
   }
 
-  /** How often its changes have been applied from the beginning. */
+  /** How many times its changes have been applied from the beginning. */
   get starts(): number {
     return this.#starts;
   }
 
-  /** What must have reached replicas before any of its callers hears of success. */
+  /** How many replicas must have it before any of its callers succeeds. */
   get durability(): Durability | undefined {
     return this.#first?.durability;
   }
 
-  /** All of them wait for the same replicas; no caller waits for what another asked for. */
+  /**
+   * Whether the change can join: all changes of a batch wait for the same replicas, so that no caller waits for
+   * another's.
+   */
   takes({ durability }: Change): boolean {
     if (this.#first === undefined) return true;
     const mine = this.durability;
     return mine?.replicas === durability?.replicas && mine?.timeoutMs === durability?.timeoutMs;
   }
 
-  /** The last change's caller learns the revision: save before anything else is applied. */
+  /** Whether the last change's caller learns the revision: then save before anything else is applied. */
   get closed(): boolean {
     return this.#closed;
   }
 
-  /** Applies one change to what the others left, in its caller's context, as the owner of the lock. */
+  /** Applies one change to the result of the others, in its caller's context, as the owner of the lock. */
   apply(change: Change): Applied {
     this.#first ??= change;
     const hold = this.#hold;
-    const grant = this.#grant ?? new HeldGrant({ hold, fence: this.fence, lender: nobody });
+    const grant = this.#grant ?? new HeldGrant({ hold, fence: this.fence, lender: silentLender });
     const application = new Application(change, {
       start: this.#starts,
       onUnsaved: this.#write !== undefined,
@@ -173,24 +176,27 @@ export class Batch {
     return application;
   }
 
-  /** A grant of the caller's goes on. */
+  /** A caller's own grant is not ended here. */
   #endGrant(grant: HeldGrant): Promise<boolean> {
     return grant === this.#grant ? stillHeld : grant.end();
   }
 
-  /** Its function is over. Answers whether it counts: not when the state that it was applied to never came to be. */
+  /** Its function has ended. Returns whether the result counts: not if the batch has started again since. */
   take(applied: Applied): boolean {
     if (!(applied instanceof Application) || applied.start !== this.#starts) return false;
     applied.onUnsaved &&= this.#write !== undefined; // they may have been saved while it ran
     this.#applied.push(applied);
     this.#newestAt = Math.max(this.#newestAt, applied.change.arrivedAt);
     if (applied.write !== undefined) this.#change(applied.write);
-    applied.write = undefined; // what came after it stands for it now: its bytes need not outlive the others'
+    applied.write = undefined; // the later write replaces it: its bytes need not be kept for as long as the batch
     if (applied.failure === undefined) this.#closed = applied.change.wantsRevision;
     return true;
   }
 
-  /** What was loaded has expired or was changed behind the protocol's back: all are applied again, to what is there now. */
+  /**
+   * What was loaded has expired, or another program has changed it: all changes are applied again, to what is stored
+   * now.
+   */
   restart(stored: LoadedState): void {
     this.#again.unshift(...this.#applied.map(({ change }) => change));
     this.#applied = [];
@@ -205,12 +211,12 @@ export class Batch {
     return this.#again.length > 0;
   }
 
-  /** The next that must be applied again. */
+  /** The next change that must be applied again. */
   takeAgain(): Change | undefined {
     return this.#again.shift();
   }
 
-  /** Saved, at this revision (`null`: it was deleted, or there was nothing to save): told to all that were applied before. */
+  /** Saved at this revision (`null`: deleted, or nothing to save): settles all changes applied so far. */
   saved(revision: number | null): void {
     const applied = this.#applied;
     this.#applied = [];
@@ -229,7 +235,10 @@ export class Batch {
     }
   }
 
-  /** Not saved, or not known to be saved. A change that failed on what was stored keeps its own error, which remains true. */
+  /**
+   * Not saved, or not known to be saved. A change that failed on a saved state keeps its own error, which is still
+   * true.
+   */
   refuse(error: unknown): void {
     const [applied, again] = [this.#applied, this.#again];
     this.#applied = [];
@@ -251,14 +260,14 @@ export class Batch {
   }
 }
 
-/** A write was acknowledged; it answered this many callers. */
+/** Publishes a write that was acknowledged, and the number of callers that it answered. */
 export function publishUpdate(id: string, changes: number, write: StateWrite): void {
   if (!diagnostics.update.hasSubscribers) return;
   const bytes = write.kind === "save" ? write.bytes.byteLength : 0;
   diagnostics.update.publish({ id, jobs: changes, bytes } satisfies UpdateEvent);
 }
 
-/** As words within a sentence: "The store was closed." → "the store was closed". */
+/** As part of a sentence: "The store was closed." → "the store was closed". */
 function insideSentence(message: string): string {
   return clause(message.charAt(0).toLowerCase() + message.slice(1));
 }

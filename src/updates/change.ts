@@ -1,10 +1,9 @@
 /**
- * A change of one state: a function that is applied to a copy, a value to be saved, a delete.
+ * A change of one state: a function that is applied to a copy, a value to save, or a delete.
  *
- * Each change settles one promise, once. `apply` may be called again when the state changed under it; its last call
- * counts. All code of the user's runs in there, in the caller's async context, which travels with the change: what the caller
- * is told in the end is made before the save, so that nothing can fail after it. A value that leaves here is the caller's
- * own copy.
+ * Each change settles one promise, once. `apply` may be called again if the state changes before the save; its last
+ * call counts. All user code runs in it, in the caller's async context, which the change carries. The caller's result
+ * is made before the save, so that nothing can fail after it. A value that the caller gets is its own copy.
  */
 import { AsyncResource } from "node:async_hooks";
 import type {
@@ -21,12 +20,13 @@ import { now } from "../timers.ts";
 import { equalBytes, type Codec } from "./codec.ts";
 import type { UpdateContext } from "./update-context.ts";
 
-/** The answer to a plain write that was made. */
+/** The reply to a plain write that was decided on: carried out, or refused because of what is stored. */
 export type PlainReply = Exclude<WriteReply, { status: "busy" | "lost" | "forgotten" }>;
 
 /**
- * A view, so that a function finds no more on it than it promises. Not an object literal with a getter: each of those gets a
- * hidden class of its own, in the old generation, which keeps all that the call has made until a major collection.
+ * A view, so that a function finds only the documented members. Not an object literal with a getter: each of those gets
+ * a hidden class of its own in the old generation, which retains everything that the call has made until a major
+ * collection.
  */
 class ContextView implements UpdateContext {
   readonly fence: number;
@@ -48,13 +48,13 @@ type Condition = number | "absent" | undefined;
 export abstract class Change<R = unknown> {
   readonly promise: Promise<R>;
   readonly arrivedAt = now();
-  /** What must have reached replicas before its promise resolves. */
+  /** How many replicas must have it before its promise resolves. */
   readonly durability: Durability | undefined;
-  /** Its caller learns the revision, so nothing may be applied on top of it before it is saved. */
+  /** Whether its caller learns the revision. Then nothing may be applied on top of it before it is saved. */
   abstract readonly wantsRevision: boolean;
   #resolve!: (value: unknown) => void;
   #reject!: (error: Error) => void;
-  /** Not a snapshot of AsyncLocalStorage: making one takes three times as long. */
+  /** Not a snapshot of AsyncLocalStorage, which takes three times as long to make. */
   readonly #context = new AsyncResource("HoldfastChange", { requireManualDestroy: true });
 
   constructor(durability: Durability | undefined) {
@@ -69,13 +69,16 @@ export abstract class Change<R = unknown> {
     return this.#context.runInAsyncScope(body);
   }
 
-  /** What is to be written, given what is stored; `undefined`: nothing. Throws to fail alone. May be called again. */
+  /**
+   * Returns what to write, given what is stored; `undefined`: nothing. If it throws, only this change fails. May be
+   * called again.
+   */
   abstract apply(
     stored: LoadedState,
     context: UpdateContext,
   ): StateWrite | undefined | Promise<StateWrite | undefined>;
 
-  /** It is stored now, at `revision` (`null`: it was deleted, or nothing was written). */
+  /** It is now stored at `revision` (`null`: it was deleted, or nothing was written). */
   done(revision: number | null): void {
     this.settle(revision);
     this.#context.emitDestroy();
@@ -86,7 +89,7 @@ export abstract class Change<R = unknown> {
     this.#context.emitDestroy();
   }
 
-  /** Its caller is told of success. */
+  /** Resolves the caller's promise. */
   protected resolve(value: R): void {
     this.#resolve(value);
   }
@@ -94,7 +97,7 @@ export abstract class Change<R = unknown> {
   protected abstract settle(revision: number | null): void;
 }
 
-/** How a draft function is called and what its caller gets. */
+/** How a draft function is called, and what its caller gets. */
 export interface DraftCall {
   readonly codec: Codec;
   readonly initial: (() => unknown) | undefined;
@@ -103,7 +106,7 @@ export interface DraftCall {
   readonly fn: (draft: unknown, context: UpdateContext) => unknown;
 }
 
-/** A function applied to a draft; the changed draft is saved. What it resolves with is up to the subclass. */
+/** A function applied to a draft. The changed draft is saved; the subclass decides what the promise resolves with. */
 abstract class DraftChange extends Change {
   readonly wantsRevision = false;
   protected readonly call: DraftCall;
@@ -113,7 +116,7 @@ abstract class DraftChange extends Change {
     this.call = call;
   }
 
-  /** At once where the function is: nothing is waited for but a promise of the user's. */
+  /** Synchronous if the function is: it awaits only a promise that the function returns. */
   apply(
     loaded: LoadedState,
     context: UpdateContext,
@@ -132,7 +135,7 @@ abstract class DraftChange extends Change {
     return isThenable(returned) ? Promise.resolve(returned).then(written, refuse) : written(returned);
   }
 
-  /** What is to be stored: `undefined` where there is nothing to store. */
+  /** The value to store; `undefined` to store nothing. */
   protected abstract after(
     draft: unknown,
     before: Uint8Array | undefined,
@@ -162,7 +165,7 @@ export class UpdateChange extends DraftChange {
     this.resolve(this.#result);
   }
 
-  /** Stored bytes may be formatted otherwise than ours, so equal values are compared as we would write them. */
+  /** Stored JSON may be formatted differently, so the old value is encoded again before the bytes are compared. */
   #changed(draft: object, before: Uint8Array): boolean {
     const { codec } = this.call;
     const now = codec.encode(draft);
@@ -193,14 +196,14 @@ export class RunChange extends DraftChange {
   }
 }
 
-/** What a plain write is of. */
+/** The target of a plain write. */
 interface PlainTarget {
   readonly id: string;
   readonly codec: Codec;
   readonly durability: Durability | undefined;
 }
 
-/** A write that is known beforehand: it needs no lock of its own where the lock is free [S8]. */
+/** A write whose content is known in advance. It needs no lock of its own if the lock is free [S8]. */
 export abstract class PlainChange<R = unknown> extends Change<R> {
   readonly wantsRevision = true;
   readonly plain: StateWrite;
@@ -223,7 +226,7 @@ export abstract class PlainChange<R = unknown> extends Change<R> {
     return stored === null && this.plain.kind === "delete" ? undefined : this.plain;
   }
 
-  /** Settles it with the answer to its write. */
+  /** Settles it with the reply to its write. */
   answer(reply: PlainReply): void {
     if (reply.status === "saved") this.done(reply.revision);
     else if (reply.status === "deleted") this.done(null);
@@ -231,7 +234,7 @@ export abstract class PlainChange<R = unknown> extends Change<R> {
     else this.fail(this.codec.corrupt(reply.unreadable));
   }
 
-  /** What is to be replaced, if it may be [S6]. */
+  /** The state that would be replaced, if that is allowed [S6]. */
   protected abstract replaced(loaded: LoadedState): StoredState | null;
 
   #conflict(revision: number | null): ConflictError {
@@ -269,14 +272,14 @@ export class DeleteChange extends PlainChange<undefined> {
     this.resolve(undefined);
   }
 
-  /** A state of any serializer may be deleted; data that is not a state may not. */
+  /** A state of any serializer may be deleted. Data that is not a state may not. */
   protected replaced(loaded: LoadedState): StoredState | null {
     if (loaded !== null && "unreadable" in loaded) throw this.codec.corrupt(loaded.unreadable);
     return loaded;
   }
 }
 
-/** What the promise of a caller's function was rejected with. */
+/** Throws the error that the promise of a caller's function rejected with. */
 function refuse(error: unknown): never {
   throw fromCaller(error);
 }

@@ -1,9 +1,9 @@
 /**
- * Values of one state to bytes and back, with the checks that hold for every serializer: its name, the size, and
- * errors that say which state it was.
+ * Converts the values of one state to bytes and back, with the checks that apply to every serializer: its name, the
+ * size, and errors that name the state.
  *
- * No bytes are shared with the user's code: a serializer gets a copy, and what it returns is copied, so that
- * bytes that are compared, kept or sent are never changed by a value that was made of them, or by the next call [S3].
+ * No bytes are shared with user code: a serializer gets a copy, and what it returns is copied. So bytes that are
+ * compared, kept or sent are never changed through a value made from them, or by the next call [S3].
  */
 import type { LoadedState, StoredState } from "../backends/contract.ts";
 import { clause, CorruptStateError, HoldfastError, SerializationError } from "../errors.ts";
@@ -20,7 +20,7 @@ export class Codec {
     this.#maxBytes = maxBytes;
   }
 
-  /** Throws SerializationError for what cannot be kept exactly, or is too large. */
+  /** Throws SerializationError if the value cannot be kept exactly, or is too large. */
   encode(value: unknown): Uint8Array {
     let bytes: Uint8Array;
     try {
@@ -44,7 +44,7 @@ export class Codec {
     return this.#own(bytes);
   }
 
-  /** A fresh value. Throws CorruptStateError for what this handle cannot read [S6]. */
+  /** Returns a new value. Throws CorruptStateError if this handle cannot read the bytes [S6]. */
   decode(bytes: Uint8Array): unknown {
     if (bytes.byteLength > this.#maxBytes) {
       throw this.#corrupt(`it takes ${bytes.byteLength} bytes, more than maxStateBytes (${this.#maxBytes})`);
@@ -56,7 +56,7 @@ export class Codec {
     }
   }
 
-  /** What was just encoded, as its caller's own copy. Throws SerializationError when the serializer cannot read it. */
+  /** What was just encoded, as the caller's own copy. Throws SerializationError if the serializer cannot read it. */
   readBack(bytes: Uint8Array): unknown {
     try {
       return this.#deserialize(bytes);
@@ -69,7 +69,7 @@ export class Codec {
     }
   }
 
-  /** What is stored, if this handle can read it: `null` only when it is absent [S1]. */
+  /** The stored state, if this handle can read it; `null` only if it is absent [S1]. */
   readable(loaded: LoadedState): StoredState | null {
     if (loaded === null) return null;
     if ("unreadable" in loaded) throw this.#corrupt(loaded.unreadable);
@@ -79,12 +79,12 @@ export class Codec {
     );
   }
 
-  /** As stored by this handle, the value would read back like this: the caller's own copy. */
+  /** What the value would be after a save and a load with this handle: the caller's own copy. */
   copy(value: unknown): unknown {
     return this.readBack(this.encode(value));
   }
 
-  /** The error for what stands there and cannot be read. */
+  /** The error for stored data that cannot be read. */
   corrupt(found: string): CorruptStateError {
     return this.#corrupt(found);
   }

@@ -1,5 +1,5 @@
 /**
- * A change under a grant that the caller holds already: no lock of its own, but the same order, fence and refusal.
+ * A change under a grant that the caller already holds: no lock of its own, but the same order, fence and refusals.
  *
  * It is made under a nested grant [L4], and refused once the grant has ended [S4].
  */
@@ -20,7 +20,7 @@ export async function changeUnder(
 ): Promise<void> {
   calls.keepAlive.ref(); // [P1]
   try {
-    // Replicas are waited for by the write.
+    // The write waits for replicas.
     const grant = await acquireNested(calls, under.grant, { ...under, durability: undefined });
     try {
       if (change instanceof PlainChange) await writePlain(calls, change, grant);

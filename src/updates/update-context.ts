@@ -1,4 +1,4 @@
-/** What an update function learns of the lock that it runs under. */
+/** What an update function learns about the lock that it runs under. */
 export interface UpdateContext {
   /** The fencing token of this update: give it to other systems, so that they can refuse a stale holder. */
   readonly fence: number;

@@ -1,4 +1,7 @@
-/** One write under a ticket that holds the lock: refused by the server once it does not [S4]. */
+/**
+ * One write under a ticket that holds the lock. The server refuses it if the ticket does not hold the lock any more
+ * [S4].
+ */
 import type { Durability, StateWrite, WriteReply } from "../backends/contract.ts";
 import type { BackendCalls } from "../calls/backend-calls.ts";
 import { UnavailableError } from "../errors.ts";
@@ -10,11 +13,11 @@ export interface Guard {
   readonly calls: BackendCalls;
   readonly hold: Hold;
   readonly fence: number;
-  /** What must have reached replicas before the caller's promise resolves. */
+  /** How many replicas must have it before the caller's promise resolves. */
   readonly durability: Durability | undefined;
 }
 
-/** Throws LockLostError when the server refuses it because the ticket no longer holds the lock. */
+/** Throws LockLostError if the server refuses it because the ticket no longer holds the lock. */
 export async function writeUnderTicket(guard: Guard, write: StateWrite): Promise<PlainReply> {
   const { calls, hold, fence, durability } = guard;
   const operation = { doing: "Writing the state", id: hold.id, durability };

@@ -1,10 +1,10 @@
 /**
  * States and locks in maps of this process: for tests and for single processes.
  *
- * Keeps the same promises as the other backends, and is the reference for them: what it answers is right by
- * definition (test/property/oracle.test.ts). Its answers are decided in rows/; here is how a call becomes a step, how ids are
- * listed, and how wakes travel. Its clock is monotonic; it never forgets a receipt while its client is open; it
- * survives nothing.
+ * Keeps the same promises as the other backends, and is their reference: its replies are right by definition
+ * (test/property/oracle.test.ts). Replies are decided in rows/. This file turns a call into a step, lists ids and
+ * delivers wakes. Its clock is monotonic. It never forgets a receipt while its client is open. Its data ends with the
+ * process.
  */
 import { randomBytes } from "node:crypto";
 
@@ -37,16 +37,16 @@ import { copy, Memory, MemoryTables } from "./tables.ts";
 
 export { Memory };
 
-/** As on Redis: wakes are pushed, so a waiter asks every 5 s, and two asks in a row may come late. */
+/** As on Redis: wakes are pushed, so a waiter asks every 5 s, and two consecutive asks may be late. */
 const pushedLimits: Limits = { askLimitMs: 12_000, handOverMs: 10_000 };
 
 export interface MemoryBackendOptions {
   readonly memory?: Memory | undefined;
-  /** Fresh random bits unless given. */
+  /** Random unless given. */
   readonly clientId?: string | undefined;
-  /** A clock in milliseconds that never goes back; tests steer it. */
+  /** A clock in milliseconds that never goes back; tests control it. */
   readonly now?: (() => number) | undefined;
-  /** Those of another backend, to be compared with it. */
+  /** The limits of another backend, to compare with it. */
   readonly limits?: Limits | undefined;
 }
 
@@ -160,7 +160,7 @@ export class MemoryBackend implements Backend {
     });
   }
 
-  /** What is called after the close is refused; what was called before it is carried out [P2]. */
+  /** Calls made after the close are refused; those made before it are carried out [P2]. */
   #step<T>(step: () => T): Promise<T> {
     if (this.#closed) return Promise.reject(new UnavailableError("This memory backend was closed."));
     return this.#turns.run(step);
@@ -174,7 +174,9 @@ export class MemoryBackend implements Backend {
     return { id, revision, serializer, bytes: bytes.byteLength, expiresInMs };
   }
 
-  /** In a later turn of the event loop: replies come first, and two clients that wake each other do not starve others. */
+  /**
+   * In a later turn of the event loop: replies come first, and two clients that wake each other do not starve others.
+   */
   #send(wake: TicketWake): void {
     const client = wake.ticket.split(":").at(-2) ?? "";
     const sent = withOwnBytes(wake);
@@ -182,7 +184,7 @@ export class MemoryBackend implements Backend {
   }
 }
 
-/** What a wake carries may be the very bytes that were just written, which are the writer's. */
+/** A wake may carry the very bytes that were just written, which belong to the writer. */
 function withOwnBytes(wake: TicketWake): TicketWake {
   if (wake.kind !== "granted") return wake;
   const { state } = wake;
@@ -190,7 +192,7 @@ function withOwnBytes(wake: TicketWake): TicketWake {
   return { ...wake, state: { ...state, bytes: copy(state.bytes) } };
 }
 
-/** One page in the order of ids: the cursor is the last id, so what comes and goes meanwhile moves nothing else. */
+/** One page in the order of ids. The cursor is the last id, so that concurrent changes do not shift other entries. */
 function page<Entry>(
   ids: Iterable<string>,
   request: ListRequest & { readonly cursor: string | null },

@@ -1,28 +1,30 @@
 /**
- * The rows in maps of this process, and the removal of those that time has ended.
+ * The rows in maps of this process, and the removal of those that have ended.
  *
- * Bytes are copied on their way in and out: what a serializer made or gets is its caller's, and may change.
+ * Bytes are copied on their way in and out, since a caller may change its own later.
  */
 import type { Ticket, Wake } from "../contract.ts";
 import type { RowStore } from "../rows/executor.ts";
 import type { Change, Limits, LockRow, ReceiptRow, StateRow, WaiterRow } from "../rows/row-types.ts";
 
-/** What has ended is also removed by writes of other ids, which look at this many entries each: more than they add. */
+/**
+ * Rows that have ended are also removed by writes of other ids, which check this many entries each: more than they add.
+ */
 const sweptPerWrite = 2;
 
-/** What several clients can share: give the same one to each of them. */
+/** What several clients can share: pass the same instance to each of them. */
 export class Memory {
   stamp = 0;
   readonly states = new Map<string, StateRow>();
   readonly locks = new Map<string, LockRow>();
-  /** By id, then by ticket. A Map keeps the order of first insertion, and so each ticket its place [L2]. */
+  /** By id, then by ticket. A Map keeps the order of first insertion, and so each ticket keeps its place [L2]. */
   readonly queues = new Map<string, Map<Ticket, WaiterRow>>();
   readonly listeners = new Map<string, (wake: Wake) => void>();
-  /** Of each client that is open, by its id; then by sequence. */
+  /** By the id of each open client, then by sequence. */
   readonly receipts = new Map<string, Map<number, ReceiptRow>>();
 }
 
-/** The rows of one client: its receipts are its own, all else is shared. */
+/** The rows of one client: its receipts are its own, everything else is shared. */
 export class MemoryTables implements RowStore {
   readonly #memory: Memory;
   readonly #receipts: Map<number, ReceiptRow>;
@@ -51,7 +53,7 @@ export class MemoryTables implements RowStore {
 
   state(id: string): StateRow | undefined {
     const row = this.#memory.states.get(id);
-    return row && withOwnBytes(row); // a serializer may hand out its input
+    return row && withOwnBytes(row); // a serializer may return its input
   }
 
   lock(id: string): LockRow | undefined {
@@ -157,7 +159,7 @@ function withOwnBytes({ revision, serializer, bytes, expiresAt }: StateRow): Sta
   return { revision, serializer, bytes: copy(bytes), expiresAt };
 }
 
-/** Not `bytes.slice()`: that of a Buffer is a view. */
+/** Not `bytes.slice()`, which returns a view for a Buffer. */
 export function copy(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes);
 }

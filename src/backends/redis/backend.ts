@@ -1,14 +1,13 @@
 /**
- * The contract, on Redis: every call is one atomic step of a script (or a plain read), one attempt, one reply.
+ * The contract on Redis: every call is one atomic step of a script (or a plain read), one attempt, one reply.
  *
  * The protocol is in scripts/; encode.ts makes its arguments, decode.ts reads its replies. Calls of one tick may share
- * a script (pipeline/); large values travel beside it (large-values.ts). Retrying, waiting and renewing are done above;
- * connecting, in client/.
+ * a script (pipeline/); large values are sent separately (large-values.ts). The core does the retrying, waiting and
+ * renewing; client/ connects.
  */
 import { randomBytes } from "node:crypto";
 import type {
   AcquireReply,
-  AcquireRequest,
   Backend,
   CancelReply,
   ListRequest,
@@ -17,7 +16,6 @@ import type {
   Page,
   Receipt,
   ReleaseReply,
-  ReleaseRequest,
   RenewEntry,
   StateEntry,
   StateWrite,
@@ -26,7 +24,7 @@ import type {
   Wake,
   WriteReply,
 } from "../contract.ts";
-import type { RedisArgument, RedisClient, RedisReply } from "./client/port.ts";
+import type { RedisClient, RedisReply } from "./client/port.ts";
 import { openClient, type OpenedClient } from "./client/open-client.ts";
 import type { UserClientLike } from "./client/user/recognize.ts";
 import { unreadableType } from "./protocol/envelope.ts";
@@ -50,12 +48,19 @@ export interface RedisBackendOptions {
   /** A URL, or the user's own connected client. */
   readonly target: string | URL | UserClientLike;
   readonly prefix: string;
-  /** How long a call may take; attempts to connect and stalled connections get a part of it. */
+  /** How long a call may take, in milliseconds. Attempts to connect and stalled connections get a part of it. */
   readonly operationMs: number;
-  /** Fresh random bits unless given. */
+  /** Random unless given. */
   readonly clientId?: string | undefined;
-  /** "none" switches batching and pacing off, to measure them. Default: "paced". Not an option of open(). */
+  /** "none" switches batching and pacing off, to measure their effect. Default: "paced". Not an option of open(). */
   readonly pipeline?: PipelineMode | undefined;
+}
+
+interface ForcedRelease {
+  readonly id: string;
+  readonly ticket: Ticket;
+  readonly receipt: Receipt;
+  readonly ifFence: number | undefined;
 }
 
 /** Opens nothing yet: the first call connects. */
@@ -135,14 +140,14 @@ export class RedisBackend implements Backend {
       return this.#observations.noteState(id, await this.#load(id, options.expiry));
     } catch (error) {
       if (!read.isCorrupt(error)) throw error;
-      // What GET refuses exists nevertheless: it is reported as what it is [S1] [S6].
+      // What GET refuses exists nevertheless, and is reported with its type [S1] [S6].
       const type = await this.#singleCalls.command({ args: ["TYPE", this.#keys.state(id)], read: read.text });
       return type === "none" ? null : unreadableType(type);
     }
   }
 
-  // eslint-disable-next-line max-params -- the contract's
-  writeState(id: string, write: StateWrite, ticket: Ticket | null, receipt: Receipt): Promise<WriteReply> {
+  writeState(...args: Parameters<Backend["writeState"]>): Promise<WriteReply> {
+    const [id, write, ticket, receipt] = args;
     const encoded = this.#encodeWrite(id, write, receipt);
     const writing = this.#singleCalls.runRecorded({
       script: scripts.write,
@@ -172,14 +177,14 @@ export class RedisBackend implements Backend {
     });
   }
 
-  // eslint-disable-next-line max-params -- the contract's
-  acquireLock(id: string, ticket: Ticket, request: AcquireRequest, receipt: Receipt): Promise<AcquireReply> {
+  acquireLock(...args: Parameters<Backend["acquireLock"]>): Promise<AcquireReply> {
+    const [id, ticket, request, receipt] = args;
     const { largeValues } = this.#observations;
     const asked = { id, ticket, request, receipt };
     if (!request.load || !largeValues.has(id)) return this.#acquire(asked);
     const withoutState = { ...asked, request: { ...request, load: false } };
     if (largeValues.shouldFetch(id, ticket)) return this.#acquireAndFetch(withoutState);
-    return this.#acquire(withoutState); // if it is granted, the state is loaded then
+    return this.#acquire(withoutState); // if it is granted, the state is loaded afterwards
   }
 
   async renewLocks(entries: readonly RenewEntry[]): Promise<readonly ("renewed" | "lost")[]> {
@@ -191,11 +196,10 @@ export class RedisBackend implements Backend {
     return Promise.all(renewals);
   }
 
-  // eslint-disable-next-line max-params -- the contract's
-  releaseLock(id: string, ticket: Ticket, request: ReleaseRequest, receipt: Receipt): Promise<ReleaseReply> {
+  releaseLock(...args: Parameters<Backend["releaseLock"]>): Promise<ReleaseReply> {
+    const [id, ticket, request, receipt] = args;
     const { write, keep, forced } = request;
-    if (forced !== undefined)
-      return this.#force(id, argumentOf(ticket), receipt, String(forced.ifFence ?? ""));
+    if (forced !== undefined) return this.#force({ id, ticket, receipt, ifFence: forced.ifFence });
     const release = encode.encodeRelease(id, ticket, this.#observations.receipts.fieldsFor(receipt));
     const decode = (reply: RedisReply, expiry: ReceiptExpiry): ReleaseReply =>
       this.#observations.noteRecorded(read.readRelease(reply), receipt, expiry);
@@ -266,22 +270,22 @@ export class RedisBackend implements Backend {
     });
   }
 
-  /** A large state is fetched by a GET behind the script: if that grants, no other client writes in between. */
+  /** A large state is fetched by a GET after the script: once that has granted the lock, no other client writes. */
   async #acquireAndFetch(asked: encode.AcquireFields): Promise<AcquireReply> {
     let state: Promise<LoadedState> | undefined;
     const reply = await this.#acquire(asked, () => {
       state = this.loadState(asked.id, { expiry: false });
-      state.catch(() => undefined); // it is awaited below, if the lock was granted
+      state.catch(() => undefined); // awaited below if the lock was granted
     });
     return reply.status === "granted" ? { ...reply, state: await state } : reply;
   }
 
-  // eslint-disable-next-line max-params -- what releaseLock was given
-  #force(id: string, token: RedisArgument, receipt: Receipt, ifFence: string): Promise<ReleaseReply> {
+  #force({ id, ticket, receipt, ifFence }: ForcedRelease): Promise<ReleaseReply> {
+    const fence = String(ifFence ?? "");
     return this.#singleCalls.runRecorded({
       script: scripts.force,
       keys: this.#keys.all(id),
-      args: (recording) => [token, ...recording, this.#observations.stampFloor, ifFence],
+      args: (recording) => [argumentOf(ticket), ...recording, this.#observations.stampFloor, fence],
       receipt,
       read: read.readRelease,
       id,

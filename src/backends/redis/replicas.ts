@@ -1,10 +1,11 @@
 /**
- * Waits for replicas: `WAIT` for what certain operations have done, on connections that do nothing else.
+ * Waits for replicas: `WAIT` for the effects of certain operations, on connections that do nothing else.
  *
- * `WAIT` blocks its connection, and waits for the last write of that connection only. So the operations run on the main
- * connection; then scripts/confirm.lua checks whether this server still has their effects (another may have taken over)
- * and writes a little here, followed by `WAIT`. Replication is one stream: a replica that has this write has all before
- * it. Calls that come while a `WAIT` runs share the next one. The caller compares how many replicas are enough.
+ * `WAIT` blocks its connection, and waits only for the last write of that connection. So the operations run on the main
+ * connection. Then, on this one, scripts/confirm.lua checks whether the server still has their effects (another server
+ * may have taken over) and makes a small write, followed by `WAIT`. Replication is one stream: a replica that has this
+ * write has everything before it. Calls that arrive while a `WAIT` runs share the next one. The caller decides how many
+ * replicas are enough.
  */
 import { randomBytes } from "node:crypto";
 import { InvalidArgumentError } from "../../errors.ts";
@@ -16,24 +17,26 @@ import type { Keys } from "./protocol/keys.ts";
 import { text } from "./protocol/decode.ts";
 import { scripts } from "./scripts/generated.ts";
 
-/** One script blocks the server for all of them. */
+/** One script blocks the server for this many operations at most. */
 const maxOperations = 500;
-/** A call that shares the wait of others is not kept much longer than it asked for; Redis itself may be 100 ms late. */
+/**
+ * A call that shares the wait of others takes at most this much longer than requested; Redis itself may be 100 ms late.
+ */
 const graceMs = 250;
 
 export interface ReplicasOptions {
   /** Makes a connection for commands. */
   readonly makeAnother: () => RedisClient;
   readonly keys: Keys;
-  /** How long receipts are to live from now on, in milliseconds. */
+  /** How long receipts must live from now on, in milliseconds. */
   readonly keepMs: () => string;
   /** Where the operations run, if that may be another database. */
   readonly commands: ScriptRunner | undefined;
 }
 
-/** What the queues have in common. */
+/** What the queues share. */
 interface QueueOptions extends ReplicasOptions {
-  /** Once, over one of the connections: it uses the database that the operations use. */
+  /** Runs once, over one of the connections: proves that it uses the database that the operations use. */
   readonly proveSameDatabase: (client: RedisClient) => Promise<void>;
 }
 
@@ -73,7 +76,7 @@ export class Replicas {
     return { ...this.#options, proveSameDatabase: (client) => this.#proveSameDatabase(client) };
   }
 
-  /** All connections are made alike, so one proof is enough. After a failure it is tried again. */
+  /** All connections are made alike, so one proof is enough. After a failure it is repeated. */
   #proveSameDatabase(client: RedisClient): Promise<void> {
     const { commands, keys } = this.#options;
     if (commands === undefined) return Promise.resolve();
@@ -87,7 +90,7 @@ export class Replicas {
 /** On another database, the effects of operations would seem to be lost. */
 async function prove(commands: ScriptRunner, client: RedisClient, keys: Keys): Promise<void> {
   const mark = randomBytes(12).toString("hex");
-  const key = `${keys.probe}:database`; // the startupChecks may be using the other one
+  const key = `${keys.probe}:database`; // the startup checks may be using the other one
   await commands.command({ args: ["SET", key, mark, "PX", "10000"], read: text });
   const seen = await new ScriptRunner(client).command({
     args: ["GET", key],
@@ -116,7 +119,7 @@ class WaitQueue {
 
   add(kept: Kept, timeoutMs: number): Promise<WaitResult> {
     return new Promise((resolve, reject) => {
-      // Too few, as far as is known by then.
+      // Too few, as far as is known by now.
       const late = this.#deadlines.set(timeoutMs + graceMs, () => resolve(0));
       const settled = (): void => this.#deadlines.clear(late); // [P1] nothing is left behind
       this.#pending.push({
@@ -159,7 +162,7 @@ class WaitQueue {
   }
 
   async #wait(group: readonly PendingWait[]): Promise<{ present: readonly RedisReply[]; replicas: number }> {
-    await this.#client.connect(); // or the two commands might not follow each other on one connection
+    await this.#client.connect(); // otherwise the two commands might not follow each other on one connection
     await this.#options.proveSameDatabase(this.#client);
     const leftMs = Math.max(...group.map(({ until }) => until)) - now();
     const timeoutMs = String(Math.max(1, Math.ceil(leftMs))); // 0 would never time out
@@ -176,7 +179,7 @@ class WaitQueue {
     return present === "loaded" ? this.#wait(group) : { present, replicas };
   }
 
-  /** The server did not know the script, so that `WAIT` waited for nothing: once more. */
+  /** The server did not know the script, so that `WAIT` waited for nothing: loads it, to try once more. */
   async #load(message: string): Promise<"loaded"> {
     if (!message.includes("NOSCRIPT")) throw this.#runner.errorFor(message, {});
     await this.#runner.command({ args: ["SCRIPT", "LOAD", scripts.confirm.text], read: () => undefined });
@@ -198,7 +201,7 @@ function otherDatabase(name: string): InvalidArgumentError {
   );
 }
 
-/** As the header of the script names them. */
+/** In the order that the header of the script gives. */
 function fieldsOf(kept: Kept): readonly string[] {
   if ("ticket" in kept) return [kept.id, kept.ticket, String(Math.max(1, Math.round(kept.leaseMs))), "", ""];
   return [kept.id, "", "", String(kept.receipt.sequence), String(kept.receipt.n)];

@@ -1,4 +1,6 @@
-/** Calls that are sent on their own, each once connected: a script, a script that leaves a receipt, or a plain command. */
+/**
+ * Calls that are sent separately, each once connected: a script, a script that leaves a receipt, or a plain command.
+ */
 import type { Receipt } from "../contract.ts";
 import type { RedisArgument } from "./client/port.ts";
 import type { StartupChecks } from "./startup-checks.ts";
@@ -8,7 +10,7 @@ import type { ScriptCall, ScriptRunner, CommandCall } from "./protocol/script-ru
 /** A script that leaves a receipt. */
 export type RecordedCall<T> = Omit<ScriptCall<T>, "args"> & {
   readonly receipt: Receipt;
-  /** `recording`: slot n proof keep refresh, which stand side by side in all of them. */
+  /** `recording`: slot n proof keep refresh, which are adjacent in the arguments of all these scripts. */
   readonly args: (recording: readonly string[]) => readonly RedisArgument[];
 };
 

@@ -1,10 +1,10 @@
 /**
- * Checks made once, before the first operation: the rights are probed, bytes are proved to come back unchanged, and a
- * server that may evict keys is warned of. Until all have passed, each operation tries them again.
+ * Checks before the first operation: permissions are probed, bytes are proved to be preserved, and there is a warning
+ * if the server may evict keys. Until all have passed, each operation repeats them.
  *
- * A read-only server, such as a replica, may be used for reads. It is remembered for a while, in which operations are
- * sent without a probe. If the server then refuses a write, its caller reconnects at once; probes, which every
- * operation would repeat, reconnect less and less often.
+ * A read-only server, such as a replica, may be used for reads. It is remembered for a while, during which operations
+ * are sent without a probe. If the server then refuses a write, its caller reconnects at once. Probes reconnect less
+ * and less often, since every operation repeats them.
  */
 import { InvalidArgumentError, UnavailableError } from "../../errors.ts";
 import { now } from "../../timers.ts";
@@ -15,19 +15,19 @@ import type { Keys } from "./protocol/keys.ts";
 import { text } from "./protocol/decode.ts";
 import { scripts } from "./scripts/generated.ts";
 
-/** All 256, so that a client that converts any of them to text is noticed. */
+/** All 256, to detect a client that converts any of them to text. */
 const everyByte = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
 const probeMs = "1000";
 /** How long a read-only server is used for reads before it is probed again. */
 const readOnlyMs = 1_000;
-/** After a probe found the wrong server: how long the next probes leave the connection alone, at first and at most. */
+/** After a probe found the wrong server: how long the next probes do not reconnect, at first and at most. */
 const firstReconnectPauseMs = 1_000;
 const lastReconnectPauseMs = 30_000;
 
 export interface StartupCheckOptions {
   readonly client: RedisClient;
   readonly keys: Keys;
-  /** Called when bytes are proved to pass unchanged; the subscription starts then. */
+  /** Called when bytes are proved to be preserved; the subscription starts then. */
   readonly onConnected: () => void;
   readonly warn: (cause: string, message: string) => void;
 }
@@ -37,9 +37,9 @@ export class StartupChecks {
   readonly #runner: ScriptRunner;
   #isDone = false;
   #underWay: Promise<void> | undefined;
-  /** Pending calls of ready(), which needs a server that takes writes. */
+  /** Pending calls of ready(), which needs a server that accepts writes. */
   #readyCalls = 0;
-  /** Until then, the server is used although it takes no writes. */
+  /** Until then, the server is used although it does not accept writes. */
   #readsUntil = -Infinity;
   #nextReconnectAt = -Infinity;
   #reconnectPauseMs = firstReconnectPauseMs;
@@ -50,7 +50,7 @@ export class StartupChecks {
     this.#runner = new ScriptRunner(options.client, { phase: "connecting", onWrongServer });
   }
 
-  /** Before an operation: `undefined` when it can be sent now. A read-only server is accepted, since it may be a read. */
+  /** Before an operation: `undefined` if it can be sent now. A read-only server is accepted, since it may be a read. */
   connect(): Promise<void> | undefined {
     const { client } = this.#options;
     if (this.#isDone) return client.connect();
@@ -114,7 +114,7 @@ export class StartupChecks {
     await others;
   }
 
-  /** Another kind of client, or a wrapper, may convert bytes to text: states would then be read wrong [S1]. */
+  /** Another kind of client, or a wrapper, may convert bytes to text: states would then be read wrongly [S1]. */
   async #proveBytes(): Promise<void> {
     const { keys, client } = this.#options;
     const read = (reply: RedisReply): RedisReply => reply;
@@ -136,7 +136,10 @@ export class StartupChecks {
     );
   }
 
-  /** The EXISTS over several slots detects a cluster of one node, which passes all else and refuses the first lock. */
+  /**
+   * The EXISTS over several slots detects a cluster of one node, which passes all other checks and refuses the first
+   * lock.
+   */
   #probe(): Promise<unknown> {
     const { keys } = this.#options;
     const args = [keys.channel];
@@ -156,7 +159,7 @@ export class StartupChecks {
     return /^redis_mode:sentinel/m.test(await this.#runner.command(info).catch(() => ""));
   }
 
-  /** No warning where INFO is not permitted. */
+  /** Does not warn if INFO is not permitted. */
   async #checkEviction(): Promise<void> {
     const { client, warn } = this.#options;
     const info = await this.#runner.command({ args: ["INFO", "memory"], read: text }).catch(() => "");

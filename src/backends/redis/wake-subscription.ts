@@ -1,9 +1,10 @@
 /**
- * The subscription to this client's wakes, and whether wakes arrive here.
+ * The subscription to this client's wakes, and the check that wakes arrive.
  *
- * Being subscribed does not prove that. The connection for wakes may lead to another server than the one for commands (a
- * balancer, an address that moved). Nor does a message, since replicas pass on what their primary publishes. So the
- * server that runs the commands is asked, once per subscription and with every ask that waits.
+ * A subscription alone does not prove that. The connection for wakes may lead to a different server from the one for
+ * commands (a load balancer, an address that moved). A message does not prove it either, since replicas pass on what
+ * their primary publishes. So the server that runs the commands is asked, once per subscription and with every ask that
+ * waits.
  */
 import { randomBytes } from "node:crypto";
 import { UnavailableError, type HoldfastError } from "../../errors.ts";
@@ -13,21 +14,25 @@ import type { ScriptRunner } from "./protocol/script-runner.ts";
 import type { RedisClient, Subscription } from "./client/port.ts";
 import { readNumsub, readWake } from "./protocol/decode.ts";
 
-/** Without a wake: rarely where wakes are pushed [L8], often where they are not. */
+/** How often a waiter asks without a wake: rarely if wakes are pushed [L8], often if they are not. */
 const pushedAskAgainMs = 5_000;
 const polledAskAgainMs = 250;
 /** Failures in a row. */
 const failuresBeforeWarning = 3;
-/** How long a published message may take to arrive here; generous, since the two routes may differ. */
+/**
+ * How long a published message may take to arrive here; generous, since the two connections may take different routes.
+ */
 const echoMs = 5_000;
 /**
- * Pauses before the connections are replaced: none at first, then long ones, since it does not help where a balancer
- * always routes subscribers elsewhere.
+ * Pauses before the connections are replaced: none at first, then long ones, since replacing them does not help if a
+ * load balancer always routes subscribers elsewhere.
  */
 const reconnectPausesMs = [0, 0, 250, 500, 1_000, 2_000, 5_000, 10_000, 30_000];
-/** The connection for commands may be the wrong one: it is replaced, too, if a new connection for wakes did not help. */
+/**
+ * The connection for commands may be the wrong one, so it is replaced too if a new connection for wakes did not help.
+ */
 const reconnectOfBoth = 1;
-/** Pauses before the next test where there was no reply: short, since the server may be busy, then longer. */
+/** Pauses before the next test after a test without a reply: short, since the server may be busy, then longer. */
 const untestedPausesMs = [500, 1_000, 2_000, 5_000, 10_000, 30_000];
 
 export interface WakeSubscriptionOptions {
@@ -40,7 +45,7 @@ export interface WakeSubscriptionOptions {
 
 /**
  *   down       not subscribed; → testing
- *   testing    subscribed; → listening, when the server for commands counts our subscription and a message published
+ *   testing    subscribed; → listening, when the server for commands counts this subscription and a message published
  *              there is received here; else → misrouted
  *   listening  a wake that is sent now is received; → misrouted, when the reply to an ask reports no subscriber
  *   misrouted  the connections are about to be replaced
@@ -56,13 +61,13 @@ export class WakeSubscription {
   readonly #deadlines = new Deadlines();
   #subscription: Subscription | undefined;
   #state: State = "down";
-  /** Rises with each change of the state: replies to what was asked before are outdated. */
+  /** Rises with each change of the state: replies to earlier questions are outdated. */
   #epoch = 0;
-  /** Waiters have been told to ask often. */
+  /** Whether waiters have been woken to ask often. */
   #polling = false;
   #failures = 0;
   #reconnects = 0;
-  /** Tests of this subscription without a reply. */
+  /** The number of tests of this subscription without a reply. */
   #failedTests = 0;
   #expected: { readonly word: Buffer; readonly heard: () => void } | undefined;
 
@@ -70,7 +75,7 @@ export class WakeSubscription {
     this.#options = options;
   }
 
-  /** What an ask that is sent now relies on, for {@link subscribersCounted}; `undefined` where it must not rely on wakes. */
+  /** What an ask sent now relies on, for {@link subscribersCounted}; `undefined` if it must not rely on wakes. */
   get reliedOn(): number | undefined {
     return this.#state === "listening" ? this.#epoch : undefined;
   }
@@ -83,7 +88,7 @@ export class WakeSubscription {
     return this.pushes ? pushedAskAgainMs : polledAskAgainMs;
   }
 
-  /** Subscribes, once; from then on the client keeps the subscription up. */
+  /** Subscribes, once. From then on the client maintains the subscription. */
   start(): void {
     if (this.#subscription !== undefined) return;
     const { client, channel } = this.#options;
@@ -95,7 +100,10 @@ export class WakeSubscription {
     this.#pollAfterBreak();
   }
 
-  /** An ask that relied on the subscription was answered with the number of subscribers to this client's channel (-1: unknown). */
+  /**
+   * The reply to an ask that relied on the subscription: the number of subscribers to this client's channel (-1:
+   * unknown).
+   */
   subscribersCounted(reliedOn: number, subscribers: number): void {
     if (subscribers < 1 && reliedOn === this.reliedOn) this.#reroute();
   }
@@ -143,7 +151,7 @@ export class WakeSubscription {
     else this.#testFailed(reached);
   }
 
-  /** Whether the server for commands counts our subscription, and a message published there is received here. */
+  /** Whether the server for commands counts this subscription, and a message published there is received here. */
   async #isRoutedHere(): Promise<boolean> {
     const { client, runner, channel } = this.#options;
     await client.connect();
@@ -181,7 +189,7 @@ export class WakeSubscription {
     );
   }
 
-  /** No reply says nothing about the subscription. */
+  /** A test without a reply says nothing about the subscription. */
   #testFailed(error: unknown): void {
     const isLasting = error instanceof UnavailableError && error.lasting;
     const nth = isLasting ? untestedPausesMs.length : this.#failedTests++;
@@ -204,21 +212,21 @@ export class WakeSubscription {
     this.#options.warn("redis-no-wakes", `${this.#options.client.name}: ${sentence} ${instead}`);
   }
 
-  /** Most breaks are over before waiters need to know of them. */
+  /** Most interruptions are over before waiters need to know about them. */
   #pollAfterBreak(): void {
     this.#deadlines.set(polledAskAgainMs, () => {
       if (this.#state !== "listening") this.#poll();
     });
   }
 
-  /** Waiters set the timer of their next ask when wakes were expected: they ask now. */
+  /** Waiters set the timer of their next ask when wakes were expected, so they ask now. */
   #poll(): void {
     if (this.#polling) return;
     this.#polling = true;
     this.#options.onWake({ kind: "again" });
   }
 
-  /** Unless the state changes first. */
+  /** Runs `work` after `ms`, unless the state changes first. */
   #schedule(ms: number, work: () => void): void {
     const epoch = this.#epoch;
     this.#deadlines.set(ms, () => {
@@ -227,7 +235,7 @@ export class WakeSubscription {
   }
 }
 
-/** After the end of the list, its last. */
+/** The nth pause; after the end of the list, the last one. */
 function nthOf(pausesMs: readonly number[], nth: number): number {
   return pausesMs[Math.min(nth, pausesMs.length - 1)] ?? 0;
 }

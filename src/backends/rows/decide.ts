@@ -1,9 +1,9 @@
 /**
  * The lock and state protocol, as a pure function: rows, a request and the time → a reply, changes and wakes.
  *
- * It changes neither its rows nor its request, reads no clock and knows no store; the same input gives the same
- * decision. Memory and SQLite carry out what it decides (executor.ts), and test/property/oracle.test.ts compares Redis, which
- * speaks the same protocol in Lua, with it. The rows must not change while it decides.
+ * It modifies neither its rows nor its request, reads no clock and knows no storage: the same input gives the same
+ * decision. Memory and SQLite carry out its decisions (executor.ts). test/property/oracle.test.ts compares it with
+ * Redis, which implements the same protocol in Lua. The rows must not change while it decides.
  */
 import type {
   AcquireReply,
@@ -62,7 +62,7 @@ function write(pending: PendingChanges, request: RowRequest<"write">): WriteRepl
     const item = pending.item(id);
     const lock = currentLock(item);
     if (ticket === null) {
-      // [S8] a write without a ticket goes ahead of neither the holder nor the waiters.
+      // [S8] a write without a ticket overtakes neither the holder nor the waiters.
       if (lock !== null || nextWaiter(item) !== undefined) return { status: "busy" };
     } else if (lock?.ticket !== ticket) {
       return { status: "lost" }; // [S4]
@@ -87,13 +87,16 @@ function acquire(pending: PendingChanges, request: RowRequest<"acquire">): Acqui
   if (place === -1 && !ask.queue) return waitingReply(item, lock, { status: "busy", before: queue });
   const before = place === -1 ? queue : queue.slice(0, place);
   noteAsk(item, ticket, ask);
-  // With others before it, the holder was told when the first of them came, or when it was granted.
+  // With others before it, the holder was notified when the first of them came, or with its grant.
   const isFirst = before.every((waiter) => waiter.passedOver);
   if (isFirst && queue[place]?.passedOver !== false) wakeHolder(item, lock, "wanted");
   return waitingReply(item, lock, { status: "waiting", before });
 }
 
-/** Free with a queue: the holder died. The first that lives is next, and the asker surely lives [L2] [L10]. */
+/**
+ * The lock is free but has a queue: the holder died. The first live waiter is next; the asker is certainly live [L2]
+ * [L10].
+ */
 function acquireFree(item: Item, ticket: Ticket, ask: AcquireRequest): AcquireReply {
   const queue = clearedWaiters(item);
   const next = queue.find((waiter) => !waiter.passedOver || waiter.ticket === ticket);
@@ -103,7 +106,7 @@ function acquireFree(item: Item, ticket: Ticket, ask: AcquireRequest): AcquireRe
   }
   const place = queue.findIndex((waiter) => waiter.ticket === ticket);
   const joins = ask.queue || place !== -1;
-  if (joins) noteAsk(item, ticket, ask); // first, since the wake says how many wait
+  if (joins) noteAsk(item, ticket, ask); // first, since the wake includes the number of waiters
   const lock = handTo(item, next);
   if (!joins) return waitingReply(item, lock, { status: "busy", before: queue });
   return waitingReply(item, lock, {
@@ -164,7 +167,7 @@ function cancel(pending: PendingChanges, request: RowRequest<"cancel">): CancelR
     passOn(item, nextWaiter(item));
     return { status: "released" };
   };
-  return once(pending, request, { decide, repeats: isEffect }); // a release that was refused has ended nothing
+  return once(pending, request, { decide, repeats: isEffect }); // a refused release has ended nothing
 }
 
 function inspect(pending: PendingChanges, { id }: RowRequest<"inspect">): LockEntry | null {

@@ -1,13 +1,13 @@
 /**
- * Lets the event loop turn while a program awaits one call after the other.
+ * Lets the event loop turn while a program awaits one call after another.
  *
- * A step over rows of this process waits for nothing, and what only awaits such steps never leaves the microtasks: no
- * timer runs, no socket is read, and no lease is renewed [L5]. So steps run at once for a few milliseconds; then the
- * next one waits for a turn of the loop, and all that are called meanwhile wait behind it: their order stays.
+ * A step over rows in this process waits for nothing, and a program that only awaits such steps never leaves the
+ * microtasks: no timer runs, no socket is read, and no lease is renewed [L5]. So steps run at once for a few
+ * milliseconds. Then the next one waits for a turn of the loop, and later calls wait behind it, in order.
  */
 import { nextTurn, now } from "../../timers.ts";
 
-/** Far below any lease and deadline; a turn costs some microseconds, so it is not felt once in so long. */
+/** Far below any lease or deadline. A turn takes a few microseconds, so one in this time costs almost nothing. */
 const longestRunMs = 5;
 
 export class EventLoopYield {
@@ -22,7 +22,7 @@ export class EventLoopYield {
     });
   }
 
-  /** Runs now what waits for a turn. */
+  /** Runs what waits for a turn now. */
   finish(): void {
     for (const step of this.#waiting.splice(0)) step();
   }

@@ -1,15 +1,15 @@
 /**
  * Carries out decisions: reads the clock once, decides, applies the changes, sends the wakes.
  *
- * Each run is one step over rows that do not change meanwhile; in SQLite, it belongs inside one transaction.
+ * Each run is one step over rows that do not change during it; in SQLite, it belongs inside one transaction.
  */
 import { decide } from "./decide.ts";
 import type { Kind, ReplyTo, RowRequest, TicketWake } from "./requests.ts";
 import type { Change, Limits, Rows, Rules } from "./row-types.ts";
 
-/** What a backend that keeps rows brings. */
+/** What a backend that keeps rows provides. */
 export interface RowStore extends Rows {
-  /** All or none of them. `now` is the time of the decision. */
+  /** Makes all changes or none. `now` is the time of the decision. */
   apply(changes: readonly Change[], now: number): void;
 }
 
@@ -17,12 +17,12 @@ export interface ExecutorOptions {
   readonly store: RowStore;
   /** The backend's clock, in milliseconds. */
   readonly now: () => number;
-  /** The grain of that clock: what it counts in. */
+  /** The resolution of that clock. */
   readonly grainMs?: number | undefined;
-  /** The same clock in microseconds, where it can be read more finely than `now` tells. */
+  /** The same clock in microseconds, if it can be read more precisely than `now`. */
   readonly micros?: (() => number) | undefined;
   readonly limits: Limits;
-  /** Left out where nothing can push. */
+  /** Omitted if nothing can push. */
   readonly wake?: ((wake: TicketWake) => void) | undefined;
 }
 

@@ -1,7 +1,7 @@
 /**
- * Locks: who holds one, granting, renewing, and passing it on to the next waiter.
+ * Locks: who holds them, granting, renewing, and passing on to the next waiter.
  *
- * What time has ended is cleared by the next request that looks: nothing here needs a timer [L10].
+ * The next request removes what has expired: nothing here needs a timer [L10].
  */
 import type { Granted, Ticket, Waiting } from "../contract.ts";
 import type { PendingChanges, Item } from "./pending-changes.ts";
@@ -14,7 +14,7 @@ interface Grant {
   readonly fences: number;
 }
 
-/** The lock that is held now, after clearing away one that has expired. */
+/** The lock if it is held now. Removes one that has expired. */
 export function currentLock(item: Item): LockRow | null {
   const lock = item.lock();
   if (lock === null) return null;
@@ -24,7 +24,7 @@ export function currentLock(item: Item): LockRow | null {
   }
   const { now } = item.pending;
   if (lock.since <= now) return lock;
-  // The clock was set back. From this look on, the lease lasts its length and no longer.
+  // The clock was set back. The lease lasts its full length from now on, and no longer.
   const rebased = { ...lock, since: now };
   item.setLock(rebased);
   return rebased;
@@ -36,12 +36,12 @@ export function liveLock(item: Item): LockRow | null {
   return lock === null || remainingMs(item.pending, lock) <= 0 ? null : lock;
 }
 
-/** Whole milliseconds, and never more than the lease is long, even if the clock was changed. */
+/** In whole milliseconds, and never more than the length of the lease, even if the clock was changed. */
 export function remainingMs({ now, rules }: PendingChanges, { since, leaseMs }: LockRow): number {
   return Math.ceil(Math.min(leaseMs, since + leaseMs + rules.grainMs - now));
 }
 
-/** A full grant with newly reserved fences. */
+/** Makes a full grant with newly reserved fences. */
 export function grantLock(item: Item, ticket: Ticket, { leaseMs, fences }: Grant): LockRow {
   return setLock(item, { ticket, leaseMs, fences, unconfirmed: false });
 }
@@ -53,7 +53,7 @@ export function renewLock(item: Item, lock: LockRow, leaseMs: number): LockRow {
   return renewed;
 }
 
-/** The holder sent a request of its own: it no longer waits. */
+/** The holder has sent a request of its own: it no longer waits. */
 export function confirmLock(item: Item, lock: LockRow): void {
   if (!lock.unconfirmed) return;
   item.removeWaiter(lock.ticket);
@@ -66,7 +66,7 @@ export function passOn(item: Item, next: WaiterRow | undefined): void {
   else handTo(item, next);
 }
 
-/** Gives a waiter the lock for a short while; its first own request makes it a full grant. */
+/** Hands the lock to a waiter for a short lease; its first own request makes this a full grant. */
 export function handTo(item: Item, next: WaiterRow): LockRow {
   const { rules, wakes } = item.pending;
   const { ticket, fences } = next;

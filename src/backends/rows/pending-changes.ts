@@ -1,8 +1,8 @@
 /**
- * What one decision has changed so far. Its rules read through it, and so see their own changes.
+ * What one decision has changed so far. Its rules read through this, and so see their own changes.
  *
- * It lives for one decision and changes nothing but itself. A lock or the last stamp that is set several times becomes
- * one change.
+ * It is used for one decision and modifies nothing else. A lock or last stamp that is set several times becomes one
+ * change.
  */
 import type { Receipt, Ticket } from "../contract.ts";
 import type { TicketWake } from "./requests.ts";
@@ -27,7 +27,7 @@ export class PendingChanges {
   readonly #micros: number;
   #stamp: number | undefined;
   #item: Item | undefined;
-  /** Only where a request names several ids. */
+  /** Only for requests that name several ids. */
   #others: Map<string, Item> | undefined;
 
   constructor(rows: Rows, moment: Moment) {
@@ -48,7 +48,7 @@ export class PendingChanges {
     return item;
   }
 
-  /** Reserves rising numbers and answers the first: the clock in µs, unless that would not rise [S2] [L3]. */
+  /** Reserves rising numbers and returns the first: the clock in µs, unless that would not rise [S2] [L3]. */
   reserveStamps(count: number): number {
     const first = Math.max(this.#micros, (this.#stamp ?? this.rows.stamp()) + 1);
     this.#stamp = first + count - 1;
@@ -59,7 +59,7 @@ export class PendingChanges {
     this.changes.push({ kind: "receipt", receipt, reply });
   }
 
-  /** All changes, in the order in which they are to be applied. Called once, at the end. */
+  /** All changes, in the order in which to apply them. Called once, at the end. */
   finish(): readonly Change[] {
     this.#item?.finish();
     if (this.#others !== undefined) for (const item of this.#others.values()) item.finish();
@@ -77,9 +77,9 @@ export class Item {
   #lockChanged = false;
   /** `undefined`: not read. */
   #waiters: readonly WaiterRow[] | undefined;
-  /** Removed before the queue was read. */
+  /** Tickets removed before the queue was read. */
   #removed: Ticket | undefined;
-  /** What this decision wrote. */
+  /** What this decision has written. */
   #written: StateRow | null | undefined;
 
   constructor(pending: PendingChanges, id: string) {
@@ -87,7 +87,7 @@ export class Item {
     this.id = id;
   }
 
-  /** As it is stored; it may have expired. */
+  /** As stored; it may have expired. */
   lock(): LockRow | null {
     if (this.#lock === undefined) this.#lock = this.pending.rows.lock(this.id) ?? null;
     return this.#lock;
@@ -111,7 +111,7 @@ export class Item {
     this.#changeWaiter(row.ticket, row);
   }
 
-  /** Puts what `change` makes of each waiter in its place; `null` removes it. */
+  /** Replaces each waiter with the result of `change`; `null` removes it. */
   changeWaiters(change: (waiter: WaiterRow) => WaiterRow | null): readonly WaiterRow[] {
     const waiters = this.waiters();
     if (waiters.length === 0) return waiters;
@@ -125,7 +125,7 @@ export class Item {
     return kept;
   }
 
-  /** Whether or not it is there. */
+  /** Does nothing if it is not there. */
   removeWaiter(ticket: Ticket): void {
     if (this.#waiters === undefined && this.#removed === undefined) this.#removed = ticket;
     else this.#waiters = without(this.waiters(), ticket);
@@ -145,7 +145,7 @@ export class Item {
     this.pending.changes.push({ kind: "state", id: this.id, row });
   }
 
-  /** Nothing in the same decision asks for the state afterwards. */
+  /** Nothing in the same decision reads the state afterwards. */
   setExpiry(expiresAt: number): void {
     this.pending.changes.push({ kind: "expiry", id: this.id, expiresAt });
   }

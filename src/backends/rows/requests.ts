@@ -1,5 +1,5 @@
 /**
- * What can be decided over rows: the contract's calls as data, the reply to each, and a decision.
+ * The requests that are decided over rows: the contract's calls as data, the reply to each, and a decision.
  */
 import type {
   AcquireReply,
@@ -22,24 +22,24 @@ import type { Attempt } from "../proofs.ts";
 import type { Change } from "./row-types.ts";
 
 interface Calls {
-  /** Reads only. */
+  /** Only reads. */
   load: { request: { readonly id: string; readonly expiry: boolean }; reply: LoadedState };
   write: {
     request: Once & { readonly id: string; readonly write: StateWrite; readonly ticket: Ticket | null };
     reply: WriteReply;
   };
   touch: { request: Once & { readonly id: string; readonly ttlMs: number }; reply: TouchReply };
-  /** `receipt`: of its first release. */
+  /** `receipt`: the receipt of its first release. */
   acquire: {
     request: ByTicket & { readonly ask: AcquireRequest; readonly receipt: Receipt };
     reply: AcquireReply;
   };
-  /** Reads only: what a waiting ticket would be told again; `undefined` when its ask must be carried out. */
+  /** Only reads: the repeated reply to a waiting ticket; `undefined` if its ask must be carried out. */
   peek: { request: ByTicket; reply: Waiting | undefined };
   renew: { request: { readonly entries: readonly RenewEntry[] }; reply: ("renewed" | "lost")[] };
   release: { request: Once & ByTicket & Release; reply: ReleaseReply };
   cancel: { request: Once & ByTicket; reply: CancelReply };
-  /** Reads only. */
+  /** Only reads. */
   inspect: { request: { readonly id: string }; reply: LockEntry | null };
 }
 
@@ -56,16 +56,16 @@ interface ByTicket {
 
 interface Release {
   readonly release: ReleaseRequest;
-  /** Write and keep were left out since there was no room; the reply says so. */
+  /** `write` and `keep` were left out for lack of memory; the reply says so. */
   readonly failed?: "OUT_OF_MEMORY" | undefined;
 }
 
 export type Kind = keyof Calls;
 
-/** The kinds that take effect once. */
+/** The kinds of request that take effect once. */
 export type OnceKind = { [P in Kind]: Calls[P]["request"] extends Once ? P : never }[Kind];
 
-/** A union of all requests, or that of one kind. */
+/** The union of all requests, or of those of one kind. */
 export type RowRequest<K extends Kind = Kind> = {
   [P in K]: { readonly kind: P } & Calls[P]["request"];
 }[K];
@@ -77,6 +77,6 @@ export type TicketWake = Exclude<Wake, { kind: "again" }>;
 export interface Decision<K extends Kind = Kind> {
   readonly reply: ReplyTo<K>;
   readonly changes: readonly Change[];
-  /** To be sent once the changes are made. */
+  /** To send once the changes are made. */
   readonly wakes: readonly TicketWake[];
 }

@@ -1,7 +1,7 @@
 /**
- * The rows that states and locks are kept in, how a decision reads them, and what it may change.
+ * The rows that store states and locks, how a decision reads them, and the changes that it can make.
  *
- * Rows are values: they are replaced, never changed in place. Times are milliseconds by the backend's clock.
+ * Rows are values: they are replaced, never modified. Times are milliseconds by the backend's clock.
  */
 import type {
   CancelReply,
@@ -13,7 +13,7 @@ import type {
   WriteReply,
 } from "../contract.ts";
 
-/** What must be known of a state to judge a write. */
+/** What must be known about a state to decide on a write. */
 export interface StateHead {
   readonly revision: number;
   readonly serializer: string;
@@ -32,11 +32,11 @@ export interface LockRow {
   readonly fences: number;
   readonly since: number;
   readonly leaseMs: number;
-  /** It was handed to a waiter that has not said anything since; that waiter is still in the queue. */
+  /** It was handed to a waiter that has not responded yet, and is still in the queue. */
   readonly unconfirmed: boolean;
 }
 
-/** A ticket in a queue, with what it last asked for. */
+/** A ticket in a queue, with the content of its last ask. */
 export interface WaiterRow {
   readonly ticket: Ticket;
   readonly askedAt: number;
@@ -53,7 +53,7 @@ export interface ReceiptRow {
   readonly reply: Recorded;
 }
 
-/** A reply that a retry, or a late copy, must get again [S5]. */
+/** A reply that must be given again to a retry or a late copy [S5]. */
 export type Recorded = Exclude<WriteReply | TouchReply | ReleaseReply | CancelReply, Forgotten>;
 
 /** The rows as one client sees them. They must not change during a decision, which reads each at most a few times. */
@@ -65,7 +65,7 @@ export interface Rows {
   lock(id: string): LockRow | undefined;
   /** In the order of their first asks [L2]. */
   waiters(id: string): readonly WaiterRow[];
-  /** Of the client that speaks. */
+  /** Of the client that made the request. */
   receipt(sequence: number): ReceiptRow | undefined;
 }
 
@@ -73,35 +73,35 @@ export interface Rows {
 export type Change =
   | { readonly kind: "stamp"; readonly last: number }
   | { readonly kind: "state"; readonly id: string; readonly row: StateRow | null }
-  /** Of a state that is there. */
+  /** For an existing state. */
   | { readonly kind: "expiry"; readonly id: string; readonly expiresAt: number }
   | { readonly kind: "lock"; readonly id: string; readonly row: LockRow | null }
   /** A new ticket goes to the end; a known one keeps its place. */
   | { readonly kind: "waiter"; readonly id: string; readonly ticket: Ticket; readonly row: WaiterRow | null }
-  /** Of the client that speaks. */
+  /** Of the client that made the request. */
   | { readonly kind: "receipt"; readonly receipt: Receipt; readonly reply: Recorded };
 
-/** What depends on how quickly waiters learn of things. */
+/** Limits that depend on how quickly waiters are notified. */
 export interface Limits {
-  /** A waiter that has not asked for so long has given up, or died [L2]. */
+  /** A waiter that has not asked for this long has given up or died [L2]. */
   readonly askLimitMs: number;
-  /** How long a waiter has to answer a hand-over [L9]. */
+  /** How long a waiter has to respond to a hand-over [L9]. */
   readonly handOverMs: number;
 }
 
 /** What is the same for every decision of a backend. */
 export interface Rules {
   readonly limits: Limits;
-  /** What the clock counts in. No lease may end early because the clock was about to tick. */
+  /** The resolution of the clock. No lease may end early because the clock was about to tick. */
   readonly grainMs: number;
-  /** Where nothing can push, no wake is decided on, and no state is read for one. */
+  /** Whether wakes can be pushed. If not, no wake is decided on, and no state is read for one. */
   readonly wakes: boolean;
 }
 
-/** The one time of a decision, so that it cannot disagree with itself. */
+/** The single time of a decision, so that it is consistent. */
 export interface Moment {
   readonly now: number;
-  /** The same in whole microseconds, as finely as the clock can be read: what stamps begin at. */
+  /** The same in whole microseconds, as precisely as the clock can be read: stamps begin here. */
   readonly micros: number;
   readonly rules: Rules;
 }

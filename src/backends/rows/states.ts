@@ -1,7 +1,7 @@
 /**
- * States: load, change, touch. Who may change one is decided in decide.ts, by its lock.
+ * States: load, change, touch. decide.ts checks by the lock who may change one.
  *
- * An expired state is absent, whether or not its row is still there.
+ * An expired state is absent, whether or not its row still exists.
  */
 import type { Conflict, Ttl, LoadedState, StateWrite, Unreadable, WriteReply } from "../contract.ts";
 import type { Item } from "./pending-changes.ts";
@@ -44,7 +44,7 @@ export function touchState(item: Item, ttlMs: number): { status: "touched" | "ab
   return { status: "touched" };
 }
 
-/** [S7] When a state ends that `head` is what is known of; `undefined`: it is new. */
+/** [S7] When the state expires. `head`: what was stored; `undefined`: the state is new. */
 function endOf(life: Ttl, head: StateHead | undefined, now: number): number | null {
   if (life === "none") return null;
   if (typeof life === "number") return now + life;

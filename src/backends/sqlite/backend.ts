@@ -1,10 +1,10 @@
 /**
  * States and locks in one SQLite file, shared by the processes of one machine. Local file systems only.
  *
- * Keeps the same promises as Redis, except that nothing can push: no wakes; a waiter asks every few milliseconds and
- * is mostly answered without a transaction. What was acknowledged survives `kill -9` and a power cut. Its clock is the
- * machine's wall clock; when that is set back, a lease lasts at most its length from the next look on. What is
- * answered and written is decided in rows/; here is how a call becomes a transaction.
+ * Keeps the same promises as Redis, except that nothing can push: no wakes. A waiter asks every few milliseconds, and
+ * usually gets its reply without a transaction. Acknowledged changes survive `kill -9` and a power cut. The clock is
+ * the machine's wall clock; if it is set back, a lease lasts at most its full length from the next access. Replies and
+ * changes are decided in rows/. This file turns a call into a transaction.
  */
 import { randomBytes } from "node:crypto";
 import { resolve } from "node:path";
@@ -45,32 +45,32 @@ import { wallMicros } from "./wall-micros.ts";
 export interface SqliteOptions {
   readonly path: string;
   readonly prefix: string;
-  /** Fresh random bits unless given. */
+  /** Random unless given. */
   readonly clientId?: string | undefined;
-  /** Instead of the one that this Node has. */
+  /** Instead of Node's own. */
   readonly driver?: SqlDriver | undefined;
   /** Instead of the wall clock, in milliseconds. */
   readonly now?: (() => number) | undefined;
 }
 
 export const sqliteLimits: Limits = { askLimitMs, handOverMs: 1_000 };
-/** A waiter writes so often that it is still there; asks between only read. */
+/** How often a waiter records that it is still there. Asks in between only read. */
 const keepPlaceMs = 500;
 
 export function createSqliteBackend(options: SqliteOptions): SqliteBackend {
   return new SqliteBackend(options);
 }
 
-/** An open file, and what carries out requests over its rows. */
+/** An open file, and what carries out requests on its rows. */
 interface Session {
   readonly connection: Connection;
   readonly executor: Executor;
 }
 
-/** What a waiting ticket was told, when, and what the file was like then. */
-interface Told {
+/** The last reply to a waiting ticket, its time, and the version of the file then. */
+interface LastReply {
   readonly request: AcquireRequest;
-  /** Its last ask that was written down. */
+  /** When its last recorded ask was made. */
   readonly askedAt: number;
   readonly answeredAt: number;
   readonly version: string;
@@ -80,7 +80,7 @@ interface Told {
 export class SqliteBackend implements Backend {
   readonly name: string;
   readonly clientId: string;
-  /** Measured with 4 processes on one lock: 3 ms give 390 turns/s, 5 ms 300, 1 ms 440; an ask costs some 5 µs. */
+  /** Measured with 4 processes on one lock: 3 ms give 390 holds/s, 5 ms 300, 1 ms 440; an ask takes about 5 µs. */
   readonly askAgainMs = 3;
   readonly pushes = false;
 
@@ -92,7 +92,7 @@ export class SqliteBackend implements Backend {
   #driver: SqlDriver | undefined;
   #session: Session | undefined;
   readonly #proofs = new Proofs();
-  readonly #told = new Map<Ticket, Told>();
+  readonly #lastReplies = new Map<Ticket, LastReply>();
   #warned = false;
   #closed = false;
 
@@ -139,13 +139,13 @@ export class SqliteBackend implements Backend {
     const session = await this.#open();
     const again = this.#askAgain(session, { id, ticket, request });
     if (again !== undefined) return again;
-    const version = session.connection.version(); // before the step, so that no change after it goes unseen
+    const version = session.connection.version(); // before the step, so that no later change is missed
     const askedAt = this.#now();
     const reply = await commit(session, { kind: "acquire", id, ticket, ask: request, receipt });
     if (reply.status === "waiting") {
-      this.#told.set(ticket, { request, askedAt, answeredAt: askedAt, version, reply });
+      this.#lastReplies.set(ticket, { request, askedAt, answeredAt: askedAt, version, reply });
     } else {
-      this.#told.delete(ticket);
+      this.#lastReplies.delete(ticket);
     }
     return reply;
   }
@@ -163,14 +163,14 @@ export class SqliteBackend implements Backend {
       } catch (error) {
         const isFull = error instanceof UnavailableError && error.code === "OUT_OF_MEMORY";
         if (!isFull || release.write === undefined) throw error;
-        // No room for the value; there may be some for passing the lock on.
+        // There is no room for the value, but there may be enough to pass the lock on.
         return commit(await this.#open(), { ...asked, release: {}, failed: "OUT_OF_MEMORY" });
       }
     });
   }
 
   async cancelLock(id: string, ticket: Ticket, receipt: Receipt): Promise<CancelReply> {
-    this.#told.delete(ticket);
+    this.#lastReplies.delete(ticket);
     return this.#once(receipt, (attempt, session) =>
       commit(session, { kind: "cancel", id, ticket, receipt, attempt }),
     );
@@ -190,7 +190,7 @@ export class SqliteBackend implements Backend {
     });
   }
 
-  /** Nothing can push here: a listener is never called, see `pushes`. */
+  /** Nothing can push here, so a listener is never called; see `pushes`. */
   onWake(): void {
     return;
   }
@@ -218,22 +218,22 @@ export class SqliteBackend implements Backend {
   }
 
   /**
-   * The answer to a repeated ask, where it needs no transaction that writes: nothing was committed since the last
-   * answer, or what was committed changes nothing for this ticket. `undefined`: it does need one.
+   * The reply to a repeated ask, if it needs no write transaction: nothing was committed since the last reply, or
+   * nothing that matters for this ticket. `undefined`: it needs one.
    */
   #askAgain(
     { connection, executor }: Session,
     ask: { readonly id: string; readonly ticket: Ticket; readonly request: AcquireRequest },
   ): Waiting | undefined {
-    const told = this.#told.get(ask.ticket);
+    const last = this.#lastReplies.get(ask.ticket);
     const time = this.#now();
-    if (told === undefined || !isSameRequest(told.request, ask.request)) return undefined;
-    if (time < told.answeredAt || time - told.askedAt >= keepPlaceMs) return undefined;
+    if (last === undefined || !isSameRequest(last.request, ask.request)) return undefined;
+    if (time < last.answeredAt || time - last.askedAt >= keepPlaceMs) return undefined;
     const version = connection.version();
-    const retryInMs = (told.reply.retryInMs ?? Infinity) - (time - told.answeredAt);
-    if (version === told.version && retryInMs > 0) return { ...told.reply, retryInMs };
+    const retryInMs = (last.reply.retryInMs ?? Infinity) - (time - last.answeredAt);
+    if (version === last.version && retryInMs > 0) return { ...last.reply, retryInMs };
     const reply = connection.readNow(() => executor.run({ kind: "peek", id: ask.id, ticket: ask.ticket }));
-    if (reply !== undefined) this.#told.set(ask.ticket, { ...told, answeredAt: time, version, reply });
+    if (reply !== undefined) this.#lastReplies.set(ask.ticket, { ...last, answeredAt: time, version, reply });
     return reply;
   }
 
@@ -260,7 +260,7 @@ export class SqliteBackend implements Backend {
   #drop(): void {
     this.#session?.connection.close();
     this.#session = undefined;
-    this.#told.clear();
+    this.#lastReplies.clear();
   }
 
   #warnOfOldVersion(connection: Connection): void {

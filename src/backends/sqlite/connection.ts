@@ -1,10 +1,10 @@
 /**
- * One open file: transactions, cached statements, and the commits that calls of one turn share.
+ * One open file: transactions, cached statements, and the commits that the calls of one turn share.
  *
- * A step is a plain function over the rows. It runs alone, sees nothing half done, and is answered only once it is
- * on the disk. Each commit is a sync of the disk, about 0.3 ms here, and 64 steps cost no more than one: so the steps
- * that were asked for in one turn of the event loop go into one transaction. When one of them fails, all are rolled
- * back and each is run again alone, so that no call suffers from its neighbour.
+ * A step is a plain function over the rows. It runs alone, sees no partial changes, and its result is returned only
+ * once it is on disk. Each commit is a disk sync, about 0.3 ms as measured, and 64 steps cost no more than
+ * one. So the steps requested in one turn of the event loop share a transaction. If one of them fails, all are rolled
+ * back and each is run again alone, so that no call is affected by another.
  */
 import { mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
@@ -17,9 +17,9 @@ import { isFatal, notAsWritten, toFileError, toHoldfastError } from "./errors.ts
 import { FileGuard, isOfSameFile, overtaken, replaced, type GuardOptions } from "./file-guard.ts";
 import { keepPlace, readPlace, rollBack, schemaOf, setUp } from "./schema.ts";
 
-/** Waiting for another process's commit stops the event loop, and with it renewals: 20 ms are the most. */
+/** Waiting for another process's commit blocks the event loop, and with it renewals: 20 ms at most. */
 const busyTimeoutMs = 20;
-/** The most steps in one transaction: about 3 ms of work, so that other processes get their turns. */
+/** The most steps in one transaction: about 3 ms of work, so that other processes can write too. */
 const maxGroup = 64;
 
 interface Job {
@@ -31,7 +31,7 @@ interface Job {
 interface OpenFile {
   readonly db: SqlDatabase;
   readonly guard: FileGuard;
-  /** Which file it says that it is. */
+  /** The place that is recorded in the file. */
   readonly place: string;
 }
 
@@ -46,7 +46,7 @@ export class Connection {
   #broken = false;
   #isGone = false;
 
-  /** Opens the file, and creates it and its directory where they are missing. */
+  /** Opens the file, and creates it and its directory if they are missing. */
   constructor(options: GuardOptions) {
     this.#name = options.name;
     this.#file = openFile(options);
@@ -54,8 +54,8 @@ export class Connection {
   }
 
   /**
-   * False once it failed badly: another one may do better.
-   * @throws UnavailableError once the file is gone: there is no other for this store.
+   * False after a fatal error: a new connection may work.
+   * @throws UnavailableError once the file is gone: this store cannot use another one.
    */
   isUsable(): boolean {
     if (this.#isGone) throw replaced(this.#name, "none");
@@ -74,7 +74,7 @@ export class Connection {
     this.#statement(sql).run(...values);
   }
 
-  /** Runs a step that only reads: now, unless the event loop has to turn before. */
+  /** Runs a step that only reads: now, unless the event loop must turn first. */
   read<T>(step: () => T): Promise<T> {
     return this.#turns.run(() => this.readNow(step));
   }
@@ -93,7 +93,7 @@ export class Connection {
     });
   }
 
-  /** Changes whenever anything was committed to the file, by us or by others. */
+  /** Changes whenever anything is committed to the file, by this connection or another. */
   version(): string {
     try {
       const { data_version: others } = this.get(`PRAGMA ${schemaOf(this.#db)}.data_version`) as {
@@ -105,19 +105,19 @@ export class Connection {
     }
   }
 
-  /** The error for rows that are not ours [S6]. */
+  /** The error for rows that Holdfast did not write [S6]. */
   notAsWritten(): CorruptStateError {
     return notAsWritten(this.#name);
   }
 
-  /** Carries out what was asked for, then closes. */
+  /** Carries out what was requested, then closes. */
   close(): void {
     this.#turns.finish();
     while (this.#jobs.length > 0) this.#flush();
     try {
       this.#requireFile("none");
     } catch {
-      // It was left as it must be; no caller is waiting for it.
+      // It was left in a valid state; no caller is waiting for it.
     }
     this.#end();
   }
@@ -128,7 +128,7 @@ export class Connection {
     closeQuietly(this.#db);
   }
 
-  /** What was done while another file was put in its place may be in the one and may be in the other. */
+  /** What was done while another file was put in its place may be in either file. */
   #requireFile(outcome: Outcome): void {
     if (this.#isGone) throw replaced(this.#name, "none");
     if (this.#isInPlace(outcome)) return;
@@ -148,7 +148,7 @@ export class Connection {
 
   #flush(): void {
     const jobs = this.#jobs.splice(0, maxGroup);
-    if (jobs.length === 0) return; // closing was quicker
+    if (jobs.length === 0) return; // the connection was closed first
     if (this.#jobs.length > 0) nextTurn(() => this.#flush());
     try {
       this.#runTogether(jobs);
@@ -208,7 +208,7 @@ export class Connection {
   }
 }
 
-/** The error that kept this transaction from beginning, or leaves its end unknown, is the answer to all that were in it. */
+/** An error that kept the transaction from beginning, or leaves its outcome unknown, is the result of all its steps. */
 function concernsAll(error: unknown): boolean {
   return error instanceof UnavailableError && (error.code === "UNREACHABLE" || error.outcome === "unknown");
 }
@@ -247,22 +247,22 @@ function prepareFile({ db, guard, name }: { db: SqlDatabase; guard: FileGuard; n
 }
 
 /**
- * The log goes into the file that it belongs to, wherever that is now, and then from the path, where it would be taken for
- * the new file's. Closing alone leaves it there: SQLite touches nothing once the file has moved.
+ * Writes the log into the file that it belongs to, wherever that is now, and removes it from the path, where it would
+ * be used for the new file. Closing alone leaves it there: SQLite touches nothing once the file has moved.
  *
- * Where the new file was opened already, the log at the path may be in use for it. It says so by its place, and stays.
+ * If the new file was opened already, the log at the path may be in use for it. Its place shows that, and it stays.
  */
 function leaveFile(file: OpenFile): void {
   try {
     if (!isOurLog(file)) return;
     const checkpoint = `PRAGMA ${schemaOf(file.db)}.wal_checkpoint(TRUNCATE)`;
     const { busy } = file.db.prepare(checkpoint).get() as { busy: number };
-    if (busy !== 0) return; // another process is at work on it, which comes here next
-    file.db.exec("BEGIN IMMEDIATE"); // one process at a time looks and removes
+    if (busy !== 0) return; // another process is using it, and does the same afterwards
+    file.db.exec("BEGIN IMMEDIATE"); // one process at a time checks and removes
     if (isOurLog(file)) file.guard.removeLogs();
     rollBack(file.db);
   } catch {
-    // What is told is that the file is gone. A log that is left is known by its place.
+    // The error that the file is gone is reported. A log that is left is recognized by its place.
   }
 }
 
@@ -270,11 +270,11 @@ function isOurLog({ db, place }: OpenFile): boolean {
   return isOfSameFile(readPlace(db) ?? "", place);
 }
 
-/** All that could fail here is tidying up, which the next process to open the file does just as well. */
+/** Only cleaning up can fail here, and the next process that opens the file can do that. */
 function closeQuietly(db: SqlDatabase): void {
   try {
     db.close();
   } catch {
-    // It is closed, or of no use in any case.
+    // It is closed, or unusable in any case.
   }
 }

@@ -1,7 +1,8 @@
 /**
- * The SQLite that this Node has: its own, or the optional peer package on a Node that has none.
+ * Loads SQLite: Node's own, or the optional peer package on a Node that has none.
  *
- * Both are the same class, of which only the shape below is used; the peer's statements hold files open, see attaching(). Nothing is loaded before a store on SQLite asks.
+ * Both have the same class, and only the methods below are used. The statements of the peer package keep files open,
+ * see attaching(). Nothing is loaded until a store on SQLite needs it.
  */
 import type * as NodeSqlite from "node:sqlite";
 
@@ -16,7 +17,7 @@ export interface SqlStatement {
 }
 
 export interface SqlDatabase {
-  /** The name that the file has in SQL: "main" unless it says otherwise. */
+  /** The name of the file in SQL. Default: "main". */
   readonly schema?: string;
   exec(sql: string): void;
   prepare(sql: string): SqlStatement;
@@ -26,7 +27,7 @@ export interface SqlDatabase {
 /** The class `DatabaseSync`. */
 export type SqlDriver = new (path: string, options?: { readonly readOnly?: boolean }) => SqlDatabase;
 
-/** @throws InvalidArgumentError that says what to install, where neither can be had. */
+/** @throws InvalidArgumentError that says what to install, if neither is available. */
 export async function loadDriver(): Promise<SqlDriver> {
   const own = process.getBuiltinModule("node:sqlite") as typeof NodeSqlite | undefined;
   if (own !== undefined) return own.DatabaseSync;
@@ -42,9 +43,9 @@ export async function loadDriver(): Promise<SqlDriver> {
 }
 
 /**
- * For a driver whose statements are only finalized by a garbage collection: SQLite keeps a file open as long as one of its
- * statements is there. A file that is attached can be detached nevertheless, and is then closed; what is left until the
- * next collection is an empty database in memory.
+ * For a driver that finalizes statements only in a garbage collection. SQLite keeps a file open while one of its
+ * statements exists. An attached file can be detached nevertheless, which closes it; an empty in-memory database
+ * remains until the next collection.
  */
 export function attaching(driver: SqlDriver): SqlDriver {
   return class implements SqlDatabase {

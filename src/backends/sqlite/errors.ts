@@ -1,8 +1,8 @@
 /**
- * What SQLite's and the file system's errors mean to a caller.
+ * The errors of SQLite and of the file system, as errors of the contract.
  *
- * "none" is the rule: what fails inside a transaction is rolled back. Only a commit whose sync failed may have
- * reached the disk nevertheless, and reappear after a crash: that one is "unknown" [S5].
+ * The outcome is usually "none": what fails inside a transaction is rolled back. Only a commit whose sync failed may
+ * have reached the disk nevertheless, and reappear after a crash: its outcome is "unknown" [S5].
  */
 import { CorruptStateError, HoldfastError, UnavailableError, type Outcome } from "../../errors.ts";
 import type { UnavailableCode } from "../../errors.ts";
@@ -31,7 +31,7 @@ const sqlite = {
 const nameAnother =
   "check the permissions of the file and its directory, or choose another file with open(target) or HOLDFAST_URL";
 
-/** `lasting`: it is there at the next try as well. */
+/** `lasting`: the next attempt would fail as well. */
 const unavailable: ReadonlyMap<number, { code: UnavailableCode; advice: string; lasting?: true }> = new Map([
   [sqlite.BUSY, { code: "UNREACHABLE", advice: "another process is writing" }],
   [sqlite.LOCKED, { code: "UNREACHABLE", advice: "another process is writing" }],
@@ -49,10 +49,10 @@ const unavailable: ReadonlyMap<number, { code: UnavailableCode; advice: string; 
   [sqlite.NOMEM, { code: "OUT_OF_MEMORY", advice: "the process is out of memory" }],
 ]);
 
-/** Errors after which the connection is of no more use. */
+/** Errors after which the connection is unusable. */
 const fatal: ReadonlySet<number> = new Set([sqlite.IOERR, sqlite.CORRUPT, sqlite.CANTOPEN, sqlite.NOTADB]);
 
-/** Our statements fit our tables: these say that another program has changed the tables, or what is in them. */
+/** Holdfast's statements fit its tables, so these mean that another program has changed the tables or their content. */
 const strange: ReadonlySet<number> = new Set([sqlite.ERROR, sqlite.CONSTRAINT, sqlite.MISMATCH]);
 
 /** Where it happened: the store's name, and whether it was the commit. */
@@ -61,14 +61,14 @@ export interface Failure {
   readonly committing: boolean;
 }
 
-/** Errors that are neither SQLite's nor ours come back as they are: they are defects. */
+/** Errors that are neither SQLite's nor Holdfast's are returned unchanged: they are defects. */
 export function toHoldfastError(error: unknown, where: Failure): unknown {
   if (error instanceof HoldfastError || !(error instanceof Error)) return error;
   const result = resultCode(error);
   if ((error as NodeJS.ErrnoException).code === "ERR_INVALID_STATE") {
     return new UnavailableError(`${where.name} was closed in the meantime.`, { cause: error });
   }
-  // A number that JavaScript cannot count is none of ours, either.
+  // Holdfast does not write numbers that JavaScript cannot represent.
   if (error instanceof RangeError || strange.has(result ?? 0)) return notAsWritten(where.name, error);
   if (result === undefined) return isSystemError(error) ? toFileError(error, where.name) : error;
   if (result === sqlite.CORRUPT || result === sqlite.NOTADB) {
@@ -111,7 +111,7 @@ export function isReadOnly(error: unknown): boolean {
   return resultCode(error) === sqlite.READONLY;
 }
 
-/** What a look at a file cannot pass over: the others are told when it is opened. */
+/** Errors that a check of a file must report; others are reported when it is opened. */
 export function isDamageOrBusy(error: unknown): boolean {
   const result = resultCode(error) ?? 0;
   return ([sqlite.CORRUPT, sqlite.NOTADB, sqlite.BUSY, sqlite.LOCKED, sqlite.PROTOCOL] as number[]).includes(
@@ -119,7 +119,7 @@ export function isDamageOrBusy(error: unknown): boolean {
   );
 }
 
-/** The primary code: what is above its eight bits only refines it. */
+/** The primary code: the bits above its eight only refine it. */
 function resultCode(error: unknown): number | undefined {
   const { errcode } = error as { errcode?: unknown };
   return typeof errcode === "number" ? errcode & 0xff : undefined;

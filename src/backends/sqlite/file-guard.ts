@@ -1,10 +1,10 @@
 /**
- * Is the file at the path still the one that was opened? If not, nothing may be done that harms the one that is there.
+ * Checks whether the file at the path is still the one that was opened. If it is not, nothing may harm the new file.
  *
- * SQLite finds the write-ahead log by the path of the file. When another file is put there, the log of the old one is
- * taken for its log, and the two together are neither [S3]. So a file that was replaced or deleted is left, for good:
- * the log is written into the file that it belongs to, wherever that is now, and taken away from the path. And a file
- * that stands beside another one's log is not opened.
+ * SQLite finds the write-ahead log by the path of the file. If another file is put there, SQLite uses the old file's
+ * log for it, and the result is neither of the two [S3]. So a file that was replaced or deleted is abandoned,
+ * permanently: the log is written into the file that it belongs to, wherever that is now, and removed from the path.
+ * And a file that is next to another file's log is not opened.
  */
 import { accessSync, constants, readFileSync, readlinkSync, realpathSync, rmSync, statSync } from "node:fs";
 import type { BigIntStats } from "node:fs";
@@ -26,12 +26,12 @@ export interface GuardOptions {
 
 export class FileGuard {
   readonly #options: GuardOptions;
-  /** SQLite puts the log beside the file that a symbolic link leads to. */
+  /** SQLite puts the log next to the file that a symbolic link leads to. */
   readonly #real: string;
   #file: string | undefined;
   #logs: readonly (string | undefined)[] = [];
 
-  /** Before the file is opened: from here on another one in its place is noticed. */
+  /** Call this before the file is opened: from then on, a replacement is noticed. */
   constructor(options: GuardOptions) {
     this.#options = options;
     this.#real = realPath(options.path);
@@ -39,28 +39,29 @@ export class FileGuard {
   }
 
   /**
-   * Before SQLite opens the file, since then it takes the log for this file's. Looks without writing.
+   * Runs before SQLite opens the file, since SQLite would then use the log for this file. Only reads.
    *
-   * What has the number that it wrote into itself is the file that was opened before, after a crash or under another
-   * path as well. Any other one was put here: where a log stood already, that log may be in use, also while it is empty. Only a
-   * file that comes from elsewhere, with a log that has no -shm, was copied together with it.
+   * A file records its place: boot, path and inode number. If that inode number is the file's own, the file was opened
+   * before, even if there was a crash or the path was another. Any other file was put here. If a log was already there,
+   * that log may be in use, even if it is empty. Only a file from elsewhere, whose log has no -shm, was copied together
+   * with its log.
    */
   refuseForeignLog(): void {
     const { path, name } = this.#options;
     const [hasLog, hasShm] = logEnds.map((end) => identity(this.#real + end) !== undefined);
     if (hasLog !== true && hasShm !== true) return;
-    // After the log was seen: a file that is being set up is not empty when its log comes.
+    // After the log was seen: a file that is being set up is not empty when its log appears.
     if (sizeOf(path) === 0) throw foreignLog(name);
     const written = lookAtPlace(this.#options);
     if (written === undefined || written === "" || isOfSameFile(written, this.place())) return;
-    if (!isWritable(path) && sizeOf(`${this.#real}-wal`) === 0) return; // it never could write down its place
+    if (!isWritable(path) && sizeOf(`${this.#real}-wal`) === 0) return; // it was never able to record its place
     const [[boot, at], [bootThen, atThen]] = [parts(this.place()), parts(written)];
     if (hasShm === true || (boot === bootThen && at === atThen)) throw foreignLog(name);
   }
 
   /**
-   * Right after the file was opened. Nothing was read from it, so that closing it leaves everything as it is.
-   * @throws UnavailableError where another one was put in its place meanwhile.
+   * Runs right after the file was opened. Nothing has been read from it, so closing it changes nothing.
+   * @throws UnavailableError if another file was put in its place in the meantime.
    */
   opened(): void {
     const { path, name } = this.#options;
@@ -69,12 +70,12 @@ export class FileGuard {
     this.#file = file;
   }
 
-  /** Once the log is there. */
+  /** Call this once the log exists. */
   noteLogs(): void {
     this.#logs = logEnds.map((end) => identity(this.#real + end));
   }
 
-  /** Which file this is. It is written into the file, so that a log tells which one it belongs to. */
+  /** Identifies this file. It is written into the file, so that a log shows which file it belongs to. */
   place(): string {
     return JSON.stringify([bootId(), this.#real, this.#file?.split(":")[1]]);
   }
@@ -84,8 +85,8 @@ export class FileGuard {
   }
 
   /**
-   * Takes our log away from the path. While it is open its number is given to no other file. Where only a symbolic link
-   * was changed, the log stands beside its file and stays.
+   * Removes this file's log from the path. While the log is open, no other file gets its number. If only a symbolic
+   * link was changed, the log is next to its file, and stays.
    */
   removeLogs(): void {
     if (identity(this.#real) === this.#file) return;
@@ -97,7 +98,7 @@ export class FileGuard {
   }
 }
 
-/** The path, as another container sees it, and the run of the machine may differ. */
+/** Compares the inode numbers: a later boot, or another container, may see another boot id or path. */
 export function isOfSameFile(place: string, other: string): boolean {
   return place === other || (parts(place)[2] !== undefined && parts(place)[2] === parts(other)[2]);
 }
@@ -111,7 +112,7 @@ function parts(place: string): readonly unknown[] {
   }
 }
 
-/** `undefined` where it cannot be told here: opening the file says why. */
+/** `undefined` if it cannot be read here: the error of opening the file then says why. */
 function lookAtPlace({ path, name, driver }: GuardOptions): string | undefined {
   let db: SqlDatabase | undefined;
   try {
@@ -134,7 +135,7 @@ export function replaced(name: string, outcome: Outcome): UnavailableError {
   );
 }
 
-/** Nothing was done with either file, so the next try may use the one that is there then. */
+/** Nothing was done with either file, so the next attempt may use the one that is there then. */
 export function overtaken(name: string): UnavailableError {
   return new UnavailableError(`${name} was replaced or deleted while it was being opened. Try again.`);
 }
@@ -155,7 +156,7 @@ function identity(path: string): string | undefined {
   return stat === undefined ? undefined : `${String(stat.dev)}:${String(stat.ino)}`;
 }
 
-/** Where SQLite finds the file and puts the log; also of a link whose file is missing. */
+/** Where SQLite finds the file and puts the log, even if the target of a link is missing. */
 function realPath(path: string): string {
   try {
     return realpathSync(path);
@@ -171,7 +172,7 @@ function targetOf(path: string): string | undefined {
   try {
     return readlinkSync(path);
   } catch {
-    return undefined; // it is no link
+    return undefined; // it is not a link
   }
 }
 
@@ -199,7 +200,7 @@ function look(path: string): BigIntStats | undefined {
 
 let boot: string | undefined;
 
-/** Which run of the machine this is, where it tells. */
+/** Identifies the current boot of the machine, if the system reports it. */
 function bootId(): string {
   if (boot !== undefined) return boot;
   try {

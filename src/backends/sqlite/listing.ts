@@ -1,6 +1,6 @@
 /**
- * Listings, page by page in the order of ids. The cursor is the last id, so that what comes and goes meanwhile
- * moves nothing else.
+ * Listings, page by page in the order of ids. The cursor is the last id, so that concurrent changes do not shift other
+ * entries.
  */
 import type { ListRequest, Page, StateEntry } from "../contract.ts";
 import type { Connection } from "./connection.ts";
@@ -30,7 +30,7 @@ export function listStates(sql: Connection, range: Range, now: number): Page<Sta
   };
 }
 
-/** Expired ones included: the protocol knows them. */
+/** Includes expired locks, which the protocol handles. */
 export function listLockIds(sql: Connection, range: Range): Page<string> {
   const rows = sql.all(
     `SELECT id FROM locks WHERE ${within} ORDER BY id LIMIT ?`,
@@ -40,7 +40,7 @@ export function listLockIds(sql: Connection, range: Range): Page<string> {
   return { entries, cursor: nextCursor(entries, range) };
 }
 
-/** Of one store: after which id to begin, at which at the earliest, and before which to end. */
+/** The ids of one store: after which to begin, the least one, and before which to end. */
 const within = "prefix = ? AND id > ? AND id >= ? AND id < ?";
 
 function bounds({ prefix, idPrefix, cursor }: Range): SqlValue[] {
@@ -51,12 +51,12 @@ function nextCursor(ids: readonly string[], { limit }: Range): string | null {
   return ids.length < limit ? null : (ids.at(-1) ?? null);
 }
 
-/** The least text above all that begin with `prefix`; every text is less than a blob. */
+/** The least text above all texts that begin with `prefix`. Every text is less than a blob. */
 function endOf(prefix: string): SqlValue {
   const points = Array.from(prefix, (character) => character.codePointAt(0) ?? 0);
   while (points.at(-1) === 0x10ffff) points.pop();
   const last = points.pop();
   if (last === undefined) return new Uint8Array(0);
-  const next = last === 0xd7ff ? 0xe000 : last + 1; // surrogates are no characters
+  const next = last === 0xd7ff ? 0xe000 : last + 1; // surrogates are not characters
   return String.fromCodePoint(...points, next);
 }

@@ -1,9 +1,9 @@
 /**
- * Where the file of a SQLite store is: read once, when the store is opened, and from then on an absolute path.
+ * Where the file of a SQLite store is: determined once, when the store is opened, as an absolute path.
  *
- * Two forms: `sqlite:path`, in which everything is a part of the name, and `sqlite:///absolute/path`, which is a URL with
- * its percent-encoding. Parts that would be dropped, or are meant for another reader of such URLs, are refused: two
- * spellings of which one loses a part would be two files, and their processes would not exclude each other [L1].
+ * Two forms: `sqlite:path`, in which everything is part of the name, and `sqlite:///absolute/path`, which is a URL with
+ * percent-encoding. Parts that would be ignored, or that other programs would interpret, are refused: otherwise two
+ * spellings could mean two files, and their processes would not exclude each other [L1].
  */
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -16,7 +16,7 @@ const fileErrors: ReadonlyMap<string, UnavailableCode> = new Map([
   ["EDQUOT", "OUT_OF_MEMORY"],
 ]);
 
-/** The absolute path of the file. The working directory is the one of now: a later `chdir` changes nothing. */
+/** The absolute path of the file, from the current working directory: a later `chdir` changes nothing. */
 export function parseSqlitePath(url: string): string {
   if (/\p{Cc}|^sqlite:\s|\s$/iu.test(url))
     throw malformed("it has a control character, or a leading or trailing space");
@@ -31,7 +31,7 @@ export function parseSqlitePath(url: string): string {
   }
 }
 
-/** What the file system does not allow, and trying again does not change. */
+/** The error for what the file system does not allow, now or later. */
 export function fileError(cause: unknown, message: string, outcome: Outcome = "none"): UnavailableError {
   const { code = "" } = cause as NodeJS.ErrnoException;
   return new UnavailableError(message, {
@@ -55,7 +55,7 @@ function pathOfUrl(url: string): string {
     return noNul(fileURLToPath(url.replace(/^sqlite:/i, "file:")));
   } catch (error) {
     if (error instanceof InvalidArgumentError) throw error;
-    // [P3] Nothing is shown of what may hold a password.
+    // [P3] Text that may contain a password is not shown.
     throw malformed("a file URL must have three slashes, and no host, user or encoded slash");
   }
 }

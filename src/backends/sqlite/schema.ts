@@ -1,21 +1,21 @@
 /**
- * What the file holds, and whether it is ours to touch.
+ * The format of the file, and whether Holdfast may use a file.
  *
- * A file of a newer format, of another program, or that is no database is refused and left as it is [S6]. The check
- * therefore comes before anything is written, the journal mode included.
+ * A file of a newer format, of another program, or that is not a database is refused and left as it is [S6]. So the
+ * check comes before anything is written, the journal mode included.
  */
 import { CorruptStateError, UnavailableError } from "../../errors.ts";
 import type { SqlDatabase } from "./driver.ts";
 import { isReadOnly } from "./errors.ts";
 
-/** "Hold", in SQLite's own field for whose file it is. */
+/** "Hold", in SQLite's own field for the program that owns a file. */
 const applicationId = 0x486f6c64;
-/** Rises when an older Holdfast could no longer read the file. */
+/** Rises when older versions of Holdfast can no longer read the file. */
 const formatVersion = 2;
 
 /**
- * `prefix` is the store's: its ids are of no other store [S1]. `bytes` is the last column, so that a look at the rest of a row never
- * reads the pages of a large value.
+ * `prefix` belongs to the store, so that its ids differ from those of other stores [S1]. `bytes` is the last column, so
+ * that reading the rest of a row does not read the pages of a large value.
  */
 const tables = (schema: string): string => `
   CREATE TABLE ${schema}.stamps (last INTEGER NOT NULL, place TEXT NOT NULL) STRICT;
@@ -65,7 +65,7 @@ const tables = (schema: string): string => `
   PRAGMA ${schema}.user_version = ${String(formatVersion)};
 `;
 
-/** Brings a fresh file to today's format; leaves one that is there as it is. */
+/** Sets a new file up in the current format; leaves an existing one as it is. */
 export function setUp(db: SqlDatabase, name: string): void {
   const isFresh = atOnce(db, () => checkFormat(db, name));
   useWriteAheadLog(db, name);
@@ -73,7 +73,7 @@ export function setUp(db: SqlDatabase, name: string): void {
   if (!isFresh) return;
   db.exec("BEGIN IMMEDIATE");
   try {
-    if (checkFormat(db, name)) db.exec(tables(schemaOf(db))); // unless another process was quicker
+    if (checkFormat(db, name)) db.exec(tables(schemaOf(db))); // unless another process was faster
     db.exec("COMMIT");
   } catch (error) {
     rollBack(db);
@@ -81,7 +81,7 @@ export function setUp(db: SqlDatabase, name: string): void {
   }
 }
 
-/** Writes down which file this is, unless it says so already or may only be read. Answers what is written there. */
+/** Records which file this is, unless it is recorded already or the file is read-only. Returns what is recorded. */
 export function keepPlace(db: SqlDatabase, place: string): string {
   const written = readPlace(db);
   if (written === undefined || written === place) return place;
@@ -94,7 +94,7 @@ export function keepPlace(db: SqlDatabase, place: string): string {
   }
 }
 
-/** Which file it says that it is; `undefined` while it is set up. Refuses what is not ours [S6]. */
+/** The recorded place of the file; `undefined` while it is being set up. Refuses a file that is not Holdfast's [S6]. */
 export function placeIn(db: SqlDatabase, name: string): string | undefined {
   return atOnce(db, () => (checkFormat(db, name) ? undefined : readPlace(db)));
 }
@@ -103,16 +103,16 @@ export function readPlace(db: SqlDatabase): string | undefined {
   return (db.prepare("SELECT place FROM stamps").get() as { place: string } | undefined)?.place;
 }
 
-/** SQLite ends the transaction by itself after some errors; then there is nothing left to roll back. */
+/** After some errors, SQLite has already ended the transaction, and there is nothing to roll back. */
 export function rollBack(db: SqlDatabase): void {
   try {
     db.exec("ROLLBACK");
   } catch {
-    // What is to be told is the error that led here.
+    // The error that led here is the one to report.
   }
 }
 
-/** All looks see one moment: a process that sets the file up meanwhile must not be taken for a stranger. */
+/** All reads see the same moment: a file that another process is setting up must not be taken for a foreign one. */
 function atOnce<T>(db: SqlDatabase, look: () => T): T {
   db.exec("BEGIN");
   try {
@@ -122,7 +122,7 @@ function atOnce<T>(db: SqlDatabase, look: () => T): T {
   }
 }
 
-/** True: empty, and so for us to set up. False: ours, and readable. */
+/** True: empty, so Holdfast may set it up. False: Holdfast's own, and readable. */
 function checkFormat(db: SqlDatabase, name: string): boolean {
   const owner = pragma(db, "application_id");
   const format = pragma(db, "user_version");
@@ -137,14 +137,14 @@ function checkFormat(db: SqlDatabase, name: string): boolean {
   );
 }
 
-/** In format 1 prefix and id were one text, so that nothing tells where the one ends. */
+/** In format 1, prefix and id were one text, which cannot be split. */
 function otherFormat(format: number): string {
   const said = `has format ${String(format)}, not ${String(formatVersion)}, and was left as it is.`;
   if (format > formatVersion) return `${said} Use the version of Holdfast that wrote it, or a later one.`;
   return `${said} Name another file, or take its states over as docs/sqlite.md says under "Format 1".`;
 }
 
-/** Fails with "locked" when two processes open a fresh file at once; the caller tries again. */
+/** Fails with "locked" if two processes open a new file at once; the caller tries again. */
 function useWriteAheadLog(db: SqlDatabase, name: string): void {
   if (pragma(db, "journal_mode") === "wal") return;
   const mode = pragma(db, "journal_mode = WAL");

@@ -1,27 +1,27 @@
 /**
- * Deletes rows that have expired and are no longer read, of every client and prefix.
+ * Deletes rows that have expired and are no longer needed, of every client and prefix.
  *
- * It keeps up with what comes in, at any rate: for each row that is written to a table, more than one is looked
- * at. Expired states are found by their index, two for each that is written: no commit gets slower by more than
- * some times what was written since the last look. The other tables have no index for this, which each lock and release would pay for; a cursor goes
- * round them, so that after each full round what had ended before it is gone.
+ * It keeps up with any rate of writes: for each row written to a table, it checks more than one. Expired states are
+ * found by an index, and two are deleted for each state written. So a commit is slowed down only in proportion to what
+ * was written since the last check. The other tables have no such index, since every acquire and release would pay for
+ * it. A cursor cycles through them, so that each full cycle removes what had ended before it.
  */
 import type { Connection } from "./connection.ts";
 import type { SqlValue } from "./driver.ts";
 
-/** Waiters ask so often that one that has been silent for so long is gone, or stopped. */
+/** Waiters ask so often that one that has been silent for this long is gone, or stopped. */
 export const askLimitMs = 2_000;
 /** How many expired states are deleted for each that is written… */
 const statesPerWrite = 2;
-/** …after this many, or this many bytes of them: the look costs some microseconds, and large ones take their time to delete. */
+/** …after this many, or this many bytes: a check takes a few microseconds, and large states take time to delete. */
 const statesPerLook = 8;
 const bytesPerLook = 64 * 1024;
 /** After this many rows written to one of the other tables… */
 const writesPerLook = 16;
-/** …this many of its rows are looked at: 0.1 ms at most. */
+/** …this many of its rows are checked: 0.1 ms at most. */
 const rowsPerLook = 48;
 
-/** How their rows are named, and until when they matter. */
+/** The key columns of each table, and until when its rows are needed. */
 const rounds = {
   locks: { key: ["prefix", "id"], endsAt: "since + lease_ms + 1" }, // the clock shows whole milliseconds
   waiters: { key: ["prefix", "id", "ticket"], endsAt: `asked_at + ${String(askLimitMs)}` },
@@ -33,9 +33,12 @@ type Rounded = keyof typeof rounds;
 export class Sweep {
   readonly #sql: Connection;
   #states = 0;
-  #bytes = bytesPerLook; // a process that writes little and ends looks once
+  #bytes = bytesPerLook; // a process that writes little and then ends checks once
   readonly #written: Record<Rounded, number>;
-  /** The key after which a look goes on. It begins beside what this process writes: where others leave theirs as well. */
+  /**
+   * The key after which the next check begins. At first, it is near what this process writes, where others leave their
+   * rows too.
+   */
   readonly #cursors: Partial<Record<Rounded, readonly SqlValue[]>> = {};
 
   constructor(connection: Connection) {
@@ -53,7 +56,7 @@ export class Sweep {
     this.#cursors[table] ??= key;
   }
 
-  /** At the end of a transaction that writes. */
+  /** Called at the end of a transaction that writes. */
   run(now: number): void {
     if (this.#states >= statesPerLook || (this.#states > 0 && this.#bytes >= bytesPerLook))
       this.#sweepStates(now);
@@ -65,7 +68,7 @@ export class Sweep {
     const limit = statesPerWrite * this.#states;
     this.#states = 0;
     this.#bytes = 0;
-    // Not one DELETE: with the choice inside it costs ten times as much, and mostly there is nothing to delete.
+    // Not in one DELETE: with the selection inside it takes ten times as long, and usually there is nothing to delete.
     const ended = this.#sql.all(
       "SELECT rowid FROM states WHERE expires_at <= ? ORDER BY expires_at LIMIT ?",
       ...[now, limit],
@@ -73,7 +76,7 @@ export class Sweep {
     for (const { rowid } of ended) this.#sql.run("DELETE FROM states WHERE rowid = ?", rowid);
   }
 
-  /** From the cursor to the end, then from the beginning on. */
+  /** From the cursor to the end, then again from the beginning. */
   #look(table: Rounded, now: number): void {
     this.#written[table] = 0;
     const from = this.#cursors[table] ?? [];

@@ -1,8 +1,8 @@
 /**
- * The rows as SQL. Every method belongs inside a transaction of its connection.
+ * The rows as SQL. Call every method inside a transaction of its connection.
  *
- * Prefix and id are columns of their own: joined, two of different lengths could make the same text, and stores of
- * different prefixes share a file without seeing each other [S1] [L1].
+ * Prefix and id are separate columns: joined, two pairs could make the same text. Stores with different prefixes share
+ * a file without seeing each other [S1] [L1].
  */
 import type { Receipt, Ticket } from "../contract.ts";
 import type { RowStore } from "../rows/executor.ts";
@@ -164,7 +164,7 @@ export class SqlTables implements RowStore {
       const reply = JSON.parse(text) as Partial<Recorded> | null;
       if (typeof reply?.status === "string") return reply as Recorded;
     } catch {
-      // Told below, as what is JSON but no reply.
+      // Refused below, like JSON that is not a reply.
     }
     throw this.#sql.notAsWritten();
   }

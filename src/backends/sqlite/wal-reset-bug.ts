@@ -1,8 +1,8 @@
 /**
- * Which versions of SQLite can damage a file that several processes write: https://sqlite.org/wal.html#walresetbug
+ * The versions of SQLite that can damage a file which several processes write: https://sqlite.org/wal.html#walresetbug
  */
 
-/** The first safe release of each branch that was fixed; all later branches are safe. */
+/** The first safe release of each branch that was fixed. All later branches are safe. */
 const fixed = [
   [3, 44, 6],
   [3, 50, 7],

@@ -1,6 +1,7 @@
 /**
- * The wall clock in microseconds. `Date.now()` counts whole milliseconds; within one of them the monotonic clock goes
- * on, from when this process first saw it. So stamps rise within a millisecond too, even if the last one was lost [S2].
+ * The wall clock in microseconds. `Date.now()` counts whole milliseconds. Within a millisecond, the monotonic clock
+ * continues, from when this process first saw that millisecond. So stamps rise within a millisecond too, even if the
+ * last one was lost [S2].
  */
 import { now } from "../../timers.ts";
 

@@ -1,4 +1,4 @@
-/** Locks as a user sees them: acquire, tryAcquire, run, inspect, forceRelease, and what a grant is worth. */
+/** Locks as a user sees them: acquire, tryAcquire, run, inspect, forceRelease, and grants. */
 import { strict as assert } from "node:assert";
 import type { Grant } from "../../ownership/grant.ts";
 import type { Store } from "../../store.ts";
@@ -23,7 +23,7 @@ async function two(fixture: Fixture): Promise<[Store, Store, string]> {
 
 export const callCases: readonly Case[] = [
   proof(
-    "[L1] never two inside, of many callers in several stores; every call is served once",
+    "[L1] of many callers in several stores, never two are inside; every call is served once",
     async (fixture) => {
       const stores = await fixture.stores(3, { waitMs: 60_000 });
       const id = fixture.id();
@@ -44,7 +44,7 @@ export const callCases: readonly Case[] = [
       };
       await Promise.all(stores.map(each));
       assert.equal(served, 90);
-      assertRises(fences, "fences"); // [L3] in the order in which they were inside
+      assertRises(fences, "fences"); // [L3] in the order in which they entered
       await fixture.becomesFree(id);
     },
   ),
@@ -69,7 +69,7 @@ export const callCases: readonly Case[] = [
     await Promise.all(calls);
     assert.deepEqual(order, range(30));
   }),
-  proof("[L2] processes take turns in the order in which they asked", async (fixture) => {
+  proof("[L2] processes get the lock in the order in which they asked", async (fixture) => {
     const [first, ...stores] = [await fixture.store(), ...(await fixture.stores(3))];
     const id = fixture.id();
     const holder = await first.lock(id).acquire();
@@ -83,7 +83,7 @@ export const callCases: readonly Case[] = [
     await Promise.all(calls);
     assert.deepEqual(order, [0, 1, 2]);
   }),
-  proof("[L2] a turn is bounded: a process with many callers lets the others in", async (fixture) => {
+  proof("[L2] a hold is bounded: a process with many callers lets the others in", async (fixture) => {
     const [a, b, id] = await two(fixture);
     const holder = await fixture.store();
     const held = await holder.lock(id).acquire();
@@ -98,7 +98,7 @@ export const callCases: readonly Case[] = [
     await Promise.all(many);
   }),
   proof(
-    "[L6] run answers what fn returned, and releases whatever happens; an error of fn wins",
+    "[L6] run returns what fn returned, and always releases; an error of fn takes precedence",
     async (fixture) => {
       const [a, , id] = await two(fixture);
       const lock = a.lock(id);
@@ -117,21 +117,24 @@ export const callCases: readonly Case[] = [
       await fixture.becomesFree(id);
     },
   ),
-  proof("[L6] release answers true once held, may be repeated, and await using releases", async (fixture) => {
-    const [a, b, id] = await two(fixture);
-    const grant = await a.lock(id).acquire();
-    assert.deepEqual(await Promise.all([grant.release(), grant.release()]), [true, true]);
-    assert.equal(await grant.release(), true);
-    assert.equal(grant.signal.aborted, false);
-    {
-      await using inner = await b.lock(id).acquire();
-      assert.equal(await a.lock(id).tryAcquire(), null);
-      assert.ok(inner.fence > grant.fence);
-    }
-    await (await a.lock(id).acquire({ waitMs: 0 })).release();
-  }),
   proof(
-    "[L1] tryAcquire answers null while it is held, here or elsewhere, and leaves nothing behind",
+    "[L6] release returns true if the lock was held, may be repeated, and await using releases",
+    async (fixture) => {
+      const [a, b, id] = await two(fixture);
+      const grant = await a.lock(id).acquire();
+      assert.deepEqual(await Promise.all([grant.release(), grant.release()]), [true, true]);
+      assert.equal(await grant.release(), true);
+      assert.equal(grant.signal.aborted, false);
+      {
+        await using inner = await b.lock(id).acquire();
+        assert.equal(await a.lock(id).tryAcquire(), null);
+        assert.ok(inner.fence > grant.fence);
+      }
+      await (await a.lock(id).acquire({ waitMs: 0 })).release();
+    },
+  ),
+  proof(
+    "[L1] tryAcquire returns null while the lock is held, in this store or another, and leaves nothing behind",
     async (fixture) => {
       const [a, b, id] = await two(fixture);
       const grant = await a.lock(id).tryAcquire();
@@ -159,7 +162,7 @@ export const callCases: readonly Case[] = [
       await fixture.becomesFree(id);
     },
   ),
-  proof("[L7] LockTimeoutError names who holds the lock now, not who held it before", async (fixture) => {
+  proof("[L7] LockTimeoutError names the present holder, not a previous one", async (fixture) => {
     const [a, b, id] = await two(fixture);
     const theirs = await b.lock(id).acquire();
     const waiting = a.lock(id).acquire();
@@ -172,7 +175,7 @@ export const callCases: readonly Case[] = [
   }),
   needing(
     ["putForeignLock", "removeForeignLock"],
-    "[L11] LockTimeoutError names a foreign holder's token; we go on when it gives the lock back",
+    "[L11] LockTimeoutError names a foreign holder's token; a waiter gets the lock when it is released",
     async (fixture) => {
       const [a, , id] = await two(fixture);
       await fixture.hook("putForeignLock")(id, "their token", 1_000);
@@ -183,32 +186,35 @@ export const callCases: readonly Case[] = [
       await (await a.lock(id).acquire()).release(); // when its lease has ended
     },
   ),
-  proof("[L1] inspect and locks() say who holds what, for how long, and how many wait", async (fixture) => {
-    const [a, b, id] = await two(fixture);
-    assert.equal(await a.lock(id).inspect(), null);
-    const grant = await a.lock(id).acquire({ leaseMs: 60_000 });
-    const waiting = b.lock(id).acquire();
-    const info = await eventually(async () => {
-      const seen = await b.lock(id).inspect();
-      assert.equal(seen?.waiters, 1);
-      return seen;
-    });
-    assert.ok("pid" in info.holder);
-    assert.equal(info.holder.pid, process.pid);
-    assert.equal(info.holder.here, false);
-    assert.equal(info.fence, grant.fence);
-    assert.ok(info.expiresInMs !== null && info.expiresInMs > 30_000 && info.expiresInMs <= 60_000);
-    const listed = [];
-    for await (const one of a.locks({ idPrefix: id })) listed.push(one);
-    assert.deepEqual(
-      listed.map(({ holder }) => "here" in holder && holder.here),
-      [true],
-    );
-    await grant.release();
-    await (await waiting).release();
-  }),
   proof(
-    "[L6] forceRelease takes the lock, tells the holder, hands it to the next, and asks ifFence first",
+    "[L1] inspect and locks() report holders, remaining leases and the number of waiters",
+    async (fixture) => {
+      const [a, b, id] = await two(fixture);
+      assert.equal(await a.lock(id).inspect(), null);
+      const grant = await a.lock(id).acquire({ leaseMs: 60_000 });
+      const waiting = b.lock(id).acquire();
+      const info = await eventually(async () => {
+        const seen = await b.lock(id).inspect();
+        assert.equal(seen?.waiters, 1);
+        return seen;
+      });
+      assert.ok("pid" in info.holder);
+      assert.equal(info.holder.pid, process.pid);
+      assert.equal(info.holder.here, false);
+      assert.equal(info.fence, grant.fence);
+      assert.ok(info.expiresInMs !== null && info.expiresInMs > 30_000 && info.expiresInMs <= 60_000);
+      const listed = [];
+      for await (const one of a.locks({ idPrefix: id })) listed.push(one);
+      assert.deepEqual(
+        listed.map(({ holder }) => "here" in holder && holder.here),
+        [true],
+      );
+      await grant.release();
+      await (await waiting).release();
+    },
+  ),
+  proof(
+    "[L6] forceRelease takes the lock if ifFence matches, notifies the holder, and hands the lock to the next",
     async (fixture) => {
       const [a, b, id] = await two(fixture);
       assert.equal(await b.lock(id).forceRelease(), false);
@@ -227,23 +233,26 @@ export const callCases: readonly Case[] = [
       await fixture.becomesFree(id);
     },
   ),
-  proof("[L6] forceRelease of a lock of the very same store aborts its signal at once", async (fixture) => {
-    const [a, , id] = await two(fixture);
-    const grant = await a.lock(id).acquire();
-    const { signal } = grant;
-    assert.equal(await a.lock(id).forceRelease(), true);
-    assert.equal(signal.aborted, true);
-    assert.equal(await grant.release(), false);
-    await fixture.becomesFree(id);
-  }),
-  proof("[L10] a holder that has died: the waiter goes on by itself when the lease ends", async (fixture) => {
+  proof(
+    "[L6] forceRelease of a lock that the same store holds aborts its signal at once",
+    async (fixture) => {
+      const [a, , id] = await two(fixture);
+      const grant = await a.lock(id).acquire();
+      const { signal } = grant;
+      assert.equal(await a.lock(id).forceRelease(), true);
+      assert.equal(signal.aborted, true);
+      assert.equal(await grant.release(), false);
+      await fixture.becomesFree(id);
+    },
+  ),
+  proof("[L10] a holder has died: the waiter gets the lock when the lease ends", async (fixture) => {
     const client = await fixture.client();
     const [store, id] = [await fixture.store(), fixture.id()];
     const dead = await client.ticketFor(id).grantReply({ leaseMs: 400 });
     await using grant = await store.lock(id).acquire();
     assert.ok(grant.fence > dead.fence);
   }),
-  needing(["pushes"], "[L8] a lost wake is made up for by the next ask", async (fixture) => {
+  needing(["pushes"], "[L8] after a lost wake, the next ask gets the lock", async (fixture) => {
     const holder = await fixture.store({ leaseMs: 300 });
     const { store, faults } = await fixture.faultyStore();
     const id = fixture.id();
@@ -252,7 +261,7 @@ export const callCases: readonly Case[] = [
     const waiting = store.lock(id).acquire();
     await eventually(async () => assert.equal((await holder.lock(id).inspect())?.waiters, 1));
     await held.release();
-    await (await waiting).release(); // at the latest when the lease that it was told ends
+    await (await waiting).release(); // when the reported lease ends, at the latest
     await fixture.becomesFree(id);
   }),
   proof("[L2] grants of different leases wait for each other, in order", async (fixture) => {

@@ -31,7 +31,7 @@ export const closingCases: readonly Case[] = [
     },
   ),
   proof(
-    "[P2] a body that goes on beyond drainMs: its signal aborts with ClosedError, its lock is released",
+    "[P2] a body that runs beyond drainMs: its signal aborts with ClosedError, and its lock is released",
     async (fixture) => {
       const [a, id] = [await fixture.store(), fixture.id()];
       const begun = deferred();
@@ -59,7 +59,7 @@ export const closingCases: readonly Case[] = [
     for (const { signal } of grants) assert.equal((signal.reason as { code?: string }).code, "CLOSED");
     for (const id of ids) await fixture.becomesFree(id);
   }),
-  proof("[P2] close gives up after operationMs when nobody answers", async (fixture) => {
+  proof("[P2] close gives up after operationMs if the backend does not reply", async (fixture) => {
     const { store, faults } = await fixture.faultyStore({ operationMs: 1_000 });
     await store.lock(fixture.id()).acquire();
     faults.always("any", failBefore("unknown"));

@@ -1,11 +1,11 @@
-/** The contract of releases and renewals: what is given up, kept, repeated, refused, or taken by force. */
+/** The contract of releases and renewals: released, kept, repeated, refused, and forced. */
 import { strict as assert } from "node:assert";
 import { eventually } from "../assertions.ts";
 import { save, textOf, type ListeningClient, type ContractTicket } from "../contract-client.ts";
 import { proof, type Case } from "../suite.ts";
 import { threeClients } from "./three-clients.ts";
 
-/** Until the holder's lease has ended. */
+/** Waits until the holder's lease has ended. */
 function becomesUnheld(client: ListeningClient, id: string): Promise<void> {
   return eventually(async () => assert.equal(await client.backend.inspectLock(id), null));
 }
@@ -64,7 +64,7 @@ export const releaseCases: readonly Case[] = [
     },
   ),
   proof(
-    "[S4] a refused save gives nothing up: the lock is still held, and the next try may succeed",
+    "[S4] a refused save releases nothing: the lock is still held, and the next attempt may succeed",
     async (fixture) => {
       const [a, , , id] = await threeClients(fixture);
       const hold = a.ticketFor(id);
@@ -96,7 +96,7 @@ export const releaseCases: readonly Case[] = [
     },
   ),
   proof(
-    "[L6] a release of what is no longer held answers lost, again and again, and frees nobody's lock",
+    "[L6] a release of a lock that is no longer held reports the loss each time, and frees no other lock",
     async (fixture) => {
       const [a, b, , id] = await threeClients(fixture);
       const [one, two] = [a.ticketFor(id), b.ticketFor(id)];
@@ -109,7 +109,7 @@ export const releaseCases: readonly Case[] = [
       assert.equal(await two.renew(), "renewed");
     },
   ),
-  proof("[L6] a renewal keeps its own lock only, and never brings one back", async (fixture) => {
+  proof("[L6] a renewal keeps only its own lock, and never brings one back", async (fixture) => {
     const [a, b, , id] = await threeClients(fixture);
     const [one, two] = [a.ticketFor(id), b.ticketFor(fixture.id())];
     await one.granted({ leaseMs: 500 });

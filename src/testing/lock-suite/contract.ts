@@ -1,4 +1,4 @@
-/** The contract of locks: who holds, who waits, what each call answers. */
+/** The contract of locks: holders, waiters, and the reply to each call. */
 import { strict as assert } from "node:assert";
 import type { LockEntry } from "../../backends/contract.ts";
 import { assertRises, eventually } from "../assertions.ts";
@@ -6,14 +6,14 @@ import { save, type ListeningClient } from "../contract-client.ts";
 import { needing, proof, type Case } from "../suite.ts";
 import { threeClients } from "./three-clients.ts";
 
-/** Until the holder's lease has ended. */
+/** Waits until the holder's lease has ended. */
 function becomesUnheld(client: ListeningClient, id: string): Promise<void> {
   return eventually(async () => assert.equal(await client.backend.inspectLock(id), null));
 }
 
 export const contractCases: readonly Case[] = [
   proof(
-    "[L1] one ticket holds, the others are told who, for how long, and how many stand before them",
+    "[L1] one ticket holds the lock; the others learn who it is, for how long, and how many are ahead of them",
     async (fixture) => {
       const [a, b, c, id] = await threeClients(fixture);
       const [one, two, last] = [a.ticketFor(id), b.ticketFor(id), c.ticketFor(id)];
@@ -87,7 +87,7 @@ export const contractCases: readonly Case[] = [
     await two.granted({ queue: false });
   }),
   proof(
-    "[L2] nobody overtakes a live waiter whose holder has died, not even who asks first",
+    "[L2] after a holder has died, no client overtakes a live waiter, not even the first to ask",
     async (fixture) => {
       const [a, b, c, id] = await threeClients(fixture);
       const [dead, first, late] = [a.ticketFor(id), b.ticketFor(id), c.ticketFor(id)];
@@ -165,7 +165,7 @@ export const contractCases: readonly Case[] = [
     assert.deepEqual(listed.map(({ waiters }) => waiters).sort(), [0, 0, 0, 0, 1]);
   }),
   proof(
-    "[P2] a closed backend refuses with UNREACHABLE, may be closed again, and disturbs nobody else",
+    "[P2] a closed backend refuses with UNREACHABLE, may be closed again, and does not affect others",
     async (fixture) => {
       const [a, b, , id] = await threeClients(fixture);
       await a.saved(id, save("1"));

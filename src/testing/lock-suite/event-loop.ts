@@ -1,4 +1,4 @@
-/** The event loop turns while calls are awaited one after the other: else no timer runs, and no lease is renewed [L5]. */
+/** The event loop turns while calls are awaited one after another, so that timers run and leases are renewed [L5]. */
 import { strict as assert } from "node:assert";
 import type { ListeningClient } from "../contract-client.ts";
 import { save } from "../contract-client.ts";
@@ -6,7 +6,7 @@ import { proof, type Case } from "../suite.ts";
 
 const page = { idPrefix: "suite:", limit: 10 };
 
-/** The calls of the contract that a program may repeat as often as it likes. */
+/** The calls of the contract that a program may repeat any number of times. */
 const calls: Readonly<Record<string, (client: ListeningClient, id: string) => Promise<unknown>>> = {
   loadState: ({ backend }, id) => backend.loadState(id, { expiry: false }),
   listStates: ({ backend }) => backend.listStates(null, page),
@@ -17,7 +17,7 @@ const calls: Readonly<Record<string, (client: ListeningClient, id: string) => Pr
   writeState: (client, id) => client.write(id, save("x"), { sequence: 0, n: 1, keepMs: 60_000 }),
 };
 
-/** A timer is due after a moment; one that has not run after this many calls never runs. */
+/** The timer is due almost at once; if it has not run after this many calls, it never will. */
 const mostCalls = 200_000;
 
 async function letsTimersRun(call: () => Promise<unknown>): Promise<void> {

@@ -6,7 +6,7 @@ import { eventually, inTime, pause, rejection } from "../assertions.ts";
 import { delay, failBefore, meanwhile } from "../faults.ts";
 import { needing, proof, type Case } from "../suite.ts";
 
-/** A call that may have to wait, with a signal to stop it. Settles when what it got has been given back. */
+/** A call that may have to wait, with a signal to stop it. Settles once what it got has been released. */
 interface Stoppable {
   readonly name: string;
   readonly run: (store: Store, id: string, signal: AbortSignal) => Promise<unknown>;
@@ -24,11 +24,11 @@ const stoppables: readonly Stoppable[] = [
   { name: "update", run: (store, id, signal) => store.state<string>(id).update(() => "mine", { signal }) },
 ];
 
-/** Aborted before and after each of its calls in turn, the lock being free or held by another for a while. */
+/** Aborts before and after each backend call in turn, with the lock free or held by another client for a while. */
 function abortCase({ name, run }: Stoppable, held: boolean): Case {
   const when = held ? "while another holds the lock" : "on a free lock";
   return {
-    name: `[L7] ${name} ${when}, aborted at each await point: it ends with the reason or has its effect; nothing is left`,
+    name: `[L7] ${name} ${when}, aborted at each await: it rejects with the reason or takes effect, and leaves nothing`,
     async run(fixture) {
       const { store, faults } = await fixture.faultyStore();
       const other = await fixture.store();
@@ -50,7 +50,7 @@ function abortCase({ name, run }: Stoppable, held: boolean): Case {
           await fixture.becomesFree(id);
           plan.cancel();
           fired = plan.fired;
-          // What was given up is not done; what was done was not given up.
+          // A call that was aborted had no effect; a call that had its effect was not aborted.
           if (end !== "done")
             assert.equal(await other.state(id).load(), "old", `aborted ${moment} call ${String(nth)}`);
         }
@@ -61,7 +61,7 @@ function abortCase({ name, run }: Stoppable, held: boolean): Case {
 
 export const givingUpCases: readonly Case[] = [
   proof(
-    "[L7] a ticket of ours that nobody here knows is given back as soon as a reply names it",
+    "[L7] a ticket of this client that it no longer knows is cancelled as soon as a reply names it",
     async (fixture) => {
       const { store, faults } = await fixture.faultyStore();
       const id = fixture.id();
@@ -75,11 +75,11 @@ export const givingUpCases: readonly Case[] = [
   ),
   needing(
     ["pushes"],
-    "[L7] a ticket of ours that nobody here knows is given back as soon as it is woken",
+    "[L7] a ticket of this client that it no longer knows is cancelled as soon as it is woken",
     async (fixture) => {
       const { store, faults } = await fixture.faultyStore();
       const [client, id] = [await fixture.client(), fixture.id()];
-      // Wakes may need a connection that is made when the first is waited for.
+      // Wakes may need a connection that is made when a client first waits.
       const first = client.ticketFor(id);
       await first.granted();
       const warm = store.lock(id).acquire();
@@ -93,13 +93,13 @@ export const givingUpCases: readonly Case[] = [
       const waiting = await faults.acquireLock(id, ticket, request, { sequence: 900, n: 1, keepMs: 60_000 });
       assert.equal(waiting.status, "waiting");
       await holder.released();
-      // By its cancel, long before its hand-over lease has ended.
+      // Freed by its cancel, long before its hand-over lease has ended.
       await eventually(async () => assert.equal(await client.backend.inspectLock(id), null), 6_000);
       await fixture.becomesFree(id);
     },
   ),
   proof(
-    "[L7] a caller whose time ran out while its grant was under way leaves no lock behind",
+    "[L7] a caller whose time runs out before its grant arrives leaves no lock behind",
     async (fixture) => {
       const [{ store, faults }, other] = [await fixture.faultyStore(), await fixture.store()];
       const id = fixture.id();
@@ -108,11 +108,11 @@ export const givingUpCases: readonly Case[] = [
       await eventually(async () => assert.equal((await other.lock(id).inspect())?.waiters, 1));
       faults.once("cancelLock", delay(60));
       assert.equal((await waiting).code, "LOCK_TIMEOUT");
-      await held.release(); // it may be handed to the one that has given up
+      await held.release(); // it may be handed to the waiter that has given up
       await fixture.becomesFree(id);
     },
   ),
-  proof("[L7] whoever gives up does not disturb the others of the same process", async (fixture) => {
+  proof("[L7] a caller that gives up does not affect the others of the same process", async (fixture) => {
     const [store, other] = await fixture.stores(2);
     const id = fixture.id();
     const held = await other.lock(id).acquire();
@@ -134,7 +134,7 @@ export const givingUpCases: readonly Case[] = [
     assert.equal(await store.state(id).load(), undefined);
     await fixture.becomesFree(id);
   }),
-  proof("[L7] a signal that has aborted already: nothing is even asked", async (fixture) => {
+  proof("[L7] a signal that has already aborted: the backend is not called", async (fixture) => {
     const { store, faults } = await fixture.faultyStore();
     const reason = new Error("before");
     const signal = AbortSignal.abort(reason);

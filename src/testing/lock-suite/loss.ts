@@ -1,4 +1,4 @@
-/** Losing a lock [L5] and giving up [L7]: the holder learns it in time, and nothing is left behind. */
+/** Losing a lock [L5] and giving up [L7]: the holder is notified in time, and nothing is left behind. */
 import { strict as assert } from "node:assert";
 import { aborted, deferred, eventually, pause, rejection, rejectsWith } from "../assertions.ts";
 import { delay, failBefore, hang, LateCopy, loseReply, meanwhile } from "../faults.ts";
@@ -6,7 +6,7 @@ import { needing, proof, type Case } from "../suite.ts";
 
 export const lossCases: readonly Case[] = [
   proof(
-    "[L5] nobody answers renewals: the signal aborts at the latest one lease after the last one was sent",
+    "[L5] renewals get no reply: the signal aborts at most one lease after the last successful one was sent",
     async (fixture) => {
       const { store, faults } = await fixture.faultyStore({ leaseMs: 400 });
       const grant = await store.lock(fixture.id()).acquire();
@@ -17,14 +17,14 @@ export const lossCases: readonly Case[] = [
     },
   ),
   proof(
-    "[L5] nobody answers renewals: the signal has aborted by the time that another enters",
+    "[L5] renewals get no reply: the signal has aborted before another holder enters",
     async (fixture) => {
       const { store, faults } = await fixture.faultyStore({ leaseMs: 400 });
       const other = await fixture.store();
       const id = fixture.id();
       faults.always("renewLocks", hang());
       const grant = await store.lock(id).acquire();
-      const { signal } = grant; // looking at it again would look at the clock
+      const { signal } = grant; // reading it again would check the clock
       await using next = await other.lock(id).acquire();
       assert.equal(signal.aborted, true);
       assert.ok(next.fence > grant.fence);
@@ -33,7 +33,7 @@ export const lossCases: readonly Case[] = [
   ),
   needing(
     ["pushes"],
-    "[L5] a wake that comes late: its grant counts from the last ask, so it is over before another enters",
+    "[L5] a late wake: its lease counts from the last ask, so it has ended before another holder enters",
     async (fixture) => {
       const { store, faults } = await fixture.faultyStore({ leaseMs: 1_000 });
       const [holder, client, id] = [await fixture.store(), await fixture.client(), fixture.id()];
@@ -51,12 +51,12 @@ export const lossCases: readonly Case[] = [
     },
   ),
   proof(
-    "[L5] the event loop blocked beyond the lease: the very next look says that the lock is lost",
+    "[L5] the event loop is blocked beyond the lease: the next check reports that the lock is lost",
     async (fixture) => {
       const store = await fixture.store({ leaseMs: 150 });
       const grant = await store.lock(fixture.id()).acquire();
       const { signal } = grant;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 250); // as a long computation would
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 250); // like a long computation
       assert.equal(grant.signal.aborted, true);
       assert.equal(signal.aborted, true);
       await rejectsWith(store.state(grant.id).save(1, { grant }), "LOCK_LOST");
@@ -64,7 +64,7 @@ export const lossCases: readonly Case[] = [
       await fixture.becomesFree(grant.id);
     },
   ),
-  proof("[L5] one lost renewal is made up for by the next: the lock stays held", async (fixture) => {
+  proof("[L5] after one lost renewal, the next keeps the lock held", async (fixture) => {
     const { store, faults } = await fixture.faultyStore({ leaseMs: 600 });
     const other = await fixture.store();
     const grant = await store.lock(fixture.id()).acquire();
@@ -91,7 +91,7 @@ export const lossCases: readonly Case[] = [
   ),
   needing(
     ["deleteLock"],
-    "[L5] the lock deleted behind the holder's back: the next renewal tells, release answers false",
+    "[L5] the lock is deleted while it is held: the next renewal reports it, and release returns false",
     async (fixture) => {
       const [store, other] = await fixture.stores(2, { leaseMs: 300 });
       const id = fixture.id();
@@ -142,7 +142,7 @@ export const lossCases: readonly Case[] = [
     await releasing;
     assert.equal(renewed, 0);
   }),
-  proof("[L6] release and renewal race, again and again: the lock is free each time", async (fixture) => {
+  proof("[L6] release and renewal race repeatedly: the lock is free each time", async (fixture) => {
     const [store, other] = [await fixture.store({ leaseMs: 100 }), await fixture.store()];
     const ids = Array.from({ length: 100 }, () => fixture.id());
     await Promise.all(
@@ -155,7 +155,7 @@ export const lossCases: readonly Case[] = [
     for (const id of ids) assert.equal(await other.lock(id).inspect(), null);
   }),
   proof(
-    "[L5] what nobody answers for operationMs fails as UNREACHABLE, also for whoever only waits",
+    "[L5] a call without a reply for operationMs fails as UNREACHABLE, even if it was only waiting",
     async (fixture) => {
       const { store, faults } = await fixture.faultyStore({ operationMs: 1_000 });
       const id = fixture.id();
@@ -167,7 +167,7 @@ export const lossCases: readonly Case[] = [
       await fixture.becomesFree(id);
     },
   ),
-  proof("[L5] an error of fn wins over the loss of the lock", async (fixture) => {
+  proof("[L5] an error of fn takes precedence over the loss of the lock", async (fixture) => {
     const { store, faults } = await fixture.faultyStore({ leaseMs: 150 });
     faults.always("renewLocks", failBefore("unknown"));
     const gone = deferred();

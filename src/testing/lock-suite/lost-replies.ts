@@ -7,7 +7,7 @@ import { proof, type Case } from "../suite.ts";
 
 interface LockOperation {
   readonly name: string;
-  /** Answers what it is worth telling; the lock must be free afterwards. */
+  /** Returns the result to compare; the lock must be free afterwards. */
   run(store: Store, id: string): Promise<unknown>;
   readonly answer: unknown;
 }
@@ -47,7 +47,7 @@ interface LockMishap {
 
 const mishaps: readonly LockMishap[] = [
   { name: "its reply lost", plan: () => ({ fault: loseReply() }) },
-  { name: "it failing before it was carried out", plan: () => ({ fault: failBefore("unknown") }) },
+  { name: "a failure before it is carried out", plan: () => ({ fault: failBefore("unknown") }) },
   {
     name: "its first copy arriving after the retry",
     plan() {
@@ -56,7 +56,7 @@ const mishaps: readonly LockMishap[] = [
     },
   },
   {
-    name: "its first copy arriving when all is over",
+    name: "its first copy arriving at the end",
     plan() {
       const copy = new LateCopy();
       return { fault: copy.fault, settle: () => copy.deliver() };
@@ -66,7 +66,7 @@ const mishaps: readonly LockMishap[] = [
 
 function matrixCase(operation: LockOperation, mishap: LockMishap): Case {
   return {
-    name: `[S5] ${operation.name}, at each backend call with ${mishap.name}: once, and nothing left`,
+    name: `[S5] ${operation.name}, at each backend call with ${mishap.name}: takes effect once, and leaves nothing`,
     async run(fixture) {
       const { store, faults } = await fixture.faultyStore();
       for (let nth = 1, fired = true; fired; nth += 1) {
@@ -142,7 +142,7 @@ const oneByOne: readonly Case[] = [
     },
   ),
   proof(
-    "[S5] forceRelease, its reply lost and another holding by the time of the retry: only the first is released",
+    "[S5] forceRelease whose reply is lost, with another holder at the retry: only the first holder is released",
     async (fixture) => {
       const { store, faults } = await fixture.faultyStore();
       const [first, second] = await fixture.stores(2);
@@ -169,7 +169,7 @@ const oneByOne: readonly Case[] = [
       const first = await store.lock(id).acquire();
       const inside = { other: false };
       const second = store.lock(id).run(() => inside.other);
-      // Kept, since nobody else waits; then nobody hears of it until the lease is over, and another has the lock.
+      // Kept, since no other client waits. No reply comes until the lease has ended and another client has the lock.
       const fault = loseReply(async () => {
         const grant = await other.lock(id).acquire();
         inside.other = true;
@@ -183,7 +183,7 @@ const oneByOne: readonly Case[] = [
       assert.equal(await inTime(second), false, "both were inside");
     },
   ),
-  proof("[L7] a lost cancel of a grant that came late frees the lock all the same", async (fixture) => {
+  proof("[L7] a late grant whose cancel is lost is released nevertheless", async (fixture) => {
     const { store, faults } = await fixture.faultyStore({ operationMs: 1_000 });
     const id = fixture.id();
     // The ask is carried out, but every reply is lost until the caller has given up.

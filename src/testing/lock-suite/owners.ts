@@ -1,4 +1,4 @@
-/** Re-entry [L4]: by owner, nested, and still excluding. */
+/** Re-entry [L4]: by owner, nested, and still exclusive. */
 import { strict as assert } from "node:assert";
 import { getEventListeners } from "node:events";
 import type { Grant } from "../../ownership/grant.ts";
@@ -57,7 +57,7 @@ export const ownerCases: readonly Case[] = [
       assert.deepEqual(await state.load(), ["nested", "sibling"]);
     },
   ),
-  proof("[L4] a timeout that a sibling caused says so", async (fixture) => {
+  proof("[L4] the error of a timeout caused by a sibling says so", async (fixture) => {
     const store = await fixture.store();
     const lock = store.lock(fixture.id());
     await lock.run(async (grant) => {
@@ -73,7 +73,7 @@ export const ownerCases: readonly Case[] = [
     });
   }),
   proof(
-    "[L4] outside of run the grant is passed by hand; without it the same caller waits",
+    "[L4] outside run, the grant is passed explicitly; without it, the same caller waits",
     async (fixture) => {
       const store = await fixture.store();
       const lock = store.lock(fixture.id());
@@ -101,7 +101,7 @@ export const ownerCases: readonly Case[] = [
     assert.equal(await second, "second");
   }),
   proof(
-    "[L4] a task that outlives the grant it inherited does not hold it: it waits like anybody",
+    "[L4] a task that outlives the grant it inherited does not hold it, and waits like any other caller",
     async (fixture) => {
       const [store, other] = [await fixture.store(), await fixture.store()];
       const lock = store.lock(fixture.id());
@@ -122,20 +122,23 @@ export const ownerCases: readonly Case[] = [
       await rejectsWith(lock.acquire({ grant: outer }), "LOCK_LOST");
     },
   ),
-  proof("[L4] releasing the outer grant ends the inner ones, and whoever waits under it", async (fixture) => {
-    const store = await fixture.store();
-    const lock = store.lock(fixture.id());
-    const outer = await lock.acquire();
-    const inner = await lock.acquire({ grant: outer });
-    const waiting = rejection(lock.acquire({ grant: outer }));
-    const { signal } = inner;
-    await outer.release();
-    assert.equal((await aborted(signal)).code, "LOCK_LOST");
-    assert.equal(await inner.release(), false);
-    assert.equal((await waiting).code, "LOCK_LOST");
-    await rejectsWith(store.state(lock.id).save(1, { grant: inner }), "LOCK_LOST");
-    await fixture.becomesFree(lock.id);
-  }),
+  proof(
+    "[L4] releasing the outer grant ends the inner ones, and callers that wait under it",
+    async (fixture) => {
+      const store = await fixture.store();
+      const lock = store.lock(fixture.id());
+      const outer = await lock.acquire();
+      const inner = await lock.acquire({ grant: outer });
+      const waiting = rejection(lock.acquire({ grant: outer }));
+      const { signal } = inner;
+      await outer.release();
+      assert.equal((await aborted(signal)).code, "LOCK_LOST");
+      assert.equal(await inner.release(), false);
+      assert.equal((await waiting).code, "LOCK_LOST");
+      await rejectsWith(store.state(lock.id).save(1, { grant: inner }), "LOCK_LOST");
+      await fixture.becomesFree(lock.id);
+    },
+  ),
   proof(
     "[L4] listeners of a grant's signal run in nobody's body, whoever notices the loss",
     async (fixture) => {
@@ -153,7 +156,7 @@ export const ownerCases: readonly Case[] = [
     },
   ),
   proof(
-    "[L4] equal ids in two stores are two owners, and so is the same id in a nested other store",
+    "[L4] the same id in two stores has two owners, even if one store is used inside the other's lock",
     async (fixture) => {
       const [one, two] = [await fixture.store(), await fixture.store()];
       const id = fixture.id();
@@ -163,7 +166,7 @@ export const ownerCases: readonly Case[] = [
     },
   ),
   proof(
-    "[L4] inside the draft function of an update its lock may be entered again, but not written around",
+    "[L4] the draft function of an update may enter its lock again, but not write the state by another call",
     async (fixture) => {
       const store = await fixture.store();
       const id = fixture.id();

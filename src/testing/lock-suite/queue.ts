@@ -8,8 +8,8 @@ import type { Fixture } from "../fixture.ts";
 import { threeClients } from "./three-clients.ts";
 
 /**
- * Clients that are known to hear their wakes: the connection for them may be made only when the first is waited for,
- * and what happens before then is found by asking.
+ * Clients that are known to receive wakes. Their connection may be made only when a client first waits, and what
+ * happens before that is found by asking.
  */
 async function listening(
   fixture: Fixture,
@@ -34,7 +34,7 @@ async function listening(
   return [a, b, c, fixture.id()];
 }
 
-/** The wake of this kind for this ticket, when it has come. */
+/** Waits for the wake of this kind for this ticket. */
 function woken<K extends Wake["kind"]>(
   client: ListeningClient,
   kind: K,
@@ -75,7 +75,7 @@ export const queueCases: readonly Case[] = [
     await fixture.becomesFree(id);
   }),
   proof(
-    "[L10] a dead holder's lock is free after its lease, and the first waiter has it by asking",
+    "[L10] a dead holder's lock is free after its lease, and the first waiter gets it by asking",
     async (fixture) => {
       const [a, b, , id] = await threeClients(fixture);
       const [dead, waiter] = [a.ticketFor(id), b.ticketFor(id)];
@@ -87,7 +87,7 @@ export const queueCases: readonly Case[] = [
     },
   ),
   proof(
-    "[L9] who is handed the lock and says nothing is passed over, and keeps its place",
+    "[L9] a waiter that is handed the lock but does not respond is passed over, and keeps its place",
     async (fixture) => {
       const [a, b, c, id] = await threeClients(fixture);
       const [one, stopped, next] = [a.ticketFor(id), b.ticketFor(id), c.ticketFor(id)];
@@ -98,7 +98,7 @@ export const queueCases: readonly Case[] = [
       assert.equal((await a.backend.inspectLock(id))?.holder.token, stopped.ticket);
       await eventually(async () => assert.equal(await a.backend.inspectLock(id), null));
       await next.granted(); // at its very next ask
-      assert.equal(await stopped.queued({ leaseMs: 150 }), 0); // it goes on, and is the first of those who wait
+      assert.equal(await stopped.queued({ leaseMs: 150 }), 0); // it continues, as the first waiter
       await next.released();
       await stopped.granted();
       await stopped.released();
@@ -106,7 +106,7 @@ export const queueCases: readonly Case[] = [
     },
   ),
   proof(
-    "[L9] several dead waiters in a row cost a hand-over lease each at most, and nobody else moves",
+    "[L9] several dead waiters in a row cost at most a hand-over lease each, and no other waiter moves",
     async (fixture) => {
       const [a, b, c, id] = await threeClients(fixture);
       const one = a.ticketFor(id);
@@ -117,7 +117,7 @@ export const queueCases: readonly Case[] = [
       await last.queued();
       await one.released();
       await eventually(async () => {
-        await last.queued(); // alive, and behind
+        await last.queued(); // alive, and behind the next
         await next.granted();
       });
       await next.released();
@@ -125,7 +125,7 @@ export const queueCases: readonly Case[] = [
     },
   ),
   ...(["renew", "write", "release"] as const).map((word): Case => ({
-    name: `[L9] the first own command of who was handed the lock confirms it: a ${word}`,
+    name: `[L9] the first command of a waiter that was handed the lock confirms it: a ${word}`,
     async run(fixture) {
       const [a, b, , id] = await threeClients(fixture);
       const [one, two] = [a.ticketFor(id), b.ticketFor(id)];
@@ -141,7 +141,7 @@ export const queueCases: readonly Case[] = [
   })),
   needing(
     ["pushes"],
-    "[L8] a release wakes the first waiter, with its fences, and with the state if it wants it",
+    "[L8] a release wakes the first waiter, with its fences, and with the state if it asked for it",
     async (fixture) => {
       const [a, b, c, id] = await listening(fixture);
       const [one, two, last] = [a.ticketFor(id), b.ticketFor(id), c.ticketFor(id)];
@@ -160,14 +160,14 @@ export const queueCases: readonly Case[] = [
       assert.ok(!c.wakes.some(({ kind }) => kind === "granted"), "exactly one waiter is woken");
     },
   ),
-  needing(["pushes"], "[L2] a holder is told when somebody begins to wait", async (fixture) => {
+  needing(["pushes"], "[L2] a holder is notified when another client begins to wait", async (fixture) => {
     const [a, b, , id] = await listening(fixture);
     const [one, two] = [a.ticketFor(id), b.ticketFor(id)];
     await one.granted();
     await two.queued();
     await woken(a, "wanted", one.ticket);
   }),
-  needing(["pushes"], "[L6] a holder is told when it was released by force", async (fixture) => {
+  needing(["pushes"], "[L6] a holder is notified when it is released by force", async (fixture) => {
     const [a, b, , id] = await listening(fixture);
     const one = a.ticketFor(id);
     await one.granted();
@@ -176,7 +176,7 @@ export const queueCases: readonly Case[] = [
   }),
   needing(
     ["putForeignLock", "removeForeignLock"],
-    "[L11] a foreign client's lock excludes us: we wait, are told its token, and cannot write",
+    "[L11] a foreign client's lock excludes others: they wait, learn its token, and cannot write",
     async (fixture) => {
       const [a, b, , id] = await threeClients(fixture);
       assert.equal(await fixture.hook("putForeignLock")(id, "their token", 60_000), true);
@@ -195,7 +195,7 @@ export const queueCases: readonly Case[] = [
   ),
   needing(
     ["putForeignLock", "removeForeignLock"],
-    "[L11] our lock excludes a foreign client, also when it was handed on; it may have it when it is free",
+    "[L11] a lock excludes a foreign client, even after a hand-over; the client may take it when it is free",
     async (fixture) => {
       const [a, b, , id] = await threeClients(fixture);
       const [one, two] = [a.ticketFor(id), b.ticketFor(id)];
@@ -214,7 +214,7 @@ export const queueCases: readonly Case[] = [
   ),
   needing(
     ["putForeignLock"],
-    "[L11] a foreign lock without a lease is never taken for free, and can be released by force",
+    "[L11] a foreign lock without a lease is never considered free, and can be released by force",
     async (fixture) => {
       const [a, b, , id] = await threeClients(fixture);
       assert.equal(await fixture.hook("putForeignLock")(id, "for ever", null), true);

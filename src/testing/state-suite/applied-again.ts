@@ -1,4 +1,4 @@
-/** Changes that are saved together, and what becomes of them when what they began with is gone, or the lock is. */
+/** Changes that are saved together, when the state that they began with is gone, or the lock is. */
 import { strict as assert } from "node:assert";
 import type { Store } from "../../store.ts";
 import { aborted, deferred, rejection, rejectsWith } from "../assertions.ts";
@@ -36,7 +36,7 @@ export const appliedAgainCases: readonly Case[] = [
     },
   ),
   proof(
-    "[S3] [S5] nothing to save, and what was loaded expired before a caller came: its answer is of what is there",
+    "[S3] [S5] nothing to save, and the loaded state expired before a caller came: its result is of the present state",
     async (fixture) => {
       const [store, id] = [await fixture.store(), fixture.id()];
       const expire = await expiring(fixture, id);
@@ -57,7 +57,7 @@ export const appliedAgainCases: readonly Case[] = [
     },
   ),
   proof(
-    "[S5] the lock is lost before the save: no answer is made of changes that never came to be",
+    "[S5] the lock is lost before the save: no result is based on changes that were not saved",
     async (fixture) => {
       const id = fixture.id();
       const { store, faults } = await fixture.faultyStore();
@@ -66,11 +66,11 @@ export const appliedAgainCases: readonly Case[] = [
       faults.once("releaseLock", meanwhile({ before: () => other.lock(id).forceRelease() }));
       const calls = await Promise.allSettled([
         state.update((n) => {
-          if (n === undefined) throw new Error("nothing there"); // true whatever becomes of the others
+          if (n === undefined) throw new Error("nothing there"); // true regardless of the others
         }),
         state.update(() => 1),
         state.update((n) => {
-          if (n === 1) throw new Error("one"); // of what never was
+          if (n === 1) throw new Error("one"); // of a state that was never saved
         }),
         state.trySave(2, { ifRevision: "absent" }),
       ]);
@@ -80,7 +80,7 @@ export const appliedAgainCases: readonly Case[] = [
     },
   ),
   proof(
-    "[L5] a function that runs on while those before it are applied again learns that its lock is lost",
+    "[L5] a function that runs while earlier ones are applied again learns that its lock is lost",
     async (fixture) => {
       const id = fixture.id();
       const { store, faults } = await fixture.faultyStore({ leaseMs: 600 });
@@ -102,7 +102,7 @@ export const appliedAgainCases: readonly Case[] = [
       assert.deepEqual(await log.load(), { ids: ["first"] });
     },
   ),
-  proof("[L1] [S4] no function is called again under a lock that was lost meanwhile", async (fixture) => {
+  proof("[L1] [S4] no function is called again under a lock that has been lost", async (fixture) => {
     const id = fixture.id();
     const { store, faults } = await fixture.faultyStore();
     const expire = await expiring(fixture, id);
@@ -119,7 +119,7 @@ export const appliedAgainCases: readonly Case[] = [
     assert.equal(calls, 1);
   }),
   proof(
-    "[S3] a save that is judged again keeps its revision to itself: what comes after it is saved apart",
+    "[S3] a save that is applied again returns its own revision: later changes are saved separately",
     async (fixture) => {
       const id = fixture.id();
       const { store, faults } = await fixture.faultyStore();
@@ -136,7 +136,7 @@ export const appliedAgainCases: readonly Case[] = [
       assert.deepEqual(await log.load(), { ids: ["saved", "later"] });
     },
   ),
-  proof("[S5] a function that failed on what is saved by now keeps its own error", async (fixture) => {
+  proof("[S5] a function that failed on a state that was saved keeps its own error", async (fixture) => {
     const id = fixture.id();
     const { store, faults } = await fixture.faultyStore({ operationMs: 300 });
     const log = store.state(id, { initial: emptyLog });
@@ -152,7 +152,7 @@ export const appliedAgainCases: readonly Case[] = [
     hanging.cancel();
     await fixture.becomesFree(id);
   }),
-  needing(["flush"], "[S5] the same where the server has forgotten everything", async (fixture) => {
+  needing(["flush"], "[S5] the same after the server has forgotten everything", async (fixture) => {
     const id = fixture.id();
     const { store, faults } = await fixture.faultyStore();
     const state: ReturnType<Store["state"]> = store.state(id);

@@ -1,4 +1,4 @@
-/** The contract of stored data: what cannot be read, lives that end, and listings. */
+/** The contract of stored data: unreadable data, expiry, and listings. */
 import { strict as assert } from "node:assert";
 import type { SaveWrite, StateEntry } from "../../backends/contract.ts";
 import { eventually, pause } from "../assertions.ts";
@@ -17,7 +17,7 @@ export const dataCases: readonly Case[] = [
     const hold = b.ticketFor(id);
     await hold.granted();
     assert.equal((await hold.release({ write: save("2") })).status, "unreadable");
-    assert.equal(await hold.renew(), "renewed"); // a refused write gives nothing up
+    assert.equal(await hold.renew(), "renewed"); // a refused write releases nothing
     await hold.released();
     assert.equal(await b.load(id), "1");
     assert.deepEqual(await b.write(id, remove()), { status: "deleted" });
@@ -25,7 +25,7 @@ export const dataCases: readonly Case[] = [
   }),
   needing(
     ["putGarbage"],
-    "[S6] what is no state is said to be unreadable, refused and left as it is",
+    "[S6] data that is not a state is reported as unreadable, not overwritten, and left as it is",
     async (fixture) => {
       const [a, id] = [await fixture.client(), fixture.id()];
       await fixture.hook("putGarbage")(id);
@@ -65,7 +65,7 @@ export const dataCases: readonly Case[] = [
     await eventually(async () => assert.equal(await a.load(id), null));
     assert.deepEqual(await a.backend.touchState(id, 70_000, a.receipt()), { status: "absent" });
     await a.saved(id, save("5", { ttlMs: "keep" }));
-    assert.equal(await left(), null); // a life that has ended is not kept
+    assert.equal(await left(), null); // an expiry that has passed is not kept
   }),
   ...(["small", "large"] as const).map((size) =>
     proof(
@@ -91,7 +91,7 @@ export const dataCases: readonly Case[] = [
         assert.equal(await left(), Infinity);
         await a.saved(id, save("3", { ttlMs: 1 }));
         await eventually(async () => assert.equal(await a.load(id), null));
-        await commit(whenNew(500_000)); // what has expired is new
+        await commit(whenNew(500_000)); // an expired state counts as new
         assert.ok((await left()) > 400_000 && (await left()) <= 500_000);
       },
     ),
@@ -103,19 +103,19 @@ export const dataCases: readonly Case[] = [
     assert.equal((await a.stored(id)).revision, revision);
     assert.equal(await a.load(id), "1");
   }),
-  proof("[S5] a late copy of a touch does not end the life of what was saved since", async (fixture) => {
+  proof("[S5] a late copy of a touch does not expire a state that was saved since", async (fixture) => {
     const [a, id] = [await fixture.client(), fixture.id()];
     await a.saved(id, save("1"));
     const receipt = a.receipt();
     assert.deepEqual(await a.backend.touchState(id, 50_000, receipt), { status: "touched" });
     await a.saved(id, save("2", { ttlMs: "none" }));
-    assert.deepEqual(await a.backend.touchState(id, 50_000, receipt), { status: "touched" }); // its answer, no more
+    assert.deepEqual(await a.backend.touchState(id, 50_000, receipt), { status: "touched" }); // only its reply
     assert.equal(
       ((await a.backend.loadState(id, { expiry: true })) as { expiresInMs?: unknown }).expiresInMs,
       null,
     );
   }),
-  proof("[S7] a touch is felt at once, also when it shortens the life", async (fixture) => {
+  proof("[S7] a touch takes effect at once, even if it shortens the time to live", async (fixture) => {
     const [a, id] = [await fixture.client(), fixture.id()];
     await a.saved(id, save("1", { ttlMs: 500_000 }));
     await a.backend.touchState(id, 20, a.receipt());

@@ -1,4 +1,4 @@
-/** States and the locks of the same id: who holds the lock writes, who lost it is refused [S4] [S8]. */
+/** States and the locks of the same id: the holder of the lock may write, and one that lost it is refused [S4] [S8]. */
 import { strict as assert } from "node:assert";
 import {
   aborted,
@@ -14,7 +14,7 @@ import { failBefore } from "../faults.ts";
 import { needing, proof, type Case } from "../suite.ts";
 
 export const grantCases: readonly Case[] = [
-  proof("[S8] a write waits while another store holds the lock, and then takes its turn", async (fixture) => {
+  proof("[S8] a write waits while another store holds the lock, and is then made", async (fixture) => {
     const [holder, writer] = await fixture.stores(2);
     const id = fixture.id();
     const state = writer.state<string>(id);
@@ -55,7 +55,7 @@ export const grantCases: readonly Case[] = [
     },
   ),
   proof(
-    "[S8] inside lock.run writes use the grant by themselves; outside they take { grant }",
+    "[S8] inside lock.run, writes use the grant automatically; outside, they take { grant }",
     async (fixture) => {
       const [store, id] = [await fixture.store({ waitMs: 100 }), fixture.id()];
       const state = store.state(id, { initial: () => 0 });
@@ -77,18 +77,21 @@ export const grantCases: readonly Case[] = [
       await state.delete({ grant });
     },
   ),
-  proof("[S4] a grant of another id, of another store or made up is refused at the door", async (fixture) => {
-    const [store, other] = await fixture.stores(2);
-    const [id, elsewhere] = [fixture.id(), fixture.id()];
-    const state = store.state<number>(id);
-    await using wrongId = await store.lock(elsewhere).acquire();
-    await using wrongStore = await other.lock(id).acquire();
-    await rejectsWith(state.save(1, { grant: wrongId }), "INVALID_ARGUMENT");
-    await rejectsWith(state.save(1, { grant: wrongStore }), "INVALID_ARGUMENT");
-    await rejectsWith(state.save(1, { grant: { ...wrongId } }), "INVALID_ARGUMENT");
-  }),
   proof(
-    "[S4] a save after release is refused with LockLostError, inside and outside of run",
+    "[S4] a grant of another id or store, or an invented one, is refused before anything is done",
+    async (fixture) => {
+      const [store, other] = await fixture.stores(2);
+      const [id, elsewhere] = [fixture.id(), fixture.id()];
+      const state = store.state<number>(id);
+      await using wrongId = await store.lock(elsewhere).acquire();
+      await using wrongStore = await other.lock(id).acquire();
+      await rejectsWith(state.save(1, { grant: wrongId }), "INVALID_ARGUMENT");
+      await rejectsWith(state.save(1, { grant: wrongStore }), "INVALID_ARGUMENT");
+      await rejectsWith(state.save(1, { grant: { ...wrongId } }), "INVALID_ARGUMENT");
+    },
+  ),
+  proof(
+    "[S4] a save after release is refused with LockLostError, inside and outside run",
     async (fixture) => {
       const [store, id] = [await fixture.store(), fixture.id()];
       const state = store.state<string>(id);
@@ -108,12 +111,12 @@ export const grantCases: readonly Case[] = [
     },
   ),
   proof(
-    "[S4] the server refuses who was force-released and has not heard of it: the state is the second's",
+    "[S4] the server refuses a force-released holder that does not know it yet: the second holder's state stays",
     async (fixture) => {
       const { store: first, faults } = await fixture.faultyStore();
       const second = await fixture.store();
       const id = fixture.id();
-      faults.wakes = "drop"; // as if stopped: it does not hear of it, and renews nothing
+      faults.wakes = "drop"; // as if stopped: it is not notified, and renews nothing
       faults.always("renewLocks", failBefore("unknown"));
       const stale = await first.lock(id).acquire();
       assert.equal(await second.lock(id).forceRelease(), true);
@@ -129,7 +132,7 @@ export const grantCases: readonly Case[] = [
     },
   ),
   proof(
-    "[S4] an update whose lock was taken away in its midst is refused, with nothing written",
+    "[S4] an update whose lock is taken away while it runs is refused, and nothing is written",
     async (fixture) => {
       const { store: first, faults } = await fixture.faultyStore();
       const second = await fixture.store();
@@ -147,7 +150,7 @@ export const grantCases: readonly Case[] = [
     },
   ),
   proof(
-    "[S4] a lease that ended unrenewed: refused, also when the next holder is in the same process and store",
+    "[S4] a lease that ended without renewal: writes are refused, even if the next holder is in the same store",
     async (fixture) => {
       const { store, faults } = await fixture.faultyStore({ leaseMs: 300 });
       const id = fixture.id();
@@ -190,7 +193,7 @@ export const grantCases: readonly Case[] = [
       assert.equal(await other.state(id).load(), "other");
     },
   ),
-  proof("[S4] release waits for the saves that are under way under its grant", async (fixture) => {
+  proof("[S4] release waits for the saves in progress under its grant", async (fixture) => {
     const { store, faults } = await fixture.faultyStore();
     const id = fixture.id();
     const reached = deferred();
@@ -212,7 +215,7 @@ export const grantCases: readonly Case[] = [
   }),
   needing(
     ["deleteLock"],
-    "[S4] the lock deleted behind an update's back: LockLostError, nothing written",
+    "[S4] the lock is deleted during an update: LockLostError, and nothing is written",
     async (fixture) => {
       const [store, id] = [await fixture.store(), fixture.id()];
       const state = store.state(id, { initial: () => 0 });
@@ -227,7 +230,7 @@ export const grantCases: readonly Case[] = [
   ),
   needing(
     ["flush"],
-    "[S2] [S4] everything flushed under a holder: its save is refused, and revisions and fences go on rising",
+    "[S2] [S4] a flush during a hold: its save is refused, and revisions and fences continue to rise",
     async (fixture) => {
       const [store, id] = [await fixture.store(), fixture.id()];
       const state = store.state<number>(id);
@@ -242,7 +245,7 @@ export const grantCases: readonly Case[] = [
       assert.ok((await state.save(3, { grant: next })) > before);
     },
   ),
-  proof("[S8] whoever writes without waiting is not held up by a lock of another id", async (fixture) => {
+  proof("[S8] a write without waiting is not delayed by a lock of another id", async (fixture) => {
     const [store, other] = await fixture.stores(2);
     await using _grant = await other.lock(fixture.id()).acquire();
     await store.state<number>(fixture.id()).save(1, { waitMs: 0 });

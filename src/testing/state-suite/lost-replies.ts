@@ -1,6 +1,6 @@
 /**
  * Lost replies [S5], one backend call after the other: whichever replies are lost, each write takes effect exactly
- * once and answers as the first try would have.
+ * once, and has the result of a call without failures.
  */
 import { strict as assert } from "node:assert";
 import type { State } from "../../state.ts";
@@ -12,13 +12,13 @@ import type { FaultyStore, Fixture } from "../fixture.ts";
 
 type Ids = string[];
 
-/** A write that is tried with each of its calls failing in turn. It adds "mine" to the state, which has "old". */
+/** A write, tried with each of its backend calls failing in turn. It adds "mine" to the state, which has "old". */
 interface Operation {
   readonly name: string;
   run(store: Store, state: State<Ids, Ids>): Promise<unknown>;
   /** What is stored afterwards, if no other client writes. */
   readonly stored: Ids;
-  /** The answer, if no other client writes. */
+  /** Checks the result, if no other client writes. */
   check(answer: unknown, revision: number | undefined): void;
 }
 
@@ -74,7 +74,7 @@ interface Mishap {
 
 const mishaps: readonly Mishap[] = [
   { name: "its reply lost", plan: () => ({ fault: loseReply() }) },
-  { name: "it failing before it was carried out", plan: () => ({ fault: failBefore("unknown") }) },
+  { name: "a failure before it is carried out", plan: () => ({ fault: failBefore("unknown") }) },
   {
     name: "its reply lost and another client writing before the retry",
     plan: (rival) => ({ fault: loseReply(rival) }),
@@ -87,7 +87,7 @@ const mishaps: readonly Mishap[] = [
     },
   },
   {
-    name: "its first copy arriving when all is over and another client has written",
+    name: "its first copy arriving at the end, after another client has written",
     plan(rival) {
       const copy = new LateCopy();
       const settle = async (): Promise<void> => {
@@ -99,10 +99,10 @@ const mishaps: readonly Mishap[] = [
   },
 ];
 
-/** One operation, each of its calls in turn having the same mishap. */
+/** One operation, with the same mishap at each of its calls in turn. */
 function matrixCase(operation: Operation, mishap: Mishap): Case {
   return {
-    name: `[S5] ${operation.name}, at each of its calls with ${mishap.name}: once, and answered as at first`,
+    name: `[S5] ${operation.name}, at each of its calls with ${mishap.name}: takes effect once, with the first result`,
     async run(fixture) {
       const faulty = await fixture.faultyStore();
       const rival = await fixture.store();
@@ -119,7 +119,7 @@ interface Attempt {
   readonly nth: number;
 }
 
-/** False when the operation had fewer calls than that. */
+/** Returns false if the operation had fewer calls than that. */
 async function attempt(fixture: Fixture, what: Attempt): Promise<boolean> {
   const { operation, mishap, faulty, rival, nth } = what;
   const id = fixture.id();
@@ -131,7 +131,7 @@ async function attempt(fixture: Fixture, what: Attempt): Promise<boolean> {
     if (rivals.length > 0) return;
     const write = theirs.update((draft) => [...(draft ?? []), "theirs"]).then((ids) => (seen = ids));
     rivals.push(write);
-    await Promise.race([write, pause(20)]); // it may have to wait for the very lock whose reply is lost
+    await Promise.race([write, pause(20)]); // it may have to wait for the lock whose reply is lost
   };
   const { fault, settle } = mishap.plan(rivalWrites);
   const plan = faulty.faults.once("any", fault, nth);
@@ -161,7 +161,7 @@ function assertOneOrder(ids: { stored: Ids; seen: Ids; alone: Ids }): void {
 }
 
 const oneByOne: readonly Case[] = [
-  proof("[S5] trySave with ifRevision, its reply lost: it does not conflict with itself", async (fixture) => {
+  proof("[S5] trySave with ifRevision whose reply is lost does not conflict with itself", async (fixture) => {
     const { store, faults } = await fixture.faultyStore();
     const state = store.state<number>(fixture.id());
     faults.once("writeState", loseReply());
@@ -175,7 +175,7 @@ const oneByOne: readonly Case[] = [
     assert.equal(await state.read(), undefined);
   }),
   proof(
-    "[S5] a delete, its reply lost and another client saving before the retry: the save stays",
+    "[S5] a delete whose reply is lost, with another client's save before the retry: the save stays",
     async (fixture) => {
       const { store, faults } = await fixture.faultyStore();
       const rival = await fixture.store();
@@ -222,7 +222,7 @@ const oneByOne: readonly Case[] = [
     },
   ),
   proof(
-    "[S5] nobody answers before the deadline: outcome unknown if it was sent, none if it never was",
+    "[S5] no reply before the deadline: outcome unknown if the call was sent, none if it was not",
     async (fixture) => {
       const { store, faults } = await fixture.faultyStore({ operationMs: 1_000 });
       const state = store.state<number>(fixture.id());
@@ -238,7 +238,7 @@ const oneByOne: readonly Case[] = [
       await eventually(async () => assert.equal(await state.load(), 2));
     },
   ),
-  proof("[S5] an update whose save nobody answers fails as unknown, and frees the lock", async (fixture) => {
+  proof("[S5] an update whose save gets no reply fails as unknown, and frees the lock", async (fixture) => {
     const { store, faults } = await fixture.faultyStore({ operationMs: 1_000 });
     const id = fixture.id();
     const silent = faults.always("releaseLock", failBefore("unknown"));
@@ -254,7 +254,7 @@ const oneByOne: readonly Case[] = [
   }),
   needing(
     ["flush"],
-    "[S5] a flush between an update's save and its retry: the error says that nobody can tell",
+    "[S5] a flush between an update's save and its retry: the error has the outcome unknown",
     async (fixture) => {
       const { store, faults } = await fixture.faultyStore();
       const state = store.state(fixture.id(), { initial: () => 0 });
@@ -271,7 +271,7 @@ const oneByOne: readonly Case[] = [
     },
   ),
   proof(
-    "[S1] a load that fails is retried, and throws in the end; it never answers absent",
+    "[S1] a load that fails is retried, and throws in the end; it never reports an absent state",
     async (fixture) => {
       const { store, faults } = await fixture.faultyStore({ operationMs: 1_000 });
       const id = fixture.id();

@@ -1,4 +1,4 @@
-/** What callers owe each other whose changes are saved together: none waits for the code of one who came later [S3]. */
+/** Callers whose changes are saved together: none waits for the function of a later caller [S3]. */
 import { strict as assert } from "node:assert";
 import { deferred, inTime, rejection, rejectsWith, stillPending } from "../assertions.ts";
 import { failBefore, loseReply, meanwhile } from "../faults.ts";
@@ -35,28 +35,31 @@ export const neighbourCases: readonly Case[] = [
     assert.deepEqual(await inTime(last), { ids: ["last"] });
     assert.deepEqual(await log.load(), { ids: ["last"] });
   }),
-  proof("[S3] whose function is over is answered, and saved, while a later one runs on", async (fixture) => {
-    const [store, other] = await fixture.stores(2);
-    const id = fixture.id();
-    const log = store.state(id, { initial: emptyLog });
-    const [begun, end] = [deferred(), deferred()];
-    const first = log.update(add("first"));
-    const failed = log.update(() => Promise.reject(new Error("mine")));
-    const slow = log.update(async (draft) => {
-      draft.ids.push("slow");
-      begun.resolve();
-      await end.promise;
-    });
-    const behind = log.update(add("behind"));
-    await begun.promise;
-    assert.deepEqual(await inTime(first), { ids: ["first"] });
-    assert.equal((await rejection(failed)).message, "mine");
-    assert.deepEqual(await other.state<Log>(id).load(), { ids: ["first"] });
-    await stillPending(behind);
-    end.resolve();
-    assert.deepEqual(await slow, { ids: ["first", "slow"] });
-    assert.deepEqual(await behind, { ids: ["first", "slow", "behind"] });
-  }),
+  proof(
+    "[S3] a change whose function has ended is saved and answered while a later one still runs",
+    async (fixture) => {
+      const [store, other] = await fixture.stores(2);
+      const id = fixture.id();
+      const log = store.state(id, { initial: emptyLog });
+      const [begun, end] = [deferred(), deferred()];
+      const first = log.update(add("first"));
+      const failed = log.update(() => Promise.reject(new Error("mine")));
+      const slow = log.update(async (draft) => {
+        draft.ids.push("slow");
+        begun.resolve();
+        await end.promise;
+      });
+      const behind = log.update(add("behind"));
+      await begun.promise;
+      assert.deepEqual(await inTime(first), { ids: ["first"] });
+      assert.equal((await rejection(failed)).message, "mine");
+      assert.deepEqual(await other.state<Log>(id).load(), { ids: ["first"] });
+      await stillPending(behind);
+      end.resolve();
+      assert.deepEqual(await slow, { ids: ["first", "slow"] });
+      assert.deepEqual(await behind, { ids: ["first", "slow", "behind"] });
+    },
+  ),
   proof(
     "[S3] the store is closed while a function waits for an earlier update: all settle",
     async (fixture) => {
@@ -74,7 +77,7 @@ export const neighbourCases: readonly Case[] = [
     },
   ),
   proof(
-    "[S3] [S5] what a save of the earlier ones finds gone is applied again, and so is the later one",
+    "[S3] [S5] the save of the earlier changes finds the state gone: they and the later one are applied again",
     async (fixture) => {
       const id = fixture.id();
       const { store, faults } = await fixture.faultyStore();
@@ -96,7 +99,7 @@ export const neighbourCases: readonly Case[] = [
     },
   ),
   proof(
-    "[S3] [S5] the save of the earlier ones fails: they share its answer, and the later one is not saved",
+    "[S3] [S5] the save of the earlier changes fails: they share its error, and the later one is not saved",
     async (fixture) => {
       const id = fixture.id();
       const { store, faults } = await fixture.faultyStore({ operationMs: 300 });
@@ -116,7 +119,7 @@ export const neighbourCases: readonly Case[] = [
     },
   ),
   proof(
-    "[S3] [S5] the answer to the save of the earlier ones is lost: once, and the later one follows",
+    "[S3] [S5] the reply to the save of the earlier changes is lost: they are saved once, and the later one follows",
     async (fixture) => {
       const id = fixture.id();
       const { store, faults } = await fixture.faultyStore();
@@ -131,7 +134,7 @@ export const neighbourCases: readonly Case[] = [
       assert.deepEqual(await log.load(), { ids: ["first", "second"] });
     },
   ),
-  proof("[S4] the lock is lost while the earlier ones are saved: none is saved", async (fixture) => {
+  proof("[S4] the lock is lost while the earlier changes are saved: none is saved", async (fixture) => {
     const id = fixture.id();
     const { store, faults } = await fixture.faultyStore();
     const other = await fixture.store();

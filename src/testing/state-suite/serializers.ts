@@ -1,4 +1,4 @@
-/** Serializers of the user's own: views of what they were given, buffers that they use again, errors at any time [S3]. */
+/** Users' own serializers: views of their input, buffers that are reused, errors at any time [S3]. */
 import { strict as assert } from "node:assert";
 import { AsyncLocalStorage } from "node:async_hooks";
 import { deserialize, serialize } from "node:v8";
@@ -11,21 +11,21 @@ interface Seen {
 }
 const untouched = (): Seen => ({ seen: new Uint8Array([0, 0, 0, 0]) });
 
-/** As in the guide: its typed arrays are views of the bytes that it was given. */
+/** As in the guide: its typed arrays are views of its input. */
 const v8: Serializer = {
   name: "v8",
   serialize: (value) => serialize(value),
   deserialize: (bytes) => deserialize(bytes) as unknown,
 };
 
-/** Returns its input as it is, and what it was given. */
+/** Returns its input unchanged, in both directions. */
 const raw: Serializer = {
   name: "raw",
   serialize: (value) => value as Uint8Array,
   deserialize: (bytes) => bytes,
 };
 
-/** Writes into one buffer, again and again. */
+/** Reuses one buffer for all its output. */
 function reusing(): Serializer {
   const buffer = new Uint8Array(64);
   return {
@@ -64,7 +64,7 @@ export const serializerCases: readonly Case[] = [
       assert.ok((stored?.revision ?? 0) > before);
     },
   ),
-  proof("[S3] the same under a grant, and with drafts that fail beside it", async (fixture) => {
+  proof("[S3] the same under a grant, next to drafts that fail", async (fixture) => {
     const [store, id] = [await fixture.store(), fixture.id()];
     const state = store.state(id, { initial: untouched, serializer: v8 });
     await state.save(untouched());
@@ -86,11 +86,11 @@ export const serializerCases: readonly Case[] = [
     await store.lock(id).run(() => state.update((draft) => void (draft.seen[3] = 4)));
     assert.deepEqual([...(await state.load()).seen], [1, 0, 0, 4]);
   }),
-  proof("[S3] what a caller does with its result, later callers do not see", async (fixture) => {
+  proof("[S3] later callers do not see what a caller does with its result", async (fixture) => {
     const [store, id] = [await fixture.store(), fixture.id()];
     const state = store.state(id, { initial: untouched, serializer: v8 });
     const spoilt = state.update((draft) => void (draft.seen[0] = 1)).then((value) => value.seen.fill(9));
-    // Begun before the first is told, so that the third goes on from what was saved for the first.
+    // Begun before the first resolves, so that the third continues from the state saved for the first.
     const failed = state.update(async () => {
       await spoilt;
       throw new Error("mine");
@@ -119,7 +119,7 @@ export const serializerCases: readonly Case[] = [
     value.fill(8);
     assert.deepEqual([...((await state.load()) ?? [])], [9, 9, 9]);
   }),
-  proof("[S2] [S3] a serializer that uses its buffer again: every value is its own", async (fixture) => {
+  proof("[S2] [S3] a serializer that reuses its buffer: each value is kept separately", async (fixture) => {
     const [store, ids] = [await fixture.store(), [fixture.id(), fixture.id(), fixture.id()]];
     const serializer = reusing();
     const states = ids.map((id) => store.state<string>(id, { serializer }));
@@ -156,36 +156,33 @@ export const serializerCases: readonly Case[] = [
       assert.equal(await state.load(), "good!");
     },
   ),
-  proof(
-    "[S3] all of a serializer's work for a call is done in that call's async context",
-    async (fixture) => {
-      const [store, id] = [await fixture.store(), fixture.id()];
-      const context = new AsyncLocalStorage<string>();
-      const seen: string[] = [];
-      const tracing: Serializer = {
-        name: "tracing",
-        serialize: (value) => {
-          seen.push(`${context.getStore() ?? "nobody"} writes ${String(value)}`);
-          return new TextEncoder().encode(String(value));
-        },
-        deserialize: (bytes) => {
-          const text = new TextDecoder().decode(bytes);
-          seen.push(`${context.getStore() ?? "nobody"} reads ${text}`);
-          return text;
-        },
-      };
-      const state = store.state<string>(id, { initial: () => "", serializer: tracing });
-      const call = (name: string) =>
-        context.run(name, () =>
-          state.update((text) => (name === "b" ? Promise.resolve(text + name) : text + name)),
-        );
-      await Promise.all(["a", "b", "c"].map(call));
-      assert.deepEqual(
-        seen.map((line) => line.replace(/ .*/, "")).join(""),
-        "aaabbbccc".replace("aaa", "aaaa"), // the first makes its initial value, too
+  proof("[S3] a serializer always runs in the async context of the call", async (fixture) => {
+    const [store, id] = [await fixture.store(), fixture.id()];
+    const context = new AsyncLocalStorage<string>();
+    const seen: string[] = [];
+    const tracing: Serializer = {
+      name: "tracing",
+      serialize: (value) => {
+        seen.push(`${context.getStore() ?? "nobody"} writes ${String(value)}`);
+        return new TextEncoder().encode(String(value));
+      },
+      deserialize: (bytes) => {
+        const text = new TextDecoder().decode(bytes);
+        seen.push(`${context.getStore() ?? "nobody"} reads ${text}`);
+        return text;
+      },
+    };
+    const state = store.state<string>(id, { initial: () => "", serializer: tracing });
+    const call = (name: string) =>
+      context.run(name, () =>
+        state.update((text) => (name === "b" ? Promise.resolve(text + name) : text + name)),
       );
-    },
-  ),
+    await Promise.all(["a", "b", "c"].map(call));
+    assert.deepEqual(
+      seen.map((line) => line.replace(/ .*/, "")).join(""),
+      "aaabbbccc".replace("aaa", "aaaa"), // the first makes its initial value, too
+    );
+  }),
   proof(
     "[S1] a stored value that its serializer cannot read is corrupt, and stays as it is",
     async (fixture) => {

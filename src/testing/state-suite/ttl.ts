@@ -1,10 +1,10 @@
-/** How long a state lives [S7]: what a handle says, what a call says, and what a write without either keeps. */
+/** The expiry of a state [S7]: set by a handle, set by a call, or kept by a write without either. */
 import { strict as assert } from "node:assert";
 import { proof, type Case } from "../suite.ts";
 
 export const ttlCases: readonly Case[] = [
   proof(
-    "[S7] the handle's ttlMs slides with each write; without one a write keeps the life; options beat it",
+    "[S7] each write renews the handle's ttlMs; without one, a write keeps the expiry; options override it",
     async (fixture) => {
       const [store, id] = [await fixture.store(), fixture.id()];
       const lives = store.state(id, { initial: () => 0, ttlMs: 600_000 });
@@ -24,7 +24,7 @@ export const ttlCases: readonly Case[] = [
       await lives.update((n) => n + 1, { ttlMs: "keep" });
       assert.equal(await left(), Infinity);
       assert.equal(await store.state(fixture.id()).touch(1_000), false);
-      // Of several updates that are saved at once, each does what it would have done alone.
+      // Each of several updates that are saved together sets the expiry that it would have set alone.
       await Promise.all([
         plain.update((n) => (n ?? 0) + 1, { ttlMs: 200_000 }),
         plain.update((n) => (n ?? 0) + 1, { ttlMs: "keep" }),
@@ -33,7 +33,7 @@ export const ttlCases: readonly Case[] = [
     },
   ),
   proof(
-    "[S7] a handle's { whenNew } is the life of what is made, and kept by what comes later; options beat it",
+    "[S7] a handle's { whenNew } is set on creation and kept by later writes; options override it",
     async (fixture) => {
       const [store, id] = [await fixture.store(), fixture.id()];
       const window = store.state(id, { initial: () => 0, ttlMs: { whenNew: 600_000 } });
@@ -58,7 +58,7 @@ export const ttlCases: readonly Case[] = [
       await window.delete();
       assert.notEqual(await window.trySave(1, { ifRevision: "absent" }), null);
       await within(500_000, 600_000);
-      // What is new has no life to keep: then the handle's is meant.
+      // A new state has no expiry to keep: "keep" then means the handle's.
       await window.delete();
       await window.update((n) => n + 1, { ttlMs: "keep" });
       await within(500_000, 600_000);
@@ -68,7 +68,7 @@ export const ttlCases: readonly Case[] = [
       await plain.touch(50_000);
       await sliding.save(2, { ttlMs: "keep" });
       await within(0, 50_000);
-      // Of several updates that are saved at once, each does what it would have done alone.
+      // Each of several updates that are saved together sets the expiry that it would have set alone.
       const lives = [{ whenNew: 600_000 }, { whenNew: 100_000 }, "keep"] as const;
       await Promise.all(lives.map((ttlMs) => plain.update((n) => (n ?? 0) + 1, { ttlMs })));
       await within(0, 50_000);

@@ -39,36 +39,33 @@ export const updateCases: readonly Case[] = [
       }
     },
   ),
-  proof(
-    "[S3] updates that change nothing, fail, or delete what is absent may come in any number",
-    async (fixture) => {
-      const [store, other] = await fixture.stores(2);
-      const id = fixture.id();
-      const state = store.state(id, { initial: () => 0 });
-      await state.save(7);
-      const holder = await other.lock(id).acquire();
-      const calls = [
-        ...range(40).map(() => state.update(() => undefined)),
-        ...range(40).map(() => state.update(() => Promise.reject(new Error("mine"))).catch(() => 7)),
-      ];
-      await pause(20);
-      await holder.release();
-      assert.deepEqual(
-        await Promise.all(calls),
-        range(80).map(() => 7),
-      );
+  proof("[S3] any number of updates may change nothing, fail, or delete an absent state", async (fixture) => {
+    const [store, other] = await fixture.stores(2);
+    const id = fixture.id();
+    const state = store.state(id, { initial: () => 0 });
+    await state.save(7);
+    const holder = await other.lock(id).acquire();
+    const calls = [
+      ...range(40).map(() => state.update(() => undefined)),
+      ...range(40).map(() => state.update(() => Promise.reject(new Error("mine"))).catch(() => 7)),
+    ];
+    await pause(20);
+    await holder.release();
+    assert.deepEqual(
+      await Promise.all(calls),
+      range(80).map(() => 7),
+    );
 
-      const absent = store.state<number>(fixture.id());
-      const guard = await other.lock(absent.id).acquire();
-      const deletes = range(20).map(() => absent.delete());
-      await pause(20);
-      await guard.release();
-      await Promise.all(deletes);
-      await fixture.becomesFree(id);
-      await fixture.becomesFree(absent.id);
-    },
-  ),
-  proof("[S3] one after the other, updates that change nothing go on for ever", async (fixture) => {
+    const absent = store.state<number>(fixture.id());
+    const guard = await other.lock(absent.id).acquire();
+    const deletes = range(20).map(() => absent.delete());
+    await pause(20);
+    await guard.release();
+    await Promise.all(deletes);
+    await fixture.becomesFree(id);
+    await fixture.becomesFree(absent.id);
+  }),
+  proof("[S3] any number of updates that change nothing may follow one another", async (fixture) => {
     const [store, id] = [await fixture.store(), fixture.id()];
     const state = store.state(id, { initial: () => ({ n: 1 }) });
     for (let round = 0; round < 200; round += 1)
@@ -80,7 +77,7 @@ export const updateCases: readonly Case[] = [
     );
     await fixture.becomesFree(id);
   }),
-  proof("[S3] a function that throws spoils nobody else's update of the same batch", async (fixture) => {
+  proof("[S3] a function that throws does not affect the other updates of its batch", async (fixture) => {
     const [store, id] = [await fixture.store(), fixture.id()];
     const state = store.state(id, { initial: emptyLog });
     const calls = range(10).map((n) =>
@@ -134,7 +131,7 @@ export const updateCases: readonly Case[] = [
     assert.deepEqual(loaded, { ids: ["b"] });
     assert.deepEqual(await state.load(), { ids: ["b"] });
   }),
-  proof("[S3] conditions see what the calls before them did", async (fixture) => {
+  proof("[S3] conditions see the effects of earlier calls", async (fixture) => {
     const [store, id] = [await fixture.store(), fixture.id()];
     const state = store.state<number>(id);
     const holder = await store.lock(id).acquire();
@@ -151,7 +148,7 @@ export const updateCases: readonly Case[] = [
     assert.equal(await state.load(), 11);
   }),
   proof(
-    "[S3] a state that expires in mid-update: the function is called again, its effect is once",
+    "[S3] a state that expires during an update: the function is called again, and takes effect once",
     async (fixture) => {
       const [store, id] = [await fixture.store(), fixture.id()];
       const state = store.state(id, { initial: emptyLog });
@@ -182,7 +179,7 @@ export const updateCases: readonly Case[] = [
     await long;
     assert.deepEqual((await other.state(id, { initial: emptyLog }).load()).ids, ["long", "other"]);
   }),
-  proof("[L3] the fence that an update sees rises from turn to turn", async (fixture) => {
+  proof("[L3] the fence that an update sees rises from hold to hold", async (fixture) => {
     const [one, two] = await fixture.stores(2);
     const id = fixture.id();
     const fences: number[] = [];
@@ -194,7 +191,7 @@ export const updateCases: readonly Case[] = [
     }
     assertRises(fences, "fences");
   }),
-  proof("[S3] inside its own draft function a state refuses to be written, at once", async (fixture) => {
+  proof("[S3] a write of a state inside its own draft function is refused at once", async (fixture) => {
     const [store, id] = [await fixture.store(), fixture.id()];
     const state = store.state(id, { initial: emptyLog });
     const misuses = [
@@ -209,7 +206,7 @@ export const updateCases: readonly Case[] = [
         await rejectsWith(misuse(), "INVALID_ARGUMENT");
       });
     }
-    // Another state may be changed there, and afterwards this one again.
+    // Another state may be changed in it, and this one again afterwards.
     const other = store.state(fixture.id(), { initial: emptyLog });
     await state.update(async (draft) => {
       draft.ids.push("outer");
@@ -219,12 +216,12 @@ export const updateCases: readonly Case[] = [
     assert.deepEqual((await state.update((draft) => void draft.ids.push("after"))).ids, ["outer", "after"]);
   }),
   proof(
-    "[L2] [S3] updates of several stores take turns, also where to load the state takes longer than a turn may last",
+    "[L2] [S3] updates of several stores alternate, even if loading the state takes longer than a hold may last",
     async (fixture) => {
       const id = fixture.id();
       const add = async (): Promise<void> => {
         const { store, faults } = await fixture.faultyStore({ waitMs: 5_000 });
-        faults.always("loadState", delay(0, 20)); // a turn may last 10 ms while others wait
+        faults.always("loadState", delay(0, 20)); // a hold may last 10 ms while others wait
         const state = store.state(id, { initial: () => ({ n: 0, large: "x".repeat(20_000) }) });
         for (let n = 0; n < 10; n += 1) await state.run((draft) => void (draft.n += 1));
       };

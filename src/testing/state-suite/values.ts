@@ -1,4 +1,4 @@
-/** States as a user sees them: values in, values out, and what the draft functions may and may not do. */
+/** States as a user sees them: values in, values out, and what draft functions may do. */
 import { strict as assert } from "node:assert";
 import type { Serializer } from "../../serializers/serializer.ts";
 import { rejection, rejectsWith } from "../assertions.ts";
@@ -10,7 +10,7 @@ interface Cart {
 const emptyCart = (): Cart => ({ items: [] });
 
 export const valueCases: readonly Case[] = [
-  proof("[S1] load answers what is stored, initial() or undefined, and writes nothing", async (fixture) => {
+  proof("[S1] load returns what is stored, initial() or undefined, and writes nothing", async (fixture) => {
     const [store, id] = [await fixture.store(), fixture.id()];
     assert.equal(await store.state(id).load(), undefined);
     assert.deepEqual(await store.state(id, { initial: emptyCart }).load(), { items: [] });
@@ -20,16 +20,19 @@ export const valueCases: readonly Case[] = [
     const stored = { value: { items: ["a"] }, revision, expiresInMs: null };
     assert.deepEqual(await store.state<Cart>(id).read(), stored);
   }),
-  proof("[S1] initial is copied: whoever changes what load gave changes nobody else's", async (fixture) => {
-    const [store, id] = [await fixture.store(), fixture.id()];
-    const shared = emptyCart();
-    const cart = store.state(id, { initial: () => shared });
-    (await cart.load()).items.push("mine");
-    await cart.update((draft) => void draft.items.push("a"));
-    assert.deepEqual(shared, { items: [] });
-    assert.deepEqual(await cart.load(), { items: ["a"] });
-  }),
-  proof("[S2] save serializes before it returns, and answers the revision", async (fixture) => {
+  proof(
+    "[S1] initial is copied: changing what load returned does not affect other callers",
+    async (fixture) => {
+      const [store, id] = [await fixture.store(), fixture.id()];
+      const shared = emptyCart();
+      const cart = store.state(id, { initial: () => shared });
+      (await cart.load()).items.push("mine");
+      await cart.update((draft) => void draft.items.push("a"));
+      assert.deepEqual(shared, { items: [] });
+      assert.deepEqual(await cart.load(), { items: ["a"] });
+    },
+  ),
+  proof("[S2] save serializes before it returns, and resolves with the revision", async (fixture) => {
     const [store, id] = [await fixture.store(), fixture.id()];
     const cart = store.state<Cart>(id);
     const value = { items: ["a"] };
@@ -39,7 +42,7 @@ export const valueCases: readonly Case[] = [
     assert.deepEqual(await cart.read(), { value: { items: ["a"] }, revision, expiresInMs: null });
   }),
   proof(
-    "[S2] trySave inserts if absent, compares and sets, and answers null otherwise; save throws",
+    "[S2] trySave inserts if absent, compares and sets, and otherwise returns null; save throws",
     async (fixture) => {
       const [store, id] = [await fixture.store(), fixture.id()];
       const state = store.state<number>(id);
@@ -60,7 +63,7 @@ export const valueCases: readonly Case[] = [
     },
   ),
   proof(
-    "[S3] update takes a changed draft or a new value, and answers what is now stored",
+    "[S3] update takes a changed draft or a new value, and returns what is now stored",
     async (fixture) => {
       const [store, id] = [await fixture.store(), fixture.id()];
       const cart = store.state(id, { initial: emptyCart });
@@ -76,7 +79,7 @@ export const valueCases: readonly Case[] = [
     },
   ),
   proof(
-    "[S3] update without initial gets undefined, and what stays undefined is not stored",
+    "[S3] update without initial gets undefined, and an undefined result is not stored",
     async (fixture) => {
       const [store, id] = [await fixture.store(), fixture.id()];
       const state = store.state<number>(id);
@@ -87,7 +90,7 @@ export const valueCases: readonly Case[] = [
     },
   ),
   proof(
-    "[S3] a changed draft and another value returned is a mistake, and nothing is saved",
+    "[S3] changing the draft and returning another value is an error, and nothing is saved",
     async (fixture) => {
       const [store, id] = [await fixture.store(), fixture.id()];
       const cart = store.state(id, { initial: emptyCart });
@@ -112,7 +115,7 @@ export const valueCases: readonly Case[] = [
     assert.ok(((await cart.read())?.revision ?? 0) > revision);
   }),
   proof(
-    "[S3] if the function throws, the caller gets that very error and nothing changes",
+    "[S3] if the function throws, the caller gets that same error, and nothing changes",
     async (fixture) => {
       const [store, id] = [await fixture.store(), fixture.id()];
       const cart = store.state<Cart>(id);
@@ -129,7 +132,7 @@ export const valueCases: readonly Case[] = [
       await fixture.becomesFree(id);
     },
   ),
-  proof("[S3] run saves the changed draft and answers the function's own result", async (fixture) => {
+  proof("[S3] run saves the changed draft and returns the function's own result", async (fixture) => {
     const [store, id] = [await fixture.store(), fixture.id()];
     const stock = store.state(id, { initial: () => ({ left: 2 }) });
     const buy = (s: { left: number }): boolean => {
@@ -144,7 +147,7 @@ export const valueCases: readonly Case[] = [
     ]);
     assert.deepEqual(await stock.load(), { left: 0 });
   }),
-  proof("[S3] run refuses what cannot be changed in place, and says what it is", async (fixture) => {
+  proof("[S3] run refuses a value that cannot be changed in place, and names its type", async (fixture) => {
     const store = await fixture.store();
     for (const [value, what] of [
       [1, "a number"],
@@ -195,7 +198,7 @@ export const valueCases: readonly Case[] = [
     },
   ),
   proof(
-    "[S6] data of another serializer is not read and not overwritten; a delete makes room",
+    "[S6] data of another serializer is not read and not overwritten, but may be deleted",
     async (fixture) => {
       const text: Serializer = {
         name: "suite-text",
@@ -219,7 +222,7 @@ export const valueCases: readonly Case[] = [
       assert.equal(await theirs.load(), "x");
     },
   ),
-  needing(["putGarbage"], "[S6] what is no state throws, and is left as it is", async (fixture) => {
+  needing(["putGarbage"], "[S6] data that is not a state throws, and is left as it is", async (fixture) => {
     const [store, id] = [await fixture.store(), fixture.id()];
     await fixture.hook("putGarbage")(id);
     const state = store.state(id, { initial: () => 0 });
@@ -236,7 +239,7 @@ export const valueCases: readonly Case[] = [
     }
     await fixture.becomesFree(id);
   }),
-  proof("[S1] states() gives every state below a prefix once", async (fixture) => {
+  proof("[S1] states() lists every state with a prefix once", async (fixture) => {
     const [store, under] = [await fixture.store(), fixture.id()];
     const ids = Array.from({ length: 12 }, (_, n) => `${under}:${String(n).padStart(2, "0")}`);
     await Promise.all(ids.map((id) => store.state(id).save({ id })));

@@ -1,11 +1,11 @@
-/** The contract of states: what is loaded, what a write answers, and which writes are refused. */
+/** The contract of states: what is loaded, the reply to a write, and which writes are refused. */
 import { strict as assert } from "node:assert";
 import { assertRises, eventually } from "../assertions.ts";
 import { bytesOf, remove, save } from "../contract-client.ts";
 import { needing, proof, type Case } from "../suite.ts";
 
 export const writeCases: readonly Case[] = [
-  proof("[S1] absent is null, for a state that never was and for one that was deleted", async (fixture) => {
+  proof("[S1] an absent state is null, whether it never existed or was deleted", async (fixture) => {
     const [a, id] = [await fixture.client(), fixture.id()];
     assert.equal(await a.backend.loadState(id, { expiry: true }), null);
     await a.saved(id, save("one"));
@@ -25,7 +25,7 @@ export const writeCases: readonly Case[] = [
     assert.equal(await b.load(id), "");
   }),
   proof(
-    "[S1] what is loaded or saved is a copy: changing it changes nothing that is stored",
+    "[S1] loaded and saved values are copies: changing them does not change the stored state",
     async (fixture) => {
       const [a, id] = [await fixture.client(), fixture.id()];
       const bytes = bytesOf("one");
@@ -41,7 +41,7 @@ export const writeCases: readonly Case[] = [
     await a.saved(id, save(text));
     assert.equal(await a.load(id), text);
   }),
-  proof("[S2] revisions rise, also across delete, expiry and other clients", async (fixture) => {
+  proof("[S2] revisions rise, even across delete, expiry and other clients", async (fixture) => {
     const [a, b] = await fixture.clients(2);
     const id = fixture.id();
     const revisions = [await a.saved(id, save("1")), await b.saved(id, save("2"))];
@@ -58,7 +58,7 @@ export const writeCases: readonly Case[] = [
     assertRises(revisions, "revisions");
     assert.equal((await b.stored(id)).revision, revisions.at(-1));
   }),
-  needing(["flush"], "[S2] [L3] revisions and fences rise, also across a flush", async (fixture) => {
+  needing(["flush"], "[S2] [L3] revisions and fences rise, even across a flush", async (fixture) => {
     const [a, id] = [await fixture.client(), fixture.id()];
     const revisions: number[] = [];
     const fences: number[] = [];
@@ -75,7 +75,7 @@ export const writeCases: readonly Case[] = [
   }),
   needing(
     ["flush"],
-    "[S2] [L3] also across a flush and for a client that has seen nothing, since time goes on",
+    "[S2] [L3] they rise across a flush even for a new client, since time goes on",
     async (fixture) => {
       const [a, b] = await fixture.clients(2);
       const id = fixture.id();
@@ -95,7 +95,7 @@ export const writeCases: readonly Case[] = [
     },
   ),
   proof(
-    "[S2] a write at another revision is a conflict that says which, and nothing is written",
+    "[S2] a write at another revision is a conflict that names the revision, and nothing is written",
     async (fixture) => {
       const [a, id] = [await fixture.client(), fixture.id()];
       const absent = { status: "conflict", revision: null };
@@ -113,13 +113,13 @@ export const writeCases: readonly Case[] = [
       assert.equal((await a.write(id, remove({ ifRevision: revision }))).status, "conflict");
     },
   ),
-  proof("[S2] deleting what is absent is a delete", async (fixture) => {
+  proof("[S2] deleting an absent state succeeds", async (fixture) => {
     const [a, id] = [await fixture.client(), fixture.id()];
     assert.deepEqual(await a.write(id, remove()), { status: "deleted" });
     assert.deepEqual(await a.write(id, remove({ ifRevision: "absent" })), { status: "deleted" });
   }),
   proof(
-    "[S4] a write under a ticket is taken while it holds the lock, and refused before and after",
+    "[S4] a write under a ticket is accepted while it holds the lock, and refused before and after",
     async (fixture) => {
       const [a, id] = [await fixture.client(), fixture.id()];
       const hold = a.ticketFor(id);
@@ -135,7 +135,7 @@ export const writeCases: readonly Case[] = [
     },
   ),
   proof(
-    "[S4] whoever's lease has ended cannot write, by itself or with its release, whether others came or not",
+    "[S4] a holder whose lease has ended cannot write, separately or with its release, with or without a next holder",
     async (fixture) => {
       const [a, b] = await fixture.clients(2);
       const id = fixture.id();
@@ -156,7 +156,7 @@ export const writeCases: readonly Case[] = [
   ),
   needing(
     ["deleteLock"],
-    "[S4] a lock deleted behind the holder's back: its writes are refused",
+    "[S4] the lock is deleted while it is held: the holder's writes are refused",
     async (fixture) => {
       const [a, id] = [await fixture.client(), fixture.id()];
       const hold = a.ticketFor(id);
@@ -169,7 +169,7 @@ export const writeCases: readonly Case[] = [
     },
   ),
   proof(
-    "[S8] nobody writes without a ticket while the lock is held, not even the holder",
+    "[S8] no client writes without a ticket while the lock is held, not even the holder",
     async (fixture) => {
       const [a, b] = await fixture.clients(2);
       const id = fixture.id();
@@ -185,15 +185,18 @@ export const writeCases: readonly Case[] = [
       assert.equal((await b.write(id, save("1"))).status, "saved");
     },
   ),
-  proof("[S8] nobody writes without a ticket before a live waiter whose holder has died", async (fixture) => {
-    const [a, b, c] = await fixture.clients(3);
-    const id = fixture.id();
-    await a.ticketFor(id).granted({ leaseMs: 100 });
-    const waiter = b.ticketFor(id);
-    await waiter.queued();
-    await eventually(async () => assert.equal(await c.backend.inspectLock(id), null));
-    assert.deepEqual(await c.write(id, save("1")), { status: "busy" });
-    await eventually(async () => assert.equal((await waiter.ask()).status, "granted"));
-    await waiter.released();
-  }),
+  proof(
+    "[S8] after a holder has died, a write without a ticket does not overtake a live waiter",
+    async (fixture) => {
+      const [a, b, c] = await fixture.clients(3);
+      const id = fixture.id();
+      await a.ticketFor(id).granted({ leaseMs: 100 });
+      const waiter = b.ticketFor(id);
+      await waiter.queued();
+      await eventually(async () => assert.equal(await c.backend.inspectLock(id), null));
+      assert.deepEqual(await c.write(id, save("1")), { status: "busy" });
+      await eventually(async () => assert.equal((await waiter.ask()).status, "granted"));
+      await waiter.released();
+    },
+  ),
 ];

@@ -1,9 +1,9 @@
 /**
- * Operations of one tick, sent together: a script takes, releases or commits many locks, since most of what a command
- * costs, on either side, it costs once per command and not once per lock.
+ * Sends the operations of one tick together: a script acquires, releases or commits many locks, since most of the cost
+ * of a command, on either side, is per command and not per lock.
  *
- * No operation waits for another tick: one that comes alone is sent alone. Over how many scripts those of a tick are
- * spread, and when their replies are read, is decided in pacer.ts.
+ * No operation waits for another tick: a single one is sent alone. pacer.ts decides over how many scripts those of a
+ * tick are spread, and when their replies are handled.
  */
 import { ScriptBatch, type BatchTarget, type PendingOperation } from "./script-batch.ts";
 import type { Operation } from "../protocol/operation.ts";
@@ -20,7 +20,8 @@ export class Batcher {
   }
 
   add<T>(operation: Operation<T>): Promise<T> {
-    // After the callers of the last replies have gone on, which may add operations, and before the next replies are read.
+    // After the callers of the last replies have gone on, which may add operations, and before the next replies are
+    // read.
     if (this.#pending.length === 0) process.nextTick(this.#flush);
     this.#pacer.operationAdded();
     return new Promise((resolve, reject) => {

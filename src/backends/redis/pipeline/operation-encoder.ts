@@ -1,23 +1,24 @@
 /**
- * The operations of one script as its arguments, which scripts/lib/operations.lua reads: several as the first argument,
- * one flat JSON array; one alone, which is the ordinary case, as arguments of its own behind the others.
+ * Encodes the operations of one script as its arguments, which scripts/lib/operations.lua reads. Several are the first
+ * argument, one flat JSON array. A single one, which is the usual case, consists of separate arguments after the
+ * others.
  *
- * A flat array of short strings is what Lua decodes fastest, since it builds a table for each array and hashes every
- * byte of each string; arguments need no decoding at all. So the common beginning of a client's tickets is sent once, and so are fields that many
- * operations have in common (a lease, a wish): their terms.
+ * Lua decodes a flat array of short strings fastest, since it builds a table for each array and hashes every byte of
+ * each string. Arguments need no decoding at all. So the common beginning of a client's tickets is sent once, and so
+ * are the terms: fields that many operations have in common, such as a lease.
  */
 import type { RedisArgument } from "../client/port.ts";
 import type { Field, OperationFields } from "../protocol/operation.ts";
 
 export class OperationEncoder {
-  /** base count, then operation by operation. */
+  /** The base, the count, then the operations one after another. */
   readonly #flat: Field[] = ["", 0];
-  /** Set after set, all of one length: that of this script's terms. */
+  /** The sets of terms one after another, all of the length that this script uses. */
   readonly #terms: Field[] = [];
   #base: string | undefined;
   #count = 0;
 
-  /** Is it taken? All tickets of one script have the same base. */
+  /** Returns whether it was accepted: all tickets of one script have the same base. */
   add({ id, ticket, own, terms }: OperationFields): boolean {
     const start = ticket.lastIndexOf(":") + 1;
     if (this.#base === undefined) this.#base = ticket.slice(0, start);

@@ -1,19 +1,19 @@
 /**
- * Paces scripts and replies, so that the server runs one script while this process handles the replies of another.
+ * Paces scripts and replies, so that the server runs one script while this process handles the replies to another.
  *
- * Without it, one side is always idle: all operations are sent at once, run at once and answered at once. So operations
- * in flight are spread over three scripts, and the replies of a third are settled at a time, with a turn of the event
- * loop between: the next operations of their callers are sent before more replies are settled. No operation is
- * delayed: each is sent in the tick that brings it.
+ * Without it, one side is always idle: all operations are sent, run and answered together. So the operations in flight
+ * are spread over three scripts, and the replies of about a third are settled at a time. In between, the event loop
+ * turns, so that the callers' next operations are sent before more replies are settled. No operation is delayed: each
+ * is sent in the tick in which it is made.
  */
 import { AsyncResource } from "node:async_hooks";
 import { nextTurn, now } from "../../../timers.ts";
 
-/** One at the server, one in transit, one in this process. */
+/** One on the server, one in transit, one in this process. */
 const parts = 3;
-/** With so few in flight, a further script costs more than it gains. */
+/** With this few in flight, another script costs more than it gains. */
 const few = 3;
-/** How long a reply may wait to be settled when turns of the event loop are long. */
+/** How long a reply may wait to be settled if turns of the event loop are long. */
 const maxHoldMs = 5;
 
 interface ReceivedReply {
@@ -28,7 +28,7 @@ export class Pacer {
   /** Scripts whose operations have not been settled. */
   #scriptsInFlight = 0;
   readonly #replies: ReceivedReply[] = [];
-  /** Some were settled, and the operations that follow from them may not be written yet. */
+  /** Whether some were settled, and the operations that follow from them may not have been written yet. */
   #isPausing = false;
   readonly #now: () => number;
 
@@ -48,13 +48,16 @@ export class Pacer {
     this.#scriptsInFlight += 1;
   }
 
-  /** Over how many scripts to spread new operations, at least: each should have about a third of all in flight. */
+  /** The minimum number of scripts for new operations: each should have about a third of all operations in flight. */
   scriptsFor(coming: number): number {
     if (this.#areFew) return 1;
     return Math.max(1, Math.round((coming * parts) / this.#inFlight));
   }
 
-  /** A script has its reply, or has failed: `settle` is called now or in one of the next turns, and settles its operations. */
+  /**
+   * A script has its reply, or has failed. `settle`, which settles its operations, is called now or in one of the next
+   * turns.
+   */
   replyReceived(operations: number, settle: () => void): void {
     this.#replies.push({ operations, settle, at: this.#now() });
     if (!this.#isPausing || this.#areFew) this.#settleSome();
@@ -62,7 +65,7 @@ export class Pacer {
 
   #settleSome(): void {
     let room = this.#isLate() ? Infinity : this.#inFlight / parts;
-    // One of which half fits is settled, too: thirds are never exact. If few are in flight, all are settled.
+    // A script of which half fits is settled too, since thirds are never exact. If few are in flight, all are settled.
     do room -= this.#settleNext();
     while (this.#replies[0] !== undefined && (this.#areFew || this.#replies[0].operations / 2 <= room));
     if (this.#isPausing || this.#scriptsInFlight === 0 || this.#areFew) return;
@@ -85,8 +88,8 @@ export class Pacer {
   }
 
   /**
-   * The client package writes in a setImmediate of its own, which may come after this one: hence a second one of ours.
-   * Both are bound, so that the async context of a caller is not carried from turn to turn.
+   * The client package writes in its own setImmediate, which may come after this one: hence the second one. Both are
+   * bound, so that the async context of a caller is not carried from turn to turn.
    */
   readonly #pause = AsyncResource.bind((): void => {
     nextTurn(this.#resume);

@@ -1,6 +1,6 @@
 /**
- * The scripts that serve many operations. In the mode "paced" each has a batcher, and one pacer spreads them all; in the
- * mode "none" each operation is sent at once, as a script of its own.
+ * The scripts that carry out many operations. In the mode "paced", each has a batcher, and one pacer spreads them all.
+ * In the mode "none", each operation is sent at once, in a script of its own.
  */
 import type { Keys } from "../protocol/keys.ts";
 import type { Observations } from "../protocol/observations.ts";

@@ -1,7 +1,7 @@
 /**
  * The operations of one script: collected, sent, and settled one by one, each with its own reply or its own error.
  *
- * Two operations on one id never share a script, so that a script meets each lock once.
+ * Two operations on one id never share a script, so that a script handles each lock once.
  */
 import type { RedisArgument, RedisReply } from "../client/port.ts";
 import type { ReceiptExpiry } from "../protocol/receipt-hash.ts";
@@ -22,7 +22,7 @@ export interface PendingOperation {
   readonly reject: (error: unknown) => void;
 }
 
-/** What all operations of one script have in common; asked for when it is sent. */
+/** The arguments that all operations of one script share; determined when it is sent. */
 export interface SharedArguments {
   readonly keys: readonly string[];
   readonly args: readonly string[];
@@ -53,7 +53,7 @@ export class ScriptBatch {
     return this.#pending.length;
   }
 
-  /** Whether it fits. If not, it and the operations after it need another script. */
+  /** Returns whether it fits. If not, it and the operations after it need another script. */
   add(pending: PendingOperation): boolean {
     const { request } = pending.operation;
     const { id, ahead, bytes, weight = 0, wantsBytes } = request;

@@ -1,4 +1,4 @@
-/** Sends each operation at once, as a script of its own: no batches and no pacing, to measure those against. */
+/** Sends each operation at once, in a script of its own: no batches and no pacing, for comparison in measurements. */
 import { ScriptBatch, type BatchTarget, type PendingOperation } from "./script-batch.ts";
 import type { Operation } from "../protocol/operation.ts";
 

@@ -1,6 +1,6 @@
 /**
- * From replies of the scripts, and from wakes, to values of the contract. Each layout is described in the header of its
- * script. Statuses are text, or buffers where the same reply carries a state.
+ * Converts replies of the scripts, and wakes, to values of the contract. The header of each script describes its
+ * replies. Statuses are text, or buffers if the same reply contains a state.
  */
 import type {
   AcquireReply,
@@ -23,9 +23,9 @@ import { isStamp } from "./stamp-range.ts";
 import { tokenOf } from "./holder-text.ts";
 
 /**
- * The replies of a script that serves many, one for each of its operations. Where all went as asked, the script sends one
- * for all: their first stamp, that and their states, or one word for each. `stamps`: by how many stamps each operation
- * is apart from the next, in that case.
+ * The replies of a script that carries out many operations, one for each. If all went as requested, the script sends
+ * one reply for all: the first stamp, the first stamp with the states, or one word. `stamps`: in that case, the number
+ * of stamps from each operation to the next.
  */
 export function repliesOf(reply: RedisReply, stamps: readonly number[]): readonly RedisReply[] {
   if (typeof reply === "number") return stampsFrom(reply, stamps);
@@ -78,17 +78,17 @@ function waiting(status: "waiting" | "busy", reply: readonly RedisReply[]): Acqu
   return { status, holder: readHolder(held).holder, retryInMs: remainingMs(left), ahead: integer(ahead) };
 }
 
-/** The last fence of the holder that a waiting ask was told; `null` for a foreign one. */
+/** The last fence of the holder, from the reply to a waiting ask; `null` for a foreign holder. */
 export function readLastFence(reply: RedisReply): number | null {
   return Array.isArray(reply) ? readHolder((reply as readonly RedisReply[])[1]).lastFence : null;
 }
 
-/** The number of subscribers of this client's channel, in the reply to a waiting ask that listens for wakes. */
+/** The number of subscribers of this client's channel, from the reply to a waiting ask that listens for wakes. */
 export function readSubscribers(reply: RedisReply): number {
   return integer(Array.isArray(reply) ? (reply as readonly RedisReply[])[4] : undefined);
 }
 
-/** The number of subscribers in the reply of PUBSUB NUMSUB for one channel. */
+/** The number of subscribers, from the reply to PUBSUB NUMSUB for one channel. */
 export function readNumsub(reply: RedisReply): number {
   return integer(Array.isArray(reply) ? (reply as readonly RedisReply[])[1] : undefined);
 }
@@ -149,7 +149,7 @@ export function readRenew(reply: RedisReply): "renewed" | "lost" {
   return answer === 1 ? "renewed" : "lost";
 }
 
-/** The next cursor, `null` at the end, and the names of this page. */
+/** The next cursor, `null` at the end, and the names in this page. */
 export function readScan(reply: RedisReply): { cursor: string | null; names: readonly string[] } {
   const [next, names] = list(reply);
   const cursor = text(next);
@@ -189,14 +189,14 @@ function readHolder(held: RedisReply | undefined): Held {
 const wakeLimits = { leaseMs: 10_000, fences: 1_024 };
 
 /**
- * `null`: not a message of ours. A wake is a hint, so unreadable messages are ignored. So is a grant beyond the limits,
- * which another client with access to the channel may have sent.
+ * `null`: not one of Holdfast's messages. A wake is a hint, so unreadable messages are ignored. So is a grant beyond
+ * the limits, which another client with access to the channel may have sent.
  */
 export function readWake(message: Buffer): Wake | null {
   const end = message.indexOf(10);
   const words = message.toString("utf8", 0, end === -1 ? message.length : end).split(" ");
   const [kind, ticket = ""] = words;
-  // The id comes last, since it may hold spaces.
+  // The id comes last, since it may contain spaces.
   if (kind === "wanted" || kind === "forced") return { kind, ticket, id: words.slice(2).join(" ") };
   if (kind !== "granted" || end === -1) return null;
   const [fence = NaN, fences = NaN, leaseMs = NaN, others = NaN] = words.slice(2, 6).map(Number);
@@ -215,7 +215,7 @@ function wakeState(kind: string | undefined, bytes: Buffer): { state?: LoadedSta
   return kind === "a" ? { state: null } : {};
 }
 
-/** Not a reply of our scripts: it was made from a key that another program has written. */
+/** Not a reply of Holdfast's scripts: it was made from a key that another program has written. */
 function unexpected(what: string): CorruptStateError {
   return new CorruptStateError(
     `HOLDFAST_REDIS_REPLY: ${what}. Something other than Holdfast changed a key with this prefix: find out what.`,
@@ -252,14 +252,14 @@ function bytesOf(reply: RedisReply | undefined): Buffer | null {
   throw unexpected(`bytes expected, got ${typeof reply}`);
 }
 
-/** A number within a status line. */
+/** Parses a number in a status line. */
 function parseNumber(word: string | undefined): number {
   const value = Number(word);
   if (word !== undefined && word !== "" && Number.isSafeInteger(value)) return value;
   throw unexpected(`a number expected, got ${JSON.stringify(word)}`);
 }
 
-/** PTTL: -1 is without expiry. -2 is impossible inside a script that has just read the key. */
+/** PTTL: -1 means no expiry. -2 is impossible inside a script that has just read the key. */
 function remainingMs(reply: RedisReply | undefined): number | null {
   const left = integer(reply);
   return left < 0 ? null : left;
@@ -269,7 +269,7 @@ function revisionOf(word: string | undefined): number | null {
   return word === "-" || word === "absent" ? null : parseNumber(word);
 }
 
-/** Whether it was reported about the value of a key of ours. */
+/** Whether the error is about the value of one of Holdfast's keys. */
 export function isCorrupt(error: unknown): boolean {
   return error instanceof HoldfastError && error.code === "CORRUPT_STATE";
 }

@@ -1,7 +1,7 @@
 /**
- * From requests to the arguments of the scripts: acquires, renewals, releases, and the writes of states.
+ * Converts requests to the arguments of the scripts: acquires, renewals, releases, and the writes of states.
  *
- * The order of the fields is that of the header of each script; decode.ts reads the replies.
+ * The order of the fields is that in the header of each script; decode.ts reads the replies.
  */
 import type {
   AcquireRequest,
@@ -25,7 +25,7 @@ export interface AcquireFields {
   readonly receipt: Receipt;
 }
 
-/** For acquire.lua. `listens`: wakes for this client arrive, as far as it knows. */
+/** For acquire.lua. `listens`: whether wakes for this client arrive, as far as is known. */
 export function encodeAcquire(
   { id, ticket, request, receipt }: AcquireFields,
   listens: boolean,
@@ -52,7 +52,7 @@ export function encodeRelease(id: string, ticket: Ticket, receipt: ReceiptFields
   return { id, ticket, own: receipt, terms: [], stamps: 0, wantsBytes: false };
 }
 
-/** For commit.lua: what it takes beside the fields of a release. */
+/** For commit.lua: the fields in addition to those of a release. */
 export function encodeCommit(
   release: OperationRequest,
   { terms, ifRevision, bytes, staged, ahead, weight }: EncodedWrite,
@@ -72,16 +72,16 @@ export function encodeCommit(
   };
 }
 
-/** A write of a state, as the scripts take it. */
+/** A write of a state, as the scripts expect it. */
 export interface EncodedWrite {
   /** kind serializer ttl */
   readonly terms: readonly string[];
   readonly ifRevision: string;
   readonly bytes: Buffer | undefined;
-  /** Where a large value was sent ahead to; else empty. */
+  /** The key to which a large value was sent ahead; otherwise empty. */
   readonly staged: string;
   readonly ahead: AheadCommand | undefined;
-  /** The size of the value, whether in the script or ahead of it. */
+  /** The size of the value, in the script or ahead of it. */
   readonly weight: number;
 }
 
@@ -94,7 +94,7 @@ const noWrite: EncodedWrite = {
   weight: 0,
 };
 
-/** `stagingKey`: where the value is sent ahead to, if it is large. */
+/** `stagingKey`: the key to which the value is sent ahead, if it is large. */
 export function encodeWrite(write: StateWrite | undefined, stagingKey: () => string): EncodedWrite {
   if (write === undefined) return noWrite;
   const ifRevision = String(write.ifRevision ?? "");
@@ -114,13 +114,13 @@ export function writeArguments({ terms, ifRevision, bytes, staged }: EncodedWrit
   return [...terms, ifRevision, bytes ?? "", staged];
 }
 
-/** As lib/change.lua reads it. */
+/** In the form that lib/change.lua reads. */
 function ttlArgument(life: Ttl): string {
   if (typeof life === "number") return millis(life);
   return typeof life === "string" ? life : `new:${millis(life.whenNew)}`;
 }
 
-/** Redis takes whole milliseconds, and no zero. */
+/** Redis accepts whole milliseconds, and not zero. */
 export function millis(ms: number): string {
   return String(Math.max(1, Math.round(ms)));
 }

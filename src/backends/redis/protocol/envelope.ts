@@ -1,11 +1,11 @@
 /**
- * The value of a state's key: `hf1 <revision> <serializer>\n`, then the bytes [S6]; the revision may have leading zeros.
- * Written by scripts/lib/change.lua, read here.
+ * The value of a state's key: `hf1 <revision> <serializer>\n`, then the bytes [S6]. The revision may have leading
+ * zeros. Written by scripts/lib/change.lua, read here.
  */
 import type { LoadedState, UnreadableState } from "../../contract.ts";
 import { endOfStamps } from "./stamp-range.ts";
 
-/** The maximal length of a head; scripts/lib/envelope.lua and scripts/describe.lua read as much. */
+/** The maximum length of a head; scripts/lib/envelope.lua and scripts/describe.lua read as much. */
 const headBytes = 128;
 
 export interface Head {
@@ -15,12 +15,12 @@ export interface Head {
   readonly length: number;
 }
 
-/** Of a value that is sent ahead: scripts/lib/change.lua overwrites the zeros with the revision. */
+/** The head of a value that is sent ahead: scripts/lib/change.lua overwrites the zeros with the revision. */
 export function stagedHead(serializer: string): Buffer {
   return Buffer.from(`hf1 ${"0".repeat(16)} ${serializer}\n`, "latin1");
 }
 
-/** `null`: not ours. */
+/** `null`: not a head of Holdfast's. */
 export function readHead(value: Buffer): Head | null {
   const head = value.toString("latin1", 0, headBytes);
   const found = /^hf1 (\d+) ([\w.-]+)\n/.exec(head);

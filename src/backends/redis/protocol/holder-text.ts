@@ -1,9 +1,9 @@
 /**
- * The holder of a lock, as a string: a ticket of ours, or the token of a foreign client [L11], which may be any bytes and
- * must come back unchanged.
+ * The holder of a lock, as a string: a ticket, or the token of a foreign client [L11], which may be any bytes and must
+ * be preserved.
  *
- * Valid UTF-8 is decoded as such. Otherwise each byte becomes one character, those above 127 a lone surrogate (U+DC80 to
- * U+DCFF), which no UTF-8 decodes to: no two tokens share a string, and consoles and JSON show them escaped.
+ * Valid UTF-8 is decoded. Otherwise each byte becomes one character, and those above 127 a lone surrogate (U+DC80 to
+ * U+DCFF), which no UTF-8 decodes to. So no two tokens have the same string, and consoles and JSON show them escaped.
  */
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -19,7 +19,7 @@ export function tokenOf(bytes: Buffer): string {
   }
 }
 
-/** For a command: the bytes that {@link tokenOf} was given. */
+/** For a command: the bytes from which {@link tokenOf} made the string. */
 export function argumentOf(token: string): string | Buffer {
   if (token.isWellFormed()) return token;
   return Buffer.from(Array.from(token, (character) => character.charCodeAt(0) & 0xff));

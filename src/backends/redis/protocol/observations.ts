@@ -1,6 +1,6 @@
 /**
  * What this client has learned from replies and wakes: the highest stamp, the expiry of its receipts, and which states
- * are large. Later operations carry it to the server.
+ * are large. Later operations send it to the server.
  */
 import type {
   AcquireReply,
@@ -20,15 +20,15 @@ import { isStamp } from "./stamp-range.ts";
 /** Replies to operations that leave a receipt. */
 export type RecordedReply = WriteReply | TouchReply | ReleaseReply | CancelReply;
 
-/** In microseconds: so far ahead of what replies told, the stamps of a wake are not believed. */
+/** In microseconds. Stamps of a wake that are this far ahead of those in replies are not trusted. */
 const dayMicros = 86_400_000_000;
 
 export class Observations {
   readonly receipts = new ReceiptHash();
   readonly largeValues = new LargeValues();
-  /** The floor of the next stamps [S2] [L3]. */
+  /** The floor for the next stamps [S2] [L3]. */
   #highestStamp = 0;
-  /** The highest that came with a reply. Anyone who may publish can send a wake; only a server replies. */
+  /** The highest stamp that came in a reply. Any client that may publish can send a wake; only a server replies. */
   #highestInReply = 0;
 
   /** As an argument of a script. */
@@ -36,7 +36,7 @@ export class Observations {
     return String(this.#highestStamp);
   }
 
-  /** The reply to an operation with this receipt, by a script that was told of this expiry. */
+  /** Records the reply to an operation with this receipt, by a script that was sent with this expiry. */
   noteRecorded<T extends RecordedReply>(reply: T, receipt: Receipt, expiry: ReceiptExpiry): T {
     if (recordedStatuses.has(reply.status)) this.receipts.noteRecorded(receipt, expiry);
     if ("revision" in reply) this.#noteReplied(reply.revision ?? 0);
@@ -58,12 +58,15 @@ export class Observations {
     return state;
   }
 
-  /** The last fence of the holder, which an ask that waits was told. */
+  /** Records the last fence of the holder, from the reply to a waiting ask. */
   noteHolder(lastFence: number | null): void {
     this.#noteReplied(lastFence ?? 0);
   }
 
-  /** The wake as far as it can be believed: one with stamps far ahead of all replies only means that it is time to ask. */
+  /**
+   * The part of the wake that can be trusted. If its stamps are far ahead of all replies, it only means that it is time
+   * to ask.
+   */
   noteWake(wake: Wake): Wake {
     if (wake.kind !== "granted") return wake;
     const last = wake.fence + wake.fences - 1;

@@ -1,16 +1,16 @@
-/** One operation of a script that serves many: what the script needs for it, and what becomes of its reply. */
+/** One operation of a script that carries out many: its arguments, and how its reply is read. */
 import type { Ticket } from "../../contract.ts";
 import type { RedisReply } from "../client/port.ts";
 import type { ReceiptExpiry } from "./receipt-hash.ts";
 import type { AheadCommand } from "./script-runner.ts";
 
-/** Text, except for what a script counts with. */
+/** Text, except for numbers that a script calculates with. */
 export type Field = string | number;
 
 export interface OperationFields {
   readonly id: string;
   readonly ticket: Ticket;
-  /** As the header of the script names them, after id and number. */
+  /** The fields that the header of the script names, after id and number. */
   readonly own: readonly Field[];
   /** Fields that many operations of one script have in common. */
   readonly terms: readonly Field[];
@@ -21,19 +21,19 @@ export interface OperationRequest extends OperationFields {
   readonly bytes?: Buffer | undefined;
   /** A command that must be sent before the script. */
   readonly ahead?: AheadCommand | undefined;
-  /** The size of its value, whether in the script or ahead of it. */
+  /** The size of its value, in the script or ahead of it. */
   readonly weight?: number;
-  /** Strings of the reply are wanted as bytes. */
+  /** Whether the strings of the reply are needed as bytes. */
   readonly wantsBytes: boolean;
-  /** Where one reply serves all: how far the next operation's stamp is from this one's. */
+  /** If one reply serves all operations: the number of stamps from this operation to the next. */
   readonly stamps: number;
 }
 
-/** Not one object with its request: to copy that is slow, and the copies would be of many shapes. */
+/** Not merged with its request: copying that is slow, and the copies would have many shapes. */
 export interface Operation<T> {
   readonly request: OperationRequest;
-  /** The script has been sent: what is sent now follows it. */
+  /** Called when the script has been sent: what is sent now follows it. */
   readonly onSent?: (() => void) | undefined;
-  /** `expiry`: the expiry of the receipts, as this script was told of it. */
+  /** `expiry`: the expiry arguments that this script was sent with. */
   readonly read: (reply: RedisReply, expiry: ReceiptExpiry) => T;
 }

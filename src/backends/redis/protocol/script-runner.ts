@@ -1,7 +1,7 @@
 /**
- * Runs one script or one plain command: one attempt, with errors as the contract wants them.
+ * Runs one script or one plain command: one attempt, with the errors of the contract.
  *
- * A script that the server does not know was certainly not run: it is loaded and run again.
+ * A script that the server does not know was certainly not run: it is loaded, and run again.
  */
 import { UnavailableError } from "../../../errors.ts";
 import type { RedisArgument, RedisClient, RedisReply } from "../client/port.ts";
@@ -13,17 +13,20 @@ export interface ScriptCall<T> {
   readonly keys: readonly string[];
   readonly args: readonly RedisArgument[];
   readonly read: (reply: RedisReply) => T;
-  /** Strings of the reply are wanted as bytes. */
+  /** Whether the strings of the reply are needed as bytes. */
   readonly bytes?: boolean | undefined;
   /** For messages. */
   readonly id?: string | undefined;
-  /** Sent right before it, in the same pipeline. */
+  /** Sent immediately before the script, in the same pipeline. */
   readonly ahead?: readonly AheadCommand[] | undefined;
-  /** The script has been sent, perhaps for the second time: commands that are sent now follow it. */
+  /** Called when the script has been sent, possibly for the second time: commands sent now follow it. */
   readonly onSent?: (() => void) | undefined;
 }
 
-/** A command that a script relies on. If it was not carried out, the script replies `STAGED`; the reason is here. */
+/**
+ * A command that a script relies on. If it failed, the script replies `STAGED`, and this command's reply has the
+ * reason.
+ */
 export interface AheadCommand {
   readonly args: readonly RedisArgument[];
   failure?: unknown;
@@ -35,7 +38,7 @@ export interface CommandCall<T> {
   readonly id?: string | undefined;
 }
 
-/** The call whose error reply is explained. */
+/** The call to which an error reply belongs. */
 export interface ErrorContext {
   readonly id?: string | undefined;
   readonly ahead?: AheadCommand | undefined;
@@ -44,7 +47,7 @@ export interface ErrorContext {
 export interface ScriptRunnerOptions {
   /** While "connecting", an error reply means that nothing was done. Default: "sent". */
   readonly phase?: Phase;
-  /** An error reply said that this is the wrong server. Default: the client reconnects. */
+  /** Called if the error reply says that this is the wrong server. Default: the client reconnects. */
   readonly onWrongServer?: () => void;
 }
 
@@ -62,7 +65,7 @@ export class ScriptRunner {
     this.#onWrongServer = onWrongServer;
   }
 
-  /** One EVALSHA, after the commands that are sent ahead of it. */
+  /** Runs one EVALSHA, after the commands that are sent ahead of it. */
   run<T>(call: ScriptCall<T>): Promise<T> {
     const { script, keys, read, id } = call;
     const args = ["EVALSHA", script.sha1, String(keys.length), ...keys, ...call.args];
@@ -88,7 +91,7 @@ export class ScriptRunner {
     this.command({ args: ahead.args, read: () => undefined }).catch(failed);
   }
 
-  /** One command; the strings of its reply arrive as bytes. */
+  /** Runs one command; the strings of its reply are bytes. */
   command<T>(call: CommandCall<T>): Promise<T> {
     const { args, read } = call;
     const refused = (message: string): never => {
@@ -97,14 +100,14 @@ export class ScriptRunner {
     return this.#client.send({ args, bytes: true }, { read, refused });
   }
 
-  /** The error for an error reply, which may have been caused by the command sent ahead. */
+  /** The error for an error reply, which may be due to the command sent ahead. */
   errorFor(message: string, { id, ahead }: ErrorContext): unknown {
     if (message.includes("STAGED") && ahead?.failure !== undefined) return ahead.failure;
     if (isWrongServer(message)) this.#onWrongServer();
     return replyFailure(this.#client.name, message, { phase: this.#phase, id });
   }
 
-  /** The connection may have been replaced since the last reply. Sends in this tick if there is one. */
+  /** Sends once connected: in this tick if there is a connection. It may have been replaced since the last reply. */
   #whenConnected<T>(send: () => Promise<T>): Promise<T> {
     const connecting = this.#client.connect();
     return connecting === undefined ? send() : connecting.then(send);
@@ -121,7 +124,7 @@ export class ScriptRunner {
 }
 
 /**
- * The failure of a call whose connection broke. If the server refused the command ahead for good, it closed the
+ * The failure of a call whose connection broke. If the server refused the command ahead permanently, it closed the
  * connection for that reason, and did not read the script.
  */
 export function causedByAhead(ahead: AheadCommand | undefined, failure: unknown): unknown {

@@ -1,6 +1,6 @@
 /**
- * The range of stamps, that is of fences [L3] and revisions [S2]: scripts/lib/stamp.lua makes them, and
- * scripts/lib/bounds.lua has the same bound. A greater number is not ours, and the stamps after it could not rise.
+ * The range of stamps, which are fences [L3] and revisions [S2]. scripts/lib/stamp.lua makes them, and
+ * scripts/lib/bounds.lua has the same bound. Holdfast never makes a greater number, after which stamps could not rise.
  */
 
 /** Microseconds: the year 2099. */

@@ -1,27 +1,28 @@
--- Takes locks: each is taken, or its queue joined, or its holder reported. The holder that asks again gets the same
--- reply and its full lease; a waiter that asks again keeps its place. Where a lock is free and others wait, the first
--- that lives gets it. One script serves all asks that a client makes at once; each has its own reply, or its own error.
+-- Acquires locks: takes each lock, joins its queue, or reports its holder. A holder that asks again gets the same reply
+-- and its full lease; a waiter that asks again keeps its place. If a lock is free and others wait, the first live
+-- waiter gets it. One script serves all asks that a client makes at once. Each has its own reply or error.
 -- KEYS: stamp done
 -- ARGV: operations prefix seen
 -- Each operation: id number slot n terms; its terms: leaseMs fences wish
---   operations: as lib/operations.lua says; seen: the highest stamp that the client saw; slot, n: of the receipt that
+--   operations: see lib/operations.lua; seen: the highest stamp that the client has seen; slot, n: of the receipt that
 --   this ticket's release or cancel will carry
---   wish: letters of: q join the queue, s send the state along, p wakes are listened for; or -. All operations are of one
---   client: the one that the base of their tickets names
--- Replies: where all are granted as asked and nobody waits, their fences one after the other, the first fence, or
---   ['granted', first fence, for each bytes or null] when any asked for a state; else an array, with for each ask one of
---   fence (an integer: granted as asked, nobody waits, no state asked for)
---   [fence, bytes or null, type] (the same with the state; type only when it is no string)
+--   wish: letters, or '-': q join the queue, s send the state, p the client listens for wakes. All operations belong to
+--   one client: the one that the base of their tickets names
+-- Replies: if all are granted as requested and no ticket waits, their fences are consecutive: the first fence, or
+-- ['granted', first fence, bytes or null for each] if any asked for a state; otherwise an array, with one of these for
+-- each:
+--   fence (an integer: granted as requested, no ticket waits, no state requested)
+--   [fence, bytes or null, type] (the same with the state; type only if it is not a string)
 --   ['granted', fence, fences, leaseMs, waiting, bytes or null, type]
---   ['waiting' or 'busy', who holds it, remaining lease in ms or -1, how many are ahead, and with 'waiting', where p was
---   wished, how many are subscribed to the client's channel on this server, -1 when that may not be asked; below 1 the
---   ask was noted without p]
---   'settled': this ticket was released or cancelled: a late copy [S5]
+--   ['waiting' or 'busy', the holder, its remaining lease in ms or -1, the number of tickets ahead, and with 'waiting',
+--   if the wish has p, the number of subscribers to the client's channel on this server, or -1 if it is not permitted
+--   to ask; below 1, the ask was recorded without p]
+--   'settled': this ticket was released or cancelled, and the ask is a late copy [S5]
 -- Promises: S1 S5 L1 L2 L3 L5 L8 L9 L10 L11
 local stamp, done = KEYS[1], KEYS[2]
 local prefix, seen = ARGV[2], tonumber(ARGV[3])
 local width = 5
--- The fields of an operation, counted from where it begins; and those of its terms.
+-- The offsets of an operation's fields from its beginning, and of its terms.
 local ID, NUMBER, SLOT, N, TERMS = 0, 1, 2, 3, 4
 local LEASE, FENCES, WISH = 0, 1, 2
 -- @include operations
@@ -40,7 +41,7 @@ local function read_state()
   return value, nil
 end
 
--- Commands that serve all operations are called once.
+-- Commands for all operations are called once.
 local slots, queues, needed = {}, {}, 0
 for i = 1, count do
   local at = first_at + width * (i - 1)
@@ -53,10 +54,10 @@ local now = clock()
 local first_fence = reserve(now, seen, needed)
 local fence = first_fence
 
--- The common case, with as few commands as possible: a lock is free and nobody waits. The indexes of all other operations
--- go to `remaining`, and the fence that was reserved for each of them to `reserved`.
+-- The common case, with as few commands as possible: a lock is free and no ticket waits. The indexes of all other
+-- operations go to `remaining`, and the fence reserved for each of them to `reserved`.
 local replies, remaining, reserved = {}, {}, {}
--- One reply for all operations, while it is true that each is granted as asked; the states stand behind the first fence.
+-- One reply for all operations, as long as each is granted as requested; the states follow the first fence.
 local one_for_all, as_asked, has_states = { 'granted', first_fence }, true, false
 local BEFORE_STATES = 2
 for i = 1, count do
@@ -98,14 +99,14 @@ local function granted(first, number, lease_ms)
   if string.find(wish, 's', 1, true) then reply[6], reply[7] = read_state() end
   return reply
 end
--- How many are subscribed to the channel of the client that asks; -1 when that may not be asked.
+-- The number of subscribers to the channel of the client that asks; -1 if it is not permitted to ask.
 local known_subscribers
 local function count_subscribers()
   known_subscribers = known_subscribers or subscribers_of(string.match(base, ':(%x+):$') or '') or -1
   return known_subscribers
 end
--- Notes the ask. A ticket that stands in the queue keeps its place, whether or not it wants to join. Returns whether it
--- is new there, or was passed over; or nil and the error of Redis.
+-- Records the ask. A ticket in the queue keeps its place, whether or not it asks to join. Returns whether it is new
+-- there, or was passed over; or nil and Redis's error.
 local function note_ask(score)
   local place = string.match(redis.call('HGET', asks, ticket) or '', ' (%d+)$')
   if not place or tonumber(place) >= LAST then
@@ -134,21 +135,21 @@ local function ask()
   local subscribers
   if joins then
     if string.find(wish, 'p', 1, true) then subscribers = count_subscribers() end
-    -- Its client asks often from now on, so that it is alive although its channel has no subscriber.
+    -- Its client asks often from now on, which shows that it is alive although its channel has no subscriber.
     if subscribers and subscribers < 1 then wish = 'q' .. string.gsub(wish, '[pq]', '') end
     local refused
     is_new, refused = note_ask(score)
     if refused then return refused end
   end
   if is_new then
-    -- Each that joins clears up to two that were parked and never asked again.
+    -- Each new waiter removes up to two that were parked and never asked again.
     local long_parked = redis.call('ZRANGEBYSCORE', queue, text(BEYOND), text(BEYOND + now - ASK_LIMIT), 'LIMIT', '0', '2')
     for _, dead in ipairs(long_parked) do leave(dead) end
   end
   local ahead
   if held then
     if joins then ahead = redis.call('ZRANK', queue, ticket) end
-    -- With others before this one, the holder was told when the first of them came, or when it was granted.
+    -- With others before this one, the holder was notified when the first of them came, or with its grant.
     local holder, client
     if is_new and ahead == 0 then holder, client = parse_holder(held) end
     if holder then wake(client, 'wanted ' .. holder .. ' ' .. lock_id()) end
@@ -167,7 +168,7 @@ local function ask()
       redis.call('SET', lock, value_of(ticket, first, fences), 'PX', lease)
       return granted(first, fences, tonumber(lease))
     else
-      -- More dead waiters than one walk may meet: the next ask goes on, at once.
+      -- There are more dead waiters than one walk may visit: the next ask continues, at once.
       return { joins and 'waiting' or 'busy', first_waiter() .. ' 0', 1, 0, subscribers }
     end
   end

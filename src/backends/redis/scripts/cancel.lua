@@ -1,8 +1,8 @@
--- Ends a ticket wherever it stands: it leaves the queue, or passes on the lock if it holds that by now [L7].
+-- Ends a ticket in any state: it leaves the queue, or passes on the lock if it holds it by now [L7].
 -- KEYS: lock queue asks stamp done state
 -- ARGV: ticket slot n proof keep refresh seen
---   as in release.lua
--- Replies: 'cancelled' (it waited, or was nowhere), 'released' (it held the lock), 'forgotten', or the recorded reply
+--   see release.lua
+-- Replies: 'cancelled' (it was waiting, or unknown), 'released' (it held the lock), 'forgotten', or the recorded reply
 -- Promises: S5 L2 L7 L8 L9
 local lock, queue, asks, stamp, done, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local ticket, slot, n, proof, keep, refresh = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]

@@ -1,21 +1,21 @@
--- Changes states and releases their locks, each in one step; or keeps a lock when that is asked for and nobody waits.
--- A save that fails for lack of memory does not stop the release, whose reply reports it.
--- One script serves all commits that a client makes at once, of different ids; each has its own reply, or error.
+-- Changes states and releases their locks, each in one step; or keeps a lock if that was requested and no ticket waits.
+-- A save that fails for lack of memory does not stop the release, whose reply reports it. One script serves all commits
+-- that a client makes at once, of different ids. Each has its own reply or error.
 -- KEYS: stamp done
 -- ARGV: operations prefix seen keep refresh payload
 -- Each operation: id number slot n proof ifRevision size staged terms; its terms: kind serializer ttl leaseMs fences
---   operations: as lib/operations.lua says; payload: the bytes of all saves, in order; size: how many are of this one
---   staged: where a large value was sent ahead to, or empty
---   keep … proof: as in release.lua; kind: save, delete or none; leaseMs, fences: to keep the lock, or empty and 0
--- Replies: where all are saved and released, their revisions one after the other, the first revision; else an array,
---   with for each commit one of
+--   operations: see lib/operations.lua; payload: the bytes of all saves, in order; size: the number of bytes of this
+--   one; staged: the key to which a large value was sent ahead, or empty
+--   keep … proof: see release.lua; kind: save, delete or none; leaseMs, fences: to keep the lock, or empty and 0
+-- Replies: if all are saved and released with consecutive revisions, the first revision; otherwise an array, with one
+-- of these for each commit:
 --   'released <revision or ->', 'released - OUT_OF_MEMORY', 'kept <revision or -> <first fence> <fences>',
 --   'lost', 'conflict <revision or absent>', 'unreadable <what it is>' (all three: nothing was done), 'forgotten'
 -- Promises: S2 S3 S4 S5 S6 S7 L2 L3 L6 L8 L9
 local stamp, done = KEYS[1], KEYS[2]
 local prefix, seen, keep, refresh = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local width = 9
--- The fields of an operation, counted from where it begins; and those of its terms.
+-- The offsets of an operation's fields from its beginning, and of its terms.
 local ID, NUMBER, SLOT, N, PROOF, IF_REVISION, SIZE, STAGED, TERMS = 0, 1, 2, 3, 4, 5, 6, 7, 8
 local KIND, SERIALIZER, TTL, LEASE, FENCES = 0, 1, 2, 3, 4
 local payload, taken = ARGV[6], 0
@@ -34,7 +34,7 @@ local bytes
 -- @include change
 -- @include hand-over
 
--- Commands that serve all operations are called once. Stamps are reserved for every save and for every lock that may be kept.
+-- Commands for all operations are called once. Stamps are reserved for each save and each lock that may be kept.
 local locks, queues, slots, needed = {}, {}, {}, 0
 for i = 1, count do
   local at = first_at + width * (i - 1)
@@ -47,7 +47,7 @@ local records = redis.call('HMGET', done, unpack(slots))
 local anybody_waits = redis.call('EXISTS', unpack(queues)) > 0
 local now = clock()
 local next_stamp = needed > 0 and reserve(now, seen, needed) or nil
--- How many operations, from the first on, were saved and released with consecutive stamps: one reply may serve them.
+-- How many operations, from the first, were saved and released with consecutive stamps: one reply may serve them.
 local first_revision, consecutive = next_stamp, 0
 local function take_stamps(number)
   local first = next_stamp
@@ -56,13 +56,13 @@ local function take_stamps(number)
 end
 
 local replies, freed, receipts = {}, {}, {}
--- As remember(), but written with those of all others, at the end.
+-- Like remember(), but written together with all others at the end.
 local function remember_later(reply)
   receipts[#receipts + 1] = slot
   receipts[#receipts + 1] = n .. ' ' .. reply
   return reply
 end
--- Returns the revision or '-', what the reply adds to it, and the revision as a number; or nil and why it is refused.
+-- Returns the revision or '-', an addition to the reply, and the revision as a number; or nil and the refusal.
 local function save()
   local revision, written_by, unreadable = read_head()
   local refused = refusal(revision, written_by, unreadable)

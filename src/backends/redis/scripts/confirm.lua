@@ -1,13 +1,13 @@
--- Checks whether what was done is still there, and writes a little to each of it: a WAIT that follows on the same
--- connection waits for its own connection's last write only, and with it for all that the server did before. A lock gets
--- its full lease, a receipt its full expiry.
+-- Checks whether the effects of operations are still there, and makes a small write to each. A WAIT that follows on the
+-- same connection waits only for that connection's last write, and so for everything that the server did before. A lock
+-- gets its full lease, a receipt its full expiry.
 -- KEYS: done
 -- ARGV: prefix keep operations
 -- Each operation: id ticket leaseMs slot n
---   operations: JSON, an array of arrays (not as in lib/operations.lua: whole tickets, no terms)
---   ticket: who holds the lock of this id; or empty: the receipt of slot and n
+--   operations: JSON, an array of arrays (unlike lib/operations.lua: whole tickets, no terms)
+--   ticket: the holder of this id's lock; or empty: the receipt of slot and n
 --   keep: how long receipts live, in ms
--- Replies: an array, with for each 1 still there, 0 gone (nothing was written), or its error
+-- Replies: an array, with 1 (still there), 0 (gone: nothing was written) or an error for each
 -- Promises: S5 L1 L9
 local done = KEYS[1]
 local prefix, keep, operations = ARGV[1], ARGV[2], cjson.decode(ARGV[3])

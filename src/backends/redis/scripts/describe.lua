@@ -1,7 +1,8 @@
--- Describes a state for a listing: the head of its bytes, their number, its remaining time to live.
+-- Describes a state for a listing: the head of its bytes, their number, and its remaining time to live.
 -- KEYS: state
 -- ARGV: none
--- Replies: [the first 128 bytes, length in bytes, remaining ms or -1 for ever], or 0 when it is absent or no string
+-- Replies: [the first 128 bytes, length in bytes, remaining ms or -1 if it never expires], or 0 if it is absent or not
+-- a string
 -- Promises: S6
 local head = redis.pcall('GETRANGE', KEYS[1], 0, 127)
 if type(head) == 'table' or head == '' then return 0 end

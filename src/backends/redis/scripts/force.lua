@@ -1,9 +1,10 @@
--- Ends the grant of another holder: exactly this ticket's, or a foreign token; the next waiter gets the lock, and the old
--- holder a wake.
+-- Ends the grant of another holder: exactly this ticket's, or a foreign token's. The next waiter gets the lock, and the
+-- old holder a wake.
 -- KEYS: lock queue asks stamp done state
 -- ARGV: ticket slot n proof keep refresh seen ifFence
---   slot … refresh: as in release.lua, of the client that forces; ifFence: one of the holder's fences, or empty for any
--- Replies: 'released', 'lost', 'forgotten', or the recorded reply of the first try
+--   slot … refresh: see release.lua, of the client that forces the release; ifFence: one of the holder's fences, or
+--   empty for any
+-- Replies: 'released', 'lost', 'forgotten', or the recorded reply of the first attempt
 -- Promises: S4 S5 L2 L6 L8 L11
 local lock, queue, asks, stamp, done, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local ticket, slot, n, proof, keep, refresh = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]

@@ -1,5 +1,5 @@
--- Uses, once, every command that the other scripts use, on a key of its own that is gone afterwards: a user without
--- the right to one of them, or to our keys, is refused here and not in the middle of a release.
+-- Uses every command of the other scripts once, on a key that is deleted afterwards. So a user without permission for
+-- one of them, or for Holdfast's keys, is refused here and not in the middle of a release.
 -- KEYS: probe
 -- ARGV: channel
 -- Replies: 'ready', or Redis's error
@@ -32,7 +32,7 @@ redis.call('ZSCORE', probe, 'x')
 redis.call('ZRANK', probe, 'x')
 redis.call('ZRANGEBYSCORE', probe, '-inf', '(0', 'LIMIT', '0', '1')
 redis.call('ZREM', probe, 'x')
--- Wakes are hints: the rights to publish and to count subscribers are optional.
+-- Wakes are hints: the permissions to publish and to count subscribers are optional.
 redis.pcall('PUBLISH', ARGV[1], '')
 redis.pcall('PUBSUB', 'NUMSUB', ARGV[1])
 return 'ready'

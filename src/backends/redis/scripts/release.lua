@@ -1,18 +1,19 @@
--- Releases locks: each goes to the first waiter that is alive, if there is one. With a change of the state or `keep`: commit.lua.
--- One script serves all releases that a client makes at once, of different ids; each has its own reply, or error.
+-- Releases locks. Each goes to its first live waiter, if there is one. To change the state or to `keep` the lock:
+-- commit.lua.
+-- One script serves all releases that a client makes at once, of different ids. Each has its own reply or error.
 -- KEYS: stamp done
 -- ARGV: operations prefix seen keep refresh
 -- Each operation: id number slot n proof terms; no terms
---   operations: as lib/operations.lua says; terms: always 0, since there are none
---   keep: how long receipts live, in ms; refresh: '1' when that is due; proof: empty on the first try; on a retry
---   `<slot> <n>` of a receipt that must be there, or '-'
--- Replies: 'released' where that is true of all; else an array, with for each release one of
---   'released', 'lost', 'forgotten', or the recorded reply of the first try
+--   operations: see lib/operations.lua; terms: always 0, since there are none
+--   keep: how long receipts live, in ms; refresh: '1' if that must be renewed; proof: empty on the first attempt; on a
+--   retry, `<slot> <n>` of a receipt that must be there, or '-'
+-- Replies: 'released' if that is true of all; otherwise an array, with one of these for each release:
+--   'released', 'lost', 'forgotten', or the recorded reply of the first attempt
 -- Promises: S5 L2 L6 L8 L9
 local stamp, done = KEYS[1], KEYS[2]
 local prefix, seen, keep, refresh = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local width = 6
--- The fields of an operation, counted from where it begins.
+-- The offsets of an operation's fields from its beginning.
 local ID, NUMBER, SLOT, N, PROOF = 0, 1, 2, 3, 4
 local ticket, slot, n, proof
 -- @include operations
@@ -20,7 +21,7 @@ local ticket, slot, n, proof
 -- @include recorded
 -- @include receipt
 
--- Commands that serve all operations are called once.
+-- Commands for all operations are called once.
 local locks, queues = {}, {}
 for i = 1, count do
   local id = operations[first_at + width * (i - 1) + ID]
@@ -29,8 +30,8 @@ end
 local holders = redis.call('MGET', unpack(locks))
 local anybody_waits = redis.call('EXISTS', unpack(queues)) > 0
 
--- A lock is held by its ticket and nobody waits: the common case. A ticket that still holds its lock has not released
--- it, so that only the others need to look for their receipt.
+-- The common case: a lock is held by its ticket and no ticket waits. A ticket that still holds its lock has not
+-- released it, so only the other operations need to look up their receipts.
 local replies, remaining, freed, receipts = {}, {}, {}, {}
 for i = 1, count do
   local at = first_at + width * (i - 1)
@@ -44,7 +45,7 @@ for i = 1, count do
   end
 end
 if #freed > 0 then
-  -- The first write needs no memory: a full server can release locks.
+  -- The first write needs no memory, so a server without free memory can release locks.
   redis.call('DEL', unpack(freed))
   write_down(receipts)
 end

@@ -1,13 +1,13 @@
--- Gives grants their full lease again: each, if its ticket still holds the lock.
+-- Renews the full lease of each grant whose ticket still holds the lock.
 -- KEYS: none
 -- ARGV: operations prefix
 -- Each operation: id number terms; its terms: leaseMs
 --   operations: as lib/operations.lua says
--- Replies: an array, with for each 1 renewed, 0 lost, or its error
+-- Replies: an array, with 1 (renewed), 0 (lost) or an error for each
 -- Promises: L1 L5 L6
 local prefix = ARGV[2]
 local width = 3
--- The fields of an operation, counted from where it begins; and those of its terms.
+-- The offsets of an operation's fields from its beginning, and of its terms.
 local ID, NUMBER, TERMS = 0, 1, 2
 local LEASE = 0
 -- @include operations
@@ -21,7 +21,7 @@ end
 local holders = redis.call('MGET', unpack(locks))
 local anybody_waits = redis.call('EXISTS', unpack(queues)) > 0
 local function renew(held, at)
-  -- What is no string is not there for MGET; GET says so.
+  -- MGET reports a value that is not a string as missing; GET reports the error.
   if not is_ours(held or redis.call('GET', lock), operations[at + NUMBER]) then return 0 end
   redis.call('PEXPIRE', lock, operations[terms_at + operations[at + TERMS] + LEASE])
   -- The first command after a hand-over confirms it.

@@ -1,7 +1,7 @@
 -- Sets a new expiry of a state.
 -- KEYS: state done
 -- ARGV: ttlMs slot n proof keep refresh
---   slot … refresh: as in release.lua
+--   slot … refresh: see release.lua
 -- Replies: 'touched', 'absent', 'unreadable <what it is>' (both: nothing was done), 'forgotten', or the recorded reply
 -- Promises: S5 S6 S7
 local state, done = KEYS[1], KEYS[2]

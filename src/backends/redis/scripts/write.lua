@@ -1,10 +1,10 @@
--- Saves or deletes a state: under a ticket only while it holds the lock, without one only while the lock is free and
--- nobody waits for it [S4] [S8].
+-- Saves or deletes a state: with a ticket only while it holds the lock, without one only while the lock is free and
+-- no ticket waits for it [S4] [S8].
 -- KEYS: lock queue asks stamp done state
 -- ARGV: ticket slot n proof keep refresh seen kind serializer ttl ifRevision bytes staged
---   ticket: empty for none; slot … refresh: as in release.lua; kind: save or delete; staged: as in commit.lua
+--   ticket: empty for none; slot … refresh: see release.lua; kind: save or delete; staged: see commit.lua
 -- Replies: 'saved <revision>', 'deleted', 'busy', 'lost', 'conflict <revision or absent>', 'unreadable <what it is>'
---   (all four: nothing was written), 'forgotten', or the recorded reply of the first try
+--   (the last four: nothing was written), 'forgotten', or the recorded reply of the first attempt
 -- Promises: S2 S3 S4 S5 S6 S7 S8
 local lock, queue, asks, stamp, done, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local ticket, slot, n, proof, keep, refresh = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]

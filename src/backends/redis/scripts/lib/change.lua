@@ -1,6 +1,7 @@
 -- A change of a state: first everything that can refuse it, then the write [S2] [S3] [S6] [S7].
 -- Expects: state, kind, serializer, ttl, if_revision, bytes, staged, seen, and the libraries envelope and stamp.
--- `ttl` is milliseconds, `keep`, `none`, or `new:<milliseconds>` for a new state and `keep` for another; `if_revision` a revision, `absent`, or empty for any.
+-- `ttl`: milliseconds, `keep`, `none`, or `new:<milliseconds>` for a new state and `keep` for another. `if_revision`: a
+-- revision, `absent`, or empty for any.
 local function refusal(revision, written_by, unreadable)
   if unreadable then return 'unreadable ' .. unreadable end
   local at = revision and text(revision) or 'absent'
@@ -10,11 +11,11 @@ local function refusal(revision, written_by, unreadable)
   end
   return nil
 end
--- A large value was sent ahead, under the key `staged` and with zeros for a revision: it only has to be renamed. Lua
--- copies and hashes every byte of its strings, which takes ten times as long as all else.
--- Returns the error of Redis, if any.
+-- A large value was sent ahead, to the key `staged` and with zeros for a revision: it only needs to be renamed. Lua
+-- copies and hashes every byte of its strings, which takes ten times as long as everything else. Returns Redis's error,
+-- if any.
 local function put_in_place(revision_text, life)
-  -- The client knows why it is missing: no memory for it, or a connection that broke between the two commands.
+  -- The client knows why it is missing: not enough memory, or a connection that broke between the two commands.
   if redis.call('STRLEN', staged) == 0 then return { err = 'STAGED the value is not there' } end
   if life == 'keep' then life = redis.call('PTTL', state) end
   local written = redis.pcall('SETRANGE', staged, 4, string.rep('0', 16 - #revision_text) .. revision_text)
@@ -29,7 +30,7 @@ local function put_in_place(revision_text, life)
 end
 -- Returns the new revision as text ('-' for a delete) and as a number, or nil and Redis's error (out of memory: nothing
 -- was written).
--- `stamped`: a stamp that was reserved for it, used unless the revision of the state is higher; or nil.
+-- `stamped`: a stamp reserved for this change, used unless the state's revision is higher; or nil.
 local function change(now, revision, stamped)
   if kind == 'delete' then
     redis.call('DEL', state)

@@ -1,19 +1,19 @@
 -- The head of a stored state: `hf1 <revision> <serializer>\n`, then the bytes [S6].
--- Expects: state (the key), and the library bounds. Numbers are passed to Redis as text: its conversion takes as long as a small
--- command.
+-- Expects: state (the key), and the library bounds. Numbers are passed to Redis as text: Redis's own conversion takes
+-- as long as a small command.
 local HEAD_END = '127'
 local function describe(head)
   local format = string.match(head, '^(hf%d+) ')
   if format and format ~= 'hf1' then return 'format ' .. format end
   return 'data that Holdfast did not write'
 end
--- revision and serializer (both nil when it is absent); or a third answer: why it cannot be read.
+-- Returns revision and serializer (both nil if it is absent); or a third result: why it cannot be read.
 local function read_head()
   local head = redis.pcall('GETRANGE', state, '0', HEAD_END)
   if type(head) == 'table' then return nil, nil, 'a Redis ' .. redis.call('TYPE', state).ok end
   if head == '' and redis.call('EXISTS', state) == 0 then return nil, nil, nil end
   local revision, serializer = string.match(head, '^hf1 (%d+) ([%w._-]+)\n')
-  -- A revision that could not rise is none of ours [S2].
+  -- Holdfast never makes a revision after which none could rise [S2].
   if not revision or tonumber(revision) >= LAST then return nil, nil, describe(head) end
   return tonumber(revision), serializer, nil
 end

@@ -1,11 +1,12 @@
--- Hand-over: the lock goes to the first waiter that is alive, in the step that frees it [L2] [L8] [L10].
+-- Hand-over: the lock goes to the first live waiter, in the step that frees it [L2] [L8] [L10].
 -- Expects: lock, state, seen, and the libraries stamp, holder and queue.
--- The winner has a short lease until its first own command, which also takes it out of the queue; it is parked until
--- then. A waiter that listens for wakes ("p") is known to be dead when its channel has no subscriber here [L9].
+-- The winner has a short lease until its first own command, which also removes it from the queue; until then it is
+-- parked. A waiter that listens for wakes ("p") is known to be dead if its channel has no subscriber here [L9].
 local HAND_OVER_MS = 10000
--- Larger states are not sent along with a wake.
+-- Larger states are not sent with a wake.
 local WAKE_BYTES = 2048
--- All walks of a script together are bounded: 1 000 dead waiters are about 5 ms. If there are more, the next ask goes on.
+-- All walks of a script together are bounded: 1 000 dead waiters take about 5 ms. If there are more, the next ask
+-- continues.
 local steps_left = 1000
 local function lock_id()
   return string.match(lock, 'lock:{(.*)}$')
@@ -13,9 +14,9 @@ end
 local function channel_of(client)
   return string.match(lock, '^(.-)lock:{') .. 'wake:' .. client
 end
--- How many are subscribed to a client's channel on this server; nil where that may not be asked. What PUBLISH answers
--- says less: it counts patterns too, such as the `*` of a monitoring tool, and a message reaches subscribers that are
--- not counted, those of our replicas.
+-- The number of subscribers to a client's channel on this server; nil if it is not permitted to ask. The reply of
+-- PUBLISH is less useful: it also counts patterns, such as the `*` of a monitoring tool, and does not count subscribers
+-- on replicas, which also get the message.
 local function subscribers_of(client)
   return redis.pcall('PUBSUB', 'NUMSUB', channel_of(client))[2]
 end
@@ -23,7 +24,7 @@ end
 local function wake(client, message)
   redis.pcall('PUBLISH', channel_of(client), message)
 end
--- `-` left out, `a` absent, `s` and the bytes as stored.
+-- `-`: omitted; `a`: absent; `s`: with the bytes as stored.
 local function state_for_wake(wish)
   if not string.find(wish, 's', 1, true) then return '-', '' end
   local size = redis.pcall('STRLEN', state)
@@ -32,9 +33,8 @@ local function state_for_wake(wish)
   if value then return 's', value end
   return 'a', ''
 end
--- Returns the winner's ticket, first fence, number of fences and lease; nil without a live waiter, or nil and the error of
--- Redis.
--- The caller of an acquire gets no wake and its full lease, since it hears of it by the reply.
+-- Returns the winner's ticket, first fence, number of fences and lease; nil without a live waiter, or nil and Redis's
+-- error. The caller of an acquire gets no wake and its full lease, since its reply reports the grant.
 local function hand_over(now, caller)
   while steps_left > 0 do
     steps_left = steps_left - 1

@@ -1,5 +1,5 @@
--- The holder of a lock. Its value is `<ticket> <fence>`, or `<ticket> <first fence> <last fence>` when more are reserved.
--- Any other text is the token of a foreign client that follows `SET key token NX PX` [L11].
+-- The holder of a lock. Its value is `<ticket> <fence>`, or `<ticket> <first fence> <last fence>` if more are reserved.
+-- Any other text is the token of a foreign client that uses `SET key token NX PX` [L11].
 local function is_held_by(value, ticket)
   return value and string.sub(value, 1, #ticket + 1) == ticket .. ' '
 end

@@ -1,9 +1,10 @@
--- Stamps: numbers of about 1.8e15 that rise for ever, for fences [L3] and revisions [S2].
--- A stamp is the greatest of: server time in microseconds, the last stamp + 1, a floor + 1. Time makes it rise when
--- the last one was lost; the last one, when the clock was set back; the floor, when a replica that knew less took over.
--- Each of the three counts only as far as it leaves room below LAST.
--- Expects: stamp (the key), and the library bounds. TIME is read once per script: call clock() once and pass its answer on.
--- `%d` is three times as fast, where it is wide enough: on a 32-bit server it is not.
+-- Stamps: numbers of about 1.8e15 that always rise, for fences [L3] and revisions [S2].
+-- A stamp is the greatest of: server time in microseconds, the last stamp + 1, a floor + 1. Time makes it rise if the
+-- last stamp was lost; the last stamp, if the clock was set back; the floor, if a replica with older data took over.
+-- Each of the three counts only if it leaves room below LAST.
+-- Expects: stamp (the key), and the library bounds. TIME is read once per script: call clock() once and pass its result
+-- on.
+-- `%d` is three times as fast, but not wide enough on a 32-bit server.
 local WHOLE = string.format('%d', BEYOND) == '4503599627370496' and '%d' or '%.0f'
 local function text(number)
   return string.format(WHOLE, number)
@@ -12,7 +13,7 @@ local function clock()
   local time = redis.call('TIME')
   return time[1] * 1000000 + time[2]
 end
--- Reserves `count` stamps. Answers the first, and the last as text; or nil and Redis's error (out of memory: nothing
+-- Reserves `count` stamps. Returns the first, and the last as text; or nil and Redis's error (out of memory: nothing
 -- was written).
 local function reserve(now, floor, count)
   local room = LAST - count
