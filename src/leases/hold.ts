@@ -36,6 +36,9 @@ export interface Borrower {
   lose(reason: string | Error): void;
 }
 
+/** Shared, since every hold begins and ends with it. */
+const none: readonly Borrower[] = [];
+
 /** A state that is known to have been stored at some time. */
 export interface KnownState {
   readonly loaded: LoadedState;
@@ -67,7 +70,7 @@ export class Hold implements OwnTicket, Watched {
   #isTainted = false;
   #replicas = 0;
   #watch: Watch | undefined;
-  readonly #borrowers: Borrower[] = [];
+  #borrowers: readonly Borrower[] = none;
   #lostFor: string | Error | undefined;
 
   constructor(of: OwnTicket, grant: Fences, known: { readonly from: number; readonly wanted: boolean }) {
@@ -232,7 +235,9 @@ export class Hold implements OwnTicket, Watched {
     if (this.#state !== "held" && this.#state !== "releasing") return;
     this.#become("lost");
     this.#lostFor = reason;
-    for (const borrower of this.#borrowers.splice(0)) borrower.lose(reason);
+    const borrowers = this.#borrowers;
+    this.#borrowers = none;
+    for (const borrower of borrowers) borrower.lose(reason);
   }
 
   /** Why it was lost: text for a LockLostError, or the error itself. */
@@ -247,12 +252,14 @@ export class Hold implements OwnTicket, Watched {
   }
 
   lendTo(borrower: Borrower): void {
-    this.#borrowers.push(borrower);
+    const others = this.#borrowers;
+    this.#borrowers = others.length === 0 ? [borrower] : [...others, borrower];
   }
 
   giveBack(borrower: Borrower): void {
-    const at = this.#borrowers.indexOf(borrower);
-    if (at >= 0) this.#borrowers.splice(at, 1);
+    const left = this.#borrowers;
+    this.#borrowers =
+      left.length === 1 && left[0] === borrower ? none : left.filter((one) => one !== borrower);
   }
 
   #become(next: HoldState): void {

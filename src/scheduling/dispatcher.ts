@@ -205,9 +205,10 @@ export class Dispatcher implements Lender {
     if (!(request instanceof ChangeRequest) || request.leaseMs !== hold.leaseMs || batch.closed)
       return undefined;
     // One is always served: loading the state may have taken longer than the lock may be kept.
-    if (hold.served > this.#servedBefore && !isWithinBounds(hold)) return undefined;
+    const at = now();
+    if (hold.served > this.#servedBefore && !isWithinBounds(hold, at)) return undefined;
     // Requests that still wait can be served under another ticket.
-    if (hold.isTainted || !batch.takes(request.change) || !hold.isLive) return undefined;
+    if (hold.isTainted || !batch.takes(request.change) || !hold.isLiveAt(at)) return undefined;
     this.#queue.remove(request);
     hold.countServed();
     return request.change;
@@ -282,7 +283,7 @@ function warnOf(error: unknown, id: string): void {
   diagnostics.warning.publish({ cause: "release-failed", message } satisfies WarningEvent);
 }
 
-function isWithinBounds(hold: Hold, at: number = now()): boolean {
+function isWithinBounds(hold: Hold, at: number): boolean {
   const bounds = hold.isWanted ? wantedBounds : freeBounds;
   return hold.served < bounds.requests && at - hold.since < bounds.ms;
 }
