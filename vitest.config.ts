@@ -9,15 +9,12 @@ const apart = [
   "test/simulation/simulation.test.ts",
   "test/contract/suites-on-ioredis.test.ts",
   "test/integration/redis/sentinel/**",
+  "test/integration/redis/connections/slow-link.test.ts",
+  "test/contract/clients.test.ts",
 ];
 
 /** Vitest begins with the largest files; these take long and are small, so that one of them would end the run alone. */
-const first = [
-  "test/contract/suites.test.ts",
-  "test/integration/processes/",
-  "test/integration/redis/connections/slow-link.test.ts",
-  "test/project/examples/",
-];
+const first = ["test/contract/suites.test.ts", "test/integration/processes/", "test/project/examples/"];
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

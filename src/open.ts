@@ -8,7 +8,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Backend } from "./backends/contract.ts";
-import { parseAddress } from "./backends/redis/client/address.ts";
+import { parseAddress } from "./backends/redis/client/target-url.ts";
 import type { IoredisClientLike } from "./backends/redis/client/user/ioredis-types.ts";
 import type { RedisClientLike } from "./backends/redis/client/node-redis-types.ts";
 import type { SentinelClientLike } from "./backends/redis/client/user/sentinel-types.ts";

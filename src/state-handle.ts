@@ -11,7 +11,7 @@ import { parseGrant, type Grant, type HeldGrant } from "./ownership/grant.ts";
 import { insideDraft, nearestHeld } from "./ownership/owner-context.ts";
 import { ChangeRequest } from "./scheduling/request.ts";
 import { throwIfAborted } from "./ownership/abort-signals.ts";
-import { changeUnder } from "./updates/under-grant.ts";
+import { changeUnder } from "./updates/change-under-grant.ts";
 import * as parse from "./options.ts";
 import { someOf, type WhenNew } from "./options.ts";
 import type { Serializer } from "./serializers/serializer.ts";

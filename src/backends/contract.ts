@@ -32,9 +32,9 @@ import type {
   TouchReply,
   Wake,
   WriteReply,
-} from "./messages.ts";
+} from "./contract-types.ts";
 
-export type * from "./messages.ts";
+export type * from "./contract-types.ts";
 
 /**
  * Where states and locks are kept. Test a new backend with `stateSuite` and `lockSuite` of `holdfast/testing`. An

@@ -6,7 +6,7 @@
  * in a failover. The error is final: `timeoutMs` has passed, and waiting again would exceed what the caller asked for.
  */
 import type { Backend, Durability, Forgotten, Kept, Receipt } from "../backends/contract.ts";
-import { recordedStatuses } from "../backends/messages.ts";
+import { recordedStatuses } from "../backends/contract-types.ts";
 import { UnavailableError } from "../errors.ts";
 
 interface Reply {

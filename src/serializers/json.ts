@@ -5,7 +5,7 @@
  * after loading. What could not be saved again is not loaded either [S6].
  *
  * It runs in every update. So quick walks, which allocate almost nothing, only distinguish "certainly valid" from
- * "maybe not"; `json-rules.ts` decides, and writes the messages. A walk may suspect a valid value, but must never pass
+ * "maybe not"; `json-refusals.ts` decides, and writes the messages. A walk may suspect a valid value, but must never pass
  * an invalid one.
  */
 
@@ -13,7 +13,7 @@ import { Buffer, isAscii } from "node:buffer";
 
 import { CorruptStateError, sentence, SerializationError } from "../errors.ts";
 import { parseByHand } from "./json-reader.ts";
-import { findTrouble, maxDepth } from "./json-rules.ts";
+import { findTrouble, maxDepth } from "./json-refusals.ts";
 import type { Serializer } from "./serializer.ts";
 
 /**

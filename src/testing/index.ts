@@ -15,7 +15,7 @@ export type {
   ReplyHandler,
   Subscriber,
   Subscription,
-} from "../backends/redis/client/port.ts";
+} from "../backends/redis/client/redis-client.ts";
 export { FaultyBackend } from "./faulty-backend.ts";
 export type { FaultyMethod, MadeCall, Plan } from "./faulty-backend.ts";
 export { delay, failBefore, hang, LateCopy, loseReply, meanwhile } from "./faults.ts";

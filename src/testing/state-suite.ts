@@ -1,10 +1,10 @@
 /**
  * What every backend must do with states: the contract, reply by reply, and whole stores that use it.
  */
-import { dataCases } from "./state-suite/data.ts";
+import { dataCases } from "./state-suite/stored-data.ts";
 import { grantCases } from "./state-suite/grants.ts";
 import { lostReplyCases } from "./state-suite/lost-replies.ts";
-import { neighbourCases } from "./state-suite/neighbours.ts";
+import { neighbourCases } from "./state-suite/shared-batch.ts";
 import { appliedAgainCases } from "./state-suite/applied-again.ts";
 import { receiptCases } from "./state-suite/receipts.ts";
 import { serializerCases } from "./state-suite/serializers.ts";

@@ -13,7 +13,7 @@ import { HeldGrant, lockLost, type Lender } from "../ownership/grant.ts";
 import { runHolding } from "../ownership/owner-context.ts";
 import { clause } from "../errors.ts";
 import type { Change } from "./change.ts";
-import { expiryOnTop } from "./batch-expiry.ts";
+import { expiryOnTop } from "./merged-ttl.ts";
 
 /** Means "changed, but not saved yet": no caller can get this revision. */
 const unsaved = 0;

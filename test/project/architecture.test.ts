@@ -30,7 +30,7 @@ const floors = [
   /^ownership\//, // who may nest
   /^leases\//, // how long a ticket is ours
   /^calls\//, // one call of a backend
-  /^backends\/(contract|forward|lazy|messages|proofs)\.ts$|^serializers\/|^[^/]+\.ts$/, // the contract, errors, options, timers …
+  /^backends\/(contract|forward|lazy|contract-types|retry-proofs)\.ts$|^serializers\/|^[^/]+\.ts$/, // the contract, errors, options, timers …
 ];
 /** The same within the Redis backend. */
 const redisFloors = [
@@ -89,7 +89,8 @@ test("imports go down", () => {
 });
 
 test("a backend imports the contract, the shared protocol, errors, diagnostics, timers and its own files", () => {
-  const below = /^(backends\/(contract|messages|proofs)|errors|diagnostics|timers)\.ts$|^backends\/rows\//;
+  const below =
+    /^(backends\/(contract|contract-types|retry-proofs)|errors|diagnostics|timers)\.ts$|^backends\/rows\//;
   const reachesOut = ({ from, to }: Import): boolean =>
     roomOf(from) !== undefined && files.has(to) && !below.test(to) && roomOf(to) !== roomOf(from);
   expect(offenders(reachesOut)).toEqual([]);
@@ -97,12 +98,12 @@ test("a backend imports the contract, the shared protocol, errors, diagnostics, 
 
 test("what a client can prove is known to its backend, and to nothing above", () => {
   const isWrong = ({ from, to }: Import): boolean =>
-    to === "backends/proofs.ts" && roomOf(from) === undefined;
+    to === "backends/retry-proofs.ts" && roomOf(from) === undefined;
   expect(offenders(isWrong)).toEqual([]);
 });
 
 const targetParsers = [
-  "backends/redis/client/address.ts",
+  "backends/redis/client/target-url.ts",
   "backends/redis/client/user/recognize.ts",
   "backends/sqlite/path.ts",
 ];
@@ -113,7 +114,7 @@ test("only open.ts names backends, and loads them when a target asks for one", (
     roomOf(from) === undefined &&
     !(from === "open.ts" && (kind !== "static" || targetParsers.includes(to))) && // a target is read at the door
     !(from === "testing/index.ts" && to === "backends/memory/backend.ts") && // what a FaultyBackend can wrap
-    !(from.startsWith("testing/") && to === "backends/redis/client/port.ts"); // what a client suite describes
+    !(from.startsWith("testing/") && to === "backends/redis/client/redis-client.ts"); // what a client suite describes
   expect(offenders(names)).toEqual([]);
 });
 

@@ -1,6 +1,6 @@
 // What was done in a sequence of calls, and what the backends must have recorded of it.
 
-import { recordedStatuses } from "../../src/backends/messages.ts";
+import { recordedStatuses } from "../../src/backends/contract-types.ts";
 
 export interface Entry {
   readonly call: (side: 0 | 1) => Promise<unknown>;

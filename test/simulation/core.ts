@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
 import type { Memory, MemoryTables } from "../../src/backends/memory/tables.ts";
-import type { Proofs } from "../../src/backends/proofs.ts";
+import type { Proofs } from "../../src/backends/retry-proofs.ts";
 import type { Executor } from "../../src/backends/rows/executor.ts";
 import type * as index from "../../src/index.ts";
 import type { Random } from "../torture/random.ts";
@@ -22,7 +22,7 @@ interface Parts {
   readonly Proofs: typeof Proofs;
 }
 
-const partsIn = ["backends/memory/tables.ts", "backends/rows/executor.ts", "backends/proofs.ts"];
+const partsIn = ["backends/memory/tables.ts", "backends/rows/executor.ts", "backends/retry-proofs.ts"];
 
 export interface Copy {
   readonly library: Library;

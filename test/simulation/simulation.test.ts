@@ -77,8 +77,8 @@ const mends: readonly Mend[] = [
     name: "two-late-renewals",
     undo: {
       file: "leases/watchdog.ts",
-      find: 'kept: ["kept", "renewing"],',
-      replace: 'kept: ["renewing"],',
+      find: 'valid: ["valid", "renewing"],',
+      replace: 'valid: ["renewing"],',
     },
     finds: "unhandled",
   },

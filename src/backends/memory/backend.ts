@@ -27,10 +27,10 @@ import type {
   Wake,
   WriteReply,
 } from "../contract.ts";
-import { Proofs } from "../proofs.ts";
+import { Proofs } from "../retry-proofs.ts";
 import { Executor } from "../rows/executor.ts";
 import { isEffect } from "../rows/receipts.ts";
-import type { Kind, OnceKind, ReplyTo, RowRequest, TicketWake } from "../rows/requests.ts";
+import type { Kind, OnceKind, ReplyTo, RowRequest, TicketWake } from "../rows/request-types.ts";
 import type { Limits } from "../rows/row-types.ts";
 import { EventLoopYield } from "../rows/event-loop-yield.ts";
 import { copy, Memory, MemoryTables } from "./tables.ts";

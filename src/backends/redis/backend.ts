@@ -24,21 +24,21 @@ import type {
   Wake,
   WriteReply,
 } from "../contract.ts";
-import type { RedisClient, RedisReply } from "./client/port.ts";
+import type { RedisClient, RedisReply } from "./client/redis-client.ts";
 import { openClient, type OpenedClient } from "./client/open-client.ts";
 import type { UserClientLike } from "./client/user/recognize.ts";
 import { unreadableType } from "./protocol/envelope.ts";
 import { StartupChecks } from "./startup-checks.ts";
 import { makeKeys, type Keys } from "./protocol/keys.ts";
 import { Listing } from "./listing.ts";
-import { Observations } from "./protocol/observations.ts";
+import { ServerFacts } from "./protocol/server-facts.ts";
 import * as read from "./protocol/decode.ts";
 import * as encode from "./protocol/encode.ts";
 import { Pipeline, type PipelineMode } from "./pipeline/pipeline.ts";
 import { causedByAhead, ScriptRunner } from "./protocol/script-runner.ts";
 import type { ReceiptExpiry } from "./protocol/receipt-hash.ts";
 import { Replicas } from "./replicas.ts";
-import { SingleCalls } from "./single-calls.ts";
+import { UnbatchedCalls } from "./unbatched-calls.ts";
 import { scripts } from "./scripts/generated.ts";
 import { WakeSubscription } from "./wake-subscription.ts";
 import { argumentOf } from "./protocol/holder-text.ts";
@@ -75,9 +75,9 @@ export class RedisBackend implements Backend {
   readonly awaitReplicas: Backend["awaitReplicas"];
   readonly #client: RedisClient;
   readonly #keys: Keys;
-  readonly #observations = new Observations();
+  readonly #facts = new ServerFacts();
   readonly #startupChecks: StartupChecks;
-  readonly #singleCalls: SingleCalls;
+  readonly #unbatchedCalls: UnbatchedCalls;
   readonly #pipeline: Pipeline;
   readonly #listing: Listing;
   readonly #wakes: WakeSubscription;
@@ -96,24 +96,19 @@ export class RedisBackend implements Backend {
     this.clientId = clientId;
     this.#client = client;
     const keys = (this.#keys = makeKeys(prefix, clientId));
-    const observations = this.#observations;
+    const facts = this.#facts;
     const runner = new ScriptRunner(client);
     const warn = warnOncePerCause();
     const onWake = (wake: Wake): void => this.#heard(wake);
-    const wakes = (this.#wakes = new WakeSubscription({
-      client,
-      runner,
-      channel: keys.channel,
-      onWake,
-      warn,
-    }));
+    const { channel } = keys;
+    const wakes = (this.#wakes = new WakeSubscription({ client, runner, channel, onWake, warn }));
     const startupChecks = new StartupChecks({ client, keys, warn, onConnected: () => wakes.start() });
     this.#startupChecks = startupChecks;
-    this.#singleCalls = new SingleCalls({ startupChecks, runner, observations });
+    this.#unbatchedCalls = new UnbatchedCalls({ startupChecks, runner, facts });
     const whenConnected = <T>(send: () => Promise<T>): Promise<T> => startupChecks.whenConnected(send);
-    this.#pipeline = new Pipeline({ mode, whenConnected, runner, keys, observations });
-    this.#listing = new Listing(this.#singleCalls, keys);
-    const keepMs = (): string => observations.receipts.expiry().args[0];
+    this.#pipeline = new Pipeline({ mode, whenConnected, runner, keys, facts });
+    this.#listing = new Listing(this.#unbatchedCalls, keys);
+    const keepMs = (): string => facts.receipts.expiry().args[0];
     const commands = mayUseAnotherDatabase ? runner : undefined;
     this.#replicas = makeAnother && new Replicas({ makeAnother, keys, keepMs, commands });
     this.awaitReplicas = this.#replicas?.awaitReplicas;
@@ -137,11 +132,14 @@ export class RedisBackend implements Backend {
 
   async loadState(id: string, options: { readonly expiry: boolean }): Promise<LoadedState> {
     try {
-      return this.#observations.noteState(id, await this.#load(id, options.expiry));
+      return this.#facts.noteState(id, await this.#load(id, options.expiry));
     } catch (error) {
       if (!read.isCorrupt(error)) throw error;
       // What GET refuses exists nevertheless, and is reported with its type [S1] [S6].
-      const type = await this.#singleCalls.command({ args: ["TYPE", this.#keys.state(id)], read: read.text });
+      const type = await this.#unbatchedCalls.command({
+        args: ["TYPE", this.#keys.state(id)],
+        read: read.text,
+      });
       return type === "none" ? null : unreadableType(type);
     }
   }
@@ -149,14 +147,14 @@ export class RedisBackend implements Backend {
   writeState(...args: Parameters<Backend["writeState"]>): Promise<WriteReply> {
     const [id, write, ticket, receipt] = args;
     const encoded = this.#encodeWrite(id, write, receipt);
-    const writing = this.#singleCalls.runRecorded({
+    const writing = this.#unbatchedCalls.runRecorded({
       script: scripts.write,
       ahead: encoded.ahead && [encoded.ahead],
       keys: this.#keys.all(id),
       args: (recording) => [
         ticket ?? "",
         ...recording,
-        this.#observations.stampFloor,
+        this.#facts.stampFloor,
         ...encode.writeArguments(encoded),
       ],
       receipt,
@@ -167,7 +165,7 @@ export class RedisBackend implements Backend {
   }
 
   touchState(id: string, ttlMs: number, receipt: Receipt): Promise<TouchReply> {
-    return this.#singleCalls.runRecorded({
+    return this.#unbatchedCalls.runRecorded({
       script: scripts.touch,
       keys: [this.#keys.state(id), this.#keys.done],
       args: (recording) => [encode.millis(ttlMs), ...recording],
@@ -179,7 +177,7 @@ export class RedisBackend implements Backend {
 
   acquireLock(...args: Parameters<Backend["acquireLock"]>): Promise<AcquireReply> {
     const [id, ticket, request, receipt] = args;
-    const { largeValues } = this.#observations;
+    const { largeValues } = this.#facts;
     const asked = { id, ticket, request, receipt };
     if (!request.load || !largeValues.has(id)) return this.#acquire(asked);
     const withoutState = { ...asked, request: { ...request, load: false } };
@@ -200,9 +198,9 @@ export class RedisBackend implements Backend {
     const [id, ticket, request, receipt] = args;
     const { write, keep, forced } = request;
     if (forced !== undefined) return this.#force({ id, ticket, receipt, ifFence: forced.ifFence });
-    const release = encode.encodeRelease(id, ticket, this.#observations.receipts.fieldsFor(receipt));
+    const release = encode.encodeRelease(id, ticket, this.#facts.receipts.fieldsFor(receipt));
     const decode = (reply: RedisReply, expiry: ReceiptExpiry): ReleaseReply =>
-      this.#observations.noteRecorded(read.readRelease(reply), receipt, expiry);
+      this.#facts.noteRecorded(read.readRelease(reply), receipt, expiry);
     if (write === undefined && keep === undefined)
       return this.#pipeline.release({ request: release, read: decode });
     const encoded = this.#encodeWrite(id, write, receipt);
@@ -210,10 +208,10 @@ export class RedisBackend implements Backend {
   }
 
   cancelLock(id: string, ticket: Ticket, receipt: Receipt): Promise<CancelReply> {
-    return this.#singleCalls.runRecorded({
+    return this.#unbatchedCalls.runRecorded({
       script: scripts.cancel,
       keys: this.#keys.all(id),
-      args: (recording) => [ticket, ...recording, this.#observations.stampFloor],
+      args: (recording) => [ticket, ...recording, this.#facts.stampFloor],
       receipt,
       read: read.readCancel,
       id,
@@ -245,13 +243,13 @@ export class RedisBackend implements Backend {
 
   #load(id: string, withExpiry: boolean): Promise<LoadedState> {
     const key = this.#keys.state(id);
-    if (!withExpiry) return this.#singleCalls.command({ args: ["GET", key], read: read.readLoad, id });
+    if (!withExpiry) return this.#unbatchedCalls.command({ args: ["GET", key], read: read.readLoad, id });
     const call = { script: scripts.load, keys: [key], args: [], read: read.readLoad, bytes: true, id };
-    return this.#singleCalls.run(call);
+    return this.#unbatchedCalls.run(call);
   }
 
   #encodeWrite(id: string, write: StateWrite | undefined, receipt: Receipt): encode.EncodedWrite {
-    if (write?.kind === "save") this.#observations.largeValues.noteSize(id, write.bytes.byteLength);
+    if (write?.kind === "save") this.#facts.largeValues.noteSize(id, write.bytes.byteLength);
     return encode.encodeWrite(write, () => this.#keys.staged(id, receipt));
   }
 
@@ -264,8 +262,8 @@ export class RedisBackend implements Backend {
         const reply = read.readAcquire(raw, asked.request);
         if (reliedOn !== undefined && reply.status === "waiting")
           this.#wakes.subscribersCounted(reliedOn, read.readSubscribers(raw));
-        if (reply.status === "waiting") this.#observations.noteHolder(read.readLastFence(raw));
-        return this.#observations.noteAcquire(asked.id, reply);
+        if (reply.status === "waiting") this.#facts.noteHolder(read.readLastFence(raw));
+        return this.#facts.noteAcquire(asked.id, reply);
       },
     });
   }
@@ -282,10 +280,10 @@ export class RedisBackend implements Backend {
 
   #force({ id, ticket, receipt, ifFence }: ForcedRelease): Promise<ReleaseReply> {
     const fence = String(ifFence ?? "");
-    return this.#singleCalls.runRecorded({
+    return this.#unbatchedCalls.runRecorded({
       script: scripts.force,
       keys: this.#keys.all(id),
-      args: (recording) => [argumentOf(ticket), ...recording, this.#observations.stampFloor, fence],
+      args: (recording) => [argumentOf(ticket), ...recording, this.#facts.stampFloor, fence],
       receipt,
       read: read.readRelease,
       id,
@@ -293,6 +291,6 @@ export class RedisBackend implements Backend {
   }
 
   #heard(wake: Wake): void {
-    this.#listener?.(this.#observations.noteWake(wake));
+    this.#listener?.(this.#facts.noteWake(wake));
   }
 }

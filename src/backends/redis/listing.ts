@@ -1,9 +1,9 @@
 /** Listings and inspection: pages of a SCAN, and a script that describes each key. They change nothing. */
 import type { ListRequest, LockEntry, Page, StateEntry } from "../contract.ts";
-import type { RedisReply } from "./client/port.ts";
+import type { RedisReply } from "./client/redis-client.ts";
 import type { Keys } from "./protocol/keys.ts";
 import { insteadIfCorrupt, readDescription, readInspect, readScan } from "./protocol/decode.ts";
-import type { SingleCalls } from "./single-calls.ts";
+import type { UnbatchedCalls } from "./unbatched-calls.ts";
 import { scripts } from "./scripts/generated.ts";
 
 interface PageRequest<Entry> {
@@ -13,18 +13,18 @@ interface PageRequest<Entry> {
 }
 
 export class Listing {
-  readonly #singleCalls: SingleCalls;
+  readonly #unbatchedCalls: UnbatchedCalls;
   readonly #keys: Keys;
 
-  constructor(requests: SingleCalls, keys: Keys) {
-    this.#singleCalls = requests;
+  constructor(requests: UnbatchedCalls, keys: Keys) {
+    this.#unbatchedCalls = requests;
     this.#keys = keys;
   }
 
   inspectLock(id: string): Promise<LockEntry | null> {
     const keys = [this.#keys.lock(id), this.#keys.queue(id)];
     const read = (reply: RedisReply): LockEntry | null => readInspect(id, reply);
-    return this.#singleCalls.run({ script: scripts.inspect, keys, args: [], read, bytes: true, id });
+    return this.#unbatchedCalls.run({ script: scripts.inspect, keys, args: [], read, bytes: true, id });
   }
 
   listLocks(cursor: string | null, request: ListRequest): Promise<Page<LockEntry>> {
@@ -40,14 +40,14 @@ export class Listing {
   #describeState(id: string): Promise<StateEntry | null> {
     const keys = [this.#keys.state(id)];
     const read = (reply: RedisReply): StateEntry | null => readDescription(id, reply);
-    return this.#singleCalls.run({ script: scripts.describe, keys, args: [], read, bytes: true, id });
+    return this.#unbatchedCalls.run({ script: scripts.describe, keys, args: [], read, bytes: true, id });
   }
 
   async #page<Entry>(kind: "state" | "lock", page: PageRequest<Entry>): Promise<Page<Entry>> {
     const { idPrefix, limit } = page.request;
     const match = this.#keys.pattern(kind, idPrefix);
     const args = ["SCAN", page.cursor ?? "0", "MATCH", match, "COUNT", String(limit)];
-    const { cursor, names } = await this.#singleCalls.command({ args, read: readScan });
+    const { cursor, names } = await this.#unbatchedCalls.command({ args, read: readScan });
     const ids = new Set(names.map((name) => this.#keys.idOf(kind, name)));
     const entries = await Promise.all([...ids].map(page.describe));
     return { entries: entries.filter((entry) => entry !== null), cursor };

@@ -32,7 +32,7 @@ import {
 } from "./locks.ts";
 import { clearedWaiters, countWaiting, nextWaiter, noteAsk, presentWaiters } from "./queue.ts";
 import { isEffect, isSettled, once } from "./receipts.ts";
-import type { Decision, Kind, ReplyTo, RowRequest } from "./requests.ts";
+import type { Decision, Kind, ReplyTo, RowRequest } from "./request-types.ts";
 import type { LockRow, Moment, Rows } from "./row-types.ts";
 import { loadState, touchState, writeState } from "./states.ts";
 

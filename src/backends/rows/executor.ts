@@ -4,7 +4,7 @@
  * Each run is one step over rows that do not change during it; in SQLite, it belongs inside one transaction.
  */
 import { decide } from "./decide.ts";
-import type { Kind, ReplyTo, RowRequest, TicketWake } from "./requests.ts";
+import type { Kind, ReplyTo, RowRequest, TicketWake } from "./request-types.ts";
 import type { Change, Limits, Rows, Rules } from "./row-types.ts";
 
 /** What a backend that keeps rows provides. */

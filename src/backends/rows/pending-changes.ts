@@ -5,7 +5,7 @@
  * change.
  */
 import type { Receipt, Ticket } from "../contract.ts";
-import type { TicketWake } from "./requests.ts";
+import type { TicketWake } from "./request-types.ts";
 import type {
   Change,
   LockRow,

@@ -2,9 +2,9 @@
  * Receipts: an operation that was carried out gets the same reply again, and is not carried out again [S5].
  */
 import type { Forgotten, Receipt } from "../contract.ts";
-import { recordedStatuses } from "../messages.ts";
+import { recordedStatuses } from "../contract-types.ts";
 import type { PendingChanges } from "./pending-changes.ts";
-import type { Once } from "./requests.ts";
+import type { Once } from "./request-types.ts";
 import type { Recorded } from "./row-types.ts";
 
 const forgotten: Forgotten = { status: "forgotten" };

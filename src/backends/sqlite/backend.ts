@@ -29,10 +29,10 @@ import type {
   Waiting,
   WriteReply,
 } from "../contract.ts";
-import { Proofs, type Attempt } from "../proofs.ts";
+import { Proofs, type Attempt } from "../retry-proofs.ts";
 import { Executor } from "../rows/executor.ts";
 import { isEffect } from "../rows/receipts.ts";
-import type { Kind, ReplyTo, RowRequest } from "../rows/requests.ts";
+import type { Kind, ReplyTo, RowRequest } from "../rows/request-types.ts";
 import type { Limits } from "../rows/row-types.ts";
 import { Connection } from "./connection.ts";
 import { loadDriver, type SqlDriver } from "./driver.ts";

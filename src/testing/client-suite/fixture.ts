@@ -1,7 +1,12 @@
 /** What one case of the client suite works in: fresh keys, fresh clients, and the end of it all. */
 import { strict as assert } from "node:assert";
 import { randomBytes } from "node:crypto";
-import type { RedisArgument, RedisClient, RedisReply, Subscriber } from "../../backends/redis/client/port.ts";
+import type {
+  RedisArgument,
+  RedisClient,
+  RedisReply,
+  Subscriber,
+} from "../../backends/redis/client/redis-client.ts";
 import type { HoldfastError } from "../../errors.ts";
 import { eventually, rejection, type Failure } from "../assertions.ts";
 import type { ClientSuiteHooks, ClientSuiteOptions } from "./options.ts";

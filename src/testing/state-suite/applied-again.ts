@@ -4,7 +4,7 @@ import type { Store } from "../../store.ts";
 import { aborted, deferred, rejection, rejectsWith } from "../assertions.ts";
 import { hang, meanwhile } from "../faults.ts";
 import { needing, proof, type Case } from "../suite.ts";
-import { add, emptyLog, expiring, type Log } from "./log.ts";
+import { add, emptyLog, expiring, type Log } from "./append-only-state.ts";
 
 export const appliedAgainCases: readonly Case[] = [
   proof(

@@ -5,8 +5,8 @@
 // connection broke; its reply comes, late or never. What a caller is told is what a real client could know: "none" only
 // where nothing was sent. Bytes are copied on the way. Wakes can be lost, late, doubled.
 
-import { recordedStatuses } from "../../../src/backends/messages.ts";
-import type { Attempt, Proofs } from "../../../src/backends/proofs.ts";
+import { recordedStatuses } from "../../../src/backends/contract-types.ts";
+import type { Attempt, Proofs } from "../../../src/backends/retry-proofs.ts";
 import type { Backend, Durability, Kept, Wake } from "../../../src/backends/contract.ts";
 import type { Random } from "../../torture/random.ts";
 import type { Loop } from "../clock.ts";

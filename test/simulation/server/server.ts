@@ -2,9 +2,9 @@
 
 import type { Backend, Receipt, ReleaseRequest, RenewEntry, Wake } from "../../../src/backends/contract.ts";
 import type { Memory } from "../../../src/backends/memory/tables.ts";
-import type { Attempt } from "../../../src/backends/proofs.ts";
+import type { Attempt } from "../../../src/backends/retry-proofs.ts";
 import type { Executor } from "../../../src/backends/rows/executor.ts";
-import type { RowRequest, TicketWake } from "../../../src/backends/rows/requests.ts";
+import type { RowRequest, TicketWake } from "../../../src/backends/rows/request-types.ts";
 import type { Limits } from "../../../src/backends/rows/row-types.ts";
 import type { Copy } from "../core.ts";
 import type { Ledger, Writer } from "./ledger.ts";

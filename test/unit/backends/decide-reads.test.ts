@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 
 import { decide } from "../../../src/backends/rows/decide.ts";
-import type { RowRequest } from "../../../src/backends/rows/requests.ts";
+import type { RowRequest } from "../../../src/backends/rows/request-types.ts";
 import { save } from "../../../src/testing/contract-client.ts";
 import {
   now,

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 
-import type { RowRequest } from "../../../src/backends/rows/requests.ts";
+import type { RowRequest } from "../../../src/backends/rows/request-types.ts";
 import type { Moment } from "../../../src/backends/rows/row-types.ts";
 import { remove, save, bytesOf } from "../../../src/testing/contract-client.ts";
 import {

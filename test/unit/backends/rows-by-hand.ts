@@ -1,7 +1,7 @@
 // Rows made by hand, a frozen view of them, and requests: what tests of the decisions over rows begin with.
 
 import { decide } from "../../../src/backends/rows/decide.ts";
-import type { Decision, Kind, RowRequest } from "../../../src/backends/rows/requests.ts";
+import type { Decision, Kind, RowRequest } from "../../../src/backends/rows/request-types.ts";
 import type {
   LockRow,
   Moment,

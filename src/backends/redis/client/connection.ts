@@ -152,7 +152,8 @@ export class Connection<C extends Transport> {
 
   async #open(round: number): Promise<C> {
     this.#throwIfAbandoned(round);
-    const transport = await this.#options.make();
+    const transport = await this.#options.make(); // which may have to find the server first
+    this.#throwIfAbandoned(round);
     const broken = new Promise<never>((_, reject) => {
       const onBreak = (error?: unknown): void => {
         const cause = error === undefined ? new Error("the connection was closed") : toError(error);

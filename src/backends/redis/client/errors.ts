@@ -13,7 +13,7 @@ import {
   type HoldfastError,
   type UnavailableCode,
 } from "../../../errors.ts";
-import { adviceFor, textOfCause } from "./causes.ts";
+import { adviceFor, textOfCause } from "./connect-failures.ts";
 
 /** When the reply came: during connection and startup checks, or in reply to a call. */
 export type Phase = "connecting" | "sent";
@@ -214,6 +214,7 @@ function textOf(message: string): string {
   return message
     .replace(/^-?(?:ERR )?Error running script \(call to \w+\): /, "")
     .replace(/^(?:-?(?:ERR )?@\w+: ?\d+: ?)+/, "")
+    .replace(/,? with args beginning with:.*/s, "") // [P3] which quotes even a password
     .replace(/^-/, "")
     .replace(/^ERR ((?:NOPERM|NOAUTH|READONLY|OOM)\b)/, "$1");
 }

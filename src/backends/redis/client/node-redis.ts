@@ -9,8 +9,8 @@
  */
 import { HoldfastError } from "../../../errors.ts";
 import { now } from "../../../timers.ts";
-import type { Address } from "./address.ts";
-import { locatorOf, type Locator } from "./locator.ts";
+import type { Address } from "./target-url.ts";
+import { locatorOf, type Locator } from "./primary-locator.ts";
 import type {
   ReplyHandler,
   RedisClient,
@@ -18,7 +18,7 @@ import type {
   RedisReply,
   Subscriber,
   Subscription,
-} from "./port.ts";
+} from "./redis-client.ts";
 import { connectionBroke, closedFailure, notConnected, replyFailure, type Break } from "./errors.ts";
 import { Connection, destroy } from "./connection.ts";
 import { isErrorReply, notSentMessages } from "./node-redis-types.ts";

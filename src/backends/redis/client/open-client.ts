@@ -1,12 +1,12 @@
 /** From a target to the port: the adapter for it, and how to make more connections for commands. */
-import { parseAddress } from "./address.ts";
+import { parseAddress } from "./target-url.ts";
 import { isSentinelClient } from "./user/sentinel-types.ts";
 import { UserIoredis } from "./user/user-ioredis.ts";
 import { isIoredisClient } from "./user/ioredis-types.ts";
 import { UserNodeRedis } from "./user/user-node-redis.ts";
 import { openSentinel } from "./user/user-sentinel.ts";
 import { refuseUnsupported, type UserClientLike } from "./user/recognize.ts";
-import type { RedisClient } from "./port.ts";
+import type { RedisClient } from "./redis-client.ts";
 import { NodeRedis } from "./node-redis.ts";
 
 export interface OpenedClient {

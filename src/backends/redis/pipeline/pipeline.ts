@@ -3,7 +3,7 @@
  * In the mode "none", each operation is sent at once, in a script of its own.
  */
 import type { Keys } from "../protocol/keys.ts";
-import type { Observations } from "../protocol/observations.ts";
+import type { ServerFacts } from "../protocol/server-facts.ts";
 import { scripts, type Script } from "../scripts/generated.ts";
 import type { SharedArguments } from "./script-batch.ts";
 import { Batcher } from "./batcher.ts";
@@ -24,7 +24,7 @@ export interface PipelineOptions {
   readonly whenConnected: <T>(send: () => Promise<T>) => Promise<T>;
   readonly runner: ScriptRunner;
   readonly keys: Keys;
-  readonly observations: Observations;
+  readonly facts: ServerFacts;
 }
 
 export class Pipeline {
@@ -37,8 +37,8 @@ export class Pipeline {
 
   constructor(options: PipelineOptions) {
     this.#options = options;
-    const { keys, observations } = options;
-    const expiry = observations.receipts.expiry(); // renewals leave no receipts
+    const { keys, facts } = options;
+    const expiry = facts.receipts.expiry(); // renewals leave no receipts
     this.#acquires = this.#sender(scripts.acquire, () => this.#shared(false));
     this.#renewals = this.#sender(scripts.renew, () => ({ keys: [], args: [keys.prefix], expiry }));
     this.#releases = this.#sender(scripts.release, () => this.#shared(true));
@@ -72,9 +72,9 @@ export class Pipeline {
   }
 
   #shared(withExpiry: boolean): SharedArguments {
-    const { keys, observations } = this.#options;
-    const expiry = observations.receipts.expiry();
-    const args = [keys.prefix, observations.stampFloor, ...(withExpiry ? expiry.args : [])];
+    const { keys, facts } = this.#options;
+    const expiry = facts.receipts.expiry();
+    const args = [keys.prefix, facts.stampFloor, ...(withExpiry ? expiry.args : [])];
     return { keys: keys.common, args, expiry };
   }
 }

@@ -17,7 +17,7 @@ import type {
   WriteReply,
 } from "../../contract.ts";
 import { CorruptStateError, HoldfastError } from "../../../errors.ts";
-import type { RedisReply } from "../client/port.ts";
+import type { RedisReply } from "../client/redis-client.ts";
 import { readHead, readState, unreadableType } from "./envelope.ts";
 import { isStamp } from "./stamp-range.ts";
 import { tokenOf } from "./holder-text.ts";

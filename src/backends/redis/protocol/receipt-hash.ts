@@ -7,7 +7,7 @@
  */
 import { now } from "../../../timers.ts";
 import type { Receipt } from "../../contract.ts";
-import { Proofs, type Attempt } from "../../proofs.ts";
+import { Proofs, type Attempt } from "../../retry-proofs.ts";
 
 /** The arguments of one script for the expiry. */
 export interface ReceiptExpiry {

@@ -3,7 +3,7 @@
 // copy changes nothing.
 //
 // Seen failing: user-ioredis.ts does not fail the commands in flight at "close" → the call is answered by what ioredis sends
-// again, and not "unknown"; ioredis-connection.ts calls the client's own methods → transformers change what is sent.
+// again, and not "unknown"; ioredis-duplicate.ts calls the client's own methods → transformers change what is sent.
 
 import { Command as Command5, Redis as Redis5 } from "ioredis";
 import { Command as Command6, Redis as Redis6 } from "ioredis-6";

@@ -10,7 +10,7 @@ import { InvalidArgumentError, UnavailableError, type HoldfastError } from "../.
 import { after } from "../../../../timers.ts";
 import { closedFailure, connectionBroke, notConnected, replyFailure } from "../errors.ts";
 import { forget, listen, type Listeners } from "./client-events.ts";
-import { duplicateOf, IoredisCommands } from "./ioredis-connection.ts";
+import { duplicateOf, IoredisCommands } from "./ioredis-duplicate.ts";
 import { optionsOf, type IoredisClientLike, type IoredisOptions } from "./ioredis-types.ts";
 import { isErrorReply, notSentMessages } from "../node-redis-types.ts";
 import { NodeRedis } from "../node-redis.ts";
@@ -21,7 +21,7 @@ import type {
   ReplyHandler,
   Subscriber,
   Subscription,
-} from "../port.ts";
+} from "../redis-client.ts";
 import type { PackageClient } from "../socket.ts";
 import { inOtherMode } from "./recognize.ts";
 import { UserWakes } from "./user-wakes.ts";

@@ -6,8 +6,8 @@
  * support for Redis Sentinel".
  */
 import { UnavailableError } from "../../../errors.ts";
-import type { Address, Endpoint, SentinelGroup } from "./address.ts";
-import { adviceFor, textOfCause } from "./causes.ts";
+import type { Address, Endpoint, SentinelGroup } from "./target-url.ts";
+import { adviceFor, textOfCause } from "./connect-failures.ts";
 import { isErrorReply } from "./node-redis-types.ts";
 
 export type Locator = () => Promise<Endpoint>;

@@ -3,7 +3,7 @@ import { strict as assert } from "node:assert";
 import { deferred, inTime, rejection, rejectsWith, stillPending } from "../assertions.ts";
 import { failBefore, loseReply, meanwhile } from "../faults.ts";
 import { proof, type Case } from "../suite.ts";
-import { add, emptyLog, expiring, type Log } from "./log.ts";
+import { add, emptyLog, expiring, type Log } from "./append-only-state.ts";
 
 export const neighbourCases: readonly Case[] = [
   proof("[S3] a function may wait for an earlier update of the same state", async (fixture) => {

@@ -12,7 +12,7 @@ import type {
   Wake,
   WriteReply,
 } from "../../contract.ts";
-import { recordedStatuses } from "../../messages.ts";
+import { recordedStatuses } from "../../contract-types.ts";
 import { LargeValues } from "./large-values.ts";
 import { ReceiptHash, type ReceiptExpiry } from "./receipt-hash.ts";
 import { isStamp } from "./stamp-range.ts";
@@ -23,7 +23,7 @@ export type RecordedReply = WriteReply | TouchReply | ReleaseReply | CancelReply
 /** In microseconds. Stamps of a wake that are this far ahead of those in replies are not trusted. */
 const dayMicros = 86_400_000_000;
 
-export class Observations {
+export class ServerFacts {
   readonly receipts = new ReceiptHash();
   readonly largeValues = new LargeValues();
   /** The floor for the next stamps [S2] [L3]. */

@@ -2,9 +2,9 @@
  * Calls that are sent separately, each once connected: a script, a script that leaves a receipt, or a plain command.
  */
 import type { Receipt } from "../contract.ts";
-import type { RedisArgument } from "./client/port.ts";
+import type { RedisArgument } from "./client/redis-client.ts";
 import type { StartupChecks } from "./startup-checks.ts";
-import type { Observations, RecordedReply } from "./protocol/observations.ts";
+import type { ServerFacts, RecordedReply } from "./protocol/server-facts.ts";
 import type { ScriptCall, ScriptRunner, CommandCall } from "./protocol/script-runner.ts";
 
 /** A script that leaves a receipt. */
@@ -14,16 +14,16 @@ export type RecordedCall<T> = Omit<ScriptCall<T>, "args"> & {
   readonly args: (recording: readonly string[]) => readonly RedisArgument[];
 };
 
-export interface SingleCallsOptions {
+export interface UnbatchedCallsOptions {
   readonly startupChecks: StartupChecks;
   readonly runner: ScriptRunner;
-  readonly observations: Observations;
+  readonly facts: ServerFacts;
 }
 
-export class SingleCalls {
-  readonly #options: SingleCallsOptions;
+export class UnbatchedCalls {
+  readonly #options: UnbatchedCallsOptions;
 
-  constructor(options: SingleCallsOptions) {
+  constructor(options: UnbatchedCallsOptions) {
     this.#options = options;
   }
 
@@ -38,14 +38,14 @@ export class SingleCalls {
   }
 
   runRecorded<T extends RecordedReply>(call: RecordedCall<T>): Promise<T> {
-    const { observations } = this.#options;
+    const { facts } = this.#options;
     const { receipt } = call;
-    const fields = observations.receipts.fieldsFor(receipt);
-    const expiry = observations.receipts.expiry();
+    const fields = facts.receipts.fieldsFor(receipt);
+    const expiry = facts.receipts.expiry();
     return this.run({
       ...call,
       args: call.args([...fields, ...expiry.args]),
-      read: (raw) => observations.noteRecorded(call.read(raw), receipt, expiry),
+      read: (raw) => facts.noteRecorded(call.read(raw), receipt, expiry),
     });
   }
 }

@@ -86,15 +86,29 @@ function primaryOfSentinels(source: Source): Pick<Address, "name" | "server" | "
   const [, primary = "", db] = /^\/([\w.-]+)(?:\/([^/]*))?$/.exec(url.pathname) ?? [];
   if (primary === "")
     throw malformed("the Sentinels must be followed by / and the name of the primary", source);
-  const query = new Map(url.searchParams);
+  const pairs = url.search.replace(/^\?/, "").split("&").filter(Boolean);
+  const query = new Map(pairs.map((pair) => splitPair(pair, source)));
   const isKnown = [...query.keys()].every((key) => key === "sentinelUser" || key === "sentinelPassword");
-  if (!isKnown || query.size < url.searchParams.size)
+  if (!isKnown || query.size < pairs.length)
     throw malformed("it has a query other than one sentinelUser and one sentinelPassword", source);
   const database = db === undefined ? 0 : parseDatabase(db, source);
   const at = sentinels.map(({ host, port }) => shown(host, port)).join(",");
   const name = `${url.protocol}//${at}/${primary}${database === 0 ? "" : `/${String(database)}`}`;
-  const credentials = { username: query.get("sentinelUser"), password: query.get("sentinelPassword") };
+  const credentials = {
+    username: someOf(query.get("sentinelUser")),
+    password: someOf(query.get("sentinelPassword")),
+  };
   return { name, server: { primary, sentinels, ...credentials }, database };
+}
+
+function someOf(text: string | undefined): string | undefined {
+  return text === "" ? undefined : text;
+}
+
+/** Not as a form, where a "+" is a space: passwords are decoded alike on either side of the hosts. */
+function splitPair(pair: string, source: Source): [key: string, value: string] {
+  const at = pair.indexOf("=");
+  return at < 0 ? [pair, ""] : [pair.slice(0, at), decode(pair.slice(at + 1), source)];
 }
 
 function hostAndPort(
@@ -140,7 +154,8 @@ function parseUrl(text: string): Source {
   if (!isOfSentinel(`${schemeOf(text)}:`) || hosts.length === 1)
     return { text, url: parsed(text, { text }), hosts };
   // The parser of URLs knows one host.
-  const one = text.replace(hosts.join(","), () => hosts[0] ?? "");
+  const at = text.indexOf(authority) + authority.lastIndexOf(hosts.join(","));
+  const one = text.slice(0, at) + (hosts[0] ?? "") + text.slice(at + hosts.join(",").length);
   return { text, url: parsed(one, { text }), hosts };
 }
 

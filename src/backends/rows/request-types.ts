@@ -18,7 +18,7 @@ import type {
   Wake,
   WriteReply,
 } from "../contract.ts";
-import type { Attempt } from "../proofs.ts";
+import type { Attempt } from "../retry-proofs.ts";
 import type { Change } from "./row-types.ts";
 
 interface Calls {

@@ -3,7 +3,7 @@
 import { expect, test } from "vitest";
 
 import type { Ttl, StateWrite } from "../../../src/backends/contract.ts";
-import { expiryOnTop } from "../../../src/updates/batch-expiry.ts";
+import { expiryOnTop } from "../../../src/updates/merged-ttl.ts";
 import { remove, save } from "../../../src/testing/contract-client.ts";
 
 const first: Ttl = { whenNew: 1 };

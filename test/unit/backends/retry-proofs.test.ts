@@ -2,7 +2,7 @@
 
 import { beforeEach, describe, expect, test } from "vitest";
 
-import { Proofs, type Attempt } from "../../../src/backends/proofs.ts";
+import { Proofs, type Attempt } from "../../../src/backends/retry-proofs.ts";
 
 const keepMs = 60_000;
 const first: Attempt = { retry: false, proof: undefined };

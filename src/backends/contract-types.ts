@@ -15,7 +15,7 @@ export type Ticket = string;
  * A call with the receipt of an earlier call is a retry: that call was sent, and may still arrive. Every change is
  * recorded. So is the refusal of a retry; otherwise its first copy, arriving late, could still be carried out. A server
  * that has lost its memory replies "forgotten" to a retry and does nothing, as far as its client can detect that: see
- * proofs.ts.
+ * retry-proofs.ts.
  */
 export interface Receipt {
   readonly sequence: number;
