@@ -3,7 +3,7 @@
  *
  * Holdfast's errors are often made elsewhere, in a timer or for a whole batch of callers, so that their stacks do not
  * show the call that failed. All public methods return their promises through {@link withCallersStack}: it awaits the
- * result for one caller, where the engine knows the async functions that wait, and copies the error with that stack. A
+ * result in the caller's own async call, where the engine still has its async stack, and copies the error with that stack. A
  * caller's own error is rethrown unchanged, as the same object.
  */
 import { HoldfastError, isOfOurs } from "./errors.ts";

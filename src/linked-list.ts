@@ -2,7 +2,7 @@
  * Lists for things that come and go often: deadlines, requests that wait.
  *
  * Joining and leaving move four references and allocate nothing. A Set or Map with such traffic allocates one table
- * after another, and each keeps the contents of the previous one from being collected (measured: a third of all time).
+ * after another, and each keeps the contents of the previous one alive (measured: a third of all time).
  */
 
 /** A member of at most one list. The list is a ring that begins and ends with its head. */

@@ -56,7 +56,7 @@ export class Hold implements OwnTicket, Watched {
   /** The length of the first lease: the full one, or the short one of a hand-over. */
   #grantedMs: number;
   #until: number;
-  /** Its time counts from here [L2]. */
+  /** From here the bound on its time is measured [L2]. */
   #since: number;
   #state: HoldState = "held";
   #nextFence: number;
@@ -65,7 +65,7 @@ export class Hold implements OwnTicket, Watched {
   #served = 0;
   /** Others wait for the lock, as far as is known. */
   #wanted: boolean;
-  /** That was reported after the release was sent: the wake may have overtaken a reply that says the opposite. */
+  /** A "wanted" wake came after the release was sent: it may have overtaken the reply "kept". */
   #wantedSinceRelease = false;
   #isTainted = false;
   #replicas = 0;

@@ -3,7 +3,7 @@
  * leases and timers are counted, stops, while the wall clock and the server's leases go on. So when the wall clock has
  * run ahead, every held lock may have ended, and is renewed at once to find out.
  *
- * This is the only place that reads the wall clock. If the clock was merely set, the cost is one unnecessary renewal.
+ * The core reads the wall clock only here. If the clock was merely set, the cost is one unnecessary renewal.
  */
 import { now, type Deadlines } from "../timers.ts";
 

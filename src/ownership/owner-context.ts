@@ -58,8 +58,8 @@ function isOverDraft({ draft, grant }: Held): boolean {
 }
 
 /**
- * The innermost grant of this id in the context, live or not. Draft functions that have returned are skipped: what they
- * started without waiting for it writes like any other caller.
+ * The innermost grant of this id in the context, live or not. Draft functions that have returned are skipped: work
+ * that they started but did not await writes like any other caller.
  */
 export function nearestHeld(store: object, id: string): Held | undefined {
   for (let held = context.getStore(); held !== undefined; held = held.up) {

@@ -1,8 +1,8 @@
 /**
  * What every adapter for a Redis client must do: the port (backends/redis/client/redis-client.ts), seen from outside.
  *
- * A case works on a real server, through clients that it makes and closes. What only a fault can show (a reply that is
- * lost, a server that is away) needs a hook; without it the case is named as skipped.
+ * A case works on a real server, through clients that it makes and closes. A case that needs a fault (a lost reply, a
+ * server that is away) needs a hook; without one it is reported as skipped.
  */
 import { breakCases } from "./client-suite/breaks.ts";
 import type { ClientCase } from "./client-suite/case.ts";

@@ -1,7 +1,7 @@
 /**
  * The rows as SQL. Call every method inside a transaction of its connection.
  *
- * Prefix and id are separate columns: joined, two pairs could make the same text. Stores with different prefixes share
+ * Prefix and id are separate columns: concatenated, two different pairs could give the same text. Stores with different prefixes share
  * a file without seeing each other [S1] [L1].
  */
 import type { Receipt, Ticket } from "../contract.ts";

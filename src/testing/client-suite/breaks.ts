@@ -1,4 +1,4 @@
-/** Broken connections: what was certainly never sent is told apart, one answer each, and it connects again by itself. */
+/** Broken connections: commands that were never sent are reported as such, each gets one answer, and it reconnects by itself. */
 import { strict as assert } from "node:assert";
 import { eventually, inTime } from "../assertions.ts";
 import { needing, proof, type ClientCase } from "./case.ts";

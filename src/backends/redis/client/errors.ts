@@ -2,8 +2,8 @@
  * From error replies and broken connections to our errors: which code, which outcome, what to do about it.
  *
  * While connecting nothing was sent: the outcome is "none". After that an error reply means "none" only where the server
- * gives it before the first write: scripts check types before they write, and Redis refuses for lack of memory, replicas
- * or a disk only commands of scripts that have written nothing. Anything else is "unknown", and is retried: the receipt
+ * gives it before the first write: scripts check types before they write, and if Redis lacks memory, replicas or
+ * a disk, it refuses a command of a script only if the script has written nothing yet. Anything else is "unknown", and is retried: the receipt
  * decides [S5]. Texts are free of passwords when they arrive here [P3].
  */
 import {

@@ -1,8 +1,8 @@
 /**
  * Where the server is now: asked before each connection, so that a connection made after a failover leads to the new primary.
  *
- * Sentinels are all asked at once, and the first that knows the primary is believed: one that is behind names a server
- * that is gone, or that refuses writes, and both lead to the next attempt. Source: "Guidelines for Redis clients with
+ * Sentinels are all asked at once, and the first that names the primary is believed. An outdated one names a server
+ * that is gone or refuses writes; either way, the next attempt follows. Source: "Guidelines for Redis clients with
  * support for Redis Sentinel".
  */
 import { UnavailableError } from "../../../errors.ts";

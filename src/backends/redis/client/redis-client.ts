@@ -3,9 +3,9 @@
  *
  * An adapter sends each command once, in the order of the calls; the commands of one tick form one pipeline, and each
  * has its own reply. It reconnects by itself, but never resends and never queues a command: one that cannot be sent at
- * once fails, with the outcome "none". The layers above decide whether to connect first, and whether to retry. A user's
- * client that resends by itself delivers late copies, of which its adapter says nothing: they are made harmless above
- * [S5]. Where there are several servers, the keys of a command decide where it goes; those of one store go to one.
+ * once fails, with the outcome "none". The layers above decide whether to connect first, and whether to retry. If a
+ * user's client resends by itself, late copies may arrive; its adapter does not report them, and the layers above make
+ * them harmless [S5]. With several servers, a command goes where its keys are; all keys of a store are on one server.
  *
  * `clientSuite` of `holdfast/testing` describes all this.
  */
@@ -34,8 +34,8 @@ export interface Subscriber {
 
 export interface Subscription {
   /**
-   * Replaces the connection, since messages do not arrive though it is subscribed. `both`: the one for commands as well,
-   * since the two may lead to different servers.
+   * Replaces the connection, which is subscribed but receives no messages. `both`: the one for commands as well, since the
+   * two may lead to different servers.
    */
   reconnect(both: boolean): void;
 }

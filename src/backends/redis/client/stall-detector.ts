@@ -1,5 +1,5 @@
 /**
- * Notices a connection on which no data arrives any more though no error is reported: a black hole in the network.
+ * Notices a connection that goes silent without an error: a black hole in the network.
  *
  * It follows bytes, not replies, since a large reply on a slow line arrives in pieces. Sent bytes cannot be followed, since
  * they are buffered on their way; so a large command gets as much time as it takes on a slow line. Time in which the

@@ -1,7 +1,7 @@
 /**
  * Redis URLs: `redis://[user[:password]@]host[:port][/db]`, `redis+unix:///path/to/socket[?db=n]`, and
  * `redis+sentinel://[user[:password]@]host[:port][,host[:port]…]/primary[/db]`; `rediss:` and `rediss+sentinel:` for TLS.
- * Read once; from here on the passwords are apart from what is printed [P3].
+ * Parsed once, here; from then on, passwords are kept apart from the printable name [P3].
  */
 import { InvalidArgumentError } from "../../../errors.ts";
 

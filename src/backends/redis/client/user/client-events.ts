@@ -1,6 +1,6 @@
 /**
- * Listens to a client of the user's: once per event, however many stores use the client, since Node warns of a leak where
- * an event has more than ten listeners. Nothing is left on the client when the last one is gone.
+ * Adds one listener per event to a user's client, however many stores share it: Node warns of a leak above ten. After the
+ * last store has closed, no listener is left on the client.
  */
 type Listener = (value?: unknown) => void;
 

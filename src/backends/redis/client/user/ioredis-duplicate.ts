@@ -1,7 +1,7 @@
 /**
  * A duplicate of the user's `ioredis` client, as a connection of our own: it tries once, never reconnects, queues and
- * resends nothing, and does not keep the process alive [P1]. It speaks as the official client does, so that what holds
- * connections of that client holds these as well.
+ * resends nothing, and does not keep the process alive [P1]. It has the interface of a connection of
+ * `@redis/client`, so that the code that manages those can manage it.
  */
 import { isIoredisClient, optionsOf, type IoredisClientLike } from "./ioredis-types.ts";
 import { wantsBytes } from "../node-redis-types.ts";
@@ -60,7 +60,7 @@ class IoredisConnection implements PackageClient {
     return this.#client.connect();
   }
 
-  /** At once: by itself ioredis waits for the server to close a connection, too. */
+  /** Closes at once; ioredis alone would wait for the server to close, too. */
   destroy(): void {
     this.#client.disconnect();
     this.#client.stream?.destroy?.();

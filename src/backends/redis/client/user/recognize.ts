@@ -1,6 +1,6 @@
 /**
- * Which clients `open()` takes, told by what they have and not by their class; and for those that it cannot use, what it
- * got and what to pass. What only shows in use (a client that converts bytes) is left to the startup checks.
+ * Decides by its members, not by its class, whether `open()` accepts a client; if not, the error says what was passed and
+ * what to pass instead. Faults that show only in use (a client that converts bytes) are found by the startup checks.
  */
 import { InvalidArgumentError } from "../../../../errors.ts";
 import { isIoredisClient, isOfIoredis, optionsOf, type IoredisClientLike } from "./ioredis-types.ts";

@@ -1,7 +1,7 @@
 /**
- * The port beside a client of the user's that follows Sentinels (`createSentinel()`). It is asked where the primary is, and
- * with which options to connect there; the connections are ours. Its own commands would be sent again by itself after a
- * failover, and each would take longer.
+ * The port for a user's client that follows Sentinels (`createSentinel()`). It is asked where the primary is and with which
+ * options to connect; the connections are made here. No command is sent through it: it resends commands after a failover,
+ * and each takes longer.
  */
 import { NodeRedis } from "../node-redis.ts";
 import type { RedisClientLike } from "../node-redis-types.ts";
