@@ -11,6 +11,7 @@ const apart = [
   "test/integration/redis/sentinel/**",
   "test/integration/redis/connections/slow-link.test.ts",
   "test/contract/clients.test.ts",
+  "test/integration/processes/defaults.test.ts",
 ];
 
 /** Vitest begins with the largest files; these take long and are small, so that one of them would end the run alone. */
