@@ -150,29 +150,39 @@ export class Connection<C extends Transport> {
     this.#isPausing = false;
   }
 
+  /** The time limit includes making it, since that may have to find the server first. */
   async #open(round: number): Promise<C> {
     this.#throwIfAbandoned(round);
-    const transport = await this.#options.make(); // which may have to find the server first
-    this.#throwIfAbandoned(round);
-    const broken = new Promise<never>((_, reject) => {
+    let made: C | undefined;
+    let isOver = false;
+    const opened = async (): Promise<C> => {
+      made = await this.#options.make();
+      if (isOver) throw new Error("it was made too late"); // nothing has been opened yet
+      this.#throwIfAbandoned(round);
+      await Promise.race([this.#broken(made), this.#prepared(made)]);
+      this.#throwIfAbandoned(round);
+      return made;
+    };
+    try {
+      return await within(this.#options.attemptMs, opened());
+    } catch (error) {
+      isOver = true;
+      if (made !== undefined) destroyForGood(made);
+      throw error;
+    }
+  }
+
+  /** Rejects with why it broke: the first rejection counts, which is the cause of those that follow in the package. */
+  #broken(transport: C): Promise<never> {
+    return new Promise((_, reject) => {
       const onBreak = (error?: unknown): void => {
         const cause = error === undefined ? new Error("the connection was closed") : toError(error);
-        reject(cause); // the first rejection counts: the cause, before its consequences in the package
+        reject(cause);
         this.#handleBreak(transport, cause);
       };
       transport.on("error", onBreak);
       transport.on("end", onBreak);
     });
-    try {
-      await within(this.#options.attemptMs, Promise.race([broken, this.#prepared(transport)]));
-      this.#throwIfAbandoned(round);
-      return transport;
-    } catch (error) {
-      // A socket that is destroyed while it is connecting may still connect.
-      transport.on("ready", () => destroy(transport));
-      destroy(transport);
-      throw error;
-    }
   }
 
   async #prepared(transport: C): Promise<void> {
@@ -208,6 +218,12 @@ export function destroy(transport: Transport, why?: Error): void {
   } catch {
     // it is ended, as intended
   }
+}
+
+/** A socket that is destroyed while it is connecting may still connect. */
+function destroyForGood(transport: Transport): void {
+  transport.on("ready", () => destroy(transport));
+  destroy(transport);
 }
 
 /** An error that is no outage, such as a server of the wrong kind, is lasting, too. */
