@@ -11,7 +11,8 @@ const apart = [
   "test/integration/redis/sentinel/**",
   "test/integration/redis/connections/slow-link.test.ts",
   "test/contract/clients.test.ts",
-  "test/integration/processes/defaults.test.ts",
+  "test/integration/processes/{contention,defaults,updates}.test.ts",
+  "test/property/fuzz/huge.test.ts",
 ];
 
 /** Vitest begins with the largest files; these take long and are small, so that one of them would end the run alone. */

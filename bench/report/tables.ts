@@ -40,7 +40,7 @@ export type ColumnName = keyof typeof columns;
 
 const costs: readonly ColumnName[] = ["client", "commandUs", "server", "commands", "errors", "right"];
 
-/** One configuration. Costs, errors and the counter are always there, unless nobody has any. */
+/** One configuration. Columns of costs, errors and the counter are left out only where no contender has a value. */
 export function table(title: string, measured: readonly Measured[], shown: readonly ColumnName[]): Table {
   const chosen = [...shown, ...costs].map((name) => columns[name] as Column);
   const messages = measured.flatMap(({ contender, errors }) =>

@@ -231,7 +231,7 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** Whether a server has finished loading: any answer but LOADING will do. */
+/** Whether a server has finished loading: it has if it replies anything but LOADING. */
 function answers(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, "127.0.0.1", () => socket.write("PING\r\n"));

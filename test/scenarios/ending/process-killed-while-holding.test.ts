@@ -19,7 +19,7 @@ import { killAll, Worker } from "../../support/workers.ts";
 vi.setConfig({ testTimeout: 60_000 });
 
 const leaseMs = 1_000;
-/** Whoever only asked as often as any waiter does would come later: every 5 s on Redis. */
+/** A waiter that asked only as often as all waiters do, every 5 s on Redis, would come later. */
 const promptlyMs = 4_000;
 const env = { DYING_LEASE_MS: String(leaseMs) };
 const program = join(import.meta.dirname, "dying.ts");

@@ -8,6 +8,7 @@
 import { UnavailableError } from "../../../errors.ts";
 import type { Address, Endpoint, SentinelGroup } from "./target-url.ts";
 import { adviceFor, textOfCause } from "./connect-failures.ts";
+import { destroy } from "./connection.ts";
 import { isErrorReply } from "./node-redis-types.ts";
 
 export type Locator = () => Promise<Endpoint>;
@@ -27,9 +28,11 @@ interface Refusal {
 
 async function askSentinels(name: string, group: SentinelGroup, attemptMs: number): Promise<Endpoint> {
   const refusals: Refusal[] = [];
-  const asked = group.sentinels.map(async (sentinel) => {
+  const makeClient = await clientMaker(group, attemptMs);
+  const clients = group.sentinels.map((sentinel) => ({ sentinel, client: makeClient(sentinel) }));
+  const asked = clients.map(async ({ sentinel, client }) => {
     try {
-      return await ask(sentinel, group, attemptMs);
+      return await ask(client, group.primary, sentinel.tls);
     } catch (error) {
       refusals.push(refusalOf(name, sentinel, error instanceof Error ? error : new Error(String(error))));
       throw error;
@@ -40,39 +43,37 @@ async function askSentinels(name: string, group: SentinelGroup, attemptMs: numbe
   } catch {
     const [first] = refusals.sort((a, b) => b.rank - a.rank);
     throw first?.error ?? new Error(`HOLDFAST_NO_SENTINEL: ${name}`);
+  } finally {
+    for (const { client } of clients) destroy(client); // also those that have not replied
   }
 }
 
-async function ask(sentinel: Sentinel, group: SentinelGroup, attemptMs: number): Promise<Endpoint> {
+async function clientMaker({ username, password }: SentinelGroup, attemptMs: number) {
   const { createClient } = await import("@redis/client");
-  const { host, port, tls } = sentinel;
-  const { username, password, primary } = group;
-  const client = createClient({
-    RESP: 2,
-    socket: {
-      host,
-      port,
-      tls,
-      connectTimeout: attemptMs,
-      socketTimeout: attemptMs,
-      reconnectStrategy: false,
-    },
-    ...(username === undefined ? {} : { username }),
-    ...(password === undefined ? {} : { password }),
-    disableClientInfo: true,
-    disableOfflineQueue: true,
-  } as Parameters<typeof createClient>[0]);
-  client.unref(); // [P1]
-  client.on("error", () => undefined); // the command is rejected, too
-  try {
-    await client.connect();
-    const reply: unknown = await client.sendCommand(["SENTINEL", "GET-MASTER-ADDR-BY-NAME", primary]);
-    if (!Array.isArray(reply)) throw new UnknownPrimary();
-    const [primaryHost, primaryPort] = reply.map(String);
-    return { host: primaryHost ?? "", port: Number(primaryPort), tls };
-  } finally {
-    client.destroy();
-  }
+  return ({ host, port, tls }: Sentinel) => {
+    const limits = { connectTimeout: attemptMs, socketTimeout: attemptMs };
+    const client = createClient({
+      RESP: 2,
+      socket: { host, port, tls, ...limits, reconnectStrategy: false },
+      ...(username === undefined ? {} : { username }),
+      ...(password === undefined ? {} : { password }),
+      disableClientInfo: true,
+      disableOfflineQueue: true,
+    } as Parameters<typeof createClient>[0]);
+    client.unref(); // [P1]
+    client.on("error", () => undefined); // the command is rejected, too
+    return client;
+  };
+}
+
+type Client = ReturnType<Awaited<ReturnType<typeof clientMaker>>>;
+
+async function ask(client: Client, primary: string, tls: boolean): Promise<Endpoint> {
+  await client.connect();
+  const reply: unknown = await client.sendCommand(["SENTINEL", "GET-MASTER-ADDR-BY-NAME", primary]);
+  if (!Array.isArray(reply)) throw new UnknownPrimary();
+  const [host, port] = reply.map(String);
+  return { host: host ?? "", port: Number(port), tls };
 }
 
 class UnknownPrimary extends Error {}
