@@ -60,6 +60,16 @@ describe("a hold", () => {
     expect(hold.lostFor).toBe("why");
   });
 
+  test("its only borrower, once it has given it back, is not told", () => {
+    const hold = make();
+    const [one, stranger] = [borrower(), borrower()];
+    hold.lendTo(one);
+    hold.giveBack(stranger);
+    hold.giveBack(one);
+    hold.lose("why");
+    expect([one.lose.mock.calls, stranger.lose.mock.calls]).toEqual([[], []]);
+  });
+
   test("held → releasing → held: a release that was to write was refused", () => {
     const hold = make();
     hold.markReleasing();
