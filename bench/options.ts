@@ -17,7 +17,7 @@ export interface Options {
 export const help = `npm run bench -- [options]
 
   --only <case,…>   only these cases: CASES
-  --quick           a short run with fewer contenders, under two minutes; do not cite its figures
+  --quick           a short run with fewer contenders, about three minutes; do not cite its figures
   --rounds <n>      rounds per contender, 5 (with --quick 2)
   --json <file>     write everything that was measured
   --write           write bench/RESULTS.md and bench/charts/; a full run does so without this option
