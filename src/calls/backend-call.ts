@@ -37,6 +37,7 @@ export class BackendCall<R> {
   #deadline: Deadline | undefined;
   #endsAt = 0;
   #pauseMs = firstPauseMs;
+  #sentAt = 0;
   /** Whether an attempt has been sent and has no reply yet. */
   #isSent = false;
   #isOver = false;
@@ -90,6 +91,7 @@ export class BackendCall<R> {
 
   #send(sentAt: number): void {
     this.#isSent = true;
+    this.#sentAt = sentAt;
     this.#attempted(sentAt).then(
       (reply) => {
         if (this.#isOver) return; // its callers already have the error for a call without an answer
@@ -123,13 +125,20 @@ export class BackendCall<R> {
     if (!isPassing(error) || this.#calls.isClosed) return this.#giveUp(withOutcome(error, this.#outcome));
     this.#cause = error;
     const waitMs = this.#pauseMs * (0.5 + Math.random() / 2);
-    if (now() + waitMs >= this.#endsAt) return this.#giveUp(this.#outOfTime());
+    if (!this.#hasTimeFor(waitMs)) return this.#giveUp(this.#outOfTime());
     this.#pauseMs = Math.min(this.#pauseMs * 2, longestPauseMs);
     void pause(waitMs).then(() => {
       if (this.#isOver) return;
       if (this.#calls.isClosed) this.#giveUp(withOutcome(error, this.#outcome));
       else this.#try(now());
     });
+  }
+
+  /** For the pause, and for a reply: a retry that the deadline overtakes turns an outcome of "none" into "unknown". */
+  #hasTimeFor(waitMs: number): boolean {
+    const at = now();
+    const replyMs = this.#outcome === "none" ? Math.min(waitMs + at - this.#sentAt, longestPauseMs) : 0;
+    return at + waitMs + replyMs < this.#endsAt;
   }
 
   /**

@@ -112,7 +112,7 @@ class Judgement {
       const { ledger } = this.#remains;
       if (call.code === "CONFLICT") {
         const during = ledger.during(call.id, msOf(call.begin), msOf(call.end));
-        if (during.every(isWanted))
+        if (during.every(isWanted) && !this.#mayHaveBeenUndone(call))
           this.#violate(
             "unexplained-conflict",
             `save ${String(call.add)}: ${call.id} was at ${wanted} all the time`,
@@ -124,6 +124,17 @@ class Judgement {
           this.#violate("wrong-base", `save ${String(call.add)}: ${call.id} was not at ${wanted}`);
       }
     }
+  }
+
+  /** The jobs of a batch are judged in their order, and stored as one: what one wrote and a later one deleted never was on the server. */
+  #mayHaveBeenUndone({ life, id, begin, end }: Call): boolean {
+    const others = this.#history.calls.filter(
+      (call) => call.life === life && call.id === id && call.begin <= end && call.end >= begin,
+    );
+    return (
+      others.some(({ op, outcome }) => op === "delete" && outcome !== "failed") &&
+      others.some(({ add, outcome }) => add !== undefined && outcome !== "failed")
+    );
   }
 
   /** [L5] Timers may be late by a little, and by as long as the process did not run. */

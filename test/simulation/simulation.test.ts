@@ -122,6 +122,13 @@ test("another seed is another history", { timeout: 5 * minutes }, async () => {
   expect(a?.text.split("digest ")[1]).not.toBe(b?.text.split("digest ")[1]);
 });
 
+test("a job may fail on what a later job of its batch deletes, so that neither was ever stored", async () => {
+  const { code, text } = await simulate("--seed", "jhyuzj7i", "--world", "1602");
+  expect(text).toMatch(/^ +save +CONFLICT 6, /m);
+  expect(text).toContain("found: violations: 0");
+  expect(code).toBe(0);
+});
+
 test.each(mends)("without its mend, $name is found as $finds", { timeout: 20 * minutes }, async (mend) => {
   const { code, text } = await simulate(
     "--core",

@@ -105,6 +105,15 @@ describe("a call", () => {
     expect(await calls.idempotent("Asking", attempt)).toBe("answer");
   });
 
+  test("[S5] a retry that the deadline would overtake is not sent: the outcome stays known", async () => {
+    const refused = async (): Promise<never> => {
+      await new Promise((resolve) => setTimeout(resolve, 120)); // of 200 ms
+      throw unavailable("none", "READ_ONLY");
+    };
+    const failing = calls.idempotent("Asking", refused);
+    await expect(failing).rejects.toMatchObject({ code: "READ_ONLY", outcome: "none" });
+  });
+
   test("[S5] an attempt that is never answered does not hang its caller", async () => {
     const failing = calls.idempotent("Asking", () => new Promise<never>(() => undefined));
     await expect(failing).rejects.toMatchObject({ code: "UNREACHABLE", outcome: "unknown" });
