@@ -31,6 +31,9 @@ export function checkHolds(inquiry: Inquiry): void {
       ({ hold: earlier }, { hold: later }) => {
         if (earlier.fence === later.fence && earlier.draft && later.draft && earlier.life === later.life)
           return;
+        // A job may join a grant of its process that was taken away while the process could not know.
+        if (later.draft && explainedUntil(history, blind, { hold: later, from: earlier.from }) >= later.asked)
+          return;
         violate(
           "fence-back",
           `${id}: ${describe(later)} was asked for after ${describe(earlier)} had been granted`,
@@ -103,17 +106,8 @@ function checkExplained(
 ): void {
   const from = Math.max(first.from, second.from);
   const to = Math.min(first.until, second.until);
-  // Whoever was told "released, and held until then" was not too late to notice, whatever its timers did.
-  const sure = first.answer === true;
-  const lateness = latenessOf(history);
-  const stalls = sure
-    ? []
-    : (history.stalls.get(first.life) ?? []).filter((span) => span.to >= from && span.from <= to);
-  const spans = [...stalls, ...blind(first)].toSorted((a, b) => a.from - b.from);
-  const slack = sure ? 0 : lateness;
-  let left = from;
-  for (const span of spans) if (span.from - slack <= left) left = Math.max(left, span.to + slack);
-  if (left >= to || (first.how === "abort" && to - left < lateness)) {
+  const left = explainedUntil(history, blind, { hold: first, from });
+  if (left >= to || (first.how === "abort" && to - left < latenessOf(history))) {
     figures["overlaps explained by a fault"] = (figures["overlaps explained by a fault"] ?? 0) + 1;
     return;
   }
@@ -122,6 +116,22 @@ function checkExplained(
     "two-holders",
     `${first.id}: for ${ms} ms both ${describe(first)} and ${describe(second)} held it, and no fault explains it`,
   );
+}
+
+/** How long faults, one after the other from `from` on, kept the process of this hold from knowing that its lock was another's. */
+function explainedUntil(
+  history: History,
+  blind: Blind,
+  { hold, from }: { hold: Hold; from: number },
+): number {
+  // Whoever was told "released, and held until then" was not too late to notice, whatever its timers did.
+  const sure = hold.answer === true;
+  const stalls = sure ? [] : (history.stalls.get(hold.life) ?? []).filter(({ to }) => to >= from);
+  const slack = sure ? 0 : latenessOf(history);
+  let left = from;
+  for (const span of [...stalls, ...blind(hold)].toSorted((a, b) => a.from - b.from))
+    if (span.from - slack <= left) left = Math.max(left, span.to + slack);
+  return left;
 }
 
 /** While these last, and for a lease after them, a holder may not know that the lock is another's. */

@@ -174,6 +174,15 @@ test("updates that are applied together share a fence; another process's do not"
   expect([second("1.1"), second("2.1")]).toEqual([[], ["fence-back"]]);
 });
 
+test("a job that joins a grant which was taken away while its process stood still", () => {
+  const joins = (draft: boolean, from: number): string[] => {
+    const story = new Story().hold("2.1", 1, 40).release("2.1", 1).wait(100);
+    story.line("stall", { life: "1.1", from: from * 1e6 }).hold("1.1", 2, 30, { draft });
+    return rules(story.line("left", { life: "1.1", h: 2, how: "abort" }).ends([]));
+  };
+  expect([joins(true, 30), joins(false, 30), joins(true, 130)]).toEqual([[], ["fence-back"], ["fence-back"]]);
+});
+
 test("two holders at once, with nothing that explains it", () => {
   const story = new Story().hold("1.1", 1, 30).hold("2.1", 2, 40).release("2.1", 2).release("1.1", 1);
   expect(rules(story.ends([]))).toEqual(["two-holders"]);
