@@ -9,11 +9,11 @@ import { withCallersStack, fromCaller, isFromCaller } from "./caller-stacks.ts";
 import { InvalidArgumentError, LockLostError, LockTimeoutError, UnavailableError } from "./errors.ts";
 import * as parse from "./options.ts";
 import { someOf, type DurabilityOptions } from "./options.ts";
-import { acquireNested } from "./ownership/reentry.ts";
+import { acquireNested } from "./ownership/nested-acquire.ts";
 import { lockLost, parseGrant, type Grant, type HeldGrant } from "./ownership/grant.ts";
-import { liveGrant, runHolding } from "./ownership/owner-context.ts";
+import { liveGrant, runHolding } from "./ownership/held-grants.ts";
 import { GrantRequest } from "./scheduling/request.ts";
-import { throwIfAborted } from "./ownership/abort-signals.ts";
+import { throwIfAborted } from "./ownership/abort-listeners.ts";
 import { parseTicket } from "./leases/ticket.ts";
 
 /** Options of `store.lock()`; options of a call override them. */

@@ -8,7 +8,7 @@ import { ClosedError } from "./errors.ts";
 import { TicketRegistry } from "./leases/ticket-registry.ts";
 import type { Parser } from "./options.ts";
 import type { HeldGrant } from "./ownership/grant.ts";
-import { insideBody } from "./ownership/owner-context.ts";
+import { insideBody } from "./ownership/held-grants.ts";
 import { LockManager } from "./scheduling/lock-manager.ts";
 import type { Serializer } from "./serializers/serializer.ts";
 

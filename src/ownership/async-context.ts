@@ -1,6 +1,6 @@
 /**
  * The async context that records which grants are held: one AsyncLocalStorage for the process, shared by all copies of
- * this package. `owner-context.ts` defines its content.
+ * this package. `held-grants.ts` defines its content.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 

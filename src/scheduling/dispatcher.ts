@@ -10,7 +10,7 @@ import { tooFewForLock } from "../calls/durability.ts";
 import { diagnostics, type AcquireEvent, type ReleaseEvent, type WarningEvent } from "../diagnostics.ts";
 import { HoldfastError } from "../errors.ts";
 import type { InFlight } from "../in-flight-counter.ts";
-import { confirmHold } from "../leases/await-replicas.ts";
+import { confirmHold } from "../leases/confirm-hold.ts";
 import type { Hold } from "../leases/hold.ts";
 import type { TicketRegistry } from "../leases/ticket-registry.ts";
 import { HeldGrant, type Lender } from "../ownership/grant.ts";

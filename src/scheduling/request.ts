@@ -4,7 +4,7 @@
  */
 import type { Durability } from "../backends/contract.ts";
 import { ListNode } from "../linked-list.ts";
-import { onCallersAbort, throwIfAborted } from "../ownership/abort-signals.ts";
+import { onCallersAbort, throwIfAborted } from "../ownership/abort-listeners.ts";
 import type { HeldGrant } from "../ownership/grant.ts";
 import type { WaitOptions } from "../ownership/wait-options.ts";
 import { now, type Deadline, type Deadlines } from "../timers.ts";

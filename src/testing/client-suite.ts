@@ -1,5 +1,5 @@
 /**
- * What every adapter for a Redis client must do: the port (backends/redis/client/redis-client.ts), seen from outside.
+ * What every adapter for a Redis client must do: the port (backends/redis/client/client-port.ts), seen from outside.
  *
  * A case works on a real server, through clients that it makes and closes. A case that needs a fault (a lost reply, a
  * server that is away) needs a hook; without one it is reported as skipped.

@@ -15,7 +15,7 @@ export type {
   ReplyHandler,
   Subscriber,
   Subscription,
-} from "../backends/redis/client/redis-client.ts";
+} from "../backends/redis/client/client-port.ts";
 export { FaultyBackend } from "./faulty-backend.ts";
 export type { FaultyMethod, MadeCall, Plan } from "./faulty-backend.ts";
 export { delay, failBefore, hang, LateCopy, loseReply, meanwhile } from "./faults.ts";

@@ -13,7 +13,7 @@ import type { LoadedState, ReleaseDone, ReleaseReply, StateWrite } from "../back
 import type { BackendCalls, Done } from "../calls/backend-calls.ts";
 import { tooFewForLock } from "../calls/durability.ts";
 import { ConflictError, UnavailableError } from "../errors.ts";
-import { confirmHold } from "../leases/await-replicas.ts";
+import { confirmHold } from "../leases/confirm-hold.ts";
 import type { Hold } from "../leases/hold.ts";
 import { lockLost, type HeldGrant } from "../ownership/grant.ts";
 import { nextTurn, now } from "../timers.ts";

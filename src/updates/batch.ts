@@ -10,7 +10,7 @@ import type { Durability, LoadedState, StateWrite } from "../backends/contract.t
 import { diagnostics, type UpdateEvent } from "../diagnostics.ts";
 import type { Hold } from "../leases/hold.ts";
 import { HeldGrant, lockLost, type Lender } from "../ownership/grant.ts";
-import { runHolding } from "../ownership/owner-context.ts";
+import { runHolding } from "../ownership/held-grants.ts";
 import { clause } from "../errors.ts";
 import type { Change } from "./change.ts";
 import { expiryOnTop } from "./merged-ttl.ts";

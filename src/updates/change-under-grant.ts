@@ -5,7 +5,7 @@
  */
 import type { BackendCalls } from "../calls/backend-calls.ts";
 import type { HeldGrant } from "../ownership/grant.ts";
-import { acquireNested } from "../ownership/reentry.ts";
+import { acquireNested } from "../ownership/nested-acquire.ts";
 import type { WaitOptions } from "../ownership/wait-options.ts";
 import { publishUpdate } from "./batch.ts";
 import { BatchRun } from "./batch-run.ts";

@@ -24,7 +24,7 @@ import type {
   Wake,
   WriteReply,
 } from "../contract.ts";
-import type { RedisClient, RedisReply } from "./client/redis-client.ts";
+import type { RedisClient, RedisReply } from "./client/client-port.ts";
 import { openClient, type OpenedClient } from "./client/open-client.ts";
 import type { UserClientLike } from "./client/user/recognize.ts";
 import { unreadableType } from "./protocol/envelope.ts";
@@ -38,11 +38,11 @@ import { Pipeline, type PipelineMode } from "./pipeline/pipeline.ts";
 import { causedByAhead, ScriptRunner } from "./protocol/script-runner.ts";
 import type { ReceiptExpiry } from "./protocol/receipt-hash.ts";
 import { Replicas } from "./replicas.ts";
-import { UnbatchedCalls } from "./unbatched-calls.ts";
+import { SingleCalls } from "./single-calls.ts";
 import { scripts } from "./scripts/generated.ts";
 import { WakeSubscription } from "./wake-subscription.ts";
-import { argumentOf } from "./protocol/holder-text.ts";
-import { warnOncePerCause } from "./warnings.ts";
+import { argumentOf } from "./protocol/token-text.ts";
+import { warnOncePerCause } from "./warn-once.ts";
 
 export interface RedisBackendOptions {
   /** A URL, or the user's own connected client. */
@@ -77,7 +77,7 @@ export class RedisBackend implements Backend {
   readonly #keys: Keys;
   readonly #facts = new ServerFacts();
   readonly #startupChecks: StartupChecks;
-  readonly #unbatchedCalls: UnbatchedCalls;
+  readonly #unbatchedCalls: SingleCalls;
   readonly #pipeline: Pipeline;
   readonly #listing: Listing;
   readonly #wakes: WakeSubscription;
@@ -104,7 +104,7 @@ export class RedisBackend implements Backend {
     const wakes = (this.#wakes = new WakeSubscription({ client, runner, channel, onWake, warn }));
     const startupChecks = new StartupChecks({ client, keys, warn, onConnected: () => wakes.start() });
     this.#startupChecks = startupChecks;
-    this.#unbatchedCalls = new UnbatchedCalls({ startupChecks, runner, facts });
+    this.#unbatchedCalls = new SingleCalls({ startupChecks, runner, facts });
     const whenConnected = <T>(send: () => Promise<T>): Promise<T> => startupChecks.whenConnected(send);
     this.#pipeline = new Pipeline({ mode, whenConnected, runner, keys, facts });
     this.#listing = new Listing(this.#unbatchedCalls, keys);

@@ -1,9 +1,9 @@
 /** Listings and inspection: pages of a SCAN, and a script that describes each key. They change nothing. */
 import type { ListRequest, LockEntry, Page, StateEntry } from "../contract.ts";
-import type { RedisReply } from "./client/redis-client.ts";
+import type { RedisReply } from "./client/client-port.ts";
 import type { Keys } from "./protocol/keys.ts";
 import { insteadIfCorrupt, readDescription, readInspect, readScan } from "./protocol/decode.ts";
-import type { UnbatchedCalls } from "./unbatched-calls.ts";
+import type { SingleCalls } from "./single-calls.ts";
 import { scripts } from "./scripts/generated.ts";
 
 interface PageRequest<Entry> {
@@ -13,10 +13,10 @@ interface PageRequest<Entry> {
 }
 
 export class Listing {
-  readonly #unbatchedCalls: UnbatchedCalls;
+  readonly #unbatchedCalls: SingleCalls;
   readonly #keys: Keys;
 
-  constructor(requests: UnbatchedCalls, keys: Keys) {
+  constructor(requests: SingleCalls, keys: Keys) {
     this.#unbatchedCalls = requests;
     this.#keys = keys;
   }

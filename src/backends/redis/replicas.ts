@@ -12,7 +12,7 @@ import { InvalidArgumentError } from "../../errors.ts";
 import { Deadlines, now } from "../../timers.ts";
 import type { Durability, Kept } from "../contract.ts";
 import { ScriptRunner } from "./protocol/script-runner.ts";
-import type { RedisClient, RedisReply } from "./client/redis-client.ts";
+import type { RedisClient, RedisReply } from "./client/client-port.ts";
 import type { Keys } from "./protocol/keys.ts";
 import { text } from "./protocol/decode.ts";
 import { scripts } from "./scripts/generated.ts";

@@ -9,7 +9,7 @@
 import { InvalidArgumentError, UnavailableError } from "../../errors.ts";
 import { now } from "../../timers.ts";
 import { ScriptRunner } from "./protocol/script-runner.ts";
-import type { RedisArgument, RedisClient, RedisReply } from "./client/redis-client.ts";
+import type { RedisArgument, RedisClient, RedisReply } from "./client/client-port.ts";
 import { sentinelFailure } from "./client/errors.ts";
 import type { Keys } from "./protocol/keys.ts";
 import { text } from "./protocol/decode.ts";

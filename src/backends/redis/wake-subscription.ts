@@ -11,7 +11,7 @@ import { UnavailableError, type HoldfastError } from "../../errors.ts";
 import { Deadlines } from "../../timers.ts";
 import type { Wake } from "../contract.ts";
 import type { ScriptRunner } from "./protocol/script-runner.ts";
-import type { RedisClient, Subscription } from "./client/redis-client.ts";
+import type { RedisClient, Subscription } from "./client/client-port.ts";
 import { readNumsub, readWake } from "./protocol/decode.ts";
 
 /** How often a waiter asks without a wake: rarely if wakes are pushed [L8], often if they are not. */

@@ -6,7 +6,7 @@ import type {
   RedisClient,
   RedisReply,
   Subscriber,
-} from "../../backends/redis/client/redis-client.ts";
+} from "../../backends/redis/client/client-port.ts";
 import type { HoldfastError } from "../../errors.ts";
 import { eventually, rejection, type Failure } from "../assertions.ts";
 import type { ClientSuiteHooks, ClientSuiteOptions } from "./options.ts";

@@ -1,5 +1,5 @@
 /** What an adapter brings to the client suite: a factory, what it can, and hooks that break things. */
-import type { RedisClient } from "../../backends/redis/client/redis-client.ts";
+import type { RedisClient } from "../../backends/redis/client/client-port.ts";
 
 /** Ways to do harm between the clients and the server. Each concerns the clients that `createClient` made. */
 export interface ClientSuiteHooks {

@@ -1,6 +1,6 @@
 /** Bytes: what is sent arrives unchanged, and what comes back has the form that the port names. */
 import { strict as assert } from "node:assert";
-import type { RedisReply } from "../../backends/redis/client/redis-client.ts";
+import type { RedisReply } from "../../backends/redis/client/client-port.ts";
 import { inTime } from "../assertions.ts";
 import { proof, type ClientCase } from "./case.ts";
 import { bytesOf, command } from "./fixture.ts";

@@ -3,8 +3,8 @@
 // inherited does not hold it. All of it at once and many times, beside another store; one by one: the exported lock suite.
 //
 // Seen failing with the defence taken out:
-// - src/ownership/reentry.ts lets everybody in at once: "tasks, nested calls and branches";
-// - src/ownership/owner-context.ts finds the grant of whoever holds, not of the caller's context: both tests of tasks fail;
+// - src/ownership/nested-acquire.ts lets everybody in at once: "tasks, nested calls and branches";
+// - src/ownership/held-grants.ts finds the grant of whoever holds, not of the caller's context: both tests of tasks fail;
 // - it finds none: "tasks, nested calls and branches", which waits for itself;
 // - it finds one that has ended: the test of the inherited grant fails.
 

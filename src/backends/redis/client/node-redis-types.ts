@@ -1,6 +1,6 @@
 /** The types of `@redis/client` that the adapters rely on, written out so that no type of ours names the package. */
 import { underNodesImmediate } from "../../../timers.ts";
-import type { RedisCommand } from "./redis-client.ts";
+import type { RedisCommand } from "./client-port.ts";
 
 /** A connected client of `@redis/client` (or `redis`) 5 or 6, as given to `open()`. It stays yours: we never close it. */
 export interface RedisClientLike {

@@ -18,7 +18,7 @@ import type {
   RedisReply,
   Subscriber,
   Subscription,
-} from "./redis-client.ts";
+} from "./client-port.ts";
 import { connectionBroke, closedFailure, notConnected, replyFailure, type Break } from "./errors.ts";
 import { Connection, destroy } from "./connection.ts";
 import { isErrorReply, notSentMessages } from "./node-redis-types.ts";

@@ -6,7 +6,7 @@ import { isIoredisClient } from "./user/ioredis-types.ts";
 import { UserNodeRedis } from "./user/user-node-redis.ts";
 import { openSentinel } from "./user/user-sentinel.ts";
 import { refuseUnsupported, type UserClientLike } from "./user/recognize.ts";
-import type { RedisClient } from "./redis-client.ts";
+import type { RedisClient } from "./client-port.ts";
 import { NodeRedis } from "./node-redis.ts";
 
 export interface OpenedClient {

@@ -4,7 +4,7 @@
  */
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { now } from "../../../timers.ts";
-import type { RedisArgument, RedisCommand } from "./redis-client.ts";
+import type { RedisArgument, RedisCommand } from "./client-port.ts";
 import type { Transport } from "./connection.ts";
 import { sendWith, type CommandSender, type PackageSubscriber } from "./node-redis-types.ts";
 import { StallDetector } from "./stall-detector.ts";

@@ -7,7 +7,7 @@
  * each string. Arguments need no decoding at all. So the common beginning of a client's tickets is sent once, and so
  * are the terms: fields that many operations have in common, such as a lease.
  */
-import type { RedisArgument } from "../client/redis-client.ts";
+import type { RedisArgument } from "../client/client-port.ts";
 import type { Field, OperationFields } from "../protocol/operation.ts";
 
 export class OperationEncoder {

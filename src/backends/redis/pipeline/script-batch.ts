@@ -3,7 +3,7 @@
  *
  * Two operations on one id never share a script, so that a script handles each lock once.
  */
-import type { RedisArgument, RedisReply } from "../client/redis-client.ts";
+import type { RedisArgument, RedisReply } from "../client/client-port.ts";
 import type { ReceiptExpiry } from "../protocol/receipt-hash.ts";
 import type { Script } from "../scripts/generated.ts";
 import { repliesOf } from "../protocol/decode.ts";

@@ -17,10 +17,10 @@ import type {
   WriteReply,
 } from "../../contract.ts";
 import { CorruptStateError, HoldfastError } from "../../../errors.ts";
-import type { RedisReply } from "../client/redis-client.ts";
+import type { RedisReply } from "../client/client-port.ts";
 import { readHead, readState, unreadableType } from "./envelope.ts";
 import { isStamp } from "./stamp-range.ts";
-import { tokenOf } from "./holder-text.ts";
+import { tokenOf } from "./token-text.ts";
 
 /**
  * The replies of a script that carries out many operations, one for each. If all went as requested, the script sends

@@ -12,7 +12,7 @@ import type {
   StateWrite,
   Ticket,
 } from "../../contract.ts";
-import type { RedisArgument } from "../client/redis-client.ts";
+import type { RedisArgument } from "../client/client-port.ts";
 import { isLarge, stage } from "./large-values.ts";
 import type { ReceiptFields } from "./receipt-hash.ts";
 import type { OperationRequest } from "./operation.ts";

@@ -1,6 +1,6 @@
 /** One operation of a script that carries out many: its arguments, and how its reply is read. */
 import type { Ticket } from "../../contract.ts";
-import type { RedisReply } from "../client/redis-client.ts";
+import type { RedisReply } from "../client/client-port.ts";
 import type { ReceiptExpiry } from "./receipt-hash.ts";
 import type { AheadCommand } from "./script-runner.ts";
 

@@ -4,7 +4,7 @@
  * A script that the server does not know was certainly not run: it is loaded, and run again.
  */
 import { UnavailableError } from "../../../errors.ts";
-import type { RedisArgument, RedisClient, RedisReply } from "../client/redis-client.ts";
+import type { RedisArgument, RedisClient, RedisReply } from "../client/client-port.ts";
 import { isWrongServer, replyFailure, type Phase } from "../client/errors.ts";
 import type { Script } from "../scripts/generated.ts";
 

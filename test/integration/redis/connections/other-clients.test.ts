@@ -12,7 +12,7 @@ import { Cluster, Redis } from "ioredis";
 import { createClient as createOlder } from "redis-client-1";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
-import type { RedisReply } from "../../../../src/backends/redis/client/redis-client.ts";
+import type { RedisReply } from "../../../../src/backends/redis/client/client-port.ts";
 import * as read from "../../../../src/backends/redis/protocol/decode.ts";
 import { open, type HoldfastError, type RedisClientLike } from "../../../../src/index.ts";
 import { save } from "../../../../src/testing/contract-client.ts";

@@ -7,7 +7,7 @@
 import { createClient } from "@redis/client";
 import { afterEach, describe, expect, test, vi } from "vitest";
 
-import { argumentOf, tokenOf } from "../../../../src/backends/redis/protocol/holder-text.ts";
+import { argumentOf, tokenOf } from "../../../../src/backends/redis/protocol/token-text.ts";
 import { OversizeDetector } from "../../../../src/backends/redis/client/socket.ts";
 import { open, type Store } from "../../../../src/index.ts";
 import { startLink } from "../../../support/faults/link.ts";

@@ -5,7 +5,7 @@
  */
 import { isIoredisClient, optionsOf, type IoredisClientLike } from "./ioredis-types.ts";
 import { wantsBytes } from "../node-redis-types.ts";
-import type { RedisArgument } from "../redis-client.ts";
+import type { RedisArgument } from "../client-port.ts";
 import type { PackageClient } from "../socket.ts";
 
 interface Duplicate extends IoredisClientLike {

@@ -21,7 +21,7 @@ import type {
   ReplyHandler,
   Subscriber,
   Subscription,
-} from "../redis-client.ts";
+} from "../client-port.ts";
 import type { PackageClient } from "../socket.ts";
 import { inOtherMode } from "./recognize.ts";
 import { UserWakes } from "./user-wakes.ts";

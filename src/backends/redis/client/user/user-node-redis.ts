@@ -13,7 +13,7 @@ import type {
   RedisReply,
   Subscriber,
   Subscription,
-} from "../redis-client.ts";
+} from "../client-port.ts";
 import { connectionBroke, closedFailure, notConnected, replyFailure } from "../errors.ts";
 import { NodeRedis } from "../node-redis.ts";
 import { isErrorReply, notSentMessages, sendWith, type RedisClientLike } from "../node-redis-types.ts";

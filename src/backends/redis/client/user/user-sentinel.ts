@@ -5,7 +5,7 @@
  */
 import { NodeRedis } from "../node-redis.ts";
 import type { RedisClientLike } from "../node-redis-types.ts";
-import type { RedisClient } from "../redis-client.ts";
+import type { RedisClient } from "../client-port.ts";
 import type { PackageClient } from "../socket.ts";
 import { pause } from "../../../../timers.ts";
 import { duplicateOf } from "./node-redis-duplicate.ts";

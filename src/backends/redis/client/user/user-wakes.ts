@@ -4,7 +4,7 @@
  */
 import type { HoldfastError } from "../../../../errors.ts";
 import { Connection } from "../connection.ts";
-import type { Subscriber, Subscription } from "../redis-client.ts";
+import type { Subscriber, Subscription } from "../client-port.ts";
 import type { PackageClient } from "../socket.ts";
 
 export interface UserWakesOptions {

@@ -5,7 +5,7 @@ import { describe, expect, test, vi } from "vitest";
 
 import type { Hold } from "../../../src/leases/hold.ts";
 import type { HeldGrant } from "../../../src/ownership/grant.ts";
-import type { acquireNested } from "../../../src/ownership/reentry.ts";
+import type { acquireNested } from "../../../src/ownership/nested-acquire.ts";
 import type { WaitOptions } from "../../../src/ownership/wait-options.ts";
 import { Later, outcomeOf, type Room, withRoom } from "../support/rooms.ts";
 
@@ -18,7 +18,7 @@ describe("[L4] re-entry", () => {
     room = fresh;
     hold = room.hold();
     const { HeldGrant } = await import("../../../src/ownership/grant.ts");
-    const { acquireNested } = await import("../../../src/ownership/reentry.ts");
+    const { acquireNested } = await import("../../../src/ownership/nested-acquire.ts");
     parent = new HeldGrant({ hold, fence: 100, lender: { onRelease: () => Promise.resolve(true) } });
     enter = (how = {}) => {
       const nested = acquireNested(room.calls, parent, {

@@ -2,7 +2,7 @@
  * Calls that are sent separately, each once connected: a script, a script that leaves a receipt, or a plain command.
  */
 import type { Receipt } from "../contract.ts";
-import type { RedisArgument } from "./client/redis-client.ts";
+import type { RedisArgument } from "./client/client-port.ts";
 import type { StartupChecks } from "./startup-checks.ts";
 import type { ServerFacts, RecordedReply } from "./protocol/server-facts.ts";
 import type { ScriptCall, ScriptRunner, CommandCall } from "./protocol/script-runner.ts";
@@ -14,16 +14,16 @@ export type RecordedCall<T> = Omit<ScriptCall<T>, "args"> & {
   readonly args: (recording: readonly string[]) => readonly RedisArgument[];
 };
 
-export interface UnbatchedCallsOptions {
+export interface SingleCallsOptions {
   readonly startupChecks: StartupChecks;
   readonly runner: ScriptRunner;
   readonly facts: ServerFacts;
 }
 
-export class UnbatchedCalls {
-  readonly #options: UnbatchedCallsOptions;
+export class SingleCalls {
+  readonly #options: SingleCallsOptions;
 
-  constructor(options: UnbatchedCallsOptions) {
+  constructor(options: SingleCallsOptions) {
     this.#options = options;
   }
 

@@ -9,7 +9,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { MemoryBackend } from "../../../src/backends/memory/backend.ts";
 import { open, type Store } from "../../../src/index.ts";
 import { context, runOutside } from "../../../src/ownership/async-context.ts";
-import { onAbort } from "../../../src/ownership/abort-signals.ts";
+import { onAbort } from "../../../src/ownership/abort-listeners.ts";
 
 let store: Store;
 beforeEach(() => {
