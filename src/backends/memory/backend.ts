@@ -59,7 +59,8 @@ export class MemoryBackend implements Backend {
   readonly #memory: Memory;
   readonly #now: () => number;
   readonly #executor: Executor;
-  readonly #proofs = new Proofs();
+  /** Its clock stands still, since receipts are never forgotten. */
+  readonly #proofs = new Proofs(() => 0);
   readonly #turns = new EventLoopYield();
   #closed = false;
 

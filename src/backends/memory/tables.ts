@@ -11,6 +11,7 @@ import type { Change, Limits, LockRow, ReceiptRow, StateRow, WaiterRow } from ".
  * Rows that have ended are also removed by writes of other ids, which check this many entries each: more than they add.
  */
 const sweptPerWrite = 2;
+const none: readonly WaiterRow[] = [];
 
 /** What several clients can share: pass the same instance to each of them. */
 export class Memory {
@@ -62,7 +63,7 @@ export class MemoryTables implements RowStore {
 
   waiters(id: string): readonly WaiterRow[] {
     const queue = this.#memory.queues.get(id);
-    return queue === undefined ? [] : [...queue.values()];
+    return queue === undefined ? none : [...queue.values()];
   }
 
   receipt(sequence: number): ReceiptRow | undefined {
