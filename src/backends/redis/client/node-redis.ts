@@ -21,6 +21,7 @@ import type {
 } from "./client-port.ts";
 import { connectionBroke, closedFailure, notConnected, replyFailure, type Break } from "./errors.ts";
 import { Connection, destroy } from "./connection.ts";
+import { RespConnection } from "./resp-connection.ts";
 import { isErrorReply, notSentMessages } from "./node-redis-types.ts";
 import { OversizeDetector, sizeOf, RedisSocket, type PackageClient } from "./socket.ts";
 
@@ -171,25 +172,10 @@ export class NodeRedis implements RedisClient {
   }
 
   async #createClient(): Promise<PackageClient> {
-    const { createClient } = await import("@redis/client");
+    const server = await this.#locate?.();
+    if (server === undefined) throw new Error("there is no address");
     const { username, password, database } = this.#address;
-    const client = createClient({
-      socket: {
-        ...(await this.#locate?.()),
-        connectTimeout: 2 * this.#attemptMs, // our own limit decides, since it allows for a blocked event loop
-        reconnectStrategy: false,
-        keepAliveInitialDelay: 5_000, // a silent death of the wake connection is noticed by the kernel
-      },
-      ...(username === undefined ? {} : { username }),
-      ...(password === undefined ? {} : { password }),
-      ...(database === undefined || database === 0 ? {} : { database }),
-      name: "holdfast",
-      disableClientInfo: true,
-      disableOfflineQueue: true,
-      maintNotifications: "disabled",
-    } as Parameters<typeof createClient>[0]);
-    client.unref(); // [P1]
-    return client;
+    return new RespConnection({ server, username, password, database });
   }
 
   #explain(error: Error): HoldfastError {

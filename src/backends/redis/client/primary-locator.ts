@@ -6,9 +6,10 @@
  * support for Redis Sentinel".
  */
 import { UnavailableError } from "../../../errors.ts";
+import { after } from "../../../timers.ts";
 import type { Address, Endpoint, SentinelGroup } from "./target-url.ts";
 import { adviceFor, textOfCause } from "./connect-failures.ts";
-import { destroy } from "./connection.ts";
+import { RespConnection } from "./resp-connection.ts";
 import { isErrorReply } from "./node-redis-types.ts";
 
 export type Locator = () => Promise<Endpoint>;
@@ -28,11 +29,16 @@ interface Refusal {
 
 async function askSentinels(name: string, group: SentinelGroup, attemptMs: number): Promise<Endpoint> {
   const refusals: Refusal[] = [];
-  const makeClient = await clientMaker(group, attemptMs);
-  const clients = group.sentinels.map((sentinel) => ({ sentinel, client: makeClient(sentinel) }));
-  const asked = clients.map(async ({ sentinel, client }) => {
+  const { username, password } = group;
+  const connections = group.sentinels.map((sentinel) => ({
+    sentinel,
+    connection: new RespConnection({ server: sentinel, username, password }),
+  }));
+  const endAll = (why?: Error): void => connections.forEach(({ connection }) => connection.destroy(why));
+  const late = after(attemptMs, () => endAll(new Error(`no answer within ${String(attemptMs)} ms`)));
+  const asked = connections.map(async ({ sentinel, connection }) => {
     try {
-      return await ask(client, group.primary, sentinel.tls);
+      return await ask(connection, group.primary, sentinel.tls);
     } catch (error) {
       refusals.push(refusalOf(name, sentinel, error instanceof Error ? error : new Error(String(error))));
       throw error;
@@ -44,33 +50,14 @@ async function askSentinels(name: string, group: SentinelGroup, attemptMs: numbe
     const [first] = refusals.sort((a, b) => b.rank - a.rank);
     throw first?.error ?? new Error(`HOLDFAST_NO_SENTINEL: ${name}`);
   } finally {
-    for (const { client } of clients) destroy(client); // also those that have not replied
+    late.stop();
+    endAll(); // also those that have not replied
   }
 }
 
-async function clientMaker({ username, password }: SentinelGroup, attemptMs: number) {
-  const { createClient } = await import("@redis/client");
-  return ({ host, port, tls }: Sentinel) => {
-    const limits = { connectTimeout: attemptMs, socketTimeout: attemptMs };
-    const client = createClient({
-      RESP: 2,
-      socket: { host, port, tls, ...limits, reconnectStrategy: false },
-      ...(username === undefined ? {} : { username }),
-      ...(password === undefined ? {} : { password }),
-      disableClientInfo: true,
-      disableOfflineQueue: true,
-    } as Parameters<typeof createClient>[0]);
-    client.unref(); // [P1]
-    client.on("error", () => undefined); // the command is rejected, too
-    return client;
-  };
-}
-
-type Client = ReturnType<Awaited<ReturnType<typeof clientMaker>>>;
-
-async function ask(client: Client, primary: string, tls: boolean): Promise<Endpoint> {
-  await client.connect();
-  const reply: unknown = await client.sendCommand(["SENTINEL", "GET-MASTER-ADDR-BY-NAME", primary]);
+async function ask(connection: RespConnection, primary: string, tls: boolean): Promise<Endpoint> {
+  await connection.connect();
+  const reply = await connection.sendCommand(["SENTINEL", "GET-MASTER-ADDR-BY-NAME", primary]);
   if (!Array.isArray(reply)) throw new UnknownPrimary();
   const [host, port] = reply.map(String);
   return { host: host ?? "", port: Number(port), tls };

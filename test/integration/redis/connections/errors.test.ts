@@ -59,7 +59,7 @@ test("[P3] a wrong password, or none: ACCESS_DENIED, at once", async () => {
 });
 
 test("[P3] a server that quotes what it did not understand does not make us tell the password", async () => {
-  const server = await start({ more: ["--rename-command", "HELLO", ""] });
+  const server = await start({ more: ["--rename-command", "HELLO", "", "--rename-command", "AUTH", ""] });
   const error = await failure(new TestClient(urlOf(server, `:${encoded}@`), { operationMs }).backend.ready());
   expect(error.code).toBe("ACCESS_DENIED");
   expect(error.message).toMatch(/unknown command/i);
