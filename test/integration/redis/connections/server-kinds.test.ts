@@ -1,7 +1,7 @@
 // Servers of other kinds: before the first lock, one sentence says which server it is, what it lacks and what to set. They
 // are written by hand, with the texts that such servers are documented to reply with.
 //
-// Seen failing: without the `undeclared` key in the probe a store on Dragonfly is ready, and its first lock is not.
+// Seen failing: with `redis_mode` alone, a Sentinel of Valkey is a server that lacks a command.
 
 import { afterEach, describe, expect, test } from "vitest";
 
