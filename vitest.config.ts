@@ -15,6 +15,14 @@ const apart = [
   "test/property/fuzz/huge.test.ts",
 ];
 
+/** What `npm run test:servers` runs on each server. */
+const servers = [
+  "test/integration/redis/*.test.ts",
+  "test/integration/redis/{connections,scripts}/*.test.ts",
+  "test/property/oracle.test.ts",
+];
+const onlyOnServers = "test/contract/suites-on-server.test.ts";
+
 /** Vitest begins with the largest files; these take long and are small, so that one of them would end the run alone. */
 const first = ["test/contract/suites.test.ts", "test/integration/processes/", "test/project/examples/"];
 
@@ -36,12 +44,20 @@ export default defineConfig({
         test: {
           name: "main",
           include: ["test/**/*.test.ts"],
-          exclude: [...configDefaults.exclude, ...apart],
+          exclude: [...configDefaults.exclude, ...apart, onlyOnServers],
         },
       },
       {
         extends: true,
         test: { name: "apart", include: apart.map((path) => path.replace("/**", "/*.test.ts")) },
+      },
+      {
+        extends: true,
+        test: {
+          name: "servers",
+          include: [...servers, onlyOnServers],
+          exclude: [...configDefaults.exclude, ...apart],
+        },
       },
     ],
     // Real servers and real processes, which wait more than they work: three files at a time keep two cores busy.

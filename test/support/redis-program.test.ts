@@ -22,6 +22,15 @@ test("the first folder of PATH that has a server decides, whichever of the two i
   vi.stubEnv("HOLDFAST_TEST_SERVER", "");
   vi.stubEnv("PATH", ["empty", "near", "far"].map((folder) => join(root, folder)).join(delimiter));
   expect(findRedis()).toBe(programs[0]);
-  vi.stubEnv("HOLDFAST_TEST_SERVER", "/opt/some-server");
-  expect(findRedis()).toBe("/opt/some-server");
+  for (const [named, found] of [
+    [programs[1], programs[1]],
+    ["valkey-server", programs[0]],
+  ] as const) {
+    vi.stubEnv("HOLDFAST_TEST_SERVER", named);
+    expect(findRedis()).toBe(found);
+  }
+  for (const missing of [join(root, "missing"), "missing-server"]) {
+    vi.stubEnv("HOLDFAST_TEST_SERVER", missing);
+    expect(findRedis).toThrow(missing);
+  }
 });

@@ -1,24 +1,45 @@
-// The program of a Redis server: found, or installed from Debian's package where that is possible.
+// The program of a Redis server: the one that HOLDFAST_TEST_SERVER names, else found, or installed from Debian's package
+// where that is possible.
 
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { delimiter, join, sep } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { gotServer } from "./server-packages.ts";
+
+/** Throws an error if the server that is named is not there, so that no other one is tested in its place. */
 export function findRedis(): string | undefined {
+  const named = process.env["HOLDFAST_TEST_SERVER"] ?? "";
+  if (named === "") return findOnPath("redis-server", "valkey-server");
+  const found = isPath(named) ? existing(named) : (gotServer(named) ?? findOnPath(named));
+  if (found !== undefined) return found;
+  throw new Error(
+    `HOLDFAST_TEST_SERVER is ${named}, which is not there. Give a path, a program on PATH, or a name of ` +
+      `test/support/server-packages.ts after \`npm run test:servers -- --get ${named}\`.`,
+  );
+}
+
+/** The first folder that has one of them decides. */
+function findOnPath(...names: string[]): string | undefined {
   const folders = [
     ...(process.env["PATH"] ?? "").split(delimiter),
     "/usr/bin",
     "/usr/local/bin",
     "/usr/sbin",
   ];
-  const named = process.env["HOLDFAST_TEST_SERVER"];
-  if (named !== undefined && named !== "") return named;
-  const names = ["redis-server", "valkey-server"];
   return folders
     .flatMap((folder) => names.map((name) => join(folder, name)))
     .find((path) => existsSync(path));
+}
+
+function isPath(named: string): boolean {
+  return named.includes(sep);
+}
+
+function existing(path: string): string | undefined {
+  return existsSync(path) ? path : undefined;
 }
 
 /** Debian's package, once for all processes that run tests at this time. */

@@ -30,6 +30,8 @@ export interface RedisOptions {
   readonly more?: readonly string[];
   /** More variables for its environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Whether there are users other than the default one; Redis before 6.2 does not know the rules of docs/redis.md. */
+  readonly withUsers?: boolean;
 }
 
 /** Starts a server and waits until it answers. */
@@ -203,7 +205,7 @@ export class RedisServer {
     const { maxmemory, appendonly, replicaOf, more } = this.#options;
     const args = ["--port", String(this.#port), "--bind", "127.0.0.1", "--dir", this.folder, "--save", ""];
     args.push("--logfile", join(this.folder, "log"));
-    args.push("--aclfile", this.#writeUsers());
+    if (this.#options.withUsers !== false) args.push("--aclfile", this.#writeUsers());
     if (maxmemory !== undefined) args.push("--maxmemory", maxmemory);
     if (appendonly === true) args.push("--appendonly", "yes", "--appendfsync", "always");
     if (replicaOf !== undefined) args.push("--replicaof", "127.0.0.1", String(replicaOf.port));

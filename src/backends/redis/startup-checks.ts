@@ -1,6 +1,7 @@
 /**
- * Checks before the first operation: permissions are probed, bytes are proved to be preserved, and there is a warning
- * if the server may evict keys. Until all have passed, each operation repeats them.
+ * Checks before the first operation: what the scripts need of the server is probed, bytes are proved to be preserved, and
+ * there is a warning if the server may evict keys or does not send wakes. Until all have passed, each operation repeats
+ * them. An error or a warning names the server, as far as it says what it is.
  *
  * A read-only server, such as a replica, may be used for reads. It is remembered for a while, during which operations
  * are sent without a probe. If the server then refuses a write, its caller reconnects at once. Probes reconnect less
@@ -10,10 +11,11 @@ import { InvalidArgumentError, UnavailableError } from "../../errors.ts";
 import { now } from "../../timers.ts";
 import { ScriptRunner } from "./protocol/script-runner.ts";
 import type { RedisArgument, RedisClient, RedisReply } from "./client/client-port.ts";
-import { sentinelFailure } from "./client/errors.ts";
+import { sentinelFailure, wakesRefused } from "./client/errors.ts";
 import type { Keys } from "./protocol/keys.ts";
 import { text } from "./protocol/decode.ts";
 import { scripts } from "./scripts/generated.ts";
+import { identify, withServerNamed, type ServerIdentity } from "./server-identity.ts";
 
 /** All 256, to detect a client that converts any of them to text. */
 const everyByte = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
@@ -98,20 +100,31 @@ export class StartupChecks {
   async #try(): Promise<void> {
     const { client } = this.#options;
     await client.connect();
+    const info = this.#info();
     try {
-      await this.#check();
+      await this.#check(info);
     } catch (error) {
-      throw (await this.#isSentinel(error)) ? sentinelFailure(client.name) : error;
+      const server = identify(await info);
+      if (server.isSentinel && isDenied(error)) throw sentinelFailure(client.name);
+      throw withServerNamed(error, client.name, server);
     }
     this.#isDone = true;
   }
 
-  async #check(): Promise<void> {
-    const others = Promise.all([this.#probe(), this.#checkEviction()]);
-    others.catch(() => undefined); // awaited below
+  /** Without sections, since Redis before 7 replies with at most one. Empty if it is not permitted. */
+  #info(): Promise<string> {
+    return this.#runner.command({ args: ["INFO"], read: text }).catch(() => "");
+  }
+
+  async #check(info: Promise<string>): Promise<void> {
+    const probing = this.#probe();
+    probing.catch(() => undefined); // awaited below
     await this.#proveBytes();
     this.#options.onConnected();
-    await others;
+    const silence = await probing;
+    const known = await info;
+    this.#checkEviction(known);
+    if (silence !== undefined) this.#warnOfSilence(silence, identify(known));
   }
 
   /** Another kind of client, or a wrapper, may convert bytes to text: states would then be read wrongly [S1]. */
@@ -130,45 +143,45 @@ export class StartupChecks {
       ? `binary data: a Buffer was requested, but it returned ${describe(got)}`
       : `replies: a number was requested, but it returned ${describe(deleted)}`;
     throw new InvalidArgumentError(
-      `${client.name}: the client that was passed to open() changes ${what}. Pass a client made by createClient() of ` +
+      `${client.name}: the client that was passed to open(), or a proxy before the server, changes ${what}. Pass a client made by createClient() of ` +
         `"@redis/client" (or "redis") 5 or 6, or a Redis of "ioredis" 5 or 6. A wrapper must pass on the second ` +
         `argument of sendCommand() and send all commands over one connection.`,
     );
   }
 
   /**
-   * The EXISTS over several slots detects a cluster of one node, which passes all other checks and refuses the first
-   * lock.
+   * Resolves to the reason why wakes cannot be sent, if there is one. The key of all scripts, in another slot than the
+   * probe's, detects a cluster of one node, which passes all other checks and refuses the first lock.
    */
-  #probe(): Promise<unknown> {
+  #probe(): Promise<string | undefined> {
     const { keys } = this.#options;
-    const args = [keys.channel];
-    return Promise.all([
-      this.#runner.run({ script: scripts.probe, keys: [keys.probe], args, read: text }),
-      this.#runner.command({
-        args: ["EXISTS", keys.probe, ...keys.common],
-        read: () => undefined,
-      }),
-    ]);
+    return this.#runner.run({
+      script: scripts.probe,
+      keys: [keys.probe, keys.stamp],
+      args: [keys.channel, `${keys.probe}:undeclared`],
+      read: (reply) => (Array.isArray(reply) ? text(reply[1] as RedisReply) : undefined),
+    });
   }
 
-  /** A Sentinel accepts a login, but lacks almost every command. */
-  async #isSentinel(error: unknown): Promise<boolean> {
-    if (!(error instanceof UnavailableError) || error.code !== "ACCESS_DENIED") return false;
-    const info = { args: ["INFO", "server"], read: text };
-    return /^redis_mode:sentinel/m.test(await this.#runner.command(info).catch(() => ""));
-  }
-
-  /** Does not warn if INFO is not permitted. */
-  async #checkEviction(): Promise<void> {
+  #checkEviction(info: string): void {
     const { client, warn } = this.#options;
-    const info = await this.#runner.command({ args: ["INFO", "memory"], read: text }).catch(() => "");
     const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1] ?? "noeviction";
     const limit = Number(/^maxmemory:(\d+)/m.exec(info)?.[1] ?? 0);
     if (policy === "noeviction" || limit === 0) return;
     const what = `its maxmemory-policy is ${policy}. Set it to noeviction.`;
     warn("redis-eviction", `${client.name} may evict locks and states when its memory is full: ${what}`);
   }
+
+  #warnOfSilence(why: string, server: ServerIdentity): void {
+    const { client, keys, warn } = this.#options;
+    const error = wakesRefused(client.name, why, keys.channel);
+    const { message } = withServerNamed(error, client.name, server) as Error;
+    warn("redis-no-wakes", message);
+  }
+}
+
+function isDenied(error: unknown): boolean {
+  return error instanceof UnavailableError && error.code === "ACCESS_DENIED";
 }
 
 function mayRead(error: unknown): boolean {

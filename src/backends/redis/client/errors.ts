@@ -26,10 +26,36 @@ interface Refusal {
   readonly advice: string;
   /** It cannot pass by itself. */
   readonly lasting?: boolean;
+  /** Only the startup checks take it for this: later, a script may have begun. */
+  readonly atStart?: boolean;
 }
 
 /** The first match counts: "NOAUTH HELLO must be …" and "ERR … max number of clients" match several. */
 const refusals: readonly Refusal[] = [
+  {
+    is: /undeclared key|not declared/i,
+    code: "ACCESS_DENIED",
+    what: "refuses keys that a script does not declare",
+    advice:
+      "Permit them: Dragonfly does with --default_lua_flags=allow-undeclared-keys, " +
+      "Kvrocks with lua-strict-key-accessing no",
+    atStart: true,
+  },
+  {
+    is: /scripting support disabled|unknown (redis )?command\W+(evalsha|script)\b/i,
+    code: "ACCESS_DENIED",
+    what: "does not run Lua scripts",
+    advice:
+      "Enable EVALSHA and SCRIPT LOAD there, and in every proxy before it; Garnet must be started with --lua",
+    atStart: true,
+  },
+  {
+    is: /syntax error|wrong number of arg|attempt to (call|index)|(nonexistent|unexisting) global/i,
+    code: "ACCESS_DENIED",
+    what: "lacks something that the scripts use",
+    advice: "Use Redis 6.2 or later, or Valkey; docs/servers.md lists what is known of other servers",
+    atStart: true,
+  },
   {
     is: /^NOAUTH\b/,
     code: "ACCESS_DENIED",
@@ -129,7 +155,7 @@ export function replyFailure(name: string, message: string, { phase, id }: Reply
   const shown = shorten(text);
   if (/^WRONGTYPE\b/.test(text)) return wrongTypeFailure(name, shown, id);
   if (isOfCluster.test(text)) return clusterFailure(name, shown);
-  const refusal = refusals.find(({ is }) => is.test(text));
+  const refusal = refusals.find(({ is, atStart }) => is.test(text) && (!atStart || phase === "connecting"));
   const isOpen = phase === "sent" && (refusal === undefined || isMidway(refusal, message));
   const outcome = isOpen ? "unknown" : "none";
   if (refusal === undefined) {
@@ -189,6 +215,15 @@ export function sentinelFailure(name: string): InvalidArgumentError {
   return new InvalidArgumentError(
     `${name} is a Sentinel, which stores no data. To use the primary that it watches, write ` +
       `redis+sentinel://host:port,host:port/name with the Sentinels and the name of the primary.`,
+  );
+}
+
+/** For the warning that this store cannot send itself messages. */
+export function wakesRefused(name: string, why: string, channel: string): UnavailableError {
+  return new UnavailableError(
+    `${name} does not let scripts send wakes (${shorten(textOf(why))}). Permit SUBSCRIBE, PUBLISH and PUBSUB NUMSUB on ` +
+      `${channel}. Waiting for locks still works, by polling every 250 ms.`,
+    { code: "ACCESS_DENIED" },
   );
 }
 

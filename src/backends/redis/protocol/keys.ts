@@ -11,6 +11,8 @@ export interface Keys {
   readonly queue: (id: string) => string;
   /** From this, scripts that serve many locks make their other keys. */
   readonly prefix: string;
+  /** The last stamp. */
+  readonly stamp: string;
   /** Their KEYS: stamp done. */
   readonly common: readonly string[];
   /** KEYS of the other scripts that may hand a lock over: lock queue asks stamp done state. */
@@ -44,6 +46,7 @@ export function makeKeys(prefix: string, clientId: string): Keys {
     queue,
     all: (id) => [lock(id), queue(id), asks(id), stamp, done, state(id)],
     prefix,
+    stamp,
     common: [stamp, done],
     staged: (id, { sequence, n }) => `${prefix}sent:{${id}}:${clientId}:${String(sequence)}:${String(n)}`,
     done,
