@@ -12,6 +12,7 @@ import { ScriptRunner } from "./protocol/script-runner.ts";
 import type { RedisArgument, RedisClient, RedisReply } from "./client/client-port.ts";
 import { sentinelFailure } from "./client/errors.ts";
 import type { Keys } from "./protocol/keys.ts";
+import { isOnlyShard } from "../shard-mark.ts";
 import { text } from "./protocol/decode.ts";
 import { scripts } from "./scripts/generated.ts";
 
@@ -27,6 +28,8 @@ const lastReconnectPauseMs = 30_000;
 export interface StartupCheckOptions {
   readonly client: RedisClient;
   readonly keys: Keys;
+  /** Whether it is opened as one shard of a store. If not, it must not be one. */
+  readonly isShard: boolean;
   /** Called when bytes are proved to be preserved; the subscription starts then. */
   readonly onConnected: () => void;
   readonly warn: (cause: string, message: string) => void;
@@ -107,9 +110,13 @@ export class StartupChecks {
   }
 
   async #check(): Promise<void> {
-    const others = Promise.all([this.#probe(), this.#checkEviction()]);
+    const whole = this.#checkWhole();
+    const others = Promise.all([whole, this.#probe(), this.#checkEviction()]);
     others.catch(() => undefined); // awaited below
-    await this.#proveBytes();
+    await this.#proveBytes().catch(async (error: unknown) => {
+      if (mayRead(error)) await whole; // nor may it be read as a whole store
+      throw error;
+    });
     this.#options.onConnected();
     await others;
   }
@@ -136,20 +143,24 @@ export class StartupChecks {
     );
   }
 
-  /**
-   * The EXISTS over several slots detects a cluster of one node, which passes all other checks and refuses the first
-   * lock.
-   */
   #probe(): Promise<unknown> {
     const { keys } = this.#options;
     const args = [keys.channel];
-    return Promise.all([
-      this.#runner.run({ script: scripts.probe, keys: [keys.probe], args, read: text }),
-      this.#runner.command({
-        args: ["EXISTS", keys.probe, ...keys.common],
-        read: () => undefined,
-      }),
-    ]);
+    return this.#runner.run({ script: scripts.probe, keys: [keys.probe], args, read: text });
+  }
+
+  /**
+   * One shard of a store is refused unless it was opened as such. This reads keys of several slots, which also detects a
+   * cluster of one node: that passes all other checks and refuses the first lock.
+   */
+  async #checkWhole(): Promise<void> {
+    const { keys, client, isShard } = this.#options;
+    const args = ["MGET", keys.mark, keys.probe, ...keys.common];
+    const hasMark = await this.#runner.command({
+      args,
+      read: (reply) => Array.isArray(reply) && reply[0] !== null,
+    });
+    if (hasMark && !isShard) throw isOnlyShard(client.name);
   }
 
   /** A Sentinel accepts a login, but lacks almost every command. */
