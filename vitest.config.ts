@@ -8,6 +8,7 @@ const apart = [
   "test/integration/pressure/**",
   "test/simulation/simulation.test.ts",
   "test/contract/suites-on-ioredis.test.ts",
+  "test/contract/suites-on-shards.test.ts",
   "test/integration/redis/sentinel/**",
   "test/integration/redis/connections/slow-link.test.ts",
   "test/contract/clients.test.ts",

@@ -19,6 +19,7 @@ import { InvalidArgumentError } from "./errors.ts";
 import * as parse from "./options.ts";
 import { defaults, show, type DurabilityOptions, type OpenOptions } from "./options.ts";
 import type { Serializer } from "./serializers/serializer.ts";
+import { checkList, checkNames, nameOf, prefixesOf, yourClient } from "./backends/shard-targets.ts";
 import { json } from "./serializers/json.ts";
 import { StoreHandle, type Store } from "./store.ts";
 
@@ -41,8 +42,6 @@ const polling = { pushes: false, askAgainMs: 3 };
 
 const allowed =
   'redis://host:port, rediss://host:port, redis+unix:///path, redis+sentinel://hosts/name, sqlite:path, memory:, a connected client of "@redis/client", a client of "ioredis", a Backend, or a list of targets';
-
-const yourClient = "redis (your client)";
 
 /** A backend keeps the tickets of one store, so a second store on it would confuse them. */
 const opened = new WeakSet<object>();
@@ -85,7 +84,7 @@ export function open(target?: Target | Backend | readonly Target[], options?: Op
 function backendOf(target: unknown, options: Parsed): Backend {
   const clientId = newClientId();
   if (isBackend(target)) return ownBackend(target, options);
-  const parts = partsOf(target, options, clientId);
+  const parts = partsOf(target, options, { clientId });
   const [only] = parts;
   if (only !== undefined && parts.length === 1) return only;
   const kind = {
@@ -106,46 +105,20 @@ function backendOf(target: unknown, options: Parsed): Backend {
 export function partsOf(
   target: unknown,
   options: Pick<Parsed, "prefix" | "operationMs" | "shards">,
-  clientId = newClientId(),
+  { clientId = newClientId(), isShard }: { clientId?: string; isShard?: true } = {},
 ): Backend[] {
   const { prefix = defaults.prefix, shards = 1 } = options;
   if (Array.isArray(target)) {
-    checkList(target, options);
-    const parts = target.map((one) => partOf(one, { ...options, clientId, isShard: target.length > 1 }));
+    checkList(target, options.shards);
+    const parts = target.map((one) =>
+      partOf(one, { ...options, clientId, isShard: isShard ?? target.length > 1 }),
+    );
     checkNames(parts);
     return parts;
   }
-  if (shards === 1) return [partOf(target, { ...options, clientId, isShard: false })];
-  // A hash tag for each, so that a cluster can have each on another server.
-  const prefixes = Array.from({ length: shards }, (_, index) => `{${prefix}${String(index + 1)}}:`);
-  return prefixes.map((own) => partOf(target, { ...options, prefix: own, clientId, isShard: true }));
-}
-
-function checkList(targets: readonly unknown[], { shards }: Pick<Parsed, "shards">): void {
-  if (shards !== undefined)
-    throw new InvalidArgumentError("A list of targets has one shard for each: omit the option shards.");
-  if (targets.length === 0 || targets.length > parse.maxShards) {
-    const what = targets.length === 0 ? "it is empty" : `it has ${targets.length}`;
-    throw new InvalidArgumentError(`A list of targets has 1 to ${parse.maxShards}; ${what}.`);
-  }
-  if (targets.includes(undefined))
-    throw new InvalidArgumentError("A list of targets must not have undefined.");
-  const again = targets.find(
-    (target, index) => typeof target === "object" && targets.indexOf(target) < index,
-  );
-  if (again !== undefined) throw twice("the same client");
-}
-
-/** Two names of one server cannot be told apart here; the mark of each shard shows them when it connects. */
-function checkNames(parts: readonly Backend[]): void {
-  const names = parts.map(({ name }) => name).filter((name) => name !== "memory:" && name !== yourClient);
-  const again = names.find((name, index) => names.indexOf(name) < index);
-  if (again !== undefined) throw twice(again);
-}
-
-function twice(what: string): InvalidArgumentError {
-  return new InvalidArgumentError(
-    `The list of targets has ${what} twice: each shard needs a place of its own.`,
+  if (shards === 1) return [partOf(target, { ...options, clientId, isShard: isShard ?? false })];
+  return prefixesOf(prefix, shards).map((own) =>
+    partOf(target, { ...options, prefix: own, clientId, isShard: true }),
   );
 }
 
@@ -159,13 +132,6 @@ function partOf(target: unknown, shared: Shared): Backend {
     );
   }
   throw new InvalidArgumentError(`open() takes ${allowed}; got ${show(target)}.`);
-}
-
-/** More than a few are not written out. */
-function nameOf(parts: readonly Backend[]): string {
-  const names = [...new Set(parts.map(({ name }) => name))];
-  const shown = names.length > 4 ? [...names.slice(0, 3), "…"] : names;
-  return `${shown.join(", ")} (${String(parts.length)} shards)`;
 }
 
 function backendOfUrl(url: string, shared: Shared): Backend {

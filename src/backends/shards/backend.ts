@@ -18,7 +18,7 @@ import type {
 import { callOf, ForwardingBackend, type BackendMethod } from "../forward.ts";
 import { markId } from "../shard-mark.ts";
 import { Shard } from "./shard.ts";
-import { shardOf } from "./shard-of.ts";
+import { shardOf } from "../shard-of.ts";
 
 export class ShardedBackend extends ForwardingBackend {
   readonly name: string;

@@ -19,7 +19,7 @@ import {
   type Place,
   type ShardMark,
 } from "../shard-mark.ts";
-import { shardOf } from "./shard-of.ts";
+import { shardOf } from "../shard-of.ts";
 
 /** Before every receipt of the core, whose sequences begin with 1. */
 const markReceipt: Receipt = { sequence: 0, n: 0, keepMs: 60_000 };
