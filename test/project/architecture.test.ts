@@ -31,7 +31,7 @@ const floors = [
   /^ownership\//, // who may nest
   /^leases\//, // how long a ticket is ours
   /^calls\//, // one call of a backend
-  /^backends\/(contract|forward|lazy|contract-types|retry-proofs|shard-mark|shard-of)\.ts$|^serializers\/|^[^/]+\.ts$/, // the contract, errors, options, timers …
+  /^backends\/(contract|forward|lazy|contract-types|retry-proofs|shard-mark|shard-of|shard-targets)\.ts$|^serializers\/|^[^/]+\.ts$/, // the contract, errors, options, timers …
 ];
 /** The same within the Redis backend. */
 const redisFloors = [
