@@ -8,6 +8,7 @@ const apart = [
   "test/integration/pressure/**",
   "test/simulation/simulation.test.ts",
   "test/contract/suites-on-ioredis.test.ts",
+  "test/contract/suites-on-shards.test.ts",
   "test/integration/redis/sentinel/**",
   "test/integration/redis/connections/slow-link.test.ts",
   "test/contract/clients.test.ts",
@@ -74,6 +75,7 @@ export default defineConfig({
     alias: [
       { find: /^holdfast$/, replacement: `${import.meta.dirname}/src/index.ts` },
       { find: /^holdfast\/backend$/, replacement: `${import.meta.dirname}/src/backend.ts` },
+      { find: /^holdfast\/reshard$/, replacement: `${import.meta.dirname}/src/resharding/index.ts` },
       { find: /^holdfast\/testing$/, replacement: `${import.meta.dirname}/src/testing/index.ts` },
     ],
   },

@@ -14,11 +14,12 @@ import type { RedisClientLike } from "./backends/redis/client/node-redis-types.t
 import type { SentinelClientLike } from "./backends/redis/client/user/sentinel-types.ts";
 import { isUserClient, type UserClientLike } from "./backends/redis/client/user/recognize.ts";
 import { fileError, parseSqlitePath } from "./backends/sqlite/path.ts";
-import { LazyBackend, type LazyKind } from "./backends/lazy.ts";
+import { LazyBackend } from "./backends/lazy.ts";
 import { InvalidArgumentError } from "./errors.ts";
 import * as parse from "./options.ts";
 import { defaults, show, type DurabilityOptions, type OpenOptions } from "./options.ts";
 import type { Serializer } from "./serializers/serializer.ts";
+import { checkList, checkNames, nameOf, prefixesOf, yourClient } from "./backends/shard-targets.ts";
 import { json } from "./serializers/json.ts";
 import { StoreHandle, type Store } from "./store.ts";
 
@@ -26,12 +27,21 @@ export type { IoredisClientLike, RedisClientLike, SentinelClientLike };
 
 type Parsed = Omit<OpenOptions, "serializer"> & { serializer?: Serializer };
 
+/** A target of `open()`, other than your own backend. */
+export type Target = string | URL | RedisClientLike | SentinelClientLike | IoredisClientLike;
+
+/** What the backends of one store have in common, and their options. */
+type Shared = Pick<Parsed, "prefix" | "operationMs"> & {
+  readonly clientId: string;
+  readonly isShard: boolean;
+};
+
 /** What is known about a backend that pushes wakes, and about one that does not, before it is loaded. */
 const pushing = { pushes: true, askAgainMs: 5_000 };
 const polling = { pushes: false, askAgainMs: 3 };
 
 const allowed =
-  'redis://host:port, rediss://host:port, redis+unix:///path, redis+sentinel://hosts/name, sqlite:path, memory:, a connected client of "@redis/client", a client of "ioredis", or a Backend';
+  'redis://host:port, rediss://host:port, redis+unix:///path, redis+sentinel://hosts/name, sqlite:path, memory:, a connected client of "@redis/client", a client of "ioredis", a Backend, or a list of targets';
 
 /** A backend keeps the tickets of one store, so a second store on it would confuse them. */
 const opened = new WeakSet<object>();
@@ -40,7 +50,8 @@ const opened = new WeakSet<object>();
  * Opens a store: shared states and locks. Synchronous and lazy: it connects on first use.
  *
  * @param target `redis:`, `rediss:`, `redis+unix:` or `redis+sentinel:` URL; `sqlite:path`; `memory:`; a connected client of
- * `@redis/client`; a client of `ioredis`; or your own backend. Default: the environment variable `HOLDFAST_URL`; otherwise, outside
+ * `@redis/client`; a client of `ioredis`; your own backend; or a list of these (but for backends), one for each shard of the
+ * store. Default: the environment variable `HOLDFAST_URL`; otherwise, outside
  * production, a SQLite file `.holdfast/store.db` next to the nearest `package.json`.
  * @throws InvalidArgumentError for a target or an option that cannot work; UnavailableError if the file system does not
  * allow the default.
@@ -49,12 +60,10 @@ const opened = new WeakSet<object>();
  * const store = open("redis://localhost:6379", { leaseMs: 10_000 });
  * ```
  */
-export function open(
-  target?: string | URL | RedisClientLike | SentinelClientLike | IoredisClientLike | Backend,
-  options?: OpenOptions,
-): Store {
+export function open(target?: Target | Backend | readonly Target[], options?: OpenOptions): Store {
   const parsed: Parsed = parse.parseOptions<Parsed>("open()", options, {
     prefix: parse.prefix,
+    shards: parse.shards,
     serializer: parse.serializer,
     leaseMs: parse.leaseMs,
     waitMs: parse.waitMs,
@@ -73,14 +82,59 @@ export function open(
 }
 
 function backendOf(target: unknown, options: Parsed): Backend {
-  if (target === undefined) return defaultBackend(options);
-  if (typeof target === "string" || target instanceof URL) return backendOfUrl(String(target), options);
+  const clientId = newClientId();
   if (isBackend(target)) return ownBackend(target, options);
-  if (isUserClient(target)) return redisBackend(target, "redis (your client)", options);
+  const parts = partsOf(target, options, { clientId });
+  const [only] = parts;
+  if (only !== undefined && parts.length === 1) return only;
+  const kind = {
+    name: nameOf(parts),
+    clientId,
+    askAgainMs: Math.min(...parts.map(({ askAgainMs }) => askAgainMs)),
+    pushes: parts.every(({ pushes }) => pushes),
+    hasReplicas: parts.every(({ awaitReplicas }) => awaitReplicas !== undefined),
+  };
+  const load = async (): Promise<Backend> => {
+    const { ShardedBackend } = await import("./backends/shards/backend.ts");
+    return new ShardedBackend(kind.name, parts);
+  };
+  return new LazyBackend({ ...kind, load });
+}
+
+/** The backends of a store, none of which is connected yet: one for each shard, or one for all. */
+export function partsOf(
+  target: unknown,
+  options: Pick<Parsed, "prefix" | "operationMs" | "shards">,
+  { clientId = newClientId(), isShard }: { clientId?: string; isShard?: true } = {},
+): Backend[] {
+  const { prefix = defaults.prefix, shards = 1 } = options;
+  if (Array.isArray(target)) {
+    checkList(target, options.shards);
+    const parts = target.map((one) =>
+      partOf(one, { ...options, clientId, isShard: isShard ?? target.length > 1 }),
+    );
+    checkNames(parts);
+    return parts;
+  }
+  if (shards === 1) return [partOf(target, { ...options, clientId, isShard: isShard ?? false })];
+  return prefixesOf(prefix, shards).map((own) =>
+    partOf(target, { ...options, prefix: own, clientId, isShard: true }),
+  );
+}
+
+function partOf(target: unknown, shared: Shared): Backend {
+  if (target === undefined) return defaultBackend(shared);
+  if (typeof target === "string" || target instanceof URL) return backendOfUrl(String(target), shared);
+  if (isUserClient(target)) return redisBackend(target, yourClient, shared);
+  if (isBackend(target)) {
+    throw new InvalidArgumentError(
+      "Your own backend cannot be one of several shards: each has a client id of its own. Use URLs or Redis clients.",
+    );
+  }
   throw new InvalidArgumentError(`open() takes ${allowed}; got ${show(target)}.`);
 }
 
-function backendOfUrl(url: string, options: Parsed): Backend {
+function backendOfUrl(url: string, shared: Shared): Backend {
   const scheme = /^([a-z+]+):/i.exec(url)?.[1]?.toLowerCase();
   switch (scheme) {
     case "redis":
@@ -88,11 +142,11 @@ function backendOfUrl(url: string, options: Parsed): Backend {
     case "redis+unix":
     case "redis+sentinel":
     case "rediss+sentinel":
-      return redisBackend(url, parseAddress(url).name, options);
+      return redisBackend(url, parseAddress(url).name, shared);
     case "sqlite":
-      return sqliteBackend(parseSqlitePath(url), options);
+      return sqliteBackend(parseSqlitePath(url), shared);
     case "memory":
-      return memoryBackend(url);
+      return memoryBackend(url, shared);
     default:
       throw unknownTarget(url, scheme);
   }
@@ -109,47 +163,47 @@ function unknownTarget(text: string, scheme: string | undefined): InvalidArgumen
   return new InvalidArgumentError(`open() (or HOLDFAST_URL) takes ${allowed}; got ${got}.${hint}`);
 }
 
-function redisBackend(target: string | UserClientLike, name: string, options: Parsed): Backend {
-  const operationMs = options.operationMs ?? defaults.operationMs;
+function redisBackend(target: string | UserClientLike, name: string, shared: Shared): Backend {
+  const { clientId, isShard, prefix = defaults.prefix, operationMs = defaults.operationMs } = shared;
   // Waiting for replicas needs a separate connection, which a user's own client must be able to make.
   const { duplicate } = target as { duplicate?: unknown };
   const hasReplicas = typeof target === "string" || typeof duplicate === "function";
-  return lazy({ name, ...pushing, hasReplicas }, async (clientId) => {
+  const load = async (): Promise<Backend> => {
     const { createRedisBackend } = await import("./backends/redis/backend.ts");
-    return createRedisBackend({ target, clientId, prefix: options.prefix ?? defaults.prefix, operationMs });
-  });
+    return createRedisBackend({ target, clientId, isShard, prefix, operationMs });
+  };
+  return new LazyBackend({ name, clientId, ...pushing, hasReplicas, load });
 }
 
-function sqliteBackend(path: string, options: Parsed): Backend {
-  return lazy({ name: `sqlite:${path}`, ...polling, hasReplicas: false }, async (clientId) => {
+function sqliteBackend(path: string, { clientId, isShard, prefix = defaults.prefix }: Shared): Backend {
+  const load = async (): Promise<Backend> => {
     const { createSqliteBackend } = await import("./backends/sqlite/backend.ts");
-    return createSqliteBackend({ path, clientId, prefix: options.prefix ?? defaults.prefix });
-  });
+    return createSqliteBackend({ path, clientId, isShard, prefix });
+  };
+  return new LazyBackend({ name: `sqlite:${path}`, clientId, ...polling, hasReplicas: false, load });
 }
 
-function memoryBackend(url: string): Backend {
+function memoryBackend(url: string, { clientId }: Shared): Backend {
   if (!/^memory:$/i.test(url))
     // [P3] the target may contain a password
     throw new InvalidArgumentError('A memory: URL has nothing after the colon: use open("memory:").');
-  return lazy({ name: "memory:", ...pushing, hasReplicas: false }, async (clientId) => {
+  const load = async (): Promise<Backend> => {
     const { MemoryBackend } = await import("./backends/memory/backend.ts");
     return new MemoryBackend({ clientId });
-  });
+  };
+  return new LazyBackend({ name: "memory:", clientId, ...pushing, hasReplicas: false, load });
 }
 
-/** Client ids are 96 random bits for each opened store: two stores in one process are two clients. */
-function lazy(
-  kind: Omit<LazyKind, "clientId" | "load">,
-  load: (clientId: string) => Promise<Backend>,
-): Backend {
-  const clientId = randomBytes(12).toString("hex");
-  return new LazyBackend({ ...kind, clientId, load: () => load(clientId) });
+/** 96 random bits for each opened store: two stores in one process are two clients. */
+function newClientId(): string {
+  return randomBytes(12).toString("hex");
 }
 
 function ownBackend(backend: Backend, options: Parsed): Backend {
-  if (options.prefix !== undefined) {
+  for (const name of ["prefix", "shards"] as const) {
+    if (options[name] === undefined) continue;
     throw new InvalidArgumentError(
-      "prefix applies only to a URL or a Redis client; your own backend chooses its own names.",
+      `${name} applies only to a URL or a Redis client; your own backend chooses its own names.`,
     );
   }
   if (opened.has(backend)) {
@@ -161,15 +215,15 @@ function ownBackend(backend: Backend, options: Parsed): Backend {
   return backend;
 }
 
-function defaultBackend(options: Parsed): Backend {
+function defaultBackend(shared: Shared): Backend {
   const url = process.env["HOLDFAST_URL"];
-  if (url !== undefined && url !== "") return backendOfUrl(url, options);
+  if (url !== undefined && url !== "") return backendOfUrl(url, shared);
   if (process.env["NODE_ENV"] === "production") {
     throw new InvalidArgumentError(
       "With NODE_ENV=production, open() needs a target: set HOLDFAST_URL (redis://host:6379, or sqlite:/path/to/store.db), or call open(target).",
     );
   }
-  return sqliteBackend(join(defaultFolder(), "store.db"), options);
+  return sqliteBackend(join(defaultFolder(), "store.db"), shared);
 }
 
 function defaultFolder(): string {

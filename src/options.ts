@@ -13,6 +13,11 @@ import type { Serializer } from "./serializers/serializer.ts";
 export interface OpenOptions {
   /** Every key and channel begins with it. Default `"holdfast:"`. */
   prefix?: string;
+  /**
+   * On how many shards the states and locks are spread, 1 … 64; on a cluster, each can be on another server. All clients
+   * of a store must open it with the same number. Default 1.
+   */
+  shards?: number;
   /** How values are serialized. Default `"json"`. */
   serializer?: "json" | Serializer;
   /** How long the backend keeps a grant that is not renewed, in milliseconds, 100 … 86 400 000. Default 10 000. */
@@ -123,6 +128,16 @@ export const maxStateBytes: Parser<number> = (value, name) => {
   if (Number.isInteger(value) && Number(value) >= 1 && Number(value) <= max) return Number(value);
   throw new InvalidArgumentError(
     `${name} must be a whole number of bytes from 1 to ${max}; got ${show(value)}.`,
+  );
+};
+
+/** Each shard has connections of its own. */
+export const maxShards = 64;
+
+export const shards: Parser<number> = (value, name) => {
+  if (Number.isInteger(value) && Number(value) >= 1 && Number(value) <= maxShards) return Number(value);
+  throw new InvalidArgumentError(
+    `${name} must be a whole number from 1 to ${maxShards}; got ${show(value)}.`,
   );
 };
 

@@ -179,7 +179,7 @@ export class StateHandle<T, D> implements State<T, D> {
   async #stored(expiry: boolean): Promise<StoredState | null> {
     this.#session.admit();
     const { calls } = this.#session;
-    const loaded = await calls.read(this.#what("Loading"), () =>
+    const loaded = await calls.read({ doing: "Loading the state", id: this.id }, () =>
       calls.backend.loadState(this.id, { expiry }),
     );
     return this.#codec.readable(loaded);
@@ -264,10 +264,6 @@ export class StateHandle<T, D> implements State<T, D> {
       signal: parse.signal,
       durability: this.#session.settings.readDurability,
     };
-  }
-
-  #what(doing: string): string {
-    return `${doing} the state ${JSON.stringify(this.id)}`;
   }
 }
 

@@ -9,8 +9,9 @@ export type Ticket = string;
 /**
  * Identifies an operation, so that its retry gets the same reply [S5].
  *
- * A client runs one operation per sequence at a time, and `n` rises with each. The server keeps the last `n` of each
- * sequence with its reply. Equal `n`: the recorded reply, and nothing is done. Smaller `n`: a late copy, "forgotten".
+ * A client runs one operation per sequence at a time, and `n` rises with each. It may skip numbers: a backend that is made
+ * of several gives each of them only some operations of a sequence. The server keeps the last `n` of each sequence with
+ * its reply. Equal `n`: the recorded reply, and nothing is done. Smaller `n`: a late copy, "forgotten".
  *
  * A call with the receipt of an earlier call is a retry: that call was sent, and may still arrive. Every change is
  * recorded. So is the refusal of a retry; otherwise its first copy, arriving late, could still be carried out. A server
@@ -74,6 +75,11 @@ export interface SaveWrite {
   readonly serializer: string;
   /** Decided and set in the same step [S7]. */
   readonly ttlMs: Ttl;
+  /**
+   * Its revision, and every later stamp, must be greater than this: for states that come from another server, which may
+   * have given greater ones. Default: 0. Only without a ticket.
+   */
+  readonly above?: number | undefined;
   readonly ifRevision?: number | "absent" | undefined;
 }
 

@@ -61,9 +61,16 @@ export interface Backend {
   /**
    * Only for backends that connect. `undefined`: there is a connection, and a call made now is sent now. Otherwise, a
    * promise that settles with the current attempt to connect. The core awaits it before each call. So it knows whether
-   * a call that failed can have been sent: if connecting fails, nothing was done [S5].
+   * a call that failed can have been sent: if connecting fails, nothing was done [S5]. `id`: what the call is about, if
+   * it is about one id.
    */
-  readonly connect?: (() => Promise<void> | undefined) | undefined;
+  readonly connect?: ((id?: string) => Promise<void> | undefined) | undefined;
+
+  /**
+   * Only for a backend that is made of several: which of them has this id. Each has stamps, receipts and failures of
+   * its own, so the core renews only tickets of the same one in one call.
+   */
+  readonly shardOf?: ((id: string) => number) | undefined;
 
   /** [S1] [S6] */
   loadState(id: string, options: { readonly expiry: boolean }): Promise<LoadedState>;

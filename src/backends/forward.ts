@@ -16,7 +16,7 @@ import type {
 /** The calls of a backend, each of which returns a promise. */
 export type BackendMethod = Exclude<
   keyof Backend,
-  "name" | "clientId" | "askAgainMs" | "pushes" | "connect" | "onWake" | "close"
+  "name" | "clientId" | "askAgainMs" | "pushes" | "connect" | "shardOf" | "onWake" | "close"
 >;
 
 export type ArgumentsOf<M extends BackendMethod> = Parameters<NonNullable<Backend[M]>>;
@@ -34,6 +34,11 @@ export abstract class ForwardingBackend implements Backend {
   abstract readonly pushes: boolean;
   abstract get connect(): Backend["connect"];
   abstract get awaitReplicas(): Backend["awaitReplicas"];
+
+  /** Only a wrapper of a backend that is made of several has one. */
+  get shardOf(): Backend["shardOf"] {
+    return undefined;
+  }
 
   protected abstract forward(method: BackendMethod, args: readonly unknown[]): Promise<never>;
   abstract onWake(listener: (wake: Wake) => void): void;

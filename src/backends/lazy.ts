@@ -41,9 +41,13 @@ export class LazyBackend extends ForwardingBackend {
     return this.#loaded?.pushes ?? this.#kind.pushes;
   }
 
-  readonly connect = (): Promise<void> | undefined => {
-    if (this.#loaded !== undefined) return this.#loaded.connect?.();
-    return this.#load().then((backend) => backend.connect?.());
+  override get shardOf(): Backend["shardOf"] {
+    return this.#loaded?.shardOf;
+  }
+
+  readonly connect = (id?: string): Promise<void> | undefined => {
+    if (this.#loaded !== undefined) return this.#loaded.connect?.(id);
+    return this.#load().then((backend) => backend.connect?.(id));
   };
 
   onWake(listener: (wake: Wake) => void): void {

@@ -7,7 +7,7 @@
 import type { Backend } from "../backends/contract.ts";
 import { HoldfastError, UnavailableError, type Outcome } from "../errors.ts";
 import { now, pause, type Deadline, type Deadlines } from "../timers.ts";
-import { noAnswer, outOfTime, withOutcome, type Subject } from "./call-errors.ts";
+import { idOf, noAnswer, outOfTime, withOutcome, type Subject } from "./call-errors.ts";
 
 /** The first pause between two attempts; it doubles up to the longest. */
 const firstPauseMs = 1;
@@ -82,7 +82,7 @@ export class BackendCall<R> {
   /** A user's own backend may throw synchronously, or return no promise. */
   #connecting(): Promise<void> | undefined {
     try {
-      const connecting = this.#calls.backend.connect?.();
+      const connecting = this.#calls.backend.connect?.(idOf(this.#subject));
       return connecting === undefined ? undefined : Promise.resolve(connecting);
     } catch (error) {
       return Promise.reject(error);

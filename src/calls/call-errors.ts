@@ -10,6 +10,11 @@ import {
 /** What a call is about. */
 export type Subject = string | { readonly doing: string; readonly id: string };
 
+/** `undefined`: it is not about one id. */
+export function idOf(subject: Subject): string | undefined {
+  return typeof subject === "string" ? undefined : subject.id;
+}
+
 const loadFirst = "It may have taken effect: check before you retry.";
 
 /**

@@ -108,10 +108,11 @@ export class Watchdog {
     if (this.#due.push(ticket) === 1) soon(() => this.#renewAll(this.#due.splice(0)));
   }
 
-  /** In parts, so that each part has a reply of its own. */
+  /** In parts, so that each part has a reply of its own: a shard that does not answer delays no other. */
   #renewAll(due: readonly Watched[]): void {
-    const tickets = due.filter((ticket) => ticket.watch !== undefined);
-    for (let at = 0; at < tickets.length; at += maxEntries) this.#renew(tickets.slice(at, at + maxEntries));
+    const renewed = due.filter((ticket) => ticket.watch !== undefined);
+    for (const tickets of byShard(renewed, this.#calls.backend))
+      for (let at = 0; at < tickets.length; at += maxEntries) this.#renew(tickets.slice(at, at + maxEntries));
   }
 
   #renew(tickets: readonly Watched[]): void {
@@ -184,6 +185,18 @@ export class Watchdog {
     this.unwatch(ticket);
     ticket.lose(reason);
   }
+}
+
+function byShard(tickets: readonly Watched[], backend: Backend): Iterable<readonly Watched[]> {
+  if (backend.shardOf === undefined) return [tickets];
+  const shards = new Map<number, Watched[]>();
+  for (const ticket of tickets) {
+    const shard = backend.shardOf(ticket.id);
+    const known = shards.get(shard);
+    if (known === undefined) shards.set(shard, [ticket]);
+    else known.push(ticket);
+  }
+  return shards.values();
 }
 
 /** A user's own backend may throw synchronously. */

@@ -88,7 +88,12 @@ export class FaultyBackend extends ForwardingBackend {
 
   get connect(): Backend["connect"] {
     const { connect } = this.#inner;
-    return connect === undefined ? undefined : () => this.#inner.connect?.();
+    return connect === undefined ? undefined : (id) => this.#inner.connect?.(id);
+  }
+
+  override get shardOf(): Backend["shardOf"] {
+    const { shardOf } = this.#inner;
+    return shardOf === undefined ? undefined : (id) => shardOf(id);
   }
 
   get awaitReplicas(): Backend["awaitReplicas"] {

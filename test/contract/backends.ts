@@ -17,7 +17,8 @@ import { startRedis } from "../support/redis-server.ts";
 
 /** A storage that has been made for a run of the suites. */
 export interface Storage {
-  createBackend(): Backend;
+  /** `shard`: what makes it one shard of a store, if it is one. */
+  createBackend(shard?: { readonly clientId: string; readonly isShard: true }): Backend;
   readonly hooks: SuiteHooks;
   end(): Promise<void>;
 }
@@ -62,7 +63,7 @@ export const backends: Readonly<Record<string, BackendUnderTest>> = {
 async function createMemory(): Promise<Storage> {
   const memory = new Memory();
   return {
-    createBackend: () => new MemoryBackend({ memory }),
+    createBackend: (shard) => new MemoryBackend({ memory, ...shard }),
     hooks: {
       deleteLock: async (id) => void memory.locks.delete(id),
       flush: async () => {
@@ -83,7 +84,7 @@ async function createSqlite(): Promise<Storage> {
   await createSqliteBackend({ path, prefix }).ready();
   const db = new DatabaseSync(path, { timeout: 10_000 });
   return {
-    createBackend: () => createSqliteBackend({ path, prefix }),
+    createBackend: (shard) => createSqliteBackend({ path, prefix, ...shard }),
     hooks: {
       deleteLock: async (id) =>
         void db.prepare("DELETE FROM locks WHERE prefix = ? AND id = ?").run(prefix, id),
@@ -124,7 +125,8 @@ async function createRedis(
   const compareAndDelete =
     'if redis.call("get", KEYS[1]) == ARGV[1] then return redis.call("del", KEYS[1]) else return 0 end';
   return {
-    createBackend: () => createRedisBackend({ target: targetOf(server.url), prefix, operationMs: 5_000 }),
+    createBackend: (shard) =>
+      createRedisBackend({ target: targetOf(server.url), prefix, operationMs: 5_000, ...shard }),
     hooks: {
       deleteLock: async (id) => {
         await server.command("DEL", lock(id));

@@ -50,6 +50,8 @@ export interface RedisBackendOptions {
   readonly prefix: string;
   /** How long a call may take, in milliseconds. Attempts to connect and stalled connections get a part of it. */
   readonly operationMs: number;
+  /** Whether it is one shard of a store. If not, it refuses to work where there is one. Default: false. */
+  readonly isShard?: boolean | undefined;
   /** Random unless given. */
   readonly clientId?: string | undefined;
   /** "none" switches batching and pacing off, to measure their effect. Default: "paced". Not an option of open(). */
@@ -86,12 +88,9 @@ export class RedisBackend implements Backend {
 
   constructor(
     { client, makeAnother, mayUseAnotherDatabase }: OpenedClient,
-    {
-      prefix,
-      clientId,
-      pipeline: mode = "paced",
-    }: Pick<RedisBackendOptions, "prefix" | "pipeline"> & { readonly clientId: string },
+    options: Pick<RedisBackendOptions, "prefix" | "isShard" | "pipeline"> & { readonly clientId: string },
   ) {
+    const { prefix, clientId, isShard = false, pipeline: mode = "paced" } = options;
     this.name = client.name;
     this.clientId = clientId;
     this.#client = client;
@@ -102,7 +101,8 @@ export class RedisBackend implements Backend {
     const onWake = (wake: Wake): void => this.#heard(wake);
     const { channel } = keys;
     const wakes = (this.#wakes = new WakeSubscription({ client, runner, channel, onWake, warn }));
-    const startupChecks = new StartupChecks({ client, keys, warn, onConnected: () => wakes.start() });
+    const onConnected = (): void => wakes.start();
+    const startupChecks = new StartupChecks({ client, keys, isShard, warn, onConnected });
     this.#startupChecks = startupChecks;
     this.#unbatchedCalls = new SingleCalls({ startupChecks, runner, facts });
     const whenConnected = <T>(send: () => Promise<T>): Promise<T> => startupChecks.whenConnected(send);
@@ -154,7 +154,7 @@ export class RedisBackend implements Backend {
       args: (recording) => [
         ticket ?? "",
         ...recording,
-        this.#facts.stampFloor,
+        this.#facts.stampFloorFor(write),
         ...encode.writeArguments(encoded),
       ],
       receipt,

@@ -13,6 +13,7 @@ import { ScriptRunner } from "./protocol/script-runner.ts";
 import type { RedisArgument, RedisClient, RedisReply } from "./client/client-port.ts";
 import { sentinelFailure, wakesRefused } from "./client/errors.ts";
 import type { Keys } from "./protocol/keys.ts";
+import { isOnlyShard } from "../shard-mark.ts";
 import { text } from "./protocol/decode.ts";
 import { scripts } from "./scripts/generated.ts";
 import { identify, withServerNamed, type ServerIdentity } from "./server-identity.ts";
@@ -29,6 +30,8 @@ const lastReconnectPauseMs = 30_000;
 export interface StartupCheckOptions {
   readonly client: RedisClient;
   readonly keys: Keys;
+  /** Whether it is opened as one shard of a store. If not, it must not be one. */
+  readonly isShard: boolean;
   /** Called when bytes are proved to be preserved; the subscription starts then. */
   readonly onConnected: () => void;
   readonly warn: (cause: string, message: string) => void;
@@ -117,9 +120,14 @@ export class StartupChecks {
   }
 
   async #check(info: Promise<string>): Promise<void> {
+    const whole = this.#checkWhole();
     const probing = this.#probe();
-    probing.catch(() => undefined); // awaited below
-    await this.#proveBytes();
+    Promise.all([whole, probing]).catch(() => undefined); // awaited below
+    await this.#proveBytes().catch(async (error: unknown) => {
+      if (mayRead(error)) await whole; // nor may it be read as a whole store
+      throw error;
+    });
+    await whole;
     this.#options.onConnected();
     const silence = await probing;
     const known = await info;
@@ -149,10 +157,7 @@ export class StartupChecks {
     );
   }
 
-  /**
-   * Resolves to the reason why wakes cannot be sent, if there is one. The key of all scripts, in another slot than the
-   * probe's, detects a cluster of one node, which passes all other checks and refuses the first lock.
-   */
+  /** Resolves to the reason why wakes cannot be sent, if there is one. */
   #probe(): Promise<string | undefined> {
     const { keys } = this.#options;
     return this.#runner.run({
@@ -161,6 +166,20 @@ export class StartupChecks {
       args: [keys.channel, `${keys.probe}:undeclared`],
       read: (reply) => (Array.isArray(reply) ? text(reply[1] as RedisReply) : undefined),
     });
+  }
+
+  /**
+   * One shard of a store is refused unless it was opened as such. This reads keys of several slots, which also detects a
+   * cluster of one node: that passes all other checks and refuses the first lock.
+   */
+  async #checkWhole(): Promise<void> {
+    const { keys, client, isShard } = this.#options;
+    const args = ["MGET", keys.mark, keys.probe, ...keys.common];
+    const hasMark = await this.#runner.command({
+      args,
+      read: (reply) => Array.isArray(reply) && reply[0] !== null,
+    });
+    if (hasMark && !isShard) throw isOnlyShard(client.name);
   }
 
   #checkEviction(info: string): void {

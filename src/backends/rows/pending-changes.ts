@@ -48,9 +48,12 @@ export class PendingChanges {
     return item;
   }
 
-  /** Reserves rising numbers and returns the first: the clock in µs, unless that would not rise [S2] [L3]. */
-  reserveStamps(count: number): number {
-    const first = Math.max(this.#micros, (this.#stamp ?? this.rows.stamp()) + 1);
+  /**
+   * Reserves rising numbers and returns the first: the clock in µs, unless that would not rise, or not be greater than
+   * `above` [S2] [L3].
+   */
+  reserveStamps(count: number, above = 0): number {
+    const first = Math.max(this.#micros, (this.#stamp ?? this.rows.stamp()) + 1, above + 1);
     this.#stamp = first + count - 1;
     return first;
   }

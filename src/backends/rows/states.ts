@@ -28,12 +28,12 @@ export function writeState(item: Item, write: StateWrite): Written {
     item.setState(null);
     return { status: "deleted" };
   }
-  const { bytes, serializer, ttlMs } = write;
+  const { bytes, serializer, ttlMs, above } = write;
   if (head !== undefined && head.serializer !== serializer) {
     return { status: "unreadable", unreadable: `a state of the serializer "${head.serializer}"` }; // [S6]
   }
   const expiresAt = endOf(ttlMs, head, item.pending.now);
-  const saved = item.pending.reserveStamps(1);
+  const saved = item.pending.reserveStamps(1, above);
   item.setState({ revision: saved, serializer, bytes, expiresAt });
   return { status: "saved", revision: saved };
 }

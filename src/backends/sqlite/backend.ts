@@ -37,6 +37,7 @@ import type { Limits } from "../rows/row-types.ts";
 import { Connection } from "./connection.ts";
 import { loadDriver, type SqlDriver } from "./driver.ts";
 import { listLockIds, listStates } from "./listing.ts";
+import { refuseShard } from "./refuse-shard.ts";
 import { askLimitMs } from "./sweep.ts";
 import { SqlTables } from "./tables.ts";
 import { hasWalResetBug } from "./wal-reset-bug.ts";
@@ -45,6 +46,8 @@ import { wallMicros } from "./wall-micros.ts";
 export interface SqliteOptions {
   readonly path: string;
   readonly prefix: string;
+  /** Whether it is one shard of a store. If not, it refuses to work where there is one. Default: false. */
+  readonly isShard?: boolean | undefined;
   /** Random unless given. */
   readonly clientId?: string | undefined;
   /** Instead of Node's own. */
@@ -86,6 +89,7 @@ export class SqliteBackend implements Backend {
 
   readonly #path: string;
   readonly #prefix: string;
+  readonly #isShard: boolean;
   readonly #now: () => number;
   readonly #grainMs: number;
   readonly #micros: (() => number) | undefined;
@@ -102,6 +106,7 @@ export class SqliteBackend implements Backend {
     this.#micros = options.now === undefined ? wallMicros : undefined;
     this.#path = resolve(options.path);
     this.#prefix = options.prefix;
+    this.#isShard = options.isShard ?? false;
     this.clientId = options.clientId ?? randomBytes(12).toString("hex");
     this.#driver = options.driver;
     this.#now = () => Math.floor(clock());
@@ -253,6 +258,7 @@ export class SqliteBackend implements Backend {
     const clock = { now: this.#now, grainMs: this.#grainMs, micros: this.#micros };
     const store = new SqlTables({ connection, prefix: this.#prefix, clientId: this.clientId });
     const executor = new Executor({ store, ...clock, limits: sqliteLimits });
+    if (!this.#isShard) refuseShard(connection, store, this.name);
     this.#session = { connection, executor };
     return this.#session;
   }

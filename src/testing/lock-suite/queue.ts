@@ -27,6 +27,7 @@ async function listening(
       const heard = client.wakes.some((wake) => wake.kind === "granted" && wake.ticket === waits.ticket);
       await waits.cancel();
       assert.ok(heard, "no wake was heard");
+      assert.ok(client.backend.pushes, "wakes of other ids are not heard yet");
     });
     client.wakes.length = 0;
   }

@@ -88,6 +88,7 @@ const whole = (min: number, max: number) => (value: unknown) =>
 const dayMs = 86_400_000;
 const rules: Readonly<Record<keyof OpenOptions, (value: unknown) => boolean>> = {
   prefix: (value) => value === "" || (isGoodId(value) && !/[{}]/.test(value as string)),
+  shards: whole(1, 64),
   serializer: (value) => value === "json",
   leaseMs: whole(100, dayMs),
   waitMs: within(0, Infinity),

@@ -154,7 +154,6 @@ describe("targets", () => {
       5,
       true,
       {},
-      [],
       null,
       "",
       "localhost:6379",

@@ -4,6 +4,7 @@
  */
 
 import type { Receipt } from "../../contract.ts";
+import { markId } from "../../shard-mark.ts";
 
 export interface Keys {
   readonly state: (id: string) => string;
@@ -19,6 +20,8 @@ export interface Keys {
   readonly all: (id: string) => readonly string[];
   /** The key to which the operation with this receipt sends a large value ahead; a retry uses the same key. */
   readonly staged: (id: string, receipt: Receipt) => string;
+  /** What says that there is a shard of a store here. */
+  readonly mark: string;
   /** The receipts of this client. */
   readonly done: string;
   /** The channel for this client's wakes. */
@@ -49,6 +52,7 @@ export function makeKeys(prefix: string, clientId: string): Keys {
     stamp,
     common: [stamp, done],
     staged: (id, { sequence, n }) => `${prefix}sent:{${id}}:${clientId}:${String(sequence)}:${String(n)}`,
+    mark: state(markId),
     done,
     channel: `${prefix}wake:${clientId}`,
     probe: `${prefix}probe:{${clientId}}`,

@@ -8,6 +8,7 @@ import type {
   LoadedState,
   Receipt,
   ReleaseReply,
+  StateWrite,
   TouchReply,
   Wake,
   WriteReply,
@@ -34,6 +35,12 @@ export class ServerFacts {
   /** As an argument of a script. */
   get stampFloor(): string {
     return String(this.#highestStamp);
+  }
+
+  /** A state that comes from another server may ask for more. */
+  stampFloorFor(write: StateWrite): string {
+    const above = write.kind === "save" ? (write.above ?? 0) : 0;
+    return String(Math.max(this.#highestStamp, above));
   }
 
   /** Records the reply to an operation with this receipt, by a script that was sent with this expiry. */

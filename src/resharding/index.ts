@@ -1,0 +1,3 @@
+/** The public API `holdfast/reshard`: changes the number of shards of a store. Also `npx holdfast-reshard`. */
+export { reshard } from "./reshard.ts";
+export type { Resharded, StorePlace } from "./reshard.ts";
