@@ -31,7 +31,7 @@ const pushing = { pushes: true, askAgainMs: 5_000 };
 const polling = { pushes: false, askAgainMs: 3 };
 
 const allowed =
-  'redis://host:port, rediss://host:port, redis+unix:///path, redis+sentinel://hosts/name, sqlite:path, memory:, a connected client of "@redis/client", a client of "ioredis", or a Backend';
+  'redis://host:port, rediss://host:port, redis+unix:///path, redis+sentinel://hosts/name, redis+cluster://hosts, sqlite:path, memory:, a connected client of "@redis/client", a client of "ioredis", or a Backend';
 
 /** A backend keeps the tickets of one store, so a second store on it would confuse them. */
 const opened = new WeakSet<object>();
@@ -39,7 +39,7 @@ const opened = new WeakSet<object>();
 /**
  * Opens a store: shared states and locks. Synchronous and lazy: it connects on first use.
  *
- * @param target `redis:`, `rediss:`, `redis+unix:` or `redis+sentinel:` URL; `sqlite:path`; `memory:`; a connected client of
+ * @param target `redis:`, `rediss:`, `redis+unix:`, `redis+sentinel:` or `redis+cluster:` URL; `sqlite:path`; `memory:`; a connected client of
  * `@redis/client`; a client of `ioredis`; or your own backend. Default: the environment variable `HOLDFAST_URL`; otherwise, outside
  * production, a SQLite file `.holdfast/store.db` next to the nearest `package.json`.
  * @throws InvalidArgumentError for a target or an option that cannot work; UnavailableError if the file system does not
@@ -89,6 +89,12 @@ function backendOfUrl(url: string, options: Parsed): Backend {
     case "redis+sentinel":
     case "rediss+sentinel":
       return redisBackend(url, parseAddress(url).name, options);
+    case "redis+cluster":
+    case "rediss+cluster":
+      return redisBackend(url, parseAddress(url).name, {
+        ...options,
+        prefix: parse.clusterPrefix(options.prefix),
+      });
     case "sqlite":
       return sqliteBackend(parseSqlitePath(url), options);
     case "memory":

@@ -1,6 +1,7 @@
 // A Redis Cluster of three primaries and three replicas on free ports of 127.0.0.1, which promotes a replica within a few
 // seconds, and what happens to clusters: slots that move, at once or key by key, nodes that die, hang, or change places.
 
+import { documentedClusterRights } from "../acl.ts";
 import { freePort, startRedis, type RedisOptions, type RedisServer } from "../redis-server.ts";
 import {
   copyKeys,
@@ -37,7 +38,7 @@ async function startNode({
   const own = ["--cluster-enabled", "yes", "--cluster-port", String(await freePort())];
   own.push("--cluster-node-timeout", String(nodeTimeoutMs), "--cluster-replica-validity-factor", "0");
   own.push("--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1");
-  return startRedis({ ...rest, prefixes, more: [...own, ...more] });
+  return startRedis({ rights: documentedClusterRights(), ...rest, prefixes, more: [...own, ...more] });
 }
 
 async function assemble(nodes: readonly RedisServer[]): Promise<void> {
