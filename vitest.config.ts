@@ -10,6 +10,7 @@ const apart = [
   "test/contract/suites-on-ioredis.test.ts",
   "test/contract/suites-on-shards.test.ts",
   "test/integration/redis/sentinel/**",
+  "test/integration/redis/cluster/**",
   "test/integration/redis/connections/slow-link.test.ts",
   "test/contract/clients.test.ts",
   "test/integration/processes/{contention,defaults,updates}.test.ts",

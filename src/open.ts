@@ -41,7 +41,7 @@ const pushing = { pushes: true, askAgainMs: 5_000 };
 const polling = { pushes: false, askAgainMs: 3 };
 
 const allowed =
-  'redis://host:port, rediss://host:port, redis+unix:///path, redis+sentinel://hosts/name, sqlite:path, memory:, a connected client of "@redis/client", a client of "ioredis", a Backend, or a list of targets';
+  'redis://host:port, rediss://host:port, redis+unix:///path, redis+sentinel://hosts/name, redis+cluster://hosts, sqlite:path, memory:, a connected client of "@redis/client", a client of "ioredis", a Backend, or a list of targets';
 
 /** A backend keeps the tickets of one store, so a second store on it would confuse them. */
 const opened = new WeakSet<object>();
@@ -49,9 +49,9 @@ const opened = new WeakSet<object>();
 /**
  * Opens a store: shared states and locks. Synchronous and lazy: it connects on first use.
  *
- * @param target `redis:`, `rediss:`, `redis+unix:` or `redis+sentinel:` URL; `sqlite:path`; `memory:`; a connected client of
- * `@redis/client`; a client of `ioredis`; your own backend; or a list of these (but for backends), one for each shard of the
- * store. Default: the environment variable `HOLDFAST_URL`; otherwise, outside
+ * @param target `redis:`, `rediss:`, `redis+unix:`, `redis+sentinel:` or `redis+cluster:` URL; `sqlite:path`; `memory:`; a
+ * connected client of `@redis/client`; a client of `ioredis`; your own backend; or a list of these (but for backends), one for
+ * each shard of the store. Default: the environment variable `HOLDFAST_URL`; otherwise, outside
  * production, a SQLite file `.holdfast/store.db` next to the nearest `package.json`.
  * @throws InvalidArgumentError for a target or an option that cannot work; UnavailableError if the file system does not
  * allow the default.
@@ -143,6 +143,12 @@ function backendOfUrl(url: string, shared: Shared): Backend {
     case "redis+sentinel":
     case "rediss+sentinel":
       return redisBackend(url, parseAddress(url).name, shared);
+    case "redis+cluster":
+    case "rediss+cluster":
+      return redisBackend(url, parseAddress(url).name, {
+        ...shared,
+        prefix: parse.clusterPrefix(shared.prefix),
+      });
     case "sqlite":
       return sqliteBackend(parseSqlitePath(url), shared);
     case "memory":

@@ -11,7 +11,7 @@ import type { Serializer } from "./serializers/serializer.ts";
 
 /** Options of `open()`. A call's options override its handle's, which override these. */
 export interface OpenOptions {
-  /** Every key and channel begins with it. Default `"holdfast:"`. */
+  /** Every key and channel begins with it. Default `"holdfast:"`; on a Redis Cluster `"{holdfast}:"`. */
   prefix?: string;
   /**
    * On how many shards the states and locks are spread, 1 … 64; on a cluster, each can be on another server. All clients
@@ -64,6 +64,7 @@ export interface CloseOptions {
 /** All defaults, in one place. */
 export const defaults = Object.freeze({
   prefix: "holdfast:",
+  clusterPrefix: "{holdfast}:",
   leaseMs: 10_000,
   waitMs: 15_000, // longer than a lease, so that a call outlasts the lease of a crashed holder
   operationMs: 5_000,
@@ -247,16 +248,33 @@ export function parseId(id: unknown, what: string): string {
   return id;
 }
 
-/** A prefix: like an id, but it may be empty, and has no braces, which would move the hash tag. */
+/** A prefix: like an id, but it may be empty, and have one hash tag, which puts all keys into one slot of a cluster. */
 export const prefix: Parser<string> = (value, name) => {
   if (typeof value !== "string" || Buffer.byteLength(value) > maxIdBytes) {
     throw new InvalidArgumentError(`${name} must be a string of at most 512 bytes; got ${show(value)}.`);
   }
-  if (/[{}]/.test(value))
-    throw new InvalidArgumentError(`${name} must not contain braces; got ${show(value)}.`);
+  const withoutTag = value.replace(hashTag, "");
+  if (/[{}]/.test(withoutTag) || value.includes("lock:{")) {
+    throw new InvalidArgumentError(
+      `${name} must have no braces, or one hash tag, as in "{shop}:", that does not follow "lock:"; got ${show(value)}.`,
+    );
+  }
   checkText(value, name);
   return value;
 };
+
+/** A prefix on a cluster, where only keys with the same hash tag are certain to be on the same node. */
+export function clusterPrefix(prefix: string | undefined): string {
+  if (prefix === undefined) return defaults.clusterPrefix;
+  if (hashTag.test(prefix)) return prefix;
+  const instead = prefix === "" ? defaults.clusterPrefix : `{${prefix.replace(/:$/, "")}}:`;
+  throw new InvalidArgumentError(
+    `On a Redis Cluster, prefix must have a hash tag, so that all keys of the store are in one slot: write ` +
+      `${show(instead)} instead of ${show(prefix)}.`,
+  );
+}
+
+const hashTag = /\{[^{}]+\}/;
 
 export const idPrefix: Parser<string> = (value, name) => {
   if (typeof value !== "string")

@@ -87,14 +87,14 @@ export class ClientWorld {
 
   async createClient(): Promise<RedisClient> {
     const { own } = this.#of;
-    if (own === undefined) return openClient(this.#url, operationMs).client;
+    if (own === undefined) return openClient(this.#url, { operationMs, prefix: "" }).client;
     const owned = await own(this.#url);
     this.#owned.add(owned);
-    return openClient(owned.client, operationMs).client;
+    return openClient(owned.client, { operationMs, prefix: "" }).client;
   }
 
   createObserver(): RedisClient {
-    return openClient(this.#server.adminUrl, operationMs).client;
+    return openClient(this.#server.adminUrl, { operationMs, prefix: "" }).client;
   }
 
   readonly hooks: ClientSuiteHooks = {

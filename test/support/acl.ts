@@ -21,11 +21,18 @@ export function documentedRights(): string[] {
     .filter((word) => word.startsWith("+"));
 }
 
+/** What the page adds for a cluster. */
+export function documentedClusterRights(): string[] {
+  const [, rights] = /^```\n(\+cluster\|slots [^`]*)^```/m.exec(readFileSync(page, "utf8")) ?? [];
+  if (rights === undefined) throw new Error("docs/redis.md has no rights that begin with `+cluster|slots`");
+  return rights.trim().split(/\s+/);
+}
+
 /** Whom the tests' URLs log in as. The password is one that is easily found in a text where it must not be [P3]. */
 export const appUser = { name: "app", password: "pw-of-the-tests-own-app-user" } as const;
 
-/** A line of an ACL file: the documented rule, with these prefixes in the place of its own. */
-export function appLine(prefixes: readonly string[]): string {
+/** A line of an ACL file: the documented rule, with these prefixes in the place of its own, and more rights. */
+export function appLine(prefixes: readonly string[], more: readonly string[] = []): string {
   const words = documentedRule()
     .replace(">password", `>${appUser.password}`)
     .split(" ")
@@ -34,7 +41,7 @@ export function appLine(prefixes: readonly string[]): string {
         ? prefixes.map((prefix) => word.replace("holdfast:", () => escaped(prefix)))
         : [word],
     );
-  return words.join(" ");
+  return [...words, ...more].join(" ");
 }
 
 /** Characters of a prefix that mean something in a pattern stand for themselves. */

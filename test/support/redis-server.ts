@@ -21,6 +21,8 @@ export interface RedisOptions {
   readonly password?: string;
   /** What the user of docs/redis.md may work with; by default the library's own prefix. */
   readonly prefixes?: readonly string[];
+  /** More rights of that user, such as those that the page adds for a cluster. */
+  readonly rights?: readonly string[];
   /** More lines of the ACL file, such as `user other on >secret ~x:* +@all`. */
   readonly acl?: readonly string[];
   readonly maxmemory?: string;
@@ -213,10 +215,10 @@ export class RedisServer {
   }
 
   #writeUsers(): string {
-    const { password, acl = [], prefixes = ["holdfast:"] } = this.#options;
+    const { password, acl = [], prefixes = ["holdfast:"], rights } = this.#options;
     const file = join(this.folder, "users.acl");
     const first = password === undefined ? "nopass" : `>${password}`;
-    const users = [`user default on ${first} ~* &* +@all`, appLine(prefixes), ...acl];
+    const users = [`user default on ${first} ~* &* +@all`, appLine(prefixes, rights), ...acl];
     writeFileSync(file, `${users.join("\n")}\n`);
     return file;
   }

@@ -68,7 +68,7 @@ interface ForcedRelease {
 /** Opens nothing yet: the first call connects. */
 export function createRedisBackend(options: RedisBackendOptions): RedisBackend {
   const clientId = options.clientId ?? randomBytes(12).toString("hex");
-  return new RedisBackend(openClient(options.target, options.operationMs), { ...options, clientId });
+  return new RedisBackend(openClient(options.target, options), { ...options, clientId });
 }
 
 export class RedisBackend implements Backend {

@@ -86,8 +86,11 @@ const within = (min: number, max: number) => (value: unknown) =>
 const whole = (min: number, max: number) => (value: unknown) =>
   Number.isInteger(value) && within(min, max)(value);
 const dayMs = 86_400_000;
+/** None, or one hash tag that does not follow "lock:". */
+const hasGoodBraces = (text: string): boolean =>
+  /^[^{}]*(\{[^{}]+\}[^{}]*)?$/.test(text) && !text.includes("lock:{");
 const rules: Readonly<Record<keyof OpenOptions, (value: unknown) => boolean>> = {
-  prefix: (value) => value === "" || (isGoodId(value) && !/[{}]/.test(value as string)),
+  prefix: (value) => value === "" || (isGoodId(value) && hasGoodBraces(String(value))),
   shards: whole(1, 64),
   serializer: (value) => value === "json",
   leaseMs: whole(100, dayMs),

@@ -44,9 +44,21 @@ describe("options of open()", () => {
   });
 
   test("prefix", async () => {
-    const good = ["", "a", "my app:", "x".repeat(512), "ä"];
+    const good = ["", "a", "my app:", "x".repeat(512), "ä", "{shop}:", "a{b}c"];
     for (const prefix of good) await open("memory:", { prefix }).close();
-    const bad = ["{", "a}b", "a\nb", "\u0000", "x".repeat(513), "ä".repeat(257), "\ud800"];
+    const bad = [
+      "{",
+      "{}",
+      "a}b",
+      "{a}{b}",
+      "{a{b}}",
+      "lock:{a}",
+      "a\nb",
+      "\u0000",
+      "x".repeat(513),
+      "ä".repeat(257),
+      "\ud800",
+    ];
     for (const prefix of [...bad, ...wrongTypes.filter((value) => typeof value !== "string")]) {
       refuses(() => open("memory:", { prefix: prefix as string }));
     }

@@ -50,6 +50,8 @@ export interface ReplyHandler<T> {
 export interface RedisClient {
   /** For messages: where the server is; never with a password [P3]. */
   readonly name: string;
+  /** It leads to the node of a cluster that owns the slot of the store's keys. Default: there is no cluster. */
+  readonly followsSlot?: boolean;
   /**
    * `undefined`: there is a connection, and commands can be sent now. Else the pending attempt to connect; rejects with
    * its error, whose outcome is "none".

@@ -112,6 +112,11 @@ const refusals: readonly Refusal[] = [
     advice: "If this persists, check its log",
   },
   {
+    is: /^(MOVED|ASK)\b/,
+    what: "does not have the slot of this prefix",
+    advice: "If this persists, check CLUSTER SLOTS and CLUSTER NODES of its nodes",
+  },
+  {
     is: /^STAGED\b/,
     what: "did not receive everything that was sent",
     advice: "If this persists, check its log",
@@ -135,10 +140,11 @@ const refusals: readonly Refusal[] = [
   },
 ];
 
+/** From a cluster, to a store that was not opened on a cluster. */
 const isOfCluster =
   /^(MOVED|ASK|CROSSSLOT)\b|SELECT is not allowed in cluster|do not hash to the same slot|non local key/;
 /** The address leads to a server that is not, or is no longer, the one that decides. */
-const isOfWrongServer = /^(READONLY|MASTERDOWN|MOVED)\b/;
+const isOfWrongServer = /^(READONLY|MASTERDOWN|MOVED|CLUSTERDOWN)\b/;
 /** The reply of a command inside a script, which may have written before. */
 const isFromInside =
   /@user_script|executing the script|ACL failure in script|called from script|script: [0-9a-f]{40}/i;
@@ -147,14 +153,20 @@ export interface ReplyContext {
   readonly phase: Phase;
   /** The lock or state that the command was about. */
   readonly id?: string | undefined;
+  /** Whether the client follows its slot on a cluster. */
+  readonly followsSlot?: boolean | undefined;
 }
 
 /** An error reply of the server. */
-export function replyFailure(name: string, message: string, { phase, id }: ReplyContext): HoldfastError {
+export function replyFailure(
+  name: string,
+  message: string,
+  { phase, id, followsSlot = false }: ReplyContext,
+): HoldfastError {
   const text = textOf(message);
   const shown = shorten(text);
   if (/^WRONGTYPE\b/.test(text)) return wrongTypeFailure(name, shown, id);
-  if (isOfCluster.test(text)) return clusterFailure(name, shown);
+  if (!followsSlot && isOfCluster.test(text)) return clusterFailure(name, shown);
   const refusal = refusals.find(({ is, atStart }) => is.test(text) && (!atStart || phase === "connecting"));
   const isOpen = phase === "sent" && (refusal === undefined || isMidway(refusal, message));
   const outcome = isOpen ? "unknown" : "none";
@@ -227,9 +239,11 @@ export function wakesRefused(name: string, why: string, channel: string): Unavai
   );
 }
 
+/** Without redirections, it would work only until the slot moves; without a hash tag, it never does. */
 function clusterFailure(name: string, shown: string): HoldfastError {
   return new InvalidArgumentError(
-    `${name} is part of a Redis Cluster (${shown}), which Holdfast does not support yet. Use a single primary with replicas.`,
+    `${name} is part of a Redis Cluster (${shown}). Write redis+cluster://host:port,host:port with some of its nodes, ` +
+      `and a prefix with a hash tag, such as "{shop}:"; the default there is "{holdfast}:".`,
   );
 }
 

@@ -9,8 +9,9 @@
  */
 import { HoldfastError } from "../../../errors.ts";
 import { now } from "../../../timers.ts";
-import type { Address } from "./target-url.ts";
-import { locatorOf, type Locator } from "./primary-locator.ts";
+import type { Address, Endpoint } from "./target-url.ts";
+import { locatorOf } from "./locate/locator-of.ts";
+import type { Locator } from "./locate/locator.ts";
 import type {
   ReplyHandler,
   RedisClient,
@@ -29,6 +30,8 @@ export interface NodeRedisOptions {
   readonly operationMs: number;
   /** After how long without any data the connection is dropped. Default: a third of `operationMs`. */
   readonly stallMs?: number | undefined;
+  /** Of the store's keys, on a cluster. */
+  readonly slot?: number | undefined;
   /** Makes a connection; by default to the address. */
   readonly make?: (() => PackageClient | Promise<PackageClient>) | undefined;
 }
@@ -41,11 +44,14 @@ const freshMs = 500;
 
 export class NodeRedis implements RedisClient {
   readonly name: string;
+  readonly followsSlot: boolean;
   readonly #address: Partial<Address>;
-  readonly #locate: Locator | undefined;
+  readonly #locator: Locator | undefined;
   readonly #operationMs: number;
   readonly #stallMs: number;
-  readonly #make: () => PackageClient | Promise<PackageClient>;
+  readonly #make: (() => PackageClient | Promise<PackageClient>) | undefined;
+  /** Where the connection for commands leads. */
+  #endpoint: Endpoint | undefined;
   readonly #commands: Connection<RedisSocket>;
   readonly #oversizeDetector = new OversizeDetector();
   /** Out of service; each is ended once its commands in flight are settled. */
@@ -54,17 +60,18 @@ export class NodeRedis implements RedisClient {
   #wakes: Connection<RedisSocket> | undefined;
   #closed = false;
 
-  constructor(address: Partial<Address> & Pick<Address, "name">, options: NodeRedisOptions) {
-    const { operationMs, stallMs = operationMs / 3, make = () => this.#createClient() } = options;
+  constructor(address: Address | Pick<Address, "name">, options: NodeRedisOptions) {
+    const { operationMs, stallMs = operationMs / 3, slot = 0, make } = options;
     this.name = address.name;
     this.#address = address;
     this.#operationMs = operationMs;
     this.#stallMs = stallMs; // a black-holed connection is dropped early enough for a retry to succeed
     this.#make = make;
-    const { name, server } = address;
-    this.#locate = server && locatorOf({ name, server }, this.#attemptMs);
+    this.followsSlot = "server" in address && "nodes" in address.server;
+    this.#locator =
+      "server" in address ? locatorOf(address, { attemptMs: this.#attemptMs, slot }) : undefined;
     this.#commands = new Connection({
-      ...this.#connectionOptions(),
+      ...this.#connectionOptions(async () => (this.#endpoint = await this.#locator?.locate())),
       onUp: () => this.#onUp(),
       onDown: (failure) => this.#wakes?.suspend(failure),
     });
@@ -87,7 +94,7 @@ export class NodeRedis implements RedisClient {
 
   subscribe(channel: string, subscriber: Subscriber): Subscription {
     const wakes = new Connection<RedisSocket>({
-      ...this.#connectionOptions(),
+      ...this.#connectionOptions(() => this.#endpoint), // where the connection for commands leads
       prepare: (socket) => socket.subscribe(channel, (bytes) => subscriber.message(bytes)),
       onUp: () => subscriber.up(),
       onDown: (failure) => subscriber.down(failure),
@@ -110,13 +117,14 @@ export class NodeRedis implements RedisClient {
     return Promise.resolve();
   }
 
-  #connectionOptions(): {
+  #connectionOptions(locate: () => Endpoint | undefined | Promise<Endpoint | undefined>): {
     make: () => Promise<RedisSocket>;
     attemptMs: number;
     explain: (error: Error) => HoldfastError;
   } {
+    const make = this.#make ?? (async () => this.#createClient(await locate()));
     return {
-      make: async () => this.#socket(await this.#make()),
+      make: async () => this.#socket(await make()),
       attemptMs: this.#attemptMs,
       explain: (error) => this.#explain(error),
     };
@@ -143,6 +151,12 @@ export class NodeRedis implements RedisClient {
     this.#wakes?.start();
   }
 
+  /** The first redirection replaces the connection; the replies to what else was sent over it repeat it. */
+  #followRedirection(socket: RedisSocket, message: string): void {
+    if (this.#commands.current !== socket) return;
+    if (this.#locator?.isRedirection?.(message) === true) this.#replace();
+  }
+
   #replace(): void {
     const socket = this.#commands.replace(new Error("the address may lead to another server by now"));
     if (socket === undefined) return;
@@ -164,25 +178,27 @@ export class NodeRedis implements RedisClient {
       (error: unknown) => {
         socket.settled(bytes);
         const cause = this.#withoutPassword(error);
-        if (isErrorReply(cause)) return handler.refused(cause.message);
+        if (isErrorReply(cause)) {
+          this.#followRedirection(socket, cause.message);
+          return handler.refused(cause.message);
+        }
         if (notSentMessages.has(cause.message)) throw this.#explain(cause);
         throw connectionBroke(this.name, this.#whyBroken(socket, cause, bytes));
       },
     );
   }
 
-  async #createClient(): Promise<PackageClient> {
-    const server = await this.#locate?.();
-    if (server === undefined) throw new Error("there is no address");
+  #createClient(endpoint: Endpoint | undefined): PackageClient {
+    if (endpoint === undefined) throw new Error("there is no address");
     const { username, password, database } = this.#address;
-    return new RespConnection({ server, username, password, database });
+    return new RespConnection({ server: endpoint, username, password, database });
   }
 
   #explain(error: Error): HoldfastError {
     if (this.#closed) return closedFailure(this.name);
     const cause = this.#withoutPassword(error);
     return isErrorReply(cause)
-      ? replyFailure(this.name, cause.message, { phase: "connecting" })
+      ? replyFailure(this.name, cause.message, { phase: "connecting", followsSlot: this.followsSlot })
       : notConnected(this.name, cause);
   }
 

@@ -1,4 +1,5 @@
 /** From a target to the port: the adapter for it, and how to make more connections for commands. */
+import { slotOf } from "./locate/key-slot.ts";
 import { parseAddress } from "./target-url.ts";
 import { isSentinelClient } from "./user/sentinel-types.ts";
 import { UserIoredis } from "./user/user-ioredis.ts";
@@ -17,14 +18,24 @@ export interface OpenedClient {
   readonly mayUseAnotherDatabase: boolean;
 }
 
+export interface ClientOptions {
+  readonly operationMs: number;
+  /** Of the store's keys; on a cluster, its hash tag says which node has them. */
+  readonly prefix: string;
+}
+
 /** Connects nothing yet. */
-export function openClient(target: string | URL | UserClientLike, operationMs: number): OpenedClient {
+export function openClient(
+  target: string | URL | UserClientLike,
+  { operationMs, prefix }: ClientOptions,
+): OpenedClient {
   // A WAIT is silent for as long as it waits, which is less than `operationMs`.
   const stallMs = operationMs;
   if (typeof target === "string" || target instanceof URL) {
     const address = parseAddress(target);
-    const client = new NodeRedis(address, { operationMs });
-    const makeAnother = (): RedisClient => new NodeRedis(address, { operationMs, stallMs });
+    const slot = slotOf(prefix);
+    const client = new NodeRedis(address, { operationMs, slot });
+    const makeAnother = (): RedisClient => new NodeRedis(address, { operationMs, stallMs, slot });
     return { client, makeAnother, mayUseAnotherDatabase: false };
   }
   refuseUnsupported(target);

@@ -1,37 +1,47 @@
 /**
- * Redis URLs: `redis://[user[:password]@]host[:port][/db]`, `redis+unix:///path/to/socket[?db=n]`, and
- * `redis+sentinel://[user[:password]@]host[:port][,host[:port]…]/primary[/db]`; `rediss:` and `rediss+sentinel:` for TLS.
- * Parsed once, here; from then on, passwords are kept apart from the printable name [P3].
+ * Redis URLs: `redis://[user[:password]@]host[:port][/db]`, `redis+unix:///path/to/socket[?db=n]`,
+ * `redis+sentinel://[user[:password]@]host[:port][,host[:port]…]/primary[/db]`, and
+ * `redis+cluster://[user[:password]@]host[:port][,host[:port]…]`; `rediss:`, `rediss+sentinel:` and `rediss+cluster:` for
+ * TLS. Parsed once, here; from then on, passwords are kept apart from the printable name [P3].
  */
 import { InvalidArgumentError } from "../../../errors.ts";
 
-/** Where a server listens. */
-export type Endpoint =
-  | { readonly host: string; readonly port: number; readonly tls: boolean }
-  | { readonly path: string; readonly tls: false };
+/** Where a server listens, on the network. */
+export interface NetworkEndpoint {
+  readonly host: string;
+  readonly port: number;
+  readonly tls: boolean;
+}
+
+export type Endpoint = NetworkEndpoint | { readonly path: string; readonly tls: false };
 
 /** Sentinels that know where the primary is. */
 export interface SentinelGroup {
   /** The name that they know it by. */
   readonly primary: string;
-  readonly sentinels: readonly { readonly host: string; readonly port: number; readonly tls: boolean }[];
+  readonly sentinels: readonly NetworkEndpoint[];
   /** Of the Sentinels themselves. */
   readonly username: string | undefined;
   readonly password: string | undefined;
 }
 
+/** A cluster: any of its nodes knows which one owns a slot. */
+export interface ClusterNodes {
+  readonly nodes: readonly NetworkEndpoint[];
+}
+
 export interface Address {
   /** For messages. */
   readonly name: string;
-  readonly server: Endpoint | SentinelGroup;
+  readonly server: Endpoint | SentinelGroup | ClusterNodes;
   readonly username: string | undefined;
   readonly password: string | undefined;
   readonly database: number;
 }
 
 const forms =
-  "redis://[user:password@]host[:port][/db], rediss:// for TLS, redis+unix:///path/to/socket[?db=n], or " +
-  "redis+sentinel://host[:port],host[:port]/primary[/db]";
+  "redis://[user:password@]host[:port][/db], rediss:// for TLS, redis+unix:///path/to/socket[?db=n], " +
+  "redis+sentinel://host[:port],host[:port]/primary[/db], or redis+cluster://host[:port],host[:port]";
 
 const defaultPort = 6379;
 const defaultSentinelPort = 26379;
@@ -55,11 +65,16 @@ export function parseAddress(target: string | URL): Address {
   if (url.hash !== "" || source.text.includes("#")) throw malformed('it has a "#"', source);
   if (url.protocol === "redis+unix:") return { ...unixSocket(source), ...credentials };
   if (isOfSentinel(url.protocol)) return { ...primaryOfSentinels(source), ...credentials };
+  if (isOfCluster(url.protocol)) return { ...cluster(source), ...credentials };
   return { ...server(source), ...credentials };
 }
 
 function isOfSentinel(protocol: string): boolean {
   return protocol === "redis+sentinel:" || protocol === "rediss+sentinel:";
+}
+
+function isOfCluster(protocol: string): boolean {
+  return protocol === "redis+cluster:" || protocol === "rediss+cluster:";
 }
 
 function server(source: Source): Pick<Address, "name" | "server" | "database"> {
@@ -75,13 +90,8 @@ function server(source: Source): Pick<Address, "name" | "server" | "database"> {
 }
 
 function primaryOfSentinels(source: Source): Pick<Address, "name" | "server" | "database"> {
-  const { url, hosts } = source;
-  const tls = url.protocol === "rediss+sentinel:";
-  const sentinels = hosts.map((host) => {
-    const one = parsed(`redis://${host}`, source);
-    return { ...hostAndPort(one, source, defaultSentinelPort), tls };
-  });
-  if (hosts.length > 1 && hosts.includes("")) throw malformed("one of its hosts is empty", source);
+  const { url } = source;
+  const sentinels = endpoints(source, defaultSentinelPort);
   // [P3] An unencoded / in a password would make a path of its rest.
   const [, primary = "", db] = /^\/([\w.-]+)(?:\/([^/]*))?$/.exec(url.pathname) ?? [];
   if (primary === "")
@@ -92,13 +102,33 @@ function primaryOfSentinels(source: Source): Pick<Address, "name" | "server" | "
   if (!isKnown || query.size < pairs.length)
     throw malformed("it has a query other than one sentinelUser and one sentinelPassword", source);
   const database = db === undefined ? 0 : parseDatabase(db, source);
-  const at = sentinels.map(({ host, port }) => shown(host, port)).join(",");
-  const name = `${url.protocol}//${at}/${primary}${database === 0 ? "" : `/${String(database)}`}`;
+  const name = `${url.protocol}//${shownAll(sentinels)}/${primary}${database === 0 ? "" : `/${String(database)}`}`;
   const credentials = {
     username: someOf(query.get("sentinelUser")),
     password: someOf(query.get("sentinelPassword")),
   };
   return { name, server: { primary, sentinels, ...credentials }, database };
+}
+
+function cluster(source: Source): Pick<Address, "name" | "server" | "database"> {
+  const { url, text } = source;
+  if (text.includes("?")) throw malformed('it has a "?"', source);
+  const nodes = endpoints(source, defaultPort);
+  // [P3] An unencoded / in a password would make a path of its rest, so the path is not shown.
+  if (!["", "/", "/0"].includes(url.pathname))
+    throw malformed("a cluster has only database 0, so nothing may follow its nodes", source);
+  return { name: `${url.protocol}//${shownAll(nodes)}`, server: { nodes }, database: 0 };
+}
+
+/** All hosts of a URL that names several. */
+function endpoints(source: Source, byDefault: number): NetworkEndpoint[] {
+  const { url, hosts } = source;
+  if (hosts.length > 1 && hosts.includes("")) throw malformed("one of its hosts is empty", source);
+  const tls = url.protocol.startsWith("rediss+");
+  return hosts.map((host) => ({
+    ...hostAndPort(parsed(`redis://${host}`, source), source, byDefault),
+    tls,
+  }));
 }
 
 function someOf(text: string | undefined): string | undefined {
@@ -123,8 +153,12 @@ function hostAndPort(
   return { host, port };
 }
 
-function shown(host: string, port: number): string {
+export function shown(host: string, port: number): string {
   return `${host.includes(":") ? `[${host}]` : host}:${String(port)}`;
+}
+
+function shownAll(servers: readonly NetworkEndpoint[]): string {
+  return servers.map(({ host, port }) => shown(host, port)).join(",");
 }
 
 function unixSocket(source: Source): Pick<Address, "name" | "server" | "database"> {
@@ -151,7 +185,8 @@ function parseUrl(text: string): Source {
     throw malformed(`"${schemeOf(text)}:" must be followed by two slashes`, { text });
   if (authority.split("@").length > 2) throw malformed('it has more than one "@"', { text });
   const hosts = (authority.split("@").at(-1) ?? "").split(",");
-  if (!isOfSentinel(`${schemeOf(text)}:`) || hosts.length === 1)
+  const protocol = `${schemeOf(text)}:`;
+  if (!(isOfSentinel(protocol) || isOfCluster(protocol)) || hosts.length === 1)
     return { text, url: parsed(text, { text }), hosts };
   // The parser of URLs knows one host.
   const at = text.indexOf(authority) + authority.lastIndexOf(hosts.join(","));

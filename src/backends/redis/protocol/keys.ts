@@ -1,6 +1,6 @@
 /**
- * The names of all keys and channels. The keys of one id share a hash tag, the id in braces, so that one script may use
- * them all, even on a cluster.
+ * The names of all keys and channels. On a cluster the prefix has a hash tag, which comes first and counts, so that all
+ * keys of a store are in one slot. The id is in braces, too: that is how it is found in a name.
  */
 
 import type { Receipt } from "../../contract.ts";
@@ -34,7 +34,7 @@ export interface Keys {
   readonly idOf: (kind: "state" | "lock", key: string) => string;
 }
 
-/** Prefixes have no braces, and ids do not begin with `}`: options.ts checks both. */
+/** Prefixes have no braces but a hash tag, and ids do not begin with `}`: options.ts checks both. */
 export function makeKeys(prefix: string, clientId: string): Keys {
   const named = (kind: string) => {
     const start = `${prefix}${kind}:{`;

@@ -104,7 +104,8 @@ export class ScriptRunner {
   errorFor(message: string, { id, ahead }: ErrorContext): unknown {
     if (message.includes("STAGED") && ahead?.failure !== undefined) return ahead.failure;
     if (isWrongServer(message)) this.#onWrongServer();
-    return replyFailure(this.#client.name, message, { phase: this.#phase, id });
+    const { name, followsSlot } = this.#client;
+    return replyFailure(name, message, { phase: this.#phase, id, followsSlot });
   }
 
   /** Sends once connected: in this tick if there is a connection. It may have been replaced since the last reply. */

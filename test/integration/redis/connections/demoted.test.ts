@@ -97,7 +97,7 @@ test("[L1] [L8] whenever the connection for commands was broken, the one for wak
 });
 
 test("[L1] [L8] a subscription that reaches nobody is made anew on demand, alone or with the commands", async () => {
-  const { client } = openClient(url, 3_000);
+  const { client } = openClient(url, { operationMs: 3_000, prefix: "" });
   await client.connect();
   let ups = 0;
   const subscription = client.subscribe("t:wake:x", { message() {}, up: () => (ups += 1), down() {} });

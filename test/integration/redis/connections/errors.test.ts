@@ -204,7 +204,7 @@ test("a server that takes no more clients: UNREACHABLE", async () => {
   taken.destroy();
 });
 
-test("a Redis Cluster is refused with a reason", async () => {
+test("a node of a cluster, given as a single server, is refused with a reason", async () => {
   const server = await start({ more: ["--cluster-enabled", "yes"] });
   const error = await failure(new TestClient(server.url, { operationMs }).backend.ready());
   expect(["INVALID_ARGUMENT", "UNREACHABLE"]).toContain(error.code); // CLUSTERDOWN while it has no slots
@@ -234,43 +234,6 @@ test("eviction is warned of, once; and only where it can happen", async () => {
 async function repeatUntilRefused(call: () => Promise<unknown>): Promise<never> {
   for (;;) await call();
 }
-
-test("URLs of Sentinels: hosts, the name of the primary, database, both pairs of credentials", () => {
-  const url = "redis+sentinel://u:a,b@a,b:1/main/2?sentinelUser=s&sentinelPassword=x%2By+z";
-  expect(parseAddress(url)).toEqual({
-    name: "redis+sentinel://a:26379,b:1/main/2",
-    server: {
-      primary: "main",
-      sentinels: [
-        { host: "a", port: 26_379, tls: false },
-        { host: "b", port: 1, tls: false },
-      ],
-      username: "s",
-      password: "x+y+z",
-    },
-    username: "u",
-    password: "a,b",
-    database: 2,
-  });
-  expect(parseAddress("rediss+sentinel://h/main?sentinelPassword=").server).toMatchObject({
-    sentinels: [{ tls: true }],
-    password: undefined,
-  });
-});
-
-test.each([
-  "redis+sentinel://h",
-  "redis+sentinel://h/",
-  "redis+sentinel://h,,i/main",
-  "redis+sentinel://h/main/x",
-  "redis+sentinel://h/main/1/2",
-  "redis+sentinel://h/a@b",
-  "redis+sentinel://h/main?password=x",
-  "redis+sentinel://h/main?sentinelPassword=x&sentinelPassword=y",
-  "redis+sentinel://h/main?sentinelPassword=%ff",
-])("a URL of Sentinels that is refused: %s", (url) => {
-  expect(() => parseAddress(url)).toThrow(/Invalid Redis URL/);
-});
 
 test("[P3] what the server quotes of a command is not shown: it may be a password", () => {
   const quoted = "ERR unknown command 'auth', with args beginning with: 'topsecret'";

@@ -207,6 +207,12 @@ describe("once it was sent", () => {
       });
     for (const said of ["MOVED 1 h:1", "CROSSSLOT Keys in request don't hash to the same slot"])
       expect(replyFailure("r", said, { phase: "sent" })).toMatchObject({ code: "INVALID_ARGUMENT" });
+    for (const said of ["MOVED 1 h:1", "ASK 1 h:1", "TRYAGAIN x", "CLUSTERDOWN x", "MASTERDOWN x"])
+      expect(replyFailure("r", said, { phase: "sent", followsSlot: true })).toMatchObject({
+        code: "UNREACHABLE",
+        outcome: "none",
+        lasting: false,
+      });
   });
 
   test("[S5] each is taken for an answer, and none for a broken connection", () => {
@@ -226,6 +232,7 @@ describe("once it was sent", () => {
       "@user_script: 7: -READONLY x",
       "MASTERDOWN x",
       "MOVED 1 h:1",
+      "CLUSTERDOWN x",
     ];
     expect(wrong.map(isWrongServer)).toEqual(wrong.map(() => true));
     expect(["MISCONF x", "NOREPLICAS x", "OOM x", "ERR READONLY"].map(isWrongServer)).toEqual([

@@ -1,0 +1,18 @@
+/**
+ * Where the server is now: asked before each connection, so that one that is made after a failover, or after a slot has
+ * moved, leads to the server that decides by then.
+ */
+import type { Endpoint } from "../target-url.ts";
+
+export interface Locator {
+  /** For a connection for commands; the connection for wakes that belongs to it leads to the same server. */
+  locate(): Promise<Endpoint>;
+  /** Whether an error reply says that another server decides; if so, `locate()` leads there. */
+  isRedirection?(message: string): boolean;
+}
+
+export interface LocatorOptions {
+  readonly attemptMs: number;
+  /** Of the store's keys, on a cluster. */
+  readonly slot: number;
+}

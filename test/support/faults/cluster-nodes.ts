@@ -1,0 +1,86 @@
+// What the nodes of a cluster say of each other, and the keys of a slot copied from one to another.
+
+import { createClient } from "@redis/client";
+
+import type { RedisServer } from "../redis-server.ts";
+
+/** One node, as CLUSTER NODES of another describes it. */
+export interface NodeView {
+  readonly id: string;
+  readonly port: number;
+  readonly flags: readonly string[];
+  readonly primaryId: string;
+  readonly ranges: readonly (readonly [from: number, to: number])[];
+}
+
+export async function viewsOf(node: RedisServer): Promise<NodeView[]> {
+  const lines = String(await node.command("CLUSTER", "NODES"))
+    .trim()
+    .split("\n");
+  return lines.map((line) => {
+    const [id = "", address = "", flags = "", primaryId = "", , , , , ...slots] = line.split(" ");
+    const ranges = slots
+      .filter((slot) => /^\d/.test(slot)) // not one that is on its way
+      .map((range) => range.split("-").map(Number))
+      .map(([from = 0, to = from]) => [from, to] as const);
+    return { id, port: Number(/:(\d+)@/.exec(address)?.[1]), flags: flags.split(","), primaryId, ranges };
+  });
+}
+
+export const isWorking = ({ flags }: NodeView): boolean =>
+  !flags.some((flag) => /^(fail|handshake|noaddr)/.test(flag));
+export const isPrimary = (view: NodeView): boolean => view.flags.includes("master") && isWorking(view);
+export const owns = (view: NodeView, slot: number): boolean =>
+  isPrimary(view) && view.ranges.some(([from, to]) => from <= slot && slot <= to);
+
+/** It serves, and every primary has a replica. */
+export async function isWhole(node: RedisServer): Promise<boolean> {
+  const info = String(await node.command("CLUSTER", "INFO"));
+  const views = await viewsOf(node);
+  const replicas = views.filter((view) => view.flags.includes("slave") && isWorking(view));
+  return info.includes("cluster_state:ok") && 2 * replicas.length === views.length;
+}
+
+export async function isInSync(replica: RedisServer): Promise<boolean> {
+  return String(await replica.command("INFO", "replication")).includes("master_link_status:up");
+}
+
+/** With their times to live; the target accepts keys of the slot that it imports after ASKING, on the same connection. */
+export async function copyKeys(slot: string, from: RedisServer, to: RedisServer): Promise<void> {
+  const [source, target] = [await connectedTo(from), await connectedTo(to)];
+  try {
+    const keys = (await source.sendCommand([
+      "CLUSTER",
+      "GETKEYSINSLOT",
+      slot,
+      "100000",
+    ])) as unknown as Buffer[];
+    for (const key of keys) {
+      const value = (await source.sendCommand(["DUMP", key])) as unknown as Buffer | null;
+      const leftMs = Number(await source.sendCommand(["PTTL", key]));
+      if (value === null) continue; // it has expired
+      await target.sendCommand(["ASKING"]);
+      await target.sendCommand(["RESTORE", key, String(Math.max(0, leftMs)), value, "REPLACE"]);
+    }
+  } finally {
+    source.destroy();
+    target.destroy();
+  }
+}
+
+async function connectedTo(server: RedisServer) {
+  const client = createClient({
+    RESP: 2,
+    url: server.adminUrl,
+    commandOptions: { typeMapping: { 36: Buffer } },
+    disableClientInfo: true,
+    maintNotifications: "disabled",
+  });
+  client.on("error", () => undefined);
+  await client.connect();
+  return client;
+}
+
+export async function seen(look: () => Promise<boolean>): Promise<void> {
+  while (!(await look().catch(() => false))) await new Promise((resolve) => setTimeout(resolve, 20));
+}
