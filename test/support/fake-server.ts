@@ -53,7 +53,7 @@ function usual(name: string, args: readonly string[], stored: Map<string, string
   const [first = "", second = ""] = args;
   switch (name) {
     case "HELLO":
-      return "%1\r\n$5\r\nproto\r\n:3\r\n";
+      return "*2\r\n$5\r\nproto\r\n:2\r\n";
     case "SET":
       stored.set(first, second);
       return "+OK\r\n";
@@ -62,7 +62,7 @@ function usual(name: string, args: readonly string[], stored: Map<string, string
     case "DEL":
       return ":1\r\n";
     case "SUBSCRIBE":
-      return `>3\r\n$9\r\nsubscribe\r\n${bulk(first)}:1\r\n`;
+      return `*3\r\n$9\r\nsubscribe\r\n${bulk(first)}:1\r\n`;
     case "EVALSHA":
       return bulk("ready");
     case "PUBSUB":

@@ -6,8 +6,8 @@
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
-import { RespConnection } from "../../../../src/backends/redis/client/resp-connection.ts";
-import { poll } from "../../../support/poll.ts";
+import { RespConnection } from "../../../src/backends/redis/client/resp-connection.ts";
+import { poll } from "../../support/poll.ts";
 
 let server: Server;
 let connection: RespConnection;
