@@ -23,6 +23,8 @@ const servers = [
   "test/integration/redis/{connections,scripts}/*.test.ts",
   "test/property/oracle.test.ts",
 ];
+const onClientsOnly =
+  "test/integration/redis/connections/{fake-timers,other-clients,phases,server-kinds,tls}.test.ts";
 const onlyOnServers = "test/contract/suites-on-server.test.ts";
 
 /** Vitest begins with the largest files; these take long and are small, so that one of them would end the run alone. */
@@ -58,7 +60,7 @@ export default defineConfig({
         test: {
           name: "servers",
           include: [...servers, onlyOnServers],
-          exclude: [...configDefaults.exclude, ...apart],
+          exclude: [...configDefaults.exclude, ...apart, onClientsOnly],
         },
       },
     ],

@@ -41,6 +41,8 @@ export const serverPackages: readonly ServerPackage[] = [
   { name: "redis-6.0", program: "redis-server", suites: ["bullseye"], isDefault: false },
 ];
 
+/** For one command of apt, so that a mirror that does not answer is a skip and not a run that is over its limit. */
+const commandMs = 90_000;
 const cache = join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "holdfast-servers");
 
 /** The program that starts the server of this name, if it has been got. */
@@ -135,12 +137,14 @@ class Apt {
       "Dir::State::status": "/dev/null",
       "Dir::Cache": join(this.#folder, "cache"),
       "APT::Sandbox::User": "",
+      "Acquire::http::Timeout": "20",
     };
     const given = Object.entries(options).flatMap(([name, value]) => ["-o", `${name}=${value}`]);
     const cwd = join(this.#folder, "packages");
     return execFileSync("apt-get", ["-q", ...given, ...args], {
       encoding: "utf8",
       cwd,
+      timeout: commandMs,
       stdio: ["ignore", "pipe", "pipe"],
     });
   }

@@ -270,7 +270,7 @@ function textOf(message: string): string {
 
 function shorten(text: string): string {
   const line = text
-    .replace(/,? ?script: .*|, on @user_script.*/s, "")
+    .replace(/,? ?script: [0-9a-f]{40}.*|, on @user_script.*/s, "")
     .trim()
     .replace(/\.$/, "");
   return line.length > 200 ? `${line.slice(0, 200)}…` : line;
