@@ -217,7 +217,9 @@ describe("touch, load, describe and probe", () => {
   });
 
   test("the probe leaves nothing", async () => {
-    expect(await run.run("probe", ["t:probe:{x}", "t:stamp"], ["t:wake:x", "t:probe:{x}:undeclared"])).toBe("ready");
+    expect(await run.run("probe", ["t:probe:{x}", "t:stamp"], ["t:wake:x", "t:probe:{x}:undeclared"])).toBe(
+      "ready",
+    );
     expect(await run.everything()).toEqual({});
   });
 });
