@@ -21,6 +21,8 @@ export interface Comparison {
   readonly exactTimes: boolean;
   /** Asked after each step: false ends the run, since the two clocks may no longer agree on what has expired. */
   readonly keepsPace?: () => boolean;
+  /** Where the subject has several places: which of them has this id. */
+  readonly placeOf?: (id: string) => number;
   /** Whether the subject can wake. */
   readonly wakes: boolean;
 }

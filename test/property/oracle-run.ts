@@ -20,12 +20,13 @@ import { History, type Entry } from "./oracle-history.ts";
 import type { Op, WriteOp } from "./oracle-ops.ts";
 import { receiptOf, Tickets, type TestTicket } from "./oracle-tickets.ts";
 
-const ids = ["x", "y"];
+/** Of three shards, they are on different ones. */
+export const ids = ["x", "y2"];
 
 export class OracleRun {
   readonly #options: Comparison;
   readonly #answers: Answers;
-  readonly #tickets = new Tickets();
+  readonly #tickets: Tickets;
   readonly #history = new History();
   readonly #latest = new Map<string, Both<number>>();
   readonly #wakes: Both<Wake[][]> = [
@@ -36,6 +37,7 @@ export class OracleRun {
   constructor(options: Comparison) {
     this.#options = options;
     this.#answers = new Answers(options);
+    this.#tickets = new Tickets(options.placeOf);
     for (const [index, side] of [options.reference, options.subject].entries()) {
       for (const [client, backend] of side.clients.entries()) {
         backend.onWake((wake) => wake.kind === "again" || this.#wakes[index as 0 | 1][client]!.push(wake));
@@ -217,7 +219,7 @@ export class OracleRun {
         else {
           ticket.isOver = true;
           sequence.n = ticket.n;
-          this.#tickets.free(client, sequence);
+          this.#tickets.free(client, ticket.id, sequence);
         }
       },
     };
@@ -225,9 +227,9 @@ export class OracleRun {
 
   /** An operation with a receipt of its own; its sequence is free for the next one as soon as it is answered. */
   #ofSequence(client: number, id: string, call: (side: 0 | 1, receipt: Receipt) => Promise<unknown>): Entry {
-    const sequence = this.#tickets.takeSequence(client);
+    const sequence = this.#tickets.takeSequence(client, id);
     const receipt = receiptOf(sequence.index, sequence.n);
-    this.#tickets.free(client, sequence);
+    this.#tickets.free(client, id, sequence);
     return { id, call: (side) => call(side, receipt), done: () => {} };
   }
 

@@ -19,11 +19,17 @@ export interface TestTicket {
 
 export class Tickets {
   readonly #tickets: TestTicket[] = [];
-  readonly #freeSequences: Sequence[][] = [[], [], []];
+  readonly #freeSequences = new Map<string, Sequence[]>();
+  readonly #placeOf: (id: string) => number;
   #sequences = 0;
 
+  /** `placeOf`: ids of different places share no sequence; a late copy on one of them knows nothing of the others. */
+  constructor(placeOf: (id: string) => number = () => 0) {
+    this.#placeOf = placeOf;
+  }
+
   make(client: number, id: string): TestTicket {
-    const sequence = this.takeSequence(client);
+    const sequence = this.takeSequence(client, id);
     const ticket = { client, number: this.#tickets.length, id, sequence, n: sequence.n, isOver: false };
     this.#tickets.push(ticket);
     return ticket;
@@ -35,14 +41,21 @@ export class Tickets {
     return tickets.at(-1 - (tickets.length === 0 ? 0 : back % tickets.length));
   }
 
-  takeSequence(client: number): Sequence {
-    const sequence = this.#freeSequences[client]!.pop() ?? { index: this.#sequences++, n: 0 };
+  takeSequence(client: number, id: string): Sequence {
+    const sequence = this.#free(client, id).pop() ?? { index: this.#sequences++, n: 0 };
     sequence.n += 1;
     return sequence;
   }
 
-  free(client: number, sequence: Sequence): void {
-    this.#freeSequences[client]!.push(sequence);
+  free(client: number, id: string, sequence: Sequence): void {
+    this.#free(client, id).push(sequence);
+  }
+
+  #free(client: number, id: string): Sequence[] {
+    const key = `${client} ${this.#placeOf(id)}`;
+    const free = this.#freeSequences.get(key) ?? [];
+    this.#freeSequences.set(key, free);
+    return free;
   }
 }
 

@@ -234,8 +234,8 @@ async function strike(
 
 const redis = ({ world }: Pick<Scene, "world">): RedisWorld => world.redis!;
 const groupOf = (scene: Pick<Scene, "world">): Group => redis(scene).group!;
-const proxyOf = (scene: Scene, place: number): Proxy => redis(scene).proxies[place]!;
-const linkOf = (scene: Scene, place: number): Link => redis(scene).links[place]!;
+const proxyOf = (scene: Scene, place: number): Proxy => redis(scene).proxyOf(place);
+const linkOf = (scene: Scene, place: number): Link => redis(scene).linkOf(place);
 
 /** Injects until told to stop; resolves when the last fault is over. Each stream has its own choices, which the seed repeats. */
 export async function inject(

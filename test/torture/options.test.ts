@@ -35,7 +35,7 @@ test("what is given is taken", () => {
 });
 
 test.each([
-  ["--backend mysql", /there is no "mysql"; there are: redis, redis-replicas, sqlite/],
+  ["--backend mysql", /there is no "mysql"; there are: redis, redis-replicas, redis-shards, sqlite/],
   ["--seconds soon", /--seconds takes a whole number from 5 to 86400; got "soon"/],
   ["--seconds 1.5", /--seconds takes a whole number/],
   ["--processes 0", /--processes takes a whole number from 1 to 64/],

@@ -4,7 +4,7 @@ import { parseArgs } from "node:util";
 
 import type { Backend } from "./checker/history.ts";
 
-export const backends: readonly Backend[] = ["redis", "redis-replicas", "sqlite"];
+export const backends: readonly Backend[] = ["redis", "redis-replicas", "redis-shards", "sqlite"];
 
 /** Every fault by name; which backend takes which. */
 export const faultsOf: Readonly<Record<Backend, readonly string[]>> = {
@@ -16,6 +16,11 @@ export const faultsOf: Readonly<Record<Backend, readonly string[]>> = {
   "redis-replicas": [
     ...["worker-kill", "worker-stop", "worker-block", "worker-clock"],
     ...["failover", "replication-cut", "server-stop", "clients-kill", "idle-timeout", "scripts-flush"],
+    ...["lose-reply", "lose-request", "late-copy", "black-hole", "hang", "delay", "cut", "throttle"],
+  ],
+  "redis-shards": [
+    ...["worker-kill", "worker-stop", "worker-block", "worker-clock"],
+    ...["server-kill", "server-stop", "clients-kill", "idle-timeout", "scripts-flush"],
     ...["lose-reply", "lose-request", "late-copy", "black-hole", "hang", "delay", "cut", "throttle"],
   ],
   sqlite: ["worker-kill", "worker-stop", "worker-block", "machine-clock"],

@@ -18,7 +18,7 @@ export interface TeamSettings {
   readonly epoch: bigint;
   readonly folder: string;
   readonly options: OpenOptions;
-  readonly targetOf: (place: number) => string;
+  readonly targetOf: (place: number) => string | string[];
   readonly recorder: Recorder;
 }
 

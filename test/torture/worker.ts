@@ -8,7 +8,7 @@ import { Random } from "./random.ts";
 import { fileLog, Recorder } from "./recorder.ts";
 
 export interface Job {
-  readonly target: string;
+  readonly target: string | string[];
   readonly life: string;
   readonly seed: string;
   readonly epoch: string;

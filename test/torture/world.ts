@@ -26,9 +26,9 @@ export interface Leftover {
 
 export interface World {
   /** What the process in this place opens. */
-  readonly targetOf: (place: number) => string;
+  readonly targetOf: (place: number) => string | string[];
   /** The same without any fault between. */
-  readonly direct: () => string;
+  readonly direct: () => string | string[];
   readonly redis: RedisWorld | undefined;
   /** Faults that cannot be had here, and why. */
   readonly without: ReadonlyMap<string, string>;
@@ -36,10 +36,10 @@ export interface World {
   close(): Promise<void>;
 }
 
-/** A Redis and the ways to it: process → proxy → link → server; each process has its own. */
+/** A Redis and the ways to it: process → proxy → link → server; each process has its own. With shards, they take turns. */
 export interface RedisWorld {
-  readonly proxies: readonly Proxy[];
-  readonly links: readonly Link[];
+  readonly proxyOf: (place: number) => Proxy;
+  readonly linkOf: (place: number) => Link;
   readonly server: () => RedisServer;
   readonly clock: ServerClock | undefined;
   readonly group: Group | undefined;
@@ -49,6 +49,7 @@ export const prefix = "torture:";
 
 export async function createWorld(options: Options): Promise<World> {
   if (options.backend === "sqlite") return sqliteWorld();
+  if (options.backend === "redis-shards") return shardsWorld(options);
   return options.backend === "redis" ? redisWorld(options) : groupWorld(options);
 }
 
@@ -75,29 +76,68 @@ async function groupWorld({ processes }: Options): Promise<World> {
   return around(group.endpoint, parts, { processes, without: new Map(), close: () => group.stop() });
 }
 
+async function shardsWorld({ processes }: Options): Promise<World> {
+  const servers = await Promise.all([1, 2, 3].map(() => startRedis({ appendonly: true })));
+  const ways = await Promise.all(servers.map((server) => waysTo(server, processes)));
+  let turn = 0;
+  const next = <T>(all: readonly T[]): T => all[(turn += 1) % all.length]!;
+  return {
+    targetOf: (place) => ways.map(({ proxies }) => proxies[place]?.url ?? ""),
+    direct: () => servers.map(({ adminUrl }) => adminUrl),
+    redis: {
+      proxyOf: (place) => next(ways).proxies[place]!,
+      linkOf: (place) => next(ways).links[place]!,
+      server: () => next(servers),
+      clock: undefined,
+      group: undefined,
+    },
+    without: new Map(),
+    leftovers: async () => (await Promise.all(servers.map(redisLeftovers))).flat(),
+    async close() {
+      for (const { close } of ways) await close();
+      for (const server of servers) await server.stop();
+    },
+  };
+}
+
 async function around(
   target: { readonly port: number },
-  parts: Omit<RedisWorld, "proxies" | "links">,
+  parts: Omit<RedisWorld, "proxyOf" | "linkOf">,
   rest: { processes: number; without: Map<string, string>; close: () => Promise<void> },
 ): Promise<World> {
-  const links: Link[] = [];
-  const proxies: Proxy[] = [];
-  for (let place = 0; place < rest.processes; place += 1) {
-    links.push(await startLink(target));
-    proxies.push(await startProxy(links[place]!));
-  }
+  const { proxies, links, close } = await waysTo(target, rest.processes);
   return {
     targetOf: (place) => proxies[place]?.url ?? "",
     direct: () => parts.server().adminUrl,
-    redis: { ...parts, proxies, links },
+    redis: { ...parts, proxyOf: (place) => proxies[place]!, linkOf: (place) => links[place]! },
     without: rest.without,
     leftovers: () => redisLeftovers(parts.server()),
     async close() {
-      for (const proxy of proxies) await proxy.close();
-      for (const link of links) await link.close();
+      await close();
       await rest.close();
     },
   };
+}
+
+interface Ways {
+  readonly proxies: readonly Proxy[];
+  readonly links: readonly Link[];
+  readonly close: () => Promise<void>;
+}
+
+/** From each process. */
+async function waysTo(target: { readonly port: number }, processes: number): Promise<Ways> {
+  const links: Link[] = [];
+  const proxies: Proxy[] = [];
+  for (let place = 0; place < processes; place += 1) {
+    links.push(await startLink(target));
+    proxies.push(await startProxy(links[place]!));
+  }
+  const close = async (): Promise<void> => {
+    for (const proxy of proxies) await proxy.close();
+    for (const link of links) await link.close();
+  };
+  return { proxies, links, close };
 }
 
 async function redisLeftovers(server: RedisServer): Promise<Leftover[]> {

@@ -27,7 +27,7 @@
 import { createHash } from "node:crypto";
 
 export type Outcome = "ok" | "failed" | "unknown";
-export type Backend = "redis" | "redis-replicas" | "sqlite";
+export type Backend = "redis" | "redis-replicas" | "redis-shards" | "sqlite";
 
 export interface Line {
   readonly ev: string;
