@@ -7,6 +7,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
 import type { RedisReply } from "../../../src/backends/redis/client/client-port.ts";
+import { isErrorReply } from "../../../src/backends/redis/client/node-redis-types.ts";
 import { encodeCommand, ReplyReader } from "../../../src/backends/redis/client/resp.ts";
 
 /** As a server would write it. */
@@ -78,6 +79,12 @@ describe("replies", () => {
 
   test("a simple string, and an array that is null", () => {
     expect(readAll(Buffer.from("+OK\r\n*-1\r\n"), [], true)).toEqual(["OK", null]);
+  });
+
+  test("an error without a code is an error reply nevertheless", () => {
+    const [reply] = readAll(Buffer.from("-wrong number of keys\r\n"), [], false);
+    expect(reply instanceof Error && isErrorReply(reply)).toBe(true);
+    expect(isErrorReply(new Error("wrong number of keys"))).toBe(false);
   });
 
   test("a web server", () => {

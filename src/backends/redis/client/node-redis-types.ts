@@ -1,6 +1,7 @@
 /** The types of `@redis/client` that the adapters rely on, written out so that no type of ours names the package. */
 import { underNodesImmediate } from "../../../timers.ts";
 import type { RedisCommand } from "./client-port.ts";
+import { ErrorReply } from "./resp.ts";
 
 /** A connected client of `@redis/client` (or `redis`) 5 or 6, as given to `open()`. It stays yours: we never close it. */
 export interface RedisClientLike {
@@ -40,6 +41,7 @@ export function sendWith(to: CommandSender, { args, bytes }: RedisCommand): Prom
  * of Node have a code.
  */
 export function isErrorReply(error: Error): boolean {
+  if (error instanceof ErrorReply) return true;
   if (typeof (error as { code?: unknown }).code === "string") return false;
   return /^-?(?:[A-Z]{2,}[A-Z0-9]*\b|@user_script\b)/.test(error.message);
 }

@@ -23,6 +23,9 @@ export function encodeCommand(args: readonly RedisArgument[]): (string | Buffer)
   return parts;
 }
 
+/** An error reply, however it begins: some servers give errors without a code. */
+export class ErrorReply extends Error {}
+
 export interface ReplyListener {
   /** Whether the strings of the next reply are wanted as bytes. */
   wantsBytes(): boolean;
@@ -90,7 +93,7 @@ export class ReplyReader {
         return this.#line();
       case code.minus: {
         const message = this.#line();
-        return message === undefined ? undefined : new Error(String(message));
+        return message === undefined ? undefined : new ErrorReply(String(message));
       }
       case undefined:
         return undefined;
