@@ -55,6 +55,7 @@ export function open(
 ): Store {
   const parsed: Parsed = parse.parseOptions<Parsed>("open()", options, {
     prefix: parse.prefix,
+    declareKeys: parse.declareKeys,
     serializer: parse.serializer,
     leaseMs: parse.leaseMs,
     waitMs: parse.waitMs,
@@ -122,7 +123,8 @@ function redisBackend(target: string | UserClientLike, name: string, options: Pa
   const hasReplicas = typeof target === "string" || typeof duplicate === "function";
   return lazy({ name, ...pushing, hasReplicas }, async (clientId) => {
     const { createRedisBackend } = await import("./backends/redis/backend.ts");
-    return createRedisBackend({ target, clientId, prefix: options.prefix ?? defaults.prefix, operationMs });
+    const { prefix = defaults.prefix, declareKeys } = options;
+    return createRedisBackend({ target, clientId, prefix, operationMs, declareKeys });
   });
 }
 

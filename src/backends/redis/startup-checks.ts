@@ -9,6 +9,7 @@
 import { InvalidArgumentError, UnavailableError } from "../../errors.ts";
 import { now } from "../../timers.ts";
 import { ScriptRunner } from "./protocol/script-runner.ts";
+import type { ScriptSettings } from "./protocol/script-settings.ts";
 import type { RedisArgument, RedisClient, RedisReply } from "./client/client-port.ts";
 import { sentinelFailure } from "./client/errors.ts";
 import type { Keys } from "./protocol/keys.ts";
@@ -27,6 +28,7 @@ const lastReconnectPauseMs = 30_000;
 export interface StartupCheckOptions {
   readonly client: RedisClient;
   readonly keys: Keys;
+  readonly settings: ScriptSettings;
   /** Called when bytes are proved to be preserved; the subscription starts then. */
   readonly onConnected: () => void;
   readonly warn: (cause: string, message: string) => void;
@@ -47,7 +49,8 @@ export class StartupChecks {
   constructor(options: StartupCheckOptions) {
     this.#options = options;
     const onWrongServer = (): void => this.#leaveWrongServer();
-    this.#runner = new ScriptRunner(options.client, { phase: "connecting", onWrongServer });
+    const { client, settings } = options;
+    this.#runner = new ScriptRunner(client, { ...settings, phase: "connecting", onWrongServer });
   }
 
   /** Before an operation: `undefined` if it can be sent now. A read-only server is accepted, since it may be a read. */

@@ -91,6 +91,7 @@ const hasGoodBraces = (text: string): boolean =>
   /^[^{}]*(\{[^{}]+\}[^{}]*)?$/.test(text) && !text.includes("lock:{");
 const rules: Readonly<Record<keyof OpenOptions, (value: unknown) => boolean>> = {
   prefix: (value) => value === "" || (isGoodId(value) && hasGoodBraces(String(value))),
+  declareKeys: (value) => typeof value === "boolean",
   serializer: (value) => value === "json",
   leaseMs: whole(100, dayMs),
   waitMs: within(0, Infinity),
