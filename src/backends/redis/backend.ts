@@ -107,7 +107,7 @@ export class RedisBackend implements Backend {
     this.#unbatchedCalls = new SingleCalls({ startupChecks, runner, facts });
     const whenConnected = <T>(send: () => Promise<T>): Promise<T> => startupChecks.whenConnected(send);
     this.#pipeline = new Pipeline({ mode, whenConnected, runner, keys, facts });
-    this.#listing = new Listing(this.#unbatchedCalls, keys);
+    this.#listing = new Listing(this.#unbatchedCalls, keys, client.followsSlot === true);
     const keepMs = (): string => facts.receipts.expiry().args[0];
     const commands = mayUseAnotherDatabase ? runner : undefined;
     this.#replicas = makeAnother && new Replicas({ makeAnother, keys, keepMs, commands, settings });
