@@ -7,7 +7,7 @@ const apart = [
   "test/project/package.test.ts",
   "test/integration/pressure/**",
   "test/simulation/simulation.test.ts",
-  "test/contract/suites-on-ioredis.test.ts",
+  "test/contract/suites-on-redis.test.ts",
   "test/contract/suites-on-shards.test.ts",
   "test/property/oracle-shards.test.ts",
   "test/integration/redis/sentinel/**",

@@ -31,7 +31,7 @@ type Parsed = Omit<OpenOptions, "serializer"> & { serializer?: Serializer };
 export type Target = string | URL | RedisClientLike | SentinelClientLike | IoredisClientLike;
 
 /** What the backends of one store have in common, and their options. */
-type Shared = Pick<Parsed, "prefix" | "operationMs"> & {
+type Shared = Pick<Parsed, "prefix" | "operationMs" | "declareKeys"> & {
   readonly clientId: string;
   readonly isShard: boolean;
 };
@@ -64,6 +64,7 @@ export function open(target?: Target | Backend | readonly Target[], options?: Op
   const parsed: Parsed = parse.parseOptions<Parsed>("open()", options, {
     prefix: parse.prefix,
     shards: parse.shards,
+    declareKeys: parse.declareKeys,
     serializer: parse.serializer,
     leaseMs: parse.leaseMs,
     waitMs: parse.waitMs,
@@ -170,13 +171,19 @@ function unknownTarget(text: string, scheme: string | undefined): InvalidArgumen
 }
 
 function redisBackend(target: string | UserClientLike, name: string, shared: Shared): Backend {
-  const { clientId, isShard, prefix = defaults.prefix, operationMs = defaults.operationMs } = shared;
+  const {
+    clientId,
+    isShard,
+    declareKeys,
+    prefix = defaults.prefix,
+    operationMs = defaults.operationMs,
+  } = shared;
   // Waiting for replicas needs a separate connection, which a user's own client must be able to make.
   const { duplicate } = target as { duplicate?: unknown };
   const hasReplicas = typeof target === "string" || typeof duplicate === "function";
   const load = async (): Promise<Backend> => {
     const { createRedisBackend } = await import("./backends/redis/backend.ts");
-    return createRedisBackend({ target, clientId, isShard, prefix, operationMs });
+    return createRedisBackend({ target, clientId, isShard, prefix, operationMs, declareKeys });
   };
   return new LazyBackend({ name, clientId, ...pushing, hasReplicas, load });
 }

@@ -18,6 +18,11 @@ export interface OpenOptions {
    * of a store must open it with the same number. Default 1.
    */
   shards?: number;
+  /**
+   * Declares all keys of each script, which servers and proxies that are not Redis or Valkey may require; Redis only. It is
+   * always done on a Redis Cluster. Default: false.
+   */
+  declareKeys?: boolean;
   /** How values are serialized. Default `"json"`. */
   serializer?: "json" | Serializer;
   /** How long the backend keeps a grant that is not renewed, in milliseconds, 100 … 86 400 000. Default 10 000. */
@@ -122,6 +127,11 @@ export const leaseMs: Parser<number> = wholeMilliseconds(100, dayMs);
 export const ttlMs: Parser<number> = wholeMilliseconds(1, maxTtlMs);
 export const waitMs: Parser<number> = milliseconds(0, Infinity);
 export const operationMs: Parser<number> = milliseconds(1, dayMs);
+
+export const declareKeys: Parser<boolean> = (value, name) => {
+  if (typeof value === "boolean") return value;
+  throw new InvalidArgumentError(`${name} must be true or false; got ${show(value)}.`);
+};
 export const drainMs: Parser<number> = milliseconds(0, Infinity);
 
 export const maxStateBytes: Parser<number> = (value, name) => {

@@ -1,7 +1,7 @@
 /** The targets of a store with several shards: what a list may contain, and the names and prefixes of its parts. */
 import type { Backend } from "./contract.ts";
 import { InvalidArgumentError } from "../errors.ts";
-import { maxShards } from "../options.ts";
+import { maxShards, show } from "../options.ts";
 
 /** The name of a backend on a client of the user, which does not say where it is connected. */
 export const yourClient = "redis (your client)";
@@ -9,6 +9,11 @@ export const yourClient = "redis (your client)";
 /** A hash tag for each, so that a cluster can have each on another server. */
 export function prefixesOf(prefix: string, shards: number): string[] {
   if (shards === 1) return [prefix];
+  if (/[{}]/.test(prefix)) {
+    throw new InvalidArgumentError(
+      `With shards, prefix must have no hash tag, since each shard has one of its own: write ${show(prefix.replace(/[{}]/g, ""))} instead of ${show(prefix)}.`,
+    );
+  }
   return Array.from({ length: shards }, (_, index) => `{${prefix}${String(index + 1)}}:`);
 }
 

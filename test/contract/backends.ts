@@ -13,7 +13,9 @@ import { Memory, MemoryBackend } from "../../src/backends/memory/backend.ts";
 import { createRedisBackend, type RedisBackendOptions } from "../../src/backends/redis/backend.ts";
 import { createSqliteBackend } from "../../src/backends/sqlite/backend.ts";
 import { lockSuite, stateSuite, type SuiteHooks, type SuiteOptions } from "../../src/testing/index.ts";
+import { startCluster } from "../support/faults/index.ts";
 import { startRedis } from "../support/redis-server.ts";
+import { refusingUndeclared } from "../support/undeclared-keys.ts";
 
 /** A storage that has been made for a run of the suites. */
 export interface Storage {
@@ -100,33 +102,77 @@ async function createSqlite(): Promise<Storage> {
   };
 }
 
-/** The Redis backend once more, on one client of ioredis that all stores share. */
-export const onIoredis: BackendUnderTest = {
-  ...redis,
-  create: async () => {
-    const clients: Redis[] = [];
-    const storage = await createRedis((url) => {
-      clients[0] ??= new Redis(url, { disableClientInfo: true }); // which would need one more right
-      return clients[0];
-    });
-    const end = async (): Promise<void> => {
-      for (const client of clients) client.disconnect();
-      await storage.end();
-    };
-    return { ...storage, end };
+/** The Redis backend in other settings, for suites of their own. */
+export const onRedis: Readonly<Record<string, BackendUnderTest>> = {
+  /** On one client that all stores share. */
+  ioredis: { ...redis, create: createOnIoredis },
+  /** On a server that refuses keys which a script did not declare. */
+  "declared keys": {
+    ...redis,
+    create: () => createRedis({ options: { declareKeys: true, edition: refusingUndeclared } }),
   },
+  "a cluster": { ...redis, create: createOnCluster },
 };
 
-async function createRedis(
-  targetOf: (url: string) => RedisBackendOptions["target"] = (url) => url,
-): Promise<Storage> {
+async function createOnIoredis(): Promise<Storage> {
+  const clients: Redis[] = [];
+  const storage = await createRedis({
+    targetOf: (url) => {
+      clients[0] ??= new Redis(url, { disableClientInfo: true }); // which would need one more right
+      return clients[0];
+    },
+  });
+  const end = async (): Promise<void> => {
+    for (const client of clients) client.disconnect();
+    await storage.end();
+  };
+  return { ...storage, end };
+}
+
+/** What the suites need of a server, or of the node of a cluster that has their keys. */
+interface Served {
+  readonly url: string;
+  readonly prefix: string;
+  command(...args: string[]): Promise<unknown>;
+  stop(): Promise<void>;
+}
+
+async function createOnCluster(): Promise<Storage> {
+  const cluster = await startCluster({ nodeTimeoutMs: 30_000 }); // no node fails here, however busy the machine is
+  const owner = await cluster.owner();
+  return storageOn({
+    url: cluster.url,
+    prefix: "{holdfast}:",
+    command: (...args) => owner.command(...args),
+    stop: () => cluster.stop(),
+  });
+}
+
+interface Setting {
+  readonly targetOf?: (url: string) => RedisBackendOptions["target"];
+  readonly options?: Partial<RedisBackendOptions>;
+}
+
+async function createRedis(setting?: Setting): Promise<Storage> {
   const server = await startRedis();
-  const lock = (id: string): string => `${prefix}lock:{${id}}`;
+  const command = (...args: string[]): Promise<unknown> => server.command(...args);
+  return storageOn({ url: server.url, prefix, command, stop: () => server.stop() }, setting);
+}
+
+function storageOn(server: Served, { targetOf = (url) => url, options = {} }: Setting = {}): Storage {
+  const target = (): RedisBackendOptions["target"] => targetOf(server.url);
+  const lock = (id: string): string => `${server.prefix}lock:{${id}}`;
   const compareAndDelete =
     'if redis.call("get", KEYS[1]) == ARGV[1] then return redis.call("del", KEYS[1]) else return 0 end';
   return {
     createBackend: (shard) =>
-      createRedisBackend({ target: targetOf(server.url), prefix, operationMs: 5_000, ...shard }),
+      createRedisBackend({
+        target: target(),
+        prefix: server.prefix,
+        operationMs: 5_000,
+        ...options,
+        ...shard,
+      }),
     hooks: {
       deleteLock: async (id) => {
         await server.command("DEL", lock(id));
@@ -138,7 +184,7 @@ async function createRedis(
       removeForeignLock: async (id, token) =>
         (await server.command("EVAL", compareAndDelete, "1", lock(id), token)) === 1,
       putGarbage: async (id) => {
-        await server.command("SET", `${prefix}state:{${id}}`, "not ours");
+        await server.command("SET", `${server.prefix}state:{${id}}`, "not ours");
       },
       flush: async () => {
         await server.command("FLUSHALL");

@@ -36,6 +36,7 @@ import * as read from "./protocol/decode.ts";
 import * as encode from "./protocol/encode.ts";
 import { Pipeline, type PipelineMode } from "./pipeline/pipeline.ts";
 import { causedByAhead, ScriptRunner } from "./protocol/script-runner.ts";
+import { scriptSettings, type ScriptOptions } from "./protocol/script-settings.ts";
 import type { ReceiptExpiry } from "./protocol/receipt-hash.ts";
 import { Replicas } from "./replicas.ts";
 import { SingleCalls } from "./single-calls.ts";
@@ -44,7 +45,7 @@ import { WakeSubscription } from "./wake-subscription.ts";
 import { argumentOf } from "./protocol/token-text.ts";
 import { warnOncePerCause } from "./warn-once.ts";
 
-export interface RedisBackendOptions {
+export interface RedisBackendOptions extends ScriptOptions {
   /** A URL, or the user's own connected client. */
   readonly target: string | URL | UserClientLike;
   readonly prefix: string;
@@ -88,7 +89,7 @@ export class RedisBackend implements Backend {
 
   constructor(
     { client, makeAnother, mayUseAnotherDatabase }: OpenedClient,
-    options: Pick<RedisBackendOptions, "prefix" | "isShard" | "pipeline"> & { readonly clientId: string },
+    options: Omit<RedisBackendOptions, "target" | "operationMs"> & { readonly clientId: string },
   ) {
     const { prefix, clientId, isShard = false, pipeline: mode = "paced" } = options;
     this.name = client.name;
@@ -96,21 +97,22 @@ export class RedisBackend implements Backend {
     this.#client = client;
     const keys = (this.#keys = makeKeys(prefix, clientId));
     const facts = this.#facts;
-    const runner = new ScriptRunner(client);
+    const settings = scriptSettings(client.followsSlot === true, keys, options);
+    const runner = new ScriptRunner(client, settings);
     const warn = warnOncePerCause();
     const onWake = (wake: Wake): void => this.#heard(wake);
     const { channel } = keys;
     const wakes = (this.#wakes = new WakeSubscription({ client, runner, channel, onWake, warn }));
     const onConnected = (): void => wakes.start();
-    const startupChecks = new StartupChecks({ client, keys, isShard, warn, onConnected });
+    const startupChecks = new StartupChecks({ client, keys, settings, isShard, warn, onConnected });
     this.#startupChecks = startupChecks;
     this.#unbatchedCalls = new SingleCalls({ startupChecks, runner, facts });
     const whenConnected = <T>(send: () => Promise<T>): Promise<T> => startupChecks.whenConnected(send);
     this.#pipeline = new Pipeline({ mode, whenConnected, runner, keys, facts });
-    this.#listing = new Listing(this.#unbatchedCalls, keys);
+    this.#listing = new Listing(this.#unbatchedCalls, keys, client.followsSlot === true);
     const keepMs = (): string => facts.receipts.expiry().args[0];
     const commands = mayUseAnotherDatabase ? runner : undefined;
-    this.#replicas = makeAnother && new Replicas({ makeAnother, keys, keepMs, commands });
+    this.#replicas = makeAnother && new Replicas({ makeAnother, keys, keepMs, commands, settings });
     this.awaitReplicas = this.#replicas?.awaitReplicas;
   }
 

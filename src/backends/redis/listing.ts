@@ -15,10 +15,12 @@ interface PageRequest<Entry> {
 export class Listing {
   readonly #unbatchedCalls: SingleCalls;
   readonly #keys: Keys;
+  readonly #followsSlot: boolean;
 
-  constructor(requests: SingleCalls, keys: Keys) {
+  constructor(requests: SingleCalls, keys: Keys, followsSlot: boolean) {
     this.#unbatchedCalls = requests;
     this.#keys = keys;
+    this.#followsSlot = followsSlot;
   }
 
   inspectLock(id: string): Promise<LockEntry | null> {
@@ -47,9 +49,17 @@ export class Listing {
     const { idPrefix, limit } = page.request;
     const match = this.#keys.pattern(kind, idPrefix);
     const args = ["SCAN", page.cursor ?? "0", "MATCH", match, "COUNT", String(limit)];
-    const { cursor, names } = await this.#unbatchedCalls.command({ args, read: readScan });
+    const [{ cursor, names }] = await Promise.all([
+      this.#unbatchedCalls.command({ args, read: readScan }),
+      this.#followsSlot ? this.#ownsSlot() : undefined,
+    ]);
     const ids = new Set(names.map((name) => this.#keys.idOf(kind, name)));
     const entries = await Promise.all([...ids].map(page.describe));
     return { entries: entries.filter((entry) => entry !== null), cursor };
+  }
+
+  /** A node that has lost the slot finds no keys in a SCAN; a command on a key is refused by it, and the page is retried. */
+  #ownsSlot(): Promise<unknown> {
+    return this.#unbatchedCalls.command({ args: ["EXISTS", ...this.#keys.common], read: () => undefined });
   }
 }

@@ -12,6 +12,7 @@ import { InvalidArgumentError } from "../../errors.ts";
 import { Deadlines, now } from "../../timers.ts";
 import type { Durability, Kept } from "../contract.ts";
 import { ScriptRunner } from "./protocol/script-runner.ts";
+import type { ScriptSettings } from "./protocol/script-settings.ts";
 import type { RedisClient, RedisReply } from "./client/client-port.ts";
 import type { Keys } from "./protocol/keys.ts";
 import { text } from "./protocol/decode.ts";
@@ -32,6 +33,7 @@ export interface ReplicasOptions {
   readonly keepMs: () => string;
   /** Where the operations run, if that may be another database. */
   readonly commands: ScriptRunner | undefined;
+  readonly settings: ScriptSettings;
 }
 
 /** What the queues share. */
@@ -114,7 +116,7 @@ class WaitQueue {
     this.#replicas = replicas;
     this.#options = options;
     this.#client = options.makeAnother();
-    this.#runner = new ScriptRunner(this.#client);
+    this.#runner = new ScriptRunner(this.#client, options.settings);
   }
 
   add(kept: Kept, timeoutMs: number): Promise<WaitResult> {
@@ -168,7 +170,9 @@ class WaitQueue {
     const timeoutMs = String(Math.max(1, Math.ceil(leftMs))); // 0 would never time out
     const { keys, keepMs } = this.#options;
     const args = [keys.prefix, keepMs(), JSON.stringify(group.map(({ kept }) => fieldsOf(kept)))];
-    const confirm = { args: ["EVALSHA", scripts.confirm.sha1, "1", keys.done, ...args], bytes: false };
+    const madeKeys = (): readonly string[] => group.flatMap(({ kept }) => keys.made(kept.id));
+    const call = { script: scripts.confirm, keys: [keys.done], madeKeys, args };
+    const confirm = { args: this.#runner.evalsha(call), bytes: false };
     const [present, replicas] = await Promise.all([
       this.#client.send<readonly RedisReply[] | "loaded">(confirm, {
         read: (reply) => (reply as readonly RedisReply[]).map((one) => this.#errorOf(one)),
@@ -182,7 +186,8 @@ class WaitQueue {
   /** The server did not know the script, so that `WAIT` waited for nothing: loads it, to try once more. */
   async #load(message: string): Promise<"loaded"> {
     if (!message.includes("NOSCRIPT")) throw this.#runner.errorFor(message, {});
-    await this.#runner.command({ args: ["SCRIPT", "LOAD", scripts.confirm.text], read: () => undefined });
+    const { text: script } = this.#runner.editionOf(scripts.confirm);
+    await this.#runner.command({ args: ["SCRIPT", "LOAD", script], read: () => undefined });
     return "loaded";
   }
 

@@ -10,6 +10,7 @@
 import { InvalidArgumentError, UnavailableError } from "../../errors.ts";
 import { now } from "../../timers.ts";
 import { ScriptRunner } from "./protocol/script-runner.ts";
+import type { ScriptSettings } from "./protocol/script-settings.ts";
 import type { RedisArgument, RedisClient, RedisReply } from "./client/client-port.ts";
 import { sentinelFailure, wakesRefused } from "./client/errors.ts";
 import type { Keys } from "./protocol/keys.ts";
@@ -32,6 +33,7 @@ export interface StartupCheckOptions {
   readonly keys: Keys;
   /** Whether it is opened as one shard of a store. If not, it must not be one. */
   readonly isShard: boolean;
+  readonly settings: ScriptSettings;
   /** Called when bytes are proved to be preserved; the subscription starts then. */
   readonly onConnected: () => void;
   readonly warn: (cause: string, message: string) => void;
@@ -52,7 +54,8 @@ export class StartupChecks {
   constructor(options: StartupCheckOptions) {
     this.#options = options;
     const onWrongServer = (): void => this.#leaveWrongServer();
-    this.#runner = new ScriptRunner(options.client, { phase: "connecting", onWrongServer });
+    const { client, settings } = options;
+    this.#runner = new ScriptRunner(client, { ...settings, phase: "connecting", onWrongServer });
   }
 
   /** Before an operation: `undefined` if it can be sent now. A read-only server is accepted, since it may be a read. */
@@ -159,11 +162,11 @@ export class StartupChecks {
 
   /** Resolves to the reason why wakes cannot be sent, if there is one. */
   #probe(): Promise<string | undefined> {
-    const { keys } = this.#options;
+    const { keys, settings } = this.#options;
     return this.#runner.run({
       script: scripts.probe,
       keys: [keys.probe, keys.stamp],
-      args: [keys.channel, `${keys.probe}:undeclared`],
+      args: [keys.channel, settings.neverKey === undefined ? `${keys.probe}:undeclared` : ""],
       read: (reply) => (Array.isArray(reply) ? text(reply[1] as RedisReply) : undefined),
     });
   }

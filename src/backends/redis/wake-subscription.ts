@@ -157,9 +157,11 @@ export class WakeSubscription {
     await client.connect();
     const word = Buffer.from(`test ${randomBytes(12).toString("hex")}`);
     const heard = new Promise<true>((resolve) => (this.#expected = { word, heard: () => resolve(true) }));
+    const [count, publish] =
+      this.#subscription?.isSharded === true ? ["SHARDNUMSUB", "SPUBLISH"] : ["NUMSUB", "PUBLISH"];
     const [subscribers] = await Promise.all([
-      runner.command({ args: ["PUBSUB", "NUMSUB", channel], read: readNumsub }),
-      runner.command({ args: ["PUBLISH", channel, word], read: () => undefined }),
+      runner.command({ args: ["PUBSUB", count, channel], read: readNumsub }),
+      runner.command({ args: [publish, channel, word], read: () => undefined }),
     ]);
     return subscribers > 0 && (await Promise.race([heard, this.#tooLate()]));
   }

@@ -15,15 +15,18 @@ import {
   type NodeView,
 } from "./cluster-nodes.ts";
 
-/** How long a node may be silent before the others call it failed. */
-const nodeTimeoutMs = 2_000;
+export interface ClusterOptions extends RedisOptions {
+  /** How long a node may be silent before the others call it failed. Default 2 000. */
+  readonly nodeTimeoutMs?: number;
+}
+
 const slotCount = 16_384;
 const primaryCount = 3;
 /** The tag of the library's default prefix on a cluster. */
 const defaultKey = "{holdfast}:";
 
 /** Resolves once every node serves all slots, and every replica has what its primary has. */
-export async function startCluster(options: RedisOptions = {}): Promise<Cluster> {
+export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
   const nodes: RedisServer[] = [];
   for (let n = 0; n < 2 * primaryCount; n += 1) nodes.push(await startNode(options));
   await assemble(nodes);
@@ -33,8 +36,9 @@ export async function startCluster(options: RedisOptions = {}): Promise<Cluster>
 async function startNode({
   prefixes = [defaultKey],
   more = [],
+  nodeTimeoutMs = 2_000,
   ...rest
-}: RedisOptions): Promise<RedisServer> {
+}: ClusterOptions): Promise<RedisServer> {
   const own = ["--cluster-enabled", "yes", "--cluster-port", String(await freePort())];
   own.push("--cluster-node-timeout", String(nodeTimeoutMs), "--cluster-replica-validity-factor", "0");
   own.push("--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1");

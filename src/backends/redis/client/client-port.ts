@@ -33,6 +33,8 @@ export interface Subscriber {
 }
 
 export interface Subscription {
+  /** Whether the channel is one of those that a cluster keeps at the owner of its slot. Default: it is not. */
+  readonly isSharded?: boolean;
   /**
    * Replaces the connection, which is subscribed but receives no messages. `both`: the one for commands as well, since the
    * two may lead to different servers.

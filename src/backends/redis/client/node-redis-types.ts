@@ -20,6 +20,8 @@ export interface CommandSender {
 
 export interface PackageSubscriber {
   subscribe(channel: string, listener: (message: Buffer) => void, bufferMode: true): Promise<unknown>;
+  /** To a channel that a cluster keeps at the owner of its slot. */
+  sSubscribe?(channel: string, listener: (message: Buffer) => void, bufferMode: true): Promise<unknown>;
 }
 
 /** `timeout: undefined` saves an AbortSignal per command; the code of a bulk string's type is 36, its `$`. */

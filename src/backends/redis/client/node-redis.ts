@@ -58,6 +58,7 @@ export class NodeRedis implements RedisClient {
   readonly #replaced = new Set<RedisSocket>();
   #connectedAt = 0;
   #wakes: Connection<RedisSocket> | undefined;
+  #isSharded = false;
   #closed = false;
 
   constructor(address: Address | Pick<Address, "name">, options: NodeRedisOptions) {
@@ -95,13 +96,17 @@ export class NodeRedis implements RedisClient {
   subscribe(channel: string, subscriber: Subscriber): Subscription {
     const wakes = new Connection<RedisSocket>({
       ...this.#connectionOptions(() => this.#endpoint), // where the connection for commands leads
-      prepare: (socket) => socket.subscribe(channel, (bytes) => subscriber.message(bytes)),
+      prepare: (socket) => this.#subscribeOn(socket, channel, subscriber),
       onUp: () => subscriber.up(),
       onDown: (failure) => subscriber.down(failure),
     });
     this.#wakes = wakes;
     if (this.#commands.current !== undefined) wakes.start();
+    const isSharded = (): boolean => this.#isSharded;
     return {
+      get isSharded() {
+        return isSharded();
+      },
       reconnect: (both) => {
         if (both) this.#replace();
         else wakes.drop(new Error("the subscription reaches another server"));
@@ -149,6 +154,24 @@ export class NodeRedis implements RedisClient {
   #onUp(): void {
     this.#connectedAt = now();
     this.#wakes?.start();
+  }
+
+  /** On a cluster, the server says when it is not the owner of the channel's slot, which is that of all keys. */
+  async #subscribeOn(socket: RedisSocket, channel: string, subscriber: Subscriber): Promise<void> {
+    const listener = (bytes: Buffer): void => subscriber.message(bytes);
+    if (!this.followsSlot) {
+      await socket.subscribe(channel, listener);
+      return;
+    }
+    try {
+      this.#isSharded = await socket.subscribeAtOwner(channel, {
+        listener,
+        onMoved: () => this.#replace(),
+      });
+    } catch (error) {
+      if (error instanceof Error && this.#locator?.isRedirection?.(error.message) === true) this.#replace();
+      throw error;
+    }
   }
 
   /** The first redirection replaces the connection; the replies to what else was sent over it repeat it. */

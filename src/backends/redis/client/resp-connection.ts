@@ -23,7 +23,7 @@ interface PendingCommand {
   readonly reject: (error: Error) => void;
 }
 
-type Event = "error" | "end" | "ready";
+type Event = "error" | "end" | "ready" | "sharded-channel-moved";
 
 /** A connection that dies silently while it waits for messages is noticed by the kernel. */
 const keepAliveMs = 5_000;
@@ -72,18 +72,27 @@ export class RespConnection {
 
   /** From the reply on, it receives only messages. */
   subscribe(channel: string, listener: (message: Buffer) => void): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const subscribed = (): void => {
-        this.#onMessage = listener; // at once, since a message may arrive together with the reply
-        resolve();
-      };
-      this.#add(["SUBSCRIBE", channel], { bytes: false, resolve: subscribed, reject });
-    });
+    return this.#subscribe("SUBSCRIBE", channel, listener);
+  }
+
+  /** To a channel that a cluster keeps at the owner of its slot. When that changes, the server ends the subscription. */
+  sSubscribe(channel: string, listener: (message: Buffer) => void): Promise<void> {
+    return this.#subscribe("SSUBSCRIBE", channel, listener);
   }
 
   /** Ends it at once; commands in flight are rejected. */
   destroy(why = new Error("the connection was closed")): void {
     this.#end(why);
+  }
+
+  #subscribe(command: string, channel: string, listener: (message: Buffer) => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const subscribed = (): void => {
+        this.#onMessage = listener; // at once, since a message may arrive together with the reply
+        resolve();
+      };
+      this.#add([command, channel], { bytes: false, resolve: subscribed, reject });
+    });
   }
 
   #open(onConnect: () => void): void {
@@ -165,10 +174,11 @@ export class RespConnection {
     else command.resolve(reply);
   }
 
-  /** ["message", channel, message], as bytes. */
+  /** `[kind, channel, message]`, as bytes. */
   #handleMessage(reply: RedisReply, listener: (message: Buffer) => void): void {
-    const message = Array.isArray(reply) ? (reply as readonly RedisReply[])[2] : undefined;
-    if (Buffer.isBuffer(message)) listener(message);
+    const [kind, , message] = Array.isArray(reply) ? (reply as readonly RedisReply[]) : [];
+    if (String(kind) === "sunsubscribe") this.#emit("sharded-channel-moved");
+    else if (Buffer.isBuffer(message)) listener(message);
   }
 
   #end(why: Error): void {

@@ -11,6 +11,10 @@ import { StallDetector } from "./stall-detector.ts";
 
 export type PackageClient = Transport & CommandSender & PackageSubscriber;
 
+interface Emitter {
+  on(event: string, listener: () => void): unknown;
+}
+
 export interface RedisSocketOptions {
   /** After how long without data a pending reply means a stall; and at most, for a large command. */
   readonly stallMs: number;
@@ -68,6 +72,28 @@ export class RedisSocket implements Transport {
 
   subscribe(channel: string, listener: (message: Buffer) => void): Promise<unknown> {
     return this.#client.subscribe(channel, listener, true);
+  }
+
+  /**
+   * On a cluster: to a channel that is kept at the owner of its slot; before Redis 7, to a plain one. `onMoved`: the server
+   * is not the owner any more, and has ended the subscription. Returns whether the channel is sharded.
+   */
+  async subscribeAtOwner(
+    channel: string,
+    { listener, onMoved }: { listener: (message: Buffer) => void; onMoved: () => void },
+  ): Promise<boolean> {
+    const client: PackageSubscriber & Emitter = this.#client;
+    client.on("sharded-channel-moved", onMoved);
+    try {
+      if (client.sSubscribe !== undefined) {
+        await client.sSubscribe(channel, listener, true);
+        return true;
+      }
+    } catch (error) {
+      if (!(error instanceof Error) || !/unknown command/i.test(error.message)) throw error;
+    }
+    await this.subscribe(channel, listener);
+    return false;
   }
 
   send(command: RedisCommand, bytes: number): Promise<unknown> {

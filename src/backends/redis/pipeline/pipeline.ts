@@ -62,8 +62,8 @@ export class Pipeline {
   }
 
   #sender(script: Script, shared: () => SharedArguments): OperationSender {
-    const { runner, mode } = this.#options;
-    const target = { runner, script, shared };
+    const { runner, mode, keys } = this.#options;
+    const target = { runner, script, madeKeys: keys.made, shared };
     return mode === "none" ? new UnbatchedSender(target) : new Batcher(target, this.#pacer);
   }
 

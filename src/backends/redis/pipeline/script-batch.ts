@@ -32,6 +32,8 @@ export interface SharedArguments {
 export interface BatchTarget {
   readonly runner: ScriptRunner;
   readonly script: Script;
+  /** The keys of one id that the script makes by itself. */
+  readonly madeKeys: (id: string) => readonly string[];
   readonly shared: () => SharedArguments;
 }
 
@@ -69,11 +71,12 @@ export class ScriptBatch {
   }
 
   /** Sends the script. Once it has a reply or has failed, `onReply` gets a function that settles the operations. */
-  send({ runner, script, shared }: BatchTarget, onReply: (settle: () => void) => void): void {
+  send({ runner, script, madeKeys, shared }: BatchTarget, onReply: (settle: () => void) => void): void {
     const { keys, args, expiry } = shared();
     const call = {
       script,
       keys,
+      madeKeys: () => this.#pending.flatMap(({ operation }) => madeKeys(operation.request.id)),
       args: this.#encoder.argumentsWith([...args, this.#payload()]),
       bytes: this.#wantsBytes,
       ahead: this.#ahead,

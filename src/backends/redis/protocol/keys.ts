@@ -16,6 +16,8 @@ export interface Keys {
   readonly stamp: string;
   /** Their KEYS: stamp done. */
   readonly common: readonly string[];
+  /** The keys of one id that those scripts make: lock queue asks state. */
+  readonly made: (id: string) => readonly string[];
   /** KEYS of the other scripts that may hand a lock over: lock queue asks stamp done state. */
   readonly all: (id: string) => readonly string[];
   /** The key to which the operation with this receipt sends a large value ahead; a retry uses the same key. */
@@ -26,6 +28,11 @@ export interface Keys {
   readonly done: string;
   /** The channel for this client's wakes. */
   readonly channel: string;
+  /**
+   * Never written. While a slot moves key by key, a cluster runs a script if it has all keys that the script declares, and
+   * refuses it half-way when the script deletes a key and uses it again. With this key, it never has all of them.
+   */
+  readonly never: string;
   /** The key for the probe of permissions; it exists only briefly. */
   readonly probe: string;
   /** A `MATCH` pattern for the states or locks whose ids have this prefix. */
@@ -47,6 +54,7 @@ export function makeKeys(prefix: string, clientId: string): Keys {
     state,
     lock,
     queue,
+    made: (id) => [lock(id), queue(id), asks(id), state(id)],
     all: (id) => [lock(id), queue(id), asks(id), stamp, done, state(id)],
     prefix,
     stamp,
@@ -55,6 +63,7 @@ export function makeKeys(prefix: string, clientId: string): Keys {
     mark: state(markId),
     done,
     channel: `${prefix}wake:${clientId}`,
+    never: `${prefix}never`,
     probe: `${prefix}probe:{${clientId}}`,
     pattern: (kind, idPrefix) => `${escapeGlob(`${prefix}${kind}:{${idPrefix}`)}*}`,
     idOf: (kind, key) => key.slice(`${prefix}${kind}:{`.length, -1),

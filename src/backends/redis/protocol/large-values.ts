@@ -22,7 +22,7 @@ export function isLarge(bytes: number): boolean {
 
 /** Sends a value ahead of the script that renames it into place. */
 export function stage(key: string, serializer: string, bytes: Buffer): AheadCommand {
-  return { args: ["SET", key, Buffer.concat([stagedHead(serializer), bytes]), "PX", stagedMs] };
+  return { key, args: ["SET", key, Buffer.concat([stagedHead(serializer), bytes]), "PX", stagedMs] };
 }
 
 /** Remembers which states were large when last seen. A wrong guess costs at most one round trip. */

@@ -7,10 +7,13 @@ import { UnavailableError } from "../../../errors.ts";
 import type { RedisArgument, RedisClient, RedisReply } from "../client/client-port.ts";
 import { isWrongServer, replyFailure, type Phase } from "../client/errors.ts";
 import type { Script } from "../scripts/generated.ts";
+import type { Edition, ScriptSettings } from "./script-settings.ts";
 
 export interface ScriptCall<T> {
   readonly script: Script;
   readonly keys: readonly string[];
+  /** More keys, whose names the script makes by itself; they are declared only where that is required. */
+  readonly madeKeys?: (() => readonly string[]) | undefined;
   readonly args: readonly RedisArgument[];
   readonly read: (reply: RedisReply) => T;
   /** Whether the strings of the reply are needed as bytes. */
@@ -28,6 +31,7 @@ export interface ScriptCall<T> {
  * reason.
  */
 export interface AheadCommand {
+  readonly key: string;
   readonly args: readonly RedisArgument[];
   failure?: unknown;
 }
@@ -44,7 +48,7 @@ export interface ErrorContext {
   readonly ahead?: AheadCommand | undefined;
 }
 
-export interface ScriptRunnerOptions {
+export interface ScriptRunnerOptions extends ScriptSettings {
   /** While "connecting", an error reply means that nothing was done. Default: "sent". */
   readonly phase?: Phase;
   /** Called if the error reply says that this is the wrong server. Default: the client reconnects. */
@@ -55,11 +59,18 @@ export class ScriptRunner {
   readonly #client: RedisClient;
   readonly #phase: Phase;
   readonly #onWrongServer: () => void;
+  readonly #neverKey: string | undefined;
+  readonly #edition: Edition;
+  /** By name. */
+  readonly #editions = new Map<string, Script>();
   /** Scripts that are being loaded: calls that need the same one share a SCRIPT LOAD. */
   readonly #loading = new Map<string, Promise<unknown>>();
 
   constructor(client: RedisClient, options: ScriptRunnerOptions = {}) {
     const { phase = "sent", onWrongServer = () => client.reconnect() } = options;
+    const { neverKey, edition = (script: Script) => script } = options;
+    this.#neverKey = neverKey;
+    this.#edition = edition;
     this.#client = client;
     this.#phase = phase;
     this.#onWrongServer = onWrongServer;
@@ -67,9 +78,8 @@ export class ScriptRunner {
 
   /** Runs one EVALSHA, after the commands that are sent ahead of it. */
   run<T>(call: ScriptCall<T>): Promise<T> {
-    const { script, keys, read, id } = call;
-    const args = ["EVALSHA", script.sha1, String(keys.length), ...keys, ...call.args];
-    const command = { args, bytes: call.bytes === true };
+    const { read, id } = call;
+    const command = { args: this.evalsha(call), bytes: call.bytes === true };
     const send = (refused: (message: string) => Promise<T> | never): Promise<T> => {
       const reply = this.#client.send(command, { read, refused });
       call.onSent?.();
@@ -81,9 +91,31 @@ export class ScriptRunner {
     for (const ahead of call.ahead ?? []) this.#sendAhead(ahead);
     return send(async (message) => {
       if (!message.includes("NOSCRIPT")) return failed(message);
-      await this.#whenConnected(() => this.#load(script));
+      await this.#whenConnected(() => this.#load(call.script));
       return this.#whenConnected(() => send(failed));
     });
+  }
+
+  /** The command that runs a script. */
+  evalsha({
+    script,
+    keys,
+    madeKeys,
+    ahead,
+    args,
+  }: Pick<ScriptCall<unknown>, "script" | "keys" | "madeKeys" | "ahead" | "args">): readonly RedisArgument[] {
+    const { sha1 } = this.editionOf(script);
+    if (this.#neverKey === undefined) return ["EVALSHA", sha1, String(keys.length), ...keys, ...args];
+    const staged = ahead?.map(({ key }) => key) ?? [];
+    const all = [...keys, ...(madeKeys?.() ?? []), ...staged, this.#neverKey];
+    return ["EVALSHA", sha1, String(all.length), ...all, ...args];
+  }
+
+  /** The text of a script as this store runs it. */
+  editionOf(script: Script): Script {
+    const known = this.#editions.get(script.name) ?? this.#edition(script);
+    this.#editions.set(script.name, known);
+    return known;
   }
 
   #sendAhead(ahead: AheadCommand): void {
@@ -117,7 +149,7 @@ export class ScriptRunner {
   #load(script: Script): Promise<unknown> {
     const known = this.#loading.get(script.name);
     if (known !== undefined) return known;
-    const load = { args: ["SCRIPT", "LOAD", script.text], read: () => undefined };
+    const load = { args: ["SCRIPT", "LOAD", this.editionOf(script).text], read: () => undefined };
     const loading = this.command(load).finally(() => this.#loading.delete(script.name));
     this.#loading.set(script.name, loading);
     return loading;

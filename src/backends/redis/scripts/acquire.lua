@@ -102,7 +102,7 @@ end
 -- The number of subscribers to the channel of the client that asks; -1 if it is not permitted to ask.
 local known_subscribers
 local function count_subscribers()
-  known_subscribers = known_subscribers or subscribers_of(string.match(base, ':(%x+):$') or '') or -1
+  known_subscribers = known_subscribers or (subscribers_of(string.match(base, ':(%x+):$') or '')) or -1
   return known_subscribers
 end
 -- Records the ask. A ticket in the queue keeps its place, whether or not it asks to join. Returns whether it is new

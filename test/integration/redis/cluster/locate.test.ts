@@ -100,3 +100,17 @@ test("a node of the cluster as a single server: the error names redis+cluster://
     else expect(String(error)).toMatch(/is part of a Redis Cluster .* Write redis\+cluster:\/\//);
   }
 });
+
+test("listings name what is there, with no right beyond those of docs/redis.md", async () => {
+  const owner = await cluster.owner();
+  await owner.command("ACL", "LOG", "RESET"); // another test has used a wrong password
+  const store = connect(cluster.url, { prefix: "{holdfast}:list:", operationMs: 15_000 });
+  for (const id of ["a", "b"]) await store.state(id).save("1");
+  const grant = await store.lock("c").acquire();
+  const ids: string[] = [];
+  for await (const { id } of store.states()) ids.push(id);
+  for await (const { id } of store.locks()) ids.push(id);
+  expect(ids.sort()).toEqual(["a", "b", "c"]);
+  await grant.release();
+  expect(await owner.command("ACL", "LOG")).toEqual([]);
+});

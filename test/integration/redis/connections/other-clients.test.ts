@@ -103,7 +103,7 @@ const atTheDoor: readonly (readonly [what: string, make: () => object, got: stri
     "a Cluster of ioredis",
     () => new Cluster([], { lazyConnect: true }),
     "a Cluster of ioredis",
-    /Cluster yet/,
+    /redis\+cluster:.*clients of clusters yet/,
   ],
   [
     "a pipeline of ioredis",
@@ -135,7 +135,12 @@ const atTheDoor: readonly (readonly [what: string, make: () => object, got: stri
     "monitor mode",
     /client\.duplicate\(\)/,
   ],
-  ["a cluster", () => createCluster({ rootNodes: [] }), "createCluster()", /Cluster yet/],
+  [
+    "a cluster",
+    () => createCluster({ rootNodes: [] }),
+    "createCluster()",
+    /redis\+cluster:.*clients of clusters yet/,
+  ],
   ["a pool", () => createClientPool(), "createClientPool()", /one connection.*createClient\(\)/],
   [
     "a pool of any clients",

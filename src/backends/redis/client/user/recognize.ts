@@ -17,6 +17,8 @@ interface Unsupported {
 
 const oneServer =
   'Pass a URL, a connected client made by createClient() of "@redis/client", or a Redis of "ioredis"';
+const ofCluster =
+  "Pass a URL such as redis+cluster://host:port,host:port instead; Holdfast has no adapter for clients of clusters yet";
 const has =
   (...methods: string[]) =>
   (client: Readonly<Record<string, unknown>>): boolean =>
@@ -33,12 +35,12 @@ const unsupported: readonly Unsupported[] = [
   {
     is: (client) => isOfIoredis(client) && client["isCluster"] === true,
     what: "a Cluster of ioredis",
-    advice: `Holdfast does not support Redis Cluster yet. ${oneServer}, for a single primary`,
+    advice: ofCluster,
   },
   {
     is: (client) => "masters" in client || has("getRandomNode", "getSlotRandomNode")(client),
     what: 'a client made by createCluster() of "@redis/client"',
-    advice: `Holdfast does not support Redis Cluster yet. ${oneServer}, for a single primary`,
+    advice: ofCluster,
   },
   {
     is: (client) => "getMasterNode" in client && !isSentinelClient(client),

@@ -14,15 +14,25 @@ end
 local function channel_of(client)
   return string.match(lock, '^(.-)lock:{') .. 'wake:' .. client
 end
--- The number of subscribers to a client's channel on this server; nil if it is not permitted to ask. The reply of
--- PUBLISH is less useful: it also counts patterns, such as the `*` of a monitoring tool, and does not count subscribers
--- on replicas, which also get the message.
+-- On a cluster, the client replaces this line (script-editions.ts): channels are sharded there, and plain before Redis 7.
+local ON_CLUSTER = false
+-- The number of subscribers to a client's channel on this server, and the command that reaches them; nil if it is not
+-- permitted to ask. The reply of PUBLISH is less useful: it also counts patterns, such as the `*` of a monitoring tool,
+-- and does not count subscribers on replicas and on other nodes of a cluster, which also get the message.
 local function subscribers_of(client)
-  return redis.pcall('PUBSUB', 'NUMSUB', channel_of(client))[2]
+  if ON_CLUSTER then
+    local sharded = redis.pcall('PUBSUB', 'SHARDNUMSUB', channel_of(client))[2]
+    if sharded and sharded > 0 then return sharded, 'SPUBLISH' end
+  end
+  return redis.pcall('PUBSUB', 'NUMSUB', channel_of(client))[2], 'PUBLISH'
 end
 -- Wakes are hints: a denied or failing PUBLISH must not stop a release.
+local function publish_by(command, client, message)
+  redis.pcall(command, channel_of(client), message)
+end
 local function wake(client, message)
-  redis.pcall('PUBLISH', channel_of(client), message)
+  local subscribers, command = subscribers_of(client)
+  if subscribers ~= 0 then publish_by(command, client, message) end
 end
 -- `-`: omitted; `a`: absent; `s`: with the bytes as stored.
 local function state_for_wake(wish)
@@ -53,7 +63,7 @@ local function hand_over(now, caller)
       end
       park(ticket, now)
       local client = select(2, parse_holder(ticket .. ' 0')) or ''
-      local subscribers = subscribers_of(client)
+      local subscribers, command = subscribers_of(client)
       if subscribers ~= 0 or not string.find(wish, 'p', 1, true) then
         if lease > HAND_OVER_MS then lease = HAND_OVER_MS end
         -- Before the wake, so that it is true wherever it is received [L1].
@@ -61,7 +71,7 @@ local function hand_over(now, caller)
         if subscribers ~= 0 then
           local kind, bytes = state_for_wake(wish)
           local head = 'granted ' .. ticket .. ' ' .. text(first) .. ' ' .. fences .. ' ' .. lease
-          wake(client, head .. ' ' .. count_waiters() .. ' ' .. kind .. ' ' .. lock_id() .. '\n' .. bytes)
+          publish_by(command, client, head .. ' ' .. count_waiters() .. ' ' .. kind .. ' ' .. lock_id() .. '\n' .. bytes)
         end
         return ticket, first, fences, lease
       end

@@ -1,0 +1,47 @@
+/**
+ * How the scripts of one store are run: whether they declare all their keys, and in which edition.
+ *
+ * On a cluster, the scripts count and reach subscribers of sharded channels, too. Elsewhere they do not, since that takes
+ * a right of its own.
+ */
+import { createHash } from "node:crypto";
+import type { Script } from "../scripts/generated.ts";
+import type { Keys } from "./keys.ts";
+
+export interface ScriptSettings {
+  /** If given, all keys of each script are declared, and this one with them: see keys.ts. */
+  readonly neverKey?: string | undefined;
+  readonly edition?: Edition | undefined;
+}
+
+export interface ScriptOptions {
+  /** Declares all keys of each script, as servers other than Redis may require. On a cluster, this is always done. */
+  readonly declareKeys?: boolean | undefined;
+  /** Changes the scripts, to test them. Not an option of open(). */
+  readonly edition?: Edition | undefined;
+}
+
+export function scriptSettings(
+  onCluster: boolean,
+  keys: Keys,
+  { declareKeys = false, edition }: ScriptOptions,
+): ScriptSettings {
+  return {
+    neverKey: onCluster || declareKeys ? keys.never : undefined,
+    edition: edition ?? (onCluster ? clusterEdition : undefined),
+  };
+}
+
+export type Edition = (script: Script) => Script;
+
+const elsewhere = "local ON_CLUSTER = false";
+const there = "local ON_CLUSTER = true";
+
+export const clusterEdition: Edition = (script) => {
+  const text = script.text.replace(elsewhere, there);
+  return text === script.text ? script : withText(script, text);
+};
+
+export function withText({ name }: Script, text: string): Script {
+  return { name, sha1: createHash("sha1").update(text).digest("hex"), text };
+}
