@@ -15,6 +15,7 @@ import { liveGrant, runHolding } from "./ownership/held-grants.ts";
 import { GrantRequest } from "./scheduling/request.ts";
 import { throwIfAborted } from "./ownership/abort-listeners.ts";
 import { parseTicket } from "./leases/ticket.ts";
+import * as names from "./names.ts";
 
 /** Options of `store.lock()`; options of a call override them. */
 export interface LockOptions {
@@ -129,7 +130,7 @@ export class LockHandle implements Lock {
       durability: settings.readDurability,
     });
     this.#session = session;
-    this.id = parse.parseId(id, "A lock's id");
+    this.id = names.parseId(id, "A lock's id");
     this.#leaseMs = own.leaseMs ?? settings.leaseMs;
     this.#waitMs = own.waitMs ?? settings.waitMs;
     this.#durability = own.durability ?? settings.durability;

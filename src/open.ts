@@ -22,6 +22,7 @@ import type { Serializer } from "./serializers/serializer.ts";
 import { checkList, checkNames, nameOf, prefixesOf, yourClient } from "./backends/shard-targets.ts";
 import { json } from "./serializers/json.ts";
 import { StoreHandle, type Store } from "./store.ts";
+import * as names from "./names.ts";
 
 export type { IoredisClientLike, RedisClientLike, SentinelClientLike };
 
@@ -62,7 +63,7 @@ const opened = new WeakSet<object>();
  */
 export function open(target?: Target | Backend | readonly Target[], options?: OpenOptions): Store {
   const parsed: Parsed = parse.parseOptions<Parsed>("open()", options, {
-    prefix: parse.prefix,
+    prefix: names.prefix,
     shards: parse.shards,
     declareKeys: parse.declareKeys,
     serializer: parse.serializer,
@@ -148,7 +149,7 @@ function backendOfUrl(url: string, shared: Shared): Backend {
     case "rediss+cluster":
       return redisBackend(url, parseAddress(url).name, {
         ...shared,
-        prefix: parse.clusterPrefix(shared.prefix),
+        prefix: names.clusterPrefix(shared.prefix),
       });
     case "sqlite":
       return sqliteBackend(parseSqlitePath(url), shared);

@@ -37,6 +37,7 @@ import type {
   UpdateOptions,
   WriteOptions,
 } from "./state.ts";
+import * as names from "./names.ts";
 
 /** Options after parsing. */
 type Parsed<T> = Omit<T, "durability"> & { durability?: Durability };
@@ -64,7 +65,7 @@ export class StateHandle<T, D> implements State<T, D> {
       durability: session.settings.readDurability,
     });
     this.#session = session;
-    this.id = parse.parseId(id, "A state's id");
+    this.id = names.parseId(id, "A state's id");
     this.#codec = new Codec(
       id,
       own.serializer ?? session.settings.serializer,

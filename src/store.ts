@@ -11,6 +11,7 @@ import * as parse from "./options.ts";
 import { defaults, type CloseOptions, type ListOptions } from "./options.ts";
 import type { State, StateOptions } from "./state.ts";
 import { stateful, StateHandle } from "./state-handle.ts";
+import * as names from "./names.ts";
 
 /** What is known about a stored state without loading it. */
 export type StateInfo = StateEntry;
@@ -143,7 +144,7 @@ export class StoreHandle implements Store {
     options: ListOptions | undefined,
     page: (cursor: string | null, request: ListRequest) => Promise<Page<Entry>>,
   ): AsyncIterable<Entry> {
-    const { idPrefix } = parse.parseOptions<ListOptions>(call, options, { idPrefix: parse.idPrefix });
+    const { idPrefix } = parse.parseOptions<ListOptions>(call, options, { idPrefix: names.idPrefix });
     const request: ListRequest = { idPrefix: idPrefix ?? "", limit: pageSize };
     const session = this.#session;
     async function* pages(): AsyncGenerator<Entry> {

@@ -7,7 +7,7 @@
  */
 import type { Backend, Durability, Forgotten, Receipt } from "../backends/contract.ts";
 import { HoldfastError, type UnavailableError } from "../errors.ts";
-import { InFlight } from "../in-flight-counter.ts";
+import { InFlight } from "./in-flight-counter.ts";
 import { Deadlines, KeepAlive, now } from "../timers.ts";
 import { BackendCall, type Listener } from "./backend-call.ts";
 import { forgotten, withOutcome, type Subject } from "./call-errors.ts";

@@ -6,7 +6,7 @@
 import type { Granted, ReleaseDone, Wake } from "../backends/contract.ts";
 import type { BackendCalls } from "../calls/backend-calls.ts";
 import { ClosedError } from "../errors.ts";
-import { InFlight } from "../in-flight-counter.ts";
+import { InFlight } from "../calls/in-flight-counter.ts";
 import { now, pause } from "../timers.ts";
 import { Acquisition } from "./acquisition.ts";
 import { Hold } from "./hold.ts";

@@ -11,6 +11,7 @@ import * as parse from "../options.ts";
 import { defaults } from "../options.ts";
 import { moveStates } from "./move-states.ts";
 import { Part } from "./part.ts";
+import * as names from "../names.ts";
 
 /** A store, named as for `open()`: a target or a list of targets, and the options that say where its data is. */
 export interface StorePlace {
@@ -52,7 +53,7 @@ export async function reshard(from: StorePlace, to: StorePlace): Promise<Reshard
 function partsAt(name: string, place: unknown): Part[] {
   const { target, ...options } = parse.parseOptions<Partial<StorePlace>>(`reshard()'s ${name}`, place, {
     target: (value) => value as Target,
-    prefix: parse.prefix,
+    prefix: names.prefix,
     shards: parse.shards,
   });
   if (target === undefined)

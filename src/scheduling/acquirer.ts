@@ -6,7 +6,7 @@
 import type { AcquireReply, AcquireRequest, Granted, WriteReply } from "../backends/contract.ts";
 import type { BackendCalls } from "../calls/backend-calls.ts";
 import { CorruptStateError, UnavailableError } from "../errors.ts";
-import type { InFlight } from "../in-flight-counter.ts";
+import type { InFlight } from "../calls/in-flight-counter.ts";
 import type { Acquisition } from "../leases/acquisition.ts";
 import type { Hold } from "../leases/hold.ts";
 import type { TicketRegistry } from "../leases/ticket-registry.ts";

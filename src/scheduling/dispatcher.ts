@@ -9,7 +9,7 @@ import type { Done } from "../calls/backend-calls.ts";
 import { tooFewForLock } from "../calls/durability.ts";
 import { diagnostics, type AcquireEvent, type ReleaseEvent, type WarningEvent } from "../diagnostics.ts";
 import { HoldfastError } from "../errors.ts";
-import type { InFlight } from "../in-flight-counter.ts";
+import type { InFlight } from "../calls/in-flight-counter.ts";
 import { confirmHold } from "../leases/confirm-hold.ts";
 import type { Hold } from "../leases/hold.ts";
 import type { TicketRegistry } from "../leases/ticket-registry.ts";

@@ -2,7 +2,7 @@
  * The locks that callers of one opened store want: an acquirer for each id, and how waiting and serving end on close.
  */
 import { ClosedError } from "../errors.ts";
-import { InFlight } from "../in-flight-counter.ts";
+import { InFlight } from "../calls/in-flight-counter.ts";
 import type { TicketRegistry } from "../leases/ticket-registry.ts";
 import { Acquirer } from "./acquirer.ts";
 import type { Request } from "./request.ts";

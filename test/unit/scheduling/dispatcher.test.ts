@@ -8,7 +8,7 @@ import { describe, expect, test, vi } from "vitest";
 import type { Dispatcher } from "../../../src/scheduling/dispatcher.ts";
 import type { LocalQueue } from "../../../src/scheduling/local-queue.ts";
 import type { GrantRequest } from "../../../src/scheduling/request.ts";
-import { InFlight } from "../../../src/in-flight-counter.ts";
+import { InFlight } from "../../../src/calls/in-flight-counter.ts";
 import { Later, outcomeOf, quiet, type Room, withRoom } from "../support/rooms.ts";
 
 const released = { status: "released", revision: null } as const;

@@ -1,0 +1,67 @@
+/** Ids and prefixes: what they may contain, so that every name of a key can be told apart. */
+import { InvalidArgumentError } from "./errors.ts";
+import { defaults, show, type Parser } from "./options.ts";
+
+const maxIdBytes = 512;
+
+/**
+ * Ids: 1–512 bytes of UTF-8, no control characters, no lone surrogates, no leading `}` (it would end the hash tag of
+ * the key early).
+ */
+export function parseId(id: unknown, what: string): string {
+  if (typeof id !== "string") throw new InvalidArgumentError(`${what} must be a string; got ${show(id)}.`);
+  if (id === "") throw new InvalidArgumentError(`${what} must not be empty.`);
+  if (id.length > maxIdBytes || Buffer.byteLength(id) > maxIdBytes) {
+    throw new InvalidArgumentError(`${what} must be at most ${maxIdBytes} bytes of UTF-8; got ${show(id)}.`);
+  }
+  if (id.startsWith("}")) throw new InvalidArgumentError(`${what} must not begin with "}"; got ${show(id)}.`);
+  checkText(id, what);
+  return id;
+}
+
+/** A prefix: like an id, but it may be empty, and have one hash tag, which puts all keys into one slot of a cluster. */
+export const prefix: Parser<string> = (value, name) => {
+  if (typeof value !== "string" || Buffer.byteLength(value) > maxIdBytes) {
+    throw new InvalidArgumentError(`${name} must be a string of at most 512 bytes; got ${show(value)}.`);
+  }
+  const withoutTag = value.replace(hashTag, "");
+  if (/[{}]/.test(withoutTag) || value.includes("lock:{")) {
+    throw new InvalidArgumentError(
+      `${name} must have no braces, or one hash tag, as in "{shop}:", that does not follow "lock:"; got ${show(value)}.`,
+    );
+  }
+  checkText(value, name);
+  return value;
+};
+
+/** A prefix on a cluster, where only keys with the same hash tag are certain to be on the same node. */
+export function clusterPrefix(prefix: string | undefined): string {
+  if (prefix === undefined) return defaults.clusterPrefix;
+  if (hashTag.test(prefix)) return prefix;
+  const instead = prefix === "" ? defaults.clusterPrefix : `{${prefix.replace(/:$/, "")}}:`;
+  throw new InvalidArgumentError(
+    `On a Redis Cluster, prefix must have a hash tag, so that all keys of the store are in one slot: write ` +
+      `${show(instead)} instead of ${show(prefix)}.`,
+  );
+}
+
+const hashTag = /\{[^{}]+\}/;
+
+export const idPrefix: Parser<string> = (value, name) => {
+  if (typeof value !== "string")
+    throw new InvalidArgumentError(`${name} must be a string; got ${show(value)}.`);
+  if (value !== "") parseId(value, name);
+  return value;
+};
+
+function checkText(text: string, what: string): void {
+  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
+  if (/[\u0000-\u001f\u007f-\u009f]/.test(text)) {
+    throw new InvalidArgumentError(`${what} must not contain control characters; got ${show(text)}.`);
+  }
+  if (!text.isWellFormed()) {
+    throw new InvalidArgumentError(
+      `${what} must be well-formed Unicode; it has a lone surrogate: ${show(text)}.`,
+    );
+  }
+}
