@@ -22,6 +22,7 @@ import type {
 } from "./client-port.ts";
 import { connectionBroke, closedFailure, notConnected, replyFailure, type Break } from "./errors.ts";
 import { Connection, destroy } from "./connection.ts";
+import { ErrorReply } from "./resp.ts";
 import { RespConnection } from "./resp-connection.ts";
 import { isErrorReply, notSentMessages } from "./node-redis-types.ts";
 import { OversizeDetector, sizeOf, RedisSocket, type PackageClient } from "./socket.ts";
@@ -237,6 +238,7 @@ export class NodeRedis implements RedisClient {
     const { password } = this.#address;
     if (password === undefined || cause instanceof HoldfastError) return cause;
     const message = cause.message.replaceAll(password, "***").replaceAll(encodeURIComponent(password), "***");
-    return message === cause.message ? cause : new Error(message);
+    if (message === cause.message) return cause;
+    return cause instanceof ErrorReply ? new ErrorReply(message) : new Error(message);
   }
 }

@@ -53,7 +53,7 @@ export class RedisSocket implements Transport {
 
   destroy(why?: Error): void {
     this.#why ??= why;
-    this.#client.destroy();
+    this.#client.destroy(why);
   }
 
   /** Why we ended it; the package only reports that we did. */
