@@ -37,7 +37,7 @@ const refusals: readonly Refusal[] = [
     code: "ACCESS_DENIED",
     what: "refuses keys that a script does not declare",
     advice:
-      "Permit them: Dragonfly does with --default_lua_flags=allow-undeclared-keys, " +
+      "Open the store with { declareKeys: true }, or permit them: Dragonfly does with --default_lua_flags=allow-undeclared-keys, " +
       "Kvrocks with lua-strict-key-accessing no",
     atStart: true,
   },
