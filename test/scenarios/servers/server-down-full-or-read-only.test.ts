@@ -196,7 +196,10 @@ describe("Redis", () => {
   );
 
   test("[P3] a server that quotes the login does not make any text tell the password", async () => {
-    const server = await startRedis({ acl: [user], more: ["--rename-command", "HELLO", ""] });
+    const server = await startRedis({
+      acl: [user],
+      more: ["--rename-command", "HELLO", "", "--rename-command", "AUTH", ""],
+    });
     const url = `redis://keeper:${encoded}@127.0.0.1:${String(server.port)}`;
     const store = open(url, { operationMs: 2_500 });
     for (const error of await errorsOf([store.ready(), ...writes(store)])) {

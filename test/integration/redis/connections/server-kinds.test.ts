@@ -52,7 +52,7 @@ const kinds: Record<string, Kind> = {
     answer: onProbe(
       refusal("ERR script tried accessing undeclared key, key: t:probe:{x}:undeclared [undeclared keys]"),
     ),
-    says: /^redis:\S+ \(Dragonfly 1\.27\.1\) refuses keys that a script does not declare \(ERR script tried .*\)\. Permit them: .*--default_lua_flags=allow-undeclared-keys/,
+    says: /^redis:\S+ \(Dragonfly 1\.27\.1\) refuses keys that a script does not declare \(ERR script tried .*\)\. Open the store with \{ declareKeys: true \}, or permit them: .*--default_lua_flags=allow-undeclared-keys/,
   },
   "Garnet with scripts switched off": {
     info: infoOf("garnet_version:1.0.48", "os:Unix"),
