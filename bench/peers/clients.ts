@@ -21,7 +21,7 @@ export async function ioredis(url: string): Promise<IoRedis> {
   return client;
 }
 
-export interface NodeRedis {
+export interface OwnClient {
   connect(): Promise<unknown>;
   get(key: string): Promise<string | null>;
   set(key: string, value: string): Promise<unknown>;
@@ -31,14 +31,14 @@ export interface NodeRedis {
 }
 
 interface NodeRedisModule {
-  readonly createClient: (options: { url: string }) => NodeRedis;
+  readonly createClient: (options: { url: string }) => OwnClient;
 }
 
 /** node-redis 6; it writes what is sent in one tick at once, and has no further setting for that. */
 export async function nodeRedis(
   url: string,
   name: "redis" | "@redis/client",
-): Promise<{ client: NodeRedis; strings: Strings }> {
+): Promise<{ client: OwnClient; strings: Strings }> {
   const { createClient } = await load<NodeRedisModule>(name);
   const client = createClient({ url });
   client.on("error", () => undefined);

@@ -6,7 +6,7 @@
  */
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ioredis, nodeRedis, type NodeRedis } from "./clients.ts";
+import { ioredis, nodeRedis, type OwnClient } from "./clients.ts";
 import { ByHand, leaseMs, waitMs, type Bare, type OpenPeer, type Strings } from "./peer.ts";
 
 const script = `if redis.call("GET", KEYS[1]) == ARGV[1] then return redis.call("DEL", KEYS[1]) end return 0`;
@@ -39,7 +39,7 @@ export const openNodeRedisFloor: OpenPeer = async (url) => {
   return new Floor(strings, bareNodeRedis(client));
 };
 
-function bareNodeRedis(client: NodeRedis): Commands {
+function bareNodeRedis(client: OwnClient): Commands {
   const lease = String(leaseMs);
   return {
     take: ({ key, token }) => client.sendCommand(["SET", key, token, "NX", "PX", lease]),

@@ -4,13 +4,13 @@
  * Timeout (30 s) and polling interval (10 s) at their defaults: a release wakes all who wait. It waits without end unless
  * told otherwise; here it fails after as long as Holdfast. It does not renew by itself.
  */
-import { nodeRedis, type NodeRedis } from "./clients.ts";
+import { nodeRedis, type OwnClient } from "./clients.ts";
 import { ByHand, leaseMs, load, waitMs, type OpenPeer, type Strings } from "./peer.ts";
 
 type Release = () => Promise<void>;
 
 interface MutexModule {
-  lock(client: NodeRedis, id: string, options: { timeout: number; failAfter: number }): Promise<Release>;
+  lock(client: OwnClient, id: string, options: { timeout: number; failAfter: number }): Promise<Release>;
 }
 
 export const openSimpleRedisMutex: OpenPeer = async (url) => {

@@ -36,7 +36,7 @@ const nodeRedis = "backends/redis/client/user/user-node-redis.ts";
 const ioredis = "backends/redis/client/user/user-ioredis.ts";
 
 export const clients: Readonly<Record<string, ClientUnderTest>> = {
-  "a URL": { file: "backends/redis/client/node-redis.ts", resends: false },
+  "a URL": { file: "backends/redis/client/own-client.ts", resends: false },
   "@redis/client 5": { file: nodeRedis, resends: false, own: (url) => official(createClient5({ url })) },
   "@redis/client 6": { file: nodeRedis, resends: false, own: (url) => official(createClient6({ url })) },
   "ioredis 5": { file: ioredis, resends: true, own: async (url) => ended(new Redis5(url, fast)) },

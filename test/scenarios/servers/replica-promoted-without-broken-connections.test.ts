@@ -4,7 +4,7 @@
 //
 // Seen failing with the defence taken out:
 //   hand-over.lua publishing before the grant stands, and taking the answer of PUBLISH for the number of those who
-//   listen, where the connection for wakes is not made anew with the one for commands (node-redis.ts): bodies overlap.
+//   listen, where the connection for wakes is not made anew with the one for commands (own-client.ts): bodies overlap.
 
 import { createClient } from "@redis/client";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";

@@ -9,7 +9,7 @@
 //   that trouble, by the code;
 // - src/backends/redis/startup-checks.ts remembers a first use that failed: four troubles "when a store opens" never end;
 // - src/backends/redis/client/connection.ts keeps an attempt that has succeeded: "is down", "hangs", "password … later" never end;
-// - src/backends/redis/client/node-redis.ts does not catch the failure of its second connection: an unhandled rejection;
+// - src/backends/redis/client/own-client.ts does not catch the failure of its second connection: an unhandled rejection;
 // - the same file does not take the password out of what it is told: "a server that quotes the login";
 // - src/backends/sqlite/errors.ts does not know BUSY, or CANTOPEN (and connection.ts does not look for a directory): the two
 //   tests on SQLite.

@@ -8,7 +8,7 @@ import { UserNodeRedis } from "./user/user-node-redis.ts";
 import { openSentinel } from "./user/user-sentinel.ts";
 import { refuseUnsupported, type UserClientLike } from "./user/recognize.ts";
 import type { RedisClient } from "./client-port.ts";
-import { NodeRedis } from "./node-redis.ts";
+import { OwnClient } from "./own-client.ts";
 
 export interface OpenedClient {
   readonly client: RedisClient;
@@ -34,8 +34,8 @@ export function openClient(
   if (typeof target === "string" || target instanceof URL) {
     const address = parseAddress(target);
     const slot = slotOf(prefix);
-    const client = new NodeRedis(address, { operationMs, slot });
-    const makeAnother = (): RedisClient => new NodeRedis(address, { operationMs, stallMs, slot });
+    const client = new OwnClient(address, { operationMs, slot });
+    const makeAnother = (): RedisClient => new OwnClient(address, { operationMs, stallMs, slot });
     return { client, makeAnother, mayUseAnotherDatabase: false };
   }
   refuseUnsupported(target);

@@ -1,6 +1,6 @@
 /**
- * One connection of the client package, with what the package does not expose: how many bytes were read, how large the
- * commands in flight are, and why we ended it.
+ * One connection with what the core of the port needs of it: how many bytes were read, how large the commands in flight
+ * are, and why we ended it. It is a RespConnection, or a duplicate of a user's client, which exposes none of these.
  */
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { now } from "../../../timers.ts";

@@ -1,7 +1,7 @@
 // The address moves to another server, and the old one becomes its replica and keeps its connections, as managed services
 // do it. Both connections must follow: one that stays behind gets wakes from a server that does not decide [L1].
 //
-// Seen failing: script-runner.ts does not call reconnect() → every write of the first test is READ_ONLY for ever; node-redis.ts does
+// Seen failing: script-runner.ts does not call reconnect() → every write of the first test is READ_ONLY for ever; own-client.ts does
 // not suspend the wake connection → it stays on the old server.
 
 import { createClient } from "@redis/client";

@@ -1,7 +1,7 @@
 // rediss: with a private certificate authority: a whole store works over it, and a server that cannot prove who it is
 // learns nothing, neither a command nor the password. The keys are thrown away: tls/make.sh makes them.
 //
-// Seen failing with `rejectUnauthorized: false` in the socket options of src/backends/redis/client/node-redis.ts: both refusals,
+// Seen failing with `rejectUnauthorized: false` in the socket options of src/backends/redis/client/own-client.ts: both refusals,
 // and the process without NODE_EXTRA_CA_CERTS.
 
 import { poll } from "../../../support/poll.ts";

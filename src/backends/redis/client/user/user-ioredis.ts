@@ -13,7 +13,7 @@ import { forget, listen, type Listeners } from "./client-events.ts";
 import { duplicateOf, IoredisCommands } from "./ioredis-duplicate.ts";
 import { optionsOf, type IoredisClientLike, type IoredisOptions } from "./ioredis-types.ts";
 import { isErrorReply, notSentMessages } from "../node-redis-types.ts";
-import { NodeRedis } from "../node-redis.ts";
+import { OwnClient } from "../own-client.ts";
 import type {
   RedisClient,
   RedisCommand,
@@ -98,7 +98,7 @@ export class UserIoredis implements RedisClient {
   /** A second connection for commands, of our own. */
   makeAnother(stallMs: number): RedisClient {
     const make = (): PackageClient => this.#duplicate();
-    return new NodeRedis({ name: this.name }, { operationMs: this.#operationMs, make, stallMs });
+    return new OwnClient({ name: this.name }, { operationMs: this.#operationMs, make, stallMs });
   }
 
   readonly #listeners: Listeners = {

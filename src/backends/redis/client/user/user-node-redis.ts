@@ -15,7 +15,7 @@ import type {
   Subscription,
 } from "../client-port.ts";
 import { connectionBroke, closedFailure, notConnected, replyFailure } from "../errors.ts";
-import { NodeRedis } from "../node-redis.ts";
+import { OwnClient } from "../own-client.ts";
 import { isErrorReply, notSentMessages, sendWith, type RedisClientLike } from "../node-redis-types.ts";
 import type { PackageClient } from "../socket.ts";
 import { forget, listen, type Listeners } from "./client-events.ts";
@@ -115,7 +115,7 @@ export class UserNodeRedis implements RedisClient {
   get makeAnother(): ((stallMs: number) => RedisClient) | undefined {
     if (this.#client.duplicate === undefined) return undefined;
     const how = { operationMs: this.#operationMs, make: () => this.#duplicate() };
-    return (stallMs) => new NodeRedis({ name: this.name }, { ...how, stallMs });
+    return (stallMs) => new OwnClient({ name: this.name }, { ...how, stallMs });
   }
 
   #duplicate(): PackageClient {

@@ -3,7 +3,7 @@
  * options to connect; the connections are made here. No command is sent through it: it resends commands after a failover,
  * and each takes longer.
  */
-import { NodeRedis } from "../node-redis.ts";
+import { OwnClient } from "../own-client.ts";
 import type { RedisClientLike } from "../node-redis-types.ts";
 import type { RedisClient } from "../client-port.ts";
 import type { PackageClient } from "../socket.ts";
@@ -20,7 +20,7 @@ export function openSentinel(
     const primary = await primaryOf(client as Locator, operationMs / 2);
     return duplicateOf(primary, { name, connectMs: operationMs });
   };
-  return new NodeRedis({ name }, { operationMs, stallMs, make });
+  return new OwnClient({ name }, { operationMs, stallMs, make });
 }
 
 /** While it looks for a new primary, it answers when it has found one. */

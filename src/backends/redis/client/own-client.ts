@@ -1,11 +1,9 @@
 /**
- * The port on connections of our own, one for commands and one for wakes: of `@redis/client`, for a URL, or duplicates of
- * the user's client.
+ * The port on connections of our own, one for commands and one for wakes: to the address of a URL (resp-connection.ts), or
+ * duplicates of a user's client.
  *
- * The package is loaded when first needed. It writes all commands of one tick at once. Its own reconnecting, offline
- * queue and time-outs are switched off: they would resend commands that have already failed here. The connection for
- * wakes is opened after the one for commands and closed with it, so that both resolve the name at the same time and
- * lead to one server [L1] [L8].
+ * The connection for wakes is opened after the one for commands and closed with it, so that both resolve the name at the
+ * same time and lead to one server [L1] [L8].
  */
 import { HoldfastError } from "../../../errors.ts";
 import { now } from "../../../timers.ts";
@@ -27,7 +25,7 @@ import { RespConnection } from "./resp-connection.ts";
 import { isErrorReply, notSentMessages } from "./node-redis-types.ts";
 import { OversizeDetector, sizeOf, RedisSocket, type PackageClient } from "./socket.ts";
 
-export interface NodeRedisOptions {
+export interface OwnClientOptions {
   readonly operationMs: number;
   /** After how long without any data the connection is dropped. Default: a third of `operationMs`. */
   readonly stallMs?: number | undefined;
@@ -43,7 +41,7 @@ const weEndedIt: ReadonlySet<string> = new Set(["Disconnects client", "Connectio
 /** A younger connection was made where the name leads now. */
 const freshMs = 500;
 
-export class NodeRedis implements RedisClient {
+export class OwnClient implements RedisClient {
   readonly name: string;
   readonly followsSlot: boolean;
   readonly #address: Partial<Address>;
@@ -62,7 +60,7 @@ export class NodeRedis implements RedisClient {
   #isSharded = false;
   #closed = false;
 
-  constructor(address: Address | Pick<Address, "name">, options: NodeRedisOptions) {
+  constructor(address: Address | Pick<Address, "name">, options: OwnClientOptions) {
     const { operationMs, stallMs = operationMs / 3, slot = 0, make } = options;
     this.name = address.name;
     this.#address = address;
