@@ -106,7 +106,7 @@ function backendOf(target: unknown, options: Parsed): Backend {
 /** The backends of a store, none of which is connected yet: one for each shard, or one for all. */
 export function partsOf(
   target: unknown,
-  options: Pick<Parsed, "prefix" | "operationMs" | "shards">,
+  options: Pick<Parsed, "prefix" | "operationMs" | "shards" | "declareKeys">,
   { clientId = newClientId(), isShard }: { clientId?: string; isShard?: true } = {},
 ): Backend[] {
   const { prefix = defaults.prefix, shards = 1 } = options;

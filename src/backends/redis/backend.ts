@@ -80,7 +80,7 @@ export class RedisBackend implements Backend {
   readonly #keys: Keys;
   readonly #facts = new ServerFacts();
   readonly #startupChecks: StartupChecks;
-  readonly #unbatchedCalls: SingleCalls;
+  readonly #singleCalls: SingleCalls;
   readonly #pipeline: Pipeline;
   readonly #listing: Listing;
   readonly #wakes: WakeSubscription;
@@ -106,10 +106,10 @@ export class RedisBackend implements Backend {
     const onConnected = (): void => wakes.start();
     const startupChecks = new StartupChecks({ client, keys, settings, isShard, warn, onConnected });
     this.#startupChecks = startupChecks;
-    this.#unbatchedCalls = new SingleCalls({ startupChecks, runner, facts });
+    this.#singleCalls = new SingleCalls({ startupChecks, runner, facts });
     const whenConnected = <T>(send: () => Promise<T>): Promise<T> => startupChecks.whenConnected(send);
     this.#pipeline = new Pipeline({ mode, whenConnected, runner, keys, facts });
-    this.#listing = new Listing(this.#unbatchedCalls, keys, client.followsSlot === true);
+    this.#listing = new Listing(this.#singleCalls, keys, client.followsSlot === true);
     const keepMs = (): string => facts.receipts.expiry().args[0];
     const commands = mayUseAnotherDatabase ? runner : undefined;
     this.#replicas = makeAnother && new Replicas({ makeAnother, keys, keepMs, commands, settings });
@@ -138,7 +138,7 @@ export class RedisBackend implements Backend {
     } catch (error) {
       if (!read.isCorrupt(error)) throw error;
       // What GET refuses exists nevertheless, and is reported with its type [S1] [S6].
-      const type = await this.#unbatchedCalls.command({
+      const type = await this.#singleCalls.command({
         args: ["TYPE", this.#keys.state(id)],
         read: read.text,
       });
@@ -149,7 +149,7 @@ export class RedisBackend implements Backend {
   writeState(...args: Parameters<Backend["writeState"]>): Promise<WriteReply> {
     const [id, write, ticket, receipt] = args;
     const encoded = this.#encodeWrite(id, write, receipt);
-    const writing = this.#unbatchedCalls.runRecorded({
+    const writing = this.#singleCalls.runRecorded({
       script: scripts.write,
       ahead: encoded.ahead && [encoded.ahead],
       keys: this.#keys.all(id),
@@ -167,7 +167,7 @@ export class RedisBackend implements Backend {
   }
 
   touchState(id: string, ttlMs: number, receipt: Receipt): Promise<TouchReply> {
-    return this.#unbatchedCalls.runRecorded({
+    return this.#singleCalls.runRecorded({
       script: scripts.touch,
       keys: [this.#keys.state(id), this.#keys.done],
       args: (recording) => [encode.millis(ttlMs), ...recording],
@@ -210,7 +210,7 @@ export class RedisBackend implements Backend {
   }
 
   cancelLock(id: string, ticket: Ticket, receipt: Receipt): Promise<CancelReply> {
-    return this.#unbatchedCalls.runRecorded({
+    return this.#singleCalls.runRecorded({
       script: scripts.cancel,
       keys: this.#keys.all(id),
       args: (recording) => [ticket, ...recording, this.#facts.stampFloor],
@@ -245,9 +245,9 @@ export class RedisBackend implements Backend {
 
   #load(id: string, withExpiry: boolean): Promise<LoadedState> {
     const key = this.#keys.state(id);
-    if (!withExpiry) return this.#unbatchedCalls.command({ args: ["GET", key], read: read.readLoad, id });
+    if (!withExpiry) return this.#singleCalls.command({ args: ["GET", key], read: read.readLoad, id });
     const call = { script: scripts.load, keys: [key], args: [], read: read.readLoad, bytes: true, id };
-    return this.#unbatchedCalls.run(call);
+    return this.#singleCalls.run(call);
   }
 
   #encodeWrite(id: string, write: StateWrite | undefined, receipt: Receipt): encode.EncodedWrite {
@@ -282,7 +282,7 @@ export class RedisBackend implements Backend {
 
   #force({ id, ticket, receipt, ifFence }: ForcedRelease): Promise<ReleaseReply> {
     const fence = String(ifFence ?? "");
-    return this.#unbatchedCalls.runRecorded({
+    return this.#singleCalls.runRecorded({
       script: scripts.force,
       keys: this.#keys.all(id),
       args: (recording) => [argumentOf(ticket), ...recording, this.#facts.stampFloor, fence],
