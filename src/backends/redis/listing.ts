@@ -13,12 +13,12 @@ interface PageRequest<Entry> {
 }
 
 export class Listing {
-  readonly #unbatchedCalls: SingleCalls;
+  readonly #singleCalls: SingleCalls;
   readonly #keys: Keys;
   readonly #followsSlot: boolean;
 
-  constructor(requests: SingleCalls, keys: Keys, followsSlot: boolean) {
-    this.#unbatchedCalls = requests;
+  constructor(singleCalls: SingleCalls, keys: Keys, followsSlot: boolean) {
+    this.#singleCalls = singleCalls;
     this.#keys = keys;
     this.#followsSlot = followsSlot;
   }
@@ -26,7 +26,7 @@ export class Listing {
   inspectLock(id: string): Promise<LockEntry | null> {
     const keys = [this.#keys.lock(id), this.#keys.queue(id)];
     const read = (reply: RedisReply): LockEntry | null => readInspect(id, reply);
-    return this.#unbatchedCalls.run({ script: scripts.inspect, keys, args: [], read, bytes: true, id });
+    return this.#singleCalls.run({ script: scripts.inspect, keys, args: [], read, bytes: true, id });
   }
 
   listLocks(cursor: string | null, request: ListRequest): Promise<Page<LockEntry>> {
@@ -42,7 +42,7 @@ export class Listing {
   #describeState(id: string): Promise<StateEntry | null> {
     const keys = [this.#keys.state(id)];
     const read = (reply: RedisReply): StateEntry | null => readDescription(id, reply);
-    return this.#unbatchedCalls.run({ script: scripts.describe, keys, args: [], read, bytes: true, id });
+    return this.#singleCalls.run({ script: scripts.describe, keys, args: [], read, bytes: true, id });
   }
 
   async #page<Entry>(kind: "state" | "lock", page: PageRequest<Entry>): Promise<Page<Entry>> {
@@ -50,7 +50,7 @@ export class Listing {
     const match = this.#keys.pattern(kind, idPrefix);
     const args = ["SCAN", page.cursor ?? "0", "MATCH", match, "COUNT", String(limit)];
     const [{ cursor, names }] = await Promise.all([
-      this.#unbatchedCalls.command({ args, read: readScan }),
+      this.#singleCalls.command({ args, read: readScan }),
       this.#followsSlot ? this.#ownsSlot() : undefined,
     ]);
     const ids = new Set(names.map((name) => this.#keys.idOf(kind, name)));
@@ -60,6 +60,6 @@ export class Listing {
 
   /** A node that has lost the slot finds no keys in a SCAN; a command on a key is refused by it, and the page is retried. */
   #ownsSlot(): Promise<unknown> {
-    return this.#unbatchedCalls.command({ args: ["EXISTS", ...this.#keys.common], read: () => undefined });
+    return this.#singleCalls.command({ args: ["EXISTS", ...this.#keys.common], read: () => undefined });
   }
 }
