@@ -59,8 +59,7 @@ export class MemoryBackend implements Backend {
   readonly #memory: Memory;
   readonly #now: () => number;
   readonly #executor: Executor;
-  /** Its clock stands still, since receipts are never forgotten. */
-  readonly #proofs = new Proofs(() => 0);
+  readonly #proofs = new Proofs();
   readonly #turns = new EventLoopYield();
   #closed = false;
 
