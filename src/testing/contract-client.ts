@@ -124,9 +124,9 @@ export class ContractTicket {
     return this.#receipt;
   }
 
-  ask(more: Partial<AcquireRequest> = {}): Promise<AcquireReply> {
+  ask(more: Partial<AcquireRequest> = {}, receipt: Receipt = this.#receipt): Promise<AcquireReply> {
     const request = { leaseMs: 30_000, queue: true, load: false, fences: 1, ...more };
-    return this.#backend.acquireLock(this.id, this.ticket, request, this.#receipt);
+    return this.#backend.acquireLock(this.id, this.ticket, request, receipt);
   }
 
   /** The reply to an ask that must be granted. */

@@ -115,7 +115,9 @@ function acquireFree(item: Item, ticket: Ticket, ask: AcquireRequest): AcquireRe
   });
 }
 
-function peek(pending: PendingChanges, { id, ticket }: RowRequest<"peek">): Waiting | undefined {
+function peek(pending: PendingChanges, request: RowRequest<"peek">): Waiting | undefined {
+  const { id, ticket, receipt } = request;
+  if (isSettled(pending, receipt)) return undefined;
   const item = pending.item(id);
   const lock = liveLock(item);
   if (lock === null || lock.ticket === ticket) return undefined;

@@ -35,7 +35,7 @@ interface Calls {
     reply: AcquireReply;
   };
   /** Only reads: the repeated reply to a waiting ticket; `undefined` if its ask must be carried out. */
-  peek: { request: ByTicket; reply: Waiting | undefined };
+  peek: { request: ByTicket & { readonly receipt: Receipt }; reply: Waiting | undefined };
   renew: { request: { readonly entries: readonly RenewEntry[] }; reply: ("renewed" | "lost")[] };
   release: { request: Once & ByTicket & Release; reply: ReleaseReply };
   cancel: { request: Once & ByTicket; reply: CancelReply };

@@ -71,8 +71,15 @@ interface Session {
 }
 
 /** The last reply to a waiting ticket, its time, and the version of the file then. */
-interface LastReply {
+interface Ask {
+  readonly id: string;
+  readonly ticket: Ticket;
   readonly request: AcquireRequest;
+  readonly receipt: Receipt;
+}
+
+interface LastReply {
+  readonly ask: Ask;
   /** When its last recorded ask was made. */
   readonly askedAt: number;
   readonly answeredAt: number;
@@ -141,14 +148,15 @@ export class SqliteBackend implements Backend {
 
   async acquireLock(...args: Parameters<Backend["acquireLock"]>): Promise<AcquireReply> {
     const [id, ticket, request, receipt] = args;
+    const ask = { id, ticket, request, receipt };
     const session = await this.#open();
-    const again = this.#askAgain(session, { id, ticket, request });
+    const again = this.#askAgain(session, ask);
     if (again !== undefined) return again;
     const version = session.connection.version(); // before the step, so that no later change is missed
     const askedAt = this.#now();
     const reply = await commit(session, { kind: "acquire", id, ticket, ask: request, receipt });
     if (reply.status === "waiting") {
-      this.#lastReplies.set(ticket, { request, askedAt, answeredAt: askedAt, version, reply });
+      this.#lastReplies.set(ticket, { ask, askedAt, answeredAt: askedAt, version, reply });
     } else {
       this.#lastReplies.delete(ticket);
     }
@@ -226,19 +234,17 @@ export class SqliteBackend implements Backend {
    * The reply to a repeated ask, if it needs no write transaction: nothing was committed since the last reply, or
    * nothing that matters for this ticket. `undefined`: it needs one.
    */
-  #askAgain(
-    { connection, executor }: Session,
-    ask: { readonly id: string; readonly ticket: Ticket; readonly request: AcquireRequest },
-  ): Waiting | undefined {
+  #askAgain({ connection, executor }: Session, ask: Ask): Waiting | undefined {
     const last = this.#lastReplies.get(ask.ticket);
     const time = this.#now();
-    if (last === undefined || !isSameRequest(last.request, ask.request)) return undefined;
+    if (last === undefined || !isSameAsk(last.ask, ask)) return undefined;
     if (time < last.answeredAt || time - last.askedAt >= keepPlaceMs) return undefined;
     const version = connection.version();
     const retryInMs = (last.reply.retryInMs ?? Infinity) - (time - last.answeredAt);
     if (version === last.version && retryInMs > 0) return { ...last.reply, retryInMs };
-    const reply = connection.readNow(() => executor.run({ kind: "peek", id: ask.id, ticket: ask.ticket }));
-    if (reply !== undefined) this.#lastReplies.set(ask.ticket, { ...last, answeredAt: time, version, reply });
+    const { id, ticket, receipt } = ask;
+    const reply = connection.readNow(() => executor.run({ kind: "peek", id, ticket, receipt }));
+    if (reply !== undefined) this.#lastReplies.set(ticket, { ...last, answeredAt: time, version, reply });
     return reply;
   }
 
@@ -287,6 +293,8 @@ function commit<K extends Kind>(
   return connection.write(() => executor.run(request));
 }
 
-function isSameRequest(a: AcquireRequest, b: AcquireRequest): boolean {
+/** Another receipt of the same ticket is a late copy, from before the ask that was answered last [S5]. */
+function isSameAsk({ request: a, receipt }: Ask, { request: b, receipt: { n } }: Ask): boolean {
+  if (receipt.n !== n) return false;
   return a.leaseMs === b.leaseMs && a.fences === b.fences && a.load === b.load && a.queue === b.queue;
 }

@@ -64,6 +64,24 @@ export const releaseCases: readonly Case[] = [
     },
   ),
   proof(
+    "[S5] a late copy of an ask is refused, even while its ticket waits by a later ask",
+    async (fixture) => {
+      const [a, b, , id] = await threeClients(fixture);
+      const [one, two] = [a.ticketFor(id), b.ticketFor(id)];
+      await one.granted();
+      await two.queued();
+      const first = two.receipt;
+      two.nextReceipt();
+      // A refusal is recorded for its second attempt.
+      for (let n = 0; n < 2; n += 1) assert.equal((await two.release({ write: save("1") })).status, "lost");
+      assert.deepEqual(await two.ask({}, first), { status: "settled" });
+      two.nextReceipt();
+      await two.queued();
+      assert.deepEqual(await two.ask({}, first), { status: "settled" });
+      assert.equal((await two.ask()).status, "waiting");
+    },
+  ),
+  proof(
     "[S4] a refused save releases nothing: the lock is still held, and the next attempt may succeed",
     async (fixture) => {
       const [a, , , id] = await threeClients(fixture);

@@ -119,14 +119,11 @@ export const givingUpCases: readonly Case[] = [
     const controller = new AbortController();
     const order: string[] = [];
     const enter = (name: string) => store.lock(id).run(() => void order.push(name));
-    const calls = [
-      rejection(store.lock(id).acquire({ signal: controller.signal })),
-      enter("a"),
-      rejection(store.lock(id).acquire({ waitMs: 20 })),
-      enter("b"),
-      rejection(store.state(id).save(1, { signal: controller.signal })),
-    ];
-    await pause(30);
+    const aborted = rejection(store.lock(id).acquire({ signal: controller.signal }));
+    const a = enter("a");
+    const late = rejection(store.lock(id).acquire({ waitMs: 20 }));
+    const calls = [aborted, a, enter("b"), rejection(store.state(id).save(1, { signal: controller.signal }))];
+    await late; // all others still wait
     controller.abort(new Error("enough"));
     await held.release();
     await Promise.all(calls);

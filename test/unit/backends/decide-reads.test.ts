@@ -87,7 +87,7 @@ describe("reading", () => {
   test.each<RowRequest>([
     { kind: "load", id: "x", expiry: true },
     { kind: "inspect", id: "x" },
-    { kind: "peek", id: "x", ticket: "b" },
+    { kind: "peek", id: "x", ticket: "b", receipt },
   ])("$kind changes nothing, not even what has ended", (request) => {
     const stored = {
       states: { x: stateOf("old", { expiresAt: now - 1 }) },
