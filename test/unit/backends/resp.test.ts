@@ -31,7 +31,7 @@ function readAll(bytes: Buffer, cuts: readonly number[], wantsBytes: boolean): R
   let start = 0;
   for (const end of [...ends, bytes.length]) {
     const length = bytes.copy(buffer, 0, start, end);
-    reader.read(buffer.subarray(0, length));
+    reader.read(buffer, length);
     buffer.fill(0);
     start = end;
   }

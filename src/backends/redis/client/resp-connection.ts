@@ -100,7 +100,7 @@ export class RespConnection {
     const chunk = Buffer.allocUnsafeSlow(readBytes);
     const onread = {
       buffer: chunk,
-      callback: (length: number) => this.#handleData(chunk.subarray(0, length)),
+      callback: (length: number) => this.#handleData(chunk, length),
     };
     const options = { ...server, onread } as NetConnectOpts;
     const socket = tls ? connectTls({ ...options, ...serverName(server) }) : connectPlain(options);
@@ -152,9 +152,9 @@ export class RespConnection {
     socket.uncork();
   };
 
-  #handleData(chunk: Buffer): boolean {
+  #handleData(chunk: Buffer, length: number): boolean {
     try {
-      if (!this.#isOver) this.#reader.read(chunk);
+      if (!this.#isOver) this.#reader.read(chunk, length);
     } catch (error) {
       this.#end(error instanceof Error ? error : new Error(String(error)));
     }

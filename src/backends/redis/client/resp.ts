@@ -7,13 +7,22 @@ import type { RedisArgument, RedisReply } from "./client-port.ts";
 
 const code = { return: 13, bulk: 36, array: 42, simple: 43, minus: 45, zero: 48, integer: 58 } as const;
 
-/** Consecutive strings become one, since each part is a write of its own. */
+/**
+ * Consecutive strings become one, since each part is a write of its own. Nearly all commands are ASCII, which is checked
+ * once for all of their arguments.
+ */
 export function encodeCommand(args: readonly RedisArgument[]): (string | Buffer)[] {
+  const parts = encodeWith(charactersOf, args);
+  const isAscii = parts.every((part) => Buffer.byteLength(part) === part.length);
+  return isAscii ? parts : encodeWith(bytesOf, args);
+}
+
+function encodeWith(lengthOf: (text: string) => number, args: readonly RedisArgument[]): (string | Buffer)[] {
   const parts: (string | Buffer)[] = [];
   let text = `*${String(args.length)}\r\n`;
   for (const arg of args) {
     if (typeof arg === "string") {
-      text += `$${String(Buffer.byteLength(arg))}\r\n${arg}\r\n`;
+      text += `$${String(lengthOf(arg))}\r\n${arg}\r\n`;
     } else {
       parts.push(`${text}$${String(arg.length)}\r\n`, arg);
       text = "\r\n";
@@ -21,6 +30,14 @@ export function encodeCommand(args: readonly RedisArgument[]): (string | Buffer)
   }
   parts.push(text);
   return parts;
+}
+
+function bytesOf(text: string): number {
+  return Buffer.byteLength(text);
+}
+
+function charactersOf(text: string): number {
+  return text.length;
 }
 
 /** An error reply, however it begins: some servers give errors without a code. */
@@ -35,7 +52,9 @@ export interface ReplyListener {
 /** Reads replies from the chunks in which they arrive. A reply that is not complete is read again with the next chunk. */
 export class ReplyReader {
   readonly #listener: ReplyListener;
+  /** What is being read: up to `#end`, from `#at` on. */
   #bytes: Buffer = Buffer.alloc(0);
+  #end = 0;
   #at = 0;
   #asBytes = false;
   /** The start of a reply that is not complete, in pieces, and the least length with which it could be. */
@@ -48,18 +67,19 @@ export class ReplyReader {
   }
 
   /**
-   * Keeps nothing of `chunk`, which may be used again.
+   * Reads the first `length` bytes of `chunk`. Keeps nothing of it, since it may be used again.
    *
    * @throws Error if the bytes are no replies of a Redis server.
    */
-  read(chunk: Buffer): void {
-    if (this.#length + chunk.length < this.#needed) return this.#keep(chunk);
-    this.#bytes = this.#length === 0 ? chunk : Buffer.concat([...this.#pieces, chunk]);
-    this.#pieces = [];
-    this.#length = 0;
+  read(chunk: Buffer, length: number): void {
+    if (this.#length + length < this.#needed) return this.#keep(chunk.subarray(0, length));
+    if (this.#length === 0) {
+      this.#bytes = chunk;
+      this.#end = length;
+    } else this.#join(chunk.subarray(0, length));
     this.#needed = 0;
     let start = 0;
-    while (start < this.#bytes.length) {
+    while (start < this.#end) {
       this.#at = start;
       this.#asBytes = this.#listener.wantsBytes();
       const reply = this.#reply();
@@ -67,10 +87,17 @@ export class ReplyReader {
       start = this.#at;
       this.#listener.reply(reply);
     }
-    if (start < this.#bytes.length) {
+    if (start < this.#end) {
       this.#needed -= start;
-      this.#keep(this.#bytes.subarray(start));
+      this.#keep(this.#bytes.subarray(start, this.#end));
     }
+  }
+
+  #join(chunk: Buffer): void {
+    this.#bytes = Buffer.concat([...this.#pieces, chunk]);
+    this.#end = this.#bytes.length;
+    this.#pieces = [];
+    this.#length = 0;
   }
 
   #keep(piece: Buffer): void {
@@ -80,6 +107,7 @@ export class ReplyReader {
 
   /** `undefined`: it is not complete. */
   #reply(): RedisReply | undefined {
+    if (this.#at >= this.#end) return undefined;
     const type = this.#bytes[this.#at];
     this.#at += 1;
     switch (type) {
@@ -95,10 +123,10 @@ export class ReplyReader {
         const message = this.#line();
         return message === undefined ? undefined : new ErrorReply(String(message));
       }
-      case undefined:
-        return undefined;
       default:
-        throw new Error(`Unknown RESP type ${String(type)} ${JSON.stringify(String.fromCharCode(type))}`);
+        throw new Error(
+          `Unknown RESP type ${String(type)} ${JSON.stringify(String.fromCharCode(type ?? 0))}`,
+        );
     }
   }
 
@@ -108,7 +136,7 @@ export class ReplyReader {
     if (length < 0) return null;
     const start = this.#at;
     const end = start + length;
-    if (end + 2 > this.#bytes.length) {
+    if (end + 2 > this.#end) {
       this.#needed = end + 2;
       return undefined;
     }
@@ -134,16 +162,16 @@ export class ReplyReader {
   #line(): string | Buffer | undefined {
     const start = this.#at;
     const end = this.#bytes.indexOf(code.return, start);
-    if (end < 0 || end + 2 > this.#bytes.length) return undefined;
+    if (end < 0 || end + 2 > this.#end) return undefined;
     this.#at = end + 2;
     return this.#bytes.toString("utf8", start, end);
   }
 
   #integer(): number | undefined {
-    const bytes = this.#bytes;
+    const [bytes, end] = [this.#bytes, this.#end];
     const isNegative = bytes[this.#at] === code.minus;
     let value = 0;
-    for (let at = isNegative ? this.#at + 1 : this.#at; at + 1 < bytes.length; at += 1) {
+    for (let at = isNegative ? this.#at + 1 : this.#at; at + 1 < end; at += 1) {
       const byte = bytes[at] ?? 0;
       if (byte === code.return) {
         this.#at = at + 2;

@@ -6,6 +6,7 @@
  * tick are spread, and when their replies are handled.
  */
 import { ScriptBatch, type BatchTarget, type PendingOperation } from "./script-batch.ts";
+import { sendAlone } from "./single-script.ts";
 import type { Operation } from "../protocol/operation.ts";
 import type { Pacer } from "./pacer.ts";
 
@@ -32,6 +33,8 @@ export class Batcher {
   readonly #flush = (): void => {
     let pending = this.#pending;
     this.#pending = [];
+    const [first] = pending;
+    if (first !== undefined && pending.length === 1) return this.#sendAlone(first);
     // Size limits, or an id that occurs twice, may require more scripts.
     for (let scripts = this.#pacer.scriptsFor(pending.length); pending.length > 0; scripts -= 1) {
       const batch = new ScriptBatch(Math.ceil(pending.length / Math.max(1, scripts)));
@@ -40,6 +43,11 @@ export class Batcher {
       this.#send(batch);
     }
   };
+
+  #sendAlone(operation: PendingOperation): void {
+    this.#pacer.scriptSent();
+    sendAlone(this.#target, operation, (settle) => this.#pacer.replyReceived(1, settle));
+  }
 
   #send(batch: ScriptBatch): void {
     this.#pacer.scriptSent();

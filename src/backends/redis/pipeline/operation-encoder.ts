@@ -10,6 +10,19 @@
 import type { RedisArgument } from "../client/client-port.ts";
 import type { Field, OperationFields } from "../protocol/operation.ts";
 
+/** The arguments for a single operation, with the other arguments of the script. */
+export function argumentsAlone(
+  { id, ticket, own, terms }: OperationFields,
+  others: readonly RedisArgument[],
+): readonly RedisArgument[] {
+  const start = ticket.lastIndexOf(":") + 1;
+  const args = [String(others.length + 2), ...others, ticket.slice(0, start), "1", id, ticket.slice(start)];
+  for (const field of own) args.push(String(field));
+  args.push("0"); // where its terms begin, counted from where they may
+  for (const term of terms) args.push(String(term));
+  return args;
+}
+
 export class OperationEncoder {
   /** The base, the count, then the operations one after another. */
   readonly #flat: Field[] = ["", 0];
@@ -37,8 +50,7 @@ export class OperationEncoder {
     flat[0] = this.#base ?? "";
     flat[1] = this.#count;
     for (const term of this.#terms) flat.push(term);
-    if (this.#count > 1) return [JSON.stringify(flat), ...others];
-    return [String(others.length + 2), ...others, ...flat.map(String)];
+    return [JSON.stringify(flat), ...others];
   }
 
   #placeOf(terms: readonly Field[]): number {

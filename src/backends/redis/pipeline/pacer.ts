@@ -59,6 +59,7 @@ export class Pacer {
    * turns.
    */
   replyReceived(operations: number, settle: () => void): void {
+    if (this.#areFew && this.#replies.length === 0) return this.#settle(operations, settle);
     this.#replies.push({ operations, settle, at: this.#now() });
     if (!this.#isPausing || this.#areFew) this.#settleSome();
   }
@@ -81,10 +82,14 @@ export class Pacer {
   #settleNext(): number {
     const reply = this.#replies.shift();
     if (reply === undefined) return 0;
-    this.#scriptsInFlight -= 1;
-    this.#inFlight -= reply.operations;
-    reply.settle();
+    this.#settle(reply.operations, reply.settle);
     return reply.operations;
+  }
+
+  #settle(operations: number, settle: () => void): void {
+    this.#scriptsInFlight -= 1;
+    this.#inFlight -= operations;
+    settle();
   }
 
   /**

@@ -102,20 +102,25 @@ export class ScriptBatch {
       replies,
       this.#pending.map(({ operation }) => operation.request.stamps),
     );
-    this.#pending.forEach(({ operation, resolve, reject }, index) => {
-      try {
-        const reply = list[index];
-        if (reply === undefined)
-          throw new Error(`HOLDFAST_REDIS_REPLY: no answer to operation ${String(index)}`);
-        if (reply instanceof Error) throw runner.errorFor(reply.message, operation.request);
-        resolve(operation.read(reply, expiry));
-      } catch (error) {
-        reject(error);
-      }
-    });
+    this.#pending.forEach((pending, index) => settle(pending, list[index], { expiry, runner }));
   }
 
   #reject(error: unknown): void {
     for (const { operation, reject } of this.#pending) reject(causedByAhead(operation.request.ahead, error));
+  }
+}
+
+/** `reply`: its own. */
+export function settle(
+  { operation, resolve, reject }: PendingOperation,
+  reply: RedisReply | undefined,
+  { expiry, runner }: { readonly expiry: ReceiptExpiry; readonly runner: ScriptRunner },
+): void {
+  try {
+    if (reply === undefined) throw new Error("HOLDFAST_REDIS_REPLY: no answer to an operation");
+    if (reply instanceof Error) throw runner.errorFor(reply.message, operation.request);
+    resolve(operation.read(reply, expiry));
+  } catch (error) {
+    reject(error);
   }
 }

@@ -100,6 +100,7 @@ function loaded(value: RedisReply | undefined, type: RedisReply | undefined): Lo
 
 export function readRelease(reply: RedisReply): ReleaseReply {
   if (typeof reply === "number") return { status: "released", revision: reply };
+  if (reply === "released") return { status: "released", revision: null };
   const [status, ...words] = text(reply).split(" ");
   const [revision, second, third] = words;
   if (status === "released") {

@@ -22,23 +22,47 @@
 local stamp, done = KEYS[1], KEYS[2]
 local prefix, seen = ARGV[2], tonumber(ARGV[3])
 local width = 5
--- The offsets of an operation's fields from its beginning, and of its terms.
-local ID, NUMBER, SLOT, N, TERMS = 0, 1, 2, 3, 4
-local LEASE, FENCES, WISH = 0, 1, 2
--- @include operations
+-- @include alone
 -- @include keys
 -- @include bounds
 -- @include stamp
 -- @include recorded
-local function is_settled(record, n)
-  local recorded = number_of(record)
-  if recorded ~= n then return recorded > n end
-  return is_end(string.match(record, '^%d+ (.*)') or '')
-end
+
 local function read_state()
   local value = redis.pcall('GET', state)
   if type(value) == 'table' then return false, redis.call('TYPE', state).ok end
   return value, nil
+end
+
+-- The usual case: a single ask for a lock that is free and has no queue.
+local record, now = nil, clock()
+if alone_at then
+  local base, _, id, number, slot, n, _, lease, fences, wish = unpack(ARGV, alone_at)
+  local lock = lock_start .. id .. '}'
+  record = redis.call('HGET', done, slot)
+  if number_of(record) < tonumber(n) and redis.call('EXISTS', lock, queue_start .. id .. '}') == 0 then
+    local fence = reserve(now, seen, fences)
+    if fence then
+      local value = base .. number .. ' ' .. text(fence)
+      if fences ~= '1' then value = value .. ' ' .. text(fence + fences - 1) end
+      redis.call('SET', lock, value, 'PX', lease)
+      if not string.find(wish, 's', 1, true) then return fence end
+      set_state_key(id)
+      local bytes, wrong_type = read_state()
+      if wrong_type then return { { fence, bytes, wrong_type } } end
+      return { 'granted', fence, bytes }
+    end
+  end
+end
+
+-- The offsets of an operation's fields from its beginning, and of its terms.
+local ID, NUMBER, SLOT, N, TERMS = 0, 1, 2, 3, 4
+local LEASE, FENCES, WISH = 0, 1, 2
+-- @include operations
+local function is_settled(record, n)
+  local recorded = number_of(record)
+  if recorded ~= n then return recorded > n end
+  return is_end(string.match(record, '^%d+ (.*)') or '')
 end
 
 -- Commands for all operations are called once.
@@ -48,9 +72,8 @@ for i = 1, count do
   queues[i], slots[i] = queue_start .. operations[at + ID] .. '}', operations[at + SLOT]
   needed = needed + operations[terms_at + operations[at + TERMS] + FENCES]
 end
-local records = redis.call('HMGET', done, unpack(slots))
-local anybody_waits = redis.call('EXISTS', unpack(queues)) > 0
-local now = clock()
+local records = alone_at and { record } or redis.call('HMGET', done, unpack(slots))
+local anybody_waits = alone_at or redis.call('EXISTS', unpack(queues)) > 0
 local first_fence = reserve(now, seen, needed)
 local fence = first_fence
 

@@ -21,17 +21,44 @@ local KIND, SERIALIZER, TTL, LEASE, FENCES = 0, 1, 2, 3, 4
 local payload, taken = ARGV[6], 0
 local slot, n, proof, kind, serializer, ttl, if_revision, lease, fences, staged
 local bytes
--- @include operations
+-- @include alone
 -- @include keys
--- @include isolated
--- @include recorded
--- @include receipt
 -- @include bounds
 -- @include stamp
--- @include holder
--- @include queue
+-- @include recorded
+-- @include write-down
 -- @include envelope
 -- @include change
+
+-- The usual case: a single change of a state by the ticket that holds its lock, which has no queue and is released.
+local now, lock_value, record = clock(), nil, nil
+if alone_at then
+  local base, id, number, _
+  base, _, id, number, slot, n, proof, if_revision, _, staged, _, kind, serializer, ttl, lease = unpack(ARGV, alone_at)
+  local lock, holder = lock_start .. id .. '}', base .. number .. ' '
+  lock_value, record = redis.pcall('GET', lock), redis.call('HGET', done, slot)
+  if type(lock_value) ~= 'string' then lock_value = false end
+  local is_first = proof == '' and number_of(record) < tonumber(n)
+  local is_held = lock_value and string.sub(lock_value, 1, #holder) == holder
+  if is_first and is_held and kind ~= 'none' and lease == '' and redis.call('EXISTS', queue_start .. id .. '}') == 0 then
+    set_state_key(id)
+    bytes = payload
+    local revision, written_by, unreadable = read_head()
+    local written, saved_at
+    if not refusal(revision, written_by, unreadable) then written, saved_at = change(now, revision) end
+    if written then
+      redis.call('DEL', lock)
+      write_down(slot, n .. ' released ' .. written)
+      return saved_at or { 'released -' }
+    end
+  end
+end
+
+-- @include operations
+-- @include isolated
+-- @include receipt
+-- @include holder
+-- @include queue
 -- @include hand-over
 
 -- Commands for all operations are called once. Stamps are reserved for each save and each lock that may be kept.
@@ -42,10 +69,9 @@ for i = 1, count do
   locks[i], queues[i], slots[i] = lock_start .. id .. '}', queue_start .. id .. '}', operations[at + SLOT]
   needed = needed + operations[terms + FENCES] + (operations[terms + KIND] == 'save' and 1 or 0)
 end
-local holders = redis.call('MGET', unpack(locks))
-local records = redis.call('HMGET', done, unpack(slots))
-local anybody_waits = redis.call('EXISTS', unpack(queues)) > 0
-local now = clock()
+local holders = alone_at and { lock_value } or redis.call('MGET', unpack(locks))
+local records = alone_at and { record } or redis.call('HMGET', done, unpack(slots))
+local anybody_waits = alone_at or redis.call('EXISTS', unpack(queues)) > 0
 local next_stamp = needed > 0 and reserve(now, seen, needed) or nil
 -- How many operations, from the first, were saved and released with consecutive stamps: one reply may serve them.
 local first_revision, consecutive = next_stamp, 0
@@ -118,5 +144,5 @@ for i = 1, count do
   if staged ~= '' then redis.call('DEL', staged) end
 end
 if #freed > 0 then redis.call('DEL', unpack(freed)) end
-if #receipts > 0 then write_down(receipts) end
+if #receipts > 0 then write_down(unpack(receipts)) end
 return consecutive == count and first_revision or replies

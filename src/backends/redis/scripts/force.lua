@@ -10,6 +10,7 @@ local lock, queue, asks, stamp, done, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local ticket, slot, n, proof, keep, refresh = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local seen, if_fence = tonumber(ARGV[7]), tonumber(ARGV[8])
 -- @include recorded
+-- @include write-down
 -- @include receipt
 -- @include bounds
 -- @include stamp

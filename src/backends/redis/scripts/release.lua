@@ -13,11 +13,30 @@
 local stamp, done = KEYS[1], KEYS[2]
 local prefix, seen, keep, refresh = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local width = 6
+-- @include alone
+-- @include keys
+-- @include write-down
+
+-- The usual case: a single release of a lock that is held by its ticket and has no queue.
+local lock_value
+if alone_at then
+  local base, _, id, number, slot, n = unpack(ARGV, alone_at)
+  local lock, holder = lock_start .. id .. '}', base .. number .. ' '
+  lock_value = redis.pcall('GET', lock)
+  if type(lock_value) ~= 'string' then lock_value = false end
+  local is_held = lock_value and string.sub(lock_value, 1, #holder) == holder
+  if is_held and redis.call('EXISTS', queue_start .. id .. '}') == 0 then
+    -- The first write needs no memory, so a server without free memory can release locks.
+    redis.call('DEL', lock)
+    write_down(slot, n .. ' released')
+    return 'released'
+  end
+end
+
 -- The offsets of an operation's fields from its beginning.
 local ID, NUMBER, SLOT, N, PROOF = 0, 1, 2, 3, 4
 local ticket, slot, n, proof
 -- @include operations
--- @include keys
 -- @include recorded
 -- @include receipt
 
@@ -27,8 +46,8 @@ for i = 1, count do
   local id = operations[first_at + width * (i - 1) + ID]
   locks[i], queues[i] = lock_start .. id .. '}', queue_start .. id .. '}'
 end
-local holders = redis.call('MGET', unpack(locks))
-local anybody_waits = redis.call('EXISTS', unpack(queues)) > 0
+local holders = alone_at and { lock_value } or redis.call('MGET', unpack(locks))
+local anybody_waits = alone_at or redis.call('EXISTS', unpack(queues)) > 0
 
 -- The common case: a lock is held by its ticket and no ticket waits. A ticket that still holds its lock has not
 -- released it, so only the other operations need to look up their receipts.
@@ -45,9 +64,8 @@ for i = 1, count do
   end
 end
 if #freed > 0 then
-  -- The first write needs no memory, so a server without free memory can release locks.
-  redis.call('DEL', unpack(freed))
-  write_down(receipts)
+  redis.call('DEL', unpack(freed)) -- first, as above
+  write_down(unpack(receipts))
 end
 if #remaining == 0 then return 'released' end
 

@@ -10,6 +10,7 @@ local width = 3
 -- The offsets of an operation's fields from its beginning, and of its terms.
 local ID, NUMBER, TERMS = 0, 1, 2
 local LEASE = 0
+-- @include alone
 -- @include operations
 -- @include keys
 -- @include isolated

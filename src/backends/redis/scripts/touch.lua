@@ -7,6 +7,7 @@
 local state, done = KEYS[1], KEYS[2]
 local ttl, slot, n, proof, keep, refresh = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 -- @include recorded
+-- @include write-down
 -- @include receipt
 -- @include bounds
 -- @include envelope

@@ -12,6 +12,7 @@ local seen, kind, serializer, ttl, if_revision = tonumber(ARGV[7]), ARGV[8], ARG
 local bytes, staged = ARGV[12], ARGV[13]
 -- @include isolated
 -- @include recorded
+-- @include write-down
 -- @include receipt
 -- @include bounds
 -- @include stamp

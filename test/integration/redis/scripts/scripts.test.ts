@@ -105,6 +105,10 @@ describe.each(files)("the header of %s", (name) => {
       expect(named[list]).toContain(field);
       expect(field.toLowerCase()).toBe(given);
     }
+    const alone =
+      /^ *(?:local )?([\w, ]+) = unpack\(ARGV, alone_at\)/m.exec(code(text))?.[1]?.split(", ") ?? [];
+    const fields = ["base", "_", ...names.at.slice(0, -1).map(snake), "_", ...names.terms.map(snake)];
+    for (const [index, name] of alone.entries()) expect(["_", fields[index]]).toContain(name);
     for (const [, field] of code(text).matchAll(/terms_at \+ operations\[at \+ (\w+)\]/g))
       expect(field).toBe("TERMS");
   });

@@ -2,10 +2,9 @@
 -- `width` elements, then their terms. A ticket is the base followed by the operation's number. The last element of an
 -- operation says where its terms begin, counted from 0. Several operations are one JSON array, the first argument. Lua
 -- decodes one flat array of short strings fastest, since it builds a table for each array and hashes every byte of each
--- string. A single operation follows the other arguments, and the first argument says where: no table is built for it,
--- and its numbers are text.
--- Expects: width. Gives: operations, base, count, first_at and terms_at (where operations and terms begin), is_ours.
-local alone_at = tonumber(ARGV[1])
+-- string. A single operation is not encoded at all (alone.lua); its numbers are text.
+-- Expects: width, and the library alone. Gives: operations, base, count, first_at and terms_at (where operations and terms begin),
+-- is_ours.
 local operations = alone_at and ARGV or cjson.decode(ARGV[1])
 local first_at = (alone_at or 1) + 2
 local base, count = operations[first_at - 2], tonumber(operations[first_at - 1])
