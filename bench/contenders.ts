@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { openSqliteByHand } from "./peers/by-hand-sqlite.ts";
 import { openIoredisFloor, openNodeRedisFloor } from "./peers/floor.ts";
-import { openHoldfast } from "./peers/holdfast.ts";
+import { openHoldfast, openHoldfastOnShards } from "./peers/holdfast.ts";
 import type { OpenPeer } from "./peers/peer.ts";
 import { openRedisSemaphore } from "./peers/redis-semaphore.ts";
 import { openRedlockUniversal } from "./peers/redlock-universal.ts";
@@ -89,6 +89,13 @@ const nodeRedisFloor: Contender = {
     "the same with sendCommand of @redis/client, which by itself writes the commands of one tick at once",
 };
 
+export const holdfastOnShards: Contender = {
+  ...ours,
+  name: "Holdfast on 3 shards",
+  open: openHoldfastOnShards,
+  settings: "as built, all options at their defaults; three servers",
+};
+
 const sqlite: Contender = {
   ...ours,
   name: "Holdfast on SQLite",
@@ -120,7 +127,7 @@ export const local = { sqlite, memory, sqliteByHand } as const;
 export const holdfast = ours;
 export const pinger = nodeRedisFloor;
 
-const all = [...everybody, sqlite, memory, sqliteByHand];
+const all = [...everybody, holdfastOnShards, sqlite, memory, sqliteByHand];
 
 export function contender(name: string): Contender {
   const found = all.find((one) => one.name === name);

@@ -14,7 +14,9 @@ import { ids } from "./cases/ids.ts";
 import { loads } from "./cases/loads.ts";
 import { onDisk } from "./cases/local.ts";
 import { lock } from "./cases/lock.ts";
+import { network } from "./cases/network.ts";
 import { renewal } from "./cases/renewal.ts";
+import { shards } from "./cases/shards.ts";
 import { start } from "./cases/start.ts";
 import { update } from "./cases/update.ts";
 import { work } from "./cases/work.ts";
@@ -29,6 +31,7 @@ import { Server } from "./server.ts";
 
 const cases: readonly Case[] = [
   fleet,
+  network,
   lock,
   update,
   hot,
@@ -39,6 +42,7 @@ const cases: readonly Case[] = [
   ids,
   renewal,
   loads,
+  shards,
   onDisk,
   start,
 ];

@@ -49,6 +49,7 @@ async function run({ server, quick, rounds, say }: Bench): Promise<Outcome> {
   await teams.end();
   const shown = ["ops", "peer", "floor", "p50", "p99"] as const;
   const marks = [
+    atLeast("update of 200 bytes, 1 in flight", ratio(measured, name("200 bytes", 1), "peer"), 1),
     atLeast("update of 200 bytes, 64 in flight", ratio(measured, name("200 bytes", 64), "peer"), 2.5),
     atLeast("update of 20 KiB, 64 in flight", ratio(measured, name("20 KiB", 64), "peer"), 1.5),
   ];

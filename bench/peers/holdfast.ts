@@ -14,6 +14,12 @@ export async function openHoldfast(url: string): Promise<HoldfastPeer> {
   return new HoldfastPeer(await open(url).ready());
 }
 
+/** The URLs of several servers, with spaces in between. */
+export async function openHoldfastOnShards(urls: string): Promise<HoldfastPeer> {
+  const { open } = await loadHoldfast();
+  return new HoldfastPeer(await open(urls.split(" ")).ready());
+}
+
 export class HoldfastPeer implements Peer<Library.Grant> {
   readonly store: Library.Store;
 

@@ -89,16 +89,28 @@ function growth(results: Results, metric: "commands" | "serverUs"): Chart | unde
   };
 }
 
-/** The one picture for the README. */
+/** The one picture for the README: the usual case first. */
 function overview(results: Results): Chart | undefined {
   const panels = [
-    panel(results, "lock", "one process, 64 in flight", "lock+unlock per second: distinct ids, 64 in flight"),
     panel(
       results,
-      "update",
-      "200 bytes, 64 in flight",
-      "updates of a state per second: distinct ids, 64 in flight",
+      "network",
+      "update of 200 bytes",
+      "updates of a state per second: one caller, a network between it and the server",
     ),
+    panel(
+      results,
+      "fleet",
+      "update, 8 processes × 1",
+      "updates of a state per second: distinct ids, 8 processes × 1 caller",
+    ),
+    panel(
+      results,
+      "fleet",
+      "lock + unlock, 8 processes × 1",
+      "lock+unlock per second: distinct ids, 8 processes × 1 caller",
+    ),
+    panel(results, "lock", "one process, 64 in flight", "lock+unlock per second: distinct ids, 64 in flight"),
     panel(
       results,
       "hot4",

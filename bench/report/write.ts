@@ -69,7 +69,7 @@ ${list([
 ])}`;
 
 const again = `\`\`\`sh
-npm install && npm run bench                 # everything, about 15 minutes; the machine should do nothing else
+npm install && npm run bench                 # everything, about 20 minutes; the machine should do nothing else
 npm run bench -- --only lock,update          # some cases
 npm run bench -- --quick                     # a short run
 npm run bench -- --help

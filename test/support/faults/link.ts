@@ -83,7 +83,12 @@ export class Link {
     const pump = (): void => {
       for (let next = waiting[0]; next !== undefined; next = waiting[0]) {
         const wait = next.dueAt - performance.now();
-        if (wait > 0) return void setTimeout(pump, wait);
+        // Timers count whole milliseconds: the rest is waited for turn by turn.
+        if (wait > 0) {
+          if (wait < 1) setImmediate(pump);
+          else setTimeout(pump, Math.floor(wait));
+          return;
+        }
         waiting.shift();
         to.write(next.piece);
       }
