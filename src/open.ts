@@ -214,7 +214,7 @@ function newClientId(): string {
 }
 
 function ownBackend(backend: Backend, options: Parsed): Backend {
-  for (const name of ["prefix", "shards"] as const) {
+  for (const name of ["prefix", "shards", "declareKeys"] as const) {
     if (options[name] === undefined) continue;
     throw new InvalidArgumentError(
       `${name} applies only to a URL or a Redis client; your own backend chooses its own names.`,

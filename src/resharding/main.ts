@@ -15,6 +15,7 @@ is interrupted, run the same command again.
   --to-shards <n>
   --from-prefix <text> the option prefix of either
   --to-prefix <text>
+  --declare-keys       the option declareKeys of both
 
 From one Redis to three:   holdfast-reshard --from redis://a --to redis://a --to redis://b --to redis://c
 `;
@@ -23,21 +24,22 @@ const text = { type: "string" } as const;
 const list = { type: "string", multiple: true } as const;
 const options = {
   help: { type: "boolean" },
+  "declare-keys": { type: "boolean" },
   ...{ from: list, "from-shards": text, "from-prefix": text },
   ...{ to: list, "to-shards": text, "to-prefix": text },
 } as const;
 
 async function main(): Promise<void> {
   const { values } = parseArgs({ options });
-  const { from = [], to = [] } = values;
+  const { from = [], to = [], "declare-keys": declareKeys = false } = values;
   if (values.help === true || from.length === 0 || to.length === 0) {
     process.stdout.write(help);
     process.exitCode = values.help === true ? 0 : 2;
     return;
   }
   const { moved } = await reshard(
-    placeOf(from, values["from-shards"], values["from-prefix"]),
-    placeOf(to, values["to-shards"], values["to-prefix"]),
+    { ...placeOf(from, values["from-shards"], values["from-prefix"]), declareKeys },
+    { ...placeOf(to, values["to-shards"], values["to-prefix"]), declareKeys },
   );
   process.stdout.write(`The store has been moved: ${String(moved)} states are at another place now.\n`);
 }

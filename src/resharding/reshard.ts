@@ -18,6 +18,7 @@ export interface StorePlace {
   target: Target | readonly Target[];
   prefix?: string;
   shards?: number;
+  declareKeys?: boolean;
 }
 
 /** What was done. */
@@ -55,6 +56,7 @@ function partsAt(name: string, place: unknown): Part[] {
     target: (value) => value as Target,
     prefix: names.prefix,
     shards: parse.shards,
+    declareKeys: parse.declareKeys,
   });
   if (target === undefined)
     throw new InvalidArgumentError(`reshard() needs ${name}.target: what open() was called with.`);

@@ -166,7 +166,9 @@ test("[S1] [S2] [S7] holdfast-reshard moves a store from one server to three and
     expect(revisions.get(id)).toBeGreaterThan(found!.revision);
   }
   await three.close();
-  await run(...[a, b, c].flatMap((url) => ["--from", url]), "--to", a);
+  await servers[1]!.command("CONFIG", "SET", "slowlog-log-slower-than", "0");
+  await run(...[a, b, c].flatMap((url) => ["--from", url]), "--to", a, "--declare-keys");
+  expect(JSON.stringify(await servers[1]!.command("SLOWLOG", "GET", "100"))).toContain("holdfast:never");
   const back = opened(a);
   expect((await everyId(back)).sort()).toEqual([...ids].sort());
   for (const id of ids) expect(await back.state(id).save("z")).toBeGreaterThan(revisions.get(id)!);

@@ -45,6 +45,7 @@ test.each([0, 65, 1.5, "3", null, NaN])("shards: %j is refused", (shards) => {
 test("shards apply to one target that is not a backend of the user", () => {
   expect(refusal(["memory:", "memory:"], { shards: 2 })).toContain("omit the option shards");
   expect(refusal(new MemoryBackend(), { shards: 2 })).toContain("shards applies only to a URL");
+  expect(refusal(new MemoryBackend(), { declareKeys: true })).toContain("declareKeys applies only to a URL");
 });
 
 test("the name of the store says how many shards it has", async () => {
