@@ -58,9 +58,10 @@ export async function copyKeys(slot: string, from: RedisServer, to: RedisServer)
     for (const key of keys) {
       const value = (await source.sendCommand(["DUMP", key])) as unknown as Buffer | null;
       const leftMs = Number(await source.sendCommand(["PTTL", key]));
-      if (value === null) continue; // it has expired
+      if (value === null || leftMs === -2) continue; // it has expired
+      const ttlMs = leftMs === -1 ? 0 : Math.max(1, leftMs); // 0 means none there
       await target.sendCommand(["ASKING"]);
-      await target.sendCommand(["RESTORE", key, String(Math.max(0, leftMs)), value, "REPLACE"]);
+      await target.sendCommand(["RESTORE", key, String(ttlMs), value, "REPLACE"]);
     }
   } finally {
     source.destroy();

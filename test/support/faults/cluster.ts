@@ -42,6 +42,7 @@ async function startNode({
   const own = ["--cluster-enabled", "yes", "--cluster-port", String(await freePort())];
   own.push("--cluster-node-timeout", String(nodeTimeoutMs), "--cluster-replica-validity-factor", "0");
   own.push("--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1");
+  own.push("--rdb-del-sync-files", "yes"); // a node that was killed comes back empty, not as it once was
   return startRedis({ rights: documentedClusterRights(), ...rest, prefixes, more: [...own, ...more] });
 }
 
@@ -99,7 +100,10 @@ export class Cluster {
 
   /** The replicas of that server. */
   async replicas(key = defaultKey): Promise<RedisServer[]> {
-    const owner = await this.owner(key);
+    return this.#replicasOf(await this.owner(key));
+  }
+
+  async #replicasOf(owner: RedisServer): Promise<RedisServer[]> {
     const views = await viewsOf(owner);
     const id = views.find(({ port }) => port === owner.port)?.id;
     return views.filter((view) => view.primaryId === id && isWorking(view)).map((view) => this.#at(view));
@@ -129,6 +133,21 @@ export class Cluster {
     await to.command("CLUSTER", "SETSLOT", slot, "NODE", ids.to);
     for (const node of this.#answering()) await this.#seesOwner(node, { slot: Number(slot), owner: to });
     await from.command("CLIENT", "UNPAUSE");
+    await this.#deletedEverywhere(slot, from);
+  }
+
+  /**
+   * Redis before 7.2 deletes the copies on the old owner only (redis/redis#10967): if the slot came back, and its replica took
+   * over, they would be there again. A replica that starts anew has what its primary has.
+   */
+  async #deletedEverywhere(slot: string, old: RedisServer): Promise<void> {
+    await seen(async () => (await old.command("CLUSTER", "COUNTKEYSINSLOT", slot)) === 0);
+    for (const replica of await this.#replicasOf(old)) {
+      if ((await replica.command("CLUSTER", "COUNTKEYSINSLOT", slot)) === 0) continue;
+      await replica.kill();
+      await replica.start();
+      await seen(() => isInSync(replica));
+    }
   }
 
   /** As if its power failed; resolves when another owns its slot. */

@@ -18,6 +18,7 @@ const valueAt = (node: RedisServer): Promise<unknown> => node.command("GET", key
 
 test("a slot moves at once or key by key, with its keys and their times to live", async () => {
   const first = await cluster.owner(key);
+  const [replica] = await cluster.replicas(key);
   await first.command("SET", key, "kept", "PX", "600000");
   for (let n = 0; n < 30; n += 1) await first.command("SET", `${key}${String(n)}`, "kept");
   await cluster.moveAtOnce(key);
@@ -27,6 +28,7 @@ test("a slot moves at once or key by key, with its keys and their times to live"
   expect(await valueAt(second)).toBe("kept");
   expect(Number(await second.command("PTTL", key))).toBeGreaterThan(0);
   expect(await first.keys()).toEqual([]);
+  expect(await replica?.keys()).toEqual([]);
   expect(await second.keys()).toHaveLength(31);
   await cluster.moveKeyByKey(key);
   const third = await cluster.owner(key);
