@@ -41,8 +41,14 @@ export async function isWhole(node: RedisServer): Promise<boolean> {
   return info.includes("cluster_state:ok") && 2 * replicas.length === views.length;
 }
 
-export async function isInSync(replica: RedisServer): Promise<boolean> {
-  return String(await replica.command("INFO", "replication")).includes("master_link_status:up");
+/** Its link may be up for a second before its primary sends it what came since the copy that it loaded. */
+export async function isInSync(replica: RedisServer, nodes: readonly RedisServer[]): Promise<boolean> {
+  const info = String(await replica.command("INFO", "replication"));
+  const [, port] = /^master_port:(\d+)/m.exec(info) ?? [];
+  const primary = nodes.find((node) => String(node.port) === port);
+  if (primary === undefined || !info.includes("master_link_status:up")) return false;
+  const replicas = String(await primary.command("INFO", "replication"));
+  return replicas.includes(`port=${String(replica.port)},state=online`);
 }
 
 /** With their times to live; the target accepts keys of the slot that it imports after ASKING, on the same connection. */

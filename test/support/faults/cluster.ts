@@ -63,7 +63,7 @@ async function assemble(nodes: readonly RedisServer[]): Promise<void> {
     await replica.command("CLUSTER", "REPLICATE", id);
   }
   for (const node of nodes) await seen(() => isWhole(node));
-  for (const replica of nodes.slice(primaryCount)) await seen(() => isInSync(replica));
+  for (const replica of nodes.slice(primaryCount)) await seen(() => isInSync(replica, nodes));
 }
 
 async function portsOf(node: RedisServer): Promise<{ port: number; busPort: number }> {
@@ -146,7 +146,7 @@ export class Cluster {
       if ((await replica.command("CLUSTER", "COUNTKEYSINSLOT", slot)) === 0) continue;
       await replica.kill();
       await replica.start();
-      await seen(() => isInSync(replica));
+      await seen(() => isInSync(replica, this.nodes));
     }
   }
 
@@ -184,7 +184,7 @@ export class Cluster {
       await this.replicas(key),
     ];
     if (replica === undefined) throw new Error("the owner of the slot has no replica");
-    await seen(() => isInSync(replica));
+    await seen(() => isInSync(replica, this.nodes));
     await replica.command("CLUSTER", "FAILOVER");
     await this.#ownedByOther(slot, owner);
     await this.whole();
@@ -195,7 +195,7 @@ export class Cluster {
     for (const node of this.nodes) await seen(() => isWhole(node));
     for (const node of this.nodes) {
       const isReplica = String(await node.command("INFO", "replication")).includes("role:slave");
-      if (isReplica) await seen(() => isInSync(node));
+      if (isReplica) await seen(() => isInSync(node, this.nodes));
     }
   }
 
