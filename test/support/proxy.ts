@@ -3,6 +3,7 @@
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 
+import { clusterEdition } from "../../src/backends/redis/protocol/script-settings.ts";
 import { scripts } from "../../src/backends/redis/scripts/generated.ts";
 import { Frames, withOtherPorts } from "./resp-frames.ts";
 
@@ -24,7 +25,8 @@ export interface SeenCommand {
   readonly args: readonly string[];
 }
 
-const scriptNames = new Map<string, string>(Object.values(scripts).map(({ sha1, name }) => [sha1, name]));
+const editions = Object.values(scripts).flatMap((script) => [script, clusterEdition(script)]);
+const scriptNames = new Map<string, string>(editions.map(({ sha1, name }) => [sha1, name]));
 
 /** What it stands before; its URL has these credentials. */
 interface Target {
