@@ -12,17 +12,13 @@ export class SlotOwner {
   readonly key = prefix;
   owner: RedisServer;
 
-  static async of(cluster: Cluster): Promise<SlotOwner> {
-    return new SlotOwner(cluster, await cluster.owner(prefix));
-  }
-
-  private constructor(cluster: Cluster, owner: RedisServer) {
+  constructor(cluster: Cluster, owner: RedisServer) {
     this.cluster = cluster;
     this.owner = owner;
   }
 
   /** By a fault that may lead to another owner. */
-  async change(by: (slot: SlotOwner) => Promise<void>): Promise<void> {
+  async change(by: (slot: SlotOwner) => Promise<unknown>): Promise<void> {
     await by(this);
     this.owner = await this.cluster.owner(this.key);
   }
@@ -30,7 +26,7 @@ export class SlotOwner {
 
 export async function clusterWorld({ processes }: Options): Promise<World> {
   const cluster = await startCluster({ prefixes: [prefix] });
-  const slot = await SlotOwner.of(cluster);
+  const slot = new SlotOwner(cluster, await cluster.owner(prefix));
   const ways = new Map<RedisServer, Ways>();
   for (const node of cluster.nodes) ways.set(node, await waysTo(node, processes));
   const proxiesOf = (place: number) => cluster.nodes.map((node) => ways.get(node)!.proxies[place]!);

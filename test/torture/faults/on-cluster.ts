@@ -14,12 +14,11 @@ export const onCluster: Catalogue = {
   failover: async ({ random, ...scene }, mark) => {
     const how = random.pick(["kill", "pause"] as const);
     mark({ how });
-    await slotOf(scene).change(async ({ cluster, key }) => {
-      const old = await (how === "kill" ? cluster.killOwner(key) : cluster.pauseOwner(key));
-      slotOf(scene).owner = await cluster.owner(key);
-      await sleep(random.whole(0, 1_000));
-      await cluster.revive(old);
-    });
+    const slot = slotOf(scene);
+    const { owner, cluster, key } = slot;
+    await slot.change(() => (how === "kill" ? cluster.killOwner(key) : cluster.pauseOwner(key)));
+    await sleep(random.whole(0, 1_000));
+    await cluster.revive(owner);
   },
   "planned-failover": async (scene, mark) => {
     mark();
