@@ -1,6 +1,4 @@
-// What the nodes of a cluster say of each other, and the keys of a slot copied from one to another.
-
-import { createClient } from "@redis/client";
+// What the nodes of a cluster say of each other.
 
 import type { RedisServer } from "../redis-server.ts";
 
@@ -49,43 +47,6 @@ export async function isInSync(replica: RedisServer, nodes: readonly RedisServer
   if (primary === undefined || !info.includes("master_link_status:up")) return false;
   const replicas = String(await primary.command("INFO", "replication"));
   return replicas.includes(`port=${String(replica.port)},state=online`);
-}
-
-/** With their times to live; the target accepts keys of the slot that it imports after ASKING, on the same connection. */
-export async function copyKeys(slot: string, from: RedisServer, to: RedisServer): Promise<void> {
-  const [source, target] = [await connectedTo(from), await connectedTo(to)];
-  try {
-    const keys = (await source.sendCommand([
-      "CLUSTER",
-      "GETKEYSINSLOT",
-      slot,
-      "100000",
-    ])) as unknown as Buffer[];
-    for (const key of keys) {
-      const value = (await source.sendCommand(["DUMP", key])) as unknown as Buffer | null;
-      const leftMs = Number(await source.sendCommand(["PTTL", key]));
-      if (value === null || leftMs === -2) continue; // it has expired
-      const ttlMs = leftMs === -1 ? 0 : Math.max(1, leftMs); // 0 means none there
-      await target.sendCommand(["ASKING"]);
-      await target.sendCommand(["RESTORE", key, String(ttlMs), value, "REPLACE"]);
-    }
-  } finally {
-    source.destroy();
-    target.destroy();
-  }
-}
-
-async function connectedTo(server: RedisServer) {
-  const client = createClient({
-    RESP: 2,
-    url: server.adminUrl,
-    commandOptions: { typeMapping: { 36: Buffer } },
-    disableClientInfo: true,
-    maintNotifications: "disabled",
-  });
-  client.on("error", () => undefined);
-  await client.connect();
-  return client;
 }
 
 export async function seen(look: () => Promise<boolean>): Promise<void> {

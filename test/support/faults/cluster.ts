@@ -4,7 +4,6 @@
 import { documentedClusterRights } from "../acl.ts";
 import { freePort, startRedis, type RedisOptions, type RedisServer } from "../redis-server.ts";
 import {
-  copyKeys,
   isInSync,
   isPrimary,
   isWhole,
@@ -24,6 +23,12 @@ const slotCount = 16_384;
 const primaryCount = 3;
 /** The tag of the library's default prefix on a cluster. */
 const defaultKey = "{holdfast}:";
+
+/** ARGV: the slot, the id of its next owner, and that one's host and port. */
+const giveAway = `
+local keys = redis.call("CLUSTER", "GETKEYSINSLOT", ARGV[1], "5000")
+if #keys > 0 then redis.call("MIGRATE", ARGV[3], ARGV[4], "", "0", "5000", "KEYS", unpack(keys)) end
+redis.call("CLUSTER", "SETSLOT", ARGV[1], "NODE", ARGV[2])`;
 
 /** Resolves once every node serves all slots, and every replica has what its primary has. */
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
@@ -100,10 +105,7 @@ export class Cluster {
 
   /** The replicas of that server. */
   async replicas(key = defaultKey): Promise<RedisServer[]> {
-    return this.#replicasOf(await this.owner(key));
-  }
-
-  async #replicasOf(owner: RedisServer): Promise<RedisServer[]> {
+    const owner = await this.owner(key);
     const views = await viewsOf(owner);
     const id = views.find(({ port }) => port === owner.port)?.id;
     return views.filter((view) => view.primaryId === id && isWorking(view)).map((view) => this.#at(view));
@@ -123,31 +125,20 @@ export class Cluster {
     await this.#assign(slot, to);
   }
 
-  /** Clients see the slot move in one step: while it moves, its old owner lets every write wait. */
+  /**
+   * Clients see the slot move in one step, since its old owner does nothing else meanwhile. Valkey, whose SETSLOT waits for
+   * replicas, does it by itself from 9 on; Valkey 8 cannot.
+   */
   async moveAtOnce(key = defaultKey): Promise<void> {
     const { slot, from, to, ids } = await this.#planMove(key);
-    await to.command("CLUSTER", "SETSLOT", slot, "IMPORTING", ids.from);
-    await from.command("CLIENT", "PAUSE", "10000", "WRITE");
-    await copyKeys(slot, from, to);
-    // The old owner hears of it from the new one, and deletes its copies.
-    await to.command("CLUSTER", "SETSLOT", slot, "NODE", ids.to);
-    for (const node of this.#answering()) await this.#seesOwner(node, { slot: Number(slot), owner: to });
-    await from.command("CLIENT", "UNPAUSE");
-    await this.#deletedEverywhere(slot, from);
-  }
-
-  /**
-   * Redis before 7.2 deletes the copies on the old owner only (redis/redis#10967): if the slot came back, and its replica took
-   * over, they would be there again. A replica that starts anew has what its primary has.
-   */
-  async #deletedEverywhere(slot: string, old: RedisServer): Promise<void> {
-    await seen(async () => (await old.command("CLUSTER", "COUNTKEYSINSLOT", slot)) === 0);
-    for (const replica of await this.#replicasOf(old)) {
-      if ((await replica.command("CLUSTER", "COUNTKEYSINSLOT", slot)) === 0) continue;
-      await replica.kill();
-      await replica.start();
-      await seen(() => isInSync(replica, this.nodes));
+    if (String(await from.command("INFO", "server")).includes("valkey_version:")) {
+      await from.command("CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", slot, slot, "NODE", ids.to);
+      for (const node of this.#answering()) await this.#seesOwner(node, { slot: Number(slot), owner: to });
+      return;
     }
+    await to.command("CLUSTER", "SETSLOT", slot, "IMPORTING", ids.from);
+    await from.command("EVAL", giveAway, "0", slot, ids.to, "127.0.0.1", String(to.port));
+    await this.#assign(slot, to);
   }
 
   /** As if its power failed; resolves when another owns its slot. */
