@@ -9,7 +9,7 @@ const apart = [
   "test/simulation/simulation.test.ts",
   "test/contract/suites-on-redis.test.ts",
   "test/contract/suites-on-shards.test.ts",
-  "test/property/oracle-shards.test.ts",
+  "test/property/oracle-{cluster,shards}.test.ts",
   "test/integration/redis/sentinel/**",
   "test/integration/redis/cluster/**",
   "test/integration/redis/connections/slow-link.test.ts",

@@ -13,7 +13,7 @@ import { Memory, MemoryBackend } from "../../src/backends/memory/backend.ts";
 import { createRedisBackend, type RedisBackendOptions } from "../../src/backends/redis/backend.ts";
 import { createSqliteBackend } from "../../src/backends/sqlite/backend.ts";
 import { lockSuite, stateSuite, type SuiteHooks, type SuiteOptions } from "../../src/testing/index.ts";
-import { startCluster } from "../support/faults/index.ts";
+import { startCluster, startSentinels } from "../support/faults/index.ts";
 import { startRedis } from "../support/redis-server.ts";
 import { refusingUndeclared } from "../support/undeclared-keys.ts";
 
@@ -112,6 +112,7 @@ export const onRedis: Readonly<Record<string, BackendUnderTest>> = {
     create: () => createRedis({ options: { declareKeys: true, edition: refusingUndeclared } }),
   },
   "a cluster": { ...redis, create: createOnCluster },
+  "a Sentinel group": { ...redis, create: createOnSentinels },
 };
 
 async function createOnIoredis(): Promise<Storage> {
@@ -146,6 +147,13 @@ async function createOnCluster(): Promise<Storage> {
     command: (...args) => owner.command(...args),
     stop: () => cluster.stop(),
   });
+}
+
+async function createOnSentinels(): Promise<Storage> {
+  const group = await startSentinels({ downAfterMs: 30_000 }); // as above
+  const primary = await group.primary();
+  const command = (...args: string[]): Promise<unknown> => primary.command(...args);
+  return storageOn({ url: group.url, prefix, command, stop: () => group.stop() });
 }
 
 interface Setting {

@@ -1,4 +1,5 @@
-// The suites of holdfast/testing on Redis once more: on a client of the user's, with declared keys, and on a cluster.
+// The suites of holdfast/testing on Redis once more: on a client of the user's, with declared keys, on a cluster, and on a group
+// of Sentinels.
 
 import { onRedis, suites } from "./backends.ts";
 import { runSuite } from "./run-suite.ts";

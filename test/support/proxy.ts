@@ -3,7 +3,9 @@
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 
+import { clusterEdition } from "../../src/backends/redis/protocol/script-settings.ts";
 import { scripts } from "../../src/backends/redis/scripts/generated.ts";
+import { Frames, withOtherPorts } from "./resp-frames.ts";
 
 /** What happens to one command. */
 export type Fault =
@@ -23,7 +25,8 @@ export interface SeenCommand {
   readonly args: readonly string[];
 }
 
-const scriptNames = new Map<string, string>(Object.values(scripts).map(({ sha1, name }) => [sha1, name]));
+const editions = Object.values(scripts).flatMap((script) => [script, clusterEdition(script)]);
+const scriptNames = new Map<string, string>(editions.map(({ sha1, name }) => [sha1, name]));
 
 /** What it stands before; its URL has these credentials. */
 interface Target {
@@ -44,6 +47,8 @@ export class Proxy {
   fault: (command: SeenCommand) => Fault | undefined = () => undefined;
   /** Connections that subscribe lead there from then on, as behind a balancer; others to the target. */
   subscribersTo: { readonly port: number } | undefined;
+  /** On a cluster: what stands before the node at that port. Replies that name a node name it. */
+  before: ((port: number) => number) | undefined;
   readonly #target: Target;
   readonly #server: Server;
   readonly #pairs = new Set<Pair>();
@@ -60,6 +65,7 @@ export class Proxy {
         hold: (bytes) => this.#held.push(bytes),
         count: () => (this.chunks += 1),
         frozen: () => this.#frozen,
+        before: () => this.before,
         elsewhere: (command) => (command.name === "SUBSCRIBE" ? this.subscribersTo?.port : undefined),
       });
       this.#pairs.add(pair);
@@ -143,6 +149,7 @@ interface Rules {
   judge(command: SeenCommand): Fault | undefined;
   hold(bytes: Buffer): void;
   frozen(): boolean;
+  before(): ((port: number) => number) | undefined;
   count(): void;
   /** The port of another server that the connection is to go on with. */
   elsewhere(command: SeenCommand): number | undefined;
@@ -239,8 +246,10 @@ class Pair {
       if (fault === "swallow") continue;
       if (fault === "lose-reply") return this.cut();
       if (typeof fault === "object") this.#delayMs = fault.delayMs;
-      if (this.#delayMs === 0) this.#client.write(frame);
-      else setTimeout(() => this.#client.write(frame), this.#delayMs);
+      const before = this.#rules.before();
+      const reply = before === undefined ? frame : withOtherPorts(frame, before);
+      if (this.#delayMs === 0) this.#client.write(reply);
+      else setTimeout(() => this.#client.write(reply), this.#delayMs);
     }
   }
 }
@@ -258,41 +267,4 @@ function parseCommand(frame: Buffer): SeenCommand {
   const name =
     command.toUpperCase() === "EVALSHA" ? (scriptNames.get(sha1) ?? "EVALSHA") : command.toUpperCase();
   return { name, args };
-}
-
-/** Cuts a stream of RESP into whole values. */
-class Frames {
-  #rest: Buffer = Buffer.alloc(0);
-
-  add(chunk: Buffer): Buffer[] {
-    const all = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
-    const frames: Buffer[] = [];
-    let at = 0;
-    for (let end = frameEnd(all, at); end !== -1; end = frameEnd(all, at)) {
-      frames.push(all.subarray(at, end));
-      at = end;
-    }
-    this.#rest = all.subarray(at);
-    return frames;
-  }
-}
-
-/** Where the value that begins at `at` ends; -1 when it is not all there yet. */
-function frameEnd(bytes: Buffer, at: number): number {
-  const line = bytes.indexOf("\r\n", at);
-  if (line === -1) return -1;
-  const kind = String.fromCharCode(bytes[at] ?? 0);
-  const count = Number(bytes.toString("latin1", at + 1, line));
-  const next = line + 2;
-  if ("$!=".includes(kind)) {
-    const end = count === -1 ? next : next + count + 2;
-    return end <= bytes.length ? end : -1;
-  }
-  if (!"*~>%|".includes(kind)) return next;
-  let end = next;
-  for (let left = "%|".includes(kind) ? count * 2 : count; left > 0; left -= 1) {
-    end = end < bytes.length ? frameEnd(bytes, end) : -1;
-    if (end === -1) return -1;
-  }
-  return end;
 }

@@ -4,49 +4,23 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 
-import {
-  continueProcess,
-  crash,
-  hourMs,
-  stopProcess,
-  type Group,
-  type Link,
-  type Proxy,
-} from "../support/faults/index.ts";
+import type { Link, Proxy } from "../support/faults/index.ts";
+import { leap, redis, type Catalogue, type Fault, type Scene, type Stage } from "./faults/fault.ts";
+import { onCluster } from "./faults/on-cluster.ts";
+import { onServer } from "./faults/on-server.ts";
 import { Random } from "./random.ts";
-import type { Recorder } from "./recorder.ts";
-import type { Team } from "./team.ts";
-import type { RedisWorld, World } from "./world.ts";
-
-export interface Stage {
-  readonly world: World;
-  readonly team: Team;
-  readonly recorder: Recorder;
-  /** How often each was injected, as it goes. */
-  readonly injected: Map<string, number>;
-}
-
-interface Scene extends Stage {
-  readonly random: Random;
-  /** Places that a fault of this kind is at work on. */
-  readonly taken: Set<number>;
-}
-
-/** Does it once, and resolves when it is over. */
-type Fault = (scene: Scene, mark: (details?: object) => void) => Promise<void>;
-type Catalogue = Readonly<Record<string, Fault>>;
 
 /** How often, compared with the others. */
 const weights: Readonly<Record<string, number>> = {
   failover: 4,
+  "planned-failover": 2,
+  "slot-key-by-key": 3,
+  "slot-at-once": 3,
   "server-kill": 2,
   hang: 3,
   "late-copy": 4,
   "lose-reply": 3,
 };
-
-/** A leap of an hour, or a small one. Back only a little on servers: leases are points in time there, and last so much longer. */
-const leap = (random: Random): number => (random.chance(0.3) ? hourMs : random.whole(500, 20_000));
 
 /** On a process, or on its way to the server, which nothing else of this kind is at work on. */
 function onPlace(
@@ -97,61 +71,6 @@ const onProcesses: Catalogue = {
     await Promise.all(
       Array.from({ length: team.size }, (_, place) => team.order(place, { do: "clock", ms })),
     );
-  },
-};
-
-const onServer: Catalogue = {
-  "server-kill": async ({ random, ...scene }, mark) => {
-    mark();
-    await crash(redis(scene).server(), "disk", random.whole(0, 800));
-  },
-  "server-stop": async ({ random, ...scene }, mark) => {
-    const { pid } = redis(scene).server();
-    mark();
-    await stopProcess(pid);
-    await sleep(random.whole(50, 2_500));
-    await continueProcess(pid);
-  },
-  "server-clock": async ({ random, ...scene }, mark) => {
-    const ms = random.chance(0.6) ? leap(random) : -random.whole(500, 5_000);
-    mark({ ms });
-    await redis(scene).clock?.jump(ms);
-  },
-  "clients-kill": async ({ random, ...scene }, mark) => {
-    const type = random.pick(["normal", "pubsub", ...(redis(scene).group === undefined ? [] : ["replica"])]);
-    mark({ type });
-    await redis(scene).server().command("CLIENT", "KILL", "TYPE", type);
-  },
-  /** On or off until the next time: the server closes connections on which nobody has asked anything for a second. */
-  "idle-timeout": async ({ random, ...scene }, mark) => {
-    const seconds = random.pick([0, 1, 1]);
-    mark({ seconds });
-    await redis(scene).server().command("CONFIG", "SET", "timeout", String(seconds));
-  },
-  "scripts-flush": async (scene, mark) => {
-    mark();
-    await redis(scene).server().command("SCRIPT", "FLUSH");
-  },
-  "replication-cut": async ({ random, ...scene }, mark) => {
-    const group = groupOf(scene);
-    mark();
-    group.cutReplication();
-    await sleep(random.whole(50, 2_000));
-    group.healReplication();
-  },
-  failover: async ({ random, ...scene }, mark) => {
-    const group = groupOf(scene);
-    await group.inSync();
-    mark();
-    if (random.chance(0.7)) {
-      group.cutReplication();
-      await sleep(random.whole(0, 500));
-    }
-    await group.killPrimary();
-    await sleep(random.whole(0, 500));
-    // Whoever asks for one replica's acknowledgement counts on the one that has it.
-    await group.promote(await group.mostAdvanced());
-    await group.addReplica();
   },
 };
 
@@ -232,8 +151,6 @@ async function strike(
   return proxy;
 }
 
-const redis = ({ world }: Pick<Scene, "world">): RedisWorld => world.redis!;
-const groupOf = (scene: Pick<Scene, "world">): Group => redis(scene).group!;
 const proxyOf = (scene: Scene, place: number): Proxy => redis(scene).proxyOf(place);
 const linkOf = (scene: Scene, place: number): Link => redis(scene).linkOf(place);
 
@@ -246,7 +163,7 @@ export async function inject(
   const streams = [
     { catalogue: onProcesses, count: 2 },
     { catalogue: onWays, count: 2 },
-    { catalogue: onServer, count: 1 },
+    { catalogue: { ...onServer, ...(stage.world.redis?.cluster && onCluster) }, count: 1 },
   ];
   await Promise.all(
     streams.flatMap(({ catalogue, count }, kind) => {

@@ -21,12 +21,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { open, type OpenOptions } from "../../src/index.ts";
 import { check } from "./checker/checker.ts";
 import { History, type Line, type List } from "./checker/history.ts";
-import { inject, type Stage } from "./injector.ts";
+import type { Stage } from "./faults/fault.ts";
+import { inject } from "./injector.ts";
 import { help, readOptions, UsageError, type Options } from "./options.ts";
 import { fileLog, Recorder } from "./recorder.ts";
 import { repeat, report } from "./report.ts";
 import { Team } from "./team.ts";
-import { createWorld, prefix, type World } from "./world.ts";
+import { prefix } from "./ways.ts";
+import { createWorld, type World } from "./world.ts";
 
 /** Short, so that a fault of a few seconds outlasts them. */
 const settings: OpenOptions = { prefix, leaseMs: 1_500, waitMs: 4_000, operationMs: 2_000 };

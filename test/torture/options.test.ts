@@ -35,7 +35,10 @@ test("what is given is taken", () => {
 });
 
 test.each([
-  ["--backend mysql", /there is no "mysql"; there are: redis, redis-replicas, redis-shards, sqlite/],
+  [
+    "--backend mysql",
+    /there is no "mysql"; there are: redis, redis-replicas, redis-shards, redis-cluster, sqlite/,
+  ],
   ["--seconds soon", /--seconds takes a whole number from 5 to 86400; got "soon"/],
   ["--seconds 1.5", /--seconds takes a whole number/],
   ["--processes 0", /--processes takes a whole number from 1 to 64/],
@@ -44,8 +47,9 @@ test.each([
     /--faults on sqlite: there is no "server-kill"; there are: worker-kill/,
   ],
   ["--faults worker-kill,fire", /there is no "fire"/],
-  ["--durability 1", /--durability is for --backend redis-replicas/],
+  ["--durability 1", /--durability is for --backend redis-replicas and redis-cluster/],
   ["--backend redis-replicas --durability 3", /--durability takes a whole number from 1 to 2/],
+  ["--backend redis-cluster --durability 2", /--durability takes a whole number from 1 to 1/],
   ["--colour", /--colour/],
   ["now", /now/],
 ])("%s is refused", (args, message) => {

@@ -4,7 +4,13 @@ import { parseArgs } from "node:util";
 
 import type { Backend } from "./checker/history.ts";
 
-export const backends: readonly Backend[] = ["redis", "redis-replicas", "redis-shards", "sqlite"];
+export const backends: readonly Backend[] = [
+  "redis",
+  "redis-replicas",
+  "redis-shards",
+  "redis-cluster",
+  "sqlite",
+];
 
 /** Every fault by name; which backend takes which. */
 export const faultsOf: Readonly<Record<Backend, readonly string[]>> = {
@@ -23,8 +29,17 @@ export const faultsOf: Readonly<Record<Backend, readonly string[]>> = {
     ...["server-kill", "server-stop", "clients-kill", "idle-timeout", "scripts-flush"],
     ...["lose-reply", "lose-request", "late-copy", "black-hole", "hang", "delay", "cut", "throttle"],
   ],
+  "redis-cluster": [
+    ...["worker-kill", "worker-stop", "worker-block", "worker-clock"],
+    ...["failover", "planned-failover", "slot-key-by-key", "slot-at-once", "other-node"],
+    ...["clients-kill", "idle-timeout", "scripts-flush"],
+    ...["lose-reply", "lose-request", "late-copy", "black-hole", "hang", "delay", "cut", "throttle"],
+  ],
   sqlite: ["worker-kill", "worker-stop", "worker-block", "machine-clock"],
 };
+
+/** How many there are. */
+const replicasOf: Readonly<Partial<Record<Backend, number>>> = { "redis-replicas": 2, "redis-cluster": 1 };
 
 export const help = `npm run torture -- [options]
 
@@ -36,7 +51,8 @@ Many processes update shared states while faults are injected; then their histor
   --processes <n>    how many at once, 4
   --faults <names>   all (default), none, or some of these, with commas between them:
 ${backends.map((name) => `                     ${name}: ${faultsOf[name].join(" ")}`).join("\n")}
-  --durability <n>   redis-replicas: ask for n replicas' acknowledgement of everything; then nothing may be lost
+  --durability <n>   redis-replicas, redis-cluster (1): ask for n replicas' acknowledgement of everything; then nothing may
+                     be lost
   --log <file>       keep the history there (format: test/torture/checker/history.ts); without it, only a bad one is kept
   --help
 `;
@@ -60,8 +76,9 @@ export function readOptions(args: readonly string[]): Options {
   const values = parse(args);
   const backend = oneOf("--backend", values.backend ?? "redis", backends);
   const faults = readFaults(values.faults ?? "all", backend);
-  if (values.durability !== undefined && backend !== "redis-replicas")
-    throw new UsageError("--durability is for --backend redis-replicas");
+  const replicas = replicasOf[backend];
+  if (values.durability !== undefined && replicas === undefined)
+    throw new UsageError(`--durability is for --backend ${Object.keys(replicasOf).join(" and ")}`);
   if (values.seed === "") throw new UsageError("--seed takes a text that is not empty");
   return {
     help: values.help ?? false,
@@ -74,7 +91,7 @@ export function readOptions(args: readonly string[]): Options {
     durability:
       values.durability === undefined
         ? undefined
-        : whole("--durability", values.durability, { min: 1, max: 2 }),
+        : whole("--durability", values.durability, { min: 1, max: replicas ?? 0 }),
     log: values.log,
   };
 }

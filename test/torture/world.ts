@@ -5,24 +5,12 @@ import { DatabaseSync } from "node:sqlite";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import {
-  startGroup,
-  startLink,
-  startProxy,
-  startRedis,
-  startRedisWithClock,
-} from "../support/faults/index.ts";
+import { startGroup, startRedis, startRedisWithClock } from "../support/faults/index.ts";
 import type { Link, Proxy, RedisServer, ServerClock } from "../support/faults/index.ts";
 import type { Group } from "../support/faults/index.ts";
+import { clusterWorld, type SlotOwner } from "./cluster-world.ts";
 import type { Options } from "./options.ts";
-
-/** Something that nobody should have left: a lock, or a place in its queue. */
-export interface Leftover {
-  readonly what: "lock" | "waiter";
-  readonly key: string;
-  readonly ticket: string;
-  readonly pid: number;
-}
+import { pidOf, redisLeftovers, waysTo, type Leftover } from "./ways.ts";
 
 export interface World {
   /** What the process in this place opens. */
@@ -43,13 +31,13 @@ export interface RedisWorld {
   readonly server: () => RedisServer;
   readonly clock: ServerClock | undefined;
   readonly group: Group | undefined;
+  readonly cluster?: SlotOwner | undefined;
 }
-
-export const prefix = "torture:";
 
 export async function createWorld(options: Options): Promise<World> {
   if (options.backend === "sqlite") return sqliteWorld();
   if (options.backend === "redis-shards") return shardsWorld(options);
+  if (options.backend === "redis-cluster") return clusterWorld(options);
   return options.backend === "redis" ? redisWorld(options) : groupWorld(options);
 }
 
@@ -118,42 +106,6 @@ async function around(
     },
   };
 }
-
-interface Ways {
-  readonly proxies: readonly Proxy[];
-  readonly links: readonly Link[];
-  readonly close: () => Promise<void>;
-}
-
-/** From each process. */
-async function waysTo(target: { readonly port: number }, processes: number): Promise<Ways> {
-  const links: Link[] = [];
-  const proxies: Proxy[] = [];
-  for (let place = 0; place < processes; place += 1) {
-    links.push(await startLink(target));
-    proxies.push(await startProxy(links[place]!));
-  }
-  const close = async (): Promise<void> => {
-    for (const proxy of proxies) await proxy.close();
-    for (const link of links) await link.close();
-  };
-  return { proxies, links, close };
-}
-
-async function redisLeftovers(server: RedisServer): Promise<Leftover[]> {
-  const found: Leftover[] = [];
-  for (const key of await server.keys()) {
-    const add = (what: Leftover["what"], text: string): void =>
-      void found.push({ what, key, ticket: text, pid: pidOf(text) });
-    if (key.startsWith(`${prefix}lock:`)) add("lock", String(await server.command("GET", key)));
-    if (!key.startsWith(`${prefix}queue:`)) continue;
-    for (const ticket of (await server.command("ZRANGE", key, "0", "-1")) as string[]) add("waiter", ticket);
-  }
-  return found;
-}
-
-/** `<host>:<pid>:<client id>:<n>`; a host may have colons of its own. */
-const pidOf = (ticket: string): number => Number(/:(\d+):[^:\s]+:\d+(\s|$)/.exec(ticket)?.[1]);
 
 function sqliteWorld(): World {
   const folder = mkdtempSync(join(tmpdir(), "holdfast-torture-"));

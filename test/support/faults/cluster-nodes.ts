@@ -1,6 +1,4 @@
-// What the nodes of a cluster say of each other, and the keys of a slot copied from one to another.
-
-import { createClient } from "@redis/client";
+// What the nodes of a cluster say of each other.
 
 import type { RedisServer } from "../redis-server.ts";
 
@@ -41,44 +39,14 @@ export async function isWhole(node: RedisServer): Promise<boolean> {
   return info.includes("cluster_state:ok") && 2 * replicas.length === views.length;
 }
 
-export async function isInSync(replica: RedisServer): Promise<boolean> {
-  return String(await replica.command("INFO", "replication")).includes("master_link_status:up");
-}
-
-/** With their times to live; the target accepts keys of the slot that it imports after ASKING, on the same connection. */
-export async function copyKeys(slot: string, from: RedisServer, to: RedisServer): Promise<void> {
-  const [source, target] = [await connectedTo(from), await connectedTo(to)];
-  try {
-    const keys = (await source.sendCommand([
-      "CLUSTER",
-      "GETKEYSINSLOT",
-      slot,
-      "100000",
-    ])) as unknown as Buffer[];
-    for (const key of keys) {
-      const value = (await source.sendCommand(["DUMP", key])) as unknown as Buffer | null;
-      const leftMs = Number(await source.sendCommand(["PTTL", key]));
-      if (value === null) continue; // it has expired
-      await target.sendCommand(["ASKING"]);
-      await target.sendCommand(["RESTORE", key, String(Math.max(0, leftMs)), value, "REPLACE"]);
-    }
-  } finally {
-    source.destroy();
-    target.destroy();
-  }
-}
-
-async function connectedTo(server: RedisServer) {
-  const client = createClient({
-    RESP: 2,
-    url: server.adminUrl,
-    commandOptions: { typeMapping: { 36: Buffer } },
-    disableClientInfo: true,
-    maintNotifications: "disabled",
-  });
-  client.on("error", () => undefined);
-  await client.connect();
-  return client;
+/** Its link may be up for a second before its primary sends it what came since the copy that it loaded. */
+export async function isInSync(replica: RedisServer, nodes: readonly RedisServer[]): Promise<boolean> {
+  const info = String(await replica.command("INFO", "replication"));
+  const [, port] = /^master_port:(\d+)/m.exec(info) ?? [];
+  const primary = nodes.find((node) => String(node.port) === port);
+  if (primary === undefined || !info.includes("master_link_status:up")) return false;
+  const replicas = String(await primary.command("INFO", "replication"));
+  return replicas.includes(`port=${String(replica.port)},state=online`);
 }
 
 export async function seen(look: () => Promise<boolean>): Promise<void> {

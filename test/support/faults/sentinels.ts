@@ -15,6 +15,8 @@ export const primaryName = "test-primary";
 export interface SentinelGroupOptions {
   /** Of the Sentinels. */
   readonly password?: string;
+  /** How long the primary may be silent before a Sentinel takes it for dead. Default 500. */
+  readonly downAfterMs?: number;
 }
 
 /** Resolves once every Sentinel knows the others and the replicas. */
@@ -51,7 +53,8 @@ class Sentinel {
     this.#password = of.password;
   }
 
-  static async start(primary: RedisServer, { password }: SentinelGroupOptions): Promise<Sentinel> {
+  static async start(primary: RedisServer, options: SentinelGroupOptions): Promise<Sentinel> {
+    const { password, downAfterMs = 500 } = options;
     const port = await freePort();
     const folder = mkdtempSync(join(tmpdir(), "holdfast-sentinel-"));
     const conf = join(folder, "sentinel.conf");
@@ -60,7 +63,7 @@ class Sentinel {
       "bind 127.0.0.1",
       `dir ${folder}`,
       `sentinel monitor ${primaryName} 127.0.0.1 ${String(primary.port)} 2`,
-      `sentinel down-after-milliseconds ${primaryName} 500`,
+      `sentinel down-after-milliseconds ${primaryName} ${String(downAfterMs)}`,
       `sentinel failover-timeout ${primaryName} 2000`,
       ...(password === undefined ? [] : [`requirepass ${password}`, `sentinel sentinel-pass ${password}`]),
     ];

@@ -86,12 +86,7 @@ function checkStaleSaves(
   const secondSaved = savesOf(second).some(
     ({ outcome, end }) => outcome === "ok" && end > (stale[0]?.begin ?? 0),
   );
-  if (
-    history.backend === "redis-replicas" &&
-    mayBeLost({ begin: second.from, end: second.from }) &&
-    !secondSaved
-  )
-    return;
+  if (history.hasReplicas && mayBeLost({ begin: second.from, end: second.from }) && !secondSaved) return;
   violate(
     "stale-save",
     `${first.id}: a save under ${describe(first)} was accepted after ${describe(second)} had been granted`,

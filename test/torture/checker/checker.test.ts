@@ -231,20 +231,22 @@ test("whoever died holding held until its last sign of life", () => {
 });
 
 test("a failover may lose what was acknowledged right before it, and nothing else; with durability nothing", () => {
-  const story = (waitMs: number, run: object = {}): string[] =>
+  const story = (waitMs: number, run: object = {}, name = "failover"): string[] =>
     rules(
       new Story({ backend: "redis-replicas", ...run })
         .add("1.1", "a")
         .add("1.1", "b")
         .wait(waitMs)
-        .line("fault", { name: "failover", phase: "begin" })
-        .line("fault", { name: "failover", phase: "end" })
+        .line("fault", { name, phase: "begin" })
+        .line("fault", { name, phase: "end" })
         .add("1.1", "c")
         .ends(["a", "c"]),
     );
   expect(story(100)).toEqual([]);
   expect(story(5_000)).toEqual(["lost-update"]);
   expect(story(100, { durability: { replicas: 2 } })).toEqual(["lost-update"]);
+  expect(story(100, { backend: "redis-cluster" })).toEqual([]);
+  expect(story(100, { backend: "redis-cluster" }, "planned-failover")).toEqual(["lost-update"]);
   const looked = new Story({ backend: "redis-replicas", durability: { replicas: 2 } }).add("1.1", "a");
   const unknown = looked.begin("1.1", "update", { add: "b" });
   looked.saw("2.1", ["a", "b"], 20).line("fault", { name: "failover", phase: "begin" });

@@ -121,7 +121,7 @@ function checkEnd({ history, violate, figures, nearFailover }: Inquiry): void {
   }
   // [S3] Only a failover can change a list behind the protocol's back here.
   for (const line of history.again) {
-    if (history.backend === "redis-replicas") count("functions called again");
+    if (history.hasReplicas) count("functions called again");
     else
       violate(
         "called-again",

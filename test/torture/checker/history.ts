@@ -27,7 +27,7 @@
 import { createHash } from "node:crypto";
 
 export type Outcome = "ok" | "failed" | "unknown";
-export type Backend = "redis" | "redis-replicas" | "redis-shards" | "sqlite";
+export type Backend = "redis" | "redis-replicas" | "redis-shards" | "redis-cluster" | "sqlite";
 
 export interface Line {
   readonly ev: string;
@@ -110,6 +110,11 @@ export class History {
 
   get backend(): Backend {
     return (this.run?.["backend"] ?? "redis") as Backend;
+  }
+
+  /** Whether a failover may lose what was acknowledged. */
+  get hasReplicas(): boolean {
+    return this.backend === "redis-replicas" || this.backend === "redis-cluster";
   }
 
   /** Takes the lines of one life in their order; lives may come one after the other. */
