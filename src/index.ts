@@ -1,7 +1,17 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** The public API of the package: re-exports, no code. */
 export { open } from "./open.ts";
-export type { IoredisClientLike, RedisClientLike, SentinelClientLike, Target } from "./open.ts";
+export type {
+  ClusterClientLike,
+  ClusterTarget,
+  IoredisClientLike,
+  IoredisClusterLike,
+  NodeAddress,
+  NodeAddressMap,
+  RedisClientLike,
+  SentinelClientLike,
+  Target,
+} from "./open.ts";
 export type { CloseOptions, DurabilityOptions, ListOptions, OpenOptions, WhenNew } from "./options.ts";
 export type { StateInfo, Store } from "./store.ts";
 export type {

@@ -8,7 +8,19 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Backend } from "./backends/contract.ts";
-import { parseAddress } from "./backends/redis/client/target-url.ts";
+import {
+  isClusterTarget,
+  parseClusterTarget,
+  type ClusterTarget,
+  type NodeAddress,
+  type NodeAddressMap,
+} from "./backends/redis/client/cluster-target.ts";
+import { parseAddress, type Address } from "./backends/redis/client/target-url.ts";
+import {
+  isClientOfCluster,
+  type ClusterClientLike,
+  type IoredisClusterLike,
+} from "./backends/redis/client/user/cluster-types.ts";
 import type { IoredisClientLike } from "./backends/redis/client/user/ioredis-types.ts";
 import type { RedisClientLike } from "./backends/redis/client/node-redis-types.ts";
 import type { SentinelClientLike } from "./backends/redis/client/user/sentinel-types.ts";
@@ -17,19 +29,29 @@ import { fileError, parseSqlitePath } from "./backends/sqlite/path.ts";
 import { LazyBackend } from "./backends/lazy.ts";
 import { InvalidArgumentError } from "./errors.ts";
 import * as parse from "./options.ts";
-import { defaults, show, type DurabilityOptions, type OpenOptions } from "./options.ts";
+import { defaults, type DurabilityOptions, type OpenOptions } from "./options.ts";
 import type { Serializer } from "./serializers/serializer.ts";
 import { checkList, checkNames, nameOf, prefixesOf, yourClient } from "./backends/shard-targets.ts";
 import { json } from "./serializers/json.ts";
 import { StoreHandle, type Store } from "./store.ts";
 import * as names from "./names.ts";
+import { unknownScheme, unknownTarget } from "./backends/unknown-target.ts";
 
-export type { IoredisClientLike, RedisClientLike, SentinelClientLike };
+export type { ClusterClientLike, IoredisClientLike, IoredisClusterLike, RedisClientLike, SentinelClientLike };
+export type { ClusterTarget, NodeAddress, NodeAddressMap };
 
 type Parsed = Omit<OpenOptions, "serializer"> & { serializer?: Serializer };
 
 /** A target of `open()`, other than your own backend. */
-export type Target = string | URL | RedisClientLike | SentinelClientLike | IoredisClientLike;
+export type Target =
+  | string
+  | URL
+  | ClusterTarget
+  | RedisClientLike
+  | SentinelClientLike
+  | ClusterClientLike
+  | IoredisClientLike
+  | IoredisClusterLike;
 
 /** What the backends of one store have in common, and their options. */
 type Shared = Pick<Parsed, "prefix" | "operationMs" | "declareKeys"> & {
@@ -41,17 +63,14 @@ type Shared = Pick<Parsed, "prefix" | "operationMs" | "declareKeys"> & {
 const pushing = { pushes: true, askAgainMs: 5_000 };
 const polling = { pushes: false, askAgainMs: 3 };
 
-const allowed =
-  'redis://host:port, rediss://host:port, redis+unix:///path, redis+sentinel://hosts/name, redis+cluster://hosts, sqlite:path, memory:, a connected client of "@redis/client", a client of "ioredis", a Backend, or a list of targets';
-
 /** A backend keeps the tickets of one store, so a second store on it would confuse them. */
 const opened = new WeakSet<object>();
 
 /**
  * Opens a store: shared states and locks. Synchronous and lazy: it connects on first use.
  *
- * @param target `redis:`, `rediss:`, `redis+unix:`, `redis+sentinel:` or `redis+cluster:` URL; `sqlite:path`; `memory:`; a
- * connected client of `@redis/client`; a client of `ioredis`; your own backend; or a list of these (but for backends), one for
+ * @param target `redis:`, `rediss:`, `redis+unix:`, `redis+sentinel:` or `redis+cluster:` URL; `{ cluster: nodes }`;
+ * `sqlite:path`; `memory:`; a connected client of `@redis/client`; a client of `ioredis`; your own backend; or a list of these (but for backends), one for
  * each shard of the store. Default: the environment variable `HOLDFAST_URL`; otherwise, outside
  * production, a SQLite file `.holdfast/store.db` next to the nearest `package.json`.
  * @throws InvalidArgumentError for a target or an option that cannot work; UnavailableError if the file system does not
@@ -127,13 +146,22 @@ export function partsOf(
 function partOf(target: unknown, shared: Shared): Backend {
   if (target === undefined) return defaultBackend(shared);
   if (typeof target === "string" || target instanceof URL) return backendOfUrl(String(target), shared);
-  if (isUserClient(target)) return redisBackend(target, yourClient, shared);
+  if (isUserClient(target))
+    return redisBackend(target, yourClient, isClientOfCluster(target) ? onCluster(shared) : shared);
   if (isBackend(target)) {
     throw new InvalidArgumentError(
       "Your own backend cannot be one of several shards: each has a client id of its own. Use URLs or Redis clients.",
     );
   }
-  throw new InvalidArgumentError(`open() takes ${allowed}; got ${show(target)}.`);
+  if (isClusterTarget(target)) {
+    const address = parseClusterTarget(target);
+    return redisBackend(address, address.name, onCluster(shared));
+  }
+  throw unknownTarget(target);
+}
+
+function onCluster(shared: Shared): Shared {
+  return { ...shared, prefix: names.clusterPrefix(shared.prefix) };
 }
 
 function backendOfUrl(url: string, shared: Shared): Backend {
@@ -147,31 +175,17 @@ function backendOfUrl(url: string, shared: Shared): Backend {
       return redisBackend(url, parseAddress(url).name, shared);
     case "redis+cluster":
     case "rediss+cluster":
-      return redisBackend(url, parseAddress(url).name, {
-        ...shared,
-        prefix: names.clusterPrefix(shared.prefix),
-      });
+      return redisBackend(url, parseAddress(url).name, onCluster(shared));
     case "sqlite":
       return sqliteBackend(parseSqlitePath(url), shared);
     case "memory":
       return memoryBackend(url, shared);
     default:
-      throw unknownTarget(url, scheme);
+      throw unknownScheme(url, scheme);
   }
 }
 
-/** [P3] The target may contain a password: it is shown only if it cannot. */
-function unknownTarget(text: string, scheme: string | undefined): InvalidArgumentError {
-  const hint = /^[\w.-]+:\d+$/.test(text)
-    ? ` Did you mean ${show(`redis://${text}`)}?`
-    : /^[\w./-]+$/.test(text)
-      ? ` Did you mean ${show(`sqlite:${text}`)}?`
-      : "";
-  const got = scheme === undefined ? "a text without a scheme" : `a "${scheme}:" URL`;
-  return new InvalidArgumentError(`open() (or HOLDFAST_URL) takes ${allowed}; got ${got}.${hint}`);
-}
-
-function redisBackend(target: string | UserClientLike, name: string, shared: Shared): Backend {
+function redisBackend(target: string | Address | UserClientLike, name: string, shared: Shared): Backend {
   const {
     clientId,
     isShard,
@@ -181,7 +195,8 @@ function redisBackend(target: string | UserClientLike, name: string, shared: Sha
   } = shared;
   // Waiting for replicas needs a separate connection, which a user's own client must be able to make.
   const { duplicate } = target as { duplicate?: unknown };
-  const hasReplicas = typeof target === "string" || typeof duplicate === "function";
+  const isOurs = typeof target === "string" || "server" in target;
+  const hasReplicas = isOurs || typeof duplicate === "function";
   const load = async (): Promise<Backend> => {
     const { createRedisBackend } = await import("./backends/redis/backend.ts");
     return createRedisBackend({ target, clientId, isShard, prefix, operationMs, declareKeys });

@@ -31,7 +31,7 @@ const floors = [
   /^ownership\//, // who may nest
   /^leases\//, // how long a ticket is ours
   /^calls\//, // one call of a backend
-  /^backends\/(contract|forward|lazy|contract-types|retry-proofs|shard-mark|shard-of|shard-targets)\.ts$|^serializers\/|^[^/]+\.ts$/, // the contract, errors, options, timers …
+  /^backends\/(contract|forward|lazy|contract-types|retry-proofs|shard-mark|shard-of|shard-targets|unknown-target)\.ts$|^serializers\/|^[^/]+\.ts$/, // the contract, errors, options, timers …
 ];
 /** The same within the Redis backend. */
 const redisFloors = [
@@ -105,6 +105,8 @@ test("what a client can prove is known to its backend, and to nothing above", ()
 
 const targetParsers = [
   "backends/redis/client/target-url.ts",
+  "backends/redis/client/cluster-target.ts",
+  "backends/redis/client/user/cluster-types.ts",
   "backends/redis/client/user/recognize.ts",
   "backends/sqlite/path.ts",
 ];

@@ -25,8 +25,7 @@ import type {
   WriteReply,
 } from "../contract.ts";
 import type { RedisClient, RedisReply } from "./client/client-port.ts";
-import { openClient, type OpenedClient } from "./client/open-client.ts";
-import type { UserClientLike } from "./client/user/recognize.ts";
+import { openClient, type OpenedClient, type RedisTarget } from "./client/open-client.ts";
 import { unreadableType } from "./protocol/envelope.ts";
 import { StartupChecks } from "./startup-checks.ts";
 import { makeKeys, type Keys } from "./protocol/keys.ts";
@@ -46,8 +45,7 @@ import { argumentOf } from "./protocol/token-text.ts";
 import { warnOncePerCause } from "./warn-once.ts";
 
 export interface RedisBackendOptions extends ScriptOptions {
-  /** A URL, or the user's own connected client. */
-  readonly target: string | URL | UserClientLike;
+  readonly target: RedisTarget;
   readonly prefix: string;
   /** How long a call may take, in milliseconds. Attempts to connect and stalled connections get a part of it. */
   readonly operationMs: number;

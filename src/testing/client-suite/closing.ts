@@ -39,9 +39,9 @@ export const closingCases: readonly ClientCase[] = [
     await client.close();
     const said = listener.states.length;
     await eventually(async () =>
-      assert.deepEqual(await fixture.observe("PUBSUB", "NUMSUB", channel), [channel, 0]),
+      assert.deepEqual(await fixture.observe("PUBSUB", listener.commands.count, channel), [channel, 0]),
     );
-    await fixture.observe("PUBLISH", channel, "late");
+    await fixture.observe(listener.commands.publish, channel, "late");
     await pause(20);
     assert.deepEqual(listener.messages, []);
     assert.ok(!listener.states.slice(said).includes("up"));

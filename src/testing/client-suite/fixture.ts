@@ -6,6 +6,7 @@ import type {
   RedisClient,
   RedisReply,
   Subscriber,
+  Subscription,
 } from "../../backends/redis/client/client-port.ts";
 import type { HoldfastError } from "../../errors.ts";
 import { eventually, rejection, type Failure } from "../assertions.ts";
@@ -73,8 +74,8 @@ export class ClientFixture {
   /** Subscribes, and remembers what it is told. */
   listen(client: RedisClient, channel: string): Listener {
     const listener = new Listener();
-    listener.reconnect = (both) => subscription.reconnect(both);
     const subscription = client.subscribe(channel, listener);
+    listener.subscription = subscription;
     return listener;
   }
 
@@ -99,7 +100,7 @@ export class Listener implements Subscriber {
   readonly messages: Buffer[] = [];
   readonly states: ("up" | "down")[] = [];
   readonly failures: HoldfastError[] = [];
-  reconnect: (both: boolean) => void = () => undefined;
+  subscription: Subscription | undefined;
 
   message(bytes: Buffer): void {
     this.messages.push(bytes);
@@ -112,6 +113,17 @@ export class Listener implements Subscriber {
   down(error: HoldfastError): void {
     this.states.push("down");
     this.failures.push(error);
+  }
+
+  reconnect(both: boolean): void {
+    this.subscription?.reconnect(both);
+  }
+
+  /** What publishes to its channel, and what counts those who listen to it; on a cluster there are others. */
+  get commands(): { readonly publish: string; readonly count: string } {
+    return this.subscription?.isSharded === true
+      ? { publish: "SPUBLISH", count: "SHARDNUMSUB" }
+      : { publish: "PUBLISH", count: "NUMSUB" };
   }
 
   /** Resolves when it is up for the nth time. */

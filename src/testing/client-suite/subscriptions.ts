@@ -6,8 +6,8 @@ import { command, type ClientFixture, type Listener } from "./fixture.ts";
 
 const everyByte = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
 
-async function subscribers(fixture: ClientFixture, channel: string): Promise<number> {
-  const reply = await fixture.observe("PUBSUB", "NUMSUB", channel);
+async function subscribers(fixture: ClientFixture, { commands }: Listener, channel: string): Promise<number> {
+  const reply = await fixture.observe("PUBSUB", commands.count, channel);
   return Number((reply as readonly unknown[])[1]);
 }
 
@@ -25,9 +25,9 @@ export const subscriptionCases: readonly ClientCase[] = [
       const [client, channel] = [await fixture.connected(), fixture.channel()];
       const listener = fixture.listen(client, channel);
       await listener.isUp();
-      assert.equal(await subscribers(fixture, channel), 1);
+      assert.equal(await subscribers(fixture, listener, channel), 1);
       const sent = [everyByte, Buffer.alloc(0), Buffer.from("text"), Buffer.alloc(100_000, 0xc3)];
-      for (const bytes of sent) await command(client, ["PUBLISH", channel, bytes]);
+      for (const bytes of sent) await command(client, [listener.commands.publish, channel, bytes]);
       await eventually(() => assert.equal(listener.messages.length, sent.length));
       for (const [index, bytes] of sent.entries()) assert.ok(listener.messages[index]?.equals(bytes));
       assert.deepEqual(listener.states, ["up"]);
@@ -40,9 +40,9 @@ export const subscriptionCases: readonly ClientCase[] = [
       const listener = fixture.listen(client, channel);
       await listener.isUp();
       await Promise.all([
-        command(client, ["PUBLISH", fixture.channel(), "elsewhere"]),
+        command(client, [listener.commands.publish, fixture.channel(), "elsewhere"]),
         command(client, ["SET", fixture.key(), "1"]),
-        command(client, ["PUBLISH", channel, "here"]),
+        command(client, [listener.commands.publish, channel, "here"]),
       ]);
       await listener.has("here");
     },
@@ -50,10 +50,11 @@ export const subscriptionCases: readonly ClientCase[] = [
   proof("[L8] two clients have a subscription each", async (fixture) => {
     const channel = fixture.channel();
     const [one, two] = [await fixture.connected(), await fixture.connected()];
-    const listeners = [fixture.listen(one, channel), fixture.listen(two, channel)];
+    const [first, second] = [fixture.listen(one, channel), fixture.listen(two, channel)];
+    const listeners = [first, second];
     for (const listener of listeners) await listener.isUp();
-    assert.equal(await subscribers(fixture, channel), 2);
-    assert.equal(await command(one, ["PUBLISH", channel, "to both"]), 2);
+    assert.equal(await subscribers(fixture, first, channel), 2);
+    assert.equal(await command(one, [first.commands.publish, channel, "to both"]), 2);
     for (const listener of listeners) await listener.has("to both");
   }),
   needing(
@@ -67,7 +68,7 @@ export const subscriptionCases: readonly ClientCase[] = [
         await fixture.hook("cut")();
         await listener.isUp(round);
         assert.equal(listener.states.includes("down"), true);
-        await fixture.observe("PUBLISH", channel, String(round));
+        await fixture.observe(listener.commands.publish, channel, String(round));
         await eventually(() => assert.equal(String(listener.messages.at(-1)), String(round)));
       }
       assertAlternates(listener);
@@ -93,7 +94,7 @@ export const subscriptionCases: readonly ClientCase[] = [
         await command(client, ["GET", fixture.key()]);
         assert.equal(listener.states.at(-1), "up");
       });
-      await fixture.observe("PUBLISH", channel, "back");
+      await fixture.observe(listener.commands.publish, channel, "back");
       await eventually(() => assert.equal(String(listener.messages.at(-1)), "back"));
       assertAlternates(listener);
     },
@@ -112,8 +113,8 @@ export const subscriptionCases: readonly ClientCase[] = [
         await command(client, ["GET", fixture.key()]);
         assert.ok(listener.states.filter((state) => state === "up").length >= 3);
       });
-      await eventually(async () => assert.equal(await subscribers(fixture, channel), 1));
-      await fixture.observe("PUBLISH", channel, "after");
+      await eventually(async () => assert.equal(await subscribers(fixture, listener, channel), 1));
+      await fixture.observe(listener.commands.publish, channel, "after");
       await eventually(() => assert.equal(String(listener.messages.at(-1)), "after"));
       assertAlternates(listener);
     },

@@ -100,7 +100,7 @@ const cases: Record<string, Case> = {
   },
   "a wrong password": {
     url: async () => `redis://:wrong@127.0.0.1:${String((await start({ password: "p" })).port)}`,
-    says: /denies access \(WRONGPASS .*\)\. Check the user name and password in the URL.*percent-encoded/,
+    says: /denies access \(WRONGPASS .*\)\. Check the user name and password; in a URL.*percent-encoded/,
     lasting: true,
     code: "ACCESS_DENIED",
   },

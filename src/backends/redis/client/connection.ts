@@ -221,9 +221,9 @@ export function destroy(transport: Transport, why?: Error): void {
 }
 
 /** A socket that is destroyed while it is connecting may still connect. */
-function destroyForGood(transport: Transport): void {
+export function destroyForGood(transport: Transport, why?: Error): void {
   transport.on("ready", () => destroy(transport));
-  destroy(transport);
+  destroy(transport, why);
 }
 
 /** An error that is no outage, such as a server of the wrong kind, is lasting, too. */

@@ -61,14 +61,15 @@ const refusals: readonly Refusal[] = [
     code: "ACCESS_DENIED",
     what: "denies access",
     advice:
-      "It requires a password: put it in the URL, as in redis://:password@host or redis://user:password@host",
+      "It requires a password: put it in the URL, as in redis://:password@host or redis://user:password@host, or " +
+      "into the options of your client",
   },
   {
     is: /^WRONGPASS\b|invalid password|AUTH .*without any password/i,
     code: "ACCESS_DENIED",
     what: "denies access",
     advice:
-      "Check the user name and password in the URL; characters that have a meaning in URLs must be percent-encoded",
+      "Check the user name and password; in a URL, characters that have a meaning there must be percent-encoded",
   },
   {
     is: /^NOPERM\b|has no permissions|ACL failure|executing the script/i,
@@ -243,7 +244,7 @@ export function wakesRefused(name: string, why: string, channel: string): Unavai
 function clusterFailure(name: string, shown: string): HoldfastError {
   return new InvalidArgumentError(
     `${name} is part of a Redis Cluster (${shown}). Write redis+cluster://host:port,host:port with some of its nodes, ` +
-      `and a prefix with a hash tag, such as "{shop}:"; the default there is "{holdfast}:".`,
+      `or pass a client of the cluster, and a prefix with a hash tag, such as "{shop}:"; the default there is "{holdfast}:".`,
   );
 }
 

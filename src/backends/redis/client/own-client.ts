@@ -1,13 +1,13 @@
 /**
- * The port on connections of our own, one for commands and one for wakes: to the address of a URL (resp-connection.ts), or
- * duplicates of a user's client.
+ * The port on connections of our own, one for commands and one for wakes: to the address of a target (resp-connection.ts),
+ * or duplicates of a user's client.
  *
  * The connection for wakes is opened after the one for commands and closed with it, so that both resolve the name at the
  * same time and lead to one server [L1] [L8].
  */
 import { HoldfastError } from "../../../errors.ts";
 import { now } from "../../../timers.ts";
-import type { Address, Endpoint } from "./target-url.ts";
+import type { Address, Endpoint, NetworkEndpoint } from "./target-url.ts";
 import { locatorOf } from "./locate/locator-of.ts";
 import type { Locator } from "./locate/locator.ts";
 import type {
@@ -31,7 +31,9 @@ export interface OwnClientOptions {
   readonly stallMs?: number | undefined;
   /** Of the store's keys, on a cluster. */
   readonly slot?: number | undefined;
-  /** Makes a connection; by default to the address. */
+  /** Makes a connection to a server that was located. Default: one of our own, with the credentials of the address. */
+  readonly connectTo?: ((server: NetworkEndpoint) => PackageClient) | undefined;
+  /** Finds the server by itself, and makes a connection to it. */
   readonly make?: (() => PackageClient | Promise<PackageClient>) | undefined;
 }
 
@@ -48,6 +50,7 @@ export class OwnClient implements RedisClient {
   readonly #locator: Locator | undefined;
   readonly #operationMs: number;
   readonly #stallMs: number;
+  readonly #connectTo: ((server: NetworkEndpoint) => PackageClient) | undefined;
   readonly #make: (() => PackageClient | Promise<PackageClient>) | undefined;
   /** Where the connection for commands leads. */
   #endpoint: Endpoint | undefined;
@@ -61,15 +64,22 @@ export class OwnClient implements RedisClient {
   #closed = false;
 
   constructor(address: Address | Pick<Address, "name">, options: OwnClientOptions) {
-    const { operationMs, stallMs = operationMs / 3, slot = 0, make } = options;
+    const { operationMs, stallMs = operationMs / 3, slot = 0, connectTo, make } = options;
     this.name = address.name;
     this.#address = address;
     this.#operationMs = operationMs;
     this.#stallMs = stallMs; // a black-holed connection is dropped early enough for a retry to succeed
+    this.#connectTo = connectTo;
     this.#make = make;
     this.followsSlot = "server" in address && "nodes" in address.server;
     this.#locator =
-      "server" in address ? locatorOf(address, { attemptMs: this.#attemptMs, slot }) : undefined;
+      "server" in address
+        ? locatorOf(address, {
+            attemptMs: this.#attemptMs,
+            slot,
+            connectTo: (node) => this.#createClient(node),
+          })
+        : undefined;
     this.#commands = new Connection({
       ...this.#connectionOptions(async () => (this.#endpoint = await this.#locator?.locate())),
       onUp: () => this.#onUp(),
@@ -212,6 +222,7 @@ export class OwnClient implements RedisClient {
 
   #createClient(endpoint: Endpoint | undefined): PackageClient {
     if (endpoint === undefined) throw new Error("there is no address");
+    if (this.#connectTo !== undefined && "host" in endpoint) return this.#connectTo(endpoint);
     const { username, password, database } = this.#address;
     return new RespConnection({ server: endpoint, username, password, database });
   }

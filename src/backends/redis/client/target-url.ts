@@ -28,6 +28,10 @@ export interface SentinelGroup {
 /** A cluster: any of its nodes knows which one owns a slot. */
 export interface ClusterNodes {
   readonly nodes: readonly NetworkEndpoint[];
+  /** Those that a user's client knows by now. */
+  readonly moreNodes?: (() => Promise<readonly NetworkEndpoint[]>) | undefined;
+  /** From an address that the cluster names, `host:port`, to the one to connect to, if that is another. */
+  readonly nodeAddressMap?: ((address: string) => unknown) | undefined;
 }
 
 export interface Address {
@@ -43,7 +47,7 @@ const forms =
   "redis://[user:password@]host[:port][/db], rediss:// for TLS, redis+unix:///path/to/socket[?db=n], " +
   "redis+sentinel://host[:port],host[:port]/primary[/db], or redis+cluster://host[:port],host[:port]";
 
-const defaultPort = 6379;
+export const defaultPort = 6379;
 const defaultSentinelPort = 26379;
 
 /** A URL as it was given, and as it was parsed, which drops and changes some of it. */
@@ -147,17 +151,26 @@ function hostAndPort(
   byDefault: number,
 ): { host: string; port: number } {
   const host = url.hostname.replace(/^\[(.*)\]$/, "$1") || "localhost";
-  if (!/^[\w.:-]+$/.test(host)) throw malformed("its host is neither a name in ASCII nor an address", source);
+  if (!isHost(host)) throw malformed("its host is neither a name in ASCII nor an address", source);
   const port = url.port === "" ? byDefault : Number(url.port);
   if (port === 0) throw malformed("its port is 0", source);
   return { host, port };
+}
+
+/** A name in ASCII, or an address. */
+export function isHost(host: unknown): host is string {
+  return typeof host === "string" && /^[\w.:-]+$/.test(host);
+}
+
+export function isPort(port: unknown): port is number {
+  return Number.isInteger(port) && Number(port) >= 1 && Number(port) <= 65_535;
 }
 
 export function shown(host: string, port: number): string {
   return `${host.includes(":") ? `[${host}]` : host}:${String(port)}`;
 }
 
-function shownAll(servers: readonly NetworkEndpoint[]): string {
+export function shownAll(servers: readonly NetworkEndpoint[]): string {
   return servers.map(({ host, port }) => shown(host, port)).join(",");
 }
 

@@ -1,11 +1,24 @@
 // Where a store on a cluster finds the node that has its keys, and what it says where it finds none.
 
-import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 
 import { slotOf } from "../../../../src/backends/redis/client/locate/key-slot.ts";
-import { open, type OpenOptions, type Store } from "../../../../src/index.ts";
-import { documentedClusterRights } from "../../../support/acl.ts";
-import { freePort, startCluster, startRedis, type Cluster } from "../../../support/faults/index.ts";
+import {
+  open,
+  type NodeAddressMap,
+  type OpenOptions,
+  type Store,
+  type Target,
+} from "../../../../src/index.ts";
+import { appUser, documentedClusterRights } from "../../../support/acl.ts";
+import {
+  freePort,
+  startCluster,
+  startLink,
+  startRedis,
+  type Cluster,
+  type Link,
+} from "../../../support/faults/index.ts";
 import { poll } from "../../../support/poll.ts";
 import type { RedisServer } from "../../../support/redis-server.ts";
 
@@ -13,8 +26,8 @@ vi.setConfig({ testTimeout: 60_000 });
 
 let cluster: Cluster;
 const stores: Store[] = [];
-const connect = (url = cluster.url, options: OpenOptions = { operationMs: 15_000 }): Store => {
-  const store = open(url, options);
+const connect = (target: Target = cluster.url, options: OpenOptions = { operationMs: 15_000 }): Store => {
+  const store = open(target, options);
   stores.push(store);
   return store;
 };
@@ -99,6 +112,75 @@ test("a node of the cluster as a single server: the error names redis+cluster://
     if (node === owner) expect(error).toBeUndefined();
     else expect(String(error)).toMatch(/is part of a Redis Cluster .* Write redis\+cluster:\/\//);
   }
+});
+
+/** By the links that lead to the nodes, through which alone the store may go. */
+function behind(links: ReadonlyMap<string, Link>, nodeAddressMap: NodeAddressMap): Target {
+  const [link] = links.values();
+  const nodes = [{ host: "127.0.0.1", port: link?.port ?? 0 }];
+  return { cluster: nodes, username: appUser.name, password: appUser.password, nodeAddressMap };
+}
+
+async function linksToAll(): Promise<Map<string, Link>> {
+  const links = new Map<string, Link>();
+  for (const node of cluster.nodes) links.set(`127.0.0.1:${String(node.port)}`, await startLink(node));
+  return links;
+}
+
+describe("through a map of addresses", () => {
+  let links: Map<string, Link>;
+  beforeEach(async () => {
+    links = await linksToAll();
+  });
+  afterEach(async () => {
+    for (const link of links.values()) await link.close();
+  });
+  const placeOf = (address: string) => {
+    const link = links.get(address);
+    return link && { host: "127.0.0.1", port: link.port };
+  };
+
+  test("both connections lead to the owner by way of the map, also after a redirection", async () => {
+    const all = Object.fromEntries(
+      [...links.keys()].map((address) => [address, placeOf(address) ?? { host: "" }]),
+    );
+    for (const map of [all, placeOf]) {
+      const store = connect(behind(links, map));
+      await store.state("x").save("1");
+      await cluster.moveAtOnce();
+      expect(await store.state("x").load()).toBe("1");
+      const owner = await cluster.owner();
+      await poll(connectedTo).toEqual([owner, owner]);
+      const link = links.get(`127.0.0.1:${String(owner.port)}`);
+      if (link === undefined) throw new Error("no link leads to the owner");
+      link.refusing = true;
+      link.cut();
+      await poll(connectedTo).toEqual([]);
+      link.refusing = false;
+      expect(await store.state("x").load()).toBe("1");
+      await store.close();
+      await poll(connectedTo).toEqual([]);
+    }
+  });
+
+  test("a map that throws, and one that returns no address: an error that says so, in time", async () => {
+    const bad = (): never => {
+      throw new Error("no such node");
+    };
+    const odd = (): { host: string } => ({ host: "" });
+    const ready = (map: NodeAddressMap): Promise<unknown> =>
+      connect(behind(links, map), { operationMs: 1_000 })
+        .ready()
+        .catch((error: unknown) => error);
+    for (const [map, why] of [
+      [bad, /the map of addresses threw an error for "127\.0\.0\.1:\d+" \(Error: no such node\)/],
+      [odd, /the map of addresses returned no address for "127\.0\.0\.1:\d+"\. It returns \{ host, port \}/],
+    ] as const) {
+      const error = await ready(map);
+      expect(error).toMatchObject({ code: "UNREACHABLE", outcome: "none", lasting: true });
+      expect(String(error)).toMatch(why);
+    }
+  });
 });
 
 test("listings name what is there, with no right beyond those of docs/redis.md", async () => {

@@ -6,9 +6,9 @@
 
 import { createRequire } from "node:module";
 
-import { createClient, createClientPool, createCluster, createSentinel } from "@redis/client";
+import { createClient, createClientPool, createSentinel } from "@redis/client";
 import { createPool } from "generic-pool";
-import { Cluster, Redis } from "ioredis";
+import { Redis } from "ioredis";
 import { createClient as createOlder } from "redis-client-1";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
@@ -100,12 +100,6 @@ const { RedisClient: RedisClient3 } = createRequire(import.meta.url)("redis-3") 
 /** None of them is connected. */
 const atTheDoor: readonly (readonly [what: string, make: () => object, got: string, advice: RegExp])[] = [
   [
-    "a Cluster of ioredis",
-    () => new Cluster([], { lazyConnect: true }),
-    "a Cluster of ioredis",
-    /redis\+cluster:.*clients of clusters yet/,
-  ],
-  [
     "a pipeline of ioredis",
     () => new Redis({ lazyConnect: true }).pipeline(),
     "a pipeline of ioredis",
@@ -134,12 +128,6 @@ const atTheDoor: readonly (readonly [what: string, make: () => object, got: stri
     () => new Redis({ lazyConnect: true, monitor: true }),
     "monitor mode",
     /client\.duplicate\(\)/,
-  ],
-  [
-    "a cluster",
-    () => createCluster({ rootNodes: [] }),
-    "createCluster()",
-    /redis\+cluster:.*clients of clusters yet/,
   ],
   ["a pool", () => createClientPool(), "createClientPool()", /one connection.*createClient\(\)/],
   [

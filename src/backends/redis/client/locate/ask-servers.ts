@@ -4,7 +4,8 @@
  */
 import type { HoldfastError } from "../../../../errors.ts";
 import { after } from "../../../../timers.ts";
-import { RespConnection } from "../resp-connection.ts";
+import { destroyForGood, type Transport } from "../connection.ts";
+import { sendWith, type CommandSender } from "../node-redis-types.ts";
 import type { NetworkEndpoint } from "../target-url.ts";
 
 /** Why one server named no other; the greatest rank is reported to the user. */
@@ -15,8 +16,7 @@ export interface Refusal {
 
 export interface Question<T> {
   readonly servers: readonly NetworkEndpoint[];
-  readonly username: string | undefined;
-  readonly password: string | undefined;
+  readonly connectTo: (server: NetworkEndpoint) => Transport & CommandSender;
   readonly attemptMs: number;
   readonly command: readonly string[];
   /** May throw, if the reply says nothing. */
@@ -25,20 +25,20 @@ export interface Question<T> {
 }
 
 export async function firstAnswer<T>(question: Question<T>): Promise<T> {
-  const { servers, username, password, attemptMs, command, read, refusalOf } = question;
+  const { servers, connectTo, attemptMs, command, read, refusalOf } = question;
   const refusals: Refusal[] = [];
-  const connections = servers.map((server) => ({
-    server,
-    connection: new RespConnection({ server, username, password }),
-  }));
-  const endAll = (why?: Error): void => connections.forEach(({ connection }) => connection.destroy(why));
-  const late = after(attemptMs, () => endAll(new Error(`no answer within ${String(attemptMs)} ms`)));
-  const asked = connections.map(async ({ server, connection }) => {
+  const connections: Transport[] = [];
+  const limit = limitOf(attemptMs);
+  const answerOf = async (server: NetworkEndpoint): Promise<T> => {
+    const connection = connectTo(server);
+    connections.push(connection);
+    return read(await Promise.race([brokenBy(connection), answerTo(command, connection)]), server);
+  };
+  const asked = servers.map(async (server) => {
     try {
-      await connection.connect();
-      return read(await connection.sendCommand(command), server);
+      return await Promise.race([answerOf(server), limit.passed]);
     } catch (error) {
-      refusals.push(refusalOf(server, error instanceof Error ? error : new Error(String(error))));
+      refusals.push(refusalOf(server, toError(error)));
       throw error;
     }
   });
@@ -48,7 +48,32 @@ export async function firstAnswer<T>(question: Question<T>): Promise<T> {
     const [first] = refusals.sort((a, b) => b.rank - a.rank);
     throw first?.error ?? new Error(`HOLDFAST_NO_SERVER: ${command.join(" ")}`);
   } finally {
-    late.stop();
-    endAll(); // also those that have not replied
+    limit.stop();
+    for (const connection of connections) destroyForGood(connection); // also those that have not replied
   }
+}
+
+/** Rejects with why it broke; what else fails then, fails with less to say. */
+function brokenBy(connection: Transport): Promise<never> {
+  return new Promise((_, reject) => {
+    connection.on("error", (error) => reject(toError(error)));
+  });
+}
+
+async function answerTo(command: readonly string[], connection: Transport & CommandSender): Promise<unknown> {
+  await connection.connect();
+  return sendWith(connection, { args: command, bytes: false });
+}
+
+function toError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}
+
+/** Connections of a package may not settle when they are ended, so that the time is limited here. */
+function limitOf(ms: number): { readonly passed: Promise<never>; stop(): void } {
+  let pass: (error: Error) => void;
+  const passed = new Promise<never>((_, reject) => (pass = reject));
+  passed.catch(() => undefined); // those who wait for it know
+  const timer = after(ms, () => pass(new Error(`no answer within ${String(ms)} ms`)));
+  return { passed, stop: () => timer.stop() };
 }

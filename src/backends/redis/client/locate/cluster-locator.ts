@@ -3,14 +3,21 @@
  * an owner is believed. An outdated one names a node that is gone or that names another; either way, the next attempt
  * follows.
  *
- * The nodes of the URL are only the first to be asked: every node that was named is asked later, so that a store outlives
- * them.
+ * The nodes of the target are only the first to be asked: every node that was named is asked later, so that a store
+ * outlives them.
  */
 import { UnavailableError, type HoldfastError } from "../../../../errors.ts";
 import { adviceFor, textOfCause } from "../connect-failures.ts";
 import { replyFailure } from "../errors.ts";
 import { isErrorReply } from "../node-redis-types.ts";
-import { shown, type ClusterNodes, type NetworkEndpoint } from "../target-url.ts";
+import {
+  defaultPort,
+  isHost,
+  isPort,
+  shown,
+  type ClusterNodes,
+  type NetworkEndpoint,
+} from "../target-url.ts";
 import { firstAnswer, type Refusal } from "./ask-servers.ts";
 import type { Locator, LocatorOptions } from "./locator.ts";
 
@@ -20,8 +27,6 @@ const maxAsked = 8;
 export interface ClusterLocatorOptions extends ClusterNodes, LocatorOptions {
   /** Of the store, for messages. */
   readonly name: string;
-  readonly username: string | undefined;
-  readonly password: string | undefined;
 }
 
 /** What one node says of the slot: its owner, and all nodes that it knows. */
@@ -45,7 +50,7 @@ export class ClusterLocator implements Locator {
   async locate(): Promise<NetworkEndpoint> {
     const owner = this.#redirection;
     this.#redirection = undefined;
-    if (owner !== undefined) return owner;
+    if (owner !== undefined) return this.#reachable(owner);
     const answer = await this.#ask();
     this.#note(answer.nodes);
     return answer.owner;
@@ -63,16 +68,23 @@ export class ClusterLocator implements Locator {
     return this.#options.nodes.some(({ tls }) => tls);
   }
 
+  /** The address as it is seen from here. */
+  #reachable(named: NetworkEndpoint): NetworkEndpoint {
+    const { name, nodeAddressMap } = this.#options;
+    if (nodeAddressMap === undefined) return named;
+    return mapped(named, { name, nodeAddressMap });
+  }
+
   #note(nodes: readonly NetworkEndpoint[]): void {
     for (const node of nodes) this.#nodes.set(shown(node.host, node.port), node);
   }
 
-  #ask(): Promise<Answer> {
-    const { name, username, password, attemptMs } = this.#options;
+  async #ask(): Promise<Answer> {
+    const { name, connectTo, attemptMs, moreNodes } = this.#options;
+    if (moreNodes !== undefined) this.#note(await moreNodes());
     return firstAnswer({
       servers: someOf([...this.#nodes.values()]),
-      username,
-      password,
+      connectTo,
       attemptMs,
       command: ["CLUSTER", "SLOTS"],
       read: (reply, asked) => this.#read(reply, asked),
@@ -86,12 +98,20 @@ export class ClusterLocator implements Locator {
     const nodes: NetworkEndpoint[] = [];
     for (const range of reply as readonly (readonly unknown[])[]) {
       const [from, to, ...servers] = range;
-      const found = servers.map((server) => endpointOf(server, asked));
+      const found = servers.map((server) => this.#endpointOf(server, asked));
       nodes.push(...found);
       if (Number(from) <= slot && slot <= Number(to)) owner = found[0];
     }
     if (owner === undefined) throw noOwner(name, asked, slot);
     return { owner, nodes };
+  }
+
+  /** `[host, port, id, …]`. A node that does not know its own address has no host, or "?": it is the one that was asked. */
+  #endpointOf(server: unknown, asked: NetworkEndpoint): NetworkEndpoint {
+    const [host, port] = server as readonly unknown[];
+    const isKnown = typeof host === "string" && host !== "" && host !== "?";
+    if (!isKnown) return { ...asked, port: Number(port) };
+    return this.#reachable({ ...asked, host, port: Number(port) });
   }
 }
 
@@ -102,11 +122,25 @@ function someOf(nodes: NetworkEndpoint[]): NetworkEndpoint[] {
   return shuffled.slice(0, maxAsked).map(({ node }) => node);
 }
 
-/** `[host, port, id, …]`. A node that does not know its own address has no host, or "?": it is the one that was asked. */
-function endpointOf(server: unknown, asked: NetworkEndpoint): NetworkEndpoint {
-  const [host, port] = server as readonly unknown[];
-  const isKnown = typeof host === "string" && host !== "" && host !== "?";
-  return { host: isKnown ? host : asked.host, port: Number(port), tls: asked.tls };
+/** The map is the user's: what it returns is checked. */
+function mapped(
+  named: NetworkEndpoint,
+  { name, nodeAddressMap }: { name: string; nodeAddressMap: (address: string) => unknown },
+): NetworkEndpoint {
+  const address = `${named.host}:${String(named.port)}`;
+  let found: unknown;
+  try {
+    found = nodeAddressMap(address) ?? named;
+  } catch (cause) {
+    throw badMap(name, `threw an error for "${address}" (${String(cause)})`);
+  }
+  const { host, port = defaultPort } = found as { readonly host?: unknown; readonly port?: unknown };
+  if (isHost(host) && isPort(Number(port))) return { ...named, host, port: Number(port) };
+  throw badMap(name, `returned no address for "${address}". It returns { host, port }, or undefined`);
+}
+
+function badMap(name: string, what: string): UnavailableError {
+  return new UnavailableError(`${name}: the map of addresses ${what}.`, { outcome: "none", lasting: true });
 }
 
 /** It may get one: while a replica takes over, or while the cluster is being repaired. */

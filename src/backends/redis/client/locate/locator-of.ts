@@ -4,9 +4,8 @@ import { ClusterLocator } from "./cluster-locator.ts";
 import type { Locator, LocatorOptions } from "./locator.ts";
 import { askSentinels } from "./primary-locator.ts";
 
-export function locatorOf(address: Address, { attemptMs, slot }: LocatorOptions): Locator {
-  const { name, server } = address;
-  if ("nodes" in server) return new ClusterLocator({ ...address, ...server, attemptMs, slot });
-  if ("sentinels" in server) return { locate: () => askSentinels(name, server, attemptMs) };
+export function locatorOf({ name, server }: Address, options: LocatorOptions): Locator {
+  if ("nodes" in server) return new ClusterLocator({ name, ...server, ...options });
+  if ("sentinels" in server) return { locate: () => askSentinels(name, server, options.attemptMs) };
   return { locate: () => Promise.resolve(server) };
 }

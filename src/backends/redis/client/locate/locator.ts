@@ -2,7 +2,8 @@
  * Where the server is now: asked before each connection, so that one that is made after a failover, or after a slot has
  * moved, leads to the server that decides by then.
  */
-import type { Endpoint } from "../target-url.ts";
+import type { PackageClient } from "../socket.ts";
+import type { Endpoint, NetworkEndpoint } from "../target-url.ts";
 
 export interface Locator {
   /** For a connection for commands; the connection for wakes that belongs to it leads to the same server. */
@@ -15,4 +16,6 @@ export interface LocatorOptions {
   readonly attemptMs: number;
   /** Of the store's keys, on a cluster. */
   readonly slot: number;
+  /** Makes a connection to a node of a cluster, like those that follow. */
+  readonly connectTo: (node: NetworkEndpoint) => PackageClient;
 }

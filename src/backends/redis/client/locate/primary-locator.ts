@@ -7,6 +7,7 @@ import { UnavailableError } from "../../../../errors.ts";
 import type { NetworkEndpoint, SentinelGroup } from "../target-url.ts";
 import { adviceFor, textOfCause } from "../connect-failures.ts";
 import { isErrorReply } from "../node-redis-types.ts";
+import { RespConnection } from "../resp-connection.ts";
 import { firstAnswer, type Refusal } from "./ask-servers.ts";
 
 export function askSentinels(
@@ -16,8 +17,7 @@ export function askSentinels(
 ): Promise<NetworkEndpoint> {
   return firstAnswer({
     servers: sentinels,
-    username,
-    password,
+    connectTo: (server) => new RespConnection({ server, username, password }),
     attemptMs,
     command: ["SENTINEL", "GET-MASTER-ADDR-BY-NAME", primary],
     read: (reply, { tls }) => {

@@ -7,19 +7,32 @@ import { isIoredisClient, optionsOf, type IoredisClientLike } from "./ioredis-ty
 import { wantsBytes } from "../node-redis-types.ts";
 import type { RedisArgument } from "../client-port.ts";
 import type { PackageClient } from "../socket.ts";
+import type { NetworkEndpoint } from "../target-url.ts";
 
 interface Duplicate extends IoredisClientLike {
   subscribe(channel: string): Promise<unknown>;
+  ssubscribe?(channel: string): Promise<unknown>;
   disconnect(): void;
   readonly stream?: { unref?(): void; destroy?(): void } | null;
+}
+
+/** As a server would say it. */
+const noShardedChannels = "unknown command SSUBSCRIBE: this version of ioredis has none";
+
+interface DuplicateOptions {
+  readonly database: number;
+  readonly connectMs: number;
+  /** The node of a cluster to connect to; the client may be connected to another. */
+  readonly node?: NetworkEndpoint;
 }
 
 /** A duplicate that can serve; `undefined` if the client, a wrapper perhaps, makes none. */
 export function duplicateOf(
   client: IoredisClientLike,
-  how: { readonly database: number; readonly connectMs: number },
+  { node, ...how }: DuplicateOptions,
 ): IoredisConnection | undefined {
   const duplicate = client.duplicate({
+    ...(node && { host: node.host, port: node.port, readOnly: false, stringNumbers: false }),
     lazyConnect: true,
     db: how.database,
     connectTimeout: how.connectMs,
@@ -66,13 +79,27 @@ class IoredisConnection implements PackageClient {
     this.#client.stream?.destroy?.();
   }
 
-  on(event: "error" | "end" | "ready", listener: (error?: unknown) => void): unknown {
-    return this.#client.on(event, listener);
+  on(
+    event: "error" | "end" | "ready" | "sharded-channel-moved",
+    listener: (error?: unknown) => void,
+  ): unknown {
+    // Before version 6, a subscription that the server ends is an error, and only a new one that it refuses is "moved".
+    return this.#client.on(event === "sharded-channel-moved" ? "moved" : event, listener);
   }
 
   subscribe(channel: string, listener: (message: Buffer) => void): Promise<unknown> {
     this.#client.on("messageBuffer", (_, message) => listener(message as Buffer));
     return this.#client.subscribe(channel);
+  }
+
+  sSubscribe(channel: string, listener: (message: Buffer) => void): Promise<unknown> {
+    this.#client.on("smessageBuffer", (_, message) => listener(message as Buffer));
+    return new Promise((resolve, reject) => {
+      // A reply MOVED is only an event: the promise of the command would never settle.
+      this.#client.on("moved", () => reject(new Error("another node owns the slot of the channel")));
+      const subscribed = this.#client.ssubscribe?.(channel) ?? Promise.reject(new Error(noShardedChannels));
+      subscribed.then(resolve, reject);
+    });
   }
 
   sendCommand(args: readonly RedisArgument[], options?: object): Promise<unknown> {

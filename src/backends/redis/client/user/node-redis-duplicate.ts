@@ -5,14 +5,24 @@
 import { UnavailableError } from "../../../../errors.ts";
 import type { RedisClientLike } from "../node-redis-types.ts";
 import type { PackageClient } from "../socket.ts";
+import type { NetworkEndpoint } from "../target-url.ts";
+
+interface DuplicateOptions {
+  readonly name: string;
+  readonly connectMs: number;
+  /** The node of a cluster to connect to; the client may be connected to another. */
+  readonly node?: NetworkEndpoint;
+}
 
 export function duplicateOf(
   client: Pick<RedisClientLike, "duplicate">,
-  { name, connectMs }: { readonly name: string; readonly connectMs: number },
+  { name, connectMs, node }: DuplicateOptions,
 ): PackageClient {
   const { options } = client as { options?: { socket?: object } };
+  const place = node && { host: node.host, port: node.port };
   const duplicate = client.duplicate?.({
-    socket: { ...options?.socket, reconnectStrategy: false, connectTimeout: connectMs },
+    ...(node && { url: undefined, readonly: false, clientSideCache: undefined }),
+    socket: { ...options?.socket, ...place, reconnectStrategy: false, connectTimeout: connectMs },
     disableOfflineQueue: true,
     pingInterval: undefined,
   });

@@ -23,7 +23,7 @@ import type {
   Subscription,
 } from "../client-port.ts";
 import type { PackageClient } from "../socket.ts";
-import { inOtherMode } from "./recognize.ts";
+import { inOtherMode } from "./refused-settings.ts";
 import { UserWakes } from "./user-wakes.ts";
 
 export class UserIoredis implements RedisClient {
