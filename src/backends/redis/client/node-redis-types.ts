@@ -18,7 +18,7 @@ export interface CommandSender {
   sendCommand(args: readonly (string | Buffer)[], options?: object): Promise<unknown>;
 }
 
-export interface PackageSubscriber {
+export interface ChannelSubscriber {
   subscribe(channel: string, listener: (message: Buffer) => void, bufferMode: true): Promise<unknown>;
   /** To a channel that a cluster keeps at the owner of its slot. */
   sSubscribe?(channel: string, listener: (message: Buffer) => void, bufferMode: true): Promise<unknown>;

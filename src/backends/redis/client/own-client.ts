@@ -23,7 +23,7 @@ import { Connection, destroy } from "./connection.ts";
 import { ErrorReply } from "./resp.ts";
 import { RespConnection } from "./resp-connection.ts";
 import { isErrorReply, notSentMessages } from "./node-redis-types.ts";
-import { OversizeDetector, sizeOf, RedisSocket, type PackageClient } from "./socket.ts";
+import { OversizeDetector, sizeOf, RedisSocket, type ServerConnection } from "./socket.ts";
 
 export interface OwnClientOptions {
   readonly operationMs: number;
@@ -32,9 +32,9 @@ export interface OwnClientOptions {
   /** Of the store's keys, on a cluster. */
   readonly slot?: number | undefined;
   /** Makes a connection to a server that was located. Default: one of our own, with the credentials of the address. */
-  readonly connectTo?: ((server: NetworkEndpoint) => PackageClient) | undefined;
+  readonly connectTo?: ((server: NetworkEndpoint) => ServerConnection) | undefined;
   /** Finds the server by itself, and makes a connection to it. */
-  readonly make?: (() => PackageClient | Promise<PackageClient>) | undefined;
+  readonly make?: (() => ServerConnection | Promise<ServerConnection>) | undefined;
 }
 
 /** What the package, and ioredis, say of a connection that was ended here; `why` says more. */
@@ -50,8 +50,8 @@ export class OwnClient implements RedisClient {
   readonly #locator: Locator | undefined;
   readonly #operationMs: number;
   readonly #stallMs: number;
-  readonly #connectTo: ((server: NetworkEndpoint) => PackageClient) | undefined;
-  readonly #make: (() => PackageClient | Promise<PackageClient>) | undefined;
+  readonly #connectTo: ((server: NetworkEndpoint) => ServerConnection) | undefined;
+  readonly #make: (() => ServerConnection | Promise<ServerConnection>) | undefined;
   /** Where the connection for commands leads. */
   #endpoint: Endpoint | undefined;
   readonly #commands: Connection<RedisSocket>;
@@ -149,7 +149,7 @@ export class OwnClient implements RedisClient {
     return this.#operationMs / 2;
   }
 
-  #socket(connection: PackageClient): RedisSocket {
+  #socket(connection: ServerConnection): RedisSocket {
     return new RedisSocket(connection, {
       stallMs: this.#stallMs,
       longestMs: this.#operationMs,
@@ -220,7 +220,7 @@ export class OwnClient implements RedisClient {
     );
   }
 
-  #createClient(endpoint: Endpoint | undefined): PackageClient {
+  #createClient(endpoint: Endpoint | undefined): ServerConnection {
     if (endpoint === undefined) throw new Error("there is no address");
     if (this.#connectTo !== undefined && "host" in endpoint) return this.#connectTo(endpoint);
     const { username, password, database } = this.#address;

@@ -6,10 +6,10 @@ import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { now } from "../../../timers.ts";
 import type { RedisArgument, RedisCommand } from "./client-port.ts";
 import type { Transport } from "./connection.ts";
-import { sendWith, type CommandSender, type PackageSubscriber } from "./node-redis-types.ts";
+import { sendWith, type CommandSender, type ChannelSubscriber } from "./node-redis-types.ts";
 import { StallDetector } from "./stall-detector.ts";
 
-export type PackageClient = Transport & CommandSender & PackageSubscriber;
+export type ServerConnection = Transport & CommandSender & ChannelSubscriber;
 
 interface Emitter {
   on(event: string, listener: () => void): unknown;
@@ -24,14 +24,14 @@ export interface RedisSocketOptions {
 }
 
 export class RedisSocket implements Transport {
-  readonly #client: PackageClient;
+  readonly #client: ServerConnection;
   readonly #stallDetector: StallDetector;
   #netSocket: { readonly bytesRead: number } | undefined;
   #onIdle: (() => void) | undefined;
   #why: Error | undefined;
   #isStalled = false;
 
-  constructor(connection: PackageClient, { stallMs, longestMs, onStall }: RedisSocketOptions) {
+  constructor(connection: ServerConnection, { stallMs, longestMs, onStall }: RedisSocketOptions) {
     this.#client = connection;
     this.#stallDetector = new StallDetector({
       limitMs: stallMs,
@@ -82,7 +82,7 @@ export class RedisSocket implements Transport {
     channel: string,
     { listener, onMoved }: { listener: (message: Buffer) => void; onMoved: () => void },
   ): Promise<boolean> {
-    const client: PackageSubscriber & Emitter = this.#client;
+    const client: ChannelSubscriber & Emitter = this.#client;
     client.on("sharded-channel-moved", onMoved);
     try {
       if (client.sSubscribe !== undefined) {

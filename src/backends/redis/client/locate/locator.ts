@@ -2,7 +2,7 @@
  * Where the server is now: asked before each connection, so that one that is made after a failover, or after a slot has
  * moved, leads to the server that decides by then.
  */
-import type { PackageClient } from "../socket.ts";
+import type { ServerConnection } from "../socket.ts";
 import type { Endpoint, NetworkEndpoint } from "../target-url.ts";
 
 export interface Locator {
@@ -17,5 +17,5 @@ export interface LocatorOptions {
   /** Of the store's keys, on a cluster. */
   readonly slot: number;
   /** Makes a connection to a node of a cluster, like those that follow. */
-  readonly connectTo: (node: NetworkEndpoint) => PackageClient;
+  readonly connectTo: (node: NetworkEndpoint) => ServerConnection;
 }

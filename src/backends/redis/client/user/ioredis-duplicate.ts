@@ -6,7 +6,7 @@
 import { isIoredisClient, optionsOf, type IoredisClientLike } from "./ioredis-types.ts";
 import { wantsBytes } from "../node-redis-types.ts";
 import type { RedisArgument } from "../client-port.ts";
-import type { PackageClient } from "../socket.ts";
+import type { ServerConnection } from "../socket.ts";
 import type { NetworkEndpoint } from "../target-url.ts";
 
 interface Duplicate extends IoredisClientLike {
@@ -59,7 +59,7 @@ function canServe(client: unknown): client is Duplicate {
   return ["subscribe", "disconnect"].every((name) => typeof methods[name] === "function");
 }
 
-class IoredisConnection implements PackageClient {
+class IoredisConnection implements ServerConnection {
   readonly #client: Duplicate;
   readonly #commands: IoredisCommands;
 

@@ -4,7 +4,7 @@
  */
 import { UnavailableError } from "../../../../errors.ts";
 import type { RedisClientLike } from "../node-redis-types.ts";
-import type { PackageClient } from "../socket.ts";
+import type { ServerConnection } from "../socket.ts";
 import type { NetworkEndpoint } from "../target-url.ts";
 
 interface DuplicateOptions {
@@ -17,7 +17,7 @@ interface DuplicateOptions {
 export function duplicateOf(
   client: Pick<RedisClientLike, "duplicate">,
   { name, connectMs, node }: DuplicateOptions,
-): PackageClient {
+): ServerConnection {
   const { options } = client as { options?: { socket?: object } };
   const place = node && { host: node.host, port: node.port };
   const duplicate = client.duplicate?.({
@@ -39,7 +39,7 @@ function noDuplicate(name: string): UnavailableError {
   return new UnavailableError(`${name}: ${what}. ${advice}`, { outcome: "none", lasting: true });
 }
 
-function canSubscribe(client: unknown): client is PackageClient & { unref?(): void } {
+function canSubscribe(client: unknown): client is ServerConnection & { unref?(): void } {
   if (typeof client !== "object" || client === null) return false;
   const methods = client as Record<string, unknown>;
   return ["connect", "subscribe", "sendCommand", "on", "destroy"].every(

@@ -10,7 +10,7 @@ import { after } from "../../../../timers.ts";
 import type { RedisClientLike } from "../node-redis-types.ts";
 import { OwnClient } from "../own-client.ts";
 import type { RedisClient } from "../client-port.ts";
-import type { PackageClient } from "../socket.ts";
+import type { ServerConnection } from "../socket.ts";
 import { shown, type NetworkEndpoint } from "../target-url.ts";
 import { forget, listen, type Listeners } from "./client-events.ts";
 import {
@@ -37,7 +37,7 @@ interface Settings {
   readonly nodeAddressMap: unknown;
   /** Those that it knows by now, as they are seen from here. */
   readonly nodes: () => Promise<readonly NetworkEndpoint[]> | readonly NetworkEndpoint[];
-  readonly connectTo: (node: NetworkEndpoint) => PackageClient;
+  readonly connectTo: (node: NetworkEndpoint) => ServerConnection;
 }
 
 export function openUserCluster(
@@ -74,7 +74,7 @@ function ofNodeRedis(client: ClusterClientLike, { name, connectMs }: Way): Setti
       const address = addressOf?.(`${host}:${String(port)}`) ?? {};
       return { host, port, ...address, tls: false };
     });
-  const connectTo = (node: NetworkEndpoint): PackageClient =>
+  const connectTo = (node: NetworkEndpoint): ServerConnection =>
     nodeRedisDuplicate(clientOfNode(client, known()), { name, connectMs, node });
   return { nodeAddressMap, nodes, connectTo };
 }
@@ -94,7 +94,7 @@ function ofIoredis(client: IoredisClusterLike, { name, connectMs }: Way): Settin
     if (client.nodes().length === 0) await hasNode(client, { name, limitMs: connectMs / 2 });
     return client.nodes().map(placeOf);
   };
-  const connectTo = (node: NetworkEndpoint): PackageClient => {
+  const connectTo = (node: NetworkEndpoint): ServerConnection => {
     const clients = client.nodes();
     const isOfNode = (one: object): boolean => isSame(placeOf(one), node);
     const ofNode = clients.find(isOfNode) ?? clients[0];

@@ -22,7 +22,7 @@ import type {
   Subscriber,
   Subscription,
 } from "../client-port.ts";
-import type { PackageClient } from "../socket.ts";
+import type { ServerConnection } from "../socket.ts";
 import { inOtherMode } from "./refused-settings.ts";
 import { UserWakes } from "./user-wakes.ts";
 
@@ -97,7 +97,7 @@ export class UserIoredis implements RedisClient {
 
   /** A second connection for commands, of our own. */
   makeAnother(stallMs: number): RedisClient {
-    const make = (): PackageClient => this.#duplicate();
+    const make = (): ServerConnection => this.#duplicate();
     return new OwnClient({ name: this.name }, { operationMs: this.#operationMs, make, stallMs });
   }
 
@@ -193,7 +193,7 @@ export class UserIoredis implements RedisClient {
     );
   }
 
-  #duplicate(): PackageClient {
+  #duplicate(): ServerConnection {
     const how = { database: this.#database, connectMs: this.#operationMs };
     const duplicate = duplicateOf(this.#client, how);
     if (duplicate !== undefined) return duplicate;

@@ -17,7 +17,7 @@ import type {
 import { connectionBroke, closedFailure, notConnected, replyFailure } from "../errors.ts";
 import { OwnClient } from "../own-client.ts";
 import { isErrorReply, notSentMessages, sendWith, type RedisClientLike } from "../node-redis-types.ts";
-import type { PackageClient } from "../socket.ts";
+import type { ServerConnection } from "../socket.ts";
 import { forget, listen, type Listeners } from "./client-events.ts";
 import { duplicateOf } from "./node-redis-duplicate.ts";
 import { UserWakes } from "./user-wakes.ts";
@@ -118,7 +118,7 @@ export class UserNodeRedis implements RedisClient {
     return (stallMs) => new OwnClient({ name: this.name }, { ...how, stallMs });
   }
 
-  #duplicate(): PackageClient {
+  #duplicate(): ServerConnection {
     return duplicateOf(this.#client, { name: this.name, connectMs: this.#operationMs });
   }
 }

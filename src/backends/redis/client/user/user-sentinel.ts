@@ -6,7 +6,7 @@
 import { OwnClient } from "../own-client.ts";
 import type { RedisClientLike } from "../node-redis-types.ts";
 import type { RedisClient } from "../client-port.ts";
-import type { PackageClient } from "../socket.ts";
+import type { ServerConnection } from "../socket.ts";
 import { pause } from "../../../../timers.ts";
 import { duplicateOf } from "./node-redis-duplicate.ts";
 import type { Locator, SentinelClientLike } from "./sentinel-types.ts";
@@ -16,7 +16,7 @@ export function openSentinel(
   { operationMs, stallMs }: { readonly operationMs: number; readonly stallMs?: number | undefined },
 ): RedisClient {
   const name = nameOf(client);
-  const make = async (): Promise<PackageClient> => {
+  const make = async (): Promise<ServerConnection> => {
     const primary = await primaryOf(client as Locator, operationMs / 2);
     return duplicateOf(primary, { name, connectMs: operationMs });
   };

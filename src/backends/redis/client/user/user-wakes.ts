@@ -5,21 +5,21 @@
 import type { HoldfastError } from "../../../../errors.ts";
 import { Connection } from "../connection.ts";
 import type { Subscriber, Subscription } from "../client-port.ts";
-import type { PackageClient } from "../socket.ts";
+import type { ServerConnection } from "../socket.ts";
 
 export interface UserWakesOptions {
   readonly channel: string;
   readonly subscriber: Subscriber;
-  readonly make: () => PackageClient;
+  readonly make: () => ServerConnection;
   readonly operationMs: number;
   readonly explain: (error: Error) => HoldfastError;
 }
 
 export class UserWakes implements Subscription {
-  readonly #connection: Connection<PackageClient>;
+  readonly #connection: Connection<ServerConnection>;
 
   constructor({ channel, subscriber, make, operationMs, explain }: UserWakesOptions) {
-    this.#connection = new Connection<PackageClient>({
+    this.#connection = new Connection<ServerConnection>({
       make,
       prepare: (connection) => connection.subscribe(channel, (bytes) => subscriber.message(bytes), true),
       attemptMs: operationMs / 2,
