@@ -65,6 +65,7 @@ export class WakeSubscription {
   #epoch = 0;
   /** Whether waiters have been woken to ask often. */
   #polling = false;
+  #isClosed = false;
   #failures = 0;
   #reconnects = 0;
   /** The number of tests of this subscription without a reply. */
@@ -90,7 +91,7 @@ export class WakeSubscription {
 
   /** Subscribes, once. From then on the client maintains the subscription. */
   start(): void {
-    if (this.#subscription !== undefined) return;
+    if (this.#subscription !== undefined || this.#isClosed) return;
     const { client, channel } = this.#options;
     this.#subscription = client.subscribe(channel, {
       message: (bytes) => this.#heard(bytes),
@@ -109,6 +110,7 @@ export class WakeSubscription {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#enter("down");
     this.#deadlines.clearAll();
   }

@@ -1,9 +1,12 @@
 // Our own connection, against a server that writes what the test says.
 //
 // Seen failing: subscribe() sets its listener after an await; HELLO is not tried without; a connection that was ended lets
-// its commands wait.
+// its commands wait; a connection keeps its settled commands until it is idle.
 
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { setImmediate as turn } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
 import { RespConnection } from "../../../src/backends/redis/client/resp-connection.ts";
@@ -108,4 +111,26 @@ test.each([
 test("nothing listens there: connect() rejects with the error of the socket", async () => {
   connection = new RespConnection({ server: { host: "127.0.0.1", port: 1, tls: false } });
   await expect(connection.connect()).rejects.toMatchObject({ code: "ECONNREFUSED" });
+});
+
+setFlagsFromString("--expose-gc");
+const collectGarbage = runInNewContext("gc") as () => void;
+
+test("a connection that is never idle keeps nothing of the commands that have their replies", async () => {
+  const count = 3_000;
+  replies = ["*0\r\n", ""]; // each command is answered when the next one comes
+  for (let n = 0; n < count; n += 1) replies.push("*1\r\n:1\r\n");
+  await connect();
+  const answers: WeakRef<object>[] = [];
+  let next = connection.sendCommand(["LIST"]);
+  for (let n = 0; n < count; n += 1) {
+    const current = next;
+    while (received.length < n + 2) await turn(); // or two would arrive as one
+    next = connection.sendCommand(["LIST"]);
+    answers.push(new WeakRef((await current) as object));
+  }
+  collectGarbage();
+  expect(answers.filter((answer) => answer.deref() !== undefined).length).toBeLessThan(100);
+  connection.destroy();
+  await expect(next).rejects.toThrow("closed");
 });

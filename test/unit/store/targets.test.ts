@@ -135,6 +135,8 @@ describe("redis:", () => {
     ["redis://h?", 'a "?"'],
     ["redis://h?db=1", 'a "?"'],
     ["redis://h#", 'a "#"'],
+    ["redis://alice@h", "a user name needs a password"],
+    ["redis+sentinel://h/main?sentinelUser=alice", "a user name needs a password"],
     ["redis://\u00e9.example", "host"],
     ["redis://a%2Fb", "host"],
     ["redis+unix:///run/redis.sock?db=1&db=2", "one db"],

@@ -42,6 +42,8 @@ const steps = 4;
 export class Connection<C extends Transport> {
   readonly #options: ConnectionOptions<C>;
   #current: C | undefined;
+  /** Of the pending attempt, once it is made. */
+  #opening: C | undefined;
   #attempt: Promise<void> | undefined;
   /** Rises when the pending attempt is abandoned. */
   #round = 0;
@@ -95,6 +97,7 @@ export class Connection<C extends Transport> {
   suspend(error: Error): void {
     this.#round += 1;
     this.#attempt = undefined;
+    if (this.#opening !== undefined) destroyForGood(this.#opening, error);
     const transport = this.#current;
     if (transport === undefined) return;
     this.#current = undefined; // first, since ending it also calls our listeners
@@ -104,6 +107,7 @@ export class Connection<C extends Transport> {
 
   close(): void {
     this.#closed = true;
+    if (this.#opening !== undefined) destroyForGood(this.#opening);
     const transport = this.#current;
     this.#current = undefined;
     if (transport !== undefined) destroy(transport);
@@ -159,6 +163,7 @@ export class Connection<C extends Transport> {
       made = await this.#options.make();
       if (isOver) throw new Error("it was made too late"); // nothing has been opened yet
       this.#throwIfAbandoned(round);
+      this.#opening = made;
       await Promise.race([this.#broken(made), this.#prepared(made)]);
       this.#throwIfAbandoned(round);
       return made;
@@ -169,6 +174,8 @@ export class Connection<C extends Transport> {
       isOver = true;
       if (made !== undefined) destroyForGood(made);
       throw error;
+    } finally {
+      if (this.#opening === made) this.#opening = undefined;
     }
   }
 
@@ -231,7 +238,7 @@ function isLasting(failure: HoldfastError | undefined): boolean {
   return failure instanceof UnavailableError ? failure.lasting : failure !== undefined;
 }
 
-function toError(error: unknown): Error {
+export function toError(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error));
 }
 

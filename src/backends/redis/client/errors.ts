@@ -167,7 +167,7 @@ export function replyFailure(
   const text = textOf(message);
   const shown = shorten(text);
   if (/^WRONGTYPE\b/.test(text)) return wrongTypeFailure(name, shown, id);
-  if (!followsSlot && isOfCluster.test(text)) return clusterFailure(name, shown);
+  if (!followsSlot && isOfCluster.test(text)) return clusterFailure(name, shown, phase);
   const refusal = refusals.find(({ is, atStart }) => is.test(text) && (!atStart || phase === "connecting"));
   const isOpen = phase === "sent" && (refusal === undefined || isMidway(refusal, message));
   const outcome = isOpen ? "unknown" : "none";
@@ -240,11 +240,16 @@ export function wakesRefused(name: string, why: string, channel: string): Unavai
   );
 }
 
-/** Without redirections, it would work only until the slot moves; without a hash tag, it never does. */
-function clusterFailure(name: string, shown: string): HoldfastError {
+/**
+ * Without redirections, it would work only until the slot moves; without a hash tag, it never does. A key that is not there
+ * any more is found in the middle of a script, which may have written before.
+ */
+function clusterFailure(name: string, shown: string, phase: Phase): HoldfastError {
+  const isOpen = phase === "sent" && shown.includes("non local key");
   return new InvalidArgumentError(
     `${name} is part of a Redis Cluster (${shown}). Write redis+cluster://host:port,host:port with some of its nodes, ` +
       `or pass a client of the cluster, and a prefix with a hash tag, such as "{shop}:"; the default there is "{holdfast}:".`,
+    { outcome: isOpen ? "unknown" : "none" },
   );
 }
 

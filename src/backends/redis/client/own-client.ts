@@ -6,7 +6,7 @@
  * same time and lead to one server [L1] [L8].
  */
 import { HoldfastError } from "../../../errors.ts";
-import { now } from "../../../timers.ts";
+import { now, pause } from "../../../timers.ts";
 import type { Address, Endpoint, NetworkEndpoint } from "./target-url.ts";
 import { locatorOf } from "./locate/locator-of.ts";
 import type { Locator } from "./locate/locator.ts";
@@ -19,7 +19,7 @@ import type {
   Subscription,
 } from "./client-port.ts";
 import { connectionBroke, closedFailure, notConnected, replyFailure, type Break } from "./errors.ts";
-import { Connection, destroy } from "./connection.ts";
+import { Connection, destroy, toError } from "./connection.ts";
 import { ErrorReply } from "./resp.ts";
 import { RespConnection } from "./resp-connection.ts";
 import { isErrorReply, notSentMessages } from "./node-redis-types.ts";
@@ -42,6 +42,9 @@ const weEndedIt: ReadonlySet<string> = new Set(["Disconnects client", "Connectio
 
 /** A younger connection was made where the name leads now. */
 const freshMs = 500;
+/** Before the second redirection in a row of a subscription is followed; longer before each one after it. */
+const redirectionPauseMs = 50;
+const longestRedirectionPauses = 20;
 
 export class OwnClient implements RedisClient {
   readonly name: string;
@@ -59,6 +62,8 @@ export class OwnClient implements RedisClient {
   /** Out of service; each is ended once its commands in flight are settled. */
   readonly #replaced = new Set<RedisSocket>();
   #connectedAt = 0;
+  /** Of the subscription, in a row. */
+  #redirections = 0;
   #wakes: Connection<RedisSocket> | undefined;
   #isSharded = false;
   #closed = false;
@@ -78,6 +83,7 @@ export class OwnClient implements RedisClient {
             attemptMs: this.#attemptMs,
             slot,
             connectTo: (node) => this.#createClient(node),
+            withoutPassword: (error) => this.#withoutPassword(error),
           })
         : undefined;
     this.#commands = new Connection({
@@ -98,8 +104,9 @@ export class OwnClient implements RedisClient {
     return this.#send(socket, command, handler);
   }
 
+  /** While replies from a connection that was replaced still arrive, this may be about the server that was left. */
   reconnect(): void {
-    if (now() - this.#connectedAt > freshMs) this.#replace();
+    if (this.#replaced.size === 0 && now() - this.#connectedAt > freshMs) this.#replace();
   }
 
   subscribe(channel: string, subscriber: Subscriber): Subscription {
@@ -172,15 +179,30 @@ export class OwnClient implements RedisClient {
       await socket.subscribe(channel, listener);
       return;
     }
+    const endpoint = this.#endpoint;
+    const isCurrent = (): boolean => this.#commands.current !== undefined && this.#endpoint === endpoint;
+    const onMoved = (): void => {
+      if (isCurrent()) this.#replace();
+    };
     try {
-      this.#isSharded = await socket.subscribeAtOwner(channel, {
-        listener,
-        onMoved: () => this.#replace(),
-      });
+      this.#isSharded = await socket.subscribeAtOwner(channel, { listener, onMoved });
+      this.#redirections = 0;
     } catch (error) {
-      if (error instanceof Error && this.#locator?.isRedirection?.(error.message) === true) this.#replace();
+      const { message } = toError(error);
+      if (isCurrent() && this.#locator?.isRedirection?.(message) === true) {
+        await this.#pauseBetweenRedirections(error, subscriber);
+        if (isCurrent()) this.#replace();
+      }
       throw error;
     }
+  }
+
+  /** Nodes that go on redirecting do not agree yet, or the addresses that they name do not lead to them. */
+  async #pauseBetweenRedirections(error: unknown, subscriber: Subscriber): Promise<void> {
+    const nth = this.#redirections++;
+    if (nth === 0) return;
+    subscriber.down(this.#explain(toError(error)));
+    await pause(redirectionPauseMs * Math.min(nth, longestRedirectionPauses));
   }
 
   /** The first redirection replaces the connection; the replies to what else was sent over it repeat it. */
@@ -243,7 +265,7 @@ export class OwnClient implements RedisClient {
 
   /** [P3] A server may quote what it did not understand, even a password. */
   #withoutPassword(error: unknown): Error {
-    const cause = error instanceof Error ? error : new Error(String(error));
+    const cause = toError(error);
     const { password } = this.#address;
     if (password === undefined || cause instanceof HoldfastError) return cause;
     const message = cause.message.replaceAll(password, "***").replaceAll(encodeURIComponent(password), "***");

@@ -29,11 +29,14 @@ type Event = "error" | "end" | "ready" | "sharded-channel-moved";
 const keepAliveMs = 5_000;
 /** Read into this again and again; large replies take several reads. */
 const readBytes = 65_536;
+/** So many places of settled commands are removed at once. */
+const mostSettled = 1_024;
 
 export class RespConnection {
   readonly #login: Login;
   readonly #listeners = new Map<Event, ((error?: unknown) => void)[]>();
-  readonly #pending: PendingCommand[] = [];
+  /** In the order of their replies; those that have had theirs are `undefined`, so that nothing of them is kept. */
+  readonly #pending: (PendingCommand | undefined)[] = [];
   readonly #reader = new ReplyReader({
     wantsBytes: () => this.#onMessage !== undefined || this.#pending[this.#settled]?.bytes === true,
     reply: (reply) => this.#handleReply(reply),
@@ -165,9 +168,10 @@ export class RespConnection {
     if (this.#onMessage !== undefined) return this.#handleMessage(reply, this.#onMessage);
     const command = this.#pending[this.#settled];
     if (command === undefined) throw new Error("the server sent a reply to no command");
+    this.#pending[this.#settled] = undefined;
     this.#settled += 1;
-    if (this.#settled === this.#pending.length) {
-      this.#pending.length = 0;
+    if (this.#settled === this.#pending.length || this.#settled === mostSettled) {
+      this.#pending.splice(0, this.#settled);
       this.#settled = 0;
     }
     if (reply instanceof Error) command.reject(reply);
@@ -185,7 +189,7 @@ export class RespConnection {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#socket?.destroy();
-    for (const { reject } of this.#pending.splice(this.#settled)) reject(why);
+    for (const command of this.#pending.splice(this.#settled)) command?.reject(why);
     this.#emit("error", why);
   }
 

@@ -1,7 +1,7 @@
 /**
- * Redis URLs: `redis://[user[:password]@]host[:port][/db]`, `redis+unix:///path/to/socket[?db=n]`,
- * `redis+sentinel://[user[:password]@]host[:port][,host[:port]…]/primary[/db]`, and
- * `redis+cluster://[user[:password]@]host[:port][,host[:port]…]`; `rediss:`, `rediss+sentinel:` and `rediss+cluster:` for
+ * Redis URLs: `redis://[[user]:password@]host[:port][/db]`, `redis+unix:///path/to/socket[?db=n]`,
+ * `redis+sentinel://[[user]:password@]host[:port][,host[:port]…]/primary[/db]`, and
+ * `redis+cluster://[[user]:password@]host[:port][,host[:port]…]`; `rediss:`, `rediss+sentinel:` and `rediss+cluster:` for
  * TLS. Parsed once, here; from then on, passwords are kept apart from the printable name [P3].
  */
 import { InvalidArgumentError } from "../../../errors.ts";
@@ -66,11 +66,21 @@ export function parseAddress(target: string | URL): Address {
     username: decode(url.username, source) || undefined,
     password: decode(url.password, source) || undefined,
   };
+  refuseUserAlone(credentials, source);
   if (url.hash !== "" || source.text.includes("#")) throw malformed('it has a "#"', source);
   if (url.protocol === "redis+unix:") return { ...unixSocket(source), ...credentials };
   if (isOfSentinel(url.protocol)) return { ...primaryOfSentinels(source), ...credentials };
   if (isOfCluster(url.protocol)) return { ...cluster(source), ...credentials };
   return { ...server(source), ...credentials };
+}
+
+/** It would not be used. */
+function refuseUserAlone(
+  { username, password }: { username: string | undefined; password: string | undefined },
+  source: Source,
+): void {
+  if (username !== undefined && password === undefined)
+    throw malformed("a user name needs a password", source);
 }
 
 function isOfSentinel(protocol: string): boolean {
@@ -111,6 +121,7 @@ function primaryOfSentinels(source: Source): Pick<Address, "name" | "server" | "
     username: someOf(query.get("sentinelUser")),
     password: someOf(query.get("sentinelPassword")),
   };
+  refuseUserAlone(credentials, source);
   return { name, server: { primary, sentinels, ...credentials }, database };
 }
 

@@ -73,12 +73,12 @@ for i = 1, count do
   needed = needed + operations[terms_at + operations[at + TERMS] + FENCES]
 end
 local records = alone_at and { record } or redis.call('HMGET', done, unpack(slots))
-local anybody_waits = alone_at or redis.call('EXISTS', unpack(queues)) > 0
+local anybody_waits = not alone_at and redis.call('EXISTS', unpack(queues)) > 0
 local first_fence = reserve(now, seen, needed)
 local fence = first_fence
 
--- The common case, with as few commands as possible: a lock is free and no ticket waits. The indexes of all other
--- operations go to `remaining`, and the fence reserved for each of them to `reserved`.
+-- The common case of several, with as few commands as possible: a lock is free and no ticket waits. The indexes of all
+-- other operations go to `remaining`, and the fence reserved for each of them to `reserved`.
 local replies, remaining, reserved = {}, {}, {}
 -- One reply for all operations, as long as each is granted as requested; the states follow the first fence.
 local one_for_all, as_asked, has_states = { 'granted', first_fence }, true, false
@@ -89,7 +89,7 @@ for i = 1, count do
   local fences = tonumber(operations[terms + FENCES])
   if records[i] and is_settled(records[i], tonumber(operations[at + N])) then
     replies[i], as_asked = 'settled', false
-  elseif not fence or anybody_waits and redis.pcall('ZCARD', queues[i]) ~= 0 then
+  elseif alone_at or not fence or anybody_waits and redis.pcall('ZCARD', queues[i]) ~= 0 then
     remaining[#remaining + 1], reserved[i] = i, fence
   else
     local value = base .. operations[at + NUMBER] .. ' ' .. text(fence)

@@ -9,7 +9,7 @@ export interface Script {
 export const scripts = {
   acquire: {
     name: "acquire",
-    sha1: "fb24e02c2eade3b8cdb2513b3fd302ebf08c7f21",
+    sha1: "01f20ac9b499093006d2948ac5f900f941b720e7",
     text: [
       "local stamp, done = KEYS[1], KEYS[2]",
       "local prefix, seen = ARGV[2], tonumber(ARGV[3])",
@@ -101,7 +101,7 @@ export const scripts = {
       "needed = needed + operations[terms_at + operations[at + TERMS] + FENCES]",
       "end",
       "local records = alone_at and { record } or redis.call('HMGET', done, unpack(slots))",
-      "local anybody_waits = alone_at or redis.call('EXISTS', unpack(queues)) > 0",
+      "local anybody_waits = not alone_at and redis.call('EXISTS', unpack(queues)) > 0",
       "local first_fence = reserve(now, seen, needed)",
       "local fence = first_fence",
       "local replies, remaining, reserved = {}, {}, {}",
@@ -113,7 +113,7 @@ export const scripts = {
       "local fences = tonumber(operations[terms + FENCES])",
       "if records[i] and is_settled(records[i], tonumber(operations[at + N])) then",
       "replies[i], as_asked = 'settled', false",
-      "elseif not fence or anybody_waits and redis.pcall('ZCARD', queues[i]) ~= 0 then",
+      "elseif alone_at or not fence or anybody_waits and redis.pcall('ZCARD', queues[i]) ~= 0 then",
       "remaining[#remaining + 1], reserved[i] = i, fence",
       "else",
       "local value = base .. operations[at + NUMBER] .. ' ' .. text(fence)",

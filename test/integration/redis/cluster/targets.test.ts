@@ -62,6 +62,7 @@ test("a redirection leads where the map says", async () => {
     slot: 1,
     attemptMs: 1_000,
     connectTo,
+    withoutPassword: (error) => error,
   });
   for (const [told, place] of [
     ["10.0.0.2:6379", { host: "localhost", port: 7_002 }],

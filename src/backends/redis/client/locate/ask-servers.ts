@@ -4,7 +4,7 @@
  */
 import type { HoldfastError } from "../../../../errors.ts";
 import { after } from "../../../../timers.ts";
-import { destroyForGood, type Transport } from "../connection.ts";
+import { destroyForGood, toError, type Transport } from "../connection.ts";
 import { sendWith, type CommandSender } from "../node-redis-types.ts";
 import type { NetworkEndpoint } from "../target-url.ts";
 
@@ -63,10 +63,6 @@ function brokenBy(connection: Transport): Promise<never> {
 async function answerTo(command: readonly string[], connection: Transport & CommandSender): Promise<unknown> {
   await connection.connect();
   return sendWith(connection, { args: command, bytes: false });
-}
-
-function toError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }
 
 /** Connections of a package may not settle when they are ended, so that the time is limited here. */

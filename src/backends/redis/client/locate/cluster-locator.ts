@@ -3,8 +3,8 @@
  * an owner is believed. An outdated one names a node that is gone or that names another; either way, the next attempt
  * follows.
  *
- * The nodes of the target are only the first to be asked: every node that was named is asked later, so that a store
- * outlives them.
+ * The nodes of the target are asked, and those that the last answer named, so that a store outlives either. Those of
+ * earlier answers are forgotten: their addresses may belong to others by now.
  */
 import { UnavailableError, type HoldfastError } from "../../../../errors.ts";
 import { adviceFor, textOfCause } from "../connect-failures.ts";
@@ -37,14 +37,13 @@ interface Answer {
 
 export class ClusterLocator implements Locator {
   readonly #options: ClusterLocatorOptions;
-  /** By name, so that each is asked once. */
-  readonly #nodes = new Map<string, NetworkEndpoint>();
+  /** Those of the last answer. */
+  #named: readonly NetworkEndpoint[] = [];
   /** Where the last redirection led; it is used once. */
   #redirection: NetworkEndpoint | undefined;
 
   constructor(options: ClusterLocatorOptions) {
     this.#options = options;
-    this.#note(options.nodes);
   }
 
   async locate(): Promise<NetworkEndpoint> {
@@ -52,7 +51,7 @@ export class ClusterLocator implements Locator {
     this.#redirection = undefined;
     if (owner !== undefined) return this.#reachable(owner);
     const answer = await this.#ask();
-    this.#note(answer.nodes);
+    this.#named = answer.nodes;
     return answer.owner;
   }
 
@@ -75,20 +74,16 @@ export class ClusterLocator implements Locator {
     return mapped(named, { name, nodeAddressMap });
   }
 
-  #note(nodes: readonly NetworkEndpoint[]): void {
-    for (const node of nodes) this.#nodes.set(shown(node.host, node.port), node);
-  }
-
   async #ask(): Promise<Answer> {
-    const { name, connectTo, attemptMs, moreNodes } = this.#options;
-    if (moreNodes !== undefined) this.#note(await moreNodes());
+    const { name, connectTo, attemptMs, nodes, moreNodes, withoutPassword } = this.#options;
+    const given = [...nodes, ...((await moreNodes?.()) ?? [])];
     return firstAnswer({
-      servers: someOf([...this.#nodes.values()]),
+      servers: someOf(given, this.#named),
       connectTo,
       attemptMs,
       command: ["CLUSTER", "SLOTS"],
       read: (reply, asked) => this.#read(reply, asked),
-      refusalOf: (node, error) => refusalOf(name, node, error),
+      refusalOf: (node, error) => refusalOf(name, node, withoutPassword(error)),
     });
   }
 
@@ -115,11 +110,17 @@ export class ClusterLocator implements Locator {
   }
 }
 
-/** All of them, or some at random. */
-function someOf(nodes: NetworkEndpoint[]): NetworkEndpoint[] {
-  if (nodes.length <= maxAsked) return nodes;
-  const shuffled = nodes.map((node) => ({ node, place: Math.random() })).sort((a, b) => a.place - b.place);
-  return shuffled.slice(0, maxAsked).map(({ node }) => node);
+/** All of them, each once; of many, some at random, half of which are of those that were given. */
+function someOf(given: readonly NetworkEndpoint[], named: readonly NetworkEndpoint[]): NetworkEndpoint[] {
+  const first = shuffled(given).slice(0, maxAsked / 2);
+  const all = [...first, ...shuffled([...given, ...named])];
+  const byName = new Map(all.map((node) => [shown(node.host, node.port), node]));
+  return [...byName.values()].slice(0, maxAsked);
+}
+
+function shuffled(nodes: readonly NetworkEndpoint[]): NetworkEndpoint[] {
+  const placed = nodes.map((node) => ({ node, place: Math.random() }));
+  return placed.sort((a, b) => a.place - b.place).map(({ node }) => node);
 }
 
 /** The map is the user's: what it returns is checked. */

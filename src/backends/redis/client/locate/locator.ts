@@ -18,4 +18,6 @@ export interface LocatorOptions {
   readonly slot: number;
   /** Makes a connection to a node of a cluster, like those that follow. */
   readonly connectTo: (node: NetworkEndpoint) => ServerConnection;
+  /** An error reply as it may be shown: a server may quote what it was sent [P3]. */
+  readonly withoutPassword: (error: Error) => Error;
 }

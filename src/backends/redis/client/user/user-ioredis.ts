@@ -9,6 +9,7 @@
 import { InvalidArgumentError, UnavailableError, type HoldfastError } from "../../../../errors.ts";
 import { after } from "../../../../timers.ts";
 import { closedFailure, connectionBroke, notConnected, replyFailure } from "../errors.ts";
+import { toError } from "../connection.ts";
 import { forget, listen, type Listeners } from "./client-events.ts";
 import { duplicateOf, IoredisCommands } from "./ioredis-duplicate.ts";
 import { optionsOf, type IoredisClientLike, type IoredisOptions } from "./ioredis-types.ts";
@@ -237,8 +238,4 @@ function nameOf(options: IoredisOptions, database: number): string {
 function placeOf({ host, port }: { readonly host?: unknown; readonly port?: unknown }): string {
   const place = typeof host === "string" && host !== "" ? host : "localhost";
   return `${place}:${typeof port === "number" || typeof port === "string" ? String(port) : "26379"}`;
-}
-
-function toError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
 }

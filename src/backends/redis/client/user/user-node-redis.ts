@@ -14,6 +14,7 @@ import type {
   Subscriber,
   Subscription,
 } from "../client-port.ts";
+import { toError } from "../connection.ts";
 import { connectionBroke, closedFailure, notConnected, replyFailure } from "../errors.ts";
 import { OwnClient } from "../own-client.ts";
 import { isErrorReply, notSentMessages, sendWith, type RedisClientLike } from "../node-redis-types.ts";
@@ -47,7 +48,7 @@ export class UserNodeRedis implements RedisClient {
     return this.#sendCommand(command).then(
       (reply) => handler.read(reply as RedisReply),
       (error: unknown) => {
-        const cause = error instanceof Error ? error : new Error(String(error));
+        const cause = toError(error);
         if (isErrorReply(cause)) return handler.refused(cause.message);
         throw notSentMessages.has(cause.message)
           ? notConnected(this.name, cause)
