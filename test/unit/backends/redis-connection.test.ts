@@ -62,3 +62,23 @@ test("[S5] making the transport is within the time limit of the attempt; one tha
   expect(transport.connect).not.toHaveBeenCalled();
   connection.close();
 });
+
+test.each(["close", "suspend"] as const)(
+  "[P2] %s() ends a transport that is still connecting",
+  async (how) => {
+    const { connection, made } = slowlyMade(60_000);
+    const connecting = connection.connect()?.catch(() => "failed");
+    await vi.waitFor(() => expect(made).toHaveLength(1));
+    const transport = new FakeTransport();
+    let fail = (_: Error): void => {};
+    transport.connect.mockReturnValue(new Promise((_, reject) => (fail = reject)));
+    transport.destroy.mockImplementation(() => fail(new Error("ended")));
+    made[0]?.(transport);
+    await vi.waitFor(() => expect(transport.connect).toHaveBeenCalled());
+    if (how === "close") connection.close();
+    else connection.suspend(new Error("moved"));
+    expect(transport.destroy).toHaveBeenCalled();
+    expect(await connecting).toBe("failed");
+    connection.close();
+  },
+);

@@ -181,27 +181,28 @@ export class OwnClient implements RedisClient {
     }
     const endpoint = this.#endpoint;
     const isCurrent = (): boolean => this.#commands.current !== undefined && this.#endpoint === endpoint;
-    const onMoved = (): void => {
+    const redirected = async (error: Error): Promise<void> => {
+      await this.#pauseBetweenRedirections(error, subscriber);
       if (isCurrent()) this.#replace();
+    };
+    const onMoved = (): void => {
+      if (isCurrent()) void redirected(new Error("another node owns the slot of the channel"));
     };
     try {
       this.#isSharded = await socket.subscribeAtOwner(channel, { listener, onMoved });
       this.#redirections = 0;
     } catch (error) {
-      const { message } = toError(error);
-      if (isCurrent() && this.#locator?.isRedirection?.(message) === true) {
-        await this.#pauseBetweenRedirections(error, subscriber);
-        if (isCurrent()) this.#replace();
-      }
+      const cause = toError(error);
+      if (isCurrent() && this.#locator?.isRedirection?.(cause.message) === true) await redirected(cause);
       throw error;
     }
   }
 
   /** Nodes that go on redirecting do not agree yet, or the addresses that they name do not lead to them. */
-  async #pauseBetweenRedirections(error: unknown, subscriber: Subscriber): Promise<void> {
+  async #pauseBetweenRedirections(error: Error, subscriber: Subscriber): Promise<void> {
     const nth = this.#redirections++;
     if (nth === 0) return;
-    subscriber.down(this.#explain(toError(error)));
+    subscriber.down(this.#explain(error));
     await pause(redirectionPauseMs * Math.min(nth, longestRedirectionPauses));
   }
 

@@ -19,6 +19,7 @@ import { open, type Store, type Target } from "../../../../src/index.ts";
 import { appUser } from "../../../support/acl.ts";
 import { startCluster, type Cluster } from "../../../support/faults/index.ts";
 import { poll } from "../../../support/poll.ts";
+import { wakes } from "../../../support/wakes.ts";
 
 vi.setConfig({ testTimeout: 90_000 });
 
@@ -72,19 +73,6 @@ async function use(make: () => Promise<Owned>): Promise<Store> {
   const store = open(client, { operationMs: 20_000, leaseMs: 30_000 });
   ends.push(() => store.close({ drainMs: 0 }));
   return store;
-}
-
-/** Long before a waiter would ask again by itself. */
-async function wakes(a: Store, b: Store): Promise<void> {
-  await poll(async () => {
-    const grant = await a.lock("x").acquire();
-    const waiting = b.lock("x").acquire();
-    await poll(async () => (await a.lock("x").inspect())?.waiters).toBe(1);
-    const from = performance.now();
-    await grant.release();
-    await (await waiting).release();
-    return performance.now() - from;
-  }).toBeLessThan(200);
 }
 
 /** A waiter that learns of the move by its subscription alone is woken long before it would ask again by itself. */

@@ -11,6 +11,7 @@ import { open, type Store } from "../../../../src/index.ts";
 import { appUser } from "../../../support/acl.ts";
 import { primaryName, startSentinels, type SentinelGroup } from "../../../support/faults/index.ts";
 import { poll } from "../../../support/poll.ts";
+import { wakes } from "../../../support/wakes.ts";
 import type { RedisServer } from "../../../support/redis-server.ts";
 
 vi.setConfig({ testTimeout: 90_000 });
@@ -107,17 +108,4 @@ async function replicated(primary: RedisServer): Promise<boolean> {
   const info = String(await primary.command("INFO", "replication"));
   const [, offset] = /master_repl_offset:(\d+)/.exec(info) ?? [];
   return offset !== undefined && info.split(`offset=${offset},`).length === 3;
-}
-
-/** Long before a waiter would ask again by itself. */
-async function wakes(a: Store, b: Store): Promise<void> {
-  await poll(async () => {
-    const grant = await a.lock("x").acquire();
-    const waiting = b.lock("x").acquire();
-    await poll(async () => (await a.lock("x").inspect())?.waiters).toBe(1);
-    const from = performance.now();
-    await grant.release();
-    await (await waiting).release();
-    return performance.now() - from;
-  }).toBeLessThan(200);
 }

@@ -3,13 +3,14 @@
 // Seen failing: a subscription follows each redirection at once; a late reply of the connection that was left replaces the
 // new one; a subscription that was left redirects; a password of an error reply is shown.
 
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
 
 import type { Subscriber } from "../../../../src/backends/redis/client/client-port.ts";
 import { ClusterLocator } from "../../../../src/backends/redis/client/locate/cluster-locator.ts";
 import { OwnClient } from "../../../../src/backends/redis/client/own-client.ts";
 import { replyFailure } from "../../../../src/backends/redis/client/errors.ts";
+import type { ServerConnection } from "../../../../src/backends/redis/client/socket.ts";
 import { bulk, failure, startFakeServer, type FakeServer } from "../../../support/fake-server.ts";
 import { poll } from "../../../support/poll.ts";
 
@@ -66,6 +67,36 @@ test("a subscription that is redirected again and again waits in between, and sa
   let downs = 0;
   const subscriber: Subscriber = { message: () => {}, up: () => {}, down: () => void (downs += 1) };
   client.subscribe("{x}:wakes", subscriber);
+  await poll(() => downs).toBeGreaterThanOrEqual(3);
+  expect(subscribed).toBeLessThanOrEqual(downs + 2);
+});
+
+test("so does one of a package that only says that the channel has moved", async () => {
+  let subscribed = 0;
+  const connectTo = (): ServerConnection => {
+    let moved = (): void => {};
+    return {
+      connect: () => turn(),
+      destroy: () => undefined,
+      on: (event: string, listener: () => void) => {
+        if (event === "sharded-channel-moved") moved = listener;
+      },
+      sendCommand: () => Promise.resolve([[0, 16_383, ["h", 1]]]),
+      subscribe: () => Promise.resolve(),
+      sSubscribe: () => {
+        subscribed += 1;
+        moved();
+        return Promise.reject(new Error("another node owns the slot of the channel"));
+      },
+    };
+  };
+  const server = { nodes: [{ host: "h", port: 1, tls: false }] };
+  const address = { name: "test", server, username: undefined, password: undefined, database: 0 };
+  const client = new OwnClient(address, { operationMs: 20_000, slot: 0, connectTo });
+  clients.push(client);
+  await connected(client);
+  let downs = 0;
+  client.subscribe("{x}:wakes", { message: () => {}, up: () => {}, down: () => void (downs += 1) });
   await poll(() => downs).toBeGreaterThanOrEqual(3);
   expect(subscribed).toBeLessThanOrEqual(downs + 2);
 });
