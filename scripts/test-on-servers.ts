@@ -3,13 +3,13 @@
 // which is said.
 //   npm run test:servers [-- names] [--seconds 60] [--report file]
 //   npm run test:servers -- --get [names]     gets them, and says where they are; --all for those that are seldom run
-// Names: test/support/server-packages.ts. --report: what vitest writes as JSON, for one name.
+// Names: test/support/programs/server-packages.ts. --report: what vitest writes as JSON, for one name.
 
 import { execFileSync, spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 
-import { getServer, serverPackages, type ServerPackage } from "../test/support/server-packages.ts";
+import { getServer, serverPackages, type ServerPackage } from "../test/support/programs/server-packages.ts";
 
 const root = join(import.meta.dirname, "..");
 const { values, positionals } = parseArgs({

@@ -14,7 +14,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { createClient } from "@redis/client";
 
 import { appLine, appUser } from "./acl.ts";
-import { findRedis, installRedis } from "./redis-program.ts";
+import { findRedis, installRedis } from "./programs/redis-program.ts";
 
 export interface RedisOptions {
   /** Of the default user. */

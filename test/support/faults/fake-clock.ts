@@ -6,7 +6,7 @@ import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { installDebian } from "../redis-program.ts";
+import { installDebian } from "../programs/redis-program.ts";
 
 export const hourMs = 3_600_000;
 

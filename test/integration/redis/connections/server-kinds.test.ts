@@ -7,7 +7,7 @@ import { afterEach, describe, expect, test } from "vitest";
 
 import { scripts } from "../../../../src/backends/redis/scripts/generated.ts";
 import { identify } from "../../../../src/backends/redis/server-identity.ts";
-import { gotServer } from "../../../support/server-packages.ts";
+import { gotServer } from "../../../support/programs/server-packages.ts";
 import { RedisServer } from "../../../support/redis-server.ts";
 import {
   bulk,

@@ -17,7 +17,7 @@ export function findRedis(): string | undefined {
   if (found !== undefined) return found;
   throw new Error(
     `HOLDFAST_TEST_SERVER is ${named}, which is not there. Give a path, a program on PATH, or a name of ` +
-      `test/support/server-packages.ts after \`npm run test:servers -- --get ${named}\`.`,
+      `test/support/programs/server-packages.ts after \`npm run test:servers -- --get ${named}\`.`,
   );
 }
 
