@@ -24,7 +24,7 @@ export type {
   TouchOptions,
   UpdateOptions,
   WriteOptions,
-} from "./state.ts";
+} from "./handles/state.ts";
 export type { UpdateContext } from "./updates/update-context.ts";
 export type {
   AcquireOptions,
@@ -35,7 +35,7 @@ export type {
   LockInfo,
   LockOptions,
   TryAcquireOptions,
-} from "./lock.ts";
+} from "./handles/lock.ts";
 export type { Grant } from "./ownership/grant.ts";
 export type { Serializer } from "./serializers/serializer.ts";
 export { json } from "./serializers/json.ts";

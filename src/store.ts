@@ -6,11 +6,11 @@
 import type { Backend, ListRequest, Page, StateEntry } from "./backends/contract.ts";
 import { Session, type Settings } from "./session.ts";
 import { withCallersStack } from "./caller-stacks.ts";
-import { LockHandle, lockInfo, type Lock, type LockInfo, type LockOptions } from "./lock.ts";
+import { LockHandle, lockInfo, type Lock, type LockInfo, type LockOptions } from "./handles/lock.ts";
 import * as parse from "./options.ts";
 import { defaults, type CloseOptions, type ListOptions } from "./options.ts";
-import type { State, StateOptions } from "./state.ts";
-import { stateful, StateHandle } from "./state-handle.ts";
+import type { State, StateOptions } from "./handles/state.ts";
+import { stateful, StateHandle } from "./handles/state-handle.ts";
 import * as names from "./names.ts";
 
 /** What is known about a stored state without loading it. */

@@ -24,7 +24,7 @@ const floors = [
   /^resharding\//, // how the number of shards is changed
   /^open\.ts$/,
   /^store\.ts$/,
-  /^(state|state-handle|lock)\.ts$/, // what users hold
+  /^handles\//, // what users hold
   /^session\.ts$/,
   /^scheduling\//, // who is next in this process
   /^updates\//, // what becomes of a value

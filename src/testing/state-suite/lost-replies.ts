@@ -3,7 +3,7 @@
  * once, and has the result of a call without failures.
  */
 import { strict as assert } from "node:assert";
-import type { State } from "../../state.ts";
+import type { State } from "../../handles/state.ts";
 import type { Store } from "../../store.ts";
 import { eventually, pause, rejectsWith } from "../assertions.ts";
 import { failBefore, LateCopy, loseReply, type Fault } from "../faults.ts";

@@ -2,19 +2,19 @@
  * The handle of a state. Reads go straight to the backend; writes wait in the local queue of its id, or are made under
  * a grant that the caller holds [S8]. It parses options; it knows no queues and no leases.
  */
-import type { Durability, Ttl, StoredState, TouchReply } from "./backends/contract.ts";
-import type { Session } from "./session.ts";
-import { Codec } from "./updates/codec.ts";
-import { withCallersStack, isFromCaller, runForCaller } from "./caller-stacks.ts";
-import { ConflictError, InvalidArgumentError } from "./errors.ts";
-import { parseGrant, type Grant, type HeldGrant } from "./ownership/grant.ts";
-import { insideDraft, nearestHeld } from "./ownership/held-grants.ts";
-import { ChangeRequest } from "./scheduling/request.ts";
-import { throwIfAborted } from "./ownership/abort-listeners.ts";
-import { changeUnder } from "./updates/change-under-grant.ts";
-import * as parse from "./options.ts";
-import { someOf, type WhenNew } from "./options.ts";
-import type { Serializer } from "./serializers/serializer.ts";
+import type { Durability, Ttl, StoredState, TouchReply } from "../backends/contract.ts";
+import type { Session } from "../session.ts";
+import { Codec } from "../updates/codec.ts";
+import { withCallersStack, isFromCaller, runForCaller } from "../caller-stacks.ts";
+import { ConflictError, InvalidArgumentError } from "../errors.ts";
+import { parseGrant, type Grant, type HeldGrant } from "../ownership/grant.ts";
+import { insideDraft, nearestHeld } from "../ownership/held-grants.ts";
+import { ChangeRequest } from "../scheduling/request.ts";
+import { throwIfAborted } from "../ownership/abort-listeners.ts";
+import { changeUnder } from "../updates/change-under-grant.ts";
+import * as parse from "../options.ts";
+import { someOf, type WhenNew } from "../options.ts";
+import type { Serializer } from "../serializers/serializer.ts";
 import {
   DeleteChange,
   RunChange,
@@ -22,10 +22,10 @@ import {
   UpdateChange,
   type Change,
   type DraftCall,
-} from "./updates/change.ts";
-import type { UpdateContext } from "./updates/update-context.ts";
+} from "../updates/change.ts";
+import type { UpdateContext } from "../updates/update-context.ts";
 
-import type { WaitOptions } from "./ownership/wait-options.ts";
+import type { WaitOptions } from "../ownership/wait-options.ts";
 import type {
   DeleteOptions,
   Revision,
@@ -37,7 +37,7 @@ import type {
   UpdateOptions,
   WriteOptions,
 } from "./state.ts";
-import * as names from "./names.ts";
+import * as names from "../names.ts";
 
 /** Options after parsing. */
 type Parsed<T> = Omit<T, "durability"> & { durability?: Durability };

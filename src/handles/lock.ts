@@ -2,20 +2,20 @@
  * The handle of a lock. It parses options and finds the grant of the running context; scheduling/ does the waiting and
  * the ordering.
  */
-import type { Durability, LockEntry } from "./backends/contract.ts";
-import type { Session } from "./session.ts";
-import { diagnostics, type WarningEvent } from "./diagnostics.ts";
-import { withCallersStack, fromCaller, isFromCaller } from "./caller-stacks.ts";
-import { InvalidArgumentError, LockLostError, LockTimeoutError, UnavailableError } from "./errors.ts";
-import * as parse from "./options.ts";
-import { someOf, type DurabilityOptions } from "./options.ts";
-import { acquireNested } from "./ownership/nested-acquire.ts";
-import { lockLost, parseGrant, type Grant, type HeldGrant } from "./ownership/grant.ts";
-import { liveGrant, runHolding } from "./ownership/held-grants.ts";
-import { GrantRequest } from "./scheduling/request.ts";
-import { throwIfAborted } from "./ownership/abort-listeners.ts";
-import { parseTicket } from "./leases/ticket.ts";
-import * as names from "./names.ts";
+import type { Durability, LockEntry } from "../backends/contract.ts";
+import type { Session } from "../session.ts";
+import { diagnostics, type WarningEvent } from "../diagnostics.ts";
+import { withCallersStack, fromCaller, isFromCaller } from "../caller-stacks.ts";
+import { InvalidArgumentError, LockLostError, LockTimeoutError, UnavailableError } from "../errors.ts";
+import * as parse from "../options.ts";
+import { someOf, type DurabilityOptions } from "../options.ts";
+import { acquireNested } from "../ownership/nested-acquire.ts";
+import { lockLost, parseGrant, type Grant, type HeldGrant } from "../ownership/grant.ts";
+import { liveGrant, runHolding } from "../ownership/held-grants.ts";
+import { GrantRequest } from "../scheduling/request.ts";
+import { throwIfAborted } from "../ownership/abort-listeners.ts";
+import { parseTicket } from "../leases/ticket.ts";
+import * as names from "../names.ts";
 
 /** Options of `store.lock()`; options of a call override them. */
 export interface LockOptions {
