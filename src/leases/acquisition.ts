@@ -9,7 +9,7 @@
  *
  * It does not call the backend: the acquirer asks, the registry cancels.
  */
-import type { Granted, Holder, Ticket, Wake } from "../backends/contract.ts";
+import type { Granted, Holder, Share, Ticket, Wake } from "../backends/contract.ts";
 import type { Sequence } from "../calls/receipt-sequences.ts";
 import { Hold } from "./hold.ts";
 import type { OwnTicket } from "./ticket.ts";
@@ -29,6 +29,7 @@ export class Acquisition implements OwnTicket {
   readonly id: string;
   readonly ticket: Ticket;
   readonly leaseMs: number;
+  readonly share: Share | undefined;
   readonly sequence: Sequence;
   readonly store: object;
   #state: AcquisitionState = "asking";
@@ -46,6 +47,7 @@ export class Acquisition implements OwnTicket {
     this.id = of.id;
     this.ticket = of.ticket;
     this.leaseMs = of.leaseMs;
+    this.share = of.share;
     this.sequence = of.sequence;
     this.store = of.store;
     this.#wanted = assumeWanted;

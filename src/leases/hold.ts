@@ -11,7 +11,7 @@
  * "Held" is what this process knows: it has the lock until `until` by the monotonic clock, which every call checks
  * first [L5].
  */
-import type { Granted, LoadedState, ReleaseDone, Ticket } from "../backends/contract.ts";
+import type { Granted, LoadedState, ReleaseDone, Share, Ticket } from "../backends/contract.ts";
 import type { Sequence } from "../calls/receipt-sequences.ts";
 import { CorruptStateError } from "../errors.ts";
 import { now } from "../timers.ts";
@@ -51,6 +51,7 @@ export class Hold implements OwnTicket, Watched {
   readonly id: string;
   readonly ticket: Ticket;
   readonly leaseMs: number;
+  readonly share: Share | undefined;
   readonly sequence: Sequence;
   readonly store: object;
   /** The length of the first lease: the full one, or the short one of a hand-over. */
@@ -83,6 +84,7 @@ export class Hold implements OwnTicket, Watched {
     this.id = of.id;
     this.ticket = of.ticket;
     this.leaseMs = of.leaseMs;
+    this.share = of.share;
     this.sequence = of.sequence;
     this.store = of.store;
     this.#grantedMs = grant.leaseMs;

@@ -3,7 +3,7 @@
  * certainly forgotten it. Wakes find their ticket here. A ticket that is no longer wanted is cancelled in the
  * background [L7].
  */
-import type { Granted, ReleaseDone, Wake } from "../backends/contract.ts";
+import type { Granted, ReleaseDone, Share, Wake } from "../backends/contract.ts";
 import type { BackendCalls } from "../calls/backend-calls.ts";
 import { ClosedError } from "../errors.ts";
 import { InFlight } from "../calls/in-flight-counter.ts";
@@ -52,11 +52,11 @@ export class TicketRegistry {
   }
 
   /** Makes a new ticket. */
-  start(id: string, leaseMs: number): Acquisition {
+  start(id: string, leaseMs: number, share?: Share): Acquisition {
     const sequence = this.calls.sequences.take();
     const { store } = this;
     const ticket = this.#tickets.make(sequence.index);
-    const acquisition = new Acquisition({ id, ticket, leaseMs, sequence, store }, this.assumesWanted);
+    const acquisition = new Acquisition({ id, ticket, leaseMs, share, sequence, store }, this.assumesWanted);
     this.#entries[sequence.index] = acquisition;
     this.#alive.begin();
     return acquisition;

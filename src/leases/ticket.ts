@@ -3,7 +3,7 @@
  * client's and parses all.
  */
 import { hostname } from "node:os";
-import type { Ticket } from "../backends/contract.ts";
+import type { Share, Ticket } from "../backends/contract.ts";
 import type { Sequence } from "../calls/receipt-sequences.ts";
 
 /** A ticket of this store: the parts that do not change from before its first ask until it is settled. */
@@ -12,6 +12,8 @@ export interface OwnTicket {
   readonly id: string;
   readonly ticket: Ticket;
   readonly leaseMs: number;
+  /** What it has of the lock, or asks for; `undefined`: the whole of it. */
+  readonly share: Share | undefined;
   /** Operations with this ticket belong to this sequence. */
   readonly sequence: Sequence;
   /** Identifies the opened store. */

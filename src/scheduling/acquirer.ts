@@ -3,7 +3,7 @@
  * lock is granted, refused or no longer wanted. The callers wait in a local queue [L2]. Once the lock is granted, the
  * dispatcher decides how it is used.
  */
-import type { AcquireReply, AcquireRequest, Granted, WriteReply } from "../backends/contract.ts";
+import type { AcquireReply, AcquireRequest, Granted, Share, WriteReply } from "../backends/contract.ts";
 import type { BackendCalls } from "../calls/backend-calls.ts";
 import { CorruptStateError, UnavailableError } from "../errors.ts";
 import type { InFlight } from "../calls/in-flight-counter.ts";
@@ -14,14 +14,17 @@ import { now, soon } from "../timers.ts";
 import { publishUpdate } from "../updates/batch.ts";
 import { PlainChange } from "../updates/change.ts";
 import { Dispatcher } from "./dispatcher.ts";
-import { LocalQueue, type QueueCallbacks } from "./local-queue.ts";
+import { LocalQueue, maxFences, type QueueCallbacks } from "./local-queue.ts";
 import { ChangeRequest, type Request } from "./request.ts";
+import { SharedDispatcher } from "./shared-dispatcher.ts";
 import { timeoutError } from "./timeout-error.ts";
 
 export interface AcquirerOptions {
   readonly tickets: TicketRegistry;
   /** Counts the locks that are in use. */
   readonly serving: InFlight;
+  /** What its callers want of the lock; `undefined`: the whole of it. */
+  readonly share: Share | undefined;
   /** There are no callers left. */
   readonly onIdle: () => void;
 }
@@ -31,19 +34,25 @@ export class Acquirer implements QueueCallbacks {
   readonly #tickets: TicketRegistry;
   readonly #onIdle: () => void;
   readonly #queue: LocalQueue;
-  readonly #dispatcher: Dispatcher;
+  readonly #share: Share | undefined;
+  readonly #dispatcher: Dispatcher | SharedDispatcher;
   #isRunning = false;
   #acquisition: Acquisition | undefined;
   /** The reason why all waiting was ended while a plain write was in progress. */
   #rejection: { readonly error: unknown } | undefined;
 
-  constructor(id: string, { tickets, serving, onIdle }: AcquirerOptions) {
+  constructor(id: string, { tickets, serving, share, onIdle }: AcquirerOptions) {
     this.id = id;
+    this.#share = share;
     this.#tickets = tickets;
     this.#onIdle = onIdle;
     this.#queue = new LocalQueue(tickets.calls, this);
     const onServed = (): void => this.#startNext();
-    this.#dispatcher = new Dispatcher(this.#queue, { tickets, serving, onServed });
+    this.#dispatcher = new (share === undefined ? Dispatcher : SharedDispatcher)(this.#queue, {
+      tickets,
+      serving,
+      onServed,
+    });
   }
 
   /** Whether it has no callers. */
@@ -54,7 +63,7 @@ export class Acquirer implements QueueCallbacks {
   /** Appends the request to the queue. Every request is settled in the end. */
   add(request: Request): void {
     this.#queue.add(request);
-    if (this.#isRunning) return;
+    if (this.#isRunning) return this.#dispatcher.arrived();
     this.#isRunning = true;
     soon(() => this.#startNext()); // requests made in the same tick share the first ticket
   }
@@ -135,7 +144,7 @@ export class Acquirer implements QueueCallbacks {
 
   /** Asks for the lock until it is granted or no longer wanted, or the backend does not reply. */
   #start({ leaseMs }: Request): void {
-    const acquisition = this.#tickets.start(this.id, leaseMs);
+    const acquisition = this.#tickets.start(this.id, leaseMs, this.#share);
     this.#acquisition = acquisition;
     this.#ask(acquisition);
   }
@@ -166,7 +175,8 @@ export class Acquirer implements QueueCallbacks {
       leaseMs: acquisition.leaseMs,
       queue: hasPatience,
       load: head instanceof ChangeRequest,
-      fences: fencesWanted,
+      fences: this.#share?.kind === "shared" ? maxFences : fencesWanted, // those who come later join, too
+      share: this.#share,
     };
     const sent = { first: 0, last: 0 };
     const begunAt = now();

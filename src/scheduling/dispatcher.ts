@@ -4,26 +4,23 @@
  * A caller that wants a grant has the lock until it releases the grant. A run of changes is applied and saved together.
  * Once the process has had its share and other processes wait, the lock is passed on in the step that saves.
  */
-import type { Durability, Receipt, ReleaseReply, StateWrite } from "../backends/contract.ts";
+import type { Durability, ReleaseReply, StateWrite } from "../backends/contract.ts";
 import type { Done } from "../calls/backend-calls.ts";
 import { tooFewForLock } from "../calls/durability.ts";
-import { diagnostics, type AcquireEvent, type ReleaseEvent, type WarningEvent } from "../diagnostics.ts";
-import { HoldfastError } from "../errors.ts";
 import type { InFlight } from "../calls/in-flight-counter.ts";
 import { confirmHold } from "../leases/confirm-hold.ts";
 import type { Hold } from "../leases/hold.ts";
+import { releaseHold } from "../leases/release-hold.ts";
 import type { TicketRegistry } from "../leases/ticket-registry.ts";
 import { HeldGrant, type Lender } from "../ownership/grant.ts";
 import { now, pause, soon } from "../timers.ts";
 import type { Batch } from "../updates/batch.ts";
 import { BatchRun, type RunHost } from "../updates/batch-run.ts";
 import type { Change } from "../updates/change.ts";
+import { publishAcquired, publishReleased, warnOfRelease } from "./grant-events.ts";
+import { isWithinBounds } from "./hold-bounds.ts";
 import type { LocalQueue } from "./local-queue.ts";
 import { ChangeRequest, GrantRequest, type Request } from "./request.ts";
-
-/** [L2] Bounds on what one ticket serves: strict while other clients wait, generous otherwise. */
-const wantedBounds = { requests: 16, ms: 10 };
-const freeBounds = { requests: 1_024, ms: 100 };
 
 /** How long all connections may take to notice that another server has taken over. */
 const elsewhereMs = 100;
@@ -63,6 +60,11 @@ export class Dispatcher implements Lender {
     this.#serveNext(hold.since);
   }
 
+  /** A request has joined the queue: it waits until the lock is free for it. */
+  arrived(): void {
+    return;
+  }
+
   /** Called whenever nothing is in progress: decides what comes next. */
   #serveNext(at = now()): void {
     const request = this.#queue.head;
@@ -86,7 +88,7 @@ export class Dispatcher implements Lender {
   }
 
   async #giveUp(): Promise<void> {
-    await this.#release(undefined).catch((error: unknown) => warnOf(error, this.#hold.id)); // lost, and cancelled
+    await this.#release(undefined).catch((error: unknown) => warnOfRelease(error, this.#hold.id)); // lost, and cancelled
   }
 
   /** Replicas that have one grant have all of its fences, which were reserved with it. */
@@ -229,29 +231,13 @@ export class Dispatcher implements Lender {
    * Releases the lock, or keeps it for the next request if no other client waits: one step on the backend. A release
    * that waits for replicas does not keep the lock, so that other clients need not wait for the replicas too.
    */
-  async #release(write: StateWrite | undefined, durability?: Durability): Promise<Done<ReleaseReply>> {
+  #release(write: StateWrite | undefined, durability?: Durability): Promise<Done<ReleaseReply>> {
     const hold = this.#hold;
-    const { id, ticket, sequence, leaseMs } = hold;
-    const { calls } = this.#tickets;
+    const { leaseMs } = hold;
     const isKept = durability === undefined && this.#queue.head?.leaseMs === leaseMs && !hold.isTainted;
     const keep = isKept ? { leaseMs, fences: this.#queue.fencesWanted } : undefined;
-    let sentAt = 0;
-    if (!hold.isLive) return { reply: { status: "lost" }, shortage: undefined }; // time has passed
-    this.#tickets.unwatch(hold); // [L6] before the release is sent, or a late renewal would bring the lock back
-    hold.markReleasing();
-    try {
-      const release = (receipt: Receipt, at: number): Promise<ReleaseReply> => {
-        sentAt = at;
-        return calls.backend.releaseLock(id, ticket, { write, keep }, receipt);
-      };
-      const doing = write === undefined ? "Releasing the lock" : "Saving the state";
-      const done = await calls.exactlyOnce({ doing, id, durability, sequence }, release);
-      this.#settle(done.reply, sentAt);
-      return done;
-    } catch (error) {
-      hold.lose("it is not known whether its release took effect");
-      throw error;
-    }
+    const settle = (reply: ReleaseReply, sentAt: number): void => this.#settle(reply, sentAt);
+    return releaseHold(this.#tickets, hold, { write, keep, durability, settle });
   }
 
   #settle(reply: ReleaseReply, sentAt: number): void {
@@ -274,27 +260,4 @@ export class Dispatcher implements Lender {
       this.#hold.lose(error as Error);
     }
   }
-}
-
-/** No caller waits for this release. Backend failures are reported elsewhere; any other error becomes a warning. */
-function warnOf(error: unknown, id: string): void {
-  if (error instanceof HoldfastError || !diagnostics.warning.hasSubscribers) return;
-  const message = `Releasing the lock ${JSON.stringify(id)} failed: ${String(error)}`;
-  diagnostics.warning.publish({ cause: "release-failed", message } satisfies WarningEvent);
-}
-
-function isWithinBounds(hold: Hold, at: number): boolean {
-  const bounds = hold.isWanted ? wantedBounds : freeBounds;
-  return hold.served < bounds.requests && at - hold.since < bounds.ms;
-}
-
-function publishAcquired(request: GrantRequest, grant: HeldGrant): void {
-  if (!diagnostics.acquire.hasSubscribers) return;
-  const event: AcquireEvent = { id: grant.id, waitedMs: now() - request.arrivedAt, fence: grant.fence };
-  diagnostics.acquire.publish(event);
-}
-
-function publishReleased(grant: HeldGrant): void {
-  if (!diagnostics.release.hasSubscribers) return;
-  diagnostics.release.publish({ id: grant.id, fence: grant.fence } satisfies ReleaseEvent);
 }

@@ -18,7 +18,7 @@ import { LinkedList } from "../linked-list.ts";
 import { ChangeRequest, type Request } from "./request.ts";
 
 /** Fences are reserved for the requests that wait now, up to this number. */
-const maxFences = 64;
+export const maxFences = 64;
 
 export type LockKnowledge = "unknown" | "ours" | "taken";
 

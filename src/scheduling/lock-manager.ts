@@ -1,11 +1,12 @@
 /**
  * The locks that callers of one opened store want: an acquirer for each id, and how waiting and serving end on close.
  */
+import type { Share } from "../backends/contract.ts";
 import { ClosedError } from "../errors.ts";
 import { InFlight } from "../calls/in-flight-counter.ts";
 import type { TicketRegistry } from "../leases/ticket-registry.ts";
 import { Acquirer } from "./acquirer.ts";
-import type { Request } from "./request.ts";
+import type { GrantRequest, Request } from "./request.ts";
 
 /** The number of acquirers without callers that are kept. */
 const maxIdle = 1_000;
@@ -14,6 +15,10 @@ export class LockManager {
   readonly #tickets: TicketRegistry;
   readonly #serving = new InFlight();
   #acquirers = new Map<string, Acquirer>();
+  /** Those of shared locks, by id. */
+  readonly #shared = new Map<string, Acquirer>();
+  /** All that ask for a share, as long as they have callers. */
+  readonly #sharing = new Set<Acquirer>();
   /** The number of acquirers without callers. */
   #idle = 0;
 
@@ -29,10 +34,19 @@ export class LockManager {
     acquirer.add(request);
   }
 
+  /** Adds a request for a share. Callers that share a lock share a ticket; a grant of a semaphore has one of its own. */
+  addShared(id: string, request: GrantRequest, share: Share): void {
+    if (share.kind === "shared") {
+      let acquirer = this.#shared.get(id);
+      if (acquirer === undefined) this.#shared.set(id, (acquirer = this.#createShared(id, share)));
+      acquirer.add(request);
+    } else this.#createShared(id, share).add(request);
+  }
+
   /** Fails all requests that wait. Requests that are being served go on [P2]. */
   rejectWaiters(): void {
-    for (const acquirer of this.#acquirers.values())
-      acquirer.rejectAll(new ClosedError("The store is closing."));
+    for (const acquirers of [this.#acquirers.values(), this.#sharing])
+      for (const acquirer of acquirers) acquirer.rejectAll(new ClosedError("The store is closing."));
   }
 
   /** Resolves when no caller's function is running: no caller has a grant, and no change is being applied. */
@@ -44,8 +58,19 @@ export class LockManager {
     return new Acquirer(id, {
       tickets: this.#tickets,
       serving: this.#serving,
+      share: undefined,
       onIdle: () => this.#sweep(),
     });
+  }
+
+  #createShared(id: string, share: Share): Acquirer {
+    const onIdle = (): void => {
+      this.#sharing.delete(acquirer);
+      if (this.#shared.get(id) === acquirer) this.#shared.delete(id);
+    };
+    const acquirer = new Acquirer(id, { tickets: this.#tickets, serving: this.#serving, share, onIdle });
+    this.#sharing.add(acquirer);
+    return acquirer;
   }
 
   /** An acquirer without callers is kept for a while, since the next call for its id may come soon. */
