@@ -1,4 +1,5 @@
 /** The requests of the core and the replies of a backend: plain data, which neither side changes. */
+import type { Mismatch, Share, ShareEntry } from "./contract-shares.ts";
 
 /**
  * Identifies one attempt to hold a lock: `<host>:<pid>:<client id>:<n>`. Unique, without spaces, made before the first
@@ -118,7 +119,7 @@ export type WriteReply =
   | { readonly status: "deleted" }
   /** Another ticket holds the lock, or others wait for it [S8]. Only for writes without a ticket. */
   | { readonly status: "busy" }
-  /** The ticket of this write does not hold the lock [S4]. */
+  /** The ticket of this write does not hold the lock [S4]. A share is not enough; the core sends no write for one. */
   | { readonly status: "lost" }
   | Conflict
   | Unreadable
@@ -134,6 +135,8 @@ export interface AcquireRequest {
   readonly load: boolean;
   /** The number of fences to reserve for this hold, 1–64: the granted ones are `fence` … `fence + fences - 1`. */
   readonly fences: number;
+  /** `undefined`: exclusively. */
+  readonly share?: Share | undefined;
 }
 
 export interface Granted {
@@ -144,7 +147,10 @@ export interface Granted {
   readonly fences: number;
   /** How long the backend keeps the grant from now on, in milliseconds. */
   readonly leaseMs: number;
-  /** The number of tickets that wait behind this one. */
+  /**
+   * The number of tickets that wait behind this one, once this step has granted all that it grants. Behind a shared
+   * one, more than 0 means that an exclusive ask is the first of them.
+   */
   readonly waiting: number;
   /** Present if it was requested. A wake may omit it; the core then loads it. */
   readonly state?: LoadedState | undefined;
@@ -153,8 +159,11 @@ export interface Granted {
 export interface Waiting {
   /** "waiting": in the queue. "busy": not in it, since `queue` was false. */
   readonly status: "waiting" | "busy";
+  /** Of several, the one whose lease ends first, and of those, the one with the smallest fence. */
   readonly holder: Holder;
-  /** The holder's remaining lease in milliseconds; `null` if it never ends. */
+  /** How many tickets hold it in shares; omitted if it is held exclusively. */
+  readonly holders?: number | undefined;
+  /** The remaining lease of `holder` in milliseconds; `null` if it never ends. */
   readonly retryInMs: number | null;
   /** The number of tickets before this one in the queue. */
   readonly ahead: number;
@@ -163,6 +172,8 @@ export interface Waiting {
 export type AcquireReply =
   | Granted
   | Waiting
+  /** Only for asks for permits. */
+  | Mismatch
   /** This ticket was released or cancelled before: the ask is a late copy, and is refused [S5]. */
   | { readonly status: "settled" };
 
@@ -175,7 +186,10 @@ export interface RenewEntry {
 export interface ReleaseRequest {
   /** Written in the same step, before the lock is passed on. */
   readonly write?: StateWrite | undefined;
-  /** Keeps the lock, with a full lease and newly reserved fences, if no ticket waits for it. */
+  /**
+   * Keeps the lock, with a full lease and newly reserved fences, if no ticket waits for it. A share is never kept: it is
+   * released.
+   */
   readonly keep?: { readonly leaseMs: number; readonly fences: number } | undefined;
   /**
    * Another client ends this grant: wake its holder with "forced". Only if `ifFence`, when given, is one of its fences.
@@ -197,7 +211,10 @@ export interface ReleaseDone {
 
 export type ReleaseReply =
   | ReleaseDone
-  /** The ticket does not hold the lock: nothing was written, nothing released [S4] [L6]. */
+  /**
+   * The ticket does not hold the lock: nothing was written, nothing released [S4] [L6]. Also if a ticket that has a share
+   * sends a write, which the core does not.
+   */
   | { readonly status: "lost" }
   /** The write was refused. The ticket still holds the lock. */
   | Conflict
@@ -218,6 +235,7 @@ export interface StateEntry {
 
 export interface LockEntry {
   readonly id: string;
+  /** Of several, as in `Waiting`; the fences and the lease are those of this one. */
   readonly holder: Holder;
   /** The first fence reserved for the holder (`lastFence`: the last); `null` for a foreign one. */
   readonly fence: number | null;
@@ -225,6 +243,8 @@ export interface LockEntry {
   /** `null`: it never expires (a foreign lock without a lease). */
   readonly expiresInMs: number | null;
   readonly waiters: number;
+  /** All holders if it is held in shares, by fence; omitted if it is held exclusively. */
+  readonly shares?: readonly ShareEntry[] | undefined;
 }
 
 export interface ListRequest {
@@ -245,8 +265,13 @@ export interface Page<Entry> {
 export type Wake =
   /** This client's ticket now holds the lock, for a short hand-over lease until its first own command. */
   | ({ readonly kind: "granted"; readonly id: string; readonly ticket: Ticket } & Omit<Granted, "status">)
-  /** Others now wait for the lock that this client's ticket holds: sent when the first of them starts to wait. */
+  /**
+   * Others now wait for the lock that this client's ticket holds: sent when the first of them starts to wait. Of a
+   * shared lock, every holder gets one, unless it was handed the lock in the same step. Never sent for permits.
+   */
   | { readonly kind: "wanted"; readonly id: string; readonly ticket: Ticket }
+  /** This client's ticket was removed from a queue, and must ask again now: its semaphore has become too small. */
+  | { readonly kind: "ask"; readonly id: string; readonly ticket: Ticket }
   /** This client's ticket was force-released. */
   | { readonly kind: "forced"; readonly id: string; readonly ticket: Ticket }
   /** Wakes may have been lost (the subscription was renewed): every waiting ticket must ask again now. */
@@ -260,4 +285,6 @@ export const recordedStatuses: ReadonlySet<string> = new Set([
   "released",
   "kept",
   "cancelled",
+  "resized",
+  "removed",
 ]);

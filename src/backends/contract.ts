@@ -12,11 +12,13 @@
  * Each call cites the promises of docs/promises.md that it must keep.
  */
 
+import type { SemaphoreChange, SemaphoreEntry, SemaphoreReply } from "./contract-shares.ts";
 import type {
   AcquireReply,
   AcquireRequest,
   CancelReply,
   Durability,
+  Forgotten,
   Kept,
   ListRequest,
   LoadedState,
@@ -34,6 +36,7 @@ import type {
   WriteReply,
 } from "./contract-types.ts";
 
+export type * from "./contract-shares.ts";
 export type * from "./contract-types.ts";
 
 /**
@@ -77,7 +80,7 @@ export interface Backend {
 
   /**
    * Saves or deletes, all or nothing [S2]. Without a ticket: only while the lock is free and has no waiters [S8]. With
-   * a ticket: only while it holds the lock [S4]. Revisions rise, even across delete and expiry [S2].
+   * a ticket: only while it holds the lock, and exclusively [S4]. Revisions rise, even across delete and expiry [S2].
    */
   writeState(id: string, write: StateWrite, ticket: Ticket | null, receipt: Receipt): Promise<WriteReply>;
 
@@ -96,6 +99,14 @@ export interface Backend {
    * last ask. `receipt` is the one that its first release will carry; a cancel has a greater `n`. Once one of them is
    * recorded, and was not refused, the ticket is "settled". A free lock with a queue goes to the first live waiter [L2]
    * [L9] [L10].
+   *
+   * Tickets that ask for a share hold it together: any number of shared ones [L12], or as many permits as a semaphore
+   * has [L13]. Each has its own lease, fences and hand-over, and leaves the others as they are when it ends. Only the
+   * difference in what *fits* is new: see `Share`; an exclusive ask fits if there is no holder. While the first live
+   * waiter fits, it is handed the lock: that is how every ask begins, and how every release, cancel and resize ends. A
+   * ticket that is not in the queue is granted the lock only if it fits and there is no live waiter.
+   *
+   * An ask for permits is checked first, unless its ticket is a holder: see `Mismatch`.
    */
   acquireLock(id: string, ticket: Ticket, request: AcquireRequest, receipt: Receipt): Promise<AcquireReply>;
 
@@ -113,7 +124,17 @@ export interface Backend {
 
   inspectLock(id: string): Promise<LockEntry | null>;
 
-  /** In no particular order. */
+  /** Sets the limit of a semaphore, or deletes it [L13]. Takes effect once [S5]. */
+  changeSemaphore(
+    id: string,
+    change: SemaphoreChange,
+    receipt: Receipt,
+  ): Promise<SemaphoreReply | Forgotten>;
+
+  /** Also while it has no holders; `null` if there is no such semaphore. */
+  inspectSemaphore(id: string): Promise<SemaphoreEntry | null>;
+
+  /** What is held, semaphores included. In no particular order. */
   listLocks(cursor: string | null, request: ListRequest): Promise<Page<LockEntry>>;
 
   /**

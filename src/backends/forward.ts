@@ -3,10 +3,13 @@ import type {
   AcquireReply,
   Backend,
   CancelReply,
+  Forgotten,
   LoadedState,
   LockEntry,
   Page,
   ReleaseReply,
+  SemaphoreEntry,
+  SemaphoreReply,
   StateEntry,
   TouchReply,
   Wake,
@@ -82,6 +85,14 @@ export abstract class ForwardingBackend implements Backend {
 
   inspectLock(...args: ArgumentsOf<"inspectLock">): Promise<LockEntry | null> {
     return this.forward("inspectLock", args);
+  }
+
+  changeSemaphore(...args: ArgumentsOf<"changeSemaphore">): Promise<SemaphoreReply | Forgotten> {
+    return this.forward("changeSemaphore", args);
+  }
+
+  inspectSemaphore(...args: ArgumentsOf<"inspectSemaphore">): Promise<SemaphoreEntry | null> {
+    return this.forward("inspectSemaphore", args);
   }
 
   listLocks(...args: ArgumentsOf<"listLocks">): Promise<Page<LockEntry>> {

@@ -217,7 +217,8 @@ export class Acquirer implements QueueCallbacks {
 
   /** Records the reply. Returns the hold if the lock was granted. */
   #noteReply(acquisition: Acquisition, reply: AcquireReply, sentAt: number): Hold | undefined {
-    if (reply.status === "settled") throw settledTicket(acquisition.ticket);
+    // A mismatch is only for asks for permits, which are not made yet.
+    if (reply.status === "settled" || reply.status === "mismatch") throw settledTicket(acquisition.ticket);
     if (reply.status === "granted") {
       acquisition.takeWake(); // it says the same
       return this.#tickets.granted(acquisition, reply, sentAt);

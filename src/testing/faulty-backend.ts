@@ -178,5 +178,6 @@ export class FaultyBackend extends ForwardingBackend {
 /** The receipt of an operation that takes effect once. (An acquire names the receipt of a later operation.) */
 function receiptOf(method: BackendMethod, args: readonly unknown[]): Receipt | undefined {
   if (method === "writeState" || method === "releaseLock") return args[3] as Receipt;
-  return method === "touchState" || method === "cancelLock" ? (args[2] as Receipt) : undefined;
+  const isThird = method === "touchState" || method === "cancelLock" || method === "changeSemaphore";
+  return isThird ? (args[2] as Receipt) : undefined;
 }

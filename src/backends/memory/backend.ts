@@ -137,6 +137,9 @@ export class MemoryBackend implements Backend {
     );
   }
 
+  readonly changeSemaphore = (): Promise<never> => Promise.reject(new Error("not implemented"));
+  readonly inspectSemaphore = this.changeSemaphore;
+
   onWake(listener: (wake: Wake) => void): void {
     this.#memory.listeners.set(this.clientId, listener);
   }

@@ -230,6 +230,9 @@ export class RedisBackend implements Backend {
     return this.#listing.listLocks(cursor, request);
   }
 
+  readonly changeSemaphore = (): Promise<never> => Promise.reject(new Error("not implemented"));
+  readonly inspectSemaphore = this.changeSemaphore;
+
   onWake(listener: (wake: Wake) => void): void {
     this.#listener = listener;
   }

@@ -203,6 +203,9 @@ export class SqliteBackend implements Backend {
     });
   }
 
+  readonly changeSemaphore = (): Promise<never> => Promise.reject(new Error("not implemented"));
+  readonly inspectSemaphore = this.changeSemaphore;
+
   /** Nothing can push here, so a listener is never called; see `pushes`. */
   onWake(): void {
     return;

@@ -1,0 +1,74 @@
+/**
+ * The part of the contract that is about locks with several holders: shared locks [L12] and semaphores [L13].
+ *
+ * Both use the calls of locks. An ask says which share it is for, and that decides whether it fits.
+ */
+
+/**
+ * How a ticket shares what it asks for with others. Without it, it asks for the lock exclusively. A ticket never changes
+ * its share, and the ids of semaphores are never asked for in another way.
+ */
+export type Share =
+  /** [L12] Fits if the lock is free or held by shared tickets. */
+  | { readonly kind: "shared" }
+  /**
+   * [L13] Fits if `weight`, an integer of at least 1, is at most the semaphore's limit less the weights of all live
+   * holders. `limit`: what the caller takes the limit to be, and the limit of a new semaphore; `null`: the stored one.
+   */
+  | { readonly kind: "permits"; readonly weight: number; readonly limit: number | null };
+
+/**
+ * The ask does not suit the semaphore, and its ticket is not in the queue: there is none and the ask names no limit
+ * (`limit` and `created` are `null`), it names another limit than the current one and the one it was created with, or
+ * its weight is greater than the limit [L13]. `limit` is the current one; without a stored one, and a weight that is
+ * greater than the limit that the ask names, both are `null` too, and no semaphore is made.
+ */
+export interface Mismatch {
+  readonly status: "mismatch";
+  readonly limit: number | null;
+  readonly created: number | null;
+}
+
+/** A change of a semaphore [L13]. */
+export type SemaphoreChange =
+  /**
+   * Sets its limit. Holders finish, even if their weights are above it. Queued asks whose weights are greater than it
+   * are removed, and their tickets are woken with "ask"; then the queue is served. If there is none: makes one, as if it
+   * had been created with `created` and then resized; `created: null`: "absent".
+   */
+  | { readonly kind: "resize"; readonly limit: number; readonly created: number | null }
+  /** Deletes it, unless a ticket holds or waits for permits: "busy". */
+  | { readonly kind: "delete" };
+
+export type SemaphoreReply =
+  | { readonly status: "resized" }
+  | { readonly status: "removed" }
+  /** Nothing was done. */
+  | { readonly status: "absent" | "busy" };
+
+/**
+ * A semaphore without holders and waiters is removed by itself, sometime after this many milliseconds from the end of
+ * the last lease that was given, or from its last resize.
+ */
+export const semaphoreKeepMs = 86_400_000;
+
+/** One of several holders. */
+export interface ShareEntry {
+  /** The ticket. */
+  readonly token: string;
+  readonly fence: number;
+  readonly lastFence: number;
+  /** 1 for a shared lock. */
+  readonly weight: number;
+  readonly expiresInMs: number;
+}
+
+export interface SemaphoreEntry {
+  readonly id: string;
+  readonly limit: number;
+  /** The limit that it was created with. */
+  readonly created: number;
+  /** By fence, so in the order of their grants. */
+  readonly holders: readonly ShareEntry[];
+  readonly waiters: number;
+}
