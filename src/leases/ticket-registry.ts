@@ -158,7 +158,9 @@ export class TicketRegistry {
       if (entry === undefined) void this.#cancelStray(wake.id, wake.ticket);
       else if (entry instanceof Acquisition) entry.wake(wake);
     } else if (wake.kind === "wanted") entry?.noteWanted();
-    else if (entry instanceof Hold && entry.state === "held") entry.lose("it was force-released");
+    else if (wake.kind === "ask") {
+      if (entry instanceof Acquisition) entry.notify();
+    } else if (entry instanceof Hold && entry.state === "held") entry.lose("it was force-released");
   }
 
   #entry(ticket: string): Entry | undefined {

@@ -5,7 +5,7 @@
  */
 import type { AcquireReply, AcquireRequest, Granted, Share, WriteReply } from "../backends/contract.ts";
 import type { BackendCalls } from "../calls/backend-calls.ts";
-import { CorruptStateError, UnavailableError } from "../errors.ts";
+import { UnavailableError } from "../errors.ts";
 import type { InFlight } from "../calls/in-flight-counter.ts";
 import type { Acquisition } from "../leases/acquisition.ts";
 import type { Hold } from "../leases/hold.ts";
@@ -15,6 +15,7 @@ import { publishUpdate } from "../updates/batch.ts";
 import { PlainChange } from "../updates/change.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { LocalQueue, maxFences, type QueueCallbacks } from "./local-queue.ts";
+import { mismatch, settledTicket } from "./refused-asks.ts";
 import { ChangeRequest, type Request } from "./request.ts";
 import { SharedDispatcher } from "./shared-dispatcher.ts";
 import { timeoutError } from "./timeout-error.ts";
@@ -217,8 +218,8 @@ export class Acquirer implements QueueCallbacks {
 
   /** Records the reply. Returns the hold if the lock was granted. */
   #noteReply(acquisition: Acquisition, reply: AcquireReply, sentAt: number): Hold | undefined {
-    // A mismatch is only for asks for permits, which are not made yet.
-    if (reply.status === "settled" || reply.status === "mismatch") throw settledTicket(acquisition.ticket);
+    if (reply.status === "settled") throw settledTicket(acquisition.ticket);
+    if (reply.status === "mismatch") throw mismatch(this.id, this.#share, reply);
     if (reply.status === "granted") {
       acquisition.takeWake(); // it says the same
       return this.#tickets.granted(acquisition, reply, sentAt);
@@ -288,12 +289,4 @@ export class Acquirer implements QueueCallbacks {
     this.#queue.rejectAll(error, isPassing ? isOverdue : undefined);
     this.#leave(acquisition);
   }
-}
-
-/** This client never asks for a ticket that has ended. */
-function settledTicket(ticket: string): CorruptStateError {
-  return new CorruptStateError(
-    `HOLDFAST_SETTLED_TICKET: the server says that ticket ${ticket}, which is still asking for the lock, has ` +
-      `already ended. Find out what else writes keys with this prefix.`,
-  );
 }

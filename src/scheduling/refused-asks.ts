@@ -1,0 +1,34 @@
+/** The errors for asks that the backend refuses: nothing that others do can make them succeed. */
+import type { Mismatch, Share } from "../backends/contract.ts";
+import { CorruptStateError, InvalidArgumentError } from "../errors.ts";
+
+/** This client never asks for a ticket that has ended. */
+export function settledTicket(ticket: string): CorruptStateError {
+  return new CorruptStateError(
+    `HOLDFAST_SETTLED_TICKET: the server says that ticket ${ticket}, which is still asking for the lock, has ` +
+      `already ended. Find out what else writes keys with this prefix.`,
+  );
+}
+
+/** The ask does not suit the semaphore [L13]. */
+export function mismatch(id: string, share: Share | undefined, { limit, created }: Mismatch): Error {
+  const name = JSON.stringify(id);
+  if (share?.kind !== "permits") return new Error(`HOLDFAST_MISMATCH_OF_A_LOCK: ${name}`);
+  const { weight, limit: asked } = share;
+  if (limit === null && asked === null) {
+    return new InvalidArgumentError(
+      `There is no semaphore ${name} yet. Say how many permits it has: store.semaphore(${name}, { permits: 4 }).`,
+    );
+  }
+  const permits = limit ?? asked;
+  if (asked === null || asked === limit || asked === created || limit === null) {
+    return new InvalidArgumentError(
+      `weight must be at most the number of permits of the semaphore ${name}, which is ${permits}; got ${weight}.`,
+    );
+  }
+  const made = created === null || created === limit ? "" : ` and was created with ${created}`;
+  return new InvalidArgumentError(
+    `The semaphore ${name} has ${limit} permits${made}, but this handle says ${asked}. All handles must name the same ` +
+      `number, or omit it; to change it, call resize(${asked}).`,
+  );
+}
