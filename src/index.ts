@@ -29,13 +29,20 @@ export type { UpdateContext } from "./updates/update-context.ts";
 export type {
   AcquireOptions,
   ForceReleaseOptions,
-  ForeignHolder,
   Lock,
-  LockHolder,
-  LockInfo,
   LockOptions,
   TryAcquireOptions,
 } from "./handles/lock.ts";
+export type { ForeignHolder, LockHolder, LockInfo, SharedHolder } from "./handles/lock-info.ts";
+export type {
+  PermitGrant,
+  PermitHolder,
+  PermitOptions,
+  Semaphore,
+  SemaphoreInfo,
+  SemaphoreOptions,
+  TryPermitOptions,
+} from "./handles/semaphore.ts";
 export type { Grant } from "./ownership/grant.ts";
 export type { Serializer } from "./serializers/serializer.ts";
 export { json } from "./serializers/json.ts";

@@ -84,7 +84,7 @@ export function open(target?: Target | Backend | readonly Target[], options?: Op
   const parsed: Parsed = parse.parseOptions<Parsed>("open()", options, {
     prefix: names.prefix,
     shards: parse.shards,
-    declareKeys: parse.declareKeys,
+    declareKeys: parse.boolean,
     serializer: parse.serializer,
     leaseMs: parse.leaseMs,
     waitMs: parse.waitMs,

@@ -127,7 +127,7 @@ export const ttlMs: Parser<number> = wholeMilliseconds(1, maxTtlMs);
 export const waitMs: Parser<number> = milliseconds(0, Infinity);
 export const operationMs: Parser<number> = milliseconds(1, dayMs);
 
-export const declareKeys: Parser<boolean> = (value, name) => {
+export const boolean: Parser<boolean> = (value, name) => {
   if (typeof value === "boolean") return value;
   throw new InvalidArgumentError(`${name} must be true or false; got ${show(value)}.`);
 };
@@ -148,6 +148,16 @@ export const shards: Parser<number> = (value, name) => {
   if (Number.isInteger(value) && Number(value) >= 1 && Number(value) <= maxShards) return Number(value);
   throw new InvalidArgumentError(
     `${name} must be a whole number from 1 to ${maxShards}; got ${show(value)}.`,
+  );
+};
+
+/** The number of permits of a semaphore, or the weight of a grant. */
+const maxPermits = 1_000_000;
+
+export const permits: Parser<number> = (value, name) => {
+  if (Number.isInteger(value) && Number(value) >= 1 && Number(value) <= maxPermits) return Number(value);
+  throw new InvalidArgumentError(
+    `${name} must be a whole number from 1 to ${maxPermits}; got ${show(value)}.`,
   );
 };
 

@@ -6,9 +6,12 @@
 import type { Backend, ListRequest, Page, StateEntry } from "./backends/contract.ts";
 import { Session, type Settings } from "./session.ts";
 import { withCallersStack } from "./caller-stacks.ts";
-import { LockHandle, lockInfo, type Lock, type LockInfo, type LockOptions } from "./handles/lock.ts";
+import { LockHandle, type Lock, type LockOptions } from "./handles/lock.ts";
+import { lockInfo, type LockInfo } from "./handles/lock-info.ts";
 import * as parse from "./options.ts";
 import { defaults, type CloseOptions, type ListOptions } from "./options.ts";
+import type { Semaphore, SemaphoreOptions } from "./handles/semaphore.ts";
+import { SemaphoreHandle } from "./handles/semaphore-handle.ts";
 import type { State, StateOptions } from "./handles/state.ts";
 import { stateful, StateHandle } from "./handles/state-handle.ts";
 import * as names from "./names.ts";
@@ -44,6 +47,15 @@ export interface Store extends AsyncDisposable {
   state<T>(id: string, options?: StateOptions<T>): State<T>;
   /** Returns the handle of a lock. The lock `x` guards the state `x`. */
   lock(id: string, options?: LockOptions): Lock;
+  /**
+   * Returns the handle of a semaphore: at most `permits` at a time, in all processes together.
+   *
+   * @example
+   * ```ts
+   * await store.semaphore("gpu", { permits: 4 }).run(async (grant) => render({ signal: grant.signal }));
+   * ```
+   */
+  semaphore(id: string, options?: SemaphoreOptions): Semaphore;
   /**
    * Returns a function with a memory: each call gets the shared state as its first argument and may change it.
    *
@@ -103,6 +115,10 @@ export class StoreHandle implements Store {
 
   lock(id: string, options?: LockOptions): Lock {
     return new LockHandle(this.#session, id, options);
+  }
+
+  semaphore(id: string, options?: SemaphoreOptions): Semaphore {
+    return new SemaphoreHandle(this.#session, id, options);
   }
 
   stateful<S extends object, A extends unknown[], R>(

@@ -2,7 +2,7 @@
  * The handle of a lock. It parses options and finds the grant of the running context; scheduling/ does the waiting and
  * the ordering.
  */
-import type { Durability, LockEntry } from "../backends/contract.ts";
+import type { Durability, LockEntry, Share } from "../backends/contract.ts";
 import type { Session } from "../session.ts";
 import { diagnostics, type WarningEvent } from "../diagnostics.ts";
 import { withCallersStack, fromCaller, isFromCaller } from "../caller-stacks.ts";
@@ -14,8 +14,8 @@ import { lockLost, parseGrant, type Grant, type HeldGrant } from "../ownership/g
 import { liveGrant, runHolding } from "../ownership/held-grants.ts";
 import { GrantRequest } from "../scheduling/request.ts";
 import { throwIfAborted } from "../ownership/abort-listeners.ts";
-import { parseTicket } from "../leases/ticket.ts";
 import * as names from "../names.ts";
+import { lockInfo, type LockInfo } from "./lock-info.ts";
 
 /** Options of `store.lock()`; options of a call override them. */
 export interface LockOptions {
@@ -33,6 +33,11 @@ export interface AcquireOptions extends LockOptions {
   signal?: AbortSignal;
   /** Re-enter this grant; needed only outside `run(fn)`. A re-entry keeps the outer lease and fence. */
   grant?: Grant;
+  /**
+   * Holds the lock together with others that share it, and with no exclusive holder [L12]. The state of the same id can be
+   * read under it, not written. Default: false.
+   */
+  shared?: boolean;
 }
 
 /** Options of `lock.tryAcquire()`. */
@@ -41,38 +46,13 @@ export interface TryAcquireOptions {
   durability?: DurabilityOptions;
   signal?: AbortSignal;
   grant?: Grant;
+  shared?: boolean;
 }
 
 /** Options of `lock.forceRelease()`. */
 export interface ForceReleaseOptions {
   /** Only if the holder has this fence. */
   ifFence?: number;
-}
-
-/** A Holdfast client that holds a lock. */
-export interface LockHolder {
-  readonly ticket: string;
-  readonly host: string;
-  readonly pid: number;
-  /** Whether this store holds it. */
-  readonly here: boolean;
-}
-
-/** A client that does not use Holdfast's protocol and holds the lock by its own token. */
-export interface ForeignHolder {
-  readonly foreign: string;
-}
-
-/** What is known about a lock that is held. */
-export interface LockInfo {
-  readonly id: string;
-  readonly holder: LockHolder | ForeignHolder;
-  /** The first fence of the holder's grant; `null` for a foreign holder. */
-  readonly fence: number | null;
-  /** Milliseconds until the lease ends if it is not renewed; `null`: it never ends. */
-  readonly expiresInMs: number | null;
-  /** How many processes wait for it. */
-  readonly waiters: number;
 }
 
 /**
@@ -160,8 +140,7 @@ export class LockHandle implements Lock {
   }
 
   async #tryAcquire(options: TryAcquireOptions | undefined): Promise<Grant | null> {
-    const { leaseMs, signal, grant, durability } = this.#parsers;
-    const parsers = { leaseMs, signal, grant, durability };
+    const { waitMs: _, ...parsers } = this.#parsers;
     const own = parse.parseOptions<Parsed<TryAcquireOptions>>("tryAcquire()", options, parsers);
     try {
       return await this.#acquire({ ...own, waitMs: 0 });
@@ -208,8 +187,13 @@ export class LockHandle implements Lock {
     });
     const entry = await this.#inspect();
     if (entry === null) return false;
+    const tokens = entry.shares?.map(({ token }) => token) ?? [entry.holder.token];
+    const done = await Promise.all(tokens.map((token) => this.#forceOut(token, ifFence)));
+    return done.includes(true);
+  }
+
+  async #forceOut(token: string, ifFence: number | undefined): Promise<boolean> {
     const { calls, tickets } = this.#session;
-    const { token } = entry.holder;
     const operation = { doing: "Force-releasing the lock", id: this.id };
     const { reply } = await calls.exactlyOnce(operation, (receipt) =>
       calls.backend.releaseLock(this.id, token, { forced: { ifFence } }, receipt),
@@ -227,15 +211,19 @@ export class LockHandle implements Lock {
 
   #acquire(options: Parsed<AcquireOptions>): Promise<HeldGrant> {
     const { calls, locks, store } = this.#session;
-    const { leaseMs = this.#leaseMs, waitMs = this.#waitMs, signal, grant } = options;
+    const { leaseMs = this.#leaseMs, waitMs = this.#waitMs, signal, grant, shared = false } = options;
     const durability = someOf(options.durability ?? this.#durability);
     throwIfAborted(signal);
     const outer = (grant as HeldGrant | undefined) ?? liveGrant(store, this.id);
     this.#session.admit(outer);
     const how = { leaseMs, waitMs, signal, durability };
-    if (outer !== undefined) return acquireNested(calls, outer, how);
+    if (outer !== undefined) {
+      if (outer.hold.share !== undefined && !shared) throw upgradeError(this.id);
+      return acquireNested(calls, outer, how);
+    }
     const request = new GrantRequest(how);
-    locks.add(this.id, request);
+    if (shared) locks.addShared(this.id, request, sharedShare);
+    else locks.add(this.id, request);
     return request.granted;
   }
 
@@ -246,6 +234,7 @@ export class LockHandle implements Lock {
       signal: parse.signal,
       grant: (value: unknown): Grant => parseGrant(value, this.#session.store, this.id),
       durability: this.#session.settings.readDurability,
+      shared: parse.boolean,
     };
   }
 
@@ -275,17 +264,14 @@ export class LockHandle implements Lock {
 /** Options after parsing. */
 type Parsed<T> = Omit<T, "durability"> & { durability?: Durability };
 
-const noOptions: Parsed<AcquireOptions> = Object.freeze({});
+const sharedShare: Share = { kind: "shared" };
 
-/** Converts a backend's entry for users. */
-export function lockInfo(entry: LockEntry, clientId: string): LockInfo {
-  const { token, foreign } = entry.holder;
-  const { host, pid, clientId: by } = parseTicket(token);
-  return {
-    id: entry.id,
-    holder: foreign ? { foreign: token } : { ticket: token, host, pid, here: by === clientId },
-    fence: entry.fence,
-    expiresInMs: entry.expiresInMs,
-    waiters: entry.waiters,
-  };
+/** [L12] Two holders that both waited for the other to leave would wait for ever. */
+function upgradeError(id: string): InvalidArgumentError {
+  return new InvalidArgumentError(
+    `The lock ${JSON.stringify(id)} is held by this caller as a shared one, and cannot be acquired exclusively as well. ` +
+      `Release it first, or acquire it without { shared: true } from the start.`,
+  );
 }
+
+const noOptions: Parsed<AcquireOptions> = Object.freeze({});

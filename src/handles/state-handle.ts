@@ -224,6 +224,12 @@ export class StateHandle<T, D> implements State<T, D> {
     const grant = given ?? nearestHeld(store, this.id)?.grant;
     const lost = grant?.lossError;
     if (lost !== undefined) throw lost; // [S4] a caller whose inherited grant has ended must not write as if it held it
+    if (grant?.hold.share !== undefined) {
+      throw new InvalidArgumentError(
+        `${call} of ${JSON.stringify(this.id)} under a shared lock, which others may hold as well: shared holders can only ` +
+          `read. Acquire the lock without { shared: true } to write.`,
+      );
+    }
     return grant;
   }
 

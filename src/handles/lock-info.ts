@@ -1,0 +1,60 @@
+/** What `inspect()` and `locks()` return: a backend's entry, for users. */
+import type { LockEntry, ShareEntry } from "../backends/contract.ts";
+import { parseTicket } from "../leases/ticket.ts";
+
+/** A Holdfast client that holds a lock. */
+export interface LockHolder {
+  readonly ticket: string;
+  readonly host: string;
+  readonly pid: number;
+  /** Whether this store holds it. */
+  readonly here: boolean;
+}
+
+/** A client that does not use Holdfast's protocol and holds the lock by its own token. */
+export interface ForeignHolder {
+  readonly foreign: string;
+}
+
+/** One of the holders of a shared lock. */
+export interface SharedHolder extends LockHolder {
+  readonly fence: number;
+  /** Milliseconds until its lease ends if it is not renewed. */
+  readonly expiresInMs: number;
+}
+
+/** What is known about a lock that is held. */
+export interface LockInfo {
+  readonly id: string;
+  readonly holder: LockHolder | ForeignHolder;
+  /** The first fence of the holder's grant; `null` for a foreign holder. */
+  readonly fence: number | null;
+  /** Milliseconds until the lease ends if it is not renewed; `null`: it never ends. */
+  readonly expiresInMs: number | null;
+  /** How many processes wait for it. */
+  readonly waiters: number;
+  /** All holders, if it is shared, of which `holder` is the one whose lease ends first; absent if it is held exclusively. */
+  readonly holders?: readonly SharedHolder[];
+}
+
+/** Converts a backend's entry for users. */
+export function lockInfo(entry: LockEntry, clientId: string): LockInfo {
+  const { token, foreign } = entry.holder;
+  return {
+    id: entry.id,
+    holder: foreign ? { foreign: token } : lockHolder(token, clientId),
+    fence: entry.fence,
+    expiresInMs: entry.expiresInMs,
+    waiters: entry.waiters,
+    ...(entry.shares && { holders: entry.shares.map((share) => sharedHolder(share, clientId)) }),
+  };
+}
+
+function lockHolder(ticket: string, clientId: string): LockHolder {
+  const { host, pid, clientId: by } = parseTicket(ticket);
+  return { ticket, host, pid, here: by === clientId };
+}
+
+export function sharedHolder({ token, fence, expiresInMs }: ShareEntry, clientId: string): SharedHolder {
+  return { ...lockHolder(token, clientId), fence, expiresInMs };
+}

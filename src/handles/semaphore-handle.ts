@@ -1,0 +1,186 @@
+/** The handle of a semaphore. It parses options; scheduling/ does the waiting, with a ticket for each grant. */
+import type { Durability, SemaphoreChange, SemaphoreEntry, SemaphoreReply, Share } from "../backends/contract.ts";
+import { isFromCaller, withCallersStack } from "../caller-stacks.ts";
+import { LockTimeoutError } from "../errors.ts";
+import * as names from "../names.ts";
+import * as parse from "../options.ts";
+import { someOf } from "../options.ts";
+import { throwIfAborted } from "../ownership/abort-listeners.ts";
+import type { HeldGrant } from "../ownership/grant.ts";
+import { runHolding } from "../ownership/held-grants.ts";
+import { GrantRequest } from "../scheduling/request.ts";
+import type { Session } from "../session.ts";
+import { sharedHolder } from "./lock-info.ts";
+import { checkFunction, runUnder } from "./run-under.ts";
+import type {
+  PermitGrant,
+  PermitOptions,
+  Semaphore,
+  SemaphoreInfo,
+  SemaphoreOptions,
+  TryPermitOptions,
+} from "./semaphore.ts";
+
+/** Options after parsing. */
+type Parsed<T> = Omit<T, "durability"> & { durability?: Durability };
+
+export class SemaphoreHandle implements Semaphore {
+  readonly id: string;
+  /** The id of its lock. */
+  readonly #lockId: string;
+  readonly #session: Session;
+  readonly #own: Parsed<SemaphoreOptions>;
+
+  constructor(session: Session, id: string, options: SemaphoreOptions | undefined) {
+    this.#own = parse.parseOptions<Parsed<SemaphoreOptions>>("semaphore()", options, {
+      ...commonParsers(session),
+      permits: parse.permits,
+    });
+    this.#session = session;
+    this.id = names.parseId(id, "A semaphore's id");
+    this.#lockId = names.internalId("semaphore", this.id);
+  }
+
+  acquire(options?: PermitOptions): Promise<PermitGrant> {
+    return withCallersStack(async () => this.#view(await this.#acquire(this.#parse("acquire()", options))));
+  }
+
+  tryAcquire(options?: TryPermitOptions): Promise<PermitGrant | null> {
+    return withCallersStack(() => this.#tryAcquire(options));
+  }
+
+  run<R>(fn: (grant: PermitGrant) => R | Promise<R>, options?: PermitOptions): Promise<R> {
+    return withCallersStack(async () => {
+      checkFunction(fn);
+      const { store, calls } = this.#session;
+      const grant = await this.#acquire(this.#parse("run()", options));
+      const view = this.#view(grant);
+      return runUnder(calls, grant, () => runHolding({ store, grant, draft: false }, () => fn(view)));
+    });
+  }
+
+  inspect(): Promise<SemaphoreInfo | null> {
+    return withCallersStack(async () => {
+      this.#session.admit();
+      const { calls } = this.#session;
+      const what = { doing: "Inspecting the semaphore", id: this.#lockId };
+      const entry = await calls.read(what, () => calls.backend.inspectSemaphore(this.#lockId));
+      return entry && this.#info(entry);
+    });
+  }
+
+  resize(permits: number): Promise<boolean> {
+    return withCallersStack(async () => {
+      const limit = parse.permits(permits, "permits");
+      const created = this.#own.permits ?? null;
+      const status = await this.#change("Resizing the semaphore", { kind: "resize", limit, created });
+      return status === "resized";
+    });
+  }
+
+  delete(): Promise<boolean> {
+    return withCallersStack(
+      async () => (await this.#change("Deleting the semaphore", { kind: "delete" })) === "removed",
+    );
+  }
+
+  async #tryAcquire(options: TryPermitOptions | undefined): Promise<PermitGrant | null> {
+    const { waitMs: _, ...parsers } = this.#parsers;
+    const own = parse.parseOptions<Parsed<TryPermitOptions>>("tryAcquire()", options, parsers);
+    try {
+      return this.#view(await this.#acquire({ ...own, waitMs: 0 }));
+    } catch (error) {
+      if (error instanceof LockTimeoutError && !isFromCaller(error)) return null;
+      throw error;
+    }
+  }
+
+  #parse(call: string, options: PermitOptions | undefined): Parsed<PermitOptions> {
+    return parse.parseOptions<Parsed<PermitOptions>>(call, options, this.#parsers);
+  }
+
+  #acquire(options: Parsed<PermitOptions>): Promise<HeldGrant> {
+    const { locks, settings } = this.#session;
+    const { permits, ...usual } = this.#own;
+    const { weight = 1, signal, durability, ...how } = { ...usual, ...options };
+    throwIfAborted(signal);
+    this.#session.admit();
+    const { leaseMs, waitMs } = settings;
+    const request = new GrantRequest({
+      leaseMs,
+      waitMs,
+      ...how,
+      signal,
+      durability: someOf(durability ?? settings.durability),
+    });
+    const share: Share = { kind: "permits", weight, limit: permits ?? null };
+    locks.addShared(this.#lockId, request, share);
+    return request.granted;
+  }
+
+  async #change(doing: string, change: SemaphoreChange): Promise<SemaphoreReply["status"]> {
+    this.#session.admit();
+    const { calls } = this.#session;
+    const { reply } = await calls.exactlyOnce<SemaphoreReply>({ doing, id: this.#lockId }, (receipt) =>
+      calls.backend.changeSemaphore(this.#lockId, change, receipt),
+    );
+    return reply.status;
+  }
+
+  #view(grant: HeldGrant): PermitGrant {
+    return new PermitGrantView(this.id, grant);
+  }
+
+  #info({ limit, created, holders, waiters }: SemaphoreEntry): SemaphoreInfo {
+    const { clientId } = this.#session.backend;
+    return {
+      id: this.id,
+      permits: limit,
+      createdWith: created,
+      used: holders.reduce((sum, { weight }) => sum + weight, 0),
+      holders: holders.map((share) => ({ ...sharedHolder(share, clientId), weight: share.weight })),
+      waiters,
+    };
+  }
+
+  get #parsers() {
+    return { ...commonParsers(this.#session), weight: parse.permits, signal: parse.signal };
+  }
+}
+
+function commonParsers({ settings }: Session) {
+  return {
+    leaseMs: parse.leaseMs,
+    waitMs: parse.waitMs,
+    durability: settings.readDurability,
+    maxHoldMs: parse.maxHoldMs,
+  };
+}
+
+/** The grant of a lock whose id users do not know. */
+class PermitGrantView implements PermitGrant {
+  readonly id: string;
+  readonly weight: number;
+  readonly fence: number;
+  readonly #grant: HeldGrant;
+
+  constructor(id: string, grant: HeldGrant) {
+    const { share } = grant.hold;
+    this.id = id;
+    this.weight = share?.kind === "permits" ? share.weight : 1;
+    this.fence = grant.fence;
+    this.#grant = grant;
+  }
+
+  get signal(): AbortSignal {
+    return this.#grant.signal;
+  }
+
+  release(): Promise<boolean> {
+    return this.#grant.release();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.release();
+  }
+}
