@@ -56,7 +56,7 @@ function partsAt(name: string, place: unknown): Part[] {
     target: (value) => value as Target,
     prefix: names.prefix,
     shards: parse.shards,
-    declareKeys: parse.declareKeys,
+    declareKeys: parse.boolean,
   });
   if (target === undefined)
     throw new InvalidArgumentError(`reshard() needs ${name}.target: what open() was called with.`);

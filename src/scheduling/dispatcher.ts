@@ -212,6 +212,7 @@ export class Dispatcher implements Lender {
     // Requests that still wait can be served under another ticket.
     if (hold.isTainted || !batch.takes(request.change) || !hold.isLiveAt(at)) return undefined;
     this.#queue.remove(request);
+    if (request.change.isLong) this.#queue.lockIs("taken");
     hold.countServed();
     return request.change;
   }

@@ -1,6 +1,6 @@
 /** The errors for asks that the backend refuses: nothing that others do can make them succeed. */
 import type { Mismatch, Share } from "../backends/contract.ts";
-import { CorruptStateError, InvalidArgumentError } from "../errors.ts";
+import { CorruptStateError, InvalidArgumentError, shownId } from "../errors.ts";
 
 /** This client never asks for a ticket that has ended. */
 export function settledTicket(ticket: string): CorruptStateError {
@@ -12,23 +12,23 @@ export function settledTicket(ticket: string): CorruptStateError {
 
 /** The ask does not suit the semaphore [L13]. */
 export function mismatch(id: string, share: Share | undefined, { limit, created }: Mismatch): Error {
-  const name = JSON.stringify(id);
+  const name = shownId(id); // semaphore "gpu"
   if (share?.kind !== "permits") return new Error(`HOLDFAST_MISMATCH_OF_A_LOCK: ${name}`);
   const { weight, limit: asked } = share;
   if (limit === null && asked === null) {
     return new InvalidArgumentError(
-      `There is no semaphore ${name} yet. Say how many permits it has: store.semaphore(${name}, { permits: 4 }).`,
+      `There is no ${name} yet. Say how many permits it has: store.semaphore(id, { permits: 4 }).`,
     );
   }
   const permits = limit ?? asked;
   if (asked === null || asked === limit || asked === created || limit === null) {
     return new InvalidArgumentError(
-      `weight must be at most the number of permits of the semaphore ${name}, which is ${permits}; got ${weight}.`,
+      `weight must be at most the number of permits of the ${name}, which is ${permits}; got ${weight}.`,
     );
   }
   const made = created === null || created === limit ? "" : ` and was created with ${created}`;
   return new InvalidArgumentError(
-    `The semaphore ${name} has ${limit} permits${made}, but this handle says ${asked}. All handles must name the same ` +
+    `The ${name} has ${limit} permits${made}, but this handle says ${asked}. All handles must name the same ` +
       `number, or omit it; to change it, call resize(${asked}).`,
   );
 }
