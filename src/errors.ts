@@ -161,3 +161,18 @@ export function sentence(text: string): string {
 export function clause(text: string): string {
   return text.replace(/\.$/, "");
 }
+
+/** Ids that Holdfast makes for itself begin with it: `src/names.ts`. */
+export const internalMark = "\u0001";
+
+/** An id for a message: `"welcome:42"`. One that Holdfast made reads on after "the lock": `of once "welcome:42"`. */
+export function quoted(id: string): string {
+  return id.startsWith(internalMark) ? `of ${shownId(id)}` : JSON.stringify(id);
+}
+
+/** An id as diagnostics have it: `welcome:42`; one that Holdfast made: `once "welcome:42"`. */
+export function shownId(id: string): string {
+  if (!id.startsWith(internalMark)) return id;
+  const colon = id.indexOf(":");
+  return `${id.slice(internalMark.length, colon)} ${JSON.stringify(id.slice(colon + 1))}`;
+}

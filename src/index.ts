@@ -36,6 +36,24 @@ export type {
   LockOptions,
   TryAcquireOptions,
 } from "./handles/lock.ts";
+export type {
+  ForgetOptions,
+  Once,
+  OnceOptions,
+  OnceResult,
+  OnceRunOptions,
+  OnceTryOptions,
+  Remembered,
+} from "./handles/once.ts";
+export type { OnceAttempt } from "./updates/once-changes.ts";
+export type {
+  CampaignOptions,
+  Leader,
+  LeaderInfo,
+  LeaderOptions,
+  Term,
+  WatchOptions,
+} from "./handles/leader.ts";
 export type { Grant } from "./ownership/grant.ts";
 export type { Serializer } from "./serializers/serializer.ts";
 export { json } from "./serializers/json.ts";

@@ -1,5 +1,5 @@
 /** Ids and prefixes: what they may contain, so that every name of a key can be told apart. */
-import { InvalidArgumentError } from "./errors.ts";
+import { InvalidArgumentError, internalMark } from "./errors.ts";
 import { defaults, show, type Parser } from "./options.ts";
 
 const maxIdBytes = 512;
@@ -17,6 +17,22 @@ export function parseId(id: unknown, what: string): string {
   if (id.startsWith("}")) throw new InvalidArgumentError(`${what} must not begin with "}"; got ${show(id)}.`);
   checkText(id, what);
   return id;
+}
+
+/** What is kept under ids that no user can have, since theirs contain no control characters. */
+export type InternalKind = "once" | "leader";
+
+/**
+ * The id of the lock and the state that a once or a leader consists of. A stored format. Its tag decides the shard, as
+ * in every id.
+ */
+export function internalId(kind: InternalKind, id: string): string {
+  return `${internalMark}${kind}:${id}`;
+}
+
+/** Whether Holdfast made the id for itself: listings leave it out. */
+export function isInternal(id: string): boolean {
+  return id.startsWith(internalMark);
 }
 
 /** A prefix: like an id, but it may be empty, and have one hash tag, which puts all keys into one slot of a cluster. */

@@ -126,6 +126,16 @@ export const leaseMs: Parser<number> = wholeMilliseconds(100, dayMs);
 export const ttlMs: Parser<number> = wholeMilliseconds(1, maxTtlMs);
 export const waitMs: Parser<number> = milliseconds(0, Infinity);
 export const operationMs: Parser<number> = milliseconds(1, dayMs);
+/** The options of a once, and how often a leader is asked for. */
+export const minHoldMs: Parser<number> = wholeMilliseconds(0, maxTtlMs);
+export const intervalMs: Parser<number> = milliseconds(10, dayMs);
+export const keepMs: Parser<number> = (value, name) => {
+  if (value === Infinity) return value;
+  if (Number.isInteger(value) && Number(value) >= 1 && Number(value) <= maxTtlMs) return Number(value);
+  throw new InvalidArgumentError(
+    `${name} must be a whole number of milliseconds from 1 to ${maxTtlMs}, or Infinity; got ${show(value)}.`,
+  );
+};
 
 export const declareKeys: Parser<boolean> = (value, name) => {
   if (typeof value === "boolean") return value;

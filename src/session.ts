@@ -31,6 +31,7 @@ export class Session {
   readonly tickets: TicketRegistry;
   readonly locks: LockManager;
   #life: "open" | "draining" | "closed" = "open";
+  readonly #ending = new AbortController();
   #closing: Promise<void> | undefined;
 
   constructor(backend: Backend, settings: Settings) {
@@ -47,6 +48,11 @@ export class Session {
   /** Identifies this store in async contexts. */
   get store(): object {
     return this.tickets.store;
+  }
+
+  /** Aborts with a ClosedError when the store begins to close: for calls that would go on for ever. */
+  get ending(): AbortSignal {
+    return this.#ending.signal;
   }
 
   /** [P2] While the store drains, only calls from functions that still run under a lock are admitted. */
@@ -67,6 +73,7 @@ export class Session {
     this.#life = "draining";
     keepAlive.ref(); // a close in progress keeps the process alive
     locks.rejectWaiters();
+    this.#ending.abort(new ClosedError("The store is closing."));
     await this.#within(drainMs, locks.served());
     this.#life = "closed";
     locks.rejectWaiters();

@@ -11,6 +11,11 @@ import * as parse from "./options.ts";
 import { defaults, type CloseOptions, type ListOptions } from "./options.ts";
 import type { State, StateOptions } from "./handles/state.ts";
 import { stateful, StateHandle } from "./handles/state-handle.ts";
+import { LeaderHandle } from "./handles/leader-handle.ts";
+import type { Leader, LeaderOptions } from "./handles/leader.ts";
+import { OnceHandle } from "./handles/once-handle.ts";
+import type { Once, OnceOptions } from "./handles/once.ts";
+import { SharedReads } from "./handles/shared-reads.ts";
 import * as names from "./names.ts";
 
 /** What is known about a stored state without loading it. */
@@ -61,6 +66,10 @@ export interface Store extends AsyncDisposable {
     initial: () => S,
     fn: (state: S, ...args: A) => R,
   ): (...args: A) => Promise<Awaited<R>>;
+  /** Returns the handle of a key for which a function is run once; its result is remembered for `keepMs`. */
+  once(id: string, options: OnceOptions): Once;
+  /** Returns the handle of an office that one process has at a time. */
+  leader<T = unknown>(id: string, options?: LeaderOptions): Leader<T>;
   /**
    * Lists all readable states, in no particular order. A state that exists throughout the listing is listed exactly
    * once.
@@ -77,9 +86,11 @@ export interface Store extends AsyncDisposable {
 
 export class StoreHandle implements Store {
   readonly #session: Session;
+  readonly #reads: SharedReads;
 
   constructor(backend: Backend, settings: Settings) {
     this.#session = new Session(backend, settings);
+    this.#reads = new SharedReads(this.#session);
   }
 
   get name(): string {
@@ -111,6 +122,14 @@ export class StoreHandle implements Store {
     fn: (state: S, ...args: A) => R,
   ): (...args: A) => Promise<Awaited<R>> {
     return stateful(this.state(id, { initial }), fn);
+  }
+
+  once(id: string, options: OnceOptions): Once {
+    return new OnceHandle({ session: this.#session, reads: this.#reads }, id, options);
+  }
+
+  leader<T = unknown>(id: string, options?: LeaderOptions): Leader<T> {
+    return new LeaderHandle<T>(this.#session, id, options);
   }
 
   states(options?: ListOptions): AsyncIterable<StateInfo> {
@@ -157,7 +176,7 @@ export class StoreHandle implements Store {
           return session.calls.read("Listing", () => page(from, request));
         });
         for (const entry of answer.entries) {
-          if (seen.size !== seen.add(entry.id).size) yield entry;
+          if (!names.isInternal(entry.id) && seen.size !== seen.add(entry.id).size) yield entry;
         }
         cursor = answer.cursor;
       } while (cursor !== null);

@@ -3,6 +3,7 @@ import {
   CorruptStateError,
   type HoldfastError,
   type Outcome,
+  quoted,
   sentence,
   UnavailableError,
 } from "../errors.ts";
@@ -61,5 +62,5 @@ export function withOutcome(error: HoldfastError, outcome: Outcome): HoldfastErr
 }
 
 function textOf(subject: Subject): string {
-  return typeof subject === "string" ? subject : `${subject.doing} ${JSON.stringify(subject.id)}`;
+  return typeof subject === "string" ? subject : `${subject.doing} ${quoted(subject.id)}`;
 }

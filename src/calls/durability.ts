@@ -7,7 +7,7 @@
  */
 import type { Backend, Durability, Forgotten, Kept, Receipt } from "../backends/contract.ts";
 import { recordedStatuses } from "../backends/contract-types.ts";
-import { UnavailableError } from "../errors.ts";
+import { quoted, UnavailableError } from "../errors.ts";
 
 interface Reply {
   readonly status: string;
@@ -99,5 +99,5 @@ export async function countReplicas(
 
 function textOf(what: What, replicas: number, asked: Durability): string {
   const { timeoutMs, replicas: wanted } = asked;
-  return `${what.doing} ${JSON.stringify(what.id)}: ${replicas} of ${wanted} replicas acknowledged it within timeoutMs (${timeoutMs} ms)`;
+  return `${what.doing} ${quoted(what.id)}: ${replicas} of ${wanted} replicas acknowledged it within timeoutMs (${timeoutMs} ms)`;
 }

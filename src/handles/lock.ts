@@ -6,7 +6,13 @@ import type { Durability, LockEntry } from "../backends/contract.ts";
 import type { Session } from "../session.ts";
 import { diagnostics, type WarningEvent } from "../diagnostics.ts";
 import { withCallersStack, fromCaller, isFromCaller } from "../caller-stacks.ts";
-import { InvalidArgumentError, LockLostError, LockTimeoutError, UnavailableError } from "../errors.ts";
+import {
+  InvalidArgumentError,
+  LockLostError,
+  LockTimeoutError,
+  quoted,
+  UnavailableError,
+} from "../errors.ts";
 import * as parse from "../options.ts";
 import { someOf, type DurabilityOptions } from "../options.ts";
 import { acquireNested } from "../ownership/nested-acquire.ts";
@@ -260,7 +266,7 @@ export class LockHandle implements Lock {
 
   #warn(error: unknown): void {
     if (!diagnostics.warning.hasSubscribers) return;
-    const message = `The lock ${JSON.stringify(this.id)} was not released (the lease will expire): ${String(error)}`;
+    const message = `The lock ${quoted(this.id)} was not released (the lease will expire): ${String(error)}`;
     diagnostics.warning.publish({ cause: "release-unanswered", message } satisfies WarningEvent);
   }
 

@@ -6,7 +6,7 @@ import type { Durability, Ttl, StoredState, TouchReply } from "../backends/contr
 import type { Session } from "../session.ts";
 import { Codec } from "../updates/codec.ts";
 import { withCallersStack, isFromCaller, runForCaller } from "../caller-stacks.ts";
-import { ConflictError, InvalidArgumentError } from "../errors.ts";
+import { ConflictError, InvalidArgumentError, quoted } from "../errors.ts";
 import { parseGrant, type Grant, type HeldGrant } from "../ownership/grant.ts";
 import { insideDraft, nearestHeld } from "../ownership/held-grants.ts";
 import { ChangeRequest } from "../scheduling/request.ts";
@@ -218,7 +218,7 @@ export class StateHandle<T, D> implements State<T, D> {
     const { store } = this.#session;
     if (insideDraft(store, this.id)) {
       throw new InvalidArgumentError(
-        `${call} of ${JSON.stringify(this.id)} inside a function that is changing the same state: change the draft instead.`,
+        `${call} of ${quoted(this.id)} inside a function that is changing the same state: change the draft instead.`,
       );
     }
     const grant = given ?? nearestHeld(store, this.id)?.grant;

@@ -11,6 +11,7 @@
  */
 import type { Granted, Holder, Ticket, Wake } from "../backends/contract.ts";
 import type { Sequence } from "../calls/receipt-sequences.ts";
+import { shownId } from "../errors.ts";
 import { Hold } from "./hold.ts";
 import type { OwnTicket } from "./ticket.ts";
 
@@ -141,7 +142,7 @@ export class Acquisition implements OwnTicket {
 
   #become(next: AcquisitionState): void {
     if (!transitions[this.#state].includes(next))
-      throw new Error(`HOLDFAST_ACQUISITION_TRANSITION: ${this.#state} → ${next} of ${this.id}`);
+      throw new Error(`HOLDFAST_ACQUISITION_TRANSITION: ${this.#state} → ${next} of ${shownId(this.id)}`);
     this.#state = next;
   }
 }

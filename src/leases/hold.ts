@@ -13,7 +13,7 @@
  */
 import type { Granted, LoadedState, ReleaseDone, Ticket } from "../backends/contract.ts";
 import type { Sequence } from "../calls/receipt-sequences.ts";
-import { CorruptStateError } from "../errors.ts";
+import { CorruptStateError, quoted, shownId } from "../errors.ts";
 import { now } from "../timers.ts";
 import type { OwnTicket } from "./ticket.ts";
 import type { Watch, Watched } from "./watchdog.ts";
@@ -77,7 +77,7 @@ export class Hold implements OwnTicket, Watched {
     // Fences come from stored data, which another program may have changed.
     if (!Number.isSafeInteger(grant.fence) || !(grant.fences >= 1))
       throw new CorruptStateError(
-        `The lock ${JSON.stringify(of.id)} was granted without a usable fence (${grant.fence}, ${grant.fences}): ` +
+        `The lock ${quoted(of.id)} was granted without a usable fence (${grant.fence}, ${grant.fences}): ` +
           `find out what else writes its keys.`,
       );
     this.id = of.id;
@@ -157,7 +157,7 @@ export class Hold implements OwnTicket, Watched {
 
   /** [L3] The next reserved fence: every grant has one of its own. */
   takeFence(): number {
-    if (this.#fencesLeft === 0) throw new Error(`HOLDFAST_NO_FENCE: ${this.id}`);
+    if (this.#fencesLeft === 0) throw new Error(`HOLDFAST_NO_FENCE: ${shownId(this.id)}`);
     this.#fencesLeft -= 1;
     return this.#nextFence++;
   }
@@ -264,7 +264,7 @@ export class Hold implements OwnTicket, Watched {
 
   #become(next: HoldState): void {
     if (!transitions[this.#state].includes(next))
-      throw new Error(`HOLDFAST_HOLD_TRANSITION: ${this.#state} → ${next} of ${this.id}`);
+      throw new Error(`HOLDFAST_HOLD_TRANSITION: ${this.#state} → ${next} of ${shownId(this.id)}`);
     this.#state = next;
   }
 }

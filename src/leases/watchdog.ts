@@ -17,6 +17,7 @@
  */
 import type { Backend, RenewEntry } from "../backends/contract.ts";
 import type { BackendCalls } from "../calls/backend-calls.ts";
+import { shownId } from "../errors.ts";
 import { Deadlines, now, soon, type Deadline } from "../timers.ts";
 
 /** A held ticket, as the watchdog sees it. */
@@ -138,7 +139,7 @@ export class Watchdog {
   /** Until the reply comes, the local deadline is watched. */
   #sent(ticket: Watched, sentAt: number): Watch {
     const { watch } = ticket;
-    if (watch === undefined) throw new Error(`HOLDFAST_NOT_WATCHED: ${ticket.id}`);
+    if (watch === undefined) throw new Error(`HOLDFAST_NOT_WATCHED: ${shownId(ticket.id)}`);
     watch.sentAt = sentAt;
     this.#become(watch, "renewing", this.#localDeadline(ticket));
     return watch;

@@ -7,7 +7,7 @@
  */
 import { diagnostics, type LostEvent } from "../diagnostics.ts";
 import { withCallersStack } from "../caller-stacks.ts";
-import { InvalidArgumentError, LockLostError } from "../errors.ts";
+import { InvalidArgumentError, LockLostError, quoted, shownId } from "../errors.ts";
 import { Mutex } from "./mutex.ts";
 import { runOutside } from "./async-context.ts";
 import type { Hold } from "../leases/hold.ts";
@@ -168,7 +168,7 @@ export class HeldGrant implements Grant {
   /** Listeners run immediately, in the context that noticed the loss, which may be another holder's. */
   #tell(reason: Error | undefined): void {
     if (diagnostics.lost.hasSubscribers) {
-      const event: LostEvent = { id: this.id, fence: this.fence, reason: String(reason?.message) };
+      const event: LostEvent = { id: shownId(this.id), fence: this.fence, reason: String(reason?.message) };
       diagnostics.lost.publish(event);
     }
     this.#controller?.abort(reason);
@@ -189,7 +189,7 @@ export function parseGrant(value: unknown, store: object, id: string): HeldGrant
     throw new InvalidArgumentError("grant belongs to another store; use one of this store.");
   if (value.id !== id) {
     throw new InvalidArgumentError(
-      `grant belongs to the lock ${JSON.stringify(value.id)} and cannot be used for ${JSON.stringify(id)}. Acquire the lock ${JSON.stringify(id)}.`,
+      `grant belongs to the lock ${quoted(value.id)} and cannot be used for ${quoted(id)}. Acquire the lock ${quoted(id)}.`,
     );
   }
   return value;
@@ -197,7 +197,7 @@ export function parseGrant(value: unknown, store: object, id: string): HeldGrant
 
 export function lockLost(id: string, fence: number, reason: string): LockLostError {
   return new LockLostError(
-    `The lock ${JSON.stringify(id)} (fence ${fence}) is no longer held: ${reason}. ` +
+    `The lock ${quoted(id)} (fence ${fence}) is no longer held: ${reason}. ` +
       `Nothing more can be saved under this grant. Acquire the lock again and start from fresh data.`,
   );
 }

@@ -7,7 +7,7 @@
 import type { Durability } from "../backends/contract.ts";
 import type { BackendCalls } from "../calls/backend-calls.ts";
 import { tooFewForLock } from "../calls/durability.ts";
-import { LockTimeoutError } from "../errors.ts";
+import { LockTimeoutError, quoted } from "../errors.ts";
 import { confirmHold } from "../leases/confirm-hold.ts";
 import { onAbort, onCallersAbort } from "./abort-listeners.ts";
 import { HeldGrant, type Lender } from "./grant.ts";
@@ -86,7 +86,7 @@ function waitForMutex(calls: BackendCalls, parent: HeldGrant, how: WaitOptions):
 /** A branch under the same grant had the lock all the time. */
 function siblingTimeoutError(id: string, waitMs: number): LockTimeoutError {
   return new LockTimeoutError(
-    `The lock ${JSON.stringify(id)} is already held by this owner, but another of its concurrent calls was still using it` +
+    `The lock ${quoted(id)} is already held by this owner, but another of its concurrent calls was still using it` +
       `${waitMs === 0 ? "" : ` after waitMs (${waitMs} ms)`}: such calls run one at a time.`,
   );
 }

@@ -1,7 +1,7 @@
 /** Moves every state to the shard that has its id: copied, read back, then deleted at its old place. */
 import { randomBytes } from "node:crypto";
 import { shardOf } from "../backends/shard-of.ts";
-import { UnavailableError } from "../errors.ts";
+import { quoted, UnavailableError } from "../errors.ts";
 import type { Part } from "./part.ts";
 import { finish, look, markAll, markPlaces, type Sides } from "./places.ts";
 
@@ -50,9 +50,7 @@ async function move(id: string, source: Part, target: Part): Promise<boolean> {
     copy !== null && copy.serializer === state.serializer && Buffer.compare(copy.bytes, state.bytes) === 0;
   // One that expires at this moment may be absent already.
   if (!isEqual && (copy !== null || (await source.load(id)) !== null))
-    throw new UnavailableError(
-      `${target.label} does not have the state ${JSON.stringify(id)} as it was saved.`,
-    );
+    throw new UnavailableError(`${target.label} does not have the state ${quoted(id)} as it was saved.`);
   await source.delete(id, state);
   return true;
 }

@@ -12,7 +12,7 @@ import type {
 } from "../backends/contract.ts";
 import { markId, markWrite, readMark, type ShardMark } from "../backends/shard-mark.ts";
 import { BackendCalls } from "../calls/backend-calls.ts";
-import { CorruptStateError, InvalidArgumentError, LockTimeoutError } from "../errors.ts";
+import { CorruptStateError, InvalidArgumentError, LockTimeoutError, quoted } from "../errors.ts";
 
 /** How many entries are listed at a time. */
 const pageSize = 200;
@@ -68,7 +68,7 @@ export class Part {
   async load(id: string): Promise<StoredState | null> {
     const state = await this.#load(id);
     if (state === null || "bytes" in state) return state;
-    throw new CorruptStateError(`${this.label}: the state ${JSON.stringify(id)} is ${state.unreadable}`);
+    throw new CorruptStateError(`${this.label}: the state ${quoted(id)} is ${state.unreadable}`);
   }
 
   /** As it was at its old place, with the rest of its time to live. */
@@ -118,7 +118,7 @@ export class Part {
   }
 
   #refused(id: string, { status }: WriteReply): Error {
-    const what = `${this.label}: the state ${JSON.stringify(id)}`;
+    const what = `${this.label}: the state ${quoted(id)}`;
     const advice = "Close the store in every process, then run this again.";
     if (status === "busy") return new LockTimeoutError(`${what} is locked. ${advice}`);
     return new InvalidArgumentError(`${what} was changed while it was moved (${status}). ${advice}`);

@@ -12,7 +12,7 @@
  * A store of one shard has no mark. Everything else is refused before anything is written.
  */
 import { isPlace, type Move, type ShardMark } from "../backends/shard-mark.ts";
-import { InvalidArgumentError, LockTimeoutError } from "../errors.ts";
+import { InvalidArgumentError, LockTimeoutError, quoted } from "../errors.ts";
 import type { Part } from "./part.ts";
 
 export interface Sides {
@@ -136,7 +136,7 @@ async function checkUnlocked(part: Part): Promise<void> {
   if (lock === undefined) return;
   const { id, holder } = lock;
   throw new LockTimeoutError(
-    `${part.label}: the lock ${JSON.stringify(id)} is held by ${holder.token}. Close the store in every process first.`,
+    `${part.label}: the lock ${quoted(id)} is held by ${holder.token}. Close the store in every process first.`,
   );
 }
 

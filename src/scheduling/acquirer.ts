@@ -5,7 +5,7 @@
  */
 import type { AcquireReply, AcquireRequest, Granted, WriteReply } from "../backends/contract.ts";
 import type { BackendCalls } from "../calls/backend-calls.ts";
-import { CorruptStateError, UnavailableError } from "../errors.ts";
+import { CorruptStateError, quoted, shownId, UnavailableError } from "../errors.ts";
 import type { InFlight } from "../calls/in-flight-counter.ts";
 import type { Acquisition } from "../leases/acquisition.ts";
 import type { Hold } from "../leases/hold.ts";
@@ -115,7 +115,7 @@ export class Acquirer implements QueueCallbacks {
         this.#waitAfterAll(request);
         return;
       }
-      if (reply.status === "lost") throw new Error(`HOLDFAST_PLAIN_WRITE_LOST: ${this.id}`); // it has no ticket
+      if (reply.status === "lost") throw new Error(`HOLDFAST_PLAIN_WRITE_LOST: ${shownId(this.id)}`); // it has no ticket
       if (reply.status === "saved" || reply.status === "deleted") publishUpdate(this.id, 1, change.plain);
       change.answer(reply);
     } catch (error) {
@@ -261,7 +261,7 @@ export class Acquirer implements QueueCallbacks {
   #grantedTooLate(hold: Hold): void {
     const { name } = this.#calls.backend;
     const error = new UnavailableError(
-      `The lock ${JSON.stringify(this.id)} was granted, but the reply from ${name} arrived after the lease had ended ` +
+      `The lock ${quoted(this.id)} was granted, but the reply from ${name} arrived after the lease had ended ` +
         `(leaseMs: ${hold.leaseMs}). Use a longer leaseMs.`,
     );
     this.#queue.rejectAll(error, ({ isExpired }) => isExpired);

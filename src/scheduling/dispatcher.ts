@@ -8,7 +8,7 @@ import type { Durability, Receipt, ReleaseReply, StateWrite } from "../backends/
 import type { Done } from "../calls/backend-calls.ts";
 import { tooFewForLock } from "../calls/durability.ts";
 import { diagnostics, type AcquireEvent, type ReleaseEvent, type WarningEvent } from "../diagnostics.ts";
-import { HoldfastError } from "../errors.ts";
+import { HoldfastError, quoted, shownId } from "../errors.ts";
 import type { InFlight } from "../calls/in-flight-counter.ts";
 import { confirmHold } from "../leases/confirm-hold.ts";
 import type { Hold } from "../leases/hold.ts";
@@ -210,6 +210,7 @@ export class Dispatcher implements Lender {
     // Requests that still wait can be served under another ticket.
     if (hold.isTainted || !batch.takes(request.change) || !hold.isLiveAt(at)) return undefined;
     this.#queue.remove(request);
+    if (request.change.isLong) this.#queue.lockIs("taken");
     hold.countServed();
     return request.change;
   }
@@ -276,10 +277,10 @@ export class Dispatcher implements Lender {
   }
 }
 
-/** No caller waits for this release. Backend failures are reported elsewhere; any other error becomes a warning. */
+/** No caller waits for this release. Backend failures are reported elsewhere; other errors become warnings. */
 function warnOf(error: unknown, id: string): void {
   if (error instanceof HoldfastError || !diagnostics.warning.hasSubscribers) return;
-  const message = `Releasing the lock ${JSON.stringify(id)} failed: ${String(error)}`;
+  const message = `Releasing the lock ${quoted(id)} failed: ${String(error)}`;
   diagnostics.warning.publish({ cause: "release-failed", message } satisfies WarningEvent);
 }
 
@@ -288,13 +289,12 @@ function isWithinBounds(hold: Hold, at: number): boolean {
   return hold.served < bounds.requests && at - hold.since < bounds.ms;
 }
 
-function publishAcquired(request: GrantRequest, grant: HeldGrant): void {
+function publishAcquired({ arrivedAt }: GrantRequest, { id, fence }: HeldGrant): void {
   if (!diagnostics.acquire.hasSubscribers) return;
-  const event: AcquireEvent = { id: grant.id, waitedMs: now() - request.arrivedAt, fence: grant.fence };
-  diagnostics.acquire.publish(event);
+  diagnostics.acquire.publish({ id: shownId(id), waitedMs: now() - arrivedAt, fence } satisfies AcquireEvent);
 }
 
 function publishReleased(grant: HeldGrant): void {
   if (!diagnostics.release.hasSubscribers) return;
-  diagnostics.release.publish({ id: grant.id, fence: grant.fence } satisfies ReleaseEvent);
+  diagnostics.release.publish({ id: shownId(grant.id), fence: grant.fence } satisfies ReleaseEvent);
 }

@@ -12,7 +12,7 @@
 import type { LoadedState, ReleaseDone, ReleaseReply, StateWrite } from "../backends/contract.ts";
 import type { BackendCalls, Done } from "../calls/backend-calls.ts";
 import { tooFewForLock } from "../calls/durability.ts";
-import { ConflictError, UnavailableError } from "../errors.ts";
+import { ConflictError, quoted, UnavailableError } from "../errors.ts";
 import { confirmHold } from "../leases/confirm-hold.ts";
 import type { Hold } from "../leases/hold.ts";
 import { lockLost, type HeldGrant } from "../ownership/grant.ts";
@@ -71,7 +71,7 @@ export class BatchRun {
 
   async #applyAll(batch: Batch, host: RunHost): Promise<Error | undefined> {
     let change = host.nextChange(batch);
-    for (; change !== undefined; change = host.nextChange(batch)) {
+    for (; change !== undefined; change = change.successor ?? host.nextChange(batch)) {
       const error = await this.#apply(batch, change);
       if (error !== undefined) return error;
     }
@@ -256,12 +256,12 @@ function isDone(reply: ReleaseReply): reply is ReleaseDone {
 
 function tooManyConflicts(id: string): ConflictError {
   return new ConflictError(
-    `The state ${JSON.stringify(id)} changed ${maxTries} times while it was being updated under its lock: ` +
+    `The state ${quoted(id)} changed ${maxTries} times while it was being updated under its lock: ` +
       `something writes to it without the lock, or its ttlMs is shorter than the update takes.`,
   );
 }
 
 function outOfMemory(name: string, id: string): UnavailableError {
-  const text = `${name} is out of memory: the state ${JSON.stringify(id)} was not saved. Free memory on the server, then retry.`;
+  const text = `${name} is out of memory: the state ${quoted(id)} was not saved. Free memory on the server, then retry.`;
   return new UnavailableError(text, { code: "OUT_OF_MEMORY" });
 }

@@ -11,7 +11,7 @@ import { diagnostics, type UpdateEvent } from "../diagnostics.ts";
 import type { Hold } from "../leases/hold.ts";
 import { HeldGrant, lockLost, type Lender } from "../ownership/grant.ts";
 import { runHolding } from "../ownership/held-grants.ts";
-import { clause } from "../errors.ts";
+import { clause, shownId } from "../errors.ts";
 import type { Change } from "./change.ts";
 import { expiryOnTop } from "./merged-ttl.ts";
 
@@ -264,7 +264,7 @@ export class Batch {
 export function publishUpdate(id: string, changes: number, write: StateWrite): void {
   if (!diagnostics.update.hasSubscribers) return;
   const bytes = write.kind === "save" ? write.bytes.byteLength : 0;
-  diagnostics.update.publish({ id, jobs: changes, bytes } satisfies UpdateEvent);
+  diagnostics.update.publish({ id: shownId(id), jobs: changes, bytes } satisfies UpdateEvent);
 }
 
 /** As part of a sentence: "The store was closed." → "the store was closed". */

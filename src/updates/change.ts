@@ -15,7 +15,7 @@ import type {
   WriteReply,
 } from "../backends/contract.ts";
 import { fromCaller, runForCaller } from "../caller-stacks.ts";
-import { ConflictError, InvalidArgumentError } from "../errors.ts";
+import { ConflictError, InvalidArgumentError, quoted, shownId } from "../errors.ts";
 import { now } from "../timers.ts";
 import { equalBytes, type Codec } from "./codec.ts";
 import type { UpdateContext } from "./update-context.ts";
@@ -52,6 +52,8 @@ export abstract class Change<R = unknown> {
   readonly durability: Durability | undefined;
   /** Whether its caller learns the revision. Then nothing may be applied on top of it before it is saved. */
   abstract readonly wantsRevision: boolean;
+  /** Whether it runs for so long that requests which only try the lock must not wait for it. */
+  readonly isLong: boolean = false;
   #resolve!: (value: unknown) => void;
   #reject!: (error: Error) => void;
   /** Not a snapshot of AsyncLocalStorage, which takes three times as long to make. */
@@ -63,6 +65,11 @@ export abstract class Change<R = unknown> {
       this.#resolve = resolve as (value: unknown) => void;
       this.#reject = reject;
     });
+  }
+
+  /** Asked when it was applied: what is applied right after it, under the same lock. */
+  get successor(): Change | undefined {
+    return undefined;
   }
 
   inCallersContext<T>(body: () => T): T {
@@ -243,7 +250,7 @@ export abstract class PlainChange<R = unknown> extends Change<R> {
     const found =
       revision === null ? "it is absent" : revision === 0 ? "it has just changed" : `it is at ${revision}`;
     return new ConflictError(
-      `The state ${JSON.stringify(this.id)} was not written: you asked for ${wanted}, and ${found}.`,
+      `The state ${quoted(this.id)} was not written: you asked for ${wanted}, and ${found}.`,
     );
   }
 }
@@ -254,7 +261,7 @@ export class SaveChange extends PlainChange<number> {
   }
 
   protected settle(revision: number | null): void {
-    if (revision === null) this.fail(new Error(`HOLDFAST_SAVE_WITHOUT_REVISION: ${this.id}`));
+    if (revision === null) this.fail(new Error(`HOLDFAST_SAVE_WITHOUT_REVISION: ${shownId(this.id)}`));
     else this.resolve(revision);
   }
 

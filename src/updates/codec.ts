@@ -6,7 +6,7 @@
  * compared, kept or sent are never changed through a value made from them, or by the next call [S3].
  */
 import type { LoadedState, StoredState } from "../backends/contract.ts";
-import { clause, CorruptStateError, HoldfastError, SerializationError } from "../errors.ts";
+import { clause, CorruptStateError, HoldfastError, quoted, SerializationError } from "../errors.ts";
 import type { Serializer } from "../serializers/serializer.ts";
 
 export class Codec {
@@ -104,7 +104,7 @@ export class Codec {
   }
 
   get #state(): string {
-    return `the state ${JSON.stringify(this.#id)}`;
+    return `the state ${quoted(this.#id)}`;
   }
 
   get #name(): string {

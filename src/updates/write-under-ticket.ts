@@ -4,7 +4,7 @@
  */
 import type { Durability, StateWrite, WriteReply } from "../backends/contract.ts";
 import type { BackendCalls } from "../calls/backend-calls.ts";
-import { UnavailableError } from "../errors.ts";
+import { shownId, UnavailableError } from "../errors.ts";
 import type { Hold } from "../leases/hold.ts";
 import { lockLost } from "../ownership/grant.ts";
 import type { PlainReply } from "./change.ts";
@@ -34,7 +34,7 @@ export async function writeUnderTicket(guard: Guard, write: StateWrite): Promise
     hold.taint();
     throw shortage;
   }
-  if (reply.status === "busy") throw new Error(`HOLDFAST_BUSY_UNDER_TICKET: ${hold.id}`);
+  if (reply.status === "busy") throw new Error(`HOLDFAST_BUSY_UNDER_TICKET: ${shownId(hold.id)}`);
   if (reply.status !== "lost") return reply;
   hold.lose("the server refused a save under it");
   throw lockLost(hold.id, fence, "the server refused the save");

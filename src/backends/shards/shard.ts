@@ -7,7 +7,7 @@
  * other shards, a store was in use without shards. A server that came back empty gets its mark again from the next
  * client.
  */
-import { InvalidArgumentError, UnavailableError } from "../../errors.ts";
+import { InvalidArgumentError, quoted, UnavailableError } from "../../errors.ts";
 import type { Backend, ListRequest, Page, Receipt, Wake } from "../contract.ts";
 import { callOf, ForwardingBackend, type BackendMethod } from "../forward.ts";
 import {
@@ -119,7 +119,7 @@ export class Shard extends ForwardingBackend {
       if (id === undefined) continue;
       const what = list === "listStates" ? "state" : "lock";
       throw new InvalidArgumentError(
-        `${this.name} holds a store that was opened without shards: its ${what} ${JSON.stringify(id)} would not be found ` +
+        `${this.name} holds a store that was opened without shards: its ${what} ${quoted(id)} would not be found ` +
           `in shard ${shard} of ${of}. ${howToChange}.`,
       );
     }

@@ -9,6 +9,7 @@
 import {
   CorruptStateError,
   InvalidArgumentError,
+  quoted,
   UnavailableError,
   type HoldfastError,
   type UnavailableCode,
@@ -254,7 +255,7 @@ function clusterFailure(name: string, shown: string, phase: Phase): HoldfastErro
 }
 
 function wrongTypeFailure(name: string, shown: string, id: string | undefined): HoldfastError {
-  const what = id === undefined ? "one of its keys" : `a key of ${JSON.stringify(id)}`;
+  const what = id === undefined ? "one of its keys" : `a key of the id ${quoted(id)}`;
   return new CorruptStateError(
     `On ${name}, ${what} is not what Holdfast keeps there (${shown}). It was left as it is: ` +
       `find out what else writes it, or use another prefix.`,

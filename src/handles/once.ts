@@ -1,0 +1,95 @@
+/** The public interface of `store.once()`: its options, its methods. The handle itself is in once-handle.ts. */
+import type { DurabilityOptions } from "../options.ts";
+import type { Serializer } from "../serializers/serializer.ts";
+import type { OnceAttempt } from "../updates/once-changes.ts";
+
+/** Options of `store.once()`. */
+export interface OnceOptions {
+  /** How long the result is remembered, in milliseconds; `Infinity`: until `forget()`. */
+  keepMs: number;
+  /**
+   * What the key stands for, such as the payload of a request: text, or any value that the serializer can keep. Its hash
+   * is stored. The same key with another fingerprint is a ConflictError.
+   */
+  fingerprint?: unknown;
+  /**
+   * What becomes of an error that the function throws. "retry": nothing is remembered, and the next caller runs the
+   * function again. "remember": later callers get an error with the same name, message and code. Default "retry".
+   */
+  errors?: "retry" | "remember";
+  /**
+   * The result is remembered at least until this long after the function was called, in milliseconds, by the server's
+   * clock, even if `keepMs` is less. So a job that is shorter than the difference between two machines' clocks does not
+   * run on both. Default 0.
+   */
+  minHoldMs?: number;
+  /** How the result is serialized. */
+  serializer?: "json" | Serializer;
+  /** How long the backend keeps the lock of a runner that does not renew it, in milliseconds. */
+  leaseMs?: number;
+  /** How long a call waits for another one that runs the function, in milliseconds. */
+  waitMs?: number;
+  /** How many replicas must have the result before it is acknowledged. */
+  durability?: DurabilityOptions;
+}
+
+/** Options of `once.run()`; they override those of the handle. */
+export interface OnceRunOptions extends OnceTryOptions {
+  waitMs?: number;
+}
+
+/** Options of `once.tryRun()`. */
+export interface OnceTryOptions {
+  leaseMs?: number;
+  durability?: DurabilityOptions;
+  /** Ends waiting: the promise rejects with `signal.reason`. Ignored once the function runs. */
+  signal?: AbortSignal;
+}
+
+/** Options of `once.forget()`. */
+export interface ForgetOptions {
+  waitMs?: number;
+  durability?: DurabilityOptions;
+  signal?: AbortSignal;
+}
+
+/** The result of `once.tryRun()`. `ran`: this call ran the function; otherwise the value was remembered. */
+export interface OnceResult<R> {
+  readonly ran: boolean;
+  readonly value: R;
+}
+
+/** What is remembered for a key: a value, or an error with `errors: "remember"`. */
+export type Remembered = { readonly value: unknown } | { readonly error: Error };
+
+/**
+ * A key for which a function is run once, and its result is remembered.
+ *
+ * @example
+ * ```ts
+ * const welcome = store.once("welcome:42", { keepMs: 86_400_000 });
+ * await welcome.run(async ({ fence, signal }) => sendWelcome(42, { fence, signal }));
+ * ```
+ */
+export interface Once {
+  readonly id: string;
+  /**
+   * Returns the remembered result; otherwise waits while another call runs its function, and returns the result of that;
+   * otherwise runs `fn`, and remembers what it returns. Each caller gets a copy of its own.
+   *
+   * @throws what `fn` threw; with `errors: "remember"`, an error like the one that was remembered; ConflictError if the
+   * key was used with another fingerprint; LockTimeoutError if another call ran its function for `waitMs`; LockLostError
+   * if the lock was lost while `fn` ran, with its value in `error.result`; SerializationError if the value of `fn`
+   * cannot be kept; UnavailableError.
+   */
+  run<R>(fn: (attempt: OnceAttempt) => R | Promise<R>, options?: OnceRunOptions): Promise<R>;
+  /** As `run`, but does not wait: returns `null` while another call runs its function. */
+  tryRun<R>(
+    fn: (attempt: OnceAttempt) => R | Promise<R>,
+    options?: OnceTryOptions,
+  ): Promise<OnceResult<R> | null>;
+  /** Returns what is remembered, `null` if nothing is. Runs nothing, waits for nothing. */
+  peek(): Promise<Remembered | null>;
+  /** Forgets the result and the number of attempts, once no function runs: the next call runs its function. */
+  forget(options?: ForgetOptions): Promise<void>;
+}
