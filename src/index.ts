@@ -36,7 +36,9 @@ export type {
   LockOptions,
   TryAcquireOptions,
 } from "./handles/lock.ts";
+export type { LockSet } from "./handles/lock-set.ts";
 export type { Grant } from "./ownership/grant.ts";
+export type { GrantSet } from "./ownership/grant-set.ts";
 export type { Serializer } from "./serializers/serializer.ts";
 export { json } from "./serializers/json.ts";
 export type { AcquireEvent, LostEvent, ReleaseEvent, UpdateEvent, WarningEvent } from "./diagnostics.ts";
