@@ -7,6 +7,7 @@ import type { Backend, ListRequest, Page, StateEntry } from "./backends/contract
 import { Session, type Settings } from "./session.ts";
 import { withCallersStack } from "./caller-stacks.ts";
 import { LockHandle, lockInfo, type Lock, type LockInfo, type LockOptions } from "./handles/lock.ts";
+import { LockSetHandle, type LockSet } from "./handles/lock-set.ts";
 import * as parse from "./options.ts";
 import { defaults, type CloseOptions, type ListOptions } from "./options.ts";
 import type { State, StateOptions } from "./handles/state.ts";
@@ -49,6 +50,8 @@ export interface Store extends AsyncDisposable {
   state<T>(id: string, options?: StateOptions<T>): State<T>;
   /** Returns the handle of a lock. The lock `x` guards the state `x`. */
   lock(id: string, options?: LockOptions): Lock;
+  /** Returns the handle of several locks, which are acquired and released together: up to 64 ids, in any order. */
+  lockAll<const Id extends string>(ids: readonly Id[], options?: LockOptions): LockSet<Id>;
   /**
    * Returns a function with a memory: each call gets the shared state as its first argument and may change it.
    *
@@ -114,6 +117,10 @@ export class StoreHandle implements Store {
 
   lock(id: string, options?: LockOptions): Lock {
     return new LockHandle(this.#session, id, options);
+  }
+
+  lockAll<const Id extends string>(ids: readonly Id[], options?: LockOptions): LockSet<Id> {
+    return new LockSetHandle(this.#session, ids, options);
   }
 
   stateful<S extends object, A extends unknown[], R>(

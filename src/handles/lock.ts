@@ -4,24 +4,20 @@
  */
 import type { Durability, LockEntry } from "../backends/contract.ts";
 import type { Session } from "../session.ts";
-import { diagnostics, type WarningEvent } from "../diagnostics.ts";
-import { withCallersStack, fromCaller, isFromCaller } from "../caller-stacks.ts";
-import {
-  InvalidArgumentError,
-  LockLostError,
-  LockTimeoutError,
-  quoted,
-  UnavailableError,
-} from "../errors.ts";
+import { withCallersStack, isFromCaller } from "../caller-stacks.ts";
+import { LockTimeoutError } from "../errors.ts";
 import * as parse from "../options.ts";
 import { someOf, type DurabilityOptions } from "../options.ts";
 import { acquireNested } from "../ownership/nested-acquire.ts";
-import { lockLost, parseGrant, type Grant, type HeldGrant } from "../ownership/grant.ts";
+import type { Grant, HeldGrant } from "../ownership/grant.ts";
+import type { GrantSet } from "../ownership/grant-set.ts";
+import { parseGrant } from "../ownership/parse-grant.ts";
 import { liveGrant, runHolding } from "../ownership/held-grants.ts";
 import { GrantRequest } from "../scheduling/request.ts";
 import { throwIfAborted } from "../ownership/abort-listeners.ts";
 import { parseTicket } from "../leases/ticket.ts";
 import * as names from "../names.ts";
+import { checkFunction, runUnder } from "./run-under.ts";
 
 /** Options of `store.lock()`; options of a call override them. */
 export interface LockOptions {
@@ -29,6 +25,11 @@ export interface LockOptions {
   leaseMs?: number;
   /** How long `acquire` and `run` wait for others, in milliseconds; 0 tries once, `Infinity` has no deadline. */
   waitMs?: number;
+  /**
+   * How long a caller may hold the lock, in milliseconds. Then its signal aborts, and a second later the lock is given
+   * up. Default: no limit. A re-entry has the limit of the outer grant.
+   */
+  maxHoldMs?: number;
   /** How many replicas must have a grant before it is returned. */
   durability?: DurabilityOptions;
 }
@@ -38,15 +39,16 @@ export interface AcquireOptions extends LockOptions {
   /** Ends waiting: the promise rejects with `signal.reason`. Ignored once the lock is granted. */
   signal?: AbortSignal;
   /** Re-enter this grant; needed only outside `run(fn)`. A re-entry keeps the outer lease and fence. */
-  grant?: Grant;
+  grant?: Grant | GrantSet;
 }
 
 /** Options of `lock.tryAcquire()`. */
 export interface TryAcquireOptions {
   leaseMs?: number;
+  maxHoldMs?: number;
   durability?: DurabilityOptions;
   signal?: AbortSignal;
-  grant?: Grant;
+  grant?: Grant | GrantSet;
 }
 
 /** Options of `lock.forceRelease()`. */
@@ -126,6 +128,7 @@ export class LockHandle implements Lock {
   readonly #session: Session;
   readonly #leaseMs: number;
   readonly #waitMs: number;
+  readonly #maxHoldMs: number | undefined;
   readonly #durability: Durability | undefined;
 
   constructor(session: Session, id: string, options: LockOptions | undefined) {
@@ -133,12 +136,14 @@ export class LockHandle implements Lock {
     const own = parse.parseOptions<Parsed<LockOptions>>("lock()", options, {
       leaseMs: parse.leaseMs,
       waitMs: parse.waitMs,
+      maxHoldMs: parse.maxHoldMs,
       durability: settings.readDurability,
     });
     this.#session = session;
     this.id = names.parseId(id, "A lock's id");
     this.#leaseMs = own.leaseMs ?? settings.leaseMs;
     this.#waitMs = own.waitMs ?? settings.waitMs;
+    this.#maxHoldMs = own.maxHoldMs;
     this.#durability = own.durability ?? settings.durability;
   }
 
@@ -166,8 +171,7 @@ export class LockHandle implements Lock {
   }
 
   async #tryAcquire(options: TryAcquireOptions | undefined): Promise<Grant | null> {
-    const { leaseMs, signal, grant, durability } = this.#parsers;
-    const parsers = { leaseMs, signal, grant, durability };
+    const { waitMs: _, ...parsers } = this.#parsers;
     const own = parse.parseOptions<Parsed<TryAcquireOptions>>("tryAcquire()", options, parsers);
     try {
       return await this.#acquire({ ...own, waitMs: 0 });
@@ -178,34 +182,10 @@ export class LockHandle implements Lock {
   }
 
   async #run<R>(fn: (grant: Grant) => R | Promise<R>, options: AcquireOptions | undefined): Promise<R> {
-    if (typeof fn !== "function") {
-      throw new InvalidArgumentError(
-        `run() takes a function to run under the lock, and then its options: run(fn, options); got ${parse.show(fn)}.`,
-      );
-    }
+    checkFunction(fn);
     const { store, calls } = this.#session;
     const grant = await this.#acquire(this.#parse("run()", options));
-    calls.keepAlive.ref(); // [P1] a running function keeps the process alive
-    try {
-      let result: R;
-      try {
-        result = await runHolding({ store, grant, draft: false }, () => fn(grant));
-      } catch (error) {
-        throw fromCaller(error);
-      }
-      if (await this.#release(grant)) return result;
-      const { message } =
-        grant.lossError ?? lockLost(this.id, grant.fence, "it was lost while the function ran");
-      throw new LockLostError(`${message} The function did finish; its return value is in error.result.`, {
-        result,
-      });
-    } catch (error) {
-      // An error of `fn` takes precedence: a failure of this release is at most a warning.
-      await grant.end().catch((failure: unknown) => this.#warn(failure));
-      throw error;
-    } finally {
-      calls.keepAlive.unref();
-    }
+    return runUnder(calls, grant, () => runHolding({ store, grant, draft: false }, () => fn(grant)));
   }
 
   async #forceRelease(options: ForceReleaseOptions | undefined): Promise<boolean> {
@@ -233,12 +213,13 @@ export class LockHandle implements Lock {
 
   #acquire(options: Parsed<AcquireOptions>): Promise<HeldGrant> {
     const { calls, locks, store } = this.#session;
-    const { leaseMs = this.#leaseMs, waitMs = this.#waitMs, signal, grant } = options;
+    const { leaseMs = this.#leaseMs, waitMs = this.#waitMs, maxHoldMs = this.#maxHoldMs } = options;
+    const { signal, grant } = options;
     const durability = someOf(options.durability ?? this.#durability);
     throwIfAborted(signal);
     const outer = (grant as HeldGrant | undefined) ?? liveGrant(store, this.id);
     this.#session.admit(outer);
-    const how = { leaseMs, waitMs, signal, durability };
+    const how = { leaseMs, waitMs, maxHoldMs, signal, durability };
     if (outer !== undefined) return acquireNested(calls, outer, how);
     const request = new GrantRequest(how);
     locks.add(this.id, request);
@@ -249,25 +230,11 @@ export class LockHandle implements Lock {
     return {
       leaseMs: parse.leaseMs,
       waitMs: parse.waitMs,
+      maxHoldMs: parse.maxHoldMs,
       signal: parse.signal,
       grant: (value: unknown): Grant => parseGrant(value, this.#session.store, this.id),
       durability: this.#session.settings.readDurability,
     };
-  }
-
-  /** `fn` ended while the lock was certainly held: a release without a reply changes nothing for the caller. */
-  #release(grant: HeldGrant): Promise<boolean> {
-    return grant.end().catch((error: unknown) => {
-      if (!(error instanceof UnavailableError)) throw error;
-      this.#warn(error);
-      return true;
-    });
-  }
-
-  #warn(error: unknown): void {
-    if (!diagnostics.warning.hasSubscribers) return;
-    const message = `The lock ${quoted(this.id)} was not released (the lease will expire): ${String(error)}`;
-    diagnostics.warning.publish({ cause: "release-unanswered", message } satisfies WarningEvent);
   }
 
   #inspect(): Promise<LockEntry | null> {

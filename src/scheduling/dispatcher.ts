@@ -7,17 +7,17 @@
 import type { Durability, Receipt, ReleaseReply, StateWrite } from "../backends/contract.ts";
 import type { Done } from "../calls/backend-calls.ts";
 import { tooFewForLock } from "../calls/durability.ts";
-import { diagnostics, type AcquireEvent, type ReleaseEvent, type WarningEvent } from "../diagnostics.ts";
-import { HoldfastError, quoted, shownId } from "../errors.ts";
 import type { InFlight } from "../calls/in-flight-counter.ts";
 import { confirmHold } from "../leases/confirm-hold.ts";
 import type { Hold } from "../leases/hold.ts";
 import type { TicketRegistry } from "../leases/ticket-registry.ts";
 import { HeldGrant, type Lender } from "../ownership/grant.ts";
+import { limitHold } from "../ownership/hold-limit.ts";
 import { now, pause, soon } from "../timers.ts";
 import type { Batch } from "../updates/batch.ts";
 import { BatchRun, type RunHost } from "../updates/batch-run.ts";
 import type { Change } from "../updates/change.ts";
+import { publishAcquired, publishReleased, warnOfRelease } from "./grant-events.ts";
 import type { LocalQueue } from "./local-queue.ts";
 import { ChangeRequest, GrantRequest, type Request } from "./request.ts";
 
@@ -86,7 +86,7 @@ export class Dispatcher implements Lender {
   }
 
   async #giveUp(): Promise<void> {
-    await this.#release(undefined).catch((error: unknown) => warnOf(error, this.#hold.id)); // lost, and cancelled
+    await this.#release(undefined).catch((error: unknown) => warnOfRelease(error, this.#hold.id)); // lost, and cancelled
   }
 
   /** Replicas that have one grant have all of its fences, which were reserved with it. */
@@ -133,6 +133,7 @@ export class Dispatcher implements Lender {
     hold.countServed();
     hold.forgetKnownState(); // a caller that has the lock may change the state
     const grant = new HeldGrant({ hold, fence: hold.takeFence(), lender: this });
+    limitHold(this.#tickets.calls.deadlines, grant, request.maxHoldMs);
     this.#lent = grant;
     publishAcquired(request, grant);
     request.serve(grant);
@@ -277,24 +278,7 @@ export class Dispatcher implements Lender {
   }
 }
 
-/** No caller waits for this release. Backend failures are reported elsewhere; other errors become warnings. */
-function warnOf(error: unknown, id: string): void {
-  if (error instanceof HoldfastError || !diagnostics.warning.hasSubscribers) return;
-  const message = `Releasing the lock ${quoted(id)} failed: ${String(error)}`;
-  diagnostics.warning.publish({ cause: "release-failed", message } satisfies WarningEvent);
-}
-
 function isWithinBounds(hold: Hold, at: number): boolean {
   const bounds = hold.isWanted ? wantedBounds : freeBounds;
   return hold.served < bounds.requests && at - hold.since < bounds.ms;
-}
-
-function publishAcquired({ arrivedAt }: GrantRequest, { id, fence }: HeldGrant): void {
-  if (!diagnostics.acquire.hasSubscribers) return;
-  diagnostics.acquire.publish({ id: shownId(id), waitedMs: now() - arrivedAt, fence } satisfies AcquireEvent);
-}
-
-function publishReleased(grant: HeldGrant): void {
-  if (!diagnostics.release.hasSubscribers) return;
-  diagnostics.release.publish({ id: shownId(grant.id), fence: grant.fence } satisfies ReleaseEvent);
 }

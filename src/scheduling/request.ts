@@ -71,11 +71,14 @@ export abstract class Request extends ListNode {
 /** "Give me a grant." */
 export class GrantRequest extends Request {
   readonly granted: Promise<HeldGrant>;
+  readonly maxHoldMs: number | undefined;
   #resolve!: (grant: HeldGrant) => void;
   #reject!: (error: unknown) => void;
 
-  constructor(how: WaitOptions) {
-    super(how);
+  /** `arrivedAt`: when its call began to wait, if that was for other locks before. */
+  constructor(how: WaitOptions, arrivedAt?: number) {
+    super(how, arrivedAt);
+    this.maxHoldMs = how.maxHoldMs;
     this.granted = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;

@@ -1,0 +1,28 @@
+/** What is reported about grants through node:diagnostics_channel. Nothing is built without a subscriber. */
+import { diagnostics, type AcquireEvent, type ReleaseEvent, type WarningEvent } from "../diagnostics.ts";
+import { HoldfastError, quoted, shownId } from "../errors.ts";
+import type { HeldGrant } from "../ownership/grant.ts";
+import { now } from "../timers.ts";
+import type { GrantRequest } from "./request.ts";
+
+export function publishAcquired(request: GrantRequest, grant: HeldGrant): void {
+  if (!diagnostics.acquire.hasSubscribers) return;
+  const event: AcquireEvent = {
+    id: shownId(grant.id),
+    waitedMs: now() - request.arrivedAt,
+    fence: grant.fence,
+  };
+  diagnostics.acquire.publish(event);
+}
+
+export function publishReleased(grant: HeldGrant): void {
+  if (!diagnostics.release.hasSubscribers) return;
+  diagnostics.release.publish({ id: shownId(grant.id), fence: grant.fence } satisfies ReleaseEvent);
+}
+
+/** No caller waits for this release. Backend failures are reported elsewhere; any other error becomes a warning. */
+export function warnOfRelease(error: unknown, id: string): void {
+  if (error instanceof HoldfastError || !diagnostics.warning.hasSubscribers) return;
+  const message = `Releasing the lock ${quoted(id)} failed: ${String(error)}`;
+  diagnostics.warning.publish({ cause: "release-failed", message } satisfies WarningEvent);
+}
