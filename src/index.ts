@@ -43,6 +43,7 @@ export type {
   SemaphoreOptions,
   TryPermitOptions,
 } from "./handles/semaphore.ts";
+export type { LockSet } from "./handles/lock-set.ts";
 export type {
   ForgetOptions,
   Once,
@@ -62,6 +63,7 @@ export type {
   WatchOptions,
 } from "./handles/leader.ts";
 export type { Grant } from "./ownership/grant.ts";
+export type { GrantSet } from "./ownership/grant-set.ts";
 export type { Serializer } from "./serializers/serializer.ts";
 export { json } from "./serializers/json.ts";
 export type { AcquireEvent, LostEvent, ReleaseEvent, UpdateEvent, WarningEvent } from "./diagnostics.ts";

@@ -125,6 +125,8 @@ function wholeMilliseconds(min: number, max: number): Parser<number> {
 export const leaseMs: Parser<number> = wholeMilliseconds(100, dayMs);
 export const ttlMs: Parser<number> = wholeMilliseconds(1, maxTtlMs);
 export const waitMs: Parser<number> = milliseconds(0, Infinity);
+/** `Infinity`: no limit, even if the handle has one. */
+export const maxHoldMs: Parser<number> = milliseconds(1, Infinity);
 export const operationMs: Parser<number> = milliseconds(1, dayMs);
 /** The options of a once, and how often a leader is asked for. */
 export const minHoldMs: Parser<number> = wholeMilliseconds(0, maxTtlMs);

@@ -8,6 +8,7 @@ import { Session, type Settings } from "./session.ts";
 import { withCallersStack } from "./caller-stacks.ts";
 import { LockHandle, type Lock, type LockOptions } from "./handles/lock.ts";
 import { lockInfo, type LockInfo } from "./handles/lock-info.ts";
+import { LockSetHandle, type LockSet } from "./handles/lock-set.ts";
 import * as parse from "./options.ts";
 import { defaults, type CloseOptions, type ListOptions } from "./options.ts";
 import type { Semaphore, SemaphoreOptions } from "./handles/semaphore.ts";
@@ -52,6 +53,8 @@ export interface Store extends AsyncDisposable {
   state<T>(id: string, options?: StateOptions<T>): State<T>;
   /** Returns the handle of a lock. The lock `x` guards the state `x`. */
   lock(id: string, options?: LockOptions): Lock;
+  /** Returns the handle of several locks, which are acquired and released together: up to 64 ids, in any order. */
+  lockAll<const Id extends string>(ids: readonly Id[], options?: LockOptions): LockSet<Id>;
   /**
    * Returns the handle of a semaphore: at most `permits` at a time, in all processes together.
    *
@@ -130,6 +133,10 @@ export class StoreHandle implements Store {
 
   semaphore(id: string, options?: SemaphoreOptions): Semaphore {
     return new SemaphoreHandle(this.#session, id, options);
+  }
+
+  lockAll<const Id extends string>(ids: readonly Id[], options?: LockOptions): LockSet<Id> {
+    return new LockSetHandle(this.#session, ids, options);
   }
 
   stateful<S extends object, A extends unknown[], R>(

@@ -4,24 +4,20 @@
  */
 import type { Durability, LockEntry, Share } from "../backends/contract.ts";
 import type { Session } from "../session.ts";
-import { diagnostics, type WarningEvent } from "../diagnostics.ts";
-import { withCallersStack, fromCaller, isFromCaller } from "../caller-stacks.ts";
-import {
-  InvalidArgumentError,
-  LockLostError,
-  LockTimeoutError,
-  quoted,
-  UnavailableError,
-} from "../errors.ts";
+import { withCallersStack, isFromCaller } from "../caller-stacks.ts";
+import { LockTimeoutError } from "../errors.ts";
 import * as parse from "../options.ts";
 import { someOf, type DurabilityOptions } from "../options.ts";
 import { acquireNested } from "../ownership/nested-acquire.ts";
-import { lockLost, parseGrant, type Grant, type HeldGrant } from "../ownership/grant.ts";
+import type { Grant, HeldGrant } from "../ownership/grant.ts";
+import type { GrantSet } from "../ownership/grant-set.ts";
+import { parseGrant } from "../ownership/parse-grant.ts";
 import { liveGrant, runHolding } from "../ownership/held-grants.ts";
 import { GrantRequest } from "../scheduling/request.ts";
 import { throwIfAborted } from "../ownership/abort-listeners.ts";
 import * as names from "../names.ts";
 import { lockInfo, type LockInfo } from "./lock-info.ts";
+import { checkFunction, runUnder } from "./run-under.ts";
 
 /** Options of `store.lock()`; options of a call override them. */
 export interface LockOptions {
@@ -29,6 +25,11 @@ export interface LockOptions {
   leaseMs?: number;
   /** How long `acquire` and `run` wait for others, in milliseconds; 0 tries once, `Infinity` has no deadline. */
   waitMs?: number;
+  /**
+   * How long a caller may hold the lock, in milliseconds. Then its signal aborts, and a second later the lock is given
+   * up. Default: no limit. A re-entry has the limit of the outer grant.
+   */
+  maxHoldMs?: number;
   /** How many replicas must have a grant before it is returned. */
   durability?: DurabilityOptions;
 }
@@ -38,7 +39,7 @@ export interface AcquireOptions extends LockOptions {
   /** Ends waiting: the promise rejects with `signal.reason`. Ignored once the lock is granted. */
   signal?: AbortSignal;
   /** Re-enter this grant; needed only outside `run(fn)`. A re-entry keeps the outer lease and fence. */
-  grant?: Grant;
+  grant?: Grant | GrantSet;
   /**
    * Holds the lock together with others that share it, and with no exclusive holder [L12]. The state of the same id can be
    * read under it, not written. Default: false.
@@ -49,9 +50,10 @@ export interface AcquireOptions extends LockOptions {
 /** Options of `lock.tryAcquire()`. */
 export interface TryAcquireOptions {
   leaseMs?: number;
+  maxHoldMs?: number;
   durability?: DurabilityOptions;
   signal?: AbortSignal;
-  grant?: Grant;
+  grant?: Grant | GrantSet;
   shared?: boolean;
 }
 
@@ -106,6 +108,7 @@ export class LockHandle implements Lock {
   readonly #session: Session;
   readonly #leaseMs: number;
   readonly #waitMs: number;
+  readonly #maxHoldMs: number | undefined;
   readonly #durability: Durability | undefined;
 
   constructor(session: Session, id: string, options: LockOptions | undefined) {
@@ -113,12 +116,14 @@ export class LockHandle implements Lock {
     const own = parse.parseOptions<Parsed<LockOptions>>("lock()", options, {
       leaseMs: parse.leaseMs,
       waitMs: parse.waitMs,
+      maxHoldMs: parse.maxHoldMs,
       durability: settings.readDurability,
     });
     this.#session = session;
     this.id = names.parseId(id, "A lock's id");
     this.#leaseMs = own.leaseMs ?? settings.leaseMs;
     this.#waitMs = own.waitMs ?? settings.waitMs;
+    this.#maxHoldMs = own.maxHoldMs;
     this.#durability = own.durability ?? settings.durability;
   }
 
@@ -157,34 +162,10 @@ export class LockHandle implements Lock {
   }
 
   async #run<R>(fn: (grant: Grant) => R | Promise<R>, options: AcquireOptions | undefined): Promise<R> {
-    if (typeof fn !== "function") {
-      throw new InvalidArgumentError(
-        `run() takes a function to run under the lock, and then its options: run(fn, options); got ${parse.show(fn)}.`,
-      );
-    }
+    checkFunction(fn);
     const { store, calls } = this.#session;
     const grant = await this.#acquire(this.#parse("run()", options));
-    calls.keepAlive.ref(); // [P1] a running function keeps the process alive
-    try {
-      let result: R;
-      try {
-        result = await runHolding({ store, grant, draft: false }, () => fn(grant));
-      } catch (error) {
-        throw fromCaller(error);
-      }
-      if (await this.#release(grant)) return result;
-      const { message } =
-        grant.lossError ?? lockLost(this.id, grant.fence, "it was lost while the function ran");
-      throw new LockLostError(`${message} The function did finish; its return value is in error.result.`, {
-        result,
-      });
-    } catch (error) {
-      // An error of `fn` takes precedence: a failure of this release is at most a warning.
-      await grant.end().catch((failure: unknown) => this.#warn(failure));
-      throw error;
-    } finally {
-      calls.keepAlive.unref();
-    }
+    return runUnder(calls, grant, () => runHolding({ store, grant, draft: false }, () => fn(grant)));
   }
 
   async #forceRelease(options: ForceReleaseOptions | undefined): Promise<boolean> {
@@ -217,19 +198,16 @@ export class LockHandle implements Lock {
 
   #acquire(options: Parsed<AcquireOptions>): Promise<HeldGrant> {
     const { calls, locks, store } = this.#session;
-    const { leaseMs = this.#leaseMs, waitMs = this.#waitMs, signal, grant, shared = false } = options;
+    const { leaseMs = this.#leaseMs, waitMs = this.#waitMs, maxHoldMs = this.#maxHoldMs } = options;
+    const { signal, grant, shared = false } = options;
     const durability = someOf(options.durability ?? this.#durability);
     throwIfAborted(signal);
     const outer = (grant as HeldGrant | undefined) ?? liveGrant(store, this.id);
     this.#session.admit(outer);
-    const how = { leaseMs, waitMs, signal, durability };
-    if (outer !== undefined) {
-      if (outer.hold.share !== undefined && !shared) throw upgradeError(this.id);
-      return acquireNested(calls, outer, how);
-    }
+    const how = { leaseMs, waitMs, maxHoldMs, signal, durability, share: shareOf(shared) };
+    if (outer !== undefined) return acquireNested(calls, outer, how);
     const request = new GrantRequest(how);
-    if (shared) locks.addShared(this.id, request, sharedShare);
-    else locks.add(this.id, request);
+    locks.addGrant(this.id, request);
     return request.granted;
   }
 
@@ -237,26 +215,12 @@ export class LockHandle implements Lock {
     return {
       leaseMs: parse.leaseMs,
       waitMs: parse.waitMs,
+      maxHoldMs: parse.maxHoldMs,
       signal: parse.signal,
       grant: (value: unknown): Grant => parseGrant(value, this.#session.store, this.id),
       durability: this.#session.settings.readDurability,
       shared: parse.boolean,
     };
-  }
-
-  /** `fn` ended while the lock was certainly held: a release without a reply changes nothing for the caller. */
-  #release(grant: HeldGrant): Promise<boolean> {
-    return grant.end().catch((error: unknown) => {
-      if (!(error instanceof UnavailableError)) throw error;
-      this.#warn(error);
-      return true;
-    });
-  }
-
-  #warn(error: unknown): void {
-    if (!diagnostics.warning.hasSubscribers) return;
-    const message = `The lock ${quoted(this.id)} was not released (the lease will expire): ${String(error)}`;
-    diagnostics.warning.publish({ cause: "release-unanswered", message } satisfies WarningEvent);
   }
 
   #inspect(): Promise<LockEntry | null> {
@@ -270,14 +234,11 @@ export class LockHandle implements Lock {
 /** Options after parsing. */
 type Parsed<T> = Omit<T, "durability"> & { durability?: Durability };
 
-const sharedShare: Share = { kind: "shared" };
+const sharedLock: Share = { kind: "shared" };
 
-/** [L12] Two holders that both waited for the other to leave would wait for ever. */
-function upgradeError(id: string): InvalidArgumentError {
-  return new InvalidArgumentError(
-    `The lock ${JSON.stringify(id)} is held by this caller as a shared one, and cannot be acquired exclusively as well. ` +
-      `Release it first, or acquire it without { shared: true } from the start.`,
-  );
+/** What an option `shared` asks for. */
+export function shareOf(shared: boolean): Share | undefined {
+  return shared ? sharedLock : undefined;
 }
 
 const noOptions: Parsed<AcquireOptions> = Object.freeze({});

@@ -1,5 +1,11 @@
 /** The handle of a semaphore. It parses options; scheduling/ does the waiting, with a ticket for each grant. */
-import type { Durability, SemaphoreChange, SemaphoreEntry, SemaphoreReply, Share } from "../backends/contract.ts";
+import type {
+  Durability,
+  SemaphoreChange,
+  SemaphoreEntry,
+  SemaphoreReply,
+  Share,
+} from "../backends/contract.ts";
 import { isFromCaller, withCallersStack } from "../caller-stacks.ts";
 import { LockTimeoutError } from "../errors.ts";
 import * as names from "../names.ts";
@@ -106,15 +112,16 @@ export class SemaphoreHandle implements Semaphore {
     throwIfAborted(signal);
     this.#session.admit();
     const { leaseMs, waitMs } = settings;
+    const share: Share = { kind: "permits", weight, limit: permits ?? null };
     const request = new GrantRequest({
       leaseMs,
       waitMs,
       ...how,
       signal,
+      share,
       durability: someOf(durability ?? settings.durability),
     });
-    const share: Share = { kind: "permits", weight, limit: permits ?? null };
-    locks.addShared(this.#lockId, request, share);
+    locks.addGrant(this.#lockId, request);
     return request.granted;
   }
 

@@ -7,8 +7,9 @@ import type { Session } from "../session.ts";
 import { Codec } from "../updates/codec.ts";
 import { withCallersStack, isFromCaller, runForCaller } from "../caller-stacks.ts";
 import { ConflictError, InvalidArgumentError, quoted } from "../errors.ts";
-import { parseGrant, type Grant, type HeldGrant } from "../ownership/grant.ts";
+import type { Grant, HeldGrant } from "../ownership/grant.ts";
 import { insideDraft, nearestHeld } from "../ownership/held-grants.ts";
+import { parseGrant } from "../ownership/parse-grant.ts";
 import { ChangeRequest } from "../scheduling/request.ts";
 import { throwIfAborted } from "../ownership/abort-listeners.ts";
 import { changeUnder } from "../updates/change-under-grant.ts";
@@ -46,6 +47,7 @@ interface ParsedStateOptions<T> {
   initial?: () => T;
   ttlMs?: number | WhenNew;
   serializer?: Serializer;
+  maxHoldMs?: number;
   durability?: Durability;
 }
 
@@ -55,6 +57,7 @@ export class StateHandle<T, D> implements State<T, D> {
   readonly #codec: Codec;
   readonly #initial: (() => T) | undefined;
   readonly #ttlMs: number | WhenNew | undefined;
+  readonly #maxHoldMs: number | undefined;
   readonly #durability: Durability | undefined;
 
   constructor(session: Session, id: string, options: StateOptions<T> | undefined) {
@@ -62,6 +65,7 @@ export class StateHandle<T, D> implements State<T, D> {
       initial: parse.initial,
       ttlMs: parse.stateTtlMs,
       serializer: parse.serializer,
+      maxHoldMs: parse.maxHoldMs,
       durability: session.settings.readDurability,
     });
     this.#session = session;
@@ -74,6 +78,7 @@ export class StateHandle<T, D> implements State<T, D> {
     const { initial } = own;
     this.#initial = initial && ((): T => runForCaller(initial));
     this.#ttlMs = own.ttlMs;
+    this.#maxHoldMs = own.maxHoldMs;
     this.#durability = own.durability ?? session.settings.durability;
   }
 
@@ -243,15 +248,17 @@ export class StateHandle<T, D> implements State<T, D> {
         `${name} takes a function that changes the draft; got ${parse.show(fn)}.`,
       );
     }
-    const { ttlMs, ...how } = parse.parseOptions<Parsed<UpdateOptions>>(name, options, {
+    const { ttlMs, maxHoldMs, ...how } = parse.parseOptions<Parsed<UpdateOptions>>(name, options, {
       ...this.#writeParsers,
       ttlMs: parse.saveTtlMs,
+      maxHoldMs: parse.maxHoldMs,
     });
     const call: DraftCall = {
       codec: this.#codec,
       initial: this.#initial,
       ttlMs: this.#expiry(ttlMs),
       durability: this.#durabilityOf(how),
+      maxHoldMs: maxHoldMs ?? this.#maxHoldMs,
       fn: fn as DraftCall["fn"],
     };
     return { call, how };

@@ -3,6 +3,7 @@
  */
 import type { DurabilityOptions, WhenNew } from "../options.ts";
 import type { Grant } from "../ownership/grant.ts";
+import type { GrantSet } from "../ownership/grant-set.ts";
 import type { Serializer } from "../serializers/serializer.ts";
 import type { UpdateContext } from "../updates/update-context.ts";
 
@@ -20,6 +21,8 @@ export interface StateOptions<T> {
   ttlMs?: number | WhenNew;
   /** How values are serialized. */
   serializer?: "json" | Serializer;
+  /** How long a function of `update` or `run` may take: see {@link UpdateOptions.maxHoldMs}. */
+  maxHoldMs?: number;
   /** How many replicas must have a write before it is acknowledged. */
   durability?: DurabilityOptions;
 }
@@ -27,7 +30,7 @@ export interface StateOptions<T> {
 /** Options of every write. */
 export interface WriteOptions {
   /** Write under this grant of the state's lock; found automatically inside `lock.run(fn)`. */
-  grant?: Grant;
+  grant?: Grant | GrantSet;
   /** How long to wait while others hold the state's lock, in milliseconds. */
   waitMs?: number;
   /** Ends waiting: the promise rejects with `signal.reason`. */
@@ -56,6 +59,11 @@ export interface SaveOptions extends WriteOptions {
 export interface UpdateOptions extends WriteOptions {
   /** As in {@link SaveOptions.ttlMs}. */
   ttlMs?: number | "keep" | "none" | WhenNew;
+  /**
+   * How long the function may take, in milliseconds. Then its signal aborts, and a second later the lock is given up:
+   * nothing is saved, and other calls go on. Default: no limit. Under a grant that the caller has, its limit counts.
+   */
+  maxHoldMs?: number;
 }
 
 /** Options of `state.delete()`. */

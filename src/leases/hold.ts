@@ -264,6 +264,14 @@ export class Hold implements OwnTicket, Watched {
       left.length === 1 && left[0] === borrower ? none : left.filter((one) => one !== borrower);
   }
 
+  /** The borrower has had it for too long. With it, the hold loses the lock, unless others have borrowed it as well. */
+  takeBack(borrower: Borrower, reason: string): void {
+    if (!this.#borrowers.includes(borrower)) return;
+    if (this.#borrowers.length === 1) return this.lose(reason);
+    this.giveBack(borrower);
+    borrower.lose(reason);
+  }
+
   #become(next: HoldState): void {
     if (!transitions[this.#state].includes(next))
       throw new Error(`HOLDFAST_HOLD_TRANSITION: ${this.#state} → ${next} of ${shownId(this.id)}`);

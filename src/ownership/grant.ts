@@ -7,7 +7,7 @@
  */
 import { diagnostics, type LostEvent } from "../diagnostics.ts";
 import { withCallersStack } from "../caller-stacks.ts";
-import { InvalidArgumentError, LockLostError, quoted, shownId } from "../errors.ts";
+import { LockLostError, quoted, shownId } from "../errors.ts";
 import { Mutex } from "./mutex.ts";
 import { runOutside } from "./async-context.ts";
 import type { Hold } from "../leases/hold.ts";
@@ -25,7 +25,10 @@ export interface Grant extends AsyncDisposable {
   readonly id: string;
   /** Rises with every grant of this lock: give it to other systems, so that they can refuse a stale holder. */
   readonly fence: number;
-  /** Aborts when the lock is lost (`reason`: LockLostError) or its store closes (ClosedError); never after release. */
+  /**
+   * Aborts when the lock is lost or `maxHoldMs` is over (`reason`: LockLostError), or its store closes (ClosedError);
+   * never after release.
+   */
   readonly signal: AbortSignal;
   /**
    * Releases the lock. May be repeated: every call returns the result of the first.
@@ -56,7 +59,11 @@ export class HeldGrant implements Grant {
   #children: Set<HeldGrant> | undefined;
   #writes: Set<Promise<unknown>> | undefined;
   #phase: Phase = "live";
+  /** Why it ended, if not by its own release. */
   #reason: Error | undefined;
+  /** `maxHoldMs` is over: why its signal has aborted. */
+  #overdue: Error | undefined;
+  #onOver: (() => void) | undefined;
   #controller: AbortController | undefined;
   #released: Promise<boolean> | undefined;
   /** One promise for all calls of `release()`: if it rejects, handling one of them is enough. */
@@ -73,7 +80,10 @@ export class HeldGrant implements Grant {
     this.parent = of.parent;
     this.#lender = of.lender;
     if (of.parent === undefined) of.hold.lendTo(this);
-    else (of.parent.#children ??= new Set()).add(this);
+    else {
+      (of.parent.#children ??= new Set()).add(this);
+      this.#overdue = of.parent.#overdue;
+    }
   }
 
   /** Orders the work under this grant: nested grants, saves, updates. */
@@ -99,6 +109,7 @@ export class HeldGrant implements Grant {
     this.#controller ??= new AbortController();
     this.hold.checkExpiry();
     if (this.#phase === "lost") this.#controller.abort(this.#reason);
+    else if (this.#phase === "live" && this.#overdue !== undefined) this.#controller.abort(this.#overdue);
     return this.#controller.signal;
   }
 
@@ -106,8 +117,9 @@ export class HeldGrant implements Grant {
     return (this.#answer ??= withCallersStack(() => this.end()));
   }
 
-  /** What `release()` does, for internal callers. */
-  end(): Promise<boolean> {
+  /** What `release()` does, for internal callers. `because`: what later calls under it are told. */
+  end(because?: string): Promise<boolean> {
+    if (because !== undefined && this.#phase === "live") this.#reason ??= this.#lost(because);
     return (this.#released ??= this.#release());
   }
 
@@ -123,6 +135,30 @@ export class HeldGrant implements Grant {
     this.#endChildren(this.#reason);
     runOutside(() => this.#tell(this.#reason));
     this.#lender.onLose?.(this);
+    this.#onOver?.();
+  }
+
+  /** Calls `listener` once, when it has been released or lost. At most one listener. */
+  whenOver(listener: () => void): void {
+    this.#onOver = listener;
+  }
+
+  get title(): string {
+    return `the lock ${quoted(this.id)} (fence ${this.fence})`;
+  }
+
+  /** `maxHoldMs` is over: aborts the signals of this grant and of those nested in it. It is still held. */
+  expire(reason: Error): void {
+    if (this.#phase !== "live") return;
+    this.#overdue = reason;
+    runOutside(() => this.#controller?.abort(reason));
+    for (const child of this.#children ?? []) child.expire(reason);
+  }
+
+  /** Ends it without its holder. A nested grant leaves the outer one as it is. */
+  giveUp(reason: string): void {
+    if (this.parent === undefined) this.hold.takeBack(this, reason);
+    else void this.end(reason);
   }
 
   /** The error for a call that comes too late; `undefined` while the grant is live. */
@@ -152,6 +188,7 @@ export class HeldGrant implements Grant {
     if (this.#children?.size) this.#endChildren(this.#lost("the grant that it was nested in was released"));
     this.hold.giveBack(this);
     this.parent?.forget(this);
+    this.#onOver?.();
     const released = this.#writes?.size ? this.#releaseAfterWrites() : this.#lender.onRelease(this);
     return held ? released : released.then(() => false);
   }
@@ -178,21 +215,6 @@ export class HeldGrant implements Grant {
     for (const child of this.#children ?? []) child.lose(reason);
     this.#children?.clear();
   }
-}
-
-/** Checks a `{ grant }` option: it must be a grant of this store and this id, since a grant fences only its own id. */
-export function parseGrant(value: unknown, store: object, id: string): HeldGrant {
-  if (!(value instanceof HeldGrant)) {
-    throw new InvalidArgumentError("grant must come from lock.acquire() or lock.run(fn) of this store.");
-  }
-  if (value.hold.store !== store)
-    throw new InvalidArgumentError("grant belongs to another store; use one of this store.");
-  if (value.id !== id) {
-    throw new InvalidArgumentError(
-      `grant belongs to the lock ${quoted(value.id)} and cannot be used for ${quoted(id)}. Acquire the lock ${quoted(id)}.`,
-    );
-  }
-  return value;
 }
 
 export function lockLost(id: string, fence: number, reason: string): LockLostError {

@@ -36,6 +36,13 @@ export function runHolding<R>(link: Omit<Held, "up" | "length">, body: () => R):
   return context.run(linked(link, shortened(context.getStore())), body);
 }
 
+/** Runs `body` as the owner of all these grants. */
+export function runHoldingAll<R>(store: object, grants: readonly HeldGrant[], body: () => R): R {
+  let chain = shortened(context.getStore());
+  for (const grant of grants) chain = linked({ store, grant, draft: false }, chain);
+  return chain === undefined ? body() : context.run(chain, body);
+}
+
 function linked(link: Omit<Held, "up" | "length">, up: Held | undefined): Held {
   const { store, grant, draft } = link;
   return { store, grant, draft, up, length: (up?.length ?? 0) + 1 };
@@ -75,6 +82,15 @@ export function liveGrant(store: object, id: string): HeldGrant | undefined {
     if (held.store === store && held.grant.id === id && held.grant.isLive) return held.grant;
   }
   return undefined;
+}
+
+/** The ids of all live grants in the context. */
+export function heldIds(store: object): string[] {
+  const ids: string[] = [];
+  for (let held = context.getStore(); held !== undefined; held = held.up) {
+    if (held.store === store && held.grant.isLive) ids.push(held.grant.id);
+  }
+  return ids;
 }
 
 /** Whether this context is inside a function that is changing the state of this id. */

@@ -7,7 +7,7 @@
 import type { Durability } from "../backends/contract.ts";
 import type { BackendCalls } from "../calls/backend-calls.ts";
 import { tooFewForLock } from "../calls/durability.ts";
-import { LockTimeoutError, quoted } from "../errors.ts";
+import { InvalidArgumentError, LockTimeoutError, quoted } from "../errors.ts";
 import { confirmHold } from "../leases/confirm-hold.ts";
 import { onAbort, onCallersAbort } from "./abort-listeners.ts";
 import { HeldGrant, type Lender } from "./grant.ts";
@@ -24,6 +24,7 @@ export async function acquireNested(
   parent: HeldGrant,
   how: WaitOptions,
 ): Promise<HeldGrant> {
+  if (parent.hold.share !== undefined && how.share === undefined) throw upgradeError(parent.id);
   const unlock = parent.mutex.tryLock() ?? (await waitForMutex(calls, parent, how));
   const error = parent.lossError;
   if (error !== undefined) {
@@ -81,6 +82,14 @@ function waitForMutex(calls: BackendCalls, parent: HeldGrant, how: WaitOptions):
     void parent.mutex.lock((stopWaiting) => (giveUp = stopWaiting)).then(resolve);
   });
   return locked.finally(() => end());
+}
+
+/** [L12] Two shared holders that both waited for the other to leave would wait for ever. */
+function upgradeError(id: string): InvalidArgumentError {
+  return new InvalidArgumentError(
+    `The lock ${quoted(id)} is held by this caller as a shared one, and cannot be acquired exclusively as well. ` +
+      `Release it first, or acquire it without { shared: true } from the start.`,
+  );
 }
 
 /** A branch under the same grant had the lock all the time. */

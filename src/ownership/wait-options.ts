@@ -1,10 +1,14 @@
-/** How long a caller waits for a lock, and the lease that it then gets. */
-import type { Durability } from "../backends/contract.ts";
+/** What a caller wants of a lock, how long it waits for it, the lease that it then gets, and how long it may hold it. */
+import type { Durability, Share } from "../backends/contract.ts";
 
 export interface WaitOptions {
   readonly leaseMs: number;
   readonly waitMs: number;
   readonly signal: AbortSignal | undefined;
+  /** What is wanted of the lock; `undefined`: the whole of it. */
+  readonly share?: Share | undefined;
   /** How many replicas must have it before the caller's promise resolves; `undefined`: none are waited for. */
   readonly durability?: Durability | undefined;
+  /** Starts when it is granted; `undefined`: no limit. A nested grant has that of the outer one. */
+  readonly maxHoldMs?: number | undefined;
 }

@@ -13,6 +13,7 @@ import type { Hold } from "../leases/hold.ts";
 import { releaseHold } from "../leases/release-hold.ts";
 import type { TicketRegistry } from "../leases/ticket-registry.ts";
 import { HeldGrant, type Lender } from "../ownership/grant.ts";
+import { limitHold } from "../ownership/hold-limit.ts";
 import { now, pause, soon } from "../timers.ts";
 import type { Batch } from "../updates/batch.ts";
 import { BatchRun, type RunHost } from "../updates/batch-run.ts";
@@ -135,6 +136,7 @@ export class Dispatcher implements Lender {
     hold.countServed();
     hold.forgetKnownState(); // a caller that has the lock may change the state
     const grant = new HeldGrant({ hold, fence: hold.takeFence(), lender: this });
+    limitHold(this.#tickets.calls.deadlines, grant, request.maxHoldMs);
     this.#lent = grant;
     publishAcquired(request, grant);
     request.serve(grant);

@@ -7,7 +7,11 @@ import type { GrantRequest } from "./request.ts";
 
 export function publishAcquired(request: GrantRequest, grant: HeldGrant): void {
   if (!diagnostics.acquire.hasSubscribers) return;
-  const event: AcquireEvent = { id: shownId(grant.id), waitedMs: now() - request.arrivedAt, fence: grant.fence };
+  const event: AcquireEvent = {
+    id: shownId(grant.id),
+    waitedMs: now() - request.arrivedAt,
+    fence: grant.fence,
+  };
   diagnostics.acquire.publish(event);
 }
 

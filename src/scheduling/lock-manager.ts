@@ -26,7 +26,7 @@ export class LockManager {
     this.#tickets = tickets;
   }
 
-  /** Adds the request to the queue of its id. */
+  /** Adds a request for the whole lock to the queue of its id. */
   add(id: string, request: Request): void {
     let acquirer = this.#acquirers.get(id);
     if (acquirer === undefined) this.#acquirers.set(id, (acquirer = this.#create(id)));
@@ -34,13 +34,16 @@ export class LockManager {
     acquirer.add(request);
   }
 
-  /** Adds a request for a share. Callers that share a lock share a ticket; a grant of a semaphore has one of its own. */
-  addShared(id: string, request: GrantRequest, share: Share): void {
-    if (share.kind === "shared") {
-      let acquirer = this.#shared.get(id);
-      if (acquirer === undefined) this.#shared.set(id, (acquirer = this.#createShared(id, share)));
-      acquirer.add(request);
-    } else this.#createShared(id, share).add(request);
+  /**
+   * Adds a request for a grant. Callers that share a lock share a ticket; a grant of a semaphore has one of its own.
+   */
+  addGrant(id: string, request: GrantRequest): void {
+    const { share } = request;
+    if (share === undefined) return this.add(id, request);
+    let acquirer = share.kind === "shared" ? this.#shared.get(id) : undefined;
+    acquirer ??= this.#createShared(id, share);
+    if (share.kind === "shared") this.#shared.set(id, acquirer);
+    acquirer.add(request);
   }
 
   /** Fails all requests that wait. Requests that are being served go on [P2]. */

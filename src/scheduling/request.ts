@@ -2,7 +2,7 @@
  * What a caller wants from a lock: a grant, or a change of its state. A request waits in the local queue of its id
  * until it is served, fails or gives up. The first of these settles it, once.
  */
-import type { Durability } from "../backends/contract.ts";
+import type { Durability, Share } from "../backends/contract.ts";
 import { ListNode } from "../linked-list.ts";
 import { onCallersAbort, throwIfAborted } from "../ownership/abort-listeners.ts";
 import type { HeldGrant } from "../ownership/grant.ts";
@@ -71,11 +71,16 @@ export abstract class Request extends ListNode {
 /** "Give me a grant." */
 export class GrantRequest extends Request {
   readonly granted: Promise<HeldGrant>;
+  readonly maxHoldMs: number | undefined;
+  readonly share: Share | undefined;
   #resolve!: (grant: HeldGrant) => void;
   #reject!: (error: unknown) => void;
 
-  constructor(how: WaitOptions) {
-    super(how);
+  /** `arrivedAt`: when its call began to wait, if that was for other locks before. */
+  constructor(how: WaitOptions, arrivedAt?: number) {
+    super(how, arrivedAt);
+    this.maxHoldMs = how.maxHoldMs;
+    this.share = how.share;
     this.granted = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;

@@ -15,6 +15,7 @@ import type { Hold } from "../leases/hold.ts";
 import { releaseHold } from "../leases/release-hold.ts";
 import type { TicketRegistry } from "../leases/ticket-registry.ts";
 import { HeldGrant, type Lender } from "../ownership/grant.ts";
+import { limitHold } from "../ownership/hold-limit.ts";
 import { now } from "../timers.ts";
 import type { DispatcherOptions } from "./dispatcher.ts";
 import { publishAcquired, publishReleased, warnOfRelease } from "./grant-events.ts";
@@ -81,6 +82,7 @@ export class SharedDispatcher implements Lender {
     this.#queue.remove(request);
     hold.countServed();
     const grant = new HeldGrant({ hold, fence: hold.takeFence(), lender: this });
+    limitHold(this.#tickets.calls.deadlines, grant, request.maxHoldMs);
     this.#grantsOf(hold).add(grant);
     publishAcquired(request, grant);
     request.serve(grant);

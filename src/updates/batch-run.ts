@@ -17,8 +17,9 @@ import { confirmHold } from "../leases/confirm-hold.ts";
 import type { Hold } from "../leases/hold.ts";
 import { lockLost, type HeldGrant } from "../ownership/grant.ts";
 import { nextTurn, now } from "../timers.ts";
-import { Batch } from "./batch.ts";
+import { Batch, type Applied } from "./batch.ts";
 import type { Change } from "./change.ts";
+import { endOrGivenUp } from "./limited-function.ts";
 import { writeUnderTicket } from "./write-under-ticket.ts";
 
 /** The most times that changes are applied from the beginning. The lock makes repetitions rare. */
@@ -91,8 +92,9 @@ export class BatchRun {
       }
       const applied = batch.apply(change);
       if (applied.over !== undefined) {
+        const hasEnded = endOrGivenUp(this.#calls.deadlines, applied);
         const error = await this.#answerOthers(batch, applied.over);
-        await applied.over;
+        if (!(await hasEnded)) return this.#leaveBehind(batch, applied);
         if (error !== undefined) {
           change.fail(error);
           return error;
@@ -100,6 +102,17 @@ export class BatchRun {
       }
       if (batch.take(applied)) return undefined;
     }
+  }
+
+  /** Its function goes on without the lock; the call is answered when it ends. Returns the answer. */
+  #leaveBehind({ lossError }: Batch, applied: Applied): Error {
+    const { keepAlive } = this.#calls;
+    keepAlive.ref(); // [P1]
+    void applied.over?.then(() => {
+      keepAlive.unref();
+      applied.change.fail(applied.failure === undefined ? lossError : applied.failure.error);
+    });
+    return lossError;
   }
 
   /** Changes before a slow function do not wait for it. */

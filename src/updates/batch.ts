@@ -27,6 +27,10 @@ export interface Applied {
   readonly change: Change;
   /** Resolves when the function has ended; `undefined`: it has ended already. */
   readonly over: Promise<void> | undefined;
+  /** What its function threw. */
+  readonly failure: { readonly error: unknown } | undefined;
+  /** The grant that it runs under; `undefined`: that of its caller. */
+  readonly grant: HeldGrant | undefined;
 }
 
 class Application implements Applied {
@@ -38,6 +42,7 @@ class Application implements Applied {
   over: Promise<void> | undefined;
   write: StateWrite | undefined;
   failure: { readonly error: unknown } | undefined;
+  grant: HeldGrant | undefined;
 
   constructor(change: Change, on: { readonly start: number; readonly onUnsaved: boolean }) {
     this.change = change;
@@ -166,6 +171,7 @@ export class Batch {
           .then((made) => void (application.write = made), fail)
           .then(() => this.#endGrant(grant))
           .then(() => undefined);
+        if (grant !== this.#grant) application.grant = grant;
         return application;
       }
       application.write = write;

@@ -50,6 +50,8 @@ export abstract class Change<R = unknown> {
   readonly arrivedAt = now();
   /** How many replicas must have it before its promise resolves. */
   readonly durability: Durability | undefined;
+  /** How long its function may take. */
+  readonly maxHoldMs: number | undefined;
   /** Whether its caller learns the revision. Then nothing may be applied on top of it before it is saved. */
   abstract readonly wantsRevision: boolean;
   /** Whether it runs for so long that requests which only try the lock must not wait for it. */
@@ -59,8 +61,9 @@ export abstract class Change<R = unknown> {
   /** Not a snapshot of AsyncLocalStorage, which takes three times as long to make. */
   readonly #context = new AsyncResource("HoldfastChange", { requireManualDestroy: true });
 
-  constructor(durability: Durability | undefined) {
+  constructor(durability: Durability | undefined, maxHoldMs?: number) {
     this.durability = durability;
+    this.maxHoldMs = maxHoldMs;
     this.promise = new Promise<R>((resolve, reject) => {
       this.#resolve = resolve as (value: unknown) => void;
       this.#reject = reject;
@@ -110,6 +113,8 @@ export interface DraftCall {
   readonly initial: (() => unknown) | undefined;
   readonly ttlMs: Ttl;
   readonly durability: Durability | undefined;
+  /** How long `fn` may take. */
+  readonly maxHoldMs?: number | undefined;
   readonly fn: (draft: unknown, context: UpdateContext) => unknown;
 }
 
@@ -119,7 +124,7 @@ abstract class DraftChange extends Change {
   protected readonly call: DraftCall;
 
   constructor(call: DraftCall) {
-    super(call.durability);
+    super(call.durability, call.maxHoldMs);
     this.call = call;
   }
 

@@ -1,0 +1,181 @@
+/**
+ * The handle of several locks. It parses ids and options and finds the grants of the running context;
+ * scheduling/acquire-all.ts does the waiting.
+ */
+import type { Durability } from "../backends/contract.ts";
+import { isFromCaller, withCallersStack } from "../caller-stacks.ts";
+import { InvalidArgumentError, LockTimeoutError } from "../errors.ts";
+import * as parse from "../options.ts";
+import { someOf } from "../options.ts";
+import { throwIfAborted } from "../ownership/abort-listeners.ts";
+import type { HeldGrant } from "../ownership/grant.ts";
+import { HeldSet, type GrantSet } from "../ownership/grant-set.ts";
+import { heldIds, liveGrant, runHoldingAll } from "../ownership/held-grants.ts";
+import { limitHold } from "../ownership/hold-limit.ts";
+import { parseGrants } from "../ownership/parse-grant.ts";
+import { acquireAll, type Setting, type WantedLock } from "../scheduling/acquire-all.ts";
+import { compareIds } from "../scheduling/id-order.ts";
+import type { Session } from "../session.ts";
+import * as names from "../names.ts";
+import { shareOf, type AcquireOptions, type LockOptions, type TryAcquireOptions } from "./lock.ts";
+import { checkFunction, runUnder } from "./run-under.ts";
+
+/** Each of them is renewed, and waited for in turn: work that needs more locks needs a coarser one. */
+const maxIds = 64;
+
+/**
+ * Several locks that are acquired and released together. Two calls never wait for each other, whatever the order of
+ * their ids.
+ *
+ * @example
+ * ```ts
+ * await store.lockAll(["account:1", "account:2"]).run(async (grant) => {
+ *   await transfer({ signal: grant.signal });
+ * });
+ * ```
+ */
+export interface LockSet<Id extends string = string> {
+  /** In the order in which they are acquired, that of their UTF-8 bytes; each once. */
+  readonly ids: readonly Id[];
+  /**
+   * Waits for all the locks, for `waitMs` in all, and returns one grant. After an error, none of them is held.
+   *
+   * @throws LockTimeoutError, which names the id and its holder, if others held one of the locks for `waitMs`, or if one
+   * is not free and must not be waited for, since the caller holds a lock that comes after it; otherwise as
+   * `lock.acquire`.
+   */
+  acquire(options?: AcquireOptions): Promise<GrantSet<Id>>;
+  /** Tries once; returns `null` if the locks are not all free now. */
+  tryAcquire(options?: TryAcquireOptions): Promise<GrantSet<Id> | null>;
+  /**
+   * Runs `fn` while holding all the locks, and always releases them afterwards. Calls for these ids inside `fn` re-enter.
+   *
+   * @returns what `fn` returned.
+   * @throws what `fn` threw; the errors of `acquire`; LockLostError if one of the locks was lost while `fn` ran, with the
+   * value of `fn` in `error.result`.
+   */
+  run<R>(fn: (grant: GrantSet<Id>) => R | Promise<R>, options?: AcquireOptions): Promise<R>;
+}
+
+/** Options after parsing. */
+type Parsed<T> = Omit<T, "durability" | "grant"> & { durability?: Durability };
+type ParsedCall<T> = Parsed<T> & { grant?: readonly HeldGrant[] };
+
+export class LockSetHandle<Id extends string> implements LockSet<Id> {
+  readonly ids: readonly Id[];
+  readonly #session: Session;
+  readonly #own: Parsed<LockOptions>;
+
+  constructor(session: Session, ids: readonly Id[], options: LockOptions | undefined) {
+    this.#own = parse.parseOptions<Parsed<LockOptions>>("lockAll()", options, parsersOf(session));
+    this.#session = session;
+    this.ids = parseIds(ids);
+  }
+
+  acquire(options?: AcquireOptions): Promise<GrantSet<Id>> {
+    return withCallersStack(() => this.#acquire(this.#parse("acquire()", options)));
+  }
+
+  tryAcquire(options?: TryAcquireOptions): Promise<GrantSet<Id> | null> {
+    return withCallersStack(() => this.#tryAcquire(options));
+  }
+
+  run<R>(fn: (grant: GrantSet<Id>) => R | Promise<R>, options?: AcquireOptions): Promise<R> {
+    return withCallersStack(async () => {
+      checkFunction(fn);
+      const { store, calls } = this.#session;
+      const set = await this.#acquire(this.#parse("run()", options));
+      return runUnder(calls, set, () => runHoldingAll(store, set.grants, () => fn(set)));
+    });
+  }
+
+  async #tryAcquire(options: TryAcquireOptions | undefined): Promise<GrantSet<Id> | null> {
+    const { waitMs: _, ...parsers } = this.#parsers;
+    const own = parse.parseOptions<ParsedCall<TryAcquireOptions>>("tryAcquire()", options, parsers);
+    try {
+      return await this.#acquire({ ...own, waitMs: 0 });
+    } catch (error) {
+      if (error instanceof LockTimeoutError && !isFromCaller(error)) return null;
+      throw error;
+    }
+  }
+
+  async #acquire(options: ParsedCall<AcquireOptions>): Promise<HeldSet<Id>> {
+    const { settings, calls } = this.#session;
+    const { leaseMs, waitMs, maxHoldMs, durability, shared = false } = { ...this.#own, ...options };
+    throwIfAborted(options.signal);
+    const how = {
+      leaseMs: leaseMs ?? settings.leaseMs,
+      waitMs: waitMs ?? settings.waitMs,
+      signal: options.signal,
+      share: shareOf(shared),
+      durability: someOf(durability ?? settings.durability),
+    };
+    const wanted = this.#wanted(options.grant ?? []);
+    const set = new HeldSet<Id>(await acquireAll(this.#setting(options.grant ?? [], wanted), wanted, how));
+    const isAllNested = wanted.every(({ outer }) => outer !== undefined);
+    limitHold(calls.deadlines, set, isAllNested ? undefined : maxHoldMs);
+    return set;
+  }
+
+  #wanted(given: readonly HeldGrant[]): WantedLock[] {
+    const { store } = this.#session;
+    return this.ids.map((id) => ({
+      id,
+      outer: given.find((grant) => grant.id === id) ?? liveGrant(store, id),
+    }));
+  }
+
+  #setting(given: readonly HeldGrant[], wanted: readonly WantedLock[]): Setting {
+    const session = this.#session;
+    const { calls, locks, store } = session;
+    const outer = wanted.find((lock) => lock.outer !== undefined)?.outer;
+    const held = [...heldIds(store), ...given.filter(({ isLive }) => isLive).map(({ id }) => id)];
+    return { calls, locks, admit: () => session.admit(outer), greatestHeld: held.sort(compareIds).at(-1) };
+  }
+
+  #parse(call: string, options: AcquireOptions | undefined): ParsedCall<AcquireOptions> {
+    return parse.parseOptions<ParsedCall<AcquireOptions>>(call, options, this.#parsers);
+  }
+
+  get #parsers() {
+    const grant = (value: unknown): readonly HeldGrant[] => this.#parseGrant(value);
+    return { ...parsersOf(this.#session), signal: parse.signal, grant, shared: parse.boolean };
+  }
+
+  #parseGrant(value: unknown): readonly HeldGrant[] {
+    const grants = parseGrants(value, this.#session.store);
+    if (grants.some(({ id }) => this.ids.some((own) => own === id))) return grants;
+    const ids = grants.map(({ id }) => JSON.stringify(id)).join(", ");
+    throw new InvalidArgumentError(`grant belongs to ${ids}, which is none of the ids of this lockAll().`);
+  }
+}
+
+function parsersOf({ settings }: Session) {
+  return {
+    leaseMs: parse.leaseMs,
+    waitMs: parse.waitMs,
+    maxHoldMs: parse.maxHoldMs,
+    durability: settings.readDurability,
+  };
+}
+
+/** In order, without duplicates. */
+function parseIds<Id extends string>(ids: readonly Id[]): readonly Id[] {
+  if (!isArray(ids) || ids.length === 0) {
+    throw new InvalidArgumentError(`lockAll() takes an array of at least one id; got ${parse.show(ids)}.`);
+  }
+  const known = new Set(ids);
+  for (const id of known) names.parseId(id, "A lock's id");
+  if (known.size > maxIds) {
+    throw new InvalidArgumentError(
+      `lockAll() takes at most ${maxIds} ids; got ${known.size}. Use a lock that stands for all of them.`,
+    );
+  }
+  return Object.freeze([...known].sort(compareIds));
+}
+
+/** A caller in JavaScript may pass anything. */
+function isArray(value: unknown): boolean {
+  return Array.isArray(value);
+}

@@ -1,0 +1,145 @@
+/**
+ * Acquires several locks, all or none, so that no two such calls wait for each other [L14].
+ *
+ * First all are tried in one tick, without queueing; on Redis, that is one script. If one is not free, those before it
+ * in the order of ids are kept and those after it are given back. From there on, the call waits for one after another in that
+ * order: a caller only ever waits for an id that is greater than all those it has got.
+ *
+ * Locks that the caller holds already are entered again. If one of them is greater than an id that is not free, the call
+ * does not wait, since that could be a deadlock.
+ */
+import { isFromCaller } from "../caller-stacks.ts";
+import type { BackendCalls } from "../calls/backend-calls.ts";
+import { LockTimeoutError } from "../errors.ts";
+import type { HeldGrant } from "../ownership/grant.ts";
+import { acquireNested } from "../ownership/nested-acquire.ts";
+import type { WaitOptions } from "../ownership/wait-options.ts";
+import { now } from "../timers.ts";
+import { compareIds } from "./id-order.ts";
+import type { LockManager } from "./lock-manager.ts";
+import { GrantRequest } from "./request.ts";
+
+/** One of the locks. */
+export interface WantedLock {
+  readonly id: string;
+  /** The caller's grant of it, which is entered again. */
+  readonly outer: HeldGrant | undefined;
+}
+
+export interface Setting {
+  readonly calls: BackendCalls;
+  readonly locks: LockManager;
+  /** Throws if the store is closed. */
+  readonly admit: () => void;
+  /** The greatest id that the caller holds. */
+  readonly greatestHeld: string | undefined;
+}
+
+/** `wanted`: in the order of ids. Returns a grant of each, in the same order. */
+export function acquireAll(
+  setting: Setting,
+  wanted: readonly WantedLock[],
+  how: WaitOptions,
+): Promise<readonly HeldGrant[]> {
+  return new Acquisitions(setting, wanted, how).acquire();
+}
+
+class Acquisitions {
+  readonly #setting: Setting;
+  readonly #wanted: readonly WantedLock[];
+  readonly #how: WaitOptions;
+  readonly #beganAt = now();
+  /** What has been granted, in order. */
+  #granted: HeldGrant[] = [];
+
+  constructor(setting: Setting, wanted: readonly WantedLock[], how: WaitOptions) {
+    this.#setting = setting;
+    this.#wanted = wanted;
+    this.#how = how;
+  }
+
+  async acquire(): Promise<readonly HeldGrant[]> {
+    try {
+      const busy = await this.#tryAll();
+      if (busy !== undefined) await this.#waitForRest(busy);
+      for (const { lossError } of this.#granted) if (lossError !== undefined) throw lossError;
+      return this.#granted;
+    } catch (error) {
+      await giveBack(this.#granted).catch(() => undefined); // the caller learns the first error
+      throw error;
+    }
+  }
+
+  /** Returns why the first that is not free could not be had; `undefined`: all are granted. */
+  async #tryAll(): Promise<LockTimeoutError | undefined> {
+    const tries = await Promise.allSettled(this.#wanted.map((lock) => this.#ask(lock, 0)));
+    const granted = tries.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+    this.#granted = granted;
+    const errors = tries.flatMap((one) => (one.status === "rejected" ? [one.reason as Error] : []));
+    const failure = errors.find((error) => !isTimeout(error));
+    if (failure !== undefined) throw failure;
+    const [busy] = errors;
+    if (!isTimeout(busy)) return undefined;
+    const first = tries.findIndex(({ status }) => status === "rejected");
+    this.#granted = granted.slice(0, first);
+    await giveBack(granted.slice(first));
+    return busy;
+  }
+
+  /** `busy`: why the next one could not be had. */
+  async #waitForRest(busy: LockTimeoutError): Promise<void> {
+    let tried: LockTimeoutError | undefined = busy;
+    for (const lock of this.#wanted.slice(this.#granted.length)) {
+      this.#granted.push(await this.#waitFor(lock, tried));
+      tried = undefined;
+    }
+  }
+
+  async #waitFor(lock: WantedLock, tried: LockTimeoutError | undefined): Promise<HeldGrant> {
+    const { waitMs } = this.#how;
+    if (waitMs === 0 && tried !== undefined) throw tried;
+    const greater = this.#greaterHeld(lock);
+    if (greater === undefined) return this.#ask(lock, waitMs);
+    if (tried !== undefined) throw mustNotWait(tried, greater);
+    return this.#ask(lock, 0).catch((error: unknown) => {
+      throw isTimeout(error) ? mustNotWait(error, greater) : error;
+    });
+  }
+
+  /** The id because of which this lock must not be waited for. Other branches of the same owner may be waited for. */
+  #greaterHeld({ id, outer }: WantedLock): string | undefined {
+    const { greatestHeld } = this.#setting;
+    if (outer !== undefined || greatestHeld === undefined) return undefined;
+    return compareIds(greatestHeld, id) > 0 ? greatestHeld : undefined;
+  }
+
+  async #ask({ id, outer }: WantedLock, waitMs: number): Promise<HeldGrant> {
+    const { calls, locks, admit } = this.#setting;
+    admit();
+    if (outer !== undefined) {
+      const leftMs = Math.max(Math.ceil(this.#beganAt + waitMs - now()), 0);
+      return acquireNested(calls, outer, { ...this.#how, waitMs: leftMs });
+    }
+    const request = new GrantRequest({ ...this.#how, waitMs }, this.#beganAt);
+    locks.addGrant(id, request);
+    return request.granted;
+  }
+}
+
+/** All in one tick. Throws if a release got no reply. */
+async function giveBack(grants: readonly HeldGrant[]): Promise<void> {
+  const ends = await Promise.allSettled(grants.map((grant) => grant.end()));
+  for (const end of ends) if (end.status === "rejected") throw end.reason;
+}
+
+/** A lock is not free, or was not within `waitMs`. */
+function isTimeout(error: unknown): error is LockTimeoutError {
+  return error instanceof LockTimeoutError && !isFromCaller(error);
+}
+
+function mustNotWait({ message }: LockTimeoutError, greater: string): LockTimeoutError {
+  return new LockTimeoutError(
+    `${message} This call did not wait for it, since its caller holds the lock ${JSON.stringify(greater)}, which comes ` +
+      `after it in the order of ids: two such callers could wait for each other. Acquire all of them with one lockAll().`,
+  );
+}
