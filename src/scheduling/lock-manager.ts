@@ -6,6 +6,7 @@ import { ClosedError } from "../errors.ts";
 import { InFlight } from "../calls/in-flight-counter.ts";
 import type { TicketRegistry } from "../leases/ticket-registry.ts";
 import { Acquirer } from "./acquirer.ts";
+import { PermitQueue } from "./permit-queue.ts";
 import type { GrantRequest, Request } from "./request.ts";
 
 /** The number of acquirers without callers that are kept. */
@@ -17,6 +18,8 @@ export class LockManager {
   #acquirers = new Map<string, Acquirer>();
   /** Those of shared locks, by id. */
   readonly #shared = new Map<string, Acquirer>();
+  /** By id. */
+  readonly #semaphores = new Map<string, PermitQueue>();
   /** All that ask for a share, as long as they have callers. */
   readonly #sharing = new Set<Acquirer>();
   /** The number of acquirers without callers. */
@@ -40,16 +43,19 @@ export class LockManager {
   addGrant(id: string, request: GrantRequest): void {
     const { share } = request;
     if (share === undefined) return this.add(id, request);
-    let acquirer = share.kind === "shared" ? this.#shared.get(id) : undefined;
-    acquirer ??= this.#createShared(id, share);
-    if (share.kind === "shared") this.#shared.set(id, acquirer);
+    if (share.kind === "permits") return this.#permitQueue(id).add(request);
+    let acquirer = this.#shared.get(id);
+    if (acquirer === undefined) {
+      acquirer = this.#createShared(id, share, () => this.#shared.delete(id));
+      this.#shared.set(id, acquirer);
+    }
     acquirer.add(request);
   }
 
   /** Fails all requests that wait. Requests that are being served go on [P2]. */
   rejectWaiters(): void {
-    for (const acquirers of [this.#acquirers.values(), this.#sharing])
-      for (const acquirer of acquirers) acquirer.rejectAll(new ClosedError("The store is closing."));
+    for (const queues of [this.#semaphores.values(), this.#acquirers.values(), this.#sharing])
+      for (const queue of queues) queue.rejectAll(new ClosedError("The store is closing."));
   }
 
   /** Resolves when no caller's function is running: no caller has a grant, and no change is being applied. */
@@ -66,14 +72,28 @@ export class LockManager {
     });
   }
 
-  #createShared(id: string, share: Share): Acquirer {
+  #createShared(id: string, share: Share, onOver: () => void): Acquirer {
     const onIdle = (): void => {
       this.#sharing.delete(acquirer);
-      if (this.#shared.get(id) === acquirer) this.#shared.delete(id);
+      onOver();
     };
     const acquirer = new Acquirer(id, { tickets: this.#tickets, serving: this.#serving, share, onIdle });
     this.#sharing.add(acquirer);
     return acquirer;
+  }
+
+  #permitQueue(id: string): PermitQueue {
+    let queue = this.#semaphores.get(id);
+    if (queue !== undefined) return queue;
+    queue = new PermitQueue(id, {
+      calls: this.#tickets.calls,
+      ask: (request, onOver) => {
+        if (request.share !== undefined) this.#createShared(id, request.share, onOver).add(request);
+      },
+      onIdle: () => this.#semaphores.delete(id),
+    });
+    this.#semaphores.set(id, queue);
+    return queue;
   }
 
   /** An acquirer without callers is kept for a while, since the next call for its id may come soon. */

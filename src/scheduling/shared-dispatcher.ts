@@ -68,7 +68,8 @@ export class SharedDispatcher implements Lender {
       }
       this.#lend(hold, request as GrantRequest);
     }
-    if (this.#grantsOf(hold).size === 0) this.#close(hold); // the last request gave up
+    const isForOne = hold.share?.kind === "permits";
+    if (isForOne || this.#grantsOf(hold).size === 0) this.#close(hold); // without grants: the last request gave up
   }
 
   #mayJoin(hold: Hold, { leaseMs, arrivedAt }: Request): boolean {
