@@ -68,7 +68,8 @@ export type Op =
       readonly limit: number;
       readonly created: number | null;
     }
-  | { readonly op: "delete-semaphore" | "inspect-semaphore"; readonly client: number }
+  | { readonly op: "delete-semaphore"; readonly client: number }
+  | { readonly op: "inspect-semaphore"; readonly client: number }
   | { readonly op: "list"; readonly client: number }
   /** A retry or a late copy of something done before. */
   | { readonly op: "again"; readonly entry: number }
