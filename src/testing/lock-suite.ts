@@ -4,14 +4,16 @@
 import { callCases } from "./lock-suite/calls.ts";
 import { closingCases } from "./lock-suite/closing.ts";
 import { contractCases } from "./lock-suite/contract.ts";
-import { permitCases } from "./lock-suite/contract-permits.ts";
-import { sharedCases } from "./lock-suite/contract-shared.ts";
+import { permitCases } from "./lock-suite/shares/contract-permits.ts";
+import { sharedCases } from "./lock-suite/shares/contract-shared.ts";
 import { releaseCases } from "./lock-suite/contract-release.ts";
 import { eventLoopCases } from "./lock-suite/event-loop.ts";
 import { lossCases } from "./lock-suite/loss.ts";
 import { givingUpCases } from "./lock-suite/giving-up.ts";
 import { lostReplyCases } from "./lock-suite/lost-replies.ts";
 import { ownerCases } from "./lock-suite/owners.ts";
+import { semaphoreCases } from "./lock-suite/shares/semaphores.ts";
+import { sharedLockCases } from "./lock-suite/shares/shared-locks.ts";
 import { queueCases } from "./lock-suite/queue.ts";
 import type { SuiteOptions } from "./options.ts";
 import { register } from "./suite.ts";
@@ -39,6 +41,8 @@ export function lockSuite(options: SuiteOptions): void {
     ...releaseCases,
     ...sharedCases,
     ...permitCases,
+    ...sharedLockCases,
+    ...semaphoreCases,
     ...queueCases,
     ...callCases,
     ...closingCases,

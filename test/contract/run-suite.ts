@@ -3,8 +3,8 @@
 import { afterAll, beforeAll, describe, test } from "vitest";
 
 import type { SuiteHooks, SuiteOptions } from "../../src/testing/index.ts";
-import { permitCases } from "../../src/testing/lock-suite/contract-permits.ts";
-import { sharedCases } from "../../src/testing/lock-suite/contract-shared.ts";
+import { permitCases } from "../../src/testing/lock-suite/shares/contract-permits.ts";
+import { sharedCases } from "../../src/testing/lock-suite/shares/contract-shared.ts";
 import type { BackendUnderTest, Storage } from "./backends.ts";
 
 /** Backends whose shared locks and semaphores are still to come: their cases are listed as "todo". */

@@ -1,10 +1,10 @@
 /** The contract of shared locks: who holds one together, in which order, and how each of them leaves [L12]. */
 import { strict as assert } from "node:assert";
-import { eventually } from "../assertions.ts";
-import { save, type ContractClient, type ContractTicket } from "../contract-client.ts";
-import { needing, proof, type Case } from "../suite.ts";
-import { threeClients } from "./three-clients.ts";
-import { listening, woken } from "./waking.ts";
+import { eventually } from "../../assertions.ts";
+import { save, type ContractClient, type ContractTicket } from "../../contract-client.ts";
+import { needing, proof, type Case } from "../../suite.ts";
+import { threeClients } from "../three-clients.ts";
+import { listening, woken } from "../waking.ts";
 
 const shared = { share: { kind: "shared" } } as const;
 const tokens = (holders: readonly { readonly token: string }[] | undefined): string[] =>

@@ -1,11 +1,11 @@
 /** The contract of semaphores: how many permits fit, in which order, and what becomes of the limit [L13]. */
 import { strict as assert } from "node:assert";
-import type { AcquireRequest, SemaphoreChange } from "../../backends/contract.ts";
-import { eventually } from "../assertions.ts";
-import type { ContractClient } from "../contract-client.ts";
-import { needing, proof, type Case } from "../suite.ts";
-import { threeClients } from "./three-clients.ts";
-import { listening, woken } from "./waking.ts";
+import type { AcquireRequest, SemaphoreChange } from "../../../backends/contract.ts";
+import { eventually } from "../../assertions.ts";
+import type { ContractClient } from "../../contract-client.ts";
+import { needing, proof, type Case } from "../../suite.ts";
+import { threeClients } from "../three-clients.ts";
+import { listening, woken } from "../waking.ts";
 
 /** An ask for so many permits, by a caller that takes the limit to be this; `null`: it takes it as it is. */
 function permits(weight: number, limit: number | null = null): Pick<AcquireRequest, "share"> {
