@@ -1,4 +1,4 @@
--- Releases locks. Each goes to its first live waiter, if there is one. To change the state or to `keep` the lock:
+-- Releases locks, and shares of locks. Each goes to its first live waiters, if there are any. To change the state or to `keep` the lock:
 -- commit.lua.
 -- One script serves all releases that a client makes at once, of different ids. Each has its own reply or error.
 -- KEYS: stamp done
@@ -9,7 +9,7 @@
 --   retry, `<slot> <n>` of a receipt that must be there, or '-'
 -- Replies: 'released' if that is true of all; otherwise an array, with one of these for each release:
 --   'released', 'lost', 'forgotten', or the recorded reply of the first attempt
--- Promises: S5 L2 L6 L8 L9
+-- Promises: S5 L2 L6 L8 L9 L12 L13
 local stamp, done = KEYS[1], KEYS[2]
 local prefix, seen, keep, refresh = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local width = 6
@@ -74,16 +74,23 @@ if #remaining == 0 then return 'released' end
 -- @include stamp
 -- @include holder
 -- @include queue
+-- @include shares
 -- @include hand-over
+-- @include end-share
 local now = clock()
 local function release()
+  shares = nil
   local held = redis.call('GET', lock)
-  if not is_held_by(held, ticket) then return recall(redis.call('HGET', done, slot)) or refuse('lost') end
+  if not is_held_by(held, ticket) then
+    if not end_share(held, ticket, now) then return recall(redis.call('HGET', done, slot)) or refuse('lost') end
+    serve_after_share(now)
+    return remember('released')
+  end
   -- Types are checked before the first write.
   redis.call('ZCARD', queue)
   leave(ticket)
   redis.call('DEL', lock)
-  hand_over(now, nil)
+  serve(now, nil, true)
   return remember('released')
 end
 for _, i in ipairs(remaining) do

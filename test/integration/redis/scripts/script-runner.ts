@@ -156,6 +156,28 @@ export class ScriptRunner {
     return this.#one("acquire", { id: asked.id, ticket, common: [String(seen)], own, terms, stamps: fences });
   }
 
+  /** `r1` in the wish: shared; `w3`: three permits, of a semaphore with this limit. */
+  share(ticket: string, asked: Asked & { readonly limit?: number | "-" } = {}): Promise<Reply> {
+    const { leaseMs = 30_000, fences = 1, wish = "r1", seen = 0, slot = slotOf(ticket), n = 1 } = asked;
+    const own = [String(slot), n];
+    const terms = [String(leaseMs), fences, wish, String(asked.limit ?? "")];
+    return this.#one("acquireShare", { id: asked.id, ticket, common: [String(seen)], own, terms });
+  }
+
+  /** Without a limit: deletes it. */
+  semaphore(
+    by: string,
+    told: Told & { readonly limit?: number; readonly created?: number } = {},
+  ): Promise<Reply> {
+    const args = [...receipt(by, told), String(told.limit ?? ""), String(told.created ?? "")];
+    return this.run("semaphore", keysOf(by, told.id), args);
+  }
+
+  inspect(id = "x"): Promise<Reply> {
+    const { lock, queue, sharing } = names(A);
+    return this.run("inspect", [lock(id), queue(id), sharing(id)], []);
+  }
+
   release(ticket: string, told: Told = {}): Promise<Reply> {
     return this.#one("release", {
       id: told.id,
