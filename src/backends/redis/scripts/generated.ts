@@ -2116,7 +2116,7 @@ export const scripts = {
   },
   confirm: {
     name: "confirm",
-    sha1: "cdbaaf8f0ff7cd8c65360ef174b83c1e98e0ee66",
+    sha1: "c953f24e39929ce6b47285a036c76f0cd9459cb0",
     text: [
       "local done = KEYS[1]",
       "local prefix, keep, operations = ARGV[1], ARGV[2], cjson.decode(ARGV[3])",
@@ -2368,9 +2368,8 @@ export const scripts = {
       "must_load_shares(held, ticket)",
       "local first, last, weight = own_share(now)",
       "if not first then return 0 end",
-      "local is_queued = redis.call('ZCARD', queue) > 0",
+      "if redis.call('ZCARD', queue) > 0 then leave(ticket) end",
       "renew_share(now, ticket, tonumber(lease), first, last, weight)",
-      "if is_queued then leave(ticket) end",
       "return 1",
       "end",
       "now = clock()",
@@ -3508,7 +3507,7 @@ export const scripts = {
   },
   renew: {
     name: "renew",
-    sha1: "a71cace6d1d0477f87a6440769663fa80526ee00",
+    sha1: "da6f43364222115dd9eda9b33fd96d26d5d9c372",
     text: [
       "local prefix = ARGV[2]",
       "local width = 3",
@@ -3771,9 +3770,8 @@ export const scripts = {
       "must_load_shares(held, ticket)",
       "local first, last, weight = own_share(now)",
       "if not first then return 0 end",
-      "local is_queued = redis.call('ZCARD', queue) > 0",
+      "if redis.call('ZCARD', queue) > 0 then leave(ticket) end",
       "renew_share(now, ticket, tonumber(lease), first, last, weight)",
-      "if is_queued then leave(ticket) end",
       "return 1",
       "end",
       "now = clock()",
@@ -3788,7 +3786,7 @@ export const scripts = {
   },
   semaphore: {
     name: "semaphore",
-    sha1: "7cf5089a3c779914d8c3260528c3e69fc3e4b77c",
+    sha1: "f1407255cedc6d2e51b50918a421c86cfd23aee9",
     text: [
       "local lock, queue, asks, stamp, done, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]",
       "local sharing = KEYS[7]",
@@ -4154,6 +4152,7 @@ export const scripts = {
       "if known then return known end",
       "local held, now = redis.call('GET', lock), clock()",
       "redis.call('ZCARD', queue)",
+      "redis.call('HLEN', asks)",
       "must_load_shares(held, '')",
       "remove_expired(now)",
       "if limit == '' then",

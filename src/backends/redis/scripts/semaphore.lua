@@ -26,6 +26,7 @@ if known then return known end
 local held, now = redis.call('GET', lock), clock()
 -- Types are checked before the first write.
 redis.call('ZCARD', queue)
+redis.call('HLEN', asks)
 must_load_shares(held, '')
 remove_expired(now)
 if limit == '' then

@@ -353,12 +353,13 @@ test("a full server renews, releases, hands over and removes the dead, and refus
   await run.share(c);
   await run.acquire(a2, { wish: "q" });
   await run.share(b2, { wish: "qr1" });
+  await end(c);
   await run.fill();
   expect(await run.renew(a)).toBe(1);
   await expect(run.share(c2, { id: "y" })).rejects.toThrow(/OOM/);
   expect(list(await run.acquire(c2))[0]).toBe("busy");
-  await end(a);
-  expect(await run.cancel(c)).toBe("released");
+  expect(await holdersOf()).toEqual([a, b]);
+  expect(await run.cancel(a)).toBe("released");
   expect(await run.release(b)).toBe("released");
   expect(await run.command("GET", at.lockKey)).toContain(a2);
   expect(await run.release(a2)).toBe("released");

@@ -6,9 +6,8 @@ local function keep_share(held)
   must_load_shares(held, ticket)
   local first, last, weight = own_share(now)
   if not first then return 0 end
-  local is_queued = redis.call('ZCARD', queue) > 0
-  renew_share(now, ticket, tonumber(lease), first, last, weight)
   -- The first command after a hand-over confirms it.
-  if is_queued then leave(ticket) end
+  if redis.call('ZCARD', queue) > 0 then leave(ticket) end
+  renew_share(now, ticket, tonumber(lease), first, last, weight)
   return 1
 end
