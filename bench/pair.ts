@@ -117,6 +117,8 @@ function stub(): Backend {
     touchState: unused,
     listStates: unused,
     inspectLock: unused,
+    changeSemaphore: unused,
+    inspectSemaphore: unused,
     listLocks: unused,
     onWake: () => undefined,
     close: () => Promise.resolve(),

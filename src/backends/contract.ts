@@ -125,11 +125,7 @@ export interface Backend {
   inspectLock(id: string): Promise<LockEntry | null>;
 
   /** Sets the limit of a semaphore, or deletes it [L13]. Takes effect once [S5]. */
-  changeSemaphore(
-    id: string,
-    change: SemaphoreChange,
-    receipt: Receipt,
-  ): Promise<SemaphoreReply | Forgotten>;
+  changeSemaphore(id: string, change: SemaphoreChange, receipt: Receipt): Promise<SemaphoreReply | Forgotten>;
 
   /** Also while it has no holders; `null` if there is no such semaphore. */
   inspectSemaphore(id: string): Promise<SemaphoreEntry | null>;

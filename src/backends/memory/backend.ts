@@ -14,6 +14,7 @@ import type {
   AcquireReply,
   Backend,
   CancelReply,
+  Forgotten,
   ListRequest,
   LoadedState,
   LockEntry,
@@ -21,6 +22,8 @@ import type {
   Receipt,
   ReleaseReply,
   RenewEntry,
+  SemaphoreEntry,
+  SemaphoreReply,
   StateEntry,
   Ticket,
   TouchReply,
@@ -137,8 +140,14 @@ export class MemoryBackend implements Backend {
     );
   }
 
-  readonly changeSemaphore = (): Promise<never> => Promise.reject(new Error("not implemented"));
-  readonly inspectSemaphore = this.changeSemaphore;
+  changeSemaphore(...args: Parameters<Backend["changeSemaphore"]>): Promise<SemaphoreReply | Forgotten> {
+    const [id, change, receipt] = args;
+    return this.#once({ kind: "semaphore", id, change, receipt, attempt: this.#proofs.attempt(receipt) });
+  }
+
+  inspectSemaphore(id: string): Promise<SemaphoreEntry | null> {
+    return this.#run({ kind: "inspectSemaphore", id });
+  }
 
   onWake(listener: (wake: Wake) => void): void {
     this.#memory.listeners.set(this.clientId, listener);

@@ -5,19 +5,30 @@
  */
 import type { Ticket, Wake } from "../contract.ts";
 import type { RowStore } from "../rows/executor.ts";
-import type { Change, Limits, LockRow, ReceiptRow, StateRow, WaiterRow } from "../rows/row-types.ts";
+import type {
+  Change,
+  HolderRow,
+  Limits,
+  LockRow,
+  ReceiptRow,
+  SemaphoreRow,
+  SharesRow,
+  StateRow,
+  WaiterRow,
+} from "../rows/row-types.ts";
+import { firstOf } from "../rows/share-rows.ts";
+import { Sweep } from "./sweep.ts";
 
-/**
- * Rows that have ended are also removed by writes of other ids, which check this many entries each: more than they add.
- */
-const sweptPerWrite = 2;
-const none: readonly WaiterRow[] = [];
+const none: readonly never[] = [];
 
 /** What several clients can share: pass the same instance to each of them. */
 export class Memory {
   stamp = 0;
   readonly states = new Map<string, StateRow>();
-  readonly locks = new Map<string, LockRow>();
+  readonly locks = new Map<string, LockRow | SharesRow>();
+  /** Of the locks that are held in shares: by id, then by ticket. */
+  readonly holders = new Map<string, Map<Ticket, HolderRow>>();
+  readonly semaphores = new Map<string, SemaphoreRow>();
   /** By id, then by ticket. A Map keeps the order of first insertion, and so each ticket keeps its place [L2]. */
   readonly queues = new Map<string, Map<Ticket, WaiterRow>>();
   readonly listeners = new Map<string, (wake: Wake) => void>();
@@ -30,7 +41,8 @@ export class MemoryTables implements RowStore {
   readonly #memory: Memory;
   readonly #receipts: Map<number, ReceiptRow>;
   readonly #states: Sweep<StateRow>;
-  readonly #locks: Sweep<LockRow>;
+  readonly #locks: Sweep<LockRow | SharesRow>;
+  readonly #semaphores: Sweep<SemaphoreRow>;
   readonly #queues: Sweep<Map<Ticket, WaiterRow>>;
 
   constructor(memory: Memory, clientId: string, { askLimitMs }: Limits) {
@@ -38,7 +50,12 @@ export class MemoryTables implements RowStore {
     this.#receipts = new Map();
     memory.receipts.set(clientId, this.#receipts);
     this.#states = new Sweep(memory.states, (row, time) => row.expiresAt !== null && row.expiresAt <= time);
-    this.#locks = new Sweep(memory.locks, ({ since, leaseMs }, time) => since + leaseMs <= time);
+    this.#locks = new Sweep(
+      memory.locks,
+      ({ since, leaseMs }, time) => since + leaseMs <= time,
+      (id) => memory.holders.delete(id),
+    );
+    this.#semaphores = new Sweep(memory.semaphores, ({ keepUntil }, time) => keepUntil <= time);
     this.#queues = new Sweep(memory.queues, (queue, time) =>
       [...queue.values()].every(({ askedAt }) => askedAt + askLimitMs <= time),
     );
@@ -57,8 +74,24 @@ export class MemoryTables implements RowStore {
     return row && withOwnBytes(row); // a serializer may return its input
   }
 
-  lock(id: string): LockRow | undefined {
+  lock(id: string): LockRow | SharesRow | undefined {
     return this.#memory.locks.get(id);
+  }
+
+  holders(id: string): readonly HolderRow[] {
+    return [...(this.#memory.holders.get(id)?.values() ?? none)];
+  }
+
+  holder(id: string, ticket: Ticket): HolderRow | undefined {
+    return this.#memory.holders.get(id)?.get(ticket);
+  }
+
+  firstHolder(id: string): HolderRow | undefined {
+    return firstOf(this.#memory.holders.get(id)?.values() ?? none);
+  }
+
+  semaphore(id: string): SemaphoreRow | undefined {
+    return this.#memory.semaphores.get(id);
   }
 
   waiters(id: string): readonly WaiterRow[] {
@@ -78,6 +111,10 @@ export class MemoryTables implements RowStore {
     switch (change.kind) {
       case "lock":
         return this.#setLock(change.id, change.row, now);
+      case "holder":
+        return this.#setHolder(change.id, change.ticket, change.row);
+      case "semaphore":
+        return this.#setSemaphore(change.id, change.row, now);
       case "stamp":
         this.#memory.stamp = change.last;
         return;
@@ -95,13 +132,30 @@ export class MemoryTables implements RowStore {
     }
   }
 
-  #setLock(id: string, row: LockRow | null, now: number): void {
+  #setLock(id: string, row: LockRow | SharesRow | null, now: number): void {
     if (row === null) {
       this.#memory.locks.delete(id);
       return;
     }
     this.#locks.run(now);
     this.#memory.locks.set(id, row);
+  }
+
+  #setHolder(id: string, ticket: Ticket, row: HolderRow | null): void {
+    const holders = this.#memory.holders.get(id) ?? new Map<Ticket, HolderRow>();
+    if (row === null) holders.delete(ticket);
+    else holders.set(ticket, row);
+    if (holders.size === 0) this.#memory.holders.delete(id);
+    else this.#memory.holders.set(id, holders);
+  }
+
+  #setSemaphore(id: string, row: SemaphoreRow | null, now: number): void {
+    if (row === null) {
+      this.#memory.semaphores.delete(id);
+      return;
+    }
+    this.#semaphores.run(now);
+    this.#memory.semaphores.set(id, row);
   }
 
   #setState(id: string, row: StateRow | null, now: number): void {
@@ -129,30 +183,6 @@ export class MemoryTables implements RowStore {
     const queue = this.#memory.queues.get(id);
     queue?.delete(ticket);
     if (queue?.size === 0) this.#memory.queues.delete(id);
-  }
-}
-
-/** Goes round a map, a few entries at each write, and removes those that have ended. */
-class Sweep<Row> {
-  readonly #rows: Map<string, Row>;
-  readonly #isOver: (row: Row, time: number) => boolean;
-  #rest: MapIterator<[string, Row]>;
-
-  constructor(rows: Map<string, Row>, isOver: (row: Row, time: number) => boolean) {
-    this.#rows = rows;
-    this.#isOver = isOver;
-    this.#rest = rows.entries();
-  }
-
-  run(time: number): void {
-    for (let looked = 0; looked < sweptPerWrite; looked += 1) {
-      const { done, value } = this.#rest.next();
-      if (done === true) {
-        this.#rest = this.#rows.entries();
-        return;
-      }
-      if (this.#isOver(value[1], time)) this.#rows.delete(value[0]);
-    }
   }
 }
 

@@ -7,33 +7,37 @@
  */
 import type {
   AcquireReply,
-  AcquireRequest,
   CancelReply,
   Forgotten,
-  LockEntry,
   ReleaseReply,
   RenewEntry,
+  SemaphoreReply,
+  Share,
   Ticket,
   Waiting,
   WriteReply,
 } from "../contract.ts";
 import { PendingChanges, type Item } from "./pending-changes.ts";
+import { announce, firstInLine, handOver, passOn, serveQueue, type HandedOver } from "./hand-over.ts";
+import { inspect, inspectSemaphore } from "./inspect.ts";
 import {
   confirmLock,
   currentLock,
+  fits,
   grantedReply,
   grantLock,
-  handTo,
+  heldBy,
   liveLock,
-  passOn,
-  remainingMs,
   renewLock,
   waitingReply,
+  type Held,
 } from "./locks.ts";
-import { clearedWaiters, countWaiting, nextWaiter, noteAsk, presentWaiters } from "./queue.ts";
+import { clearedWaiters, nextWaiter, noteAsk, presentWaiters, weightOf } from "./queue.ts";
 import { isEffect, isSettled, once } from "./receipts.ts";
 import type { Decision, Kind, ReplyTo, RowRequest } from "./request-types.ts";
-import type { LockRow, Moment, Rows } from "./row-types.ts";
+import type { Moment, Rows, WaiterRow } from "./row-types.ts";
+import { changeSemaphore, mismatchOf } from "./semaphores.ts";
+import { isCurrent, isShare } from "./shares.ts";
 import { loadState, touchState, writeState } from "./states.ts";
 
 export function decide<K extends Kind>(rows: Rows, request: RowRequest<K>, moment: Moment): Decision<K> {
@@ -53,7 +57,9 @@ const deciders: { readonly [K in Kind]: (pending: PendingChanges, request: RowRe
   renew: (pending, { entries }) => entries.map((entry) => renew(pending, entry)),
   release,
   cancel,
-  inspect,
+  inspect: (pending, { id }) => inspect(pending.item(id)),
+  semaphore,
+  inspectSemaphore: (pending, { id }) => inspectSemaphore(pending.item(id)),
 };
 
 function write(pending: PendingChanges, request: RowRequest<"write">): WriteReply {
@@ -61,14 +67,15 @@ function write(pending: PendingChanges, request: RowRequest<"write">): WriteRepl
   const decide = (): Exclude<WriteReply, Forgotten> => {
     const item = pending.item(id);
     const lock = currentLock(item);
+    const held = ticket === null ? undefined : heldBy(item, lock, ticket);
     if (ticket === null) {
-      // [S8] a write without a ticket overtakes neither the holder nor the waiters.
+      // [S8] a write without a ticket overtakes neither the holders nor the waiters.
       if (lock !== null || nextWaiter(item) !== undefined) return { status: "busy" };
-    } else if (lock?.ticket !== ticket) {
+    } else if (held === undefined || isShare(held)) {
       return { status: "lost" }; // [S4]
     }
     const written = writeState(item, write);
-    if (lock !== null && isEffect(written)) confirmLock(item, lock);
+    if (held !== undefined && isEffect(written)) confirmLock(item, held);
     return written;
   };
   return once(pending, request, { decide });
@@ -78,41 +85,47 @@ function acquire(pending: PendingChanges, request: RowRequest<"acquire">): Acqui
   const { id, ticket, ask, receipt } = request;
   if (isSettled(pending, receipt)) return { status: "settled" };
   const item = pending.item(id);
-  const lock = currentLock(item);
-  if (lock === null) return acquireFree(item, ticket, ask);
-  if (lock.ticket === ticket) return grantedReply(item, renewLock(item, lock, ask.leaseMs), ask.load);
-
+  const held = heldBy(item, currentLock(item), ticket);
+  if (held !== undefined) return grantedReply(item, renewLock(item, held, ask.leaseMs), ask.load);
+  const mismatch = ask.share?.kind === "permits" ? mismatchOf(item, ask.share) : undefined;
+  if (mismatch !== undefined) {
+    item.removeWaiter(ticket);
+    serveQueue(item);
+    return mismatch;
+  }
   const queue = clearedWaiters(item);
-  const place = queue.findIndex((waiter) => waiter.ticket === ticket);
-  if (place === -1 && !ask.queue) return waitingReply(item, lock, { status: "busy", before: queue });
-  const before = place === -1 ? queue : queue.slice(0, place);
-  noteAsk(item, ticket, ask);
-  // With others before it, the holder was notified when the first of them came, or with its grant.
-  const isFirst = before.every((waiter) => waiter.passedOver);
-  if (isFirst && queue[place]?.passedOver !== false) wakeHolder(item, lock, "wanted");
-  return waitingReply(item, lock, { status: "waiting", before });
+  const handed = handOver(item, ticket);
+  const next = firstInLine(item, ticket);
+  const weight = weightOf(ask.share);
+  if ((next !== undefined && next.ticket !== ticket) || !fits(item, weight))
+    return wait(item, request, { queue, handed });
+  if (next !== undefined) item.removeWaiter(ticket);
+  const { leaseMs, fences, load } = ask;
+  const grant = grantLock(item, { ticket, leaseMs, fences, weight, unconfirmed: false });
+  const reply = grantedReply(item, grant, load);
+  announce(item, handed);
+  return reply;
 }
 
-/**
- * The lock is free but has a queue: the holder died. The first live waiter is next; the asker is certainly live [L2]
- * [L10].
- */
-function acquireFree(item: Item, ticket: Ticket, ask: AcquireRequest): AcquireReply {
-  const queue = clearedWaiters(item);
-  const next = queue.find((waiter) => !waiter.passedOver || waiter.ticket === ticket);
-  if (next === undefined || next.ticket === ticket) {
-    if (next !== undefined) item.removeWaiter(ticket);
-    return grantedReply(item, grantLock(item, ticket, ask), ask.load);
-  }
-  const place = queue.findIndex((waiter) => waiter.ticket === ticket);
-  const joins = ask.queue || place !== -1;
-  if (joins) noteAsk(item, ticket, ask); // first, since the wake includes the number of waiters
-  const lock = handTo(item, next);
-  if (!joins) return waitingReply(item, lock, { status: "busy", before: queue });
-  return waitingReply(item, lock, {
-    status: "waiting",
-    before: place === -1 ? queue : queue.slice(0, place),
-  });
+/** `queue`: before this step has handed the lock to anyone. */
+function wait(
+  item: Item,
+  { ticket, ask }: RowRequest<"acquire">,
+  { queue, handed }: { readonly queue: readonly WaiterRow[]; readonly handed: readonly HandedOver[] },
+): Waiting {
+  const known = queue.find((waiter) => waiter.ticket === ticket);
+  const joins = ask.queue || known !== undefined;
+  if (joins) noteAsk(item, ticket, ask);
+  announce(item, handed);
+  const waiters = item.waiters();
+  const place = waiters.findIndex((waiter) => waiter.ticket === ticket);
+  const before = place === -1 ? waiters : waiters.slice(0, place);
+  // With others before it, the holders were notified when the first of them came, or with their grants.
+  const isFirst = joins && known?.passedOver !== false && before.every((waiter) => waiter.passedOver);
+  if (isFirst) wakeHolders(item, ask.share, handed);
+  const lock = item.lock();
+  if (lock === null) throw new Error(`HOLDFAST_WAITS_FOR_FREE_LOCK: ${item.id}`); // then it would have been granted
+  return waitingReply(item, lock, { status: joins ? "waiting" : "busy", before });
 }
 
 function peek(pending: PendingChanges, request: RowRequest<"peek">): Waiting | undefined {
@@ -124,14 +137,19 @@ function peek(pending: PendingChanges, request: RowRequest<"peek">): Waiting | u
   const queue = presentWaiters(item);
   const place = queue.findIndex((waiter) => waiter.ticket === ticket);
   if (place === -1 || queue[place]?.passedOver !== false) return undefined;
+  if (lock.ticket === null) {
+    // An ask may end the leases of others, or find that one that waited before it is gone.
+    const next = queue.find((waiter) => !waiter.passedOver);
+    if (!isCurrent(pending, lock) || item.lock() !== lock || fits(item, next?.weight)) return undefined;
+  }
   return waitingReply(item, lock, { status: "waiting", before: queue.slice(0, place) });
 }
 
 function renew(pending: PendingChanges, { id, ticket, leaseMs }: RenewEntry): "renewed" | "lost" {
   const item = pending.item(id);
-  const lock = currentLock(item);
-  if (lock?.ticket !== ticket) return "lost";
-  renewLock(item, lock, leaseMs);
+  const held = heldBy(item, currentLock(item), ticket);
+  if (held === undefined) return "lost";
+  renewLock(item, held, leaseMs);
   return "renewed";
 }
 
@@ -142,20 +160,20 @@ function release(pending: PendingChanges, request: RowRequest<"release">): Relea
 function releaseOnce(item: Item, request: RowRequest<"release">): Exclude<ReleaseReply, Forgotten> {
   const { ticket, failed } = request;
   const { write, keep, forced } = request.release;
-  const lock = currentLock(item);
-  if (lock?.ticket !== ticket || !isFenceOf(lock, forced?.ifFence)) return { status: "lost" }; // [S4] [L6]
+  const held = heldBy(item, currentLock(item), ticket);
+  if (held === undefined || !isFenceOf(held, forced?.ifFence)) return { status: "lost" }; // [S4] [L6]
+  if (write !== undefined && isShare(held)) return { status: "lost" }; // [S4]
   const written = write === undefined ? null : writeState(item, write);
   if (written?.status === "conflict" || written?.status === "unreadable") return written;
-  confirmLock(item, lock);
+  confirmLock(item, held);
   const revision = written?.status === "saved" ? written.revision : null;
 
-  const next = nextWaiter(item);
-  if (keep !== undefined && next === undefined) {
-    const { fence, fences } = grantLock(item, ticket, keep);
+  if (keep !== undefined && !isShare(held) && nextWaiter(item) === undefined) {
+    const { fence, fences } = grantLock(item, { ...keep, ticket, weight: undefined, unconfirmed: false });
     return { status: "kept", revision, fence, fences };
   }
-  if (forced !== undefined) wakeHolder(item, lock, "forced");
-  passOn(item, next);
+  if (forced !== undefined) wakeHolder(item, ticket, "forced");
+  passOn(item, held);
   return failed === undefined ? { status: "released", revision } : { status: "released", revision, failed };
 }
 
@@ -163,33 +181,48 @@ function cancel(pending: PendingChanges, request: RowRequest<"cancel">): CancelR
   const { id, ticket } = request;
   const decide = (): Exclude<CancelReply, Forgotten> => {
     const item = pending.item(id);
-    const isHeld = currentLock(item)?.ticket === ticket;
-    item.removeWaiter(ticket); // [L7]
-    if (!isHeld) return { status: "cancelled" };
-    passOn(item, nextWaiter(item));
+    const held = heldBy(item, currentLock(item), ticket);
+    if (held === undefined) {
+      leaveQueue(item, ticket); // [L7]
+      return { status: "cancelled" };
+    }
+    item.removeWaiter(ticket);
+    passOn(item, held);
     return { status: "released" };
   };
   return once(pending, request, { decide, repeats: isEffect }); // a refused release has ended nothing
 }
 
-function inspect(pending: PendingChanges, { id }: RowRequest<"inspect">): LockEntry | null {
-  const item = pending.item(id);
-  const lock = liveLock(item);
-  if (lock === null) return null;
-  return {
-    id,
-    holder: { token: lock.ticket, foreign: false },
-    fence: lock.fence,
-    lastFence: lock.fence + lock.fences - 1,
-    expiresInMs: remainingMs(pending, lock),
-    waiters: countWaiting(presentWaiters(item), lock.ticket),
+function semaphore(pending: PendingChanges, request: RowRequest<"semaphore">): SemaphoreReply | Forgotten {
+  const decide = (): SemaphoreReply => {
+    const item = pending.item(request.id);
+    const isBusy = currentLock(item) !== null || nextWaiter(item) !== undefined;
+    const reply = changeSemaphore(item, request.change, isBusy);
+    if (reply.status === "resized") serveQueue(item);
+    return reply;
   };
+  return once(pending, request, { decide });
 }
 
-function wakeHolder({ pending, id }: Item, { ticket }: LockRow, kind: "wanted" | "forced"): void {
+/** Of several holders, others behind this ticket may fit now. */
+function leaveQueue(item: Item, ticket: Ticket): void {
+  item.removeWaiter(ticket);
+  if (item.lock()?.ticket === null) serveQueue(item);
+}
+
+/** Tells them that others wait now. Those that were just handed the lock know it by their grants. */
+function wakeHolders(item: Item, share: Share | undefined, handed: readonly HandedOver[]): void {
+  const lock = item.lock();
+  if (lock === null || share?.kind === "permits" || !item.pending.rules.wakes) return;
+  const holders = lock.ticket === null ? item.shares.all() : [lock];
+  for (const { ticket } of holders)
+    if (handed.every(({ held }) => held.ticket !== ticket)) wakeHolder(item, ticket, "wanted");
+}
+
+function wakeHolder({ pending, id }: Item, ticket: Ticket, kind: "wanted" | "forced"): void {
   if (pending.rules.wakes) pending.wakes.push({ kind, id, ticket });
 }
 
-function isFenceOf(lock: LockRow, fence: number | undefined): boolean {
-  return fence === undefined || (fence >= lock.fence && fence < lock.fence + lock.fences);
+function isFenceOf(held: Held, fence: number | undefined): boolean {
+  return fence === undefined || (fence >= held.fence && fence < held.fence + held.fences);
 }

@@ -1,24 +1,32 @@
 /**
- * Locks: who holds them, granting, renewing, and passing on to the next waiter.
+ * Locks: who holds them, granting, renewing, and the replies about them.
  *
  * The next request removes what has expired: nothing here needs a timer [L10].
  */
 import type { Granted, Ticket, Waiting } from "../contract.ts";
-import type { PendingChanges, Item } from "./pending-changes.ts";
+import type { Item } from "./pending-changes.ts";
 import { countWaiting, presentWaiters } from "./queue.ts";
-import type { LockRow, WaiterRow } from "./row-types.ts";
+import type { HolderRow, LockRow, SharesRow, WaiterRow, Weight } from "./row-types.ts";
+import { addShare, currentShares, isShare, liveShares, removeShare, renewShare } from "./shares.ts";
 import { loadState } from "./states.ts";
 
+/** What one ticket has: the whole lock, or a share of it. */
+export type Held = LockRow | HolderRow;
+
 interface Grant {
+  readonly ticket: Ticket;
   readonly leaseMs: number;
   readonly fences: number;
+  readonly unconfirmed: boolean;
+  readonly weight: Weight | undefined;
 }
 
-/** The lock if it is held now. Removes one that has expired. */
-export function currentLock(item: Item): LockRow | null {
+/** The lock if it is held now. Removes holders whose leases have ended. */
+export function currentLock(item: Item): LockRow | SharesRow | null {
   const lock = item.lock();
   if (lock === null) return null;
-  if (remainingMs(item.pending, lock) <= 0) {
+  if (lock.ticket === null) return currentShares(item, lock);
+  if (item.pending.remainingMs(lock) <= 0) {
     item.setLock(null);
     return null;
   }
@@ -31,79 +39,94 @@ export function currentLock(item: Item): LockRow | null {
 }
 
 /** The same without a change. */
-export function liveLock(item: Item): LockRow | null {
+export function liveLock(item: Item): LockRow | SharesRow | null {
   const lock = item.lock();
-  return lock === null || remainingMs(item.pending, lock) <= 0 ? null : lock;
+  if (lock?.ticket === null) return liveShares(item, lock);
+  return lock === null || item.pending.remainingMs(lock) <= 0 ? null : lock;
 }
 
-/** In whole milliseconds, and never more than the length of the lease, even if the clock was changed. */
-export function remainingMs({ now, rules }: PendingChanges, { since, leaseMs }: LockRow): number {
-  return Math.ceil(Math.min(leaseMs, since + leaseMs + rules.grainMs - now));
+/** What the ticket has of the current lock. */
+export function heldBy(item: Item, lock: LockRow | SharesRow | null, ticket: Ticket): Held | undefined {
+  if (lock === null) return undefined;
+  if (lock.ticket === null) return item.shares.holder(ticket);
+  return lock.ticket === ticket ? lock : undefined;
 }
 
-/** Makes a full grant with newly reserved fences. */
-export function grantLock(item: Item, ticket: Ticket, { leaseMs, fences }: Grant): LockRow {
-  return setLock(item, { ticket, leaseMs, fences, unconfirmed: false });
+/** Whether a ticket can get this now. A weight is at most the limit of its semaphore. */
+export function fits(item: Item, weight: Weight | undefined): boolean {
+  const lock = item.lock();
+  if (lock === null) return true;
+  if (weight === undefined || lock.ticket !== null) return false;
+  return weight === 0 || weight <= (item.shares.semaphore()?.limit ?? 0) - lock.used;
 }
 
-export function renewLock(item: Item, lock: LockRow, leaseMs: number): LockRow {
-  if (lock.unconfirmed) item.removeWaiter(lock.ticket);
-  const renewed = { ...lock, since: item.pending.now, leaseMs, unconfirmed: false };
-  item.setLock(renewed);
+/** Makes a grant with newly reserved fences, of something that fits. */
+export function grantLock(item: Item, { ticket, leaseMs, fences, unconfirmed, weight }: Grant): Held {
+  const fence = item.pending.reserveStamps(fences);
+  const row = { ticket, fence, fences, since: item.pending.now, leaseMs, unconfirmed };
+  if (weight === undefined) {
+    item.setLock(row);
+    return row;
+  }
+  const lock = item.lock();
+  const share = { ...row, weight };
+  addShare(item, lock?.ticket === null ? lock : null, share);
+  return share;
+}
+
+export function renewLock(item: Item, held: Held, leaseMs: number): Held {
+  if (held.unconfirmed) item.removeWaiter(held.ticket);
+  const renewed = { ...held, since: item.pending.now, leaseMs, unconfirmed: false };
+  if (isShare(renewed)) renewShare(item, sharesOf(item), renewed);
+  else item.setLock(renewed);
   return renewed;
 }
 
 /** The holder has sent a request of its own: it no longer waits. */
-export function confirmLock(item: Item, lock: LockRow): void {
-  if (!lock.unconfirmed) return;
-  item.removeWaiter(lock.ticket);
-  item.setLock({ ...lock, unconfirmed: false });
+export function confirmLock(item: Item, held: Held): void {
+  if (!held.unconfirmed) return;
+  item.removeWaiter(held.ticket);
+  const confirmed = { ...held, unconfirmed: false };
+  if (isShare(confirmed)) item.shares.setHolder(confirmed);
+  else item.setLock(confirmed);
 }
 
-/** Ends the holder's grant: the next waiter gets the lock, or it is free. */
-export function passOn(item: Item, next: WaiterRow | undefined): void {
-  if (next === undefined) item.setLock(null);
-  else handTo(item, next);
+/** Ends this grant, and no other. */
+export function endGrant(item: Item, held: Held): void {
+  if (isShare(held)) removeShare(item, sharesOf(item), held);
+  else item.setLock(null);
 }
 
-/** Hands the lock to a waiter for a short lease; its first own request makes this a full grant. */
-export function handTo(item: Item, next: WaiterRow): LockRow {
-  const { rules, wakes } = item.pending;
-  const { ticket, fences } = next;
-  item.setWaiter({ ...next, passedOver: true });
-  const leaseMs = Math.min(rules.limits.handOverMs, next.leaseMs);
-  const lock = setLock(item, { ticket, fences, leaseMs, unconfirmed: true });
-  if (rules.wakes) {
-    const { status: _, ...granted } = grantedReply(item, lock, next.load);
-    wakes.push({ kind: "granted", id: item.id, ticket, ...granted });
-  }
-  return lock;
-}
-
-export function grantedReply(item: Item, lock: LockRow, load: boolean): Granted {
-  const { fence, fences, leaseMs } = lock;
-  const waiting = countWaiting(presentWaiters(item), lock.ticket);
+export function grantedReply(item: Item, held: Held, load: boolean): Granted {
+  const { fence, fences, leaseMs } = held;
+  const waiting = countWaiting(presentWaiters(item), held.ticket);
   if (!load) return { status: "granted", fence, fences, leaseMs, waiting };
   return { status: "granted", fence, fences, leaseMs, waiting, state: loadState(item, false) };
 }
 
 export function waitingReply(
   item: Item,
-  lock: LockRow,
+  lock: LockRow | SharesRow,
   place: { readonly status: Waiting["status"]; readonly before: readonly WaiterRow[] },
 ): Waiting {
-  return {
+  const holder = lock.ticket === null ? firstHolder(item) : lock;
+  const reply: Waiting = {
     status: place.status,
-    holder: { token: lock.ticket, foreign: false },
-    retryInMs: remainingMs(item.pending, lock),
+    holder: { token: holder.ticket, foreign: false },
+    retryInMs: item.pending.remainingMs(holder),
     ahead: countWaiting(place.before, lock.ticket),
   };
+  return lock.ticket === null ? { ...reply, holders: lock.holders } : reply;
 }
 
-function setLock(item: Item, grant: Omit<LockRow, "fence" | "since">): LockRow {
-  const { ticket, fences, leaseMs, unconfirmed } = grant;
-  const fence = item.pending.reserveStamps(fences);
-  const lock = { ticket, fence, fences, since: item.pending.now, leaseMs, unconfirmed };
-  item.setLock(lock);
+function firstHolder(item: Item): HolderRow {
+  const first = item.shares.first();
+  if (first === undefined) throw new Error(`HOLDFAST_NO_HOLDER: ${item.id}`); // a sum is of at least one
+  return first;
+}
+
+function sharesOf(item: Item): SharesRow {
+  const lock = item.lock();
+  if (lock?.ticket !== null) throw new Error(`HOLDFAST_NO_SHARES: ${item.id}`); // it has a holder
   return lock;
 }

@@ -6,6 +6,7 @@
  */
 import type { Receipt, Ticket } from "../contract.ts";
 import type { TicketWake } from "./request-types.ts";
+import { ShareRows } from "./share-rows.ts";
 import type {
   Change,
   LockRow,
@@ -13,6 +14,7 @@ import type {
   Recorded,
   Rows,
   Rules,
+  SharesRow,
   StateHead,
   StateRow,
   WaiterRow,
@@ -58,6 +60,11 @@ export class PendingChanges {
     return first;
   }
 
+  /** Of a lease: in whole milliseconds, and never more than its length, even if the clock was changed. */
+  remainingMs({ since, leaseMs }: { readonly since: number; readonly leaseMs: number }): number {
+    return Math.ceil(Math.min(leaseMs, since + leaseMs + this.rules.grainMs - this.now));
+  }
+
   record(receipt: Receipt, reply: Recorded): void {
     this.changes.push({ kind: "receipt", receipt, reply });
   }
@@ -76,7 +83,7 @@ export class Item {
   readonly id: string;
   readonly pending: PendingChanges;
   /** `undefined`: not read. */
-  #lock: LockRow | null | undefined;
+  #lock: LockRow | SharesRow | null | undefined;
   #lockChanged = false;
   /** `undefined`: not read. */
   #waiters: readonly WaiterRow[] | undefined;
@@ -84,6 +91,7 @@ export class Item {
   #removed: Ticket | undefined;
   /** What this decision has written. */
   #written: StateRow | null | undefined;
+  #shares: ShareRows | undefined;
 
   constructor(pending: PendingChanges, id: string) {
     this.pending = pending;
@@ -91,14 +99,19 @@ export class Item {
   }
 
   /** As stored; it may have expired. */
-  lock(): LockRow | null {
+  lock(): LockRow | SharesRow | null {
     if (this.#lock === undefined) this.#lock = this.pending.rows.lock(this.id) ?? null;
     return this.#lock;
   }
 
-  setLock(row: LockRow | null): void {
+  setLock(row: LockRow | SharesRow | null): void {
     this.#lock = row;
     this.#lockChanged = true;
+  }
+
+  /** What only exists where a lock is held in shares. */
+  get shares(): ShareRows {
+    return (this.#shares ??= new ShareRows(this.pending.rows, this.id));
   }
 
   /** In the order of their first asks [L2], with those that are gone. */
@@ -154,6 +167,7 @@ export class Item {
   }
 
   finish(): void {
+    if (this.#shares !== undefined) this.pending.changes.push(...this.#shares.changes());
     if (!this.#lockChanged) return;
     this.pending.changes.push({ kind: "lock", id: this.id, row: this.#lock ?? null });
   }

@@ -4,9 +4,9 @@
  * A waiter that has not asked for too long is gone. A waiter that was handed the lock but did not respond is passed
  * over: it keeps its place, but does not delay others until it asks again [L9].
  */
-import type { AcquireRequest, Ticket } from "../contract.ts";
+import type { AcquireRequest, Share, Ticket } from "../contract.ts";
 import type { Item } from "./pending-changes.ts";
-import type { WaiterRow } from "./row-types.ts";
+import type { WaiterRow, Weight } from "./row-types.ts";
 
 /** The waiters that are not gone. Only reads. */
 export function presentWaiters(item: Item): readonly WaiterRow[] {
@@ -32,11 +32,18 @@ export function nextWaiter(item: Item): WaiterRow | undefined {
 /** Records an ask. A new ticket goes to the end. */
 export function noteAsk(item: Item, ticket: Ticket, ask: AcquireRequest): void {
   const { leaseMs, fences, load } = ask;
-  item.setWaiter({ ticket, askedAt: item.pending.now, leaseMs, fences, load, passedOver: false });
+  const weight = weightOf(ask.share);
+  item.setWaiter({ ticket, askedAt: item.pending.now, leaseMs, fences, load, passedOver: false, weight });
 }
 
-/** The number of these waiters that want the lock that `holder` has. */
-export function countWaiting(waiters: readonly WaiterRow[], holder: Ticket): number {
+/** `undefined`: the whole lock. */
+export function weightOf(share: Share | undefined): Weight | undefined {
+  if (share === undefined) return undefined;
+  return share.kind === "shared" ? 0 : share.weight;
+}
+
+/** The number of these waiters that want the lock that `holder` has; `null`: several have it. */
+export function countWaiting(waiters: readonly WaiterRow[], holder: Ticket | null): number {
   let count = 0;
   for (const waiter of waiters) if (!waiter.passedOver && waiter.ticket !== holder) count += 1;
   return count;

@@ -5,12 +5,16 @@ import type {
   AcquireReply,
   AcquireRequest,
   CancelReply,
+  Forgotten,
   LoadedState,
   LockEntry,
   Receipt,
   ReleaseReply,
   ReleaseRequest,
   RenewEntry,
+  SemaphoreChange,
+  SemaphoreEntry,
+  SemaphoreReply,
   StateWrite,
   Ticket,
   TouchReply,
@@ -41,6 +45,12 @@ interface Calls {
   cancel: { request: Once & ByTicket; reply: CancelReply };
   /** Only reads. */
   inspect: { request: { readonly id: string }; reply: LockEntry | null };
+  semaphore: {
+    request: Once & { readonly id: string; readonly change: SemaphoreChange };
+    reply: SemaphoreReply | Forgotten;
+  };
+  /** Only reads. */
+  inspectSemaphore: { request: { readonly id: string }; reply: SemaphoreEntry | null };
 }
 
 /** An operation that takes effect once [S5]. */

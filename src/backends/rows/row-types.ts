@@ -8,6 +8,7 @@ import type {
   Forgotten,
   Receipt,
   ReleaseReply,
+  SemaphoreReply,
   Ticket,
   TouchReply,
   WriteReply,
@@ -25,7 +26,7 @@ export interface StateRow extends StateHead {
   readonly bytes: Uint8Array;
 }
 
-/** A held lock. It lasts from `since` for `leaseMs`. */
+/** A lock that one ticket holds. It lasts from `since` for `leaseMs`. */
 export interface LockRow {
   readonly ticket: Ticket;
   readonly fence: number;
@@ -34,6 +35,41 @@ export interface LockRow {
   readonly leaseMs: number;
   /** It was handed to a waiter that has not responded yet, and is still in the queue. */
   readonly unconfirmed: boolean;
+}
+
+/**
+ * What of a lock a ticket has or wants: 0 for a shared lock [L12], otherwise a number of permits [L13]. Where there is
+ * none, the ticket has or wants the whole lock.
+ */
+export type Weight = number;
+
+/** One of the tickets that hold a lock in shares. */
+export interface HolderRow extends LockRow {
+  readonly weight: Weight;
+}
+
+/** In the place of a {@link LockRow} while tickets hold a lock in shares. It sums up their rows. */
+export interface SharesRow {
+  readonly ticket: null;
+  /** At least 1. */
+  readonly holders: number;
+  /** The sum of their weights. */
+  readonly used: number;
+  /** When the last of their leases began, or later. */
+  readonly since: number;
+  /** All their leases have ended after this time from `since`, or before. */
+  readonly leaseMs: number;
+  /** None of their leases ends before this time. */
+  readonly firstEndsAt: number;
+}
+
+/** A semaphore [L13]. */
+export interface SemaphoreRow {
+  readonly limit: number;
+  /** The limit that it was created with. */
+  readonly created: number;
+  /** Later than the end of every lease of its holders. */
+  readonly keepUntil: number;
 }
 
 /** A ticket in a queue, with the content of its last ask. */
@@ -45,6 +81,8 @@ export interface WaiterRow {
   readonly load: boolean;
   /** It was handed the lock and has not asked since. It is passed over, but keeps its place [L9]. */
   readonly passedOver: boolean;
+  /** Omitted: it wants the whole lock. */
+  readonly weight?: Weight | undefined;
 }
 
 /** The last recorded operation of one sequence of a client [S5]. */
@@ -54,7 +92,10 @@ export interface ReceiptRow {
 }
 
 /** A reply that must be given again to a retry or a late copy [S5]. */
-export type Recorded = Exclude<WriteReply | TouchReply | ReleaseReply | CancelReply, Forgotten>;
+export type Recorded = Exclude<
+  WriteReply | TouchReply | ReleaseReply | CancelReply | SemaphoreReply,
+  Forgotten
+>;
 
 /** The rows as one client sees them. They must not change during a decision, which reads each at most a few times. */
 export interface Rows {
@@ -62,7 +103,13 @@ export interface Rows {
   stamp(): number;
   stateHead(id: string): StateHead | undefined;
   state(id: string): StateRow | undefined;
-  lock(id: string): LockRow | undefined;
+  lock(id: string): LockRow | SharesRow | undefined;
+  /** Those of a `SharesRow`, in any order. */
+  holders(id: string): readonly HolderRow[];
+  holder(id: string, ticket: Ticket): HolderRow | undefined;
+  /** The holder whose lease ends first, and of those, the one with the smallest fence. */
+  firstHolder(id: string): HolderRow | undefined;
+  semaphore(id: string): SemaphoreRow | undefined;
   /** In the order of their first asks [L2]. */
   waiters(id: string): readonly WaiterRow[];
   /** Of the client that made the request. */
@@ -75,7 +122,9 @@ export type Change =
   | { readonly kind: "state"; readonly id: string; readonly row: StateRow | null }
   /** For an existing state. */
   | { readonly kind: "expiry"; readonly id: string; readonly expiresAt: number }
-  | { readonly kind: "lock"; readonly id: string; readonly row: LockRow | null }
+  | { readonly kind: "lock"; readonly id: string; readonly row: LockRow | SharesRow | null }
+  | { readonly kind: "holder"; readonly id: string; readonly ticket: Ticket; readonly row: HolderRow | null }
+  | { readonly kind: "semaphore"; readonly id: string; readonly row: SemaphoreRow | null }
   /** A new ticket goes to the end; a known one keeps its place. */
   | { readonly kind: "waiter"; readonly id: string; readonly ticket: Ticket; readonly row: WaiterRow | null }
   /** Of the client that made the request. */

@@ -13,9 +13,9 @@ import { diagnostics } from "../../diagnostics.ts";
 import { UnavailableError } from "../../errors.ts";
 import type {
   AcquireReply,
-  AcquireRequest,
   Backend,
   CancelReply,
+  Forgotten,
   ListRequest,
   LoadedState,
   LockEntry,
@@ -23,10 +23,11 @@ import type {
   Receipt,
   ReleaseReply,
   RenewEntry,
+  SemaphoreEntry,
+  SemaphoreReply,
   StateEntry,
   Ticket,
   TouchReply,
-  Waiting,
   WriteReply,
 } from "../contract.ts";
 import { Proofs, type Attempt } from "../retry-proofs.ts";
@@ -36,6 +37,7 @@ import type { Kind, ReplyTo, RowRequest } from "../rows/request-types.ts";
 import type { Limits } from "../rows/row-types.ts";
 import { Connection } from "./connection.ts";
 import { loadDriver, type SqlDriver } from "./driver.ts";
+import { LastReplies, type Session } from "./last-replies.ts";
 import { listLockIds, listStates } from "./listing.ts";
 import { refuseShard } from "./refuse-shard.ts";
 import { askLimitMs } from "./sweep.ts";
@@ -57,34 +59,9 @@ export interface SqliteOptions {
 }
 
 export const sqliteLimits: Limits = { askLimitMs, handOverMs: 1_000 };
-/** How often a waiter records that it is still there. Asks in between only read. */
-const keepPlaceMs = 500;
 
 export function createSqliteBackend(options: SqliteOptions): SqliteBackend {
   return new SqliteBackend(options);
-}
-
-/** An open file, and what carries out requests on its rows. */
-interface Session {
-  readonly connection: Connection;
-  readonly executor: Executor;
-}
-
-/** The last reply to a waiting ticket, its time, and the version of the file then. */
-interface Ask {
-  readonly id: string;
-  readonly ticket: Ticket;
-  readonly request: AcquireRequest;
-  readonly receipt: Receipt;
-}
-
-interface LastReply {
-  readonly ask: Ask;
-  /** When its last recorded ask was made. */
-  readonly askedAt: number;
-  readonly answeredAt: number;
-  readonly version: string;
-  readonly reply: Waiting;
 }
 
 export class SqliteBackend implements Backend {
@@ -103,7 +80,7 @@ export class SqliteBackend implements Backend {
   #driver: SqlDriver | undefined;
   #session: Session | undefined;
   readonly #proofs = new Proofs();
-  readonly #lastReplies = new Map<Ticket, LastReply>();
+  readonly #lastReplies = new LastReplies();
   #warned = false;
   #closed = false;
 
@@ -150,16 +127,12 @@ export class SqliteBackend implements Backend {
     const [id, ticket, request, receipt] = args;
     const ask = { id, ticket, request, receipt };
     const session = await this.#open();
-    const again = this.#askAgain(session, ask);
+    const again = this.#lastReplies.again(session, ask, this.#now());
     if (again !== undefined) return again;
     const version = session.connection.version(); // before the step, so that no later change is missed
     const askedAt = this.#now();
     const reply = await commit(session, { kind: "acquire", id, ticket, ask: request, receipt });
-    if (reply.status === "waiting") {
-      this.#lastReplies.set(ticket, { ask, askedAt, answeredAt: askedAt, version, reply });
-    } else {
-      this.#lastReplies.delete(ticket);
-    }
+    this.#lastReplies.note(ask, reply, { askedAt, version });
     return reply;
   }
 
@@ -183,7 +156,7 @@ export class SqliteBackend implements Backend {
   }
 
   async cancelLock(id: string, ticket: Ticket, receipt: Receipt): Promise<CancelReply> {
-    this.#lastReplies.delete(ticket);
+    this.#lastReplies.forget(ticket);
     return this.#once(receipt, (attempt, session) =>
       commit(session, { kind: "cancel", id, ticket, receipt, attempt }),
     );
@@ -203,8 +176,18 @@ export class SqliteBackend implements Backend {
     });
   }
 
-  readonly changeSemaphore = (): Promise<never> => Promise.reject(new Error("not implemented"));
-  readonly inspectSemaphore = this.changeSemaphore;
+  async changeSemaphore(
+    ...args: Parameters<Backend["changeSemaphore"]>
+  ): Promise<SemaphoreReply | Forgotten> {
+    const [id, change, receipt] = args;
+    return this.#once(receipt, (attempt, session) =>
+      commit(session, { kind: "semaphore", id, change, receipt, attempt }),
+    );
+  }
+
+  async inspectSemaphore(id: string): Promise<SemaphoreEntry | null> {
+    return this.#read(({ executor }) => executor.run({ kind: "inspectSemaphore", id }));
+  }
 
   /** Nothing can push here, so a listener is never called; see `pushes`. */
   onWake(): void {
@@ -230,24 +213,6 @@ export class SqliteBackend implements Backend {
     const session = await this.#open();
     const reply = await carryOut(this.#proofs.attempt(receipt), session);
     if (isEffect(reply)) this.#proofs.recorded(receipt);
-    return reply;
-  }
-
-  /**
-   * The reply to a repeated ask, if it needs no write transaction: nothing was committed since the last reply, or
-   * nothing that matters for this ticket. `undefined`: it needs one.
-   */
-  #askAgain({ connection, executor }: Session, ask: Ask): Waiting | undefined {
-    const last = this.#lastReplies.get(ask.ticket);
-    const time = this.#now();
-    if (last === undefined || !isSameAsk(last.ask, ask)) return undefined;
-    if (time < last.answeredAt || time - last.askedAt >= keepPlaceMs) return undefined;
-    const version = connection.version();
-    const retryInMs = (last.reply.retryInMs ?? Infinity) - (time - last.answeredAt);
-    if (version === last.version && retryInMs > 0) return { ...last.reply, retryInMs };
-    const { id, ticket, receipt } = ask;
-    const reply = connection.readNow(() => executor.run({ kind: "peek", id, ticket, receipt }));
-    if (reply !== undefined) this.#lastReplies.set(ticket, { ...last, answeredAt: time, version, reply });
     return reply;
   }
 
@@ -294,10 +259,4 @@ function commit<K extends Kind>(
   request: RowRequest<K>,
 ): Promise<ReplyTo<K>> {
   return connection.write(() => executor.run(request));
-}
-
-/** Another receipt of the same ticket is a late copy, from before the ask that was answered last [S5]. */
-function isSameAsk({ request: a, receipt }: Ask, { request: b, receipt: { n } }: Ask): boolean {
-  if (receipt.n !== n) return false;
-  return a.leaseMs === b.leaseMs && a.fences === b.fences && a.load === b.load && a.queue === b.queue;
 }

@@ -11,7 +11,36 @@ import { isReadOnly } from "./errors.ts";
 /** "Hold", in SQLite's own field for the program that owns a file. */
 const applicationId = 0x486f6c64;
 /** Rises when older versions of Holdfast can no longer read the file. */
-const formatVersion = 2;
+const formatVersion = 3;
+
+/**
+ * What only exists for locks that are held in shares. Their row in `locks` has an empty ticket, and sums up their
+ * holders. The index finds the one whose lease ends first among a thousand.
+ */
+const tablesOfShares = (schema: string): string => `
+  CREATE TABLE ${schema}.holders (
+    prefix TEXT NOT NULL,
+    id TEXT NOT NULL,
+    ticket TEXT NOT NULL,
+    fence INTEGER NOT NULL,
+    fences INTEGER NOT NULL,
+    since INTEGER NOT NULL,
+    lease_ms INTEGER NOT NULL,
+    ends_at INTEGER NOT NULL,
+    unconfirmed INTEGER NOT NULL,
+    weight INTEGER NOT NULL,
+    PRIMARY KEY (prefix, id, ticket)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX ${schema}.holders_ends_at ON holders (prefix, id, ends_at, fence);
+  CREATE TABLE ${schema}.semaphores (
+    prefix TEXT NOT NULL,
+    id TEXT NOT NULL,
+    most INTEGER NOT NULL,
+    created INTEGER NOT NULL,
+    keep_until INTEGER NOT NULL,
+    PRIMARY KEY (prefix, id)
+  ) STRICT, WITHOUT ROWID;
+`;
 
 /**
  * `prefix` belongs to the store, so that its ids differ from those of other stores [S1]. `bytes` is the last column, so
@@ -39,6 +68,9 @@ const tables = (schema: string): string => `
     since INTEGER NOT NULL,
     lease_ms INTEGER NOT NULL,
     unconfirmed INTEGER NOT NULL,
+    holders INTEGER,
+    used INTEGER,
+    first_ends_at INTEGER,
     PRIMARY KEY (prefix, id)
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE ${schema}.waiters (
@@ -51,6 +83,7 @@ const tables = (schema: string): string => `
     fences INTEGER NOT NULL,
     load INTEGER NOT NULL,
     passed_over INTEGER NOT NULL,
+    weight INTEGER,
     PRIMARY KEY (prefix, id, ticket)
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE ${schema}.receipts (
@@ -61,19 +94,32 @@ const tables = (schema: string): string => `
     reply TEXT NOT NULL,
     PRIMARY KEY (client, slot)
   ) STRICT, WITHOUT ROWID;
+  ${tablesOfShares(schema)}
   PRAGMA ${schema}.application_id = ${String(applicationId)};
   PRAGMA ${schema}.user_version = ${String(formatVersion)};
 `;
 
-/** Sets a new file up in the current format; leaves an existing one as it is. */
+/** From format 2, which had no shared locks and semaphores. */
+const upgrade = (schema: string): string => `
+  ALTER TABLE ${schema}.locks ADD COLUMN holders INTEGER;
+  ALTER TABLE ${schema}.locks ADD COLUMN used INTEGER;
+  ALTER TABLE ${schema}.locks ADD COLUMN first_ends_at INTEGER;
+  ALTER TABLE ${schema}.waiters ADD COLUMN weight INTEGER;
+  ${tablesOfShares(schema)}
+  PRAGMA ${schema}.user_version = ${String(formatVersion)};
+`;
+
+/** Sets a new file up in the current format, and brings one of format 2 up to it; leaves any other as it is. */
 export function setUp(db: SqlDatabase, name: string): void {
-  const isFresh = atOnce(db, () => checkFormat(db, name));
+  const found = atOnce(db, () => checkFormat(db, name));
   useWriteAheadLog(db, name);
   db.exec(`PRAGMA ${schemaOf(db)}.synchronous = FULL`); // what was acknowledged survives a power cut [S3]
-  if (!isFresh) return;
+  if (found === "current") return;
   db.exec("BEGIN IMMEDIATE");
   try {
-    if (checkFormat(db, name)) db.exec(tables(schemaOf(db))); // unless another process was faster
+    const now = checkFormat(db, name); // another process may have been faster
+    if (now === "empty") db.exec(tables(schemaOf(db)));
+    else if (now === "format 2") db.exec(upgrade(schemaOf(db)));
     db.exec("COMMIT");
   } catch (error) {
     rollBack(db);
@@ -96,7 +142,7 @@ export function keepPlace(db: SqlDatabase, place: string): string {
 
 /** The recorded place of the file; `undefined` while it is being set up. Refuses a file that is not Holdfast's [S6]. */
 export function placeIn(db: SqlDatabase, name: string): string | undefined {
-  return atOnce(db, () => (checkFormat(db, name) ? undefined : readPlace(db)));
+  return atOnce(db, () => (checkFormat(db, name) === "empty" ? undefined : readPlace(db)));
 }
 
 export function readPlace(db: SqlDatabase): string | undefined {
@@ -122,16 +168,17 @@ function atOnce<T>(db: SqlDatabase, look: () => T): T {
   }
 }
 
-/** True: empty, so Holdfast may set it up. False: Holdfast's own, and readable. */
-function checkFormat(db: SqlDatabase, name: string): boolean {
+/** "empty": Holdfast may set it up. The others are Holdfast's own. */
+function checkFormat(db: SqlDatabase, name: string): "empty" | "format 2" | "current" {
   const owner = pragma(db, "application_id");
   const format = pragma(db, "user_version");
-  if (owner === applicationId && format === formatVersion) return false;
+  if (owner === applicationId && format === formatVersion) return "current";
+  if (owner === applicationId && format === 2) return "format 2";
   if (owner === applicationId) throw new CorruptStateError(`${name} ${otherFormat(Number(format))}`);
   const { tables } = db.prepare(`SELECT count(*) AS tables FROM ${schemaOf(db)}.sqlite_schema`).get() as {
     tables: number;
   };
-  if (owner === 0 && format === 0 && tables === 0) return true;
+  if (owner === 0 && format === 0 && tables === 0) return "empty";
   throw new CorruptStateError(
     `${name} is another program's database. It was left as it is; choose another file.`,
   );

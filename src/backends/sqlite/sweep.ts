@@ -26,6 +26,7 @@ const rounds = {
   locks: { key: ["prefix", "id"], endsAt: "since + lease_ms + 1" }, // the clock shows whole milliseconds
   waiters: { key: ["prefix", "id", "ticket"], endsAt: `asked_at + ${String(askLimitMs)}` },
   receipts: { key: ["client", "slot"], endsAt: "keep_until" },
+  semaphores: { key: ["prefix", "id"], endsAt: "keep_until" },
 } as const;
 
 type Rounded = keyof typeof rounds;
@@ -43,7 +44,8 @@ export class Sweep {
 
   constructor(connection: Connection) {
     this.#sql = connection;
-    this.#written = { locks: writesPerLook, waiters: writesPerLook, receipts: writesPerLook };
+    const each = writesPerLook;
+    this.#written = { locks: each, waiters: each, receipts: each, semaphores: each };
   }
 
   wroteState(bytes: number): void {
@@ -60,7 +62,7 @@ export class Sweep {
   run(now: number): void {
     if (this.#states >= statesPerLook || (this.#states > 0 && this.#bytes >= bytesPerLook))
       this.#sweepStates(now);
-    for (const table of ["locks", "waiters", "receipts"] as const)
+    for (const table of ["locks", "waiters", "receipts", "semaphores"] as const)
       if (this.#written[table] > writesPerLook) this.#look(table, now);
   }
 
@@ -105,6 +107,7 @@ export class Sweep {
   #remove(table: Rounded, key: readonly SqlValue[]): void {
     const columns = rounds[table].key.map((column) => `${column} = ?`);
     this.#sql.run(`DELETE FROM ${table} WHERE ${columns.join(" AND ")}`, ...key);
+    if (table === "locks") this.#sql.run("DELETE FROM holders WHERE prefix = ? AND id = ?", ...key);
   }
 }
 

@@ -8,9 +8,12 @@ import type { Receipt, Ticket } from "../contract.ts";
 import type { RowStore } from "../rows/executor.ts";
 import type {
   Change,
+  HolderRow,
   LockRow,
   ReceiptRow,
   Recorded,
+  SemaphoreRow,
+  SharesRow,
   StateHead,
   StateRow,
   WaiterRow,
@@ -23,6 +26,10 @@ export interface SqlTablesOptions {
   readonly prefix: string;
   readonly clientId: string;
 }
+
+/** In place of the ticket of a lock that is held in shares. */
+const inShares = "";
+const holderColumns = `ticket, fence, fences, since, lease_ms AS "leaseMs", unconfirmed, weight`;
 
 export class SqlTables implements RowStore {
   readonly #sql: Connection;
@@ -55,21 +62,49 @@ export class SqlTables implements RowStore {
     return this.#sql.get(sql, this.#prefix, id) as StateRow | undefined;
   }
 
-  lock(id: string): LockRow | undefined {
+  lock(id: string): LockRow | SharesRow | undefined {
     const row = this.#sql.get(
       'SELECT ticket, fence, fences, since, lease_ms AS "leaseMs", unconfirmed FROM locks WHERE prefix = ? AND id = ?',
       ...[this.#prefix, id],
-    ) as (Omit<LockRow, "unconfirmed"> & { unconfirmed: number }) | undefined;
-    return row && { ...row, unconfirmed: row.unconfirmed === 1 };
+    ) as Flagged<LockRow> | undefined;
+    return row?.ticket === inShares ? this.#shares(id) : row && withFlag(row);
+  }
+
+  holders(id: string): HolderRow[] {
+    const sql = `SELECT ${holderColumns} FROM holders WHERE prefix = ? AND id = ?`;
+    return (this.#sql.all(sql, this.#prefix, id) as Flagged<HolderRow>[]).map(withFlag);
+  }
+
+  holder(id: string, ticket: Ticket): HolderRow | undefined {
+    const sql = `SELECT ${holderColumns} FROM holders WHERE prefix = ? AND id = ? AND ticket = ?`;
+    const row = this.#sql.get(sql, this.#prefix, id, ticket) as Flagged<HolderRow> | undefined;
+    return row && withFlag(row);
+  }
+
+  firstHolder(id: string): HolderRow | undefined {
+    const sql = `SELECT ${holderColumns} FROM holders WHERE prefix = ? AND id = ? ORDER BY ends_at, fence LIMIT 1`;
+    const row = this.#sql.get(sql, this.#prefix, id) as Flagged<HolderRow> | undefined;
+    return row && withFlag(row);
+  }
+
+  semaphore(id: string): SemaphoreRow | undefined {
+    const sql =
+      'SELECT most AS "limit", created, keep_until AS "keepUntil" FROM semaphores WHERE prefix = ? AND id = ?';
+    return this.#sql.get(sql, this.#prefix, id) as SemaphoreRow | undefined;
   }
 
   waiters(id: string): WaiterRow[] {
     const rows = this.#sql.all(
-      `SELECT ticket, asked_at AS "askedAt", lease_ms AS "leaseMs", fences, load, passed_over AS "passedOver"
+      `SELECT ticket, asked_at AS "askedAt", lease_ms AS "leaseMs", fences, load, passed_over AS "passedOver", weight
        FROM waiters WHERE prefix = ? AND id = ? ORDER BY place`,
       ...[this.#prefix, id],
-    ) as (Omit<WaiterRow, "load" | "passedOver"> & { load: number; passedOver: number })[];
-    return rows.map((row) => ({ ...row, load: row.load === 1, passedOver: row.passedOver === 1 }));
+    ) as (Omit<WaiterRow, "load" | "passedOver" | "weight"> & WaiterColumns)[];
+    return rows.map((row) => ({
+      ...row,
+      load: row.load === 1,
+      passedOver: row.passedOver === 1,
+      weight: row.weight ?? undefined,
+    }));
   }
 
   receipt(sequence: number): ReceiptRow | undefined {
@@ -92,7 +127,15 @@ export class SqlTables implements RowStore {
       case "expiry":
         return this.#setExpiry(change.id, change.expiresAt);
       case "lock":
-        return change.row === null ? this.#deleteLock(change.id) : this.#setLock(change.id, change.row);
+        return this.#changeLock(change.id, change.row);
+      case "holder":
+        return change.row === null
+          ? this.#deleteHolder(change.id, change.ticket)
+          : this.#setHolder(change.id, change.row);
+      case "semaphore":
+        return change.row === null
+          ? this.#deleteSemaphore(change.id)
+          : this.#setSemaphore(change.id, change.row);
       case "waiter":
         return change.row === null
           ? this.#deleteWaiter(change.id, change.ticket)
@@ -121,6 +164,12 @@ export class SqlTables implements RowStore {
     this.#sql.run("DELETE FROM states WHERE prefix = ? AND id = ?", this.#prefix, id);
   }
 
+  #changeLock(id: string, row: LockRow | SharesRow | null): void {
+    if (row === null) this.#deleteLock(id);
+    else if (row.ticket === null) this.#setShares(id, row);
+    else this.#setLock(id, row);
+  }
+
   #setLock(id: string, { ticket, fence, fences, since, leaseMs, unconfirmed }: LockRow): void {
     this.#sql.run(
       `INSERT OR REPLACE INTO locks (prefix, id, ticket, fence, fences, since, lease_ms, unconfirmed)
@@ -134,14 +183,57 @@ export class SqlTables implements RowStore {
     this.#sql.run("DELETE FROM locks WHERE prefix = ? AND id = ?", this.#prefix, id);
   }
 
-  #setWaiter(id: string, { ticket, askedAt, leaseMs, fences, load, passedOver }: WaiterRow): void {
+  #setShares(id: string, { holders, used, since, leaseMs, firstEndsAt }: SharesRow): void {
+    this.#sql.run(
+      `INSERT OR REPLACE INTO locks
+         (prefix, id, ticket, fence, fences, since, lease_ms, unconfirmed, holders, used, first_ends_at)
+       VALUES (?, ?, ?, 0, 0, ?, ?, 0, ?, ?, ?)`,
+      ...[this.#prefix, id, inShares, since, leaseMs, holders, used, firstEndsAt],
+    );
+    this.#sweep.wrote("locks", this.#prefix, id);
+  }
+
+  #shares(id: string): SharesRow {
+    const sql = `SELECT since, lease_ms AS "leaseMs", holders, used, first_ends_at AS "firstEndsAt"
+       FROM locks WHERE prefix = ? AND id = ?`;
+    return { ticket: null, ...(this.#sql.get(sql, this.#prefix, id) as Omit<SharesRow, "ticket">) };
+  }
+
+  #setHolder(id: string, { ticket, fence, fences, since, leaseMs, unconfirmed, weight }: HolderRow): void {
+    this.#sql.run(
+      `INSERT OR REPLACE INTO holders
+         (prefix, id, ticket, fence, fences, since, lease_ms, ends_at, unconfirmed, weight)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      ...[this.#prefix, id, ticket, fence, fences, since, leaseMs, since + leaseMs],
+      ...[unconfirmed ? 1 : 0, weight],
+    );
+  }
+
+  #deleteHolder(id: string, ticket: Ticket): void {
+    const sql = "DELETE FROM holders WHERE prefix = ? AND id = ? AND ticket = ?";
+    this.#sql.run(sql, this.#prefix, id, ticket);
+  }
+
+  #setSemaphore(id: string, { limit, created, keepUntil }: SemaphoreRow): void {
+    this.#sql.run(
+      "INSERT OR REPLACE INTO semaphores (prefix, id, most, created, keep_until) VALUES (?, ?, ?, ?, ?)",
+      ...[this.#prefix, id, limit, created, keepUntil],
+    );
+    this.#sweep.wrote("semaphores", this.#prefix, id);
+  }
+
+  #deleteSemaphore(id: string): void {
+    this.#sql.run("DELETE FROM semaphores WHERE prefix = ? AND id = ?", this.#prefix, id);
+  }
+
+  #setWaiter(id: string, { ticket, askedAt, leaseMs, fences, load, passedOver, weight }: WaiterRow): void {
     const key = [this.#prefix, id] as const;
     this.#sql.run(
-      `INSERT INTO waiters (prefix, id, ticket, place, asked_at, lease_ms, fences, load, passed_over)
-       VALUES (?, ?, ?, (SELECT coalesce(max(place), 0) + 1 FROM waiters WHERE prefix = ? AND id = ?), ?, ?, ?, ?, ?)
+      `INSERT INTO waiters (prefix, id, ticket, place, asked_at, lease_ms, fences, load, passed_over, weight)
+       VALUES (?, ?, ?, (SELECT coalesce(max(place), 0) + 1 FROM waiters WHERE prefix = ? AND id = ?), ?, ?, ?, ?, ?, ?)
        ON CONFLICT (prefix, id, ticket) DO UPDATE SET asked_at = excluded.asked_at, lease_ms = excluded.lease_ms,
-         fences = excluded.fences, load = excluded.load, passed_over = excluded.passed_over`,
-      ...[...key, ticket, ...key, askedAt, leaseMs, fences, load ? 1 : 0, passedOver ? 1 : 0],
+         fences = excluded.fences, load = excluded.load, passed_over = excluded.passed_over, weight = excluded.weight`,
+      ...[...key, ticket, ...key, askedAt, leaseMs, fences, load ? 1 : 0, passedOver ? 1 : 0, weight ?? null],
     );
     this.#sweep.wrote("waiters", ...key, ticket);
   }
@@ -168,4 +260,17 @@ export class SqlTables implements RowStore {
     }
     throw this.#sql.notAsWritten();
   }
+}
+
+/** A row with its flag as SQLite stores it. */
+type Flagged<Row extends LockRow> = Omit<Row, "unconfirmed"> & { readonly unconfirmed: number };
+
+interface WaiterColumns {
+  readonly load: number;
+  readonly passedOver: number;
+  readonly weight: number | null;
+}
+
+function withFlag<Row extends LockRow>(row: Flagged<Row>): Row {
+  return { ...row, unconfirmed: row.unconfirmed === 1 } as Row;
 }

@@ -61,6 +61,7 @@ export class Server {
   /** As an operator, or a program that knows nothing of us, may do. */
   deleteLock(id: string): void {
     this.#memory.locks.delete(id);
+    this.#memory.holders.delete(id);
     this.#look(id, true);
   }
 
@@ -72,8 +73,11 @@ export class Server {
   /** [L7] Tickets that are there yet, by the id of their client. */
   *leftovers(): Generator<{ what: "lock" | "waiter"; id: string; client: string }> {
     const now = this.#copy.loop.now();
-    for (const [id, { since, leaseMs, ticket }] of this.#memory.locks)
-      if (since + leaseMs > now) yield { what: "lock", id, client: clientOf(ticket) };
+    for (const [id, lock] of this.#memory.locks) {
+      const holders = lock.ticket === null ? (this.#memory.holders.get(id)?.values() ?? []) : [lock];
+      for (const { since, leaseMs, ticket } of holders)
+        if (since + leaseMs > now) yield { what: "lock", id, client: clientOf(ticket) };
+    }
     for (const [id, queue] of this.#memory.queues) {
       for (const { askedAt, ticket } of queue.values()) {
         if (askedAt + this.#limits.askLimitMs > now) yield { what: "waiter", id, client: clientOf(ticket) };
@@ -103,7 +107,8 @@ export class Server {
   }
 
   #look(id: string, may: boolean): void {
-    this.#ledger.lock(id, this.#memory.locks.get(id));
+    const lock = this.#memory.locks.get(id);
+    this.#ledger.lock(id, lock?.ticket === null ? undefined : lock); // no program here asks for a share
     this.#ledger.state(id, this.#memory.states.get(id), may);
   }
 
@@ -137,6 +142,10 @@ function requestOf({ method, args }: Call, attempt: Attempt): RowRequest | undef
       return { kind: "cancel", id: args[0], ticket: args[1], receipt: args[2], attempt };
     case "inspectLock":
       return { kind: "inspect", id: args[0] };
+    case "changeSemaphore":
+      return { kind: "semaphore", id: args[0], change: args[1], receipt: args[2], attempt };
+    case "inspectSemaphore":
+      return { kind: "inspectSemaphore", id: args[0] };
     default:
       throw new Error(`no program calls ${method}`);
   }
@@ -145,7 +154,8 @@ function requestOf({ method, args }: Call, attempt: Attempt): RowRequest | undef
 /** Of an operation that takes effect once; an acquire only names one. */
 export function receiptOf({ method, args }: Call): Receipt | undefined {
   if (method === "writeState" || method === "releaseLock") return args[3];
-  return method === "touchState" || method === "cancelLock" ? args[2] : undefined;
+  const isThird = method === "touchState" || method === "cancelLock" || method === "changeSemaphore";
+  return isThird ? args[2] : undefined;
 }
 
 /** Which rows a step may change. */

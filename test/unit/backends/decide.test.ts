@@ -93,8 +93,8 @@ const acquiring: readonly Case[] = [
     reply: { status: "waiting", holder: { token: "b", foreign: false }, retryInMs: 10_000, ahead: 0 },
     changes: [
       removed("gone"),
-      put.waiter(waiterOf("c", { askedAt: now, leaseMs: 30_000, fences: 1 })),
       put.waiter(waiterOf("b", { passedOver: true })),
+      put.waiter(waiterOf("c", { askedAt: now, leaseMs: 30_000, fences: 1 })),
       put.lock({ ...grantTo("b"), fences: 2, leaseMs: 10_000, unconfirmed: true }),
       put.stamp(micros + 1),
     ],

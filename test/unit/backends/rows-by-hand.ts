@@ -3,20 +3,26 @@
 import { decide } from "../../../src/backends/rows/decide.ts";
 import type { Decision, Kind, RowRequest } from "../../../src/backends/rows/request-types.ts";
 import type {
+  HolderRow,
   LockRow,
   Moment,
   ReceiptRow,
   Recorded,
   Rows,
+  SemaphoreRow,
+  SharesRow,
   StateRow,
   WaiterRow,
 } from "../../../src/backends/rows/row-types.ts";
+import { firstOf } from "../../../src/backends/rows/share-rows.ts";
 import { save, bytesOf } from "../../../src/testing/contract-client.ts";
 
 export interface Stored {
   readonly stamp?: number;
   readonly states?: Readonly<Record<string, StateRow>>;
-  readonly locks?: Readonly<Record<string, LockRow>>;
+  readonly locks?: Readonly<Record<string, LockRow | SharesRow>>;
+  readonly holders?: Readonly<Record<string, readonly HolderRow[]>>;
+  readonly semaphores?: Readonly<Record<string, SemaphoreRow>>;
   readonly queues?: Readonly<Record<string, readonly WaiterRow[]>>;
   readonly receipts?: Readonly<Record<number, ReceiptRow>>;
 }
@@ -45,6 +51,7 @@ export const stateOf = (value: string, more: Partial<StateRow> = {}): StateRow =
 /** Frozen, since a decision changes nothing; `reads` is what it looked at. */
 export function viewOf(stored: Stored, reads: string[] = []): Rows {
   const { stamp = 0, states = {}, locks = {}, queues = {}, receipts = {} } = freeze(stored);
+  const { holders = {}, semaphores = {} } = stored;
   const read = <T>(name: string, value: T): T => {
     reads.push(name);
     return value;
@@ -54,6 +61,14 @@ export function viewOf(stored: Stored, reads: string[] = []): Rows {
     stateHead: (id) => read("stateHead", states[id]),
     state: (id) => read("state", states[id]),
     lock: (id) => read("lock", locks[id]),
+    holders: (id) => read("holders", holders[id] ?? []),
+    holder: (id, ticket) =>
+      read(
+        "holder",
+        holders[id]?.find((row) => row.ticket === ticket),
+      ),
+    firstHolder: (id) => read("firstHolder", firstOf(holders[id] ?? [])),
+    semaphore: (id) => read("semaphore", semaphores[id]),
     waiters: (id) => read("waiters", queues[id] ?? []),
     receipt: (sequence) => read("receipt", receipts[sequence]),
   };
