@@ -4,6 +4,8 @@
 import { callCases } from "./lock-suite/calls.ts";
 import { closingCases } from "./lock-suite/closing.ts";
 import { contractCases } from "./lock-suite/contract.ts";
+import { permitCases } from "./lock-suite/contract-permits.ts";
+import { sharedCases } from "./lock-suite/contract-shared.ts";
 import { releaseCases } from "./lock-suite/contract-release.ts";
 import { eventLoopCases } from "./lock-suite/event-loop.ts";
 import { lossCases } from "./lock-suite/loss.ts";
@@ -15,7 +17,7 @@ import type { SuiteOptions } from "./options.ts";
 import { register } from "./suite.ts";
 
 /**
- * Tests the lock promises [L1]…[L11] of a backend. The name of each test begins with the promises that it tests.
+ * Tests the lock promises [L1]…[L13] of a backend. The name of each test begins with the promises that it tests.
  *
  * @example
  * ```ts
@@ -35,6 +37,8 @@ export function lockSuite(options: SuiteOptions): void {
   register(options, [
     ...contractCases,
     ...releaseCases,
+    ...sharedCases,
+    ...permitCases,
     ...queueCases,
     ...callCases,
     ...closingCases,

@@ -69,8 +69,8 @@ async function createMemory(): Promise<Storage> {
     hooks: {
       deleteLock: async (id) => void memory.locks.delete(id),
       flush: async () => {
-        const { states, locks, queues, receipts, stamp } = memory;
-        for (const rows of [states, locks, queues, ...receipts.values()]) rows.clear();
+        const { states, locks, holders, semaphores, queues, receipts, stamp } = memory;
+        for (const rows of [states, locks, holders, semaphores, queues, ...receipts.values()]) rows.clear();
         memory.stamp = 0;
         while (performance.now() * 1_000 <= stamp); // a server that restarts takes longer
       },
@@ -91,7 +91,8 @@ async function createSqlite(): Promise<Storage> {
       deleteLock: async (id) =>
         void db.prepare("DELETE FROM locks WHERE prefix = ? AND id = ?").run(prefix, id),
       flush: async () => {
-        const rows = ["states", "locks", "waiters", "receipts"].map((table) => `DELETE FROM ${table};`);
+        const tables = ["states", "locks", "holders", "semaphores", "waiters", "receipts"];
+        const rows = tables.map((table) => `DELETE FROM ${table};`);
         db.exec(`BEGIN IMMEDIATE; ${rows.join(" ")} UPDATE stamps SET last = 0; COMMIT;`);
       },
     },

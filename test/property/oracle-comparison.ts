@@ -32,6 +32,8 @@ export type Both<T> = readonly [T, T];
 
 const stampKeys = new Set(["revision", "fence", "lastFence"]);
 const durationKeys = new Set(["retryInMs", "expiresInMs"]);
+/** Which of several holders they are about depends on whose lease ends first: on two clocks, not always the same one. */
+const ofOneHolder = new Set(["holder", "fence", "lastFence"]);
 
 export class Answers {
   readonly #options: Comparison;
@@ -75,7 +77,7 @@ export class Answers {
     if (typeof value === "string") return this.#withNames(side, value);
     if (typeof value !== "object" || value === null) return value;
     const entries = Object.entries(value as Record<string, unknown>).filter(
-      ([, field]) => field !== undefined,
+      ([key, field]) => field !== undefined && !(ofOneHolder.has(key) && this.#isOfSeveral(value)),
     );
     return Object.fromEntries(
       entries.sort().map(([key, field]) => {
@@ -88,6 +90,10 @@ export class Answers {
         return [key, this.#plain(side, field, stamps)];
       }),
     );
+  }
+
+  #isOfSeveral(value: object): boolean {
+    return !this.#options.exactTimes && ("shares" in value || ("holders" in value && "holder" in value));
   }
 
   #withNames(side: 0 | 1, text: string): string {

@@ -12,6 +12,9 @@ export interface WriteOp {
   readonly ifRevision: "any" | "absent" | "latest" | "old";
 }
 
+/** What a ticket asks for; "permits" are of the semaphore, the others of a lock. */
+export type ShareOp = "exclusive" | "shared" | { readonly weight: number; readonly limit: number | null };
+
 export interface KeepOp {
   readonly lease: number;
   readonly fences: number;
@@ -20,6 +23,8 @@ export interface KeepOp {
 export type Op =
   | {
       readonly op: "ask";
+      /** For a fresh one; it goes on asking for the same. */
+      readonly share: ShareOp;
       readonly fresh: boolean;
       readonly ticket: number;
       readonly client: number;
@@ -57,6 +62,14 @@ export type Op =
       readonly ttl: number;
     }
   | { readonly op: "load" | "inspect"; readonly client: number; readonly id: number }
+  | {
+      readonly op: "resize";
+      readonly client: number;
+      readonly limit: number;
+      readonly created: number | null;
+    }
+  | { readonly op: "delete-semaphore"; readonly client: number }
+  | { readonly op: "inspect-semaphore"; readonly client: number }
   | { readonly op: "list"; readonly client: number }
   /** A retry or a late copy of something done before. */
   | { readonly op: "again"; readonly entry: number }
@@ -88,6 +101,23 @@ const write: fc.Arbitrary<WriteOp> = fc.record({
   ),
 });
 const keep: fc.Arbitrary<KeepOp> = fc.record({ lease, fences });
+const limit = fc.integer({ min: 1, max: 4 });
+const share: fc.Arbitrary<ShareOp> = fc.oneof(
+  { weight: 3, arbitrary: fc.constant("exclusive" as const) },
+  { weight: 4, arbitrary: fc.constant("shared" as const) },
+  {
+    weight: 4,
+    // Seldom another limit than the first one: it is refused, and then there is little to see.
+    arbitrary: fc.record({
+      weight: fc.integer({ min: 1, max: 3 }),
+      limit: fc.oneof(
+        { weight: 6, arbitrary: fc.constant(3) },
+        { weight: 1, arbitrary: limit },
+        { weight: 2, arbitrary: fc.constant(null) },
+      ),
+    }),
+  },
+);
 const is = <Name extends string>(name: Name): fc.Arbitrary<Name> => fc.constant(name);
 
 const weighted: readonly { weight: number; arbitrary: fc.Arbitrary<Op> }[] = [
@@ -95,6 +125,7 @@ const weighted: readonly { weight: number; arbitrary: fc.Arbitrary<Op> }[] = [
     weight: 12,
     arbitrary: fc.record({
       op: is("ask"),
+      share,
       fresh: fc.boolean(),
       ticket,
       client,
@@ -137,16 +168,41 @@ const weighted: readonly { weight: number; arbitrary: fc.Arbitrary<Op> }[] = [
     arbitrary: fc.record({ op: fc.constantFrom("load" as const, "inspect" as const), client, id }),
   },
   { weight: 1, arbitrary: fc.record({ op: is("list"), client }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ op: is("resize"), client, limit, created: fc.option(limit, { nil: null }) }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      op: fc.constantFrom("delete-semaphore" as const, "inspect-semaphore" as const),
+      client,
+    }),
+  },
   { weight: 8, arbitrary: fc.record({ op: is("again"), entry: fc.nat(6) }) },
   { weight: 1, arbitrary: fc.record({ op: is("forget") }) },
 ];
 
-/** `advances`: how often time passes, against 50 for all else. */
-export function sequences(advances: number, maxLength: number): fc.Arbitrary<Op[]> {
+export interface Walk {
+  /** How often time passes, against 50 for all else. */
+  readonly advances: number;
+  /** At most. */
+  readonly calls: number;
+  readonly shares: boolean;
+}
+
+export function sequences({ advances, calls, shares }: Walk): fc.Arbitrary<Op[]> {
   const advance: fc.Arbitrary<Op> = fc.record({ op: is("advance"), ticks: fc.integer({ min: 1, max: 4 }) });
-  return fc.array(fc.oneof(...weighted, { weight: advances, arbitrary: advance }), {
+  const ops = fc.array(fc.oneof(...weighted, { weight: advances, arbitrary: advance }), {
     minLength: 1,
-    maxLength,
+    maxLength: calls,
     size: "max",
   });
+  return shares ? ops : ops.map((all) => all.filter((op) => !ofShares.has(op.op)).map(withoutShare));
+}
+
+const ofShares = new Set(["resize", "delete-semaphore", "inspect-semaphore"]);
+
+function withoutShare(op: Op): Op {
+  return op.op === "ask" ? { ...op, share: "exclusive" } : op;
 }

@@ -10,6 +10,8 @@ import {
   type Ttl,
   type Receipt,
   type ReleaseRequest,
+  type SemaphoreChange,
+  type Share,
   type StateWrite,
   type Ticket,
   type Wake,
@@ -22,6 +24,7 @@ import { receiptOf, Tickets, type TestTicket } from "./oracle-tickets.ts";
 
 /** Of three shards, they are on different ones. */
 export const ids = ["x", "y2"];
+const semaphore = "\u0001semaphore:x";
 
 export class OracleRun {
   readonly #options: Comparison;
@@ -109,6 +112,9 @@ export class OracleRun {
         return this.#renew(op);
       case "touch":
         return this.#touch(op);
+      case "resize":
+      case "delete-semaphore":
+        return this.#changeSemaphore(op);
       default:
         return this.#look(op);
     }
@@ -116,11 +122,12 @@ export class OracleRun {
 
   #ask(op: Extract<Op, { op: "ask" }>): Entry | undefined {
     const ticket = op.fresh
-      ? this.#tickets.make(op.client, ids[op.id]!)
+      ? this.#tickets.make({ client: op.client, ...wishOf(op) })
       : this.#tickets.pick(op.ticket, false);
     if (ticket === undefined) return undefined;
     const { queue, load, fences } = op;
-    const request = { leaseMs: this.#options.leases[op.lease]!, queue, load, fences };
+    const { share } = ticket;
+    const request = { leaseMs: this.#options.leases[op.lease]!, queue, load, fences, share };
     const receipt = receiptOf(ticket.sequence.index, ticket.n);
     return this.#without(ticket.id, (side) =>
       this.#backend(side, ticket.client).acquireLock(ticket.id, this.#name(side, ticket), request, receipt),
@@ -188,10 +195,19 @@ export class OracleRun {
     );
   }
 
-  #look(op: Extract<Op, { op: "load" | "inspect" | "list" }>): Entry {
+  #changeSemaphore(op: Extract<Op, { op: "resize" | "delete-semaphore" }>): Entry {
+    const change: SemaphoreChange =
+      op.op === "resize" ? { kind: "resize", limit: op.limit, created: op.created } : { kind: "delete" };
+    return this.#ofSequence(op.client, semaphore, (side, receipt) =>
+      this.#backend(side, op.client).changeSemaphore(semaphore, change, receipt),
+    );
+  }
+
+  #look(op: Extract<Op, { op: "load" | "inspect" | "inspect-semaphore" | "list" }>): Entry {
     const id = "id" in op ? ids[op.id]! : "";
     return this.#without(id, async (side) => {
       const backend = this.#backend(side, op.client);
+      if (op.op === "inspect-semaphore") return backend.inspectSemaphore(semaphore);
       if (op.op === "load") return backend.loadState(id, { expiry: true });
       if (op.op === "inspect") return backend.inspectLock(id);
       return [
@@ -266,4 +282,11 @@ export class OracleRun {
     );
     if (typeof one === "number" && typeof two === "number") this.#latest.set(id, [one, two]);
   }
+}
+
+/** What a fresh ticket asks for. */
+function wishOf({ share, id }: Extract<Op, { op: "ask" }>): { id: string; share: Share | undefined } {
+  if (share === "exclusive") return { id: ids[id]!, share: undefined };
+  if (share === "shared") return { id: ids[id]!, share: { kind: "shared" } };
+  return { id: semaphore, share: { kind: "permits", ...share } };
 }

@@ -10,7 +10,14 @@ import { createRedisBackend } from "../../src/backends/redis/backend.ts";
 import { shardOf } from "../../src/backends/shard-of.ts";
 import { oneClient } from "../contract/shards.ts";
 import { startRedis } from "../support/redis-server.ts";
-import { answersAsMemory, realTime, three, threeListening, timeByHand } from "./oracle-property.ts";
+import {
+  answersAsMemory,
+  realTime,
+  redisHasShares,
+  three,
+  threeListening,
+  timeByHand,
+} from "./oracle-property.ts";
 import { ids } from "./oracle-run.ts";
 
 const placeOf = (id: string): number => shardOf(id, 3);
@@ -30,7 +37,7 @@ test("[S1] [S2] [S3] [S4] [S5] [S8] [L1] [L2] [L3] [L6] [L7] [L8] [L9] [L10] thr
     await connect().ready(); // writes the marks, which is something that could be proved
     return { ...time, clients: await threeListening(connect), placeOf };
   };
-  await answersAsMemory(begin, { runs: 100, calls: 80, advances: 6 });
+  await answersAsMemory(begin, { runs: 100, calls: 80, advances: 6, shares: true });
 }, 300_000);
 
 test("[S1] [S2] [S3] [S4] [S5] [S8] [L1] [L2] [L3] [L6] [L7] [L8] [L9] [L10] three Redis answer and wake as one memory does", async () => {
@@ -49,7 +56,7 @@ test("[S1] [S2] [S3] [S4] [S5] [S8] [L1] [L2] [L3] [L6] [L7] [L8] [L9] [L10] thr
     return { clients: await threeListening(connect), placeOf, ...realTime() };
   };
   try {
-    await answersAsMemory(begin, { runs: 20, calls: 60, advances: 1 });
+    await answersAsMemory(begin, { runs: 20, calls: 60, advances: 1, shares: redisHasShares });
   } finally {
     for (const server of servers) await server.stop();
   }

@@ -1,6 +1,6 @@
 // The tickets and receipts of a sequence of calls: each ticket has a sequence, which is free again when the ticket is over.
 
-import type { Receipt } from "../../src/backends/contract.ts";
+import type { Receipt, Share } from "../../src/backends/contract.ts";
 
 export interface Sequence {
   readonly index: number;
@@ -11,6 +11,8 @@ export interface TestTicket {
   readonly client: number;
   readonly number: number;
   readonly id: string;
+  /** What it asks for; `undefined`: the lock. */
+  readonly share: Share | undefined;
   readonly sequence: Sequence;
   n: number;
   /** Released or cancelled. */
@@ -28,9 +30,10 @@ export class Tickets {
     this.#placeOf = placeOf;
   }
 
-  make(client: number, id: string): TestTicket {
+  make({ client, id, share }: Pick<TestTicket, "client" | "id" | "share">): TestTicket {
     const sequence = this.takeSequence(client, id);
-    const ticket = { client, number: this.#tickets.length, id, sequence, n: sequence.n, isOver: false };
+    const number = this.#tickets.length;
+    const ticket = { client, number, id, share, sequence, n: sequence.n, isOver: false };
     this.#tickets.push(ticket);
     return ticket;
   }

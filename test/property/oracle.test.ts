@@ -8,7 +8,7 @@ import { test } from "vitest";
 
 import { createSqliteBackend, sqliteLimits } from "../../src/backends/sqlite/backend.ts";
 import { startRedis } from "../support/redis-server.ts";
-import { answersAsMemory, redisTrials, three, timeByHand } from "./oracle-property.ts";
+import { answersAsMemory, redisHasShares, redisTrials, three, timeByHand } from "./oracle-property.ts";
 
 /** Here it is about answers, not about the disk: nothing waits for it. */
 class Unsynced extends DatabaseSync {
@@ -33,13 +33,18 @@ test("[S1] [S2] [S3] [S4] [S5] [S8] [L1] [L2] [L3] [L6] [L7] [L9] [L10] SQLite a
     const end = (): void => rmSync(folder, { recursive: true });
     return { ...time, clients, limits: sqliteLimits, exactTimes: true, wakes: false, forget, end };
   };
-  await answersAsMemory(begin, { runs: 300, calls: 80, advances: 6 });
+  await answersAsMemory(begin, { runs: 300, calls: 80, advances: 6, shares: true });
 }, 300_000);
 
 test("[S1] [S2] [S3] [S4] [S5] [S8] [L1] [L2] [L3] [L6] [L7] [L8] [L9] [L10] Redis answers and wakes as memory does", async () => {
   const server = await startRedis();
   try {
-    await answersAsMemory(redisTrials(server, "holdfast:"), { runs: 60, calls: 60, advances: 1 });
+    await answersAsMemory(redisTrials(server, "holdfast:"), {
+      runs: 60,
+      calls: 60,
+      advances: 1,
+      shares: redisHasShares,
+    });
   } finally {
     await server.stop();
   }

@@ -137,8 +137,11 @@ export class MemoryTables implements RowStore {
       this.#memory.locks.delete(id);
       return;
     }
-    this.#locks.run(now);
     this.#memory.locks.set(id, row);
+    this.#locks.run(now); // then: it would remove the holders of an earlier row of this id
+    if (row.ticket !== null || row.holders > 1) return;
+    for (const { ticket, fence } of this.holders(id))
+      if (fence < row.generation) this.#setHolder(id, ticket, null); // left by somebody who removed the lock's row
   }
 
   #setHolder(id: string, ticket: Ticket, row: HolderRow | null): void {

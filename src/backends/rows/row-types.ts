@@ -51,6 +51,8 @@ export interface HolderRow extends LockRow {
 /** In the place of a {@link LockRow} while tickets hold a lock in shares. It sums up their rows. */
 export interface SharesRow {
   readonly ticket: null;
+  /** The fence of its first holder: rows with smaller ones are left from before, and do not count. */
+  readonly generation: number;
   /** At least 1. */
   readonly holders: number;
   /** The sum of their weights. */

@@ -19,14 +19,14 @@ export function currentShares(item: Item, shares: SharesRow): SharesRow | null {
   }
   // If the clock was set back, each lease lasts its full length from now on, and no longer.
   for (const row of kept) if (row.since > now) item.shares.setHolder({ ...row, since: now });
-  const current = sumOf(item.pending, kept);
+  const current = sumOf(item.pending, shares, kept);
   item.setLock(current);
   return current;
 }
 
 /** The same without a change. */
 export function liveShares(item: Item, shares: SharesRow): SharesRow | null {
-  return isCurrent(item.pending, shares) ? shares : sumOf(item.pending, liveHolders(item));
+  return isCurrent(item.pending, shares) ? shares : sumOf(item.pending, shares, liveHolders(item));
 }
 
 /** By fence. */
@@ -47,7 +47,7 @@ export function isShare(held: LockRow | HolderRow): held is HolderRow {
 export function addShare(item: Item, shares: SharesRow | null, row: HolderRow): void {
   const { holders, used } = shares ?? { holders: 0, used: 0 };
   setShare(item, row, {
-    ...leasesWith(item, shares, row.leaseMs),
+    ...leasesWith(item, shares, row),
     holders: holders + 1,
     used: used + row.weight,
   });
@@ -56,7 +56,7 @@ export function addShare(item: Item, shares: SharesRow | null, row: HolderRow): 
 /** Gives a holder that is there a new lease, which begins now. */
 export function renewShare(item: Item, shares: SharesRow, row: HolderRow): void {
   const { holders, used } = shares;
-  setShare(item, row, { ...leasesWith(item, shares, row.leaseMs), holders, used });
+  setShare(item, row, { ...leasesWith(item, shares, row), holders, used });
 }
 
 /** The lock is free once the last one has left. */
@@ -76,15 +76,20 @@ function setShare(item: Item, row: HolderRow, shares: SharesRow): void {
 function leasesWith(
   { pending: { now } }: Item,
   shares: SharesRow | null,
-  leaseMs: number,
+  { fence, leaseMs }: HolderRow,
 ): Omit<SharesRow, "holders" | "used"> {
   const endsAt = now + leaseMs;
   const lastEndsAt = shares === null ? endsAt : Math.max(endsAt, shares.since + shares.leaseMs);
   const firstEndsAt = shares === null ? endsAt : Math.min(endsAt, shares.firstEndsAt);
-  return { ticket: null, since: now, leaseMs: lastEndsAt - now, firstEndsAt };
+  const generation = shares?.generation ?? fence;
+  return { ticket: null, generation, since: now, leaseMs: lastEndsAt - now, firstEndsAt };
 }
 
-function sumOf({ now }: PendingChanges, holders: readonly HolderRow[]): SharesRow | null {
+function sumOf(
+  { now }: PendingChanges,
+  { generation }: SharesRow,
+  holders: readonly HolderRow[],
+): SharesRow | null {
   if (holders.length === 0) return null;
   let [used, firstEndsAt, lastEndsAt] = [0, Infinity, 0];
   for (const { weight, since, leaseMs } of holders) {
@@ -93,5 +98,6 @@ function sumOf({ now }: PendingChanges, holders: readonly HolderRow[]): SharesRo
     firstEndsAt = Math.min(firstEndsAt, endsAt);
     lastEndsAt = Math.max(lastEndsAt, endsAt);
   }
-  return { ticket: null, holders: holders.length, used, since: now, leaseMs: lastEndsAt - now, firstEndsAt };
+  const leaseMs = lastEndsAt - now;
+  return { ticket: null, generation, holders: holders.length, used, since: now, leaseMs, firstEndsAt };
 }

@@ -27,7 +27,7 @@ export interface SqlTablesOptions {
   readonly clientId: string;
 }
 
-/** In place of the ticket of a lock that is held in shares. */
+/** In place of the ticket of a lock that is held in shares. Its fence is the generation. */
 const inShares = "";
 const holderColumns = `ticket, fence, fences, since, lease_ms AS "leaseMs", unconfirmed, weight`;
 
@@ -183,18 +183,23 @@ export class SqlTables implements RowStore {
     this.#sql.run("DELETE FROM locks WHERE prefix = ? AND id = ?", this.#prefix, id);
   }
 
-  #setShares(id: string, { holders, used, since, leaseMs, firstEndsAt }: SharesRow): void {
+  #setShares(id: string, { generation, holders, used, since, leaseMs, firstEndsAt }: SharesRow): void {
     this.#sql.run(
       `INSERT OR REPLACE INTO locks
          (prefix, id, ticket, fence, fences, since, lease_ms, unconfirmed, holders, used, first_ends_at)
-       VALUES (?, ?, ?, 0, 0, ?, ?, 0, ?, ?, ?)`,
-      ...[this.#prefix, id, inShares, since, leaseMs, holders, used, firstEndsAt],
+       VALUES (?, ?, ?, ?, 0, ?, ?, 0, ?, ?, ?)`,
+      ...[this.#prefix, id, inShares, generation, since, leaseMs, holders, used, firstEndsAt],
     );
+    if (holders === 1) {
+      // Those that are left by somebody who removed the lock's row.
+      const sql = "DELETE FROM holders WHERE prefix = ? AND id = ? AND fence < ?";
+      this.#sql.run(sql, this.#prefix, id, generation);
+    }
     this.#sweep.wrote("locks", this.#prefix, id);
   }
 
   #shares(id: string): SharesRow {
-    const sql = `SELECT since, lease_ms AS "leaseMs", holders, used, first_ends_at AS "firstEndsAt"
+    const sql = `SELECT fence AS generation, since, lease_ms AS "leaseMs", holders, used, first_ends_at AS "firstEndsAt"
        FROM locks WHERE prefix = ? AND id = ?`;
     return { ticket: null, ...(this.#sql.get(sql, this.#prefix, id) as Omit<SharesRow, "ticket">) };
   }

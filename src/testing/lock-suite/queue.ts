@@ -1,52 +1,10 @@
 /** The contract of the queue: hand-overs, dead waiters, wakes, and foreign clients. */
 import { strict as assert } from "node:assert";
-import type { Wake } from "../../backends/contract.ts";
-import { eventually, pause } from "../assertions.ts";
-import { save, textOf, type ListeningClient } from "../contract-client.ts";
+import { eventually } from "../assertions.ts";
+import { save, textOf } from "../contract-client.ts";
 import { needing, proof, type Case } from "../suite.ts";
-import type { Fixture } from "../fixture.ts";
 import { threeClients } from "./three-clients.ts";
-
-/**
- * Clients that are known to receive wakes. Their connection may be made only when a client first waits, and what
- * happens before that is found by asking.
- */
-async function listening(
-  fixture: Fixture,
-): Promise<[ListeningClient, ListeningClient, ListeningClient, string]> {
-  const clients = await fixture.clients(3);
-  const other = await fixture.client();
-  for (const client of clients) {
-    await eventually(async () => {
-      const holder = other.ticketFor(fixture.id());
-      const waits = client.ticketFor(holder.id);
-      await holder.granted();
-      await waits.queued();
-      await holder.released();
-      await pause(50);
-      const heard = client.wakes.some((wake) => wake.kind === "granted" && wake.ticket === waits.ticket);
-      await waits.cancel();
-      assert.ok(heard, "no wake was heard");
-      assert.ok(client.backend.pushes, "wakes of other ids are not heard yet");
-    });
-    client.wakes.length = 0;
-  }
-  const [a, b, c] = clients;
-  return [a, b, c, fixture.id()];
-}
-
-/** Waits for the wake of this kind for this ticket. */
-function woken<K extends Wake["kind"]>(
-  client: ListeningClient,
-  kind: K,
-  ticket: string,
-): Promise<Extract<Wake, { kind: K }>> {
-  return eventually(() => {
-    const wake = client.wakes.find((one) => one.kind === kind && "ticket" in one && one.ticket === ticket);
-    assert.ok(wake, `no wake "${kind}" yet`);
-    return wake as Extract<Wake, { kind: K }>;
-  });
-}
+import { listening, woken } from "./waking.ts";
 
 export const queueCases: readonly Case[] = [
   proof("[L7] a cancelled waiter is out of the queue, and may be cancelled again", async (fixture) => {

@@ -39,12 +39,12 @@ describe("[S6] what is not ours is refused, and left as it is", () => {
     await first.saved("x", save("1"));
     await first.backend.close();
     const db = folder.raw();
-    db.exec("PRAGMA user_version = 3");
+    db.exec("PRAGMA user_version = 4");
     db.close();
     const before = readFileSync(folder.path);
     const error = await failure(folder.connect().write("x", save("2")));
     expect(error).toMatchObject({ code: "CORRUPT_STATE", outcome: "none" });
-    expect((error as Error).message).toMatch(/format 3.*Use the version of Holdfast/);
+    expect((error as Error).message).toMatch(/format 4.*Use the version of Holdfast/);
     expect(readFileSync(folder.path).equals(before)).toBe(true);
   });
 

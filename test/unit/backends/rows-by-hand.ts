@@ -1,5 +1,6 @@
 // Rows made by hand, a frozen view of them, and requests: what tests of the decisions over rows begin with.
 
+import type { AcquireRequest } from "../../../src/backends/contract.ts";
 import { decide } from "../../../src/backends/rows/decide.ts";
 import type { Decision, Kind, RowRequest } from "../../../src/backends/rows/request-types.ts";
 import type {
@@ -86,7 +87,7 @@ export const decideOn = <K extends Kind>(
   at: Moment = moment,
 ): Decision<K> => decide(viewOf(stored), freeze(request), at);
 
-export const acquire = (ticket: string, more: Partial<typeof ask> = {}): RowRequest<"acquire"> => ({
+export const acquire = (ticket: string, more: Partial<AcquireRequest> = {}): RowRequest<"acquire"> => ({
   ...{ kind: "acquire", id: "x", ticket, receipt },
   ask: { ...ask, ...more },
 });
@@ -110,3 +111,47 @@ export const put = {
 export const removed = (ticket: string) => ({ kind: "waiter", id: "x", ticket, row: null });
 export const granted = { status: "granted", fence: micros, fences: 1, leaseMs: 30_000, waiting: 0 };
 export const grantTo = (ticket: string) => lockOf(ticket, { fence: micros, since: now });
+
+// Locks that are held in shares.
+
+export const shared = { share: { kind: "shared" } } as const;
+export const permits = (weight: number, limit: number | null = null) =>
+  ({ share: { kind: "permits", weight, limit } }) as const;
+
+export const holderOf = (ticket: string, more: Partial<HolderRow> = {}): HolderRow => ({
+  ...lockOf(ticket),
+  weight: 0,
+  ...more,
+});
+/** The sum of these, as decisions keep it. */
+export const sumOf = (holders: readonly HolderRow[], more: Partial<SharesRow> = {}): SharesRow => {
+  const ends = holders.map(({ since, leaseMs }) => since + leaseMs);
+  const since = Math.max(...holders.map((row) => row.since));
+  return {
+    ticket: null,
+    generation: Math.min(...holders.map(({ fence }) => fence)),
+    holders: holders.length,
+    used: holders.reduce((sum, { weight }) => sum + weight, 0),
+    since,
+    leaseMs: Math.max(...ends) - since,
+    firstEndsAt: Math.min(...ends),
+    ...more,
+  };
+};
+export const heldBy = (...holders: readonly HolderRow[]): Stored => ({
+  locks: { x: sumOf(holders) },
+  holders: { x: holders },
+});
+export const semaphoreOf = (limit: number, more: Partial<SemaphoreRow> = {}): Pick<Stored, "semaphores"> => ({
+  semaphores: { x: { limit, created: limit, keepUntil: now + 200_000_000, ...more } },
+});
+export const putHolder = (row: HolderRow) => ({ kind: "holder", id: "x", ticket: row.ticket, row });
+export const removedHolder = (ticket: string) => ({ kind: "holder", id: "x", ticket, row: null });
+export const putSum = (row: SharesRow | null) => ({ kind: "lock", id: "x", row });
+export const fresh = (ticket: string, more: Partial<HolderRow> = {}): HolderRow =>
+  holderOf(ticket, { fence: micros, since: now, ...more });
+export const change = (what: RowRequest<"semaphore">["change"]): RowRequest<"semaphore"> => ({
+  ...{ kind: "semaphore", id: "x", change: what, receipt, attempt },
+});
+export const resize = (limit: number, created: number | null = null) =>
+  change({ kind: "resize", limit, created });
