@@ -35,7 +35,7 @@ if is_held_by(held, ticket) then
 end
 if has_queue and shares and shares.is_held then
   -- Those behind it may fit where it did not.
-  remove_expired(now)
+  with_shares().remove_expired(now)
   if shares.is_held then serve(now, nil, false) end
 end
 return remember('cancelled')

@@ -9,21 +9,21 @@ local lock, queue, sharing = KEYS[1], KEYS[2], KEYS[3]
 -- @include bounds
 -- @include stamp
 -- @include shares
-local held = redis.call('GET', lock)
+local held, S = redis.call('GET', lock), with_shares()
 local function count_waiters()
   -- Tickets beyond this score are passed over; a new holder is one of them until its first command (lib/queue.lua).
   return redis.call('ZCOUNT', queue, '-inf', '(' .. string.format('%.0f', BEYOND))
 end
-if not held or is_marker(held) then must_load_shares(held, '') end
+if not held or is_marker(held) then S.load(held, '') end
 if held and not (shares and shares.is_held) then return { held, redis.call('PTTL', lock), count_waiters() } end
 if not held and not shares.limit then return 0 end
 local reply = { shares.limit or -1, shares.created or -1, count_waiters() }
 if held then
   local now = clock()
-  each_share(function(ticket, expires, first, last, weight)
+  S.each(function(ticket, expires, first, last, weight)
     if not expires or expires <= now then return end
     reply[#reply + 1] = ticket
-    reply[#reply + 1] = share_text(expires - now, first, last, weight)
+    reply[#reply + 1] = S.text_of(expires - now, first, last, weight)
   end)
 end
 return reply

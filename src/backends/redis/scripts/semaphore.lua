@@ -27,8 +27,9 @@ local held, now = redis.call('GET', lock), clock()
 -- Types are checked before the first write.
 redis.call('ZCARD', queue)
 redis.call('HLEN', asks)
-must_load_shares(held, '')
-remove_expired(now)
+local S = with_shares()
+S.load(held, '')
+S.remove_expired(now)
 if limit == '' then
   if not shares.limit then return refuse('absent') end
   if shares.is_held or redis.call('EXISTS', lock) == 1 or somebody_waits(now) then return refuse('busy') end
@@ -38,7 +39,7 @@ end
 if not shares.limit and created == '' then return refuse('absent') end
 shares.limit, shares.created = tonumber(limit), shares.created or tonumber(created)
 redis.call('HSET', sharing, 'limit', limit, 'created', text(shares.created))
-keep_for(shares.is_held and ms_until(shares.ends, now) or 0)
+S.keep_for(shares.is_held and S.ms_until(shares.ends, now) or 0)
 for _, ticket in ipairs(redis.call('ZRANGEBYSCORE', queue, '-inf', '+inf')) do
   local _, weight = share_of(select(2, ask_of(ticket, now)) or '')
   if weight and weight > shares.limit then send_back(ticket) end

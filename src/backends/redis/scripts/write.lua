@@ -28,9 +28,9 @@ local function is_held()
   local held = redis.pcall('GET', lock)
   -- What is no string is not free either.
   if type(held) ~= 'string' or not is_marker(held) then return held end
-  must_load_shares(held, '')
+  with_shares().load(held, '')
   if not shares.is_held then return true end
-  remove_expired(now)
+  with_shares().remove_expired(now)
   return shares.is_held
 end
 local function write()

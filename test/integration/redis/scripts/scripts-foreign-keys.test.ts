@@ -5,11 +5,16 @@ import { describe, expect, test } from "vitest";
 import * as at from "./script-arguments.ts";
 import { A, B, ticketOf, type Reply } from "./script-arguments.ts";
 import { type ScriptRunner, withScripts } from "./script-runner.ts";
+import { ShareScripts } from "./shares/share-scripts.ts";
 
 const [a, b] = [ticketOf(A), ticketOf(B)];
 
 let run: ScriptRunner;
-withScripts((runner) => (run = runner));
+let shares: ShareScripts;
+withScripts((runner) => {
+  run = runner;
+  shares = new ShareScripts(runner);
+});
 
 async function isRefused(call: Promise<Reply>): Promise<boolean> {
   try {
@@ -39,9 +44,9 @@ describe("what is not ours", () => {
     force: () => run.force(a, { by: ticketOf(B, 2) }),
     renew: () => run.renew(b),
     write: () => run.write(b, { n: 2 }),
-    share: () => run.share(b, { wish: "qr1" }),
-    semaphore: () => run.semaphore(b, { n: 2, limit: 3, created: 3 }),
-    inspect: () => run.inspect(),
+    share: () => shares.ask(b, { wish: "qr1" }),
+    semaphore: () => shares.semaphore(b, { n: 2, limit: 3, created: 3 }),
+    inspect: () => shares.inspect(),
     "release by the holder": () => run.release(a),
     "commit by the holder": () => run.commit(a),
     "cancel by the holder": () => run.cancel(a),
@@ -49,9 +54,9 @@ describe("what is not ours", () => {
   };
 
   const sharedCalls: typeof calls = {
-    "acquire again": () => run.share(a),
+    "acquire again": () => shares.ask(a),
     acquire: () => run.acquire(ticketOf(A, 3)),
-    share: () => run.share(ticketOf(A, 3), { wish: "qr1" }),
+    share: () => shares.ask(ticketOf(A, 3), { wish: "qr1" }),
     release: () => run.release(a),
     commit: () => run.commit(a, { kind: "none", keepFor: [1_000, 1] }),
     cancel: () => run.cancel(a),
@@ -75,10 +80,10 @@ describe("what is not ours", () => {
     });
 
     test.each(Object.keys(sharedCalls))("[S1] %s with several holders does the same", async (name) => {
-      await run.share(a);
-      await run.share(b);
+      await shares.ask(a);
+      await shares.ask(b);
       await run.acquire(ticketOf(A, 2), { wish: "q" });
-      await run.share(ticketOf(B, 2), { wish: "qr1" });
+      await shares.ask(ticketOf(B, 2), { wish: "qr1" });
       await run.command("DEL", key);
       await run.command("XADD", key, "*", "x", "x");
       const before = await run.everythingButStamp();

@@ -31,64 +31,74 @@ local function note_ask(score)
   redis.call('PEXPIRE', queue, '30000')
   return not (score and tonumber(score) < BEYOND)
 end
--- Whether an ask for permits suits the semaphore. The first one makes it.
-local function suits(weight)
-  local asked = tonumber(limit)
-  if shares.limit then
-    return (not asked or asked == shares.limit or asked == shares.created) and weight <= shares.limit
+-- What only asks that concern shares need, made as in shares.lua.
+local function make_share_asks()
+  local S = with_shares()
+  -- Whether an ask for permits suits the semaphore. The first one makes it.
+  local function suits(weight)
+    local asked = tonumber(limit)
+    if shares.limit then
+      return (not asked or asked == shares.limit or asked == shares.created) and weight <= shares.limit
+    end
+    if not asked or weight > asked then return false end
+    redis.call('HSET', sharing, 'limit', limit, 'created', limit)
+    shares.limit, shares.created = asked, asked
+    S.keep_for(0)
+    return true
   end
-  if not asked or weight > asked then return false end
-  redis.call('HSET', sharing, 'limit', limit, 'created', limit)
-  shares.limit, shares.created = asked, asked
-  keep_for(0)
-  return true
-end
--- The holder whose lease ends first, in the form of a lock's value; its remaining lease in ms; how many there are.
-local NOT_TICKETS, NOT_TICKETS_OF_SEMAPHORE = 4, 6
-local function soonest()
-  local expires, first, last = parse_share(redis.call('HGET', sharing, shares.first_ticket))
-  if expires ~= shares.first then
-    look_at_all(now)
-    expires, first, last = parse_share(redis.call('HGET', sharing, shares.first_ticket))
+  -- The holder whose lease ends first, in the form of a lock's value; its remaining lease in ms; how many there are.
+  local NOT_TICKETS, NOT_TICKETS_OF_SEMAPHORE = 4, 6
+  local function soonest()
+    local expires, first, last = S.parse(redis.call('HGET', sharing, shares.first_ticket))
+    if expires ~= shares.first then
+      S.look_at_all(now)
+      expires, first, last = S.parse(redis.call('HGET', sharing, shares.first_ticket))
+    end
+    local count = redis.call('HLEN', sharing) - (shares.limit and NOT_TICKETS_OF_SEMAPHORE or NOT_TICKETS)
+    return value_of(shares.first_ticket, first, last - first + 1), S.ms_until(expires, now), count
   end
-  local count = redis.call('HLEN', sharing) - (shares.limit and NOT_TICKETS_OF_SEMAPHORE or NOT_TICKETS)
-  return value_of(shares.first_ticket, first, last - first + 1), ms_until(expires, now), count
-end
--- Notifies all holders of a shared lock that an exclusive ask waits, except those that were handed it just now: they are
--- notified with their grants.
-local function notify_sharers(handed)
-  local is_new = {}
-  for _, one in ipairs(handed) do is_new[one.ticket] = true end
-  each_share(function(holder)
-    if not is_new[holder] then wake(select(2, parse_holder(holder .. ' 0')) or '', 'wanted ' .. holder .. ' ' .. lock_id()) end
-  end)
-end
--- Reads the holders, for an ask that concerns them. Returns a reply if the ticket is one of them, or its ask does not suit
--- the semaphore; otherwise nil, and the lock's value, which is false if the last lease is over.
-local function consider_shares(held, kind, weight)
-  must_load_shares(held, ticket)
-  remove_expired(now)
-  local first, last, own_weight = own_share(now)
-  if first then
-    leave(ticket)
-    renew_share(now, ticket, tonumber(lease), first, last, own_weight)
-    return granted(first, last - first + 1, tonumber(lease))
+  -- Notifies all holders of a shared lock that an exclusive ask waits, except those that were handed it just now: they are
+  -- notified with their grants.
+  local function notify_sharers(handed)
+    local is_new = {}
+    for _, one in ipairs(handed) do is_new[one.ticket] = true end
+    S.each(function(holder)
+      if not is_new[holder] then wake(select(2, parse_holder(holder .. ' 0')) or '', 'wanted ' .. holder .. ' ' .. lock_id()) end
+    end)
   end
-  if is_marker(held) and not shares.is_held and not redis.call('GET', lock) then held = false end
-  if kind == 'w' and not suits(weight) then
-    leave(ticket)
-    if not held or shares.is_held then serve(now, nil, not held) end
-    return { 'mismatch', shares.limit or -1, shares.created or -1 }
+  -- Reads the holders, for an ask that concerns them. Returns a reply if the ticket is one of them, or its ask does not suit
+  -- the semaphore; otherwise nil, and the lock's value, which is false if the last lease is over.
+  local function consider_shares(held, kind, weight)
+    S.load(held, ticket)
+    S.remove_expired(now)
+    local first, last, own_weight = S.own(now)
+    if first then
+      leave(ticket)
+      S.renew(now, ticket, tonumber(lease), first, last, own_weight)
+      return granted(first, last - first + 1, tonumber(lease))
+    end
+    if is_marker(held) and not shares.is_held and not redis.call('GET', lock) then held = false end
+    if kind == 'w' and not suits(weight) then
+      leave(ticket)
+      if not held or shares.is_held then serve(now, nil, not held) end
+      return { 'mismatch', shares.limit or -1, shares.created or -1 }
+    end
+    return nil, held
   end
-  return nil, held
+  -- Grants the share to a ticket that is not in the queue.
+  local function grant_share(weight, first)
+    local refused
+    if not first then first, refused = reserve(now, seen, fences) end
+    if not first then return nil, refused end
+    S.add(now, ticket, tonumber(lease), first, first + fences - 1, weight)
+    return first
+  end
+  return { consider = consider_shares, grant = grant_share, soonest = soonest, notify = notify_sharers }
 end
--- Grants the share to a ticket that is not in the queue.
-local function grant_share(weight, first)
-  local refused
-  if not first then first, refused = reserve(now, seen, fences) end
-  if not first then return nil, refused end
-  add_share(now, ticket, tonumber(lease), first, first + fences - 1, weight)
-  return first
+local share_asks
+local function with_share_asks()
+  share_asks = share_asks or make_share_asks()
+  return share_asks
 end
 local function ask()
   shares = nil
@@ -102,10 +112,10 @@ local function ask()
   local kind, weight = share_of(wish)
   if kind or is_marker(held) then
     local reply
-    reply, held = consider_shares(held, kind, weight)
+    reply, held = with_share_asks().consider(held, kind, weight)
     if reply then return reply end
-    if kind and has_room(kind, weight, not held) and redis.call('EXISTS', queue) == 0 then
-      local first, refused = grant_share(weight, reserved_fence)
+    if kind and with_shares().has_room(kind, weight, not held) and redis.call('EXISTS', queue) == 0 then
+      local first, refused = with_share_asks().grant(weight, reserved_fence)
       if not first then return refused end
       if not string.find(wish, 's', 1, true) then return first end
       return { first, read_state() }
@@ -141,9 +151,9 @@ local function ask()
     if refused then return refused end
     held = redis.call('GET', lock)
     local is_shared, next_waiter = shares and shares.is_held, first_waiter()
-    if not next_waiter and kind and has_room(kind, weight, not held) then
+    if not next_waiter and kind and with_shares().has_room(kind, weight, not held) then
       local first
-      first, refused = grant_share(weight)
+      first, refused = with_share_asks().grant(weight)
       if not first then return refused end
       return granted(first, fences, tonumber(lease))
     elseif not next_waiter and not held and not kind then
@@ -157,11 +167,11 @@ local function ask()
       return { joins and 'waiting' or 'busy', (next_waiter or ticket) .. ' 0', 1, 0, subscribers }
     end
     if joins then ahead = redis.call('ZRANK', queue, ticket) end
-    if is_shared and not shares.limit and is_new and ahead == 0 then notify_sharers(handed) end
+    if is_shared and not shares.limit and is_new and ahead == 0 then with_share_asks().notify(handed) end
   end
   local status, others = joins and 'waiting' or 'busy', ahead or count_waiters()
   if shares and shares.is_held then
-    local holder, left, count = soonest()
+    local holder, left, count = with_share_asks().soonest()
     return { status, holder, left, others, subscribers or -1, count }
   end
   return { status, held, redis.call('PTTL', lock), others, subscribers }

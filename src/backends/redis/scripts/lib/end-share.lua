@@ -5,14 +5,15 @@ local is_queued
 -- fences. Returns whether the ticket had a share, which is ended then.
 local function end_share(held, ticket, now, may_end)
   if not is_marker(held) then return false end
-  must_load_shares(held, ticket)
-  local first, last, weight = own_share(now)
+  local S = with_shares()
+  S.load(held, ticket)
+  local first, last, weight = S.own(now)
   if not first or may_end and not may_end(first, last) then return false end
   -- Types are checked before the first write.
   is_queued = redis.call('ZCARD', queue) > 0
   if is_queued then leave(ticket) end
-  remove_expired(now)
-  remove_share(ticket, weight)
+  S.remove_expired(now)
+  S.remove(ticket, weight)
   return true
 end
 local function serve_after_share(now)

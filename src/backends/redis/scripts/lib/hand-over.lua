@@ -44,39 +44,17 @@ local function state_for_wake(wish)
   if value then return 's', value end
   return 'a', ''
 end
--- Whether the ask of the first waiter fits. `is_free`: the lock's key is not there. Nil if it waits for permits of a
--- semaphore that is gone.
-local function fits(wish, is_free)
-  local kind, weight = share_of(wish)
-  if not kind then return is_free end
-  -- What is wrong with the hash is reported to the next ask; the step that frees the lock goes on.
-  if not shares and load_shares(false, '') then return false end
-  if kind == 'w' and not shares.limit then return nil end
-  return has_room(kind, weight, is_free)
-end
+-- Its next ask finds out that it waits for too much, or for permits of a semaphore that is gone.
 local function send_back(ticket)
   leave(ticket)
   wake(select(2, parse_holder(ticket .. ' 0')) or '', 'ask ' .. ticket .. ' ' .. lock_id())
 end
-local function take(ticket, now, ask)
-  local kind, weight = share_of(ask.wish)
-  if kind then
-    add_share(now, ticket, ask.lease, ask.first, ask.first + ask.fences - 1, weight)
-  else
-    redis.call('SET', lock, value_of(ticket, ask.first, ask.fences), 'PX', text(ask.lease))
-  end
-  return not kind
-end
-local function wake_all(handed)
-  if #handed == 0 then return end
-  local waiting = count_waiters()
-  for _, one in ipairs(handed) do
-    if one.subscribers ~= 0 then
-      local kind, bytes = state_for_wake(one.wish)
-      local head = 'granted ' .. one.ticket .. ' ' .. text(one.first) .. ' ' .. one.fences .. ' ' .. one.lease
-      publish_by(one.command, one.client, head .. ' ' .. waiting .. ' ' .. kind .. ' ' .. lock_id() .. '\n' .. bytes)
-    end
-  end
+-- Whether the share that the first waiter asks for fits. Nil if it waits for permits of a semaphore that is gone.
+local function share_fits(kind, weight, is_free)
+  -- What is wrong with the hash is reported to the next ask; the step that frees the lock goes on.
+  if not shares and not with_shares().try_load() then return false end
+  if kind == 'w' and not shares.limit then return nil end
+  return with_shares().has_room(kind, weight, is_free)
 end
 -- Serves the queue. The lock must not be held exclusively; `is_free`: its key is not there. Returns the grant of the
 -- caller (first, fences, lease) if it got one, the grants of others, and Redis's error if there was no memory for more.
@@ -88,7 +66,9 @@ local function serve(now, caller, is_free)
     local ticket = first_waiter()
     if not ticket then break end
     local lease, wish, fences = ask_of(ticket, now)
-    local has_place = lease and fits(wish, is_free)
+    local kind, weight, has_place = nil, nil, is_free
+    if lease then kind, weight = share_of(wish) end
+    if kind then has_place = share_fits(kind, weight, is_free) end
     if not lease then
       leave(ticket)
     elseif has_place == nil then
@@ -101,25 +81,36 @@ local function serve(now, caller, is_free)
         failure = refused
         break
       end
-      local ask, is_exclusive = { ticket = ticket, lease = lease, wish = wish, fences = fences, first = first }, false
-      if ticket == caller then
+      local is_own, client, subscribers, command = ticket == caller, nil, nil, nil
+      if is_own then
         leave(ticket)
-        is_exclusive, is_free = take(ticket, now, ask), false
-        own = ask
       else
         park(ticket, now)
-        ask.client = select(2, parse_holder(ticket .. ' 0')) or ''
-        ask.subscribers, ask.command = subscribers_of(ask.client)
-        if ask.subscribers ~= 0 or not string.find(wish, 'p', 1, true) then
-          if lease > HAND_OVER_MS then ask.lease = HAND_OVER_MS end
-          -- Before the wake, so that it is true wherever it is received [L1].
-          is_exclusive, is_free = take(ticket, now, ask), false
-          handed[#handed + 1] = ask
-        end
+        client = select(2, parse_holder(ticket .. ' 0')) or ''
+        subscribers, command = subscribers_of(client)
+        if lease > HAND_OVER_MS then lease = HAND_OVER_MS end
       end
-      if is_exclusive then break end
+      if is_own or subscribers ~= 0 or not string.find(wish, 'p', 1, true) then
+        -- Before the wake, so that it is true wherever it is received [L1].
+        if kind then
+          with_shares().add(now, ticket, lease, first, first + fences - 1, weight)
+        else
+          redis.call('SET', lock, value_of(ticket, first, fences), 'PX', text(lease))
+        end
+        is_free = false
+        local grant = { ticket = ticket, first = first, fences = fences, lease = lease, wish = wish }
+        grant.client, grant.subscribers, grant.command = client, subscribers, command
+        if is_own then own = grant else handed[#handed + 1] = grant end
+        if not kind then break end
+      end
     end
   end
-  wake_all(handed)
+  for _, grant in ipairs(handed) do
+    if grant.subscribers ~= 0 then
+      local kind, bytes = state_for_wake(grant.wish)
+      local head = 'granted ' .. grant.ticket .. ' ' .. text(grant.first) .. ' ' .. grant.fences .. ' ' .. grant.lease
+      publish_by(grant.command, grant.client, head .. ' ' .. count_waiters() .. ' ' .. kind .. ' ' .. lock_id() .. '\n' .. bytes)
+    end
+  end
   return own, handed, failure
 end

@@ -2,22 +2,25 @@
 
 import { describe, expect, test } from "vitest";
 
-import * as at from "./script-arguments.ts";
-import { A, B, C, ticketOf, type Reply } from "./script-arguments.ts";
-import { type ScriptRunner, withScripts } from "./script-runner.ts";
+import * as at from "../script-arguments.ts";
+import { A, B, C, ticketOf, type Reply } from "../script-arguments.ts";
+import { type ScriptRunner, withScripts } from "../script-runner.ts";
+import { ShareScripts } from "./share-scripts.ts";
 
 const [a, b, c] = [ticketOf(A), ticketOf(B), ticketOf(C)];
 const [a2, b2, c2] = [ticketOf(A, 2), ticketOf(B, 2), ticketOf(C, 2)];
 const dayMs = 86_400_000;
 
 let run: ScriptRunner;
-withScripts((runner) => (run = runner));
+let shares: ShareScripts;
+withScripts((runner) => {
+  run = runner;
+  shares = new ShareScripts(runner);
+});
 
 const list = (reply: Reply): Reply[] => reply as Reply[];
 const permits = (ticket: string, weight: number, limit: number | "-" = 5, queue = true): Promise<Reply> =>
-  run.share(ticket, { wish: `${queue ? "q" : ""}w${String(weight)}`, limit });
-const holdersOf = async (): Promise<Reply[]> =>
-  list(await run.command("HKEYS", at.sharingKey)).filter((field) => String(field).includes(":"));
+  shares.ask(ticket, { wish: `${queue ? "q" : ""}w${String(weight)}`, limit });
 const used = (): Promise<Reply> => run.command("HGET", at.sharingKey, "used");
 const times: unknown = expect.any(Number);
 
@@ -30,10 +33,10 @@ describe("[L13] permits", () => {
     expect(list(await permits(b2, 1, 5, false))[0]).toBe("busy");
     const heard = await run.listen(A, B, C);
     expect(await run.release(a)).toBe("released");
-    expect(await holdersOf()).toEqual([b, c]);
+    expect(await shares.holders()).toEqual([b, c]);
     expect(await used()).toBe("5");
     expect(await run.release(b)).toBe("released");
-    expect(await holdersOf()).toEqual([c, a2]);
+    expect(await shares.holders()).toEqual([c, a2]);
     await run.settle();
     expect(heard.map((message) => message.replace(/ \d{16} .*/s, ""))).toEqual([
       `granted ${c}`,
@@ -49,11 +52,11 @@ describe("[L13] permits", () => {
     expect(await life()).toBeGreaterThan(dayMs + 99_000);
     await run.release(a);
     expect(await run.command("EXISTS", at.lockKey)).toBe(0);
-    expect(await holdersOf()).toEqual([]);
+    expect(await shares.holders()).toEqual([]);
     expect(await life()).toBeGreaterThan(dayMs + 99_000);
-    expect(await run.inspect()).toEqual([5, 5, 0]);
+    expect(await shares.inspect()).toEqual([5, 5, 0]);
     expect(await permits(b, 5, "-")).toBeTypeOf("number");
-    expect(await holdersOf()).toEqual([b]);
+    expect(await shares.holders()).toEqual([b]);
   });
 
   test("an ask that does not suit is refused, and does not stay in the queue", async () => {
@@ -72,13 +75,13 @@ describe("[L13] permits", () => {
   });
 
   test("[L10] permits of the dead are free after their leases, each by its own", async () => {
-    await run.share(a, { wish: "w3", limit: 5, leaseMs: 30_000 });
-    await run.share(b, { wish: "w2", limit: 5, leaseMs: 30_000 });
+    await shares.ask(a, { wish: "w3", limit: 5, leaseMs: 30_000 });
+    await shares.ask(b, { wish: "w2", limit: 5, leaseMs: 30_000 });
     await permits(c, 2);
     const [, ...rest] = String(await run.command("HGET", at.sharingKey, b)).split(" ");
     await run.command("HSET", at.sharingKey, b, ["1", ...rest].join(" "), "first", `1 ${b}`);
     expect(list(await permits(c, 2))[0]).toBe("granted");
-    expect(await holdersOf()).toEqual([a, c]);
+    expect(await shares.holders()).toEqual([a, c]);
     expect(await used()).toBe("5");
   });
 
@@ -94,11 +97,11 @@ describe("[L13] permits", () => {
     await permits(a, 5);
     await run.expire();
     expect(await run.renew(a)).toBe(0);
-    expect(await run.inspect()).toEqual([5, 5, 0]);
+    expect(await shares.inspect()).toEqual([5, 5, 0]);
     expect(await permits(b, 3, 6)).toEqual(["mismatch", 5, 5]);
     expect(await permits(b, 3)).toBeTypeOf("number");
-    expect(await holdersOf()).toEqual([b]);
-    expect(await run.inspect()).toEqual([5, 5, 0, b, expect.stringMatching(/ 3$/)]);
+    expect(await shares.holders()).toEqual([b]);
+    expect(await shares.inspect()).toEqual([5, 5, 0, b, expect.stringMatching(/ 3$/)]);
     expect(await run.release(a)).toBe("lost");
   });
 
@@ -118,11 +121,11 @@ describe("[L13] resize and delete", () => {
     await permits(a, 5);
     await permits(b, 3);
     await permits(c, 1);
-    expect(await run.semaphore(by, { limit: 8 })).toBe("resized");
-    expect(await holdersOf()).toEqual([a, b]);
+    expect(await shares.semaphore(by, { limit: 8 })).toBe("resized");
+    expect(await shares.holders()).toEqual([a, b]);
     expect(await run.waiting()).toEqual([c]);
-    expect(await run.semaphore(by, { limit: 9, n: 2 })).toBe("resized");
-    expect(await holdersOf()).toEqual([a, b, c]);
+    expect(await shares.semaphore(by, { limit: 9, n: 2 })).toBe("resized");
+    expect(await shares.holders()).toEqual([a, b, c]);
     expect(list(await permits(a2, 1, 5))[0]).toBe("waiting");
     expect(list(await permits(b2, 1, 9))[0]).toBe("waiting");
     expect(await permits(c2, 1, 8)).toEqual(["mismatch", 9, 5]);
@@ -133,45 +136,45 @@ describe("[L13] resize and delete", () => {
     await permits(b, 3);
     await permits(c, 2);
     const heard = await run.listen(A, B, C);
-    expect(await run.semaphore(by, { limit: 2 })).toBe("resized");
+    expect(await shares.semaphore(by, { limit: 2 })).toBe("resized");
     await run.settle();
     expect(heard).toEqual([`ask ${b} x`]);
     expect(await run.waiting()).toEqual([c]);
     expect(await permits(b, 3)).toEqual(["mismatch", 2, 5]);
     expect(await run.renew(a)).toBe(1);
-    expect(await holdersOf()).toEqual([a]);
+    expect(await shares.holders()).toEqual([a]);
     await run.release(a);
-    expect(await holdersOf()).toEqual([c]);
+    expect(await shares.holders()).toEqual([c]);
   });
 
   test("[S5] takes effect once", async () => {
     await permits(a, 5);
-    expect(await run.semaphore(by, { limit: 8 })).toBe("resized");
-    expect(await run.semaphore(by, { limit: 3, n: 2 })).toBe("resized");
-    expect(await run.semaphore(by, { limit: 8 })).toBe("forgotten");
-    expect(await run.semaphore(by, { limit: 3, n: 2 })).toBe("resized");
-    expect(await run.semaphore(by, { limit: 4, n: 3, proof: [50, 7] })).toBe("forgotten");
-    expect(list(await run.inspect()).slice(0, 2)).toEqual([3, 5]);
+    expect(await shares.semaphore(by, { limit: 8 })).toBe("resized");
+    expect(await shares.semaphore(by, { limit: 3, n: 2 })).toBe("resized");
+    expect(await shares.semaphore(by, { limit: 8 })).toBe("forgotten");
+    expect(await shares.semaphore(by, { limit: 3, n: 2 })).toBe("resized");
+    expect(await shares.semaphore(by, { limit: 4, n: 3, proof: [50, 7] })).toBe("forgotten");
+    expect(list(await shares.inspect()).slice(0, 2)).toEqual([3, 5]);
   });
 
   test("what is not there is made only if it is said how", async () => {
-    expect(await run.semaphore(by, { limit: 4 })).toBe("absent");
-    expect(await run.semaphore(by)).toBe("absent");
+    expect(await shares.semaphore(by, { limit: 4 })).toBe("absent");
+    expect(await shares.semaphore(by)).toBe("absent");
     expect(Object.keys(await run.everything())).toEqual([]);
-    expect(await run.semaphore(by, { limit: 4, created: 6 })).toBe("resized");
-    expect(await run.inspect()).toEqual([4, 6, 0]);
-    expect(await run.semaphore(by, { n: 2 })).toBe("removed");
-    expect(await run.inspect()).toBe(0);
+    expect(await shares.semaphore(by, { limit: 4, created: 6 })).toBe("resized");
+    expect(await shares.inspect()).toEqual([4, 6, 0]);
+    expect(await shares.semaphore(by, { n: 2 })).toBe("removed");
+    expect(await shares.inspect()).toBe(0);
   });
 
   test("delete is refused while anybody holds or waits", async () => {
     await permits(a, 5);
-    expect(await run.semaphore(by)).toBe("busy");
+    expect(await shares.semaphore(by)).toBe("busy");
     await permits(b, 1);
     await run.expire();
-    expect(await run.semaphore(by, { n: 2 })).toBe("busy");
+    expect(await shares.semaphore(by, { n: 2 })).toBe("busy");
     await run.cancel(b);
-    expect(await run.semaphore(by, { n: 3 })).toBe("removed");
+    expect(await shares.semaphore(by, { n: 3 })).toBe("removed");
     expect(await run.command("EXISTS", at.sharingKey)).toBe(0);
   });
 
