@@ -7,6 +7,7 @@ const apart = [
   "test/project/package.test.ts",
   "test/integration/pressure/**",
   "test/simulation/simulation.test.ts",
+  "test/model/model.test.ts",
   "test/contract/suites-on-redis.test.ts",
   "test/contract/suites-on-shards.test.ts",
   "test/property/oracle-{cluster,shards}.test.ts",

@@ -6,12 +6,10 @@ import { semaphoreKeepMs } from "../../../src/backends/contract-shares.ts";
 import {
   now,
   micros,
-  receipt,
   waiterOf,
   decideOn,
   acquire,
   release,
-  write,
   put,
   removed,
   granted,

@@ -32,7 +32,6 @@ import {
   removedHolder,
   putSum,
   fresh,
-  change,
   type Stored,
 } from "./rows-by-hand.ts";
 

@@ -1,0 +1,75 @@
+// A state of the model: what the server stores, what each client believes, and what is on its way.
+
+import type { Share } from "../../src/backends/contract.ts";
+import { endOf, nothingStored, type Stored } from "./world.ts";
+import type { Program } from "./programs.ts";
+
+export type Call = "ask" | "release" | "cancel";
+
+export interface Client {
+  readonly share: Share | undefined;
+  readonly phase: "idle" | "waiting" | "held" | "over";
+  /** Until when it believes that it holds. */
+  readonly until: number;
+  /** When its last ask was made, and whether that was the first one. */
+  readonly askedAt: number;
+  readonly hasAskedAgain: boolean;
+  /** A wake that it has not heard yet: the length of the lease. */
+  readonly wakeMs: number | null;
+  /** A call whose reply was lost: it is repeated before anything else is done. */
+  readonly unanswered: Call | null;
+  /** It was released by force, and does not know. */
+  readonly isForced: boolean;
+}
+
+export interface State {
+  readonly now: number;
+  readonly stored: Stored;
+  readonly clients: readonly Client[];
+  /** The clients, in the order of their first asks. */
+  readonly order: readonly number[];
+  readonly lastFence: number;
+  /** A copy of a request that arrives late. */
+  readonly late: { readonly client: number; readonly call: Call } | null;
+  /** What may happen once, and has not happened. */
+  readonly mayFail: boolean;
+  readonly mayForce: boolean;
+  readonly mayResize: readonly number[];
+}
+
+export function beginning({ asks, faults, forces, resizes }: Program): State {
+  return {
+    now: 1_000,
+    stored: nothingStored,
+    clients: asks.map((share) => ({
+      ...{ share, phase: "idle", until: 0, askedAt: 0, hasAskedAgain: false },
+      ...{ wakeMs: null, unanswered: null, isForced: false },
+    })),
+    ...{ order: [], lastFence: 0, late: null },
+    ...{ mayFail: faults ?? false, mayForce: forces ?? false, mayResize: resizes ?? [] },
+  };
+}
+
+export function ticketOf(client: number): string {
+  return `host:1:${"abc"[client] ?? ""}:1`;
+}
+
+/** The same text for states that differ only in when they are, and in the numbers of their fences. */
+export function keyOf(state: State): string {
+  const { now, stored, clients, order, late, mayFail, mayForce, mayResize } = state;
+  const { lock, holders, waiters, semaphore, receipts } = stored;
+  const all = lock === null || lock.ticket === null ? holders : [lock];
+  const ranks = all.map(({ fence }) => fence).sort((a, b) => a - b);
+  const held = all.map((row) => [
+    ...[row.ticket, ranks.indexOf(row.fence), endOf(row) - now, row.leaseMs, row.unconfirmed],
+  ]);
+  const sum = lock?.ticket === null && [lock.firstEndsAt - now, endOf(lock) - now, now - lock.since];
+  const queue = waiters.map(({ ticket, askedAt, passedOver }) => [ticket, askedAt - now, passedOver]);
+  const believe = clients.map((client) => [
+    ...[client.phase, Math.max(client.until - now, -1), client.wakeMs, client.unanswered, client.isForced],
+    ...[client.phase === "waiting" && [client.askedAt - now, client.hasAskedAgain], client.askedAt > 0],
+  ]);
+  const done = receipts.map((receipt) => [receipt?.n, receipt?.reply.status]);
+  const rest = [order, late, mayFail, mayForce, mayResize.length, semaphore?.limit, semaphore?.created];
+  return JSON.stringify([held, lock?.ticket, sum, queue, believe, done, rest]);
+}

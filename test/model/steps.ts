@@ -1,0 +1,210 @@
+// What can happen next in a state: calls of clients, whose replies or requests may be lost, wakes, time, and others.
+
+import type { decide } from "../../src/backends/rows/decide.ts";
+import type { Decision, RowRequest } from "../../src/backends/rows/request-types.ts";
+import { leaseMs, rules } from "./programs.ts";
+import { check, Violation } from "./rules.ts";
+import { ticketOf, type Call, type Client, type State } from "./state.ts";
+import { changed, id, liveHolders, rowsOf, type Stored } from "./world.ts";
+
+export type Decide = typeof decide;
+
+export interface Next {
+  readonly what: string;
+  readonly state: State;
+}
+
+export class Steps {
+  readonly #decide: Decide;
+
+  constructor(decide: Decide) {
+    this.#decide = decide;
+  }
+
+  *from(state: State): Generator<Next> {
+    yield { what: "time passes", state: { ...state, now: state.now + 1 } };
+    for (const client of state.clients.keys()) yield* this.#ofClient(state, client);
+    if (state.late !== null) yield this.#late(state, state.late);
+    if (state.mayForce) yield* this.#forces(state);
+    for (const limit of state.mayResize) yield this.#resize(state, limit);
+  }
+
+  /** What the server would answer, and change. */
+  ask(stored: Stored, request: RowRequest, of: { readonly client: number; readonly now: number }): Decision {
+    const moment = { now: of.now, micros: of.now * 1_000, rules };
+    return this.#decide(rowsOf(stored, of.client), request, moment) as Decision;
+  }
+
+  *#ofClient(state: State, client: number): Generator<Next> {
+    const { phase, until, wakeMs, unanswered } = this.#client(state, client);
+    if (wakeMs !== null) yield this.#wake(state, client, wakeMs);
+    if (unanswered !== null) {
+      yield this.#call(state, client, unanswered);
+      return;
+    }
+    if (phase === "idle" || phase === "waiting") yield* this.#calls(state, client, "ask");
+    if (phase === "held" && until > state.now) {
+      yield this.#renew(state, client);
+      yield* this.#calls(state, client, "release");
+    }
+    if (phase === "waiting" || phase === "held") yield* this.#calls(state, client, "cancel");
+  }
+
+  /** The call is answered; or its reply is lost; or its request is late, and a retry is answered before. */
+  *#calls(state: State, client: number, call: Call): Generator<Next> {
+    yield this.#call(state, client, call);
+    if (!state.mayFail) return;
+    const failed = { ...state, mayFail: false };
+    // From its release on, it no longer believes that it holds.
+    const unanswered: Partial<Client> = {
+      ...{ unanswered: call, until: 0 },
+      ...(call === "ask" && { askedAt: state.now }),
+    };
+    const lost = this.#carryOut(failed, client, { call, isRetry: false });
+    yield {
+      what: `${name(client)} ${call}s, the reply is lost`,
+      state: withClient(lost.state, client, unanswered),
+    };
+    const late = { ...withOrder(failed, client, call), late: { client, call } };
+    yield {
+      what: `${name(client)} ${call}s, the request is late`,
+      state: withClient(late, client, unanswered),
+    };
+  }
+
+  #call(state: State, client: number, call: Call): Next {
+    const isRetry = this.#client(state, client).unanswered !== null;
+    const done = this.#carryOut(state, client, { call, isRetry });
+    const { askedAt, hasAskedAgain, wakeMs } = this.#client(done.state, client);
+    const { status } = done.reply;
+    const over: Partial<Client> = { phase: "over", unanswered: null, until: 0, wakeMs: null };
+    const asked = { unanswered: null, askedAt: state.now, hasAskedAgain: hasAskedAgain || askedAt > 0 };
+    const next: Partial<Client> =
+      status === "granted"
+        ? { ...asked, phase: "held", until: state.now + leaseMs, wakeMs: null }
+        : status === "waiting"
+          ? { ...asked, phase: "waiting", wakeMs }
+          : over;
+    if (call === "ask" && status === "settled")
+      throw new Violation("[S5] settled", `${name(client)} never ended`);
+    return { what: `${name(client)} ${call}s: ${status}`, state: withClient(done.state, client, next) };
+  }
+
+  #renew(state: State, client: number): Next {
+    const request = { kind: "renew", entries: [{ id, ticket: ticketOf(client), leaseMs }] } as const;
+    const { state: after, reply } = this.#server(state, request, client);
+    const isRenewed = (reply as unknown as string[])[0] === "renewed";
+    const held = liveHolders(state.stored, state.now).some(({ ticket }) => ticket === ticketOf(client));
+    if (held !== isRenewed) throw new Violation("[L6] renewal", `${name(client)}: ${String(isRenewed)}`);
+    const next: Partial<Client> = isRenewed ? { until: state.now + leaseMs } : { phase: "over", until: 0 };
+    return { what: `${name(client)} renews`, state: withClient(after, client, next) };
+  }
+
+  /** [L5] A wake is believed by one that has asked once, from when it asked. */
+  #wake(state: State, client: number, wakeMs: number): Next {
+    const { phase, askedAt, hasAskedAgain, unanswered } = this.#client(state, client);
+    const until = askedAt + wakeMs;
+    const isBelieved = phase === "waiting" && !hasAskedAgain && unanswered === null && until > state.now;
+    const next: Partial<Client> = isBelieved ? { phase: "held", until, wakeMs: null } : { wakeMs: null };
+    return { what: `${name(client)} hears its wake`, state: withClient(state, client, next) };
+  }
+
+  #late(state: State, { client, call }: NonNullable<State["late"]>): Next {
+    const { state: after, reply } = this.#carryOut(state, client, { call, isRetry: false });
+    return {
+      what: `${name(client)}'s late ${call} arrives: ${reply.status}`,
+      state: { ...after, late: null },
+    };
+  }
+
+  *#forces(state: State): Generator<Next> {
+    for (const client of state.clients.keys()) {
+      const ticket = ticketOf(client);
+      if (!liveHolders(state.stored, state.now).some((held) => held.ticket === ticket)) continue;
+      const outside = state.clients.length;
+      const request = { ...once(outside, 1), kind: "release", id, ticket, release: { forced: {} } } as const;
+      const { state: after } = this.#server({ ...state, mayForce: false }, request, outside);
+      yield {
+        what: `somebody releases ${name(client)}`,
+        state: withClient(after, client, { isForced: true }),
+      };
+    }
+  }
+
+  #resize(state: State, limit: number): Next {
+    const outside = state.clients.length + 1;
+    const change = { kind: "resize", limit, created: null } as const;
+    const request = { ...once(outside, 1), kind: "semaphore", id, change } as const;
+    const { state: after } = this.#server({ ...state, mayResize: [] }, request, outside);
+    return { what: `somebody sets the limit to ${String(limit)}`, state: after };
+  }
+
+  #carryOut(state: State, client: number, { call, isRetry }: { call: Call; isRetry: boolean }) {
+    const request = requestOf(client, call, { isRetry, share: this.#client(state, client).share });
+    return this.#server(withOrder(state, client, call), request, client);
+  }
+
+  /** A step of the server, which is checked. */
+  #server(state: State, request: RowRequest, client: number): { state: State; reply: { status: string } } {
+    const { now, stored, lastFence, order } = state;
+    const decision = this.ask(stored, request, { client, now });
+    const after = changed(stored, decision.changes, client);
+    const settled = state.clients.flatMap((_, n) => {
+      const status = stored.receipts[n]?.reply.status;
+      return status === "released" || status === "cancelled" ? [ticketOf(n)] : [];
+    });
+    check({ before: stored, after, request, decision, now, lastFence, order: order.map(ticketOf), settled });
+    const fences = liveHolders(after, now).map(({ fence, fences }) => fence + fences - 1);
+    const next = { ...state, stored: after, lastFence: Math.max(lastFence, ...fences) };
+    return { state: withWakes(next, decision), reply: decision.reply as { status: string } };
+  }
+
+  #client(state: State, client: number): Client {
+    const found = state.clients[client];
+    if (found === undefined) throw new Error("there is no such client");
+    return found;
+  }
+}
+
+function requestOf(
+  client: number,
+  call: Call,
+  { isRetry, share }: { readonly isRetry: boolean; readonly share: Client["share"] },
+): RowRequest {
+  const ticket = ticketOf(client);
+  if (call === "ask") {
+    const ask = { leaseMs, queue: true, load: false, fences: 1, share };
+    return { kind: "acquire", id, ticket, ask, receipt: once(client, 1).receipt };
+  }
+  if (call === "release") return { ...once(client, 1, isRetry), kind: "release", id, ticket, release: {} };
+  return { ...once(client, 2, isRetry), kind: "cancel", id, ticket };
+}
+
+function once(client: number, n: number, retry = false) {
+  return { receipt: { sequence: client, n, keepMs: 1_000 }, attempt: { retry, proof: undefined } };
+}
+
+function withClient(state: State, client: number, more: Partial<Client>): State {
+  return { ...state, clients: state.clients.map((one, n) => (n === client ? { ...one, ...more } : one)) };
+}
+
+/** A ticket keeps its place while it asks often enough. */
+function withOrder(state: State, client: number, call: Call): State {
+  const { stored, now, order } = state;
+  const isPresent = stored.waiters.some(
+    ({ ticket, askedAt }) => ticket === ticketOf(client) && askedAt + rules.limits.askLimitMs > now,
+  );
+  if (call !== "ask" || isPresent) return state;
+  return { ...state, order: [...order.filter((one) => one !== client), client] };
+}
+
+function withWakes(state: State, { wakes }: Decision): State {
+  return wakes.reduce((next, wake) => {
+    const client = next.clients.findIndex((_, n) => ticketOf(n) === wake.ticket);
+    return wake.kind === "granted" ? withClient(next, client, { wakeMs: wake.leaseMs }) : next;
+  }, state);
+}
+
+function name(client: number): string {
+  return "ABC"[client] ?? "";
+}

@@ -1,0 +1,97 @@
+// The rows of one id as a value, and what may follow: a step of the server makes a new world of an old one.
+
+import type { Ticket } from "../../src/backends/contract.ts";
+import type {
+  Change,
+  HolderRow,
+  LockRow,
+  ReceiptRow,
+  Rows,
+  SemaphoreRow,
+  SharesRow,
+  WaiterRow,
+} from "../../src/backends/rows/row-types.ts";
+
+export const id = "x";
+
+/** What is stored. There is no state: who may write one is asked of each world, and changes nothing. */
+export interface Stored {
+  readonly stamp: number;
+  readonly lock: LockRow | SharesRow | null;
+  readonly holders: readonly HolderRow[];
+  readonly waiters: readonly WaiterRow[];
+  readonly semaphore: SemaphoreRow | null;
+  /** By client; each has one sequence. */
+  readonly receipts: readonly (ReceiptRow | undefined)[];
+}
+
+export const nothingStored: Stored = {
+  ...{ stamp: 0, lock: null, holders: [], waiters: [], semaphore: null, receipts: [] },
+};
+
+/** As this client sees it. */
+export function rowsOf(stored: Stored, client: number): Rows {
+  const { holders } = stored;
+  return {
+    stamp: () => stored.stamp,
+    stateHead: () => undefined,
+    state: () => undefined,
+    lock: () => stored.lock ?? undefined,
+    holders: () => holders,
+    holder: (_, ticket) => holders.find((row) => row.ticket === ticket),
+    firstHolder: () => [...holders].sort((a, b) => endOf(a) - endOf(b) || a.fence - b.fence)[0],
+    semaphore: () => stored.semaphore ?? undefined,
+    waiters: () => stored.waiters,
+    receipt: () => stored.receipts[client],
+  };
+}
+
+export function changed(stored: Stored, changes: readonly Change[], client: number): Stored {
+  return changes.reduce((now, change) => withChange(now, change, client), stored);
+}
+
+function withChange(stored: Stored, change: Change, client: number): Stored {
+  switch (change.kind) {
+    case "stamp":
+      return { ...stored, stamp: change.last };
+    case "lock":
+      return { ...stored, lock: change.row };
+    case "holder":
+      return { ...stored, holders: withRow(stored.holders, change.ticket, change.row) };
+    case "waiter":
+      return { ...stored, waiters: withRow(stored.waiters, change.ticket, change.row) };
+    case "semaphore":
+      return { ...stored, semaphore: change.row };
+    case "receipt": {
+      const receipts = [...stored.receipts];
+      receipts[client] = { n: change.receipt.n, reply: change.reply };
+      return { ...stored, receipts };
+    }
+    default:
+      return stored; // states
+  }
+}
+
+/** A known one keeps its place. */
+function withRow<Row extends { readonly ticket: Ticket }>(
+  rows: readonly Row[],
+  ticket: Ticket,
+  row: Row | null,
+): readonly Row[] {
+  if (row === null) return rows.filter((one) => one.ticket !== ticket);
+  const place = rows.findIndex((one) => one.ticket === ticket);
+  return place === -1 ? [...rows, row] : rows.with(place, row);
+}
+
+/** One ticket that has the lock, or a share of it. */
+export type Held = LockRow & { readonly weight?: number };
+
+/** Those whose leases have not ended, from the rows alone. */
+export function liveHolders({ lock, holders }: Stored, now: number): readonly Held[] {
+  const all: readonly Held[] = lock === null ? [] : lock.ticket === null ? holders : [lock];
+  return all.filter((row) => endOf(row) > now);
+}
+
+export function endOf({ since, leaseMs }: { readonly since: number; readonly leaseMs: number }): number {
+  return since + leaseMs;
+}
