@@ -30,13 +30,6 @@ local ticket, lease, fences, wish, reserved_fence
 -- @include recorded
 -- @include settled
 -- @include read-state
--- @include isolated
--- @include holder
--- @include queue
--- @include shares
-local now = clock()
--- @include hand-over
--- @include ask
 
 -- Commands for all operations are called once.
 local slots, needed = {}, 0
@@ -45,21 +38,78 @@ for i = 1, count do
   slots[i] = operations[at + SLOT]
   needed = needed + operations[terms_at + operations[at + TERMS] + FENCES]
 end
+local now = clock()
 local records = redis.call('HMGET', done, unpack(slots))
-local fence = reserve(now, seen, needed)
-local replies = {}
-for i = 1, count do
+local next_fence = reserve(now, seen, needed)
+
+-- The usual case, with as few functions and commands as possible: there is room, no ticket waits, no lease may be over, and
+-- this one ends last. What is stored: lib/shares.lua. Returns whether the share was granted.
+local function grant_simply(asked_limit, fence)
+  local known = redis.pcall('HMGET', sharing, 'generation', 'used', 'first', 'until', 'limit', 'created', ticket)
+  local held = redis.pcall('GET', lock)
+  if known.err or known[7] or type(held) == 'table' then return false end
+  local generation, limit, kind, weight = known[1], tonumber(known[5]), string.match(wish, '([rw])(%d+)$')
+  local used, expires = 0, now + lease * 1000
+  if held then
+    local first, ends = tonumber(string.match(known[3] or '', '^%d+')), tonumber(known[4])
+    used = tonumber(known[2])
+    if held ~= 'shared ' .. (generation or '') or not used or not first or not ends then return false end
+    if first <= now or expires <= ends then return false end
+  elseif generation then
+    return false
+  end
+  if kind == 'w' then
+    local suits = asked_limit == '-' or asked_limit == known[5] or asked_limit == known[6]
+    if not limit or not suits or used + weight > limit then return false end
+  end
+  if redis.call('EXISTS', queue) == 1 then return false end
+  local until_text = text(expires)
+  local share = until_text .. ' ' .. text(fence) .. ' ' .. text(fence + fences - 1) .. ' ' .. weight
+  if held then
+    redis.call('PEXPIRE', lock, lease)
+    redis.call('HSET', sharing, ticket, share, 'used', text(used + weight), 'until', until_text)
+  else
+    generation = text(fence)
+    redis.call('SET', lock, 'shared ' .. generation, 'PX', lease)
+    redis.call('HSET', sharing, ticket, share, 'used', weight, 'until', until_text, 'generation', generation, 'first', until_text .. ' ' .. ticket)
+  end
+  redis.call('PEXPIRE', sharing, limit and text(lease + SEMAPHORE_KEEP_MS) or lease)
+  return true
+end
+-- The indexes of all other operations go to `remaining`, and the fence reserved for each of them to `reserved`.
+local replies, remaining, reserved = {}, {}, {}
+local function take_operation(i)
   local at = first_at + width * (i - 1)
   local terms = terms_at + operations[at + TERMS]
   ticket = base .. operations[at + NUMBER]
   lease, fences, wish = operations[terms + LEASE], tonumber(operations[terms + FENCES]), operations[terms + WISH]
-  limit, reserved_fence = operations[terms + LIMIT], fence
+  set_all_keys(operations[at + ID])
+  return operations[terms + LIMIT], at
+end
+for i = 1, count do
+  local asked_limit, at = take_operation(i)
   if records[i] and is_settled(records[i], tonumber(operations[at + N])) then
     replies[i] = 'settled'
+  elseif not next_fence or not grant_simply(asked_limit, next_fence) then
+    remaining[#remaining + 1], reserved[i] = i, next_fence
+  elseif string.find(wish, 's', 1, true) then
+    replies[i] = { next_fence, read_state() }
   else
-    set_all_keys(operations[at + ID])
-    replies[i] = isolated(ask)
+    replies[i] = next_fence
   end
-  fence = fence and fence + fences
+  next_fence = next_fence and next_fence + fences
+end
+if #remaining == 0 then return replies end
+
+-- @include isolated
+-- @include holder
+-- @include queue
+-- @include shares
+-- @include hand-over
+-- @include ask
+for _, i in ipairs(remaining) do
+  limit = take_operation(i)
+  reserved_fence = reserved[i]
+  replies[i] = isolated(ask)
 end
 return replies

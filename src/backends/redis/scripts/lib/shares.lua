@@ -25,8 +25,6 @@ local function share_of(wish)
   return kind, tonumber(weight)
 end
 local function make_share_functions()
-  -- For so long a semaphore is kept after the last lease.
-  local SEMAPHORE_KEEP_MS = 86400000
   -- The parts of a hash with more fields than Lua can unpack at once.
   local PART = 1000
   -- expires, first fence, last fence, weight; nil for anything else.

@@ -53,11 +53,11 @@ describe("[L10] [L12] leases of several end one by one", () => {
   test("the key of the lock lasts as long as the last lease, also after renewals of others", async () => {
     await shares.ask(a, { leaseMs: 20_000 });
     await shares.ask(b, { leaseMs: 5_000 });
-    expect(Number(await run.command("PTTL", at.lockKey))).toBeGreaterThan(19_000);
+    expect(Number(await run.command("PTTL", at.lockKey))).toBeGreaterThan(15_000);
     await run.renew(b, 5_000);
-    expect(Number(await run.command("PTTL", at.lockKey))).toBeGreaterThan(19_000);
+    expect(Number(await run.command("PTTL", at.lockKey))).toBeGreaterThan(15_000);
     await run.renew(b, 40_000);
-    expect(Number(await run.command("PTTL", at.lockKey))).toBeGreaterThan(39_000);
+    expect(Number(await run.command("PTTL", at.lockKey))).toBeGreaterThan(35_000);
   });
 
   test("of 3 000 that died, none is left, in one step", async () => {
