@@ -16,9 +16,6 @@ import { OracleRun } from "./oracle-run.ts";
 const seed = Number(process.env["HOLDFAST_ORACLE_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
 console.log(`oracle: HOLDFAST_ORACLE_SEED=${String(seed)}`);
 
-/** Until the scripts of Redis know shared locks and semaphores: then this line and its uses go. */
-export const redisHasShares = false;
-
 interface Time extends Pick<Comparison, "leases" | "ttls" | "advance" | "keepsPace"> {
   readonly now?: () => number;
 }

@@ -10,14 +10,7 @@ import { createRedisBackend } from "../../src/backends/redis/backend.ts";
 import { shardOf } from "../../src/backends/shard-of.ts";
 import { oneClient } from "../contract/shards.ts";
 import { startRedis } from "../support/redis-server.ts";
-import {
-  answersAsMemory,
-  realTime,
-  redisHasShares,
-  three,
-  threeListening,
-  timeByHand,
-} from "./oracle-property.ts";
+import { answersAsMemory, realTime, three, threeListening, timeByHand } from "./oracle-property.ts";
 import { ids } from "./oracle-run.ts";
 
 const placeOf = (id: string): number => shardOf(id, 3);
@@ -56,7 +49,7 @@ test("[S1] [S2] [S3] [S4] [S5] [S8] [L1] [L2] [L3] [L6] [L7] [L8] [L9] [L10] thr
     return { clients: await threeListening(connect), placeOf, ...realTime() };
   };
   try {
-    await answersAsMemory(begin, { runs: 20, calls: 60, advances: 1, shares: redisHasShares });
+    await answersAsMemory(begin, { runs: 20, calls: 60, advances: 1, shares: true });
   } finally {
     for (const server of servers) await server.stop();
   }

@@ -10,6 +10,7 @@ import type {
   AcquireReply,
   Backend,
   CancelReply,
+  Forgotten,
   ListRequest,
   LoadedState,
   LockEntry,
@@ -17,6 +18,8 @@ import type {
   Receipt,
   ReleaseReply,
   RenewEntry,
+  SemaphoreEntry,
+  SemaphoreReply,
   StateEntry,
   StateWrite,
   Ticket,
@@ -30,9 +33,13 @@ import { unreadableType } from "./protocol/envelope.ts";
 import { StartupChecks } from "./startup-checks.ts";
 import { makeKeys, type Keys } from "./protocol/keys.ts";
 import { Listing } from "./listing.ts";
+import { LockCalls } from "./lock-calls.ts";
 import { ServerFacts } from "./protocol/server-facts.ts";
 import * as read from "./protocol/decode.ts";
+import { readLastFence } from "./protocol/decode-holders.ts";
+import { text } from "./protocol/reply-values.ts";
 import * as encode from "./protocol/encode.ts";
+import type { Operation } from "./protocol/operation.ts";
 import { Pipeline, type PipelineMode } from "./pipeline/pipeline.ts";
 import { causedByAhead, ScriptRunner } from "./protocol/script-runner.ts";
 import { scriptSettings, type ScriptOptions } from "./protocol/script-settings.ts";
@@ -41,7 +48,6 @@ import { Replicas } from "./replicas.ts";
 import { SingleCalls } from "./single-calls.ts";
 import { scripts } from "./scripts/generated.ts";
 import { WakeSubscription } from "./wake-subscription.ts";
-import { argumentOf } from "./protocol/token-text.ts";
 import { warnOncePerCause } from "./warn-once.ts";
 
 export interface RedisBackendOptions extends ScriptOptions {
@@ -55,13 +61,6 @@ export interface RedisBackendOptions extends ScriptOptions {
   readonly clientId?: string | undefined;
   /** "none" switches batching and pacing off, to measure their effect. Default: "paced". Not an option of open(). */
   readonly pipeline?: PipelineMode | undefined;
-}
-
-interface ForcedRelease {
-  readonly id: string;
-  readonly ticket: Ticket;
-  readonly receipt: Receipt;
-  readonly ifFence: number | undefined;
 }
 
 /** Opens nothing yet: the first call connects. */
@@ -81,6 +80,7 @@ export class RedisBackend implements Backend {
   readonly #singleCalls: SingleCalls;
   readonly #pipeline: Pipeline;
   readonly #listing: Listing;
+  readonly #lockCalls: LockCalls;
   readonly #wakes: WakeSubscription;
   readonly #replicas: Replicas | undefined;
   #listener: ((wake: Wake) => void) | undefined;
@@ -108,6 +108,7 @@ export class RedisBackend implements Backend {
     const whenConnected = <T>(send: () => Promise<T>): Promise<T> => startupChecks.whenConnected(send);
     this.#pipeline = new Pipeline({ mode, whenConnected, runner, keys, facts });
     this.#listing = new Listing(this.#singleCalls, keys, client.followsSlot === true);
+    this.#lockCalls = new LockCalls(this.#singleCalls, keys, facts);
     const keepMs = (): string => facts.receipts.expiry().args[0];
     const commands = mayUseAnotherDatabase ? runner : undefined;
     this.#replicas = makeAnother && new Replicas({ makeAnother, keys, keepMs, commands, settings });
@@ -138,7 +139,7 @@ export class RedisBackend implements Backend {
       // What GET refuses exists nevertheless, and is reported with its type [S1] [S6].
       const type = await this.#singleCalls.command({
         args: ["TYPE", this.#keys.state(id)],
-        read: read.text,
+        read: text,
       });
       return type === "none" ? null : unreadableType(type);
     }
@@ -197,7 +198,7 @@ export class RedisBackend implements Backend {
   releaseLock(...args: Parameters<Backend["releaseLock"]>): Promise<ReleaseReply> {
     const [id, ticket, request, receipt] = args;
     const { write, keep, forced } = request;
-    if (forced !== undefined) return this.#force({ id, ticket, receipt, ifFence: forced.ifFence });
+    if (forced !== undefined) return this.#lockCalls.force({ id, ticket, receipt, ifFence: forced.ifFence });
     const release = encode.encodeRelease(id, ticket, this.#facts.receipts.fieldsFor(receipt));
     const decode = (reply: RedisReply, expiry: ReceiptExpiry): ReleaseReply =>
       this.#facts.noteRecorded(read.readRelease(reply), receipt, expiry);
@@ -208,14 +209,7 @@ export class RedisBackend implements Backend {
   }
 
   cancelLock(id: string, ticket: Ticket, receipt: Receipt): Promise<CancelReply> {
-    return this.#singleCalls.runRecorded({
-      script: scripts.cancel,
-      keys: this.#keys.all(id),
-      args: (recording) => [ticket, ...recording, this.#facts.stampFloor],
-      receipt,
-      read: read.readCancel,
-      id,
-    });
+    return this.#lockCalls.cancel(id, ticket, receipt);
   }
 
   inspectLock(id: string): Promise<LockEntry | null> {
@@ -230,8 +224,13 @@ export class RedisBackend implements Backend {
     return this.#listing.listLocks(cursor, request);
   }
 
-  readonly changeSemaphore = (): Promise<never> => Promise.reject(new Error("not implemented"));
-  readonly inspectSemaphore = this.changeSemaphore;
+  changeSemaphore(...args: Parameters<Backend["changeSemaphore"]>): Promise<SemaphoreReply | Forgotten> {
+    return this.#lockCalls.changeSemaphore(...args);
+  }
+
+  inspectSemaphore(id: string): Promise<SemaphoreEntry | null> {
+    return this.#listing.inspectSemaphore(id);
+  }
 
   onWake(listener: (wake: Wake) => void): void {
     this.#listener = listener;
@@ -258,17 +257,20 @@ export class RedisBackend implements Backend {
 
   #acquire(asked: encode.AcquireFields, onSent?: () => void): Promise<AcquireReply> {
     const { reliedOn } = this.#wakes;
-    return this.#pipeline.acquire({
+    const operation: Operation<AcquireReply> = {
       request: encode.encodeAcquire(asked, reliedOn !== undefined),
       onSent,
       read: (raw) => {
         const reply = read.readAcquire(raw, asked.request);
         if (reliedOn !== undefined && reply.status === "waiting")
           this.#wakes.subscribersCounted(reliedOn, read.readSubscribers(raw));
-        if (reply.status === "waiting") this.#facts.noteHolder(read.readLastFence(raw));
+        if (reply.status === "waiting") this.#facts.noteHolder(readLastFence(raw));
         return this.#facts.noteAcquire(asked.id, reply);
       },
-    });
+    };
+    return asked.request.share === undefined
+      ? this.#pipeline.acquire(operation)
+      : this.#pipeline.acquireShare(operation);
   }
 
   /** A large state is fetched by a GET after the script: once that has granted the lock, no other client writes. */
@@ -279,18 +281,6 @@ export class RedisBackend implements Backend {
       state.catch(() => undefined); // awaited below if the lock was granted
     });
     return reply.status === "granted" ? { ...reply, state: await state } : reply;
-  }
-
-  #force({ id, ticket, receipt, ifFence }: ForcedRelease): Promise<ReleaseReply> {
-    const fence = String(ifFence ?? "");
-    return this.#singleCalls.runRecorded({
-      script: scripts.force,
-      keys: this.#keys.all(id),
-      args: (recording) => [argumentOf(ticket), ...recording, this.#facts.stampFloor, fence],
-      receipt,
-      read: read.readRelease,
-      id,
-    });
   }
 
   #heard(wake: Wake): void {

@@ -1,8 +1,9 @@
 /** Listings and inspection: pages of a SCAN, and a script that describes each key. They change nothing. */
-import type { ListRequest, LockEntry, Page, StateEntry } from "../contract.ts";
+import type { ListRequest, LockEntry, Page, SemaphoreEntry, StateEntry } from "../contract.ts";
 import type { RedisReply } from "./client/client-port.ts";
 import type { Keys } from "./protocol/keys.ts";
-import { insteadIfCorrupt, readDescription, readInspect, readScan } from "./protocol/decode.ts";
+import { insteadIfCorrupt, readDescription, readScan } from "./protocol/decode.ts";
+import { readInspect, readInspectedSemaphore } from "./protocol/decode-holders.ts";
 import type { SingleCalls } from "./single-calls.ts";
 import { scripts } from "./scripts/generated.ts";
 
@@ -24,9 +25,11 @@ export class Listing {
   }
 
   inspectLock(id: string): Promise<LockEntry | null> {
-    const keys = [this.#keys.lock(id), this.#keys.queue(id)];
-    const read = (reply: RedisReply): LockEntry | null => readInspect(id, reply);
-    return this.#singleCalls.run({ script: scripts.inspect, keys, args: [], read, bytes: true, id });
+    return this.#inspect(id, (reply) => readInspect(id, reply));
+  }
+
+  inspectSemaphore(id: string): Promise<SemaphoreEntry | null> {
+    return this.#inspect(id, (reply) => readInspectedSemaphore(id, reply));
   }
 
   listLocks(cursor: string | null, request: ListRequest): Promise<Page<LockEntry>> {
@@ -37,6 +40,11 @@ export class Listing {
 
   listStates(cursor: string | null, request: ListRequest): Promise<Page<StateEntry>> {
     return this.#page("state", { cursor, request, describe: (id) => this.#describeState(id) });
+  }
+
+  #inspect<T>(id: string, read: (reply: RedisReply) => T): Promise<T> {
+    const keys = [this.#keys.lock(id), this.#keys.queue(id), this.#keys.sharing(id)];
+    return this.#singleCalls.run({ script: scripts.inspect, keys, args: [], read, bytes: true, id });
   }
 
   #describeState(id: string): Promise<StateEntry | null> {

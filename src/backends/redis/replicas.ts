@@ -15,7 +15,7 @@ import { ScriptRunner } from "./protocol/script-runner.ts";
 import type { ScriptSettings } from "./protocol/script-settings.ts";
 import type { RedisClient, RedisReply } from "./client/client-port.ts";
 import type { Keys } from "./protocol/keys.ts";
-import { text } from "./protocol/decode.ts";
+import { text } from "./protocol/reply-values.ts";
 import { scripts } from "./scripts/generated.ts";
 
 /** One script blocks the server for this many operations at most. */

@@ -15,7 +15,7 @@ import type { RedisArgument, RedisClient, RedisReply } from "./client/client-por
 import { sentinelFailure, wakesRefused } from "./client/errors.ts";
 import type { Keys } from "./protocol/keys.ts";
 import { isOnlyShard } from "../shard-mark.ts";
-import { text } from "./protocol/decode.ts";
+import { text } from "./protocol/reply-values.ts";
 import { scripts } from "./scripts/generated.ts";
 import { identify, withServerNamed, type ServerIdentity } from "./server-identity.ts";
 

@@ -31,6 +31,7 @@ export class Pipeline {
   readonly #options: PipelineOptions;
   readonly #pacer = new Pacer();
   readonly #acquires: OperationSender;
+  readonly #shares: OperationSender;
   readonly #renewals: OperationSender;
   readonly #releases: OperationSender;
   readonly #commits: OperationSender;
@@ -40,6 +41,7 @@ export class Pipeline {
     const { keys, facts } = options;
     const expiry = facts.receipts.expiry(); // renewals leave no receipts
     this.#acquires = this.#sender(scripts.acquire, () => this.#shared(false));
+    this.#shares = this.#sender(scripts.acquireShare, () => this.#shared(false));
     this.#renewals = this.#sender(scripts.renew, () => ({ keys: [], args: [keys.prefix], expiry }));
     this.#releases = this.#sender(scripts.release, () => this.#shared(true));
     this.#commits = this.#sender(scripts.commit, () => this.#shared(true));
@@ -47,6 +49,10 @@ export class Pipeline {
 
   acquire<T>(operation: Operation<T>): Promise<T> {
     return this.#add(this.#acquires, operation);
+  }
+
+  acquireShare<T>(operation: Operation<T>): Promise<T> {
+    return this.#add(this.#shares, operation);
   }
 
   renew<T>(operation: Operation<T>): Promise<T> {

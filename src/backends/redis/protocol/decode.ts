@@ -7,20 +7,19 @@ import type {
   AcquireRequest,
   CancelReply,
   Granted,
-  Holder,
   LoadedState,
-  LockEntry,
   ReleaseReply,
   StateEntry,
   TouchReply,
   Wake,
   WriteReply,
 } from "../../contract.ts";
-import { CorruptStateError, HoldfastError } from "../../../errors.ts";
+import { HoldfastError } from "../../../errors.ts";
 import type { RedisReply } from "../client/client-port.ts";
 import { readHead, readState, unreadableType } from "./envelope.ts";
+import { readMismatch, readWaiting } from "./decode-holders.ts";
+import { bytesOf, integer, list, oneOf, parseNumber, remainingMs, text, unexpected } from "./reply-values.ts";
 import { isStamp } from "./stamp-range.ts";
-import { tokenOf } from "./token-text.ts";
 
 /**
  * The replies of a script that carries out many operations, one for each. If all went as requested, the script sends
@@ -54,8 +53,9 @@ export function readAcquire(reply: RedisReply, request: AcquireRequest): Acquire
     const grant = granted(first, request);
     return request.load ? { ...grant, state: loaded(second, third) } : grant;
   }
-  const status = oneOf(first, "granted", "waiting", "busy");
-  return status === "granted" ? grantedInFull(reply, request) : waiting(status, reply);
+  const status = oneOf(first, "granted", "waiting", "busy", "mismatch");
+  if (status === "mismatch") return readMismatch(reply);
+  return status === "granted" ? grantedInFull(reply, request) : readWaiting(status, reply);
 }
 
 function granted(fence: number, request: AcquireRequest): Granted {
@@ -71,16 +71,6 @@ function grantedInFull(reply: readonly RedisReply[], request: AcquireRequest): G
     waiting: integer(others),
   };
   return { status: "granted", ...grant, ...(request.load ? { state: loaded(value, type) } : {}) };
-}
-
-function waiting(status: "waiting" | "busy", reply: readonly RedisReply[]): AcquireReply {
-  const [, held, left, ahead] = reply;
-  return { status, holder: readHolder(held).holder, retryInMs: remainingMs(left), ahead: integer(ahead) };
-}
-
-/** The last fence of the holder, from the reply to a waiting ask; `null` for a foreign holder. */
-export function readLastFence(reply: RedisReply): number | null {
-  return Array.isArray(reply) ? readHolder((reply as readonly RedisReply[])[1]).lastFence : null;
 }
 
 /** The number of subscribers of this client's channel, from the reply to a waiting ask that listens for wakes. */
@@ -168,24 +158,6 @@ export function readDescription(id: string, reply: RedisReply): StateEntry | nul
   return { id, revision, serializer, bytes: integer(length) - head.length, expiresInMs: remainingMs(left) };
 }
 
-/** `null`: the lock is free. */
-export function readInspect(id: string, reply: RedisReply): LockEntry | null {
-  if (reply === 0) return null;
-  const [held, left, waiters] = list(reply);
-  return { id, ...readHolder(held), expiresInMs: remainingMs(left), waiters: integer(waiters) };
-}
-
-type Held = Pick<LockEntry, "holder" | "fence" | "lastFence">;
-
-/** `<ticket> <fence>` or `<ticket> <first> <last>`; anything else is the token of a foreign client [L11]. */
-function readHolder(held: RedisReply | undefined): Held {
-  const value = Buffer.isBuffer(held) ? tokenOf(held) : text(held);
-  const found = /^(\S+:\d+:[0-9a-f]+:\d+) (\d+)(?: (\d+))?$/.exec(value);
-  const holder: Holder = { token: found?.[1] ?? value, foreign: found === null };
-  if (found === null) return { holder, fence: null, lastFence: null };
-  return { holder, fence: Number(found[2]), lastFence: Number(found[3] ?? found[2]) };
-}
-
 /** The limits of a hand-over: scripts/lib/hand-over.lua, scripts/lib/queue.lua. */
 const wakeLimits = { leaseMs: 10_000, fences: 1_024 };
 
@@ -198,7 +170,8 @@ export function readWake(message: Buffer): Wake | null {
   const words = message.toString("utf8", 0, end === -1 ? message.length : end).split(" ");
   const [kind, ticket = ""] = words;
   // The id comes last, since it may contain spaces.
-  if (kind === "wanted" || kind === "forced") return { kind, ticket, id: words.slice(2).join(" ") };
+  if (kind === "wanted" || kind === "forced" || kind === "ask")
+    return { kind, ticket, id: words.slice(2).join(" ") };
   if (kind !== "granted" || end === -1) return null;
   const [fence = NaN, fences = NaN, leaseMs = NaN, others = NaN] = words.slice(2, 6).map(Number);
   if (!isStamp(fence) || !isStamp(fence + fences - 1) || !Number.isSafeInteger(others)) return null;
@@ -214,56 +187,6 @@ function isWithin(value: number, most: number): boolean {
 function wakeState(kind: string | undefined, bytes: Buffer): { state?: LoadedState } {
   if (kind === "s") return { state: readState(bytes) };
   return kind === "a" ? { state: null } : {};
-}
-
-/** Not a reply of Holdfast's scripts: it was made from a key that another program has written. */
-function unexpected(what: string): CorruptStateError {
-  return new CorruptStateError(
-    `HOLDFAST_REDIS_REPLY: ${what}. Something other than Holdfast changed a key with this prefix: find out what.`,
-    { outcome: "unknown" },
-  );
-}
-
-function oneOf<Word extends string>(reply: RedisReply | undefined, ...words: readonly Word[]): Word {
-  const word = reply === undefined ? "" : text(reply);
-  const found = words.find((known) => known === word);
-  if (found === undefined) throw unexpected(`unknown status ${JSON.stringify(word.slice(0, 40))}`);
-  return found;
-}
-
-export function text(reply: RedisReply | undefined): string {
-  if (typeof reply === "string") return reply;
-  if (Buffer.isBuffer(reply)) return reply.toString();
-  throw unexpected(`text expected, got ${typeof reply}`);
-}
-
-function integer(reply: RedisReply | undefined): number {
-  if (typeof reply === "number") return reply;
-  throw unexpected(`a number expected, got ${typeof reply}`);
-}
-
-function list(reply: RedisReply | undefined): readonly RedisReply[] {
-  if (Array.isArray(reply)) return reply as readonly RedisReply[];
-  throw unexpected(`an array expected, got ${typeof reply}`);
-}
-
-/** `null`: absent, and only that [S1]. */
-function bytesOf(reply: RedisReply | undefined): Buffer | null {
-  if (reply === null || Buffer.isBuffer(reply)) return reply;
-  throw unexpected(`bytes expected, got ${typeof reply}`);
-}
-
-/** Parses a number in a status line. */
-function parseNumber(word: string | undefined): number {
-  const value = Number(word);
-  if (word !== undefined && word !== "" && Number.isSafeInteger(value)) return value;
-  throw unexpected(`a number expected, got ${JSON.stringify(word)}`);
-}
-
-/** PTTL: -1 means no expiry. -2 is impossible inside a script that has just read the key. */
-function remainingMs(reply: RedisReply | undefined): number | null {
-  const left = integer(reply);
-  return left < 0 ? null : left;
 }
 
 function revisionOf(word: string | undefined): number | null {

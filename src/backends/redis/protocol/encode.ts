@@ -9,6 +9,7 @@ import type {
   Receipt,
   ReleaseRequest,
   RenewEntry,
+  Share,
   StateWrite,
   Ticket,
 } from "../../contract.ts";
@@ -25,21 +26,30 @@ export interface AcquireFields {
   readonly receipt: Receipt;
 }
 
-/** For acquire.lua. `listens`: whether wakes for this client arrive, as far as is known. */
+/** For acquire.lua, or for acquire-share.lua. `listens`: whether wakes for this client arrive, as far as is known. */
 export function encodeAcquire(
   { id, ticket, request, receipt }: AcquireFields,
   listens: boolean,
 ): OperationRequest {
-  const { leaseMs, queue, load, fences } = request;
+  const { leaseMs, queue, load, fences, share } = request;
   const wish = `${queue ? "q" : ""}${load ? "s" : ""}${listens ? "p" : ""}` || "-";
   return {
     id,
     ticket,
     own: [String(receipt.sequence), receipt.n],
-    terms: [millis(leaseMs), fences, wish],
+    terms:
+      share === undefined
+        ? [millis(leaseMs), fences, wish]
+        : [millis(leaseMs), fences, ...shareTerms(wish, share)],
     stamps: fences,
     wantsBytes: true, // the token of a foreign holder may be any bytes
   };
+}
+
+/** wish limit */
+function shareTerms(wish: string, share: Share): readonly string[] {
+  if (share.kind === "shared") return [`${wish}r1`, ""];
+  return [`${wish}w${String(share.weight)}`, String(share.limit ?? "-")];
 }
 
 /** For renew.lua. */

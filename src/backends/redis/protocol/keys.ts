@@ -16,9 +16,11 @@ export interface Keys {
   readonly stamp: string;
   /** Their KEYS: stamp done. */
   readonly common: readonly string[];
-  /** The keys of one id that those scripts make: lock queue asks state. */
+  /** Who shares a lock or a semaphore, and the limit of a semaphore. */
+  readonly sharing: (id: string) => string;
+  /** The keys of one id that those scripts make: lock queue asks state sharing. */
   readonly made: (id: string) => readonly string[];
-  /** KEYS of the other scripts that may hand a lock over: lock queue asks stamp done state. */
+  /** KEYS of the other scripts that may hand a lock over: lock queue asks stamp done state sharing. */
   readonly all: (id: string) => readonly string[];
   /** The key to which the operation with this receipt sends a large value ahead; a retry uses the same key. */
   readonly staged: (id: string, receipt: Receipt) => string;
@@ -48,14 +50,16 @@ export function makeKeys(prefix: string, clientId: string): Keys {
     return (id: string): string => `${start}${id}}`;
   };
   const [state, lock, queue, asks] = [named("state"), named("lock"), named("queue"), named("asks")];
+  const sharing = named("holders");
   const stamp = `${prefix}stamp`;
   const done = `${prefix}done:${clientId}`;
   return {
     state,
     lock,
     queue,
-    made: (id) => [lock(id), queue(id), asks(id), state(id)],
-    all: (id) => [lock(id), queue(id), asks(id), stamp, done, state(id)],
+    sharing,
+    made: (id) => [lock(id), queue(id), asks(id), state(id), sharing(id)],
+    all: (id) => [lock(id), queue(id), asks(id), stamp, done, state(id), sharing(id)],
     prefix,
     stamp,
     common: [stamp, done],

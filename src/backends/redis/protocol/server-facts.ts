@@ -5,9 +5,11 @@
 import type {
   AcquireReply,
   CancelReply,
+  Forgotten,
   LoadedState,
   Receipt,
   ReleaseReply,
+  SemaphoreReply,
   StateWrite,
   TouchReply,
   Wake,
@@ -19,7 +21,7 @@ import { ReceiptHash, type ReceiptExpiry } from "./receipt-hash.ts";
 import { isStamp } from "./stamp-range.ts";
 
 /** Replies to operations that leave a receipt. */
-export type RecordedReply = WriteReply | TouchReply | ReleaseReply | CancelReply;
+export type RecordedReply = WriteReply | TouchReply | ReleaseReply | CancelReply | SemaphoreReply | Forgotten;
 
 /** In microseconds. Stamps of a wake that are this far ahead of those in replies are not trusted. */
 const dayMicros = 86_400_000_000;

@@ -27,12 +27,7 @@ local width = 5
 -- @include bounds
 -- @include stamp
 -- @include recorded
-
-local function read_state()
-  local value = redis.pcall('GET', state)
-  if type(value) == 'table' then return false, redis.call('TYPE', state).ok end
-  return value, nil
-end
+-- @include read-state
 
 -- The usual case: a single ask for a lock that is free and has no queue.
 local record, now = nil, clock()
@@ -59,11 +54,7 @@ end
 local ID, NUMBER, SLOT, N, TERMS = 0, 1, 2, 3, 4
 local LEASE, FENCES, WISH = 0, 1, 2
 -- @include operations
-local function is_settled(record, n)
-  local recorded = number_of(record)
-  if recorded ~= n then return recorded > n end
-  return is_end(string.match(record, '^%d+ (.*)') or '')
-end
+-- @include settled
 
 -- Commands for all operations are called once.
 local slots, queues, needed = {}, {}, 0
@@ -116,90 +107,9 @@ local ticket, lease, fences, wish, reserved_fence
 -- @include isolated
 -- @include holder
 -- @include queue
+-- @include shares
 -- @include hand-over
-local function granted(first, number, lease_ms)
-  local reply = { 'granted', first, number, lease_ms, count_waiters() }
-  if string.find(wish, 's', 1, true) then reply[6], reply[7] = read_state() end
-  return reply
-end
--- The number of subscribers to the channel of the client that asks; -1 if it is not permitted to ask.
-local known_subscribers
-local function count_subscribers()
-  known_subscribers = known_subscribers or (subscribers_of(string.match(base, ':(%x+):$') or '')) or -1
-  return known_subscribers
-end
--- Records the ask. A ticket in the queue keeps its place, whether or not it asks to join. Returns whether it is new
--- there, or was passed over; or nil and Redis's error.
-local function note_ask(score)
-  local place = string.match(redis.call('HGET', asks, ticket) or '', ' (%d+)$')
-  if not place or tonumber(place) >= LAST then
-    local stamped, refused = reserved_fence, nil
-    if not stamped then stamped, refused = reserve(now, seen, 1) end
-    if not stamped then return nil, refused end
-    place = text(stamped)
-  end
-  redis.call('HSET', asks, ticket, text(now) .. ' ' .. lease .. ' ' .. wish .. ' ' .. fences .. ' ' .. place)
-  redis.call('ZADD', queue, place, ticket)
-  -- Waiters ask every few seconds; without any, both keys expire.
-  redis.call('PEXPIRE', asks, '30000')
-  redis.call('PEXPIRE', queue, '30000')
-  return not (score and tonumber(score) < BEYOND)
-end
-local function ask()
-  local held = redis.call('GET', lock)
-  if is_held_by(held, ticket) then
-    local _, _, first, last = parse_holder(held)
-    leave(ticket)
-    redis.call('PEXPIRE', lock, lease)
-    return granted(first, last - first + 1, tonumber(lease))
-  end
-  local score = redis.call('ZSCORE', queue, ticket)
-  local joins, is_new = score or string.find(wish, 'q', 1, true), false
-  local subscribers
-  if joins then
-    if string.find(wish, 'p', 1, true) then subscribers = count_subscribers() end
-    -- Its client asks often from now on, which shows that it is alive although its channel has no subscriber.
-    if subscribers and subscribers < 1 then wish = 'q' .. string.gsub(wish, '[pq]', '') end
-    local refused
-    is_new, refused = note_ask(score)
-    if refused then return refused end
-  end
-  if is_new then
-    -- Each new waiter removes up to two that were parked and never asked again.
-    local long_parked = redis.call('ZRANGEBYSCORE', queue, text(BEYOND), text(BEYOND + now - ASK_LIMIT), 'LIMIT', '0', '2')
-    for _, dead in ipairs(long_parked) do leave(dead) end
-  end
-  local ahead
-  if held then
-    if joins then ahead = redis.call('ZRANK', queue, ticket) end
-    -- With others before this one, the holder was notified when the first of them came, or with its grant.
-    local holder, client
-    if is_new and ahead == 0 then holder, client = parse_holder(held) end
-    if holder then wake(client, 'wanted ' .. holder .. ' ' .. lock_id()) end
-  else
-    -- Free with a queue: the holder died.
-    local winner, first, number, lease_ms = hand_over(now, ticket)
-    if winner == ticket then return granted(first, number, lease_ms) end
-    if winner then
-      held = value_of(winner, first, number)
-    elseif type(first) == 'table' then
-      return first
-    elseif not first_waiter() then
-      local refused
-      first, refused = reserve(now, seen, fences)
-      if not first then return refused end
-      redis.call('SET', lock, value_of(ticket, first, fences), 'PX', lease)
-      return granted(first, fences, tonumber(lease))
-    else
-      -- There are more dead waiters than one walk may visit: the next ask continues, at once.
-      return { joins and 'waiting' or 'busy', first_waiter() .. ' 0', 1, 0, subscribers }
-    end
-  end
-  if joins then
-    return { 'waiting', held, redis.call('PTTL', lock), ahead or redis.call('ZRANK', queue, ticket), subscribers }
-  end
-  return { 'busy', held, redis.call('PTTL', lock), count_waiters() }
-end
+-- @include ask
 for _, i in ipairs(remaining) do
   local at = first_at + width * (i - 1)
   local terms = terms_at + operations[at + TERMS]

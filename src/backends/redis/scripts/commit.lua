@@ -1,6 +1,7 @@
 -- Changes states and releases their locks, each in one step; or keeps a lock if that was requested and no ticket waits.
 -- A save that fails for lack of memory does not stop the release, whose reply reports it. One script serves all commits
--- that a client makes at once, of different ids. Each has its own reply or error.
+-- that a client makes at once, of different ids. Each has its own reply or error. A share does not permit a change and is
+-- not kept: without a change it is released, and with one it is lost.
 -- KEYS: stamp done
 -- ARGV: operations prefix seen keep refresh payload
 -- Each operation: id number slot n proof ifRevision size staged terms; its terms: kind serializer ttl leaseMs fences
@@ -11,7 +12,7 @@
 -- of these for each commit:
 --   'released <revision or ->', 'released - OUT_OF_MEMORY', 'kept <revision or -> <first fence> <fences>',
 --   'lost', 'conflict <revision or absent>', 'unreadable <what it is>' (all three: nothing was done), 'forgotten'
--- Promises: S2 S3 S4 S5 S6 S7 L2 L3 L6 L8 L9
+-- Promises: S2 S3 S4 S5 S6 S7 L2 L3 L6 L8 L9 L12 L13
 local stamp, done = KEYS[1], KEYS[2]
 local prefix, seen, keep, refresh = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local width = 9
@@ -59,7 +60,9 @@ end
 -- @include receipt
 -- @include holder
 -- @include queue
+-- @include shares
 -- @include hand-over
+-- @include end-share
 
 -- Commands for all operations are called once. Stamps are reserved for each save and each lock that may be kept.
 local locks, queues, slots, needed = {}, {}, {}, 0
@@ -98,10 +101,19 @@ local function save()
   if string.find(error_text(stamp_or_error.err), '^OOM') == nil then error(stamp_or_error) end
   return '-', ' OUT_OF_MEMORY'
 end
+local function release_share(at, held)
+  if kind ~= 'none' or not is_marker(held) then return nil end
+  set_all_keys(operations[at + ID])
+  if not end_share(held, base .. operations[at + NUMBER], now) then return nil end
+  serve_after_share(now)
+  return remember_later('released -')
+end
 local function commit(at, record, held)
+  shares = nil
   local known = (record or proof ~= '') and recall(record)
   if known then return known end
-  if not is_ours(held or redis.call('GET', lock), operations[at + NUMBER]) then return refuse('lost') end
+  held = held or redis.call('GET', lock)
+  if not is_ours(held, operations[at + NUMBER]) then return release_share(at, held) or refuse('lost') end
   -- Types are checked before the first write: HLEN for the hash that the walk will read.
   local waited_for = anybody_waits and redis.call('ZCARD', queue) > 0
   if waited_for then
@@ -114,13 +126,13 @@ local function commit(at, record, held)
     revision, addition, saved_at = save()
     if not revision then return refuse(addition) end
   end
-  local winner
+  local is_handed_over = false
   if waited_for then
     leave(base .. operations[at + NUMBER])
     redis.call('DEL', lock)
-    winner = hand_over(now, nil)
+    is_handed_over = #select(2, serve(now, nil, true)) > 0
   end
-  local first = lease ~= '' and addition == '' and not winner and take_stamps(fences)
+  local first = lease ~= '' and addition == '' and not is_handed_over and take_stamps(fences)
   if first then
     redis.call('SET', lock, value_of(base .. operations[at + NUMBER], first, fences), 'PX', lease)
     return remember_later('kept ' .. revision .. ' ' .. text(first) .. ' ' .. fences)

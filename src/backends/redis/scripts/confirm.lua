@@ -5,10 +5,10 @@
 -- ARGV: prefix keep operations
 -- Each operation: id ticket leaseMs slot n
 --   operations: JSON, an array of arrays (unlike lib/operations.lua: whole tickets, no terms)
---   ticket: the holder of this id's lock; or empty: the receipt of slot and n
+--   ticket: the holder of this id's lock, or of a share; or empty: the receipt of slot and n
 --   keep: how long receipts live, in ms
 -- Replies: an array, with 1 (still there), 0 (gone: nothing was written) or an error for each
--- Promises: S5 L1 L9
+-- Promises: S5 L1 L9 L12 L13
 local done = KEYS[1]
 local prefix, keep, operations = ARGV[1], ARGV[2], cjson.decode(ARGV[3])
 -- @include keys
@@ -28,11 +28,31 @@ local function confirm_receipt()
   redis.call('PEXPIRE', done, keep)
   return 1
 end
-local replies = {}
+local replies, remaining = {}, {}
 for i, operation in ipairs(operations) do
   local id
   id, ticket, lease, slot, n = unpack(operation)
   set_all_keys(id)
   replies[i] = isolated(ticket == '' and confirm_receipt or confirm_lock)
+  if ticket ~= '' and replies[i] == 0 then remaining[#remaining + 1] = i end
+end
+if #remaining == 0 then return replies end
+
+-- Some may have shares.
+local now
+-- @include bounds
+-- @include stamp
+-- @include shares
+-- @include queue
+-- @include keep-share
+now = clock()
+local function confirm_share()
+  return keep_share(redis.call('GET', lock))
+end
+for _, i in ipairs(remaining) do
+  local id
+  id, ticket, lease = unpack(operations[i])
+  set_all_keys(id)
+  replies[i] = isolated(confirm_share)
 end
 return replies

@@ -1,4 +1,4 @@
--- Releases locks. Each goes to its first live waiter, if there is one. To change the state or to `keep` the lock:
+-- Releases locks, and shares of locks. Each goes to its first live waiters, if there are any. To change the state or to `keep` the lock:
 -- commit.lua.
 -- One script serves all releases that a client makes at once, of different ids. Each has its own reply or error.
 -- KEYS: stamp done
@@ -9,7 +9,7 @@
 --   retry, `<slot> <n>` of a receipt that must be there, or '-'
 -- Replies: 'released' if that is true of all; otherwise an array, with one of these for each release:
 --   'released', 'lost', 'forgotten', or the recorded reply of the first attempt
--- Promises: S5 L2 L6 L8 L9
+-- Promises: S5 L2 L6 L8 L9 L12 L13
 local stamp, done = KEYS[1], KEYS[2]
 local prefix, seen, keep, refresh = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local width = 6
@@ -69,27 +69,71 @@ if #freed > 0 then
 end
 if #remaining == 0 then return 'released' end
 
--- @include isolated
 -- @include bounds
 -- @include stamp
+local now = clock()
+
+-- The usual case of a share: no ticket waits, and no lease may be over. What is stored: lib/shares.lua. Returns whether
+-- the share was released. `held`: the value of the lock's key.
+local function release_share_simply(held)
+  if not held or string.sub(held, 1, 7) ~= 'shared ' then return false end
+  local known = redis.pcall('HMGET', sharing, 'generation', 'used', 'first', 'limit', ticket)
+  if known.err or held ~= 'shared ' .. (known[1] or '') then return false end
+  local used, first = tonumber(known[2]), tonumber(string.match(known[3] or '', '^%d+'))
+  local expires, weight = string.match(known[5] or '', '^(%d+) %d+ %d+ (%d+)$')
+  if not used or not first or first <= now or not weight or tonumber(expires) <= now then return false end
+  if redis.pcall('EXISTS', queue) == 1 then return false end
+  if used > tonumber(weight) then
+    redis.call('HDEL', sharing, ticket)
+    redis.call('HSET', sharing, 'used', text(used - weight))
+  elseif known[4] then
+    redis.call('DEL', lock)
+    redis.call('HDEL', sharing, ticket, 'generation')
+  else
+    redis.call('DEL', lock, sharing)
+  end
+  write_down(slot, n .. ' released')
+  return true
+end
+local function take_operation(i)
+  local at = first_at + width * (i - 1)
+  ticket, slot, n, proof = base .. operations[at + NUMBER], operations[at + SLOT], operations[at + N], operations[at + PROOF]
+  set_all_keys(operations[at + ID])
+end
+local left = {}
+for _, i in ipairs(remaining) do
+  take_operation(i)
+  if release_share_simply(holders[i]) then
+    replies[i] = 'released'
+  else
+    left[#left + 1] = i
+  end
+end
+if #left == 0 then return replies end
+
+-- @include isolated
 -- @include holder
 -- @include queue
+-- @include shares
 -- @include hand-over
-local now = clock()
+-- @include end-share
 local function release()
+  shares = nil
   local held = redis.call('GET', lock)
-  if not is_held_by(held, ticket) then return recall(redis.call('HGET', done, slot)) or refuse('lost') end
+  if not is_held_by(held, ticket) then
+    if not end_share(held, ticket, now) then return recall(redis.call('HGET', done, slot)) or refuse('lost') end
+    serve_after_share(now)
+    return remember('released')
+  end
   -- Types are checked before the first write.
   redis.call('ZCARD', queue)
   leave(ticket)
   redis.call('DEL', lock)
-  hand_over(now, nil)
+  serve(now, nil, true)
   return remember('released')
 end
-for _, i in ipairs(remaining) do
-  local at = first_at + width * (i - 1)
-  ticket, slot, n, proof = base .. operations[at + NUMBER], operations[at + SLOT], operations[at + N], operations[at + PROOF]
-  set_all_keys(operations[at + ID])
+for _, i in ipairs(left) do
+  take_operation(i)
   replies[i] = isolated(release)
 end
 return replies

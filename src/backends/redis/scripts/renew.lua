@@ -4,7 +4,7 @@
 -- Each operation: id number terms; its terms: leaseMs
 --   operations: as lib/operations.lua says
 -- Replies: an array, with 1 (renewed), 0 (lost) or an error for each
--- Promises: L1 L5 L6
+-- Promises: L1 L5 L6 L12 L13
 local prefix = ARGV[2]
 local width = 3
 -- The offsets of an operation's fields from its beginning, and of its terms.
@@ -32,10 +32,27 @@ local function renew(held, at)
   end
   return 1
 end
-local replies = {}
+local replies, remaining = {}, {}
 for i = 1, count do
   local at = first_at + width * (i - 1)
   lock, queue = locks[i], queues[i]
   replies[i] = isolated(renew, holders[i], at)
+  if replies[i] == 0 and holders[i] then remaining[#remaining + 1] = i end
+end
+if #remaining == 0 then return replies end
+
+-- Some may have shares.
+local ticket, lease, now
+-- @include bounds
+-- @include stamp
+-- @include shares
+-- @include queue
+-- @include keep-share
+now = clock()
+for _, i in ipairs(remaining) do
+  local at = first_at + width * (i - 1)
+  ticket, lease = base .. operations[at + NUMBER], operations[terms_at + operations[at + TERMS] + LEASE]
+  set_all_keys(operations[at + ID])
+  replies[i] = isolated(keep_share, holders[i])
 end
 return replies

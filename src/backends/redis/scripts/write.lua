@@ -1,12 +1,13 @@
 -- Saves or deletes a state: with a ticket only while it holds the lock, without one only while the lock is free and
 -- no ticket waits for it [S4] [S8].
--- KEYS: lock queue asks stamp done state
+-- KEYS: lock queue asks stamp done state sharing
 -- ARGV: ticket slot n proof keep refresh seen kind serializer ttl ifRevision bytes staged
 --   ticket: empty for none; slot … refresh: see release.lua; kind: save or delete; staged: see commit.lua
 -- Replies: 'saved <revision>', 'deleted', 'busy', 'lost', 'conflict <revision or absent>', 'unreadable <what it is>'
 --   (the last four: nothing was written), 'forgotten', or the recorded reply of the first attempt
--- Promises: S2 S3 S4 S5 S6 S7 S8
+-- Promises: S2 S3 S4 S5 S6 S7 S8 L12
 local lock, queue, asks, stamp, done, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local sharing = KEYS[7]
 local ticket, slot, n, proof, keep, refresh = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local seen, kind, serializer, ttl, if_revision = tonumber(ARGV[7]), ARGV[8], ARGV[9], ARGV[10], ARGV[11]
 local bytes, staged = ARGV[12], ARGV[13]
@@ -17,18 +18,20 @@ local bytes, staged = ARGV[12], ARGV[13]
 -- @include bounds
 -- @include stamp
 -- @include queue
+-- @include somebody-waits
+-- @include shares
 -- @include envelope
 -- @include change
 local now = clock()
--- A walk over dead waiters is bounded; while there are more, the write is refused.
-local function somebody_waits()
-  for _ = 1, 1000 do
-    local first = first_waiter()
-    if not first then return false end
-    if ask_of(first, now) then return true end
-    leave(first)
-  end
-  return true
+-- Whether there is a holder whose lease is not over.
+local function is_held()
+  local held = redis.pcall('GET', lock)
+  -- What is no string is not free either.
+  if type(held) ~= 'string' or not is_marker(held) then return held end
+  with_shares().load(held, '')
+  if not shares.is_held then return true end
+  with_shares().remove_expired(now)
+  return shares.is_held
 end
 local function write()
   local known = recall(redis.call('HGET', done, slot))
@@ -37,7 +40,7 @@ local function write()
     local held = redis.call('GET', lock)
     if not held or string.sub(held, 1, #ticket + 1) ~= ticket .. ' ' then return refuse('lost') end
   elseif redis.call('EXISTS', lock, queue) > 0 then
-    if redis.call('EXISTS', lock) == 1 or somebody_waits() then return refuse('busy') end
+    if is_held() or somebody_waits(now) then return refuse('busy') end
   end
   -- The first command after a hand-over confirms it, once nothing can refuse it any more.
   local confirms = ticket ~= '' and redis.call('HEXISTS', asks, ticket) == 1 and redis.call('ZSCORE', queue, ticket)

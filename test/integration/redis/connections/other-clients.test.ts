@@ -14,6 +14,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import type { RedisReply } from "../../../../src/backends/redis/client/client-port.ts";
 import * as read from "../../../../src/backends/redis/protocol/decode.ts";
+import { readInspect } from "../../../../src/backends/redis/protocol/decode-holders.ts";
 import { open, type HoldfastError, type RedisClientLike } from "../../../../src/index.ts";
 import { save } from "../../../../src/testing/contract-client.ts";
 import { appUser } from "../../../support/acl.ts";
@@ -203,7 +204,7 @@ describe("answers of another form", () => {
     renew: read.readRenew,
     scan: read.readScan,
     describe: (reply) => read.readDescription("x", reply),
-    inspect: (reply) => read.readInspect("x", reply),
+    inspect: (reply) => readInspect("x", reply),
   };
   const odd: RedisReply[] = [
     undefined as unknown as RedisReply,

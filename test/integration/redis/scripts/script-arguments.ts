@@ -42,6 +42,7 @@ export interface Change extends Told {
 export const lockKey = `${prefix}lock:{x}`;
 export const queueKey = `${prefix}queue:{x}`;
 export const asksKey = `${prefix}asks:{x}`;
+export const sharingKey = `${prefix}holders:{x}`;
 export const stateKey = `${prefix}state:{x}`;
 export const stampKey = `${prefix}stamp`;
 export const doneKey = (client: string): string => `${prefix}done:${client}`;

@@ -29,7 +29,7 @@ import {
 type Raw = ReturnType<typeof createClient>;
 
 /** One operation of a script that serves many. */
-interface Single extends Omit<OperationFields, "id"> {
+export interface Single extends Omit<OperationFields, "id"> {
   readonly id: string | undefined;
   readonly keys?: readonly string[];
   readonly common: readonly string[];
@@ -138,7 +138,7 @@ export class ScriptRunner {
   }
 
   /** Of a script that serves many: the reply to its one operation, which may be an error. */
-  async #one(script: keyof typeof scripts, call: Single): Promise<Reply> {
+  async one(script: keyof typeof scripts, call: Single): Promise<Reply> {
     const { keys = names(clientOf(call.ticket)).common, id = "x", stamps = 0 } = call;
     const operations = new OperationEncoder();
     operations.add({ ...call, id });
@@ -153,11 +153,11 @@ export class ScriptRunner {
     const { leaseMs = 30_000, fences = 1, wish = "-", seen = 0, slot = slotOf(ticket), n = 1 } = asked;
     const own = [String(slot), n];
     const terms = [String(leaseMs), fences, wish];
-    return this.#one("acquire", { id: asked.id, ticket, common: [String(seen)], own, terms, stamps: fences });
+    return this.one("acquire", { id: asked.id, ticket, common: [String(seen)], own, terms, stamps: fences });
   }
 
   release(ticket: string, told: Told = {}): Promise<Reply> {
-    return this.#one("release", {
+    return this.one("release", {
       id: told.id,
       ticket,
       common: common(told),
@@ -176,7 +176,7 @@ export class ScriptRunner {
   }
 
   renew(ticket: string, leaseMs = 30_000): Promise<Reply> {
-    return this.#one("renew", {
+    return this.one("renew", {
       id: undefined,
       ticket,
       keys: [],
@@ -191,7 +191,7 @@ export class ScriptRunner {
     const [kind = "", serializer = "", ttl = "", ifRevision = "", bytes = ""] = changeOf(change);
     const payload = kind === "save" ? bytes : "";
     const size = Buffer.byteLength(payload);
-    const reply = await this.#one("commit", {
+    const reply = await this.one("commit", {
       id: change.id,
       ticket,
       common: common(change),

@@ -254,7 +254,7 @@ describe("renew and inspect", () => {
   });
 
   test("inspect says who, for how long, and how many wait", async () => {
-    const inspect = (): Promise<Reply> => run.run("inspect", [at.lockKey, at.queueKey], []);
+    const inspect = (): Promise<Reply> => run.run("inspect", [at.lockKey, at.queueKey, at.sharingKey], []);
     expect(await inspect()).toBe(0);
     await run.acquire(a, { leaseMs: 5_000 });
     await run.acquire(b, { wish: "q" });

@@ -5,3 +5,5 @@
 local LAST = 4100000000000000
 -- Scores in a queue from here on (2^52) mark tickets that are passed over (queue.lua).
 local BEYOND = 4503599627370496
+-- A semaphore is kept for this long after the end of the last lease.
+local SEMAPHORE_KEEP_MS = 86400000

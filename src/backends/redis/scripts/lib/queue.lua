@@ -30,5 +30,7 @@ local function ask_of(ticket, now)
   -- Holdfast never asks for that. Refused here, since a failure after the first write of a release would leave it half
   -- done.
   if lease < 1 or lease > 86400000 or fences < 1 or fences > 1024 then return nil end
+  local weight = string.match(wish, '[rw](%d+)$')
+  if weight and (tonumber(weight) < 1 or tonumber(weight) >= LAST) then return nil end
   return lease, wish, fences, place
 end

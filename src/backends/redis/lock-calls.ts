@@ -1,0 +1,75 @@
+/** The calls about one lock that are sent separately: cancel, forced release, and changes of a semaphore. */
+import type {
+  CancelReply,
+  Forgotten,
+  Receipt,
+  ReleaseReply,
+  SemaphoreChange,
+  SemaphoreReply,
+  Ticket,
+} from "../contract.ts";
+import { readCancel, readRelease } from "./protocol/decode.ts";
+import { readSemaphoreChange } from "./protocol/decode-holders.ts";
+import type { Keys } from "./protocol/keys.ts";
+import type { ServerFacts } from "./protocol/server-facts.ts";
+import { argumentOf } from "./protocol/token-text.ts";
+import { scripts } from "./scripts/generated.ts";
+import type { SingleCalls } from "./single-calls.ts";
+
+export interface ForcedRelease {
+  readonly id: string;
+  readonly ticket: Ticket;
+  readonly receipt: Receipt;
+  readonly ifFence: number | undefined;
+}
+
+export class LockCalls {
+  readonly #singleCalls: SingleCalls;
+  readonly #keys: Keys;
+  readonly #facts: ServerFacts;
+
+  constructor(singleCalls: SingleCalls, keys: Keys, facts: ServerFacts) {
+    this.#singleCalls = singleCalls;
+    this.#keys = keys;
+    this.#facts = facts;
+  }
+
+  cancel(id: string, ticket: Ticket, receipt: Receipt): Promise<CancelReply> {
+    return this.#singleCalls.runRecorded({
+      script: scripts.cancel,
+      keys: this.#keys.all(id),
+      args: (recording) => [ticket, ...recording, this.#facts.stampFloor],
+      receipt,
+      read: readCancel,
+      id,
+    });
+  }
+
+  force({ id, ticket, receipt, ifFence }: ForcedRelease): Promise<ReleaseReply> {
+    const fence = String(ifFence ?? "");
+    return this.#singleCalls.runRecorded({
+      script: scripts.force,
+      keys: this.#keys.all(id),
+      args: (recording) => [argumentOf(ticket), ...recording, this.#facts.stampFloor, fence],
+      receipt,
+      read: readRelease,
+      id,
+    });
+  }
+
+  changeSemaphore(
+    id: string,
+    change: SemaphoreChange,
+    receipt: Receipt,
+  ): Promise<SemaphoreReply | Forgotten> {
+    const [limit, created] = change.kind === "delete" ? [null, null] : [change.limit, change.created];
+    return this.#singleCalls.runRecorded({
+      script: scripts.semaphore,
+      keys: this.#keys.all(id),
+      args: (recording) => [...recording, this.#facts.stampFloor, String(limit ?? ""), String(created ?? "")],
+      receipt,
+      read: readSemaphoreChange,
+      id,
+    });
+  }
+}
