@@ -6,7 +6,7 @@
  */
 import type { BackendCalls } from "../calls/backend-calls.ts";
 import { LocalQueue } from "./local-queue.ts";
-import type { GrantRequest } from "./request.ts";
+import { GrantRequest } from "./request.ts";
 import { timeoutError } from "./timeout-error.ts";
 
 /** As many as one script serves. */
@@ -62,8 +62,8 @@ export class PermitQueue {
 
   #next(): void {
     this.#asking -= 1;
-    const request = this.#waiting.head as GrantRequest | undefined;
-    if (request !== undefined && this.#waiting.remove(request)) this.#ask(request);
+    const request = this.#waiting.head;
+    if (request instanceof GrantRequest && this.#waiting.remove(request)) this.#ask(request);
     else if (this.#asking === 0) this.#options.onIdle();
   }
 }

@@ -60,13 +60,13 @@ export class SharedDispatcher implements Lender {
 
   #lendMore(hold: Hold): void {
     for (let request = this.#queue.head; request !== undefined; request = this.#queue.head) {
-      if (!this.#mayJoin(hold, request)) return this.#close(hold);
+      if (!(request instanceof GrantRequest) || !this.#mayJoin(hold, request)) return this.#close(hold);
       const { durability } = request;
       if (durability !== undefined && hold.replicas < durability.replicas) {
         void this.#awaitReplicas(hold, durability);
         return;
       }
-      this.#lend(hold, request as GrantRequest);
+      this.#lend(hold, request);
     }
     const isForOne = hold.share?.kind === "permits";
     if (isForOne || this.#grantsOf(hold).size === 0) this.#close(hold); // without grants: the last request gave up
