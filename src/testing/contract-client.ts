@@ -11,6 +11,8 @@ import type {
   DeleteWrite,
   Granted,
   LoadedState,
+  LockEntry,
+  Page,
   Receipt,
   ReleaseReply,
   ReleaseRequest,
@@ -79,6 +81,18 @@ export class ContractClient {
 
   write(id: string, write: StateWrite, receipt: Receipt = this.receipt()): Promise<WriteReply> {
     return this.backend.writeState(id, write, null, receipt);
+  }
+
+  /** The entry of this lock in a listing, page by page. */
+  async listedLock(id: string): Promise<LockEntry | undefined> {
+    const entries: LockEntry[] = [];
+    let cursor: string | null = null;
+    do {
+      const page: Page<LockEntry> = await this.backend.listLocks(cursor, { idPrefix: id, limit: 10 });
+      entries.push(...page.entries);
+      ({ cursor } = page);
+    } while (cursor !== null);
+    return entries.find((entry) => entry.id === id);
   }
 
   /** The revision of a write that must succeed. */

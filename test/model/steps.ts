@@ -32,7 +32,7 @@ export class Steps {
   /** What the server would answer, and change. */
   ask(stored: Stored, request: RowRequest, of: { readonly client: number; readonly now: number }): Decision {
     const moment = { now: of.now, micros: of.now * 1_000, rules };
-    return this.#decide(rowsOf(stored, of.client), request, moment) as Decision;
+    return this.#decide(rowsOf(stored, of.client), request, moment);
   }
 
   *#ofClient(state: State, client: number): Generator<Next> {

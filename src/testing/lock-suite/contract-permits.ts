@@ -205,8 +205,7 @@ export const permitCases: readonly Case[] = [
       weight,
     ]);
     assert.deepEqual(plain, held);
-    const { entries } = await c.backend.listLocks(null, { idPrefix: id, limit: 10 });
-    const listed = entries.find((each) => each.id === id);
+    const listed = await c.listedLock(id);
     assert.equal(listed?.holder.token, two.ticket); // whose lease ends first
     assert.deepEqual(
       listed.shares?.map(({ weight }) => weight),
