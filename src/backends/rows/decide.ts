@@ -102,7 +102,7 @@ function acquire(pending: PendingChanges, request: RowRequest<"acquire">): Acqui
   if (next !== undefined) item.removeWaiter(ticket);
   const { leaseMs, fences, load } = ask;
   const grant = grantLock(item, { ticket, leaseMs, fences, weight, unconfirmed: false });
-  const others = weight === undefined ? [] : handOver(item); // those behind it may fit as well
+  const others = handOver(item); // those behind it may fit as well
   const reply = grantedReply(item, grant, load);
   announce(item, handed);
   announce(item, others);
