@@ -56,6 +56,18 @@ export class ContractClient {
     return { sequence: this.#sequences++, n: 1, keepMs };
   }
 
+  /** The lock as it stands in a listing, all pages of it. */
+  async listed(id: string): Promise<LockEntry | undefined> {
+    let cursor: string | null = null;
+    do {
+      const page: Page<LockEntry> = await this.backend.listLocks(cursor, { idPrefix: id, limit: 10 });
+      const entry = page.entries.find((each) => each.id === id);
+      if (entry !== undefined) return entry;
+      cursor = page.cursor;
+    } while (cursor !== null);
+    return undefined;
+  }
+
   /** A new ticket for this lock. */
   ticketFor(id: string): ContractTicket {
     const receipt = this.receipt();
@@ -81,18 +93,6 @@ export class ContractClient {
 
   write(id: string, write: StateWrite, receipt: Receipt = this.receipt()): Promise<WriteReply> {
     return this.backend.writeState(id, write, null, receipt);
-  }
-
-  /** The entry of this lock in a listing, page by page. */
-  async listedLock(id: string): Promise<LockEntry | undefined> {
-    const entries: LockEntry[] = [];
-    let cursor: string | null = null;
-    do {
-      const page: Page<LockEntry> = await this.backend.listLocks(cursor, { idPrefix: id, limit: 10 });
-      entries.push(...page.entries);
-      ({ cursor } = page);
-    } while (cursor !== null);
-    return entries.find((entry) => entry.id === id);
   }
 
   /** The revision of a write that must succeed. */

@@ -205,7 +205,7 @@ export const permitCases: readonly Case[] = [
       weight,
     ]);
     assert.deepEqual(plain, held);
-    const listed = await c.listedLock(id);
+    const listed = await c.listed(id);
     assert.equal(listed?.holder.token, two.ticket); // whose lease ends first
     assert.deepEqual(
       listed.shares?.map(({ weight }) => weight),
