@@ -70,6 +70,6 @@ export function keyOf(state: State): string {
     ...[client.phase === "waiting" && [client.askedAt - now, client.hasAskedAgain], client.askedAt > 0],
   ]);
   const done = receipts.map((receipt) => [receipt?.n, receipt?.reply.status]);
-  const rest = [order, late, mayFail, mayForce, mayResize.length, semaphore?.limit, semaphore?.created];
+  const rest = [order, late, mayFail, mayForce, mayResize, semaphore?.limit, semaphore?.created];
   return JSON.stringify([held, lock?.ticket, sum, queue, believe, done, rest]);
 }

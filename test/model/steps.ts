@@ -134,8 +134,13 @@ export class Steps {
   #resize(state: State, limit: number): Next {
     const outside = state.clients.length + 1;
     const change = { kind: "resize", limit, created: null } as const;
-    const request = { ...once(outside, 1), kind: "semaphore", id, change } as const;
-    const { state: after } = this.#server({ ...state, mayResize: [] }, request, outside);
+    const n = 10 - state.mayResize.length;
+    const request = { ...once(outside, n), kind: "semaphore", id, change } as const;
+    const { state: after } = this.#server(
+      { ...state, mayResize: state.mayResize.filter((one) => one !== limit) },
+      request,
+      outside,
+    );
     return { what: `somebody sets the limit to ${String(limit)}`, state: after };
   }
 

@@ -87,7 +87,7 @@ function acquire(pending: PendingChanges, request: RowRequest<"acquire">): Acqui
   const item = pending.item(id);
   const held = heldBy(item, currentLock(item), ticket);
   if (held !== undefined) return grantedReply(item, renewLock(item, held, ask.leaseMs), ask.load);
-  const mismatch = ask.share?.kind === "permits" ? mismatchOf(item, ask.share) : undefined;
+  const mismatch = ask.share?.kind === "permits" ? mismatchOf(item, ticket, ask.share) : undefined;
   if (mismatch !== undefined) {
     item.removeWaiter(ticket);
     serveQueue(item);
