@@ -106,7 +106,8 @@ export interface Backend {
    * waiter fits, it is handed the lock: that is how every ask begins, and how every release, cancel and resize ends. A
    * ticket that is not in the queue is granted the lock only if it fits and there is no live waiter.
    *
-   * An ask for permits is checked first, unless its ticket is a holder: see `Mismatch`.
+   * An ask for permits is checked first, unless its ticket is a holder: see `Mismatch`. While a ticket waits, a resize to
+   * another limit than the one that it names is no mismatch; only its weight counts.
    */
   acquireLock(id: string, ticket: Ticket, request: AcquireRequest, receipt: Receipt): Promise<AcquireReply>;
 

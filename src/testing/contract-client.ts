@@ -11,6 +11,8 @@ import type {
   DeleteWrite,
   Granted,
   LoadedState,
+  LockEntry,
+  Page,
   Receipt,
   ReleaseReply,
   ReleaseRequest,
@@ -52,6 +54,18 @@ export class ContractClient {
 
   receipt(): Receipt {
     return { sequence: this.#sequences++, n: 1, keepMs };
+  }
+
+  /** The lock as it stands in a listing, all pages of it. */
+  async listed(id: string): Promise<LockEntry | undefined> {
+    let cursor: string | null = null;
+    do {
+      const page: Page<LockEntry> = await this.backend.listLocks(cursor, { idPrefix: id, limit: 10 });
+      const entry = page.entries.find((each) => each.id === id);
+      if (entry !== undefined) return entry;
+      cursor = page.cursor;
+    } while (cursor !== null);
+    return undefined;
   }
 
   /** A new ticket for this lock. */

@@ -92,6 +92,16 @@ const faults: readonly Fault[] = [
     finds: "[S4] writes",
   },
   {
+    name: "a ticket that waits is refused for the limit that it names",
+    plant: {
+      file: "semaphores.ts",
+      find: "(isKnown || presentWaiters(item).some((one) => one.ticket === ticket))",
+      replace: "isKnown",
+    },
+    program: "permits that are resized twice",
+    finds: "[L2] peek",
+  },
+  {
     name: "a smaller limit leaves heavy asks in the queue",
     plant: {
       file: "semaphores.ts",

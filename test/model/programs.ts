@@ -6,7 +6,7 @@ export interface Program {
   readonly name: string;
   /** One ticket each. `undefined`: it asks for the whole lock. */
   readonly asks: readonly (Share | undefined)[];
-  /** Limits that somebody may set, once in a run. */
+  /** Limits that somebody may set, each once in a run. */
   readonly resizes?: readonly number[];
   /** Whether somebody may force-release a holder, once in a run. */
   readonly forces?: boolean;
@@ -37,5 +37,10 @@ export const programs: readonly Program[] = [
     name: "permits that are resized",
     asks: [permits(1, 2), permits(2, 2), permits(1, null)],
     ...{ resizes: [1, 3], forces: true, depth: 11, depthInCi: 7 },
+  },
+  {
+    name: "permits that are resized twice",
+    asks: [permits(2, 2), permits(2, 3)],
+    ...{ resizes: [3, 2], faults: true, depth: 12, depthInCi: 8 },
   },
 ];

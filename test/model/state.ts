@@ -1,7 +1,7 @@
 // A state of the model: what the server stores, what each client believes, and what is on its way.
 
 import type { Share } from "../../src/backends/contract.ts";
-import { endOf, nothingStored, type Stored } from "./world.ts";
+import { allHolders, endOf, nothingStored, type Stored } from "./world.ts";
 import type { Program } from "./programs.ts";
 
 export type Call = "ask" | "release" | "cancel";
@@ -57,8 +57,8 @@ export function ticketOf(client: number): string {
 /** The same text for states that differ only in when they are, and in the numbers of their fences. */
 export function keyOf(state: State): string {
   const { now, stored, clients, order, late, mayFail, mayForce, mayResize } = state;
-  const { lock, holders, waiters, semaphore, receipts } = stored;
-  const all = lock === null || lock.ticket === null ? holders : [lock];
+  const { lock, waiters, semaphore, receipts } = stored;
+  const all = allHolders(stored);
   const ranks = all.map(({ fence }) => fence).sort((a, b) => a - b);
   const held = all.map((row) => [
     ...[row.ticket, ranks.indexOf(row.fence), endOf(row) - now, row.leaseMs, row.unconfirmed],
@@ -70,6 +70,6 @@ export function keyOf(state: State): string {
     ...[client.phase === "waiting" && [client.askedAt - now, client.hasAskedAgain], client.askedAt > 0],
   ]);
   const done = receipts.map((receipt) => [receipt?.n, receipt?.reply.status]);
-  const rest = [order, late, mayFail, mayForce, mayResize.length, semaphore?.limit, semaphore?.created];
+  const rest = [order, late, mayFail, mayForce, mayResize, semaphore?.limit, semaphore?.created];
   return JSON.stringify([held, lock?.ticket, sum, queue, believe, done, rest]);
 }

@@ -32,7 +32,7 @@ export class Steps {
   /** What the server would answer, and change. */
   ask(stored: Stored, request: RowRequest, of: { readonly client: number; readonly now: number }): Decision {
     const moment = { now: of.now, micros: of.now * 1_000, rules };
-    return this.#decide(rowsOf(stored, of.client), request, moment) as Decision;
+    return this.#decide(rowsOf(stored, of.client), request, moment);
   }
 
   *#ofClient(state: State, client: number): Generator<Next> {
@@ -134,8 +134,13 @@ export class Steps {
   #resize(state: State, limit: number): Next {
     const outside = state.clients.length + 1;
     const change = { kind: "resize", limit, created: null } as const;
-    const request = { ...once(outside, 1), kind: "semaphore", id, change } as const;
-    const { state: after } = this.#server({ ...state, mayResize: [] }, request, outside);
+    const n = 10 - state.mayResize.length;
+    const request = { ...once(outside, n), kind: "semaphore", id, change } as const;
+    const { state: after } = this.#server(
+      { ...state, mayResize: state.mayResize.filter((one) => one !== limit) },
+      request,
+      outside,
+    );
     return { what: `somebody sets the limit to ${String(limit)}`, state: after };
   }
 

@@ -87,9 +87,13 @@ function withRow<Row extends { readonly ticket: Ticket }>(
 export type Held = LockRow & { readonly weight?: number };
 
 /** Those whose leases have not ended, from the rows alone. */
-export function liveHolders({ lock, holders }: Stored, now: number): readonly Held[] {
-  const all: readonly Held[] = lock === null ? [] : lock.ticket === null ? holders : [lock];
-  return all.filter((row) => endOf(row) > now);
+export function liveHolders(stored: Stored, now: number): readonly Held[] {
+  return allHolders(stored).filter((row) => endOf(row) > now);
+}
+
+export function allHolders({ lock, holders }: Stored): readonly Held[] {
+  if (lock === null) return [];
+  return lock.ticket === null ? holders : [lock];
 }
 
 export function endOf({ since, leaseMs }: { readonly since: number; readonly leaseMs: number }): number {

@@ -87,7 +87,7 @@ function acquire(pending: PendingChanges, request: RowRequest<"acquire">): Acqui
   const item = pending.item(id);
   const held = heldBy(item, currentLock(item), ticket);
   if (held !== undefined) return grantedReply(item, renewLock(item, held, ask.leaseMs), ask.load);
-  const mismatch = ask.share?.kind === "permits" ? mismatchOf(item, ask.share) : undefined;
+  const mismatch = ask.share?.kind === "permits" ? mismatchOf(item, ticket, ask.share) : undefined;
   if (mismatch !== undefined) {
     item.removeWaiter(ticket);
     serveQueue(item);
@@ -102,7 +102,7 @@ function acquire(pending: PendingChanges, request: RowRequest<"acquire">): Acqui
   if (next !== undefined) item.removeWaiter(ticket);
   const { leaseMs, fences, load } = ask;
   const grant = grantLock(item, { ticket, leaseMs, fences, weight, unconfirmed: false });
-  const others = weight === undefined ? [] : handOver(item); // those behind it may fit as well
+  const others = handOver(item); // those behind it may fit as well
   const reply = grantedReply(item, grant, load);
   announce(item, handed);
   announce(item, others);

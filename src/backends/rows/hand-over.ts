@@ -13,6 +13,8 @@ export interface HandedOver {
   readonly held: Held;
 }
 
+const none: readonly HandedOver[] = [];
+
 /** Ends this grant, hands the lock over, and wakes those that got it. */
 export function passOn(item: Item, held: Held): void {
   endGrant(item, held);
@@ -30,6 +32,7 @@ export function serveQueue(item: Item): void {
  * grant. Stops before `asker`, which gets a reply instead. Call it with a cleared queue.
  */
 export function handOver(item: Item, asker?: Ticket): readonly HandedOver[] {
+  if (item.waiters().length === 0) return none;
   const handed: HandedOver[] = [];
   for (;;) {
     const next = firstInLine(item, asker);
@@ -46,7 +49,7 @@ export function firstInLine(item: Item, asker?: Ticket): WaiterRow | undefined {
 /** Wakes those that were handed the lock, once nothing else changes in this step. */
 export function announce(item: Item, handed: readonly HandedOver[]): void {
   const { rules, wakes } = item.pending;
-  if (!rules.wakes) return;
+  if (!rules.wakes || handed.length === 0) return;
   for (const { waiter, held } of handed) {
     const { status: _, ...granted } = grantedReply(item, held, waiter.load);
     wakes.push({ kind: "granted", id: item.id, ticket: waiter.ticket, ...granted });

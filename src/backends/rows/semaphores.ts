@@ -28,7 +28,7 @@ export function liveSemaphore(item: Item): SemaphoreRow | null {
 }
 
 /** Whether the ask does not suit the semaphore. If there is none, makes one. */
-export function mismatchOf(item: Item, { weight, limit }: Permits): Mismatch | undefined {
+export function mismatchOf(item: Item, ticket: Ticket, { weight, limit }: Permits): Mismatch | undefined {
   const semaphore = liveSemaphore(item);
   if (semaphore === null) {
     if (limit === null || weight > limit) return { status: "mismatch", limit: null, created: null };
@@ -36,7 +36,9 @@ export function mismatchOf(item: Item, { weight, limit }: Permits): Mismatch | u
     return undefined;
   }
   const { limit: current, created } = semaphore;
-  const suits = weight <= current && (limit === null || limit === current || limit === created);
+  const isKnown = limit === null || limit === current || limit === created;
+  // One that waits may have been right when it came.
+  const suits = weight <= current && (isKnown || presentWaiters(item).some((one) => one.ticket === ticket));
   return suits ? undefined : { status: "mismatch", limit: current, created };
 }
 

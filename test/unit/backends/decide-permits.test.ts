@@ -60,6 +60,15 @@ describe("permits", () => {
     expect([reply, wakes]).toEqual([{ status: "mismatch", ...numbers }, []]);
   });
 
+  test("[L13] a ticket that waits goes on waiting when the limit is another than it names", () => {
+    const stored = {
+      ...{ ...heldBy(holderOf("a", { weight: 3 })), ...semaphoreOf(5, { created: 3 }) },
+      queues: { x: [waiterOf("b", { weight: 4 })] },
+    };
+    expect(decideOn(stored, acquire("b", permits(4, 4))).reply).toMatchObject({ status: "waiting" });
+    expect(decideOn(stored, acquire("c", permits(4, 4))).reply).toMatchObject({ status: "mismatch" });
+  });
+
   test("[L13] what is left is what the weights of the others leave", () => {
     const stored = { ...heldBy(holderOf("a", { weight: 2 })), ...semaphoreOf(3) };
     expect(decideOn(stored, acquire("b", permits(1, 3))).reply).toMatchObject({ status: "granted" });

@@ -73,43 +73,51 @@ if #remaining == 0 then return 'released' end
 -- @include stamp
 local now = clock()
 
--- The usual case of a share: no ticket waits, and no lease may be over. What is stored: lib/shares.lua. Returns whether
--- the share was released. `held`: the value of the lock's key.
-local function release_share_simply(held)
-  if not held or string.sub(held, 1, 7) ~= 'shared ' then return false end
-  local known = redis.pcall('HMGET', sharing, 'generation', 'used', 'first', 'limit', ticket)
-  if known.err or held ~= 'shared ' .. (known[1] or '') then return false end
-  local used, first = tonumber(known[2]), tonumber(string.match(known[3] or '', '^%d+'))
-  local expires, weight = string.match(known[5] or '', '^(%d+) %d+ %d+ (%d+)$')
-  if not used or not first or first <= now or not weight or tonumber(expires) <= now then return false end
-  if redis.pcall('EXISTS', queue) == 1 then return false end
-  if used > tonumber(weight) then
-    redis.call('HDEL', sharing, ticket)
-    redis.call('HSET', sharing, 'used', text(used - weight))
-  elseif known[4] then
-    redis.call('DEL', lock)
-    redis.call('HDEL', sharing, ticket, 'generation')
-  else
-    redis.call('DEL', lock, sharing)
-  end
-  write_down(slot, n .. ' released')
-  return true
-end
 local function take_operation(i)
   local at = first_at + width * (i - 1)
   ticket, slot, n, proof = base .. operations[at + NUMBER], operations[at + SLOT], operations[at + N], operations[at + PROOF]
   set_all_keys(operations[at + ID])
 end
-local left = {}
+-- Shares, if there may be any.
+local left, may_be_shares = {}, false
 for _, i in ipairs(remaining) do
-  take_operation(i)
-  if release_share_simply(holders[i]) then
-    replies[i] = 'released'
-  else
-    left[#left + 1] = i
-  end
+  may_be_shares = may_be_shares or holders[i] and string.sub(holders[i], 1, 7) == 'shared '
 end
-if #left == 0 then return replies end
+if may_be_shares then
+  -- The usual case of a share: no ticket waits, and no lease may be over. What is stored: lib/shares.lua. Returns whether
+  -- the share was released. `held`: the value of the lock's key.
+  local function release_share_simply(held)
+    if not held or string.sub(held, 1, 7) ~= 'shared ' then return false end
+    local known = redis.pcall('HMGET', sharing, 'generation', 'used', 'first', 'limit', ticket)
+    if known.err or held ~= 'shared ' .. (known[1] or '') then return false end
+    local used, first = tonumber(known[2]), tonumber(string.match(known[3] or '', '^%d+'))
+    local expires, weight = string.match(known[5] or '', '^(%d+) %d+ %d+ (%d+)$')
+    if not used or not first or first <= now or not weight or tonumber(expires) <= now then return false end
+    if redis.pcall('EXISTS', queue) == 1 then return false end
+    if used > tonumber(weight) then
+      redis.call('HDEL', sharing, ticket)
+      redis.call('HSET', sharing, 'used', text(used - weight))
+    elseif known[4] then
+      redis.call('DEL', lock)
+      redis.call('HDEL', sharing, ticket, 'generation')
+    else
+      redis.call('DEL', lock, sharing)
+    end
+    write_down(slot, n .. ' released')
+    return true
+  end
+  for _, i in ipairs(remaining) do
+    take_operation(i)
+    if release_share_simply(holders[i]) then
+      replies[i] = 'released'
+    else
+      left[#left + 1] = i
+    end
+  end
+  if #left == 0 then return replies end
+else
+  left = remaining
+end
 
 -- @include isolated
 -- @include holder

@@ -146,6 +146,21 @@ export const permitCases: readonly Case[] = [
     await light.granted(permits(1));
     assert.deepEqual(await weights(a, id), [1]);
   }),
+  proof(
+    "[L13] a ticket that waits goes on waiting when the limit is another than it names",
+    async (fixture) => {
+      const [a, b, c, id] = await threeClients(fixture);
+      const [holder, waiter] = [a.ticketFor(id), b.ticketFor(id)];
+      await holder.granted(permits(3, 3));
+      await resized(c, id, 4);
+      await waiter.queued(permits(2, 4));
+      await resized(c, id, 3);
+      await waiter.queued(permits(2, 4));
+      assert.equal((await c.ticketFor(id).ask(permits(2, 4))).status, "mismatch");
+      await holder.released();
+      await waiter.granted(permits(2, 4));
+    },
+  ),
   proof("[L13] a resize may make the semaphore; without a number for that there is none", async (fixture) => {
     const [a, , , id] = await threeClients(fixture);
     const change = (what: SemaphoreChange) => a.backend.changeSemaphore(id, what, a.receipt());
@@ -205,8 +220,7 @@ export const permitCases: readonly Case[] = [
       weight,
     ]);
     assert.deepEqual(plain, held);
-    const { entries } = await c.backend.listLocks(null, { idPrefix: id, limit: 10 });
-    const listed = entries.find((each) => each.id === id);
+    const listed = await c.listed(id);
     assert.equal(listed?.holder.token, two.ticket); // whose lease ends first
     assert.deepEqual(
       listed.shares?.map(({ weight }) => weight),

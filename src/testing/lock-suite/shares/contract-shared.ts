@@ -192,8 +192,7 @@ export const sharedCases: readonly Case[] = [
     assert.deepEqual(entry.holder, { token: two.ticket, foreign: false }); // whose lease ends first
     assert.deepEqual([entry.fence, entry.lastFence, entry.waiters], [fences[1], fences[1], 1]);
     for (const { expiresInMs } of entry.shares ?? []) assert.ok(expiresInMs > 1_000 && expiresInMs <= 30_000);
-    const { entries } = await c.backend.listLocks(null, { idPrefix: id, limit: 10 });
-    assert.deepEqual(tokens(entries.find((each) => each.id === id)?.shares), of(one, two));
+    assert.deepEqual(tokens((await c.listed(id))?.shares), of(one, two));
   }),
   proof("[L6] a forced release ends one reader, by its fence", async (fixture) => {
     const [a, b, c, id] = await threeClients(fixture);
