@@ -6,16 +6,19 @@ import { closingCases } from "./lock-suite/closing.ts";
 import { contractCases } from "./lock-suite/contract.ts";
 import { releaseCases } from "./lock-suite/contract-release.ts";
 import { eventLoopCases } from "./lock-suite/event-loop.ts";
+import { holdLimitCases } from "./lock-suite/hold-limit.ts";
 import { lossCases } from "./lock-suite/loss.ts";
 import { givingUpCases } from "./lock-suite/giving-up.ts";
 import { lostReplyCases } from "./lock-suite/lost-replies.ts";
 import { ownerCases } from "./lock-suite/owners.ts";
 import { queueCases } from "./lock-suite/queue.ts";
+import { acquiringSeveralCases } from "./lock-suite/several/acquiring.ts";
+import { holdingSeveralCases } from "./lock-suite/several/holding.ts";
 import type { SuiteOptions } from "./options.ts";
 import { register } from "./suite.ts";
 
 /**
- * Tests the lock promises [L1]…[L11] of a backend. The name of each test begins with the promises that it tests.
+ * Tests the lock promises [L1]…[L11] and [L14] of a backend. The name of each test begins with the promises that it tests.
  *
  * @example
  * ```ts
@@ -43,5 +46,8 @@ export function lockSuite(options: SuiteOptions): void {
     ...lossCases,
     ...givingUpCases,
     ...lostReplyCases,
+    ...acquiringSeveralCases,
+    ...holdingSeveralCases,
+    ...holdLimitCases,
   ]);
 }
