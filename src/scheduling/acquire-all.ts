@@ -13,6 +13,7 @@ import type { BackendCalls } from "../calls/backend-calls.ts";
 import { LockTimeoutError } from "../errors.ts";
 import type { HeldGrant } from "../ownership/grant.ts";
 import { acquireNested } from "../ownership/nested-acquire.ts";
+import { warnOfUnanswered } from "../ownership/unanswered-release.ts";
 import type { WaitOptions } from "../ownership/wait-options.ts";
 import { now } from "../timers.ts";
 import { compareIds } from "./id-order.ts";
@@ -65,7 +66,8 @@ class Acquisitions {
       for (const { lossError } of this.#granted) if (lossError !== undefined) throw lossError;
       return this.#granted;
     } catch (error) {
-      await giveBack(this.#granted).catch(() => undefined); // the caller learns the first error
+      // The caller learns this error: a failure of these releases is at most a warning.
+      await giveBack(this.#granted, (grant, failure) => warnOfUnanswered(grant.title, failure));
       throw error;
     }
   }
@@ -82,7 +84,9 @@ class Acquisitions {
     if (!isTimeout(busy)) return undefined;
     const first = tries.findIndex(({ status }) => status === "rejected");
     this.#granted = granted.slice(0, first);
-    await giveBack(granted.slice(first));
+    await giveBack(granted.slice(first), (_, failure) => {
+      throw failure;
+    });
     return busy;
   }
 
@@ -126,10 +130,16 @@ class Acquisitions {
   }
 }
 
-/** All in one tick. Throws if a release got no reply. */
-async function giveBack(grants: readonly HeldGrant[]): Promise<void> {
+/** All in one tick. `onFailure`: a release got no reply. */
+async function giveBack(
+  grants: readonly HeldGrant[],
+  onFailure: (grant: HeldGrant, failure: Error) => void,
+): Promise<void> {
   const ends = await Promise.allSettled(grants.map((grant) => grant.end()));
-  for (const end of ends) if (end.status === "rejected") throw end.reason;
+  grants.forEach((grant, index) => {
+    const end = ends[index];
+    if (end?.status === "rejected") onFailure(grant, end.reason as Error);
+  });
 }
 
 /** A lock is not free, or was not within `waitMs`. */

@@ -8,6 +8,7 @@ import { permitCases } from "./lock-suite/shares/contract-permits.ts";
 import { sharedCases } from "./lock-suite/shares/contract-shared.ts";
 import { releaseCases } from "./lock-suite/contract-release.ts";
 import { eventLoopCases } from "./lock-suite/event-loop.ts";
+import { holdLimitCases } from "./lock-suite/hold-limit.ts";
 import { lossCases } from "./lock-suite/loss.ts";
 import { givingUpCases } from "./lock-suite/giving-up.ts";
 import { lostReplyCases } from "./lock-suite/lost-replies.ts";
@@ -15,11 +16,13 @@ import { ownerCases } from "./lock-suite/owners.ts";
 import { semaphoreCases } from "./lock-suite/shares/semaphores.ts";
 import { sharedLockCases } from "./lock-suite/shares/shared-locks.ts";
 import { queueCases } from "./lock-suite/queue.ts";
+import { acquiringSeveralCases } from "./lock-suite/several/acquiring.ts";
+import { holdingSeveralCases } from "./lock-suite/several/holding.ts";
 import type { SuiteOptions } from "./options.ts";
 import { register } from "./suite.ts";
 
 /**
- * Tests the lock promises [L1]…[L13] of a backend. The name of each test begins with the promises that it tests.
+ * Tests the lock promises [L1]…[L14] of a backend. The name of each test begins with the promises that it tests.
  *
  * @example
  * ```ts
@@ -51,5 +54,8 @@ export function lockSuite(options: SuiteOptions): void {
     ...lossCases,
     ...givingUpCases,
     ...lostReplyCases,
+    ...acquiringSeveralCases,
+    ...holdingSeveralCases,
+    ...holdLimitCases,
   ]);
 }

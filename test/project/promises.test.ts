@@ -10,9 +10,9 @@ import { clients } from "../contract/clients.ts";
 
 const numbered = (letter: string, count: number): string[] =>
   Array.from({ length: count }, (_, n) => `${letter}${String(n + 1)}`);
-const promises = [...numbered("S", 8), ...numbered("L", 13), ...numbered("P", 3)];
+const promises = [...numbered("S", 8), ...numbered("L", 14), ...numbered("P", 3)];
 /** Those that are the core's alone: re-entry, drafts, deadlines and the life of a process are not the backend's business. */
-const notOfBackends = ["L4", "L5", "P1", "P2"];
+const notOfBackends = ["L4", "L5", "L14", "P1", "P2"];
 
 /** Promises that a backend does not keep, or that do not apply to it: SQLite cannot push, and only Redis has foreign clients. */
 const notKept: Readonly<Record<string, readonly string[]>> = {

@@ -12,8 +12,10 @@ import {
   UnavailableError,
   type ErrorCode,
   type Grant,
+  type GrantSet,
   type Lock,
   type LockInfo,
+  type LockSet,
   type Outcome,
   type Serializer,
   type StateInfo,
@@ -107,6 +109,25 @@ export async function locks(store: Store) {
   }
   same<Awaited<ReturnType<Lock["forceRelease"]>>, boolean>(true);
   await lock.forceRelease({ ifFence: grant.fence });
+}
+
+export async function severalLocks(store: Store, ids: readonly string[]) {
+  const several = store.lockAll(["from", "to"], { maxHoldMs: 5_000 });
+  same<typeof several, LockSet<"from" | "to">>(true);
+  await using grant = await several.acquire({ waitMs: 5 });
+  same<typeof grant, GrantSet<"from" | "to">>(true);
+  same<typeof grant.fences.from, number>(true);
+  // @ts-expect-error -- not one of the ids
+  grant.fences.elsewhere;
+  await store.lock("from").acquire({ grant });
+  await store.state("to").save(5, { grant });
+  const any: LockSet = store.lockAll(ids);
+  const result = await any.run((held) => [held.fences["x"], held.signal] as const);
+  same<typeof result, readonly [number | undefined, AbortSignal]>(true);
+  const tried = await any.tryAcquire({ leaseMs: 5, grant });
+  same<typeof tried, GrantSet | null>(true);
+  // @ts-expect-error -- it never waits
+  await any.tryAcquire({ waitMs: 5 });
 }
 
 export function errors(error: unknown): string {

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 
 const scenarios: Readonly<Record<string, string>> = {
+  "one of several locks is lost": "%s is released by force while all are held",
   "the holder is stopped longer than its lease; another locks and saves; the first goes on":
     "a save that was on its way when its holder was stopped arrives after another's",
   "the holder runs, and its network swallows everything":

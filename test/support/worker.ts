@@ -84,6 +84,13 @@ const operations = {
   },
   updates,
   contend,
+  lockAll,
+  holdAll: async (order: Order) => {
+    const { fences } = await store(order)
+      .lockAll(order["ids"] as string[])
+      .acquire(order["how"] as object);
+    return { fences };
+  },
   close: async (order: Order) => {
     await store(order).close();
     stores.delete(nameOf(order));
@@ -130,6 +137,20 @@ async function contend(order: Order): Promise<{ counts: number[]; entries: objec
   };
   await Promise.all(counts.map((_, caller) => call(caller)));
   return { counts, entries };
+}
+
+/** Holds several locks at once, again and again, and adds one to the state of each under them. */
+async function lockAll(order: Order): Promise<void> {
+  const ids = order["ids"] as string[];
+  const several = store(order).lockAll(ids);
+  for (let round = 0; round < Number(order["rounds"]); round += 1) {
+    await several.run(async () => {
+      for (const id of ids) {
+        const state = store(order).state(id, { initial: () => 0 });
+        await state.save((await state.load()) + 1); // lost, unless no other process is between load and save
+      }
+    });
+  }
 }
 
 /** Each shows what keeps a process alive, or does not [P1]. */

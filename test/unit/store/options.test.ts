@@ -101,6 +101,39 @@ describe("options of calls", () => {
     for (const leaseMs of [100, day]) await (await lock.acquire({ leaseMs })).release();
   });
 
+  test("maxHoldMs of every hold", async () => {
+    for (const maxHoldMs of [0, 0.5, ...never, ...wrongTypes] as number[]) {
+      refuses(() => store.lock("x", { maxHoldMs }));
+      refuses(() => store.state("x", { maxHoldMs }));
+      refuses(() => store.lockAll(["x"], { maxHoldMs }));
+      await rejects(lock.acquire({ maxHoldMs }));
+      await rejects(lock.tryAcquire({ maxHoldMs }));
+      await rejects(lock.run(() => 1, { maxHoldMs }));
+      await rejects(state.update(() => 1, { maxHoldMs }));
+      await rejects(store.lockAll(["x"]).run(() => 1, { maxHoldMs }));
+    }
+    for (const maxHoldMs of [1, 1.5, century, Infinity]) await lock.run(() => 1, { maxHoldMs });
+  });
+
+  test("ids and grants of lockAll", async () => {
+    const ids = (count: number): string[] => Array.from({ length: count }, (_, n) => `id ${String(n)}`);
+    for (const wrong of [[], "ab", undefined, null, {}, [5], [""], ["a", "}"], ids(65)] as never[]) {
+      expect((refuses(() => store.lockAll(wrong)) as Error).message).toMatch(/lockAll|A lock's id/);
+    }
+    expect(store.lockAll([...ids(64), ...ids(64)]).ids).toHaveLength(64);
+    expect(store.lockAll(["b", "a", "b"]).ids).toEqual(["a", "b"]);
+    const several = store.lockAll(["a", "b"]);
+    for (const fn of [5, undefined, null, {}] as never[]) await rejects(several.run(fn));
+    for (const grant of [5, {}, null, [], await lock.acquire()] as never[]) {
+      await rejects(several.acquire({ grant }));
+      await rejects(several.tryAcquire({ grant }));
+    }
+    await lock.forceRelease();
+    await rejects(several.tryAcquire({ waitMs: 5 } as never));
+    await rejects(several.acquire({ odd: 1 } as never));
+    expect(await store.lock("a").inspect()).toBeNull();
+  });
+
   test("waitMs of every call that waits", async () => {
     for (const waitMs of [...never, ...wrongTypes] as number[]) {
       refuses(() => store.lock("x", { waitMs }));
