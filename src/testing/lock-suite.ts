@@ -6,6 +6,7 @@ import { closingCases } from "./lock-suite/closing.ts";
 import { contractCases } from "./lock-suite/contract.ts";
 import { releaseCases } from "./lock-suite/contract-release.ts";
 import { eventLoopCases } from "./lock-suite/event-loop.ts";
+import { leaderCases } from "./lock-suite/leader.ts";
 import { lossCases } from "./lock-suite/loss.ts";
 import { givingUpCases } from "./lock-suite/giving-up.ts";
 import { lostReplyCases } from "./lock-suite/lost-replies.ts";
@@ -15,7 +16,7 @@ import type { SuiteOptions } from "./options.ts";
 import { register } from "./suite.ts";
 
 /**
- * Tests the lock promises [L1]…[L11] of a backend. The name of each test begins with the promises that it tests.
+ * Tests the lock promises [L1]…[L11] and [E1] of a backend. The name of each test begins with the promises that it tests.
  *
  * @example
  * ```ts
@@ -43,5 +44,6 @@ export function lockSuite(options: SuiteOptions): void {
     ...lossCases,
     ...givingUpCases,
     ...lostReplyCases,
+    ...leaderCases,
   ]);
 }
