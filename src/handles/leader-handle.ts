@@ -185,10 +185,11 @@ function isPassing(error: unknown): error is UnavailableError {
   return error instanceof UnavailableError && !error.lasting && !isFromCaller(error);
 }
 
-/** Whether a function threw this because its signal aborted, or because Holdfast refused a call after the loss. */
+/** Whether a function threw this because its signal aborted, or because of the loss, or of what led to it. */
 function comesFrom(error: unknown, reason: unknown): boolean {
   if (error === reason) return true;
   if (typeof error !== "object" || error === null) return false;
   const { name, code, cause } = error as { name?: unknown; code?: unknown; cause?: unknown };
-  return name === "AbortError" || code === "LOCK_LOST" || (reason !== undefined && cause === reason);
+  const isOfLoss = name === "AbortError" || code === "LOCK_LOST" || code === "UNREACHABLE";
+  return isOfLoss || (reason !== undefined && cause === reason);
 }

@@ -211,9 +211,9 @@ export const leaderCases: readonly Case[] = [
       const { fn, inOffice, end } = leading<string>();
       const changes = b.leader<string>(id).watch({ intervalMs: 10 })[Symbol.asyncIterator]();
       const next = async (): Promise<unknown> => {
-      const result = await inTime(changes.next());
-      if (result.done === true) return "done";
-      return result.value && [result.value.fence, result.value.value];
+        const result = await inTime(changes.next());
+        if (result.done === true) return "done";
+        return result.value && [result.value.fence, result.value.value];
       };
       assert.equal(await next(), null);
       const running = a.leader<string>(id).run(fn, { value: "one" });
