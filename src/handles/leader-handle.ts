@@ -125,7 +125,8 @@ export class LeaderHandle<T> implements Leader<T> {
     const [session, codec, durability] = [this.#session, this.#codec, this.#durabilityOf(how)];
     const term = new HeldTerm<T>({ id, session, codec, grant, durability, signal: how.signal });
     try {
-      if (!(await this.#takeOffice(term, how.value))) return undefined;
+      // It may have been lost by the time of the reply: a function is never called with a term that is over.
+      if (!(await this.#takeOffice(term, how.value)) || term.isLost) return undefined;
       throwIfAborted(how.signal);
       const link = { store: session.store, grant, draft: false };
       const value = await runForCaller(() => runHolding(link, () => fn(term)));

@@ -114,6 +114,20 @@ export const leaderCases: readonly Case[] = [
       await assert.rejects(failing, own);
     },
   ),
+  proof(
+    "[E1] [L5] the office is lost while it is proclaimed: the function is called in the next term",
+    async (fixture) => {
+      const { store, faults } = await fixture.faultyStore();
+      const noRenewals = faults.always("renewLocks", failBefore("unknown"));
+      const lose = async (): Promise<void> => {
+        await pause(150);
+        noRenewals.cancel();
+      };
+      faults.once("writeState", meanwhile({ after: lose }));
+      const leader = store.leader(fixture.id(), { leaseMs: 100 });
+      assert.equal(await leader.run(({ signal }) => signal.aborted), false);
+    },
+  ),
   proof("[E1] the caller's signal ends the wait, and the term", async (fixture) => {
     const [[a, b], id] = [await fixture.stores(2), fixture.id()];
     const [one, two] = [leading(), leading()];

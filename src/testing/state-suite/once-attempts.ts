@@ -2,12 +2,25 @@
 import { strict as assert } from "node:assert";
 import { internalId } from "../../names.ts";
 import type { OnceAttempt } from "../../updates/once-changes.ts";
-import { aborted, assertRises, rejection, rejectsWith } from "../assertions.ts";
-import { loseReply } from "../faults.ts";
+import { aborted, assertRises, pause, rejection, rejectsWith } from "../assertions.ts";
+import { failBefore, loseReply, meanwhile } from "../faults.ts";
 import { needing, proof, type Case } from "../suite.ts";
 import { keepMs, neverCalled, slow } from "./once.ts";
 
 export const onceAttemptCases: readonly Case[] = [
+  proof(
+    "[O1] [L5] the lock is lost while the attempt is counted: the function is not called",
+    async (fixture) => {
+      const { store, faults } = await fixture.faultyStore({ leaseMs: 100 });
+      const once = store.once(fixture.id(), { keepMs });
+      const noRenewals = faults.always("renewLocks", failBefore("unknown"));
+      faults.once("writeState", meanwhile({ after: () => pause(150) }));
+      const error = await rejectsWith(once.run(neverCalled), "LOCK_LOST");
+      assert.equal(error.result, undefined);
+      noRenewals.cancel();
+      assert.equal(await once.run(({ attempt }) => attempt), 2);
+    },
+  ),
   proof(
     "[O1] an error is not remembered: the next caller runs its function, as attempt 2",
     async (fixture) => {

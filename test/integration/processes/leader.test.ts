@@ -71,6 +71,7 @@ describe.each(["Redis", "SQLite"] as const)("%s", (name) => {
     const seen = info as LeaderInfo<unknown> | null;
     const who = candidates.find(({ worker }) => worker.pid === seen?.pid);
     if (seen === null || who === undefined) throw new Error("nobody knows this leader");
+    await who.worker.until((told) => told.some(({ led }) => led === seen.fence));
     return { info: seen, who };
   }
 
