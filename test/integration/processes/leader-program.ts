@@ -19,8 +19,8 @@ tell({ campaigning: true });
 await leader.run(
   async (term) => {
     const { fence } = term;
-    tell({ led: fence, at: wallClock() });
     term.signal.addEventListener("abort", () => tell({ over: fence }));
+    tell({ led: fence, at: wallClock() }); // then it may be stopped
     for (let n = 1; ; n += 1) {
       const at = wallClock();
       await term.proclaim(n);
