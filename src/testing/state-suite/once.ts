@@ -3,6 +3,7 @@ import { strict as assert } from "node:assert";
 import { internalId } from "../../names.ts";
 import type { OnceAttempt } from "../../updates/once-changes.ts";
 import { deferred, eventually, pause, rejectsWith, stillPending } from "../assertions.ts";
+import { meanwhile } from "../faults.ts";
 import { proof, type Case } from "../suite.ts";
 
 export const keepMs = 60_000;
@@ -121,6 +122,24 @@ export const onceCases: readonly Case[] = [
       value: { attempt: 1 },
     });
   }),
+  proof(
+    "[O1] the lock is held by a caller that only reads the result: that is not a function that runs",
+    async (fixture) => {
+      const [[store], { store: late, faults }, id] = [
+        await fixture.stores(2),
+        await fixture.faultyStore(),
+        fixture.id(),
+      ];
+      const hold = (await fixture.client()).ticketFor(internalId("once", id));
+      const saveAndHold = async (): Promise<void> => {
+        await store.once(id, { keepMs }).run(() => "saved");
+        await hold.granted();
+      };
+      faults.once("loadState", meanwhile({ after: saveAndHold })); // it has found nothing
+      assert.deepEqual(await late.once(id, { keepMs }).tryRun(neverCalled), { ran: false, value: "saved" });
+      await hold.released();
+    },
+  ),
   proof("[O1] forget waits for the function that runs; then it runs again, as attempt 1", async (fixture) => {
     const [[store, other], id] = [await fixture.stores(2), fixture.id()];
     const { fn, called, end } = slow();

@@ -1,13 +1,13 @@
 // What store.once() and store.leader() refuse, the ids that they keep things under, and that no text shows those ids.
 
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 
 import { shardOf } from "../../../src/backends/shard-of.ts";
 import { quoted, shownId } from "../../../src/errors.ts";
 import { open, type HoldfastError, type Store } from "../../../src/index.ts";
 import { internalId, isInternal } from "../../../src/names.ts";
-import { FaultyBackend, failBefore, Memory, MemoryBackend } from "../../../src/testing/index.ts";
+import { FaultyBackend, failBefore, meanwhile, Memory, MemoryBackend } from "../../../src/testing/index.ts";
 import { misplaced, moved, openAt, TestPlace } from "../resharding/places.ts";
 
 const stores: Store[] = [];
@@ -176,6 +176,27 @@ test("[O1] [E1] no error and no event shows an internal id", async () => {
     'leader "own"',
   ])
     expect(texts.join("\n").replaceAll("\\", "")).toContain(shown);
+});
+
+test("[O1] callers of one tick share a read; a later one does not share a read that was sent before", async () => {
+  const memory = new Memory();
+  const [faults, other] = [
+    new FaultyBackend(new MemoryBackend({ memory })),
+    opened(new MemoryBackend({ memory })),
+  ];
+  const store = open(faults);
+  stores.push(store);
+  const once = store.once("x", { keepMs });
+  let reply: () => void = () => undefined;
+  const replied = new Promise<void>((resolve) => (reply = resolve));
+  faults.once("loadState", meanwhile({ after: () => replied }));
+  const early = [once.peek(), store.once("x", { keepMs }).peek(), once.peek()];
+  await vi.waitFor(() => expect(faults.calls).toHaveLength(1));
+  await other.once("x", { keepMs }).run(() => "saved");
+  expect(await once.peek()).toEqual({ value: "saved" });
+  reply();
+  expect(await Promise.all(early)).toEqual([null, null, null]);
+  expect(faults.calls.map(({ method }) => method)).toEqual(["loadState", "loadState"]);
 });
 
 test("[O1] a caller's stack is in the error that it gets", async () => {
