@@ -129,6 +129,14 @@ export const onceAttemptCases: readonly Case[] = [
       end();
       const error = await rejectsWith(late, "LOCK_LOST");
       assert.deepEqual(error.result, { attempt: 1 });
+      const own = new Error("own");
+      const failing = store.once(fixture.id(), { keepMs, leaseMs: 300 });
+      const failed = failing.run(async (attempt) => {
+        await fixture.hook("deleteLock")(internalId("once", failing.id));
+        await aborted(attempt.signal);
+        throw own;
+      });
+      assert.equal(await rejection(failed), own);
       assert.equal((await store.once(id, { keepMs }).run<{ attempt: number }>(neverCalled)).attempt, 2);
     },
   ),
