@@ -18,7 +18,7 @@ export const onceAttemptCases: readonly Case[] = [
       const error = await rejectsWith(once.run(neverCalled), "LOCK_LOST");
       assert.equal(error.result, undefined);
       noRenewals.cancel();
-      assert.equal(await once.run(({ attempt }) => attempt), 2);
+      assert.equal(await once.run(({ attempt }) => attempt, { leaseMs: 10_000 }), 2);
     },
   ),
   proof(
@@ -119,7 +119,7 @@ export const onceAttemptCases: readonly Case[] = [
     async (fixture) => {
       const [[store, other], id] = [await fixture.stores(2), fixture.id()];
       const { fn, called, end } = slow();
-      const late = store.once(id, { keepMs, leaseMs: 300 }).run(fn);
+      const late = store.once(id, { keepMs, leaseMs: 1_000 }).run(fn);
       const { signal, fence } = await called;
       await fixture.hook("deleteLock")(internalId("once", id));
       const second = await other.once(id, { keepMs }).run(({ attempt, fence }) => ({ attempt, fence }));
@@ -130,7 +130,7 @@ export const onceAttemptCases: readonly Case[] = [
       const error = await rejectsWith(late, "LOCK_LOST");
       assert.deepEqual(error.result, { attempt: 1 });
       const own = new Error("own");
-      const failing = store.once(fixture.id(), { keepMs, leaseMs: 300 });
+      const failing = store.once(fixture.id(), { keepMs, leaseMs: 1_000 });
       const failed = failing.run(async (attempt) => {
         await fixture.hook("deleteLock")(internalId("once", failing.id));
         await aborted(attempt.signal);
