@@ -125,7 +125,8 @@ export class LeaderHandle<T> implements Leader<T> {
     const [session, codec, durability] = [this.#session, this.#codec, this.#durabilityOf(how)];
     const term = new HeldTerm<T>({ id, session, codec, grant, durability, signal: how.signal });
     try {
-      if (!(await this.#takeOffice(term, how.value))) return undefined;
+      // It may have been lost by the time of the reply: a function is never called with a term that is over.
+      if (!(await this.#takeOffice(term, how.value)) || term.isLost) return undefined;
       throwIfAborted(how.signal);
       const link = { store: session.store, grant, draft: false };
       const value = await runForCaller(() => runHolding(link, () => fn(term)));
@@ -185,10 +186,11 @@ function isPassing(error: unknown): error is UnavailableError {
   return error instanceof UnavailableError && !error.lasting && !isFromCaller(error);
 }
 
-/** Whether a function threw this because its signal aborted, or because Holdfast refused a call after the loss. */
+/** Whether a function threw this because its signal aborted, or because of the loss, or of what led to it. */
 function comesFrom(error: unknown, reason: unknown): boolean {
   if (error === reason) return true;
   if (typeof error !== "object" || error === null) return false;
   const { name, code, cause } = error as { name?: unknown; code?: unknown; cause?: unknown };
-  return name === "AbortError" || code === "LOCK_LOST" || (reason !== undefined && cause === reason);
+  const isOfLoss = name === "AbortError" || code === "LOCK_LOST" || code === "UNREACHABLE";
+  return isOfLoss || (reason !== undefined && cause === reason);
 }

@@ -9,6 +9,7 @@ import { sharedCases } from "./lock-suite/shares/contract-shared.ts";
 import { releaseCases } from "./lock-suite/contract-release.ts";
 import { eventLoopCases } from "./lock-suite/event-loop.ts";
 import { holdLimitCases } from "./lock-suite/hold-limit.ts";
+import { leaderCases } from "./lock-suite/leader.ts";
 import { lossCases } from "./lock-suite/loss.ts";
 import { givingUpCases } from "./lock-suite/giving-up.ts";
 import { lostReplyCases } from "./lock-suite/lost-replies.ts";
@@ -22,7 +23,7 @@ import type { SuiteOptions } from "./options.ts";
 import { register } from "./suite.ts";
 
 /**
- * Tests the lock promises [L1]…[L14] of a backend. The name of each test begins with the promises that it tests.
+ * Tests the lock promises [L1]…[L14] and [E1] of a backend. The name of each test begins with the promises that it tests.
  *
  * @example
  * ```ts
@@ -57,5 +58,6 @@ export function lockSuite(options: SuiteOptions): void {
     ...acquiringSeveralCases,
     ...holdingSeveralCases,
     ...holdLimitCases,
+    ...leaderCases,
   ]);
 }

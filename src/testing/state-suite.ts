@@ -4,6 +4,8 @@
 import { dataCases } from "./state-suite/stored-data.ts";
 import { grantCases } from "./state-suite/grants.ts";
 import { lostReplyCases } from "./state-suite/lost-replies.ts";
+import { onceAttemptCases } from "./state-suite/once-attempts.ts";
+import { onceCases } from "./state-suite/once.ts";
 import { neighbourCases } from "./state-suite/shared-batch.ts";
 import { appliedAgainCases } from "./state-suite/applied-again.ts";
 import { receiptCases } from "./state-suite/receipts.ts";
@@ -16,7 +18,7 @@ import type { SuiteOptions } from "./options.ts";
 import { register } from "./suite.ts";
 
 /**
- * Tests the state promises [S1]…[S8] of a backend. The name of each test begins with the promises that it tests.
+ * Tests the state promises [S1]…[S8] and [O1] of a backend. The name of each test begins with the promises that it tests.
  *
  * @example
  * ```ts
@@ -40,5 +42,7 @@ export function stateSuite(options: SuiteOptions): void {
     ...appliedAgainCases,
     ...grantCases,
     ...lostReplyCases,
+    ...onceCases,
+    ...onceAttemptCases,
   ]);
 }

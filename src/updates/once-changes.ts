@@ -118,6 +118,7 @@ export class EndOnce extends Change<OnceOutcome> {
     const { promise, call } = this.#begin;
     if ((await promise) !== undefined) throw new Error("HOLDFAST_ONCE_NOT_BEGUN");
     const { attempt } = this.#begin; // now: the attempt may have been begun on what was loaded again
+    context.signal.throwIfAborted(); // lost by the time of the reply
     const view = new AttemptView(context, attempt);
     this.#startedAt = now();
     try {

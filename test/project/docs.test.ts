@@ -10,7 +10,7 @@ import { startRedis } from "../support/redis-server.ts";
 
 const promises = ["S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8"]
   .concat(Array.from({ length: 11 }, (_, n) => `L${String(n + 1)}`))
-  .concat(["P1", "P2", "P3"]);
+  .concat(["P1", "P2", "P3", "O1", "E1"]);
 const read = (path: string): string => readFileSync(join(root, path), "utf8");
 const workshop = new Workshop();
 
@@ -84,7 +84,7 @@ describe("lists", () => {
   });
 
   test("no source cites a promise that is not there", () => {
-    const cited = filesBelow("src").flatMap((file) => [...read(file).matchAll(/\[([SLP]\d+)\]/g)]);
+    const cited = filesBelow("src").flatMap((file) => [...read(file).matchAll(/\[([SLPOE]\d+)\]/g)]);
     const unknown = cited.map(([, id = ""]) => id).filter((id) => !promises.includes(id));
     expect(unknown).toEqual([]);
   });

@@ -10,9 +10,9 @@ import { clients } from "../contract/clients.ts";
 
 const numbered = (letter: string, count: number): string[] =>
   Array.from({ length: count }, (_, n) => `${letter}${String(n + 1)}`);
-const promises = [...numbered("S", 8), ...numbered("L", 14), ...numbered("P", 3)];
+const promises = [...numbered("S", 8), ...numbered("L", 14), ...numbered("P", 3), "O1", "E1"];
 /** Those that are the core's alone: re-entry, drafts, deadlines and the life of a process are not the backend's business. */
-const notOfBackends = ["L4", "L5", "L14", "P1", "P2"];
+const notOfBackends = ["L4", "L5", "L14", "P1", "P2", "O1", "E1"];
 
 /** Promises that a backend does not keep, or that do not apply to it: SQLite cannot push, and only Redis has foreign clients. */
 const notKept: Readonly<Record<string, readonly string[]>> = {
@@ -41,11 +41,11 @@ const inTest = sources("test");
 
 /** Strings that begin with promises, as names of tests do: `"[S4] [L4] …`. */
 function namesIn(text: string): string[] {
-  return [...text.matchAll(/["'`]((?:\[[SLP]\d+\] ?)+)[^\n]*/g)].map(([name]) => name);
+  return [...text.matchAll(/["'`]((?:\[[SLPOE]\d+\] ?)+)[^\n]*/g)].map(([name]) => name);
 }
 
 function cited(text: string): Set<string> {
-  return new Set([...text.matchAll(/\[([SLP]\d+)\]/g)].map(([, promise = ""]) => promise));
+  return new Set([...text.matchAll(/\[([SLPOE]\d+)\]/g)].map(([, promise = ""]) => promise));
 }
 
 /** The titles of the cases that run on a backend; those that it skips, with the reason. */
@@ -115,7 +115,7 @@ describe("pairs", () => {
     }
     // Redis can do everything; nobody skips more than the few cases that need what it cannot.
     expect(skipped.size).toBeLessThan(name === "Redis" ? 1 : ran.size / 8);
-    for (const title of [...ran, ...skipped.keys()]) expect(title).toMatch(/^(\[[SLP]\d+\] )+\S/);
+    for (const title of [...ran, ...skipped.keys()]) expect(title).toMatch(/^(\[[SLPOE]\d+\] )+\S/);
   });
 
   test.each(Object.keys(backends))("a case that runs on %s proves each promise", (name) => {

@@ -13,13 +13,17 @@ import {
   type ErrorCode,
   type Grant,
   type GrantSet,
+  type Leader,
+  type LeaderInfo,
   type Lock,
   type LockInfo,
   type LockSet,
+  type Once,
   type Outcome,
   type Serializer,
   type StateInfo,
   type Store,
+  type Term,
   type UnavailableCode,
 } from "holdfast";
 import type { Backend } from "holdfast/backend";
@@ -74,6 +78,44 @@ export async function opening(backend: Backend, client: ReturnType<typeof create
   await store.close({ drainMs: 0 });
   // @ts-expect-error -- no such option
   await store.close({ waitMs: 0 });
+}
+
+export async function onceAndLeader(store: Store) {
+  const once = store.once("x", { keepMs: Infinity, errors: "remember", minHoldMs: 0, fingerprint: { a: 1 } });
+  same<typeof once, Once>(true);
+  const ran = await once.run(async ({ fence, attempt, signal }) => ({
+    fence,
+    attempt,
+    over: signal.aborted,
+  }));
+  same<typeof ran, { fence: number; attempt: number; over: boolean }>(true);
+  const tried = await once.tryRun(() => 5);
+  same<typeof tried, { readonly ran: boolean; readonly value: number } | null>(true);
+  // @ts-expect-error -- it may be running
+  tried.value;
+  // @ts-expect-error -- how long must be said
+  store.once("x", {});
+  // @ts-expect-error -- no such way
+  store.once("x", { keepMs: 1, errors: "forget" });
+  // @ts-expect-error -- it never waits
+  await once.tryRun(() => 5, { waitMs: 5 });
+
+  const leader = store.leader<string>("x", { leaseMs: 5_000 });
+  same<typeof leader, Leader<string>>(true);
+  const led = await leader.run(
+    async (term) => {
+      same<typeof term, Term<string>>(true);
+      // @ts-expect-error -- not what it proclaims
+      await term.proclaim(5);
+      return term.since;
+    },
+    { value: "a", signal: AbortSignal.abort() },
+  );
+  same<typeof led, Date>(true);
+  for await (const change of leader.watch({ intervalMs: 10 }))
+    same<typeof change, LeaderInfo<string> | null>(true);
+  // @ts-expect-error -- it waits without end
+  await leader.run(() => 5, { waitMs: 5 });
 }
 
 export async function locks(store: Store) {

@@ -76,7 +76,7 @@ const texts = ["test", "src/testing"].flatMap((folder) =>
     .map((path) => readFileSync(join(root, folder, path), "utf8")),
 );
 /** Strings that begin with promises, as the titles of tests and cases do. */
-const titles = texts.flatMap((text) => [...text.matchAll(/["'`](?:\[[SLP]\d+\]|\$name)[^\n]*/g)].flat());
+const titles = texts.flatMap((text) => [...text.matchAll(/["'`](?:\[[SLPOE]\d+\]|\$name)[^\n]*/g)].flat());
 
 test.each(Object.entries(scenarios))("there is a test of this: %s", (_, words) => {
   expect(titles.filter((title) => title.includes(words))).not.toEqual([]);
