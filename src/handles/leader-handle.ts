@@ -126,13 +126,13 @@ export class LeaderHandle<T> implements Leader<T> {
     const term = new HeldTerm<T>({ id, session, codec, grant, durability, signal: how.signal });
     try {
       // It may have been lost by the time of the reply: a function is never called with a term that is over.
-      if (!(await this.#takeOffice(term, how.value)) || term.isLost) return undefined;
+      if (!(await this.#takeOffice(term, how.value)) || term.isLost()) return undefined;
       throwIfAborted(how.signal);
       const link = { store: session.store, grant, draft: false };
       const value = await runForCaller(() => runHolding(link, () => fn(term)));
-      return term.isLost ? undefined : { value };
+      return term.isLost() ? undefined : { value };
     } catch (error) {
-      if (term.isLost && comesFrom(error, term.signal.reason)) return undefined;
+      if (term.isLost() && comesFrom(error, term.signal.reason)) return undefined;
       throw fromCaller(error);
     } finally {
       await term.end();

@@ -54,7 +54,7 @@ export class HeldTerm<T> implements Term<T> {
   }
 
   /** Whether it ended although nobody wanted that. */
-  get isLost(): boolean {
+  isLost(): boolean {
     return this.#ended === undefined && !this.#of.grant.isLive;
   }
 

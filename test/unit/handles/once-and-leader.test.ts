@@ -5,7 +5,7 @@ import { afterEach, expect, test, vi } from "vitest";
 
 import { shardOf } from "../../../src/backends/shard-of.ts";
 import { quoted, shownId } from "../../../src/errors.ts";
-import { open, type HoldfastError, type Store } from "../../../src/index.ts";
+import { open, type Store } from "../../../src/index.ts";
 import { internalId, isInternal } from "../../../src/names.ts";
 import { FaultyBackend, failBefore, meanwhile, Memory, MemoryBackend } from "../../../src/testing/index.ts";
 import { misplaced, moved, openAt, TestPlace } from "../resharding/places.ts";
@@ -165,8 +165,8 @@ test("[O1] [E1] no error and no event shows an internal id", async () => {
     for (const channel of channels) unsubscribe(channel, listener);
   }
   texts.push(...errors.map(({ message }) => message));
-  expect(errors.map((error) => (error as HoldfastError).code)).not.toContain("should have failed");
-  expect(texts.filter((text) => /\\u0001|\u0001/.test(text))).toEqual([]);
+  expect(texts).not.toContain("should have failed");
+  expect(texts.filter((text) => text.includes("\\u0001") || text.includes("\u0001"))).toEqual([]);
   for (const shown of [
     'once "busy"',
     'once "lost"',
