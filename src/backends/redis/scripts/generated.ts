@@ -9,7 +9,7 @@ export interface Script {
 export const scripts = {
   acquireShare: {
     name: "acquireShare",
-    sha1: "3f218e0756f8eda8e914b2a7920871b1a0e8bc5b",
+    sha1: "49ea66fdbd88054a28e167ff7c64ceaf84fddc58",
     text: [
       "local stamp, done = KEYS[1], KEYS[2]",
       "local prefix, seen = ARGV[2], tonumber(ARGV[3])",
@@ -488,7 +488,8 @@ export const scripts = {
       "local function suits(weight)",
       "local asked = tonumber(limit)",
       "if shares.limit then",
-      "return (not asked or asked == shares.limit or asked == shares.created) and weight <= shares.limit",
+      "if weight > shares.limit then return false end",
+      "return not asked or asked == shares.limit or asked == shares.created or ask_of(ticket, now)",
       "end",
       "if not asked or weight > asked then return false end",
       "redis.call('HSET', sharing, 'limit', limit, 'created', limit)",
@@ -625,7 +626,7 @@ export const scripts = {
   },
   acquire: {
     name: "acquire",
-    sha1: "27e89f34e289a839b3fda5de0eb4f5551c5a9419",
+    sha1: "d18fe13a09ee6e1d52730a5ab49d0c2341dae747",
     text: [
       "local stamp, done = KEYS[1], KEYS[2]",
       "local prefix, seen = ARGV[2], tonumber(ARGV[3])",
@@ -1100,7 +1101,8 @@ export const scripts = {
       "local function suits(weight)",
       "local asked = tonumber(limit)",
       "if shares.limit then",
-      "return (not asked or asked == shares.limit or asked == shares.created) and weight <= shares.limit",
+      "if weight > shares.limit then return false end",
+      "return not asked or asked == shares.limit or asked == shares.created or ask_of(ticket, now)",
       "end",
       "if not asked or weight > asked then return false end",
       "redis.call('HSET', sharing, 'limit', limit, 'created', limit)",

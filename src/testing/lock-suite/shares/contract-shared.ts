@@ -108,10 +108,10 @@ export const sharedCases: readonly Case[] = [
   proof("[L12] a renewal keeps a reader, whatever the leases of the others", async (fixture) => {
     const [a, b, c, id] = await threeClients(fixture);
     const [long, short, writer] = [a.ticketFor(id), b.ticketFor(id), c.ticketFor(id)];
-    await short.granted({ ...shared, leaseMs: 200 });
+    await short.granted({ ...shared, leaseMs: 2_000 });
     await long.granted({ ...shared, leaseMs: 60_000 });
     assert.equal(await short.renew(60_000), "renewed");
-    assert.equal(await long.renew(100), "renewed");
+    assert.equal(await long.renew(2_100), "renewed");
     await becomesHeldBy(a, id, [short]);
     assert.equal(await long.renew(), "lost");
     assert.equal(await short.renew(), "renewed");

@@ -38,7 +38,9 @@ local function make_share_asks()
   local function suits(weight)
     local asked = tonumber(limit)
     if shares.limit then
-      return (not asked or asked == shares.limit or asked == shares.created) and weight <= shares.limit
+      if weight > shares.limit then return false end
+      -- A ticket that waits may have been right when it came.
+      return not asked or asked == shares.limit or asked == shares.created or ask_of(ticket, now)
     end
     if not asked or weight > asked then return false end
     redis.call('HSET', sharing, 'limit', limit, 'created', limit)
