@@ -16,7 +16,7 @@ import { open, type Store } from "../../../src/index.ts";
 import { prefix, sharedBackends, startServer, type TestServer } from "../../support/setting.ts";
 import { served } from "../../support/served.ts";
 
-vi.setConfig({ testTimeout: 30_000 });
+vi.setConfig({ testTimeout: 90_000 }); // a node of a cluster that is restarted takes two seconds to serve
 
 interface Storage {
   readonly url: string;

@@ -14,7 +14,7 @@ import { open, type OpenOptions, type Store } from "../../../src/index.ts";
 import { poll } from "../../support/poll.ts";
 import { startServer, type TestServer } from "../../support/setting.ts";
 
-vi.setConfig({ testTimeout: 30_000 });
+vi.setConfig({ testTimeout: 60_000 });
 
 let server: TestServer;
 const stores: Store[] = [];

@@ -76,7 +76,7 @@ export class ClusterServer {
   }
 }
 
-export async function startClusterProxy({ cluster }: ClusterServer): Promise<ClusterProxy> {
+export async function startClusterProxy({ cluster }: Pick<ClusterServer, "cluster">): Promise<ClusterProxy> {
   const proxies = new Map<number, Proxy>();
   for (const node of cluster.nodes) proxies.set(node.port, await startProxy(node));
   return new ClusterProxy(cluster, proxies);
@@ -112,6 +112,11 @@ export class ClusterProxy {
 
   cut(): void {
     for (const proxy of this.#proxies) proxy.cut();
+  }
+
+  /** Connections that subscribe to plain channels lead there from then on. */
+  set subscribersTo(node: RedisServer) {
+    for (const proxy of this.#proxies) proxy.subscribersTo = node;
   }
 
   set frozen(frozen: boolean) {
