@@ -3,6 +3,7 @@
 //
 // Seen failing: the duplicates connect to the node of their client → all of it; ioredis-duplicate.ts does not pass "moved" on
 // → no subscription at the new owner; ask-servers.ts does not listen for errors → a wrong password is called unreachable.
+// Scripts do not declare the key that is never written → "key by key under load".
 
 import { randomUUID } from "node:crypto";
 
