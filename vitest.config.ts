@@ -1,6 +1,8 @@
 import { configDefaults, defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
+import { notOnACluster } from "./test/scenarios/not-on-a-cluster.ts";
+
 /** What `npm test` leaves to `npm run test:all`: the same promises under more load, and what is published. */
 const apart = [
   "test/property/fuzz/fuzz.test.ts",
@@ -18,6 +20,9 @@ const apart = [
   "test/integration/processes/{contention,defaults,updates}.test.ts",
   "test/property/fuzz/huge.test.ts",
 ];
+
+/** What `npm run test:apart` runs on a cluster of three primaries and three replicas as well. */
+const onCluster = ["test/scenarios/**/*.test.ts", "test/integration/processes/{lives,pauses,redis}.test.ts"];
 
 /** What `npm run test:servers` runs on each server. */
 const servers = [
@@ -56,6 +61,18 @@ export default defineConfig({
       {
         extends: true,
         test: { name: "apart", include: apart.map((path) => path.replace("/**", "/*.test.ts")) },
+      },
+      {
+        extends: true,
+        test: {
+          name: "cluster",
+          env: { HOLDFAST_TEST_ON: "cluster" },
+          include: onCluster,
+          exclude: [
+            ...configDefaults.exclude,
+            ...Object.keys(notOnACluster).map((path) => `test/scenarios/${path}`),
+          ],
+        },
       },
       {
         extends: true,

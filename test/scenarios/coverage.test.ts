@@ -1,10 +1,12 @@
 // The failure scenarios that the tests must contain, each with words of the title of one test of it. Most are in this
 // folder, in a file that is named for what happens. What was removed to see a test fail is said beside the test.
-// A slot of a cluster that is moved, or its owner killed, has no test yet: there are no clusters.
+// Those that apply to a cluster run there as well: not-on-a-cluster.ts.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+
+import { notOnACluster } from "./not-on-a-cluster.ts";
 
 const scenarios: Readonly<Record<string, string>> = {
   "one of several locks is lost": "%s is released by force while all are held",
@@ -63,6 +65,8 @@ const scenarios: Readonly<Record<string, string>> = {
     "under load of several processes: all of them end with the error",
   "the machine sleeps; the loop is blocked just longer than a deadline":
     "awake again, a grant that was lost meanwhile is known to be",
+  "a slot is moved key by key and at once, its owner is killed or paused, and the new owner's script cache is cold":
+    "at once: no call fails; the new owner is a node that has never run a script",
   "a client that drops options, is of an older major, or is a pool":
     "is refused by every call, and what is stored is not read as absent",
   "a batch is refused after one of its jobs failed because of another's unsaved change":
@@ -80,4 +84,9 @@ const titles = texts.flatMap((text) => [...text.matchAll(/["'`](?:\[[SLPOE]\d+\]
 
 test.each(Object.entries(scenarios))("there is a test of this: %s", (_, words) => {
   expect(titles.filter((title) => title.includes(words))).not.toEqual([]);
+});
+
+test("what is left out on a cluster is a file of this folder", () => {
+  const files = readdirSync(import.meta.dirname, { recursive: true, encoding: "utf8" });
+  expect(Object.keys(notOnACluster).filter((path) => !files.includes(path))).toEqual([]);
 });

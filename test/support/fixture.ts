@@ -4,13 +4,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach } from "vitest";
 
 import { open, type OpenOptions, type Store } from "../../src/index.ts";
-import { startProxy, type Proxy } from "./proxy.ts";
-import { startRedis, type RedisServer } from "./redis-server.ts";
+import { startProxyBefore, startServer, type TestProxy, type TestServer } from "./setting.ts";
 
 export interface Fixture {
-  readonly server: RedisServer;
+  readonly server: TestServer;
   /** Another one in each test. */
-  readonly proxy: Proxy;
+  readonly proxy: TestProxy;
   /** The stores of this test so far, in the order in which they were opened. */
   readonly stores: readonly Store[];
   /** A store that is closed when the test is over; at the server or at the proxy. */
@@ -19,14 +18,14 @@ export interface Fixture {
 
 /** Call it once, at the top of a file or of a `describe`. Server and proxy are there from the first test on. */
 export function proxiedRedis(defaults: OpenOptions = {}): Fixture {
-  let server: RedisServer | undefined;
-  let proxy: Proxy | undefined;
+  let server: TestServer | undefined;
+  let proxy: TestProxy | undefined;
   const stores: Store[] = [];
   beforeAll(async () => {
-    server = await startRedis();
+    server = await startServer();
   });
   beforeEach(async () => {
-    proxy = await startProxy(there(server));
+    proxy = await startProxyBefore(there(server));
   });
   afterEach(async () => {
     there(proxy).frozen = false;

@@ -229,7 +229,7 @@ class Pair {
       const fault = this.#rules.judge(command);
       if (fault === "hold-back") this.#rules.hold(frame);
       if (fault === "hold-back" || fault === "lose-request") return this.cut();
-      if (command.name === "SUBSCRIBE") this.subscribes = true;
+      if (/^S?SUBSCRIBE$/.test(command.name)) this.subscribes = true;
       const elsewhere = this.#rules.elsewhere(command);
       if (elsewhere !== undefined) this.#moveTo(elsewhere);
       if (this.#begun.length < handshake) this.#begun.push(frame);

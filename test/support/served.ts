@@ -4,10 +4,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { startRedis } from "./redis-server.ts";
+import { startServer, type TestServer } from "./setting.ts";
 
 export interface Served {
   readonly url: string;
+  /** Of Redis. */
+  readonly server?: TestServer;
   /** A folder for what the processes of a test share besides the store. */
   readonly folder: string;
   end(): Promise<void>;
@@ -17,12 +19,12 @@ const makeFolder = (): string => mkdtempSync(join(tmpdir(), "holdfast-processes-
 
 export const served: Readonly<Record<"Redis" | "SQLite", () => Promise<Served>>> = {
   async Redis() {
-    const [server, folder] = [await startRedis(), makeFolder()];
+    const [server, folder] = [await startServer(), makeFolder()];
     const end = async (): Promise<void> => {
       await server.stop();
       rmSync(folder, { recursive: true });
     };
-    return { url: server.url, folder, end };
+    return { url: server.url, server, folder, end };
   },
   async SQLite() {
     const folder = makeFolder();

@@ -6,22 +6,22 @@ import { describe, expect, test, vi } from "vitest";
 
 import { open, type Store } from "../../../src/index.ts";
 import { poll } from "../../support/poll.ts";
-import { startRedis } from "../../support/redis-server.ts";
 import { proxiedRedis } from "../../support/fixture.ts";
+import { prefix, startServer, wakesBy } from "../../support/setting.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
 
 const redis = proxiedRedis();
 const { connect } = redis;
 
-const lockKey = (id: string): string => `holdfast:lock:{${id}}`;
+const lockKey = (id: string): string => `${prefix}lock:{${id}}`;
 const waiters = async (store: Store, id: string): Promise<number> =>
   (await store.lock(id).inspect())?.waiters ?? 0;
 /** A store over the proxy, once its subscription has been tested: a word that it published came back. */
 async function connected(): Promise<Store> {
   const from = redis.proxy.seen.length;
   const store = await connect(redis.proxy.url).ready();
-  await poll(() => sentSince(from).filter((name) => name === "PUBLISH").length).toBe(1);
+  await poll(() => sentSince(from).filter((name) => name === wakesBy.publish).length).toBe(1);
   for (let n = 0; n < 3; n += 1) await store.lock("another").run(() => undefined);
   return store;
 }
@@ -90,7 +90,7 @@ describe("the connection", () => {
   const killSubscribers = () => redis.server.command("CLIENT", "KILL", "TYPE", "pubsub");
 
   const subscribers = async (): Promise<number> =>
-    ((await redis.server.command("PUBSUB", "CHANNELS")) as string[]).length;
+    ((await redis.server.command("PUBSUB", wakesBy.channels)) as string[]).length;
 
   test("[L2] [L8] whoever's subscriber is killed keeps its place, and enters in its turn", async () => {
     const [holder, first, second] = [
@@ -202,7 +202,7 @@ describe("behind the protocol's back", () => {
   // Seen failing with stamp.lua counting from 1 instead of the server's time, and with renew.lua renewing what is not
   // held. That the server itself refuses the save is in test/scenarios/servers/server-killed-and-restarted.test.ts.
   test("[S2] [L3] [S4] [L5] the server killed and restarted empty while a lock is held and waited for", async () => {
-    const own = await startRedis();
+    const own = await startServer();
     const [store, other] = [open(own.url, { leaseMs: 1_000 }), open(own.url, { leaseMs: 1_000 })];
     const state = store.state<string>("restarted");
     const before = await state.save("before");
@@ -226,7 +226,7 @@ describe("behind the protocol's back", () => {
   // Seen failing without the append-only file, and with receipt.lua without its recorded answers. More in
   // test/scenarios/servers/server-killed-and-restarted.test.ts.
   test("[S5] [S3] the server killed and restarted with its append-only file: calls wait for it, and none is lost or done twice", async () => {
-    const own = await startRedis({ appendonly: true });
+    const own = await startServer({ appendonly: true });
     const store = open(own.url, { operationMs: 20_000, waitMs: 60_000 });
     const state = store.state("away", { initial: (): Log => ({ ids: [] }) });
     const added: string[] = [];

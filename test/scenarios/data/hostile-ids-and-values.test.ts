@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 
 import { open, type Store } from "../../../src/index.ts";
 import { served, type Served } from "../../support/served.ts";
+import { sharedBackends } from "../../support/setting.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -101,7 +102,7 @@ async function idsOf(list: AsyncIterable<{ readonly id: string }>): Promise<stri
   return ids.sort();
 }
 
-for (const name of ["Redis", "SQLite"] as const) {
+for (const name of sharedBackends) {
   describe(name, () => {
     let backend: Served;
     let store: Store;

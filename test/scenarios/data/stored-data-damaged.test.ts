@@ -12,7 +12,7 @@ import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { open, type State, type Store } from "../../../src/index.ts";
-import { startRedis, type RedisServer } from "../../support/redis-server.ts";
+import { describeWithoutServer, prefix, startServer, type TestServer } from "../../support/setting.ts";
 import { served, type Served } from "../../support/served.ts";
 
 const id = "damaged";
@@ -48,10 +48,10 @@ async function expectRefusals(store: Store, calls: typeof readers, look: () => u
 }
 
 describe("Redis", () => {
-  let server: RedisServer;
+  let server: TestServer;
   let store: Store;
   beforeAll(async () => {
-    server = await startRedis();
+    server = await startServer();
     store = await open(server.url).ready();
   });
   afterAll(async () => {
@@ -59,7 +59,7 @@ describe("Redis", () => {
     await server.stop();
   });
 
-  const key = `holdfast:state:{${id}}`;
+  const key = `${prefix}state:{${id}}`;
   const look = async (): Promise<unknown> => [
     await server.command("DUMP", key),
     await server.command("TTL", key),
@@ -111,7 +111,7 @@ describe("Redis", () => {
   });
 });
 
-describe("SQLite", () => {
+describeWithoutServer("SQLite", () => {
   let backend: Served;
   let db: DatabaseSync;
   let store: Store;

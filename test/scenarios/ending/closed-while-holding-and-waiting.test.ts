@@ -14,7 +14,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
 import { open, type Store } from "../../../src/index.ts";
 import { poll } from "../../support/poll.ts";
-import { startRedis } from "../../support/redis-server.ts";
+import { sharedBackends, startServer } from "../../support/setting.ts";
 import { served } from "../../support/served.ts";
 import { killAll, Worker } from "../../support/workers.ts";
 
@@ -32,9 +32,9 @@ interface Storage {
   end(): Promise<void>;
 }
 
-const storages: Readonly<Record<string, () => Promise<Storage>>> = {
+const storages: Readonly<Record<"Redis" | "SQLite", () => Promise<Storage>>> = {
   async Redis() {
-    const server = await startRedis();
+    const server = await startServer();
     return {
       url: server.url,
       freeze: () => server.pause(),
@@ -60,7 +60,9 @@ const storages: Readonly<Record<string, () => Promise<Storage>>> = {
   },
 };
 
-describe.each(Object.entries(storages))("%s", (_, create) => {
+const storagesHere = sharedBackends.map((name) => [name, storages[name]] as const);
+
+describe.each(storagesHere)("%s", (_, create) => {
   let storage: Storage;
   let store: Store;
   beforeEach(async () => {

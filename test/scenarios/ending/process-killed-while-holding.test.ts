@@ -14,6 +14,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vite
 import { open, type Store } from "../../../src/index.ts";
 import { poll } from "../../support/poll.ts";
 import { served, type Served } from "../../support/served.ts";
+import { sharedBackends } from "../../support/setting.ts";
 import { killAll, Worker } from "../../support/workers.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -26,7 +27,7 @@ const program = join(import.meta.dirname, "dying.ts");
 const kinds = ["by hand", "body", "draft"];
 const endings = { "process.exit": 7, SIGKILL: "SIGKILL", SIGTERM: "SIGTERM", "an uncaught error": 1 };
 
-for (const name of ["Redis", "SQLite"] as const) {
+for (const name of sharedBackends) {
   describe(name, () => {
     let backend: Served;
     let first: Store;

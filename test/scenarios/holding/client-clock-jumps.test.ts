@@ -9,18 +9,18 @@ import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 
 import { open, type Store } from "../../../src/index.ts";
 import { poll } from "../../support/poll.ts";
-import { startRedis, type RedisServer } from "../../support/redis-server.ts";
+import { startServer, type TestServer } from "../../support/setting.ts";
 import { killAll, Worker } from "../../support/workers.ts";
 import { FakeClock, hourMs } from "../../support/faults/index.ts";
 import { untilRenewed, waiters } from "../support/locks.ts";
 
 vi.setConfig({ testTimeout: 30_000 });
 
-let server: RedisServer;
+let server: TestServer;
 let clock: FakeClock;
 let store: Store;
 beforeAll(async () => {
-  server = await startRedis();
+  server = await startServer();
   clock = await FakeClock.make();
   store = open(server.url);
 });

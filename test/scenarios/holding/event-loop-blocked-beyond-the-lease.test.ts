@@ -14,6 +14,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vite
 import { open, type Store } from "../../../src/index.ts";
 import { poll } from "../../support/poll.ts";
 import { served, type Served } from "../../support/served.ts";
+import { sharedBackends } from "../../support/setting.ts";
 import { killAll, Worker } from "../../support/workers.ts";
 
 vi.setConfig({ testTimeout: 30_000 });
@@ -25,7 +26,7 @@ function block(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
-for (const name of ["Redis", "SQLite"] as const) {
+for (const name of sharedBackends) {
   describe(name, () => {
     let backend: Served;
     let store: Store;

@@ -8,24 +8,23 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 
 import { open, type Store } from "../../../src/index.ts";
-import { startProxy, type Proxy } from "../../support/proxy.ts";
-import { startRedis, type RedisServer } from "../../support/redis-server.ts";
+import { startProxyBefore, startServer, type TestProxy, type TestServer } from "../../support/setting.ts";
 import { killAll, Worker } from "../../support/workers.ts";
 
 vi.setConfig({ testTimeout: 30_000 });
 
-let server: RedisServer;
-let proxy: Proxy;
+let server: TestServer;
+let proxy: TestProxy;
 let store: Store;
 beforeAll(async () => {
-  server = await startRedis();
+  server = await startServer();
   store = open(server.url);
   // A copy of a script that the server has never seen would be refused for that alone.
   await store.lock("warm").run(() => store.state("warm").save(1));
   await store.state("warm").update(() => 2);
 });
 beforeEach(async () => {
-  proxy = await startProxy(server);
+  proxy = await startProxyBefore(server);
 });
 afterEach(async () => {
   await killAll();
@@ -39,7 +38,7 @@ afterAll(async () => {
 interface Granted {
   readonly fence: number;
 }
-const leaseMs = 400;
+const leaseMs = 1_500; // on a busy machine, the worker still holds the lock when it saves
 
 /** Stops the worker in the moment in which its next command of that name is on its way, and keeps the command. */
 function stopAt(worker: Worker, command: string): Promise<void> {

@@ -13,12 +13,13 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 
 import { open, type HoldfastError, type Store } from "../../../src/index.ts";
 import { served, type Served } from "../../support/served.ts";
+import { sharedBackends } from "../../support/setting.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
 
 const codeOf = (error: unknown): string => (error as HoldfastError).code;
 
-for (const name of ["Redis", "SQLite"] as const) {
+for (const name of sharedBackends) {
   describe(name, () => {
     let backend: Served;
     let store: Store;

@@ -14,8 +14,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 
 import { open, type OpenOptions, type Store } from "../../../src/index.ts";
-import { startProxy, type Proxy } from "../../support/proxy.ts";
-import { startRedis, type RedisServer } from "../../support/redis-server.ts";
+import {
+  describeWithoutServer,
+  prefix,
+  startProxyBefore,
+  startServer,
+  type TestProxy,
+  type TestServer,
+} from "../../support/setting.ts";
 import { served, type Served } from "../../support/served.ts";
 
 /** Renewals fall due at a third of it; the rest is for a machine that is busy. */
@@ -66,11 +72,11 @@ async function race(store: Store, isThere: Race["isThere"]): Promise<string[]> {
 }
 
 describe("Redis", () => {
-  let server: RedisServer;
-  let proxy: Proxy;
+  let server: TestServer;
+  let proxy: TestProxy;
   beforeAll(async () => {
-    server = await startRedis();
-    proxy = await startProxy(server);
+    server = await startServer();
+    proxy = await startProxyBefore(server);
   });
   afterEach(() => (proxy.fault = () => undefined));
   afterAll(async () => {
@@ -83,14 +89,14 @@ describe("Redis", () => {
     const admin = createClient({ url: server.adminUrl, disableClientInfo: true });
     admin.on("error", () => {});
     await admin.connect();
-    const wrong = await race(store, async (id) => (await admin.exists(`holdfast:lock:{${id}}`)) === 1);
+    const wrong = await race(store, async (id) => (await admin.exists(`${prefix}lock:{${id}}`)) === 1);
     expect(wrong).toEqual([]);
     // It was a race: a good part of the releases came after a renewal had been sent, and many before.
     const renewals = proxy.seen.filter(({ name }) => name === "renew");
     // Several are one JSON array, which begins with base and count; one alone is arguments of its own.
     const countOf = (operations: string): number =>
       operations.startsWith("[") ? Number((JSON.parse(operations) as unknown[])[1]) : 1;
-    const renewed = renewals.map(({ args }) => countOf(args[3] ?? "[]"));
+    const renewed = renewals.map(({ args }) => countOf(args[3 + Number(args[2])] ?? "[]"));
     expect(renewed.reduce((sum, some) => sum + some, 0)).toBeGreaterThan(rounds / 20);
     expect((await server.keys()).filter((key) => /:(lock|queue|asks):/.test(key))).toEqual([]);
     admin.destroy();
@@ -132,7 +138,7 @@ describe("Redis", () => {
   });
 });
 
-describe("SQLite", () => {
+describeWithoutServer("SQLite", () => {
   let backend: Served;
   beforeAll(async () => {
     backend = await served.SQLite();

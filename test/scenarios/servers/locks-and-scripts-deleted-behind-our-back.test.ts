@@ -13,10 +13,10 @@ import { once } from "node:events";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
 import { open, type Store } from "../../../src/index.ts";
-import { startRedis, type RedisServer } from "../../support/redis-server.ts";
+import { prefix, sharedBackends, startServer, type TestServer } from "../../support/setting.ts";
 import { served } from "../../support/served.ts";
 
-vi.setConfig({ testTimeout: 30_000 });
+vi.setConfig({ testTimeout: 90_000 }); // a node of a cluster that is restarted takes two seconds to serve
 
 interface Storage {
   readonly url: string;
@@ -25,12 +25,12 @@ interface Storage {
   end(): Promise<void>;
 }
 
-const storages: Readonly<Record<string, () => Promise<Storage>>> = {
+const storages: Readonly<Record<"Redis" | "SQLite", () => Promise<Storage>>> = {
   async Redis() {
-    const server = await startRedis();
+    const server = await startServer();
     return {
       url: server.url,
-      deleteLock: (id) => server.command("DEL", `holdfast:lock:{${id}}`),
+      deleteLock: (id) => server.command("DEL", `${prefix}lock:{${id}}`),
       flush: () => server.command("FLUSHALL"),
       end: () => server.stop(),
     };
@@ -52,7 +52,9 @@ const storages: Readonly<Record<string, () => Promise<Storage>>> = {
   },
 };
 
-describe.each(Object.entries(storages))("%s", (_, create) => {
+const storagesHere = sharedBackends.map((name) => [name, storages[name]] as const);
+
+describe.each(storagesHere)("%s", (_, create) => {
   let storage: Storage;
   let store: Store;
   let other: Store;
@@ -100,10 +102,10 @@ describe.each(Object.entries(storages))("%s", (_, create) => {
 });
 
 describe("Redis", () => {
-  let server: RedisServer;
+  let server: TestServer;
   let store: Store;
   beforeEach(async () => {
-    server = await startRedis({ appendonly: true });
+    server = await startServer({ appendonly: true });
     store = open(server.url, { leaseMs: 60_000, operationMs: 10_000 });
   });
   afterEach(async () => {

@@ -13,7 +13,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vite
 
 import { open, type OpenOptions, type Store } from "../../../src/index.ts";
 import { poll } from "../../support/poll.ts";
-import { startRedis, type RedisServer } from "../../support/redis-server.ts";
+import { describeWithoutServer, startServer, type TestServer } from "../../support/setting.ts";
 import { served, type Served } from "../../support/served.ts";
 import { killAll, Worker } from "../../support/workers.ts";
 import { FakeClock, hourMs } from "../../support/faults/index.ts";
@@ -28,7 +28,7 @@ beforeAll(async () => {
 afterAll(() => clock.end());
 
 describe("Redis", () => {
-  let server: RedisServer;
+  let server: TestServer;
   const stores: Store[] = [];
   const connect = (options?: OpenOptions): Store => {
     const store = open(server.url, options);
@@ -37,7 +37,7 @@ describe("Redis", () => {
   };
   beforeAll(async () => {
     clock.jumpTo(0);
-    server = await startRedis({ env: clock.env });
+    server = await startServer({ env: clock.env });
   });
   afterEach(async () => {
     clock.jumpTo(0);
@@ -116,7 +116,7 @@ describe("Redis", () => {
   });
 });
 
-describe("SQLite", () => {
+describeWithoutServer("SQLite", () => {
   let backend: Served;
   beforeAll(async () => {
     backend = await served.SQLite();

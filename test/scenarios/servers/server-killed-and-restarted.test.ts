@@ -12,11 +12,11 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
 import { open, type OpenOptions, type Store } from "../../../src/index.ts";
 import { poll } from "../../support/poll.ts";
-import { startRedis, type RedisServer } from "../../support/redis-server.ts";
+import { startServer, type TestServer } from "../../support/setting.ts";
 
-vi.setConfig({ testTimeout: 30_000 });
+vi.setConfig({ testTimeout: 60_000 });
 
-let server: RedisServer;
+let server: TestServer;
 const stores: Store[] = [];
 const connect = (options?: OpenOptions): Store => {
   const store = open(server.url, { operationMs: 15_000, ...options });
@@ -30,7 +30,7 @@ afterEach(async () => {
 
 describe("with nothing", () => {
   beforeEach(async () => {
-    server = await startRedis();
+    server = await startServer();
   });
 
   test("[S4] [S2] [L3] a holder that has not heard of it is refused by the server, whether or not another has the lock", async () => {
@@ -60,7 +60,7 @@ describe("with nothing", () => {
 
 describe("with its append-only file", () => {
   beforeEach(async () => {
-    server = await startRedis({ appendonly: true });
+    server = await startServer({ appendonly: true });
   });
 
   test("[S3] [S2] no acknowledged save is missing, and each is there under its revision", async () => {

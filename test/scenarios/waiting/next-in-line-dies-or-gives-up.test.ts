@@ -10,12 +10,11 @@
 //   cancel.lua (rows/decide.ts) not passing on a lock that the ticket holds by now: both of "gives up";
 //   wake-subscription.ts asking again after 12.5 s instead of 5: "killed" on Redis.
 
-import { createClient } from "@redis/client";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 
 import { open, type OpenOptions, type Store } from "../../../src/index.ts";
 import { poll } from "../../support/poll.ts";
-import { startProxy } from "../../support/proxy.ts";
+import { prefix, sharedBackends, startProxyBefore, wakesBy } from "../../support/setting.ts";
 import { served, type Served } from "../../support/served.ts";
 import { killAll, Worker } from "../../support/workers.ts";
 import { waiters } from "../support/locks.ts";
@@ -32,7 +31,7 @@ const nextAskMs = 9_500;
 /** Much, for a step that takes milliseconds; less than the 5 s after which it would ask anyway. */
 const promptMs = 3_500;
 
-for (const name of ["Redis", "SQLite"] as const) {
+for (const name of sharedBackends) {
   describe(name, () => {
     let backend: Served;
     let store: Store;
@@ -144,8 +143,8 @@ for (const name of ["Redis", "SQLite"] as const) {
     if (name === "Redis") {
       test("[L7] gives up while its wake is on the way: the lock that it does not know of is passed on at once", async () => {
         const id = "wake on the way";
-        const proxy = await startProxy({ port: Number(new URL(backend.url).port) });
-        proxy.fault = (command) => (command.name === "SUBSCRIBE" ? { delayMs: 1_500 } : undefined);
+        const proxy = await startProxyBefore(backend.server!);
+        proxy.fault = (command) => (command.name === wakesBy.subscribe ? { delayMs: 1_500 } : undefined);
         const [next, behind] = [connect({}, proxy.url), connect()];
         const holder = await store.lock(id).acquire(long);
         const controller = new AbortController();
@@ -153,12 +152,9 @@ for (const name of ["Redis", "SQLite"] as const) {
         await poll(() => waiters(store, id)).toBe(1);
         const entered = behind.lock(id).acquire(long);
         await poll(() => waiters(store, id)).toBe(2);
-        const { host } = new URL(backend.url); // as the default user, who may look at everything
-        const server = createClient({ url: `redis://${host}`, disableClientInfo: true });
-        await server.connect();
-        const asks = async (): Promise<string> => String(await server.hVals(`holdfast:asks:{${id}}`));
+        const asks = async (): Promise<string> =>
+          String(await backend.server?.command("HVALS", `${prefix}asks:{${id}}`));
         await poll(asks).toMatch(/ qp .* qp /); // both rely on wakes by now, and do not ask often
-        server.destroy();
         expect(await holder.release()).toBe(true);
         expect((await store.lock(id).inspect())?.waiters).toBe(1);
         controller.abort(new Error("enough"));

@@ -19,6 +19,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vite
 import { open, type Store } from "../../../src/index.ts";
 import { poll } from "../../support/poll.ts";
 import { served, type Served } from "../../support/served.ts";
+import { sharedBackends } from "../../support/setting.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -80,7 +81,7 @@ async function abortAfter(
   return end === reason;
 }
 
-for (const name of ["Redis", "SQLite"] as const) {
+for (const name of sharedBackends) {
   describe(name, () => {
     let backend: Served;
     let store: Store;

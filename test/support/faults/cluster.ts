@@ -19,6 +19,8 @@ export interface ClusterOptions extends RedisOptions {
   readonly nodeTimeoutMs?: number;
 }
 
+/** The node timeout while a cluster is put together. */
+const quickMs = 2_000;
 const slotCount = 16_384;
 const primaryCount = 3;
 /** The tag of the library's default prefix on a cluster. */
@@ -34,7 +36,7 @@ redis.call("CLUSTER", "SETSLOT", ARGV[1], "NODE", ARGV[2])`;
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
   const nodes: RedisServer[] = [];
   for (let n = 0; n < 2 * primaryCount; n += 1) nodes.push(await startNode(options));
-  await assemble(nodes);
+  await withNodeTimeout(nodes, quickMs, () => assemble(nodes));
   return new Cluster(nodes);
 }
 
@@ -49,6 +51,20 @@ async function startNode({
   own.push("--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1");
   own.push("--rdb-del-sync-files", "yes"); // a node that was killed comes back empty, not as it once was
   return startRedis({ rights: documentedClusterRights(), ...rest, prefixes, more: [...own, ...more] });
+}
+
+/** Nodes hear of each other at least twice in that time, and so agree soon. */
+async function withNodeTimeout(
+  nodes: readonly RedisServer[],
+  ms: number,
+  work: () => Promise<void>,
+): Promise<void> {
+  const name = "cluster-node-timeout";
+  const [, before = ""] = (await nodes[0]?.command("CONFIG", "GET", name)) as string[];
+  const set = (value: string) => Promise.all(nodes.map((node) => node.command("CONFIG", "SET", name, value)));
+  await set(String(Math.min(ms, Number(before))));
+  await work();
+  await set(before);
 }
 
 async function assemble(nodes: readonly RedisServer[]): Promise<void> {

@@ -35,6 +35,8 @@ export interface OwnClientOptions {
   readonly connectTo?: ((server: NetworkEndpoint) => ServerConnection) | undefined;
   /** Finds the server by itself, and makes a connection to it. */
   readonly make?: (() => ServerConnection | Promise<ServerConnection>) | undefined;
+  /** Ends what `make` or the locator waits for. */
+  readonly onClose?: (() => void) | undefined;
 }
 
 /** What the package, and ioredis, say of a connection that was ended here; `why` says more. */
@@ -55,6 +57,7 @@ export class OwnClient implements RedisClient {
   readonly #stallMs: number;
   readonly #connectTo: ((server: NetworkEndpoint) => ServerConnection) | undefined;
   readonly #make: (() => ServerConnection | Promise<ServerConnection>) | undefined;
+  readonly #onClose: (() => void) | undefined;
   /** Where the connection for commands leads. */
   #endpoint: Endpoint | undefined;
   readonly #commands: Connection<RedisSocket>;
@@ -69,13 +72,14 @@ export class OwnClient implements RedisClient {
   #closed = false;
 
   constructor(address: Address | Pick<Address, "name">, options: OwnClientOptions) {
-    const { operationMs, stallMs = operationMs / 3, slot = 0, connectTo, make } = options;
+    const { operationMs, stallMs = operationMs / 3, slot = 0, connectTo, make, onClose } = options;
     this.name = address.name;
     this.#address = address;
     this.#operationMs = operationMs;
     this.#stallMs = stallMs; // a black-holed connection is dropped early enough for a retry to succeed
     this.#connectTo = connectTo;
     this.#make = make;
+    this.#onClose = onClose;
     this.followsSlot = "server" in address && "nodes" in address.server;
     this.#locator =
       "server" in address
@@ -134,6 +138,7 @@ export class OwnClient implements RedisClient {
     this.#closed = true;
     this.#commands.close();
     this.#wakes?.close();
+    this.#onClose?.();
     for (const socket of this.#replaced) destroy(socket);
     return Promise.resolve();
   }

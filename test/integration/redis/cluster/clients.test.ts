@@ -3,6 +3,7 @@
 //
 // Seen failing: the duplicates connect to the node of their client → all of it; ioredis-duplicate.ts does not pass "moved" on
 // → no subscription at the new owner; ask-servers.ts does not listen for errors → a wrong password is called unreachable.
+// Scripts do not declare the key that is never written → "key by key under load".
 
 import { randomUUID } from "node:crypto";
 
@@ -182,4 +183,32 @@ test("shards on a client of a cluster: each in a slot of its own", async () => {
   const ids: string[] = [];
   for await (const { id } of store.states()) ids.push(id);
   expect(ids.sort()).toEqual(["a", "b", "c", "d", "e"]);
+});
+
+test("[S3] [S5] the slot moves key by key under load, on clients of all kinds: no call fails", async () => {
+  const stores = await Promise.all(Object.values(kinds).map(use));
+  const [first] = stores as [Store];
+  for (let n = 0; n < 30; n += 1) await first.state(`moves ${String(n)}`).save(n);
+  const before = await count(first).update((n) => n + 1);
+  let done = 0;
+  let isOver = false;
+  const updating = stores.map(async (store) => {
+    while (!isOver) {
+      await count(store).update((n) => n + 1);
+      done += 1;
+    }
+  });
+  const failed = Promise.all(updating).then(() => undefined);
+  failed.catch(() => undefined); // awaited below
+  const more = async (): Promise<void> => {
+    const until = done + 100;
+    await Promise.race([failed, expect.poll(() => done, { timeout: 30_000 }).toBeGreaterThan(until)]);
+  };
+  await more();
+  const from = await cluster.owner();
+  await cluster.moveKeyByKey();
+  expect(await cluster.owner()).not.toBe(from);
+  await more().finally(() => (isOver = true));
+  await failed;
+  for (const store of stores) expect(await count(store).load()).toBe(before + done);
 });

@@ -45,18 +45,21 @@ export function openUserCluster(
   options: UserClusterOptions,
 ): RedisClient {
   const name = nameOf(client);
-  const how = { name, connectMs: options.operationMs };
+  const closing = new AbortController();
+  const how = { name, connectMs: options.operationMs, closing: closing.signal };
   const settings = isIoredisCluster(client) ? ofIoredis(client, how) : ofNodeRedis(client, how);
   const { nodes, connectTo } = settings;
   const nodeAddressMap = asFunction(settings.nodeAddressMap);
   const server = { nodes: [], moreNodes: async () => nodes(), nodeAddressMap };
   const address = { name, server, username: undefined, password: undefined, database: 0 };
-  return new OwnClient(address, { ...options, connectTo });
+  return new OwnClient(address, { ...options, connectTo, onClose: () => closing.abort() });
 }
 
 interface Way {
   readonly name: string;
   readonly connectMs: number;
+  /** When the store is closed. */
+  readonly closing: AbortSignal;
 }
 
 function ofNodeRedis(client: ClusterClientLike, { name, connectMs }: Way): Settings {
@@ -88,10 +91,11 @@ function clientOfNode(client: ClusterClientLike, nodes: readonly ClusterNodeLike
   return first?.client as RedisClientLike;
 }
 
-function ofIoredis(client: IoredisClusterLike, { name, connectMs }: Way): Settings {
+function ofIoredis(client: IoredisClusterLike, way: Way): Settings {
+  const { name, connectMs } = way;
   const nodes = async (): Promise<NetworkEndpoint[]> => {
     if (client.status === "wait") client.connect().catch(() => undefined); // its events tell
-    if (client.nodes().length === 0) await hasNode(client, { name, limitMs: connectMs / 2 });
+    if (client.nodes().length === 0) await hasNode(client, way);
     return client.nodes().map(placeOf);
   };
   const connectTo = (node: NetworkEndpoint): ServerConnection => {
@@ -113,15 +117,14 @@ function ofIoredis(client: IoredisClusterLike, { name, connectMs }: Way): Settin
 }
 
 /** While it looks for the cluster, at first and after it has lost all nodes, it knows none. */
-function hasNode(
-  client: IoredisClusterLike,
-  { name, limitMs }: { readonly name: string; readonly limitMs: number },
-): Promise<void> {
+function hasNode(client: IoredisClusterLike, { name, connectMs, closing }: Way): Promise<void> {
   if (client.status === "end") return Promise.reject(ended(name));
+  const limitMs = connectMs / 2;
   return new Promise<void>((resolve, reject) => {
     const settle = (error?: Error): void => {
       forget(client, listeners);
       limit.stop();
+      closing.removeEventListener("abort", close);
       if (error === undefined) resolve();
       else reject(error);
     };
@@ -129,6 +132,8 @@ function hasNode(
       "+node": () => settle(),
       end: () => settle(ended(name)),
     };
+    const close = (): void => settle(new Error("closed"));
+    closing.addEventListener("abort", close);
     const limit = after(limitMs, () => settle(new Error(`no answer within ${String(limitMs)} ms`)));
     listen(client, listeners);
   });
