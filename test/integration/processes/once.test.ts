@@ -2,7 +2,7 @@
 // of the dead one if that was saved. See also src/testing/state-suite/once.ts.
 //
 // Seen failing with the defence taken out:
-// - src/updates/once-changes.ts: the function does not wait until the attempt is stored: the first two points.
+// - src/updates/once-changes.ts: the function does not wait until the attempt is stored. (Seen on SQLite.)
 
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
