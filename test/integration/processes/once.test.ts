@@ -2,10 +2,7 @@
 // of the dead one if that was saved. See also src/testing/state-suite/once.ts.
 //
 // Seen failing with the defence taken out:
-// - src/updates/once-changes.ts: the function does not wait until the attempt is stored: "begun, before the function", whose
-//   function has been called;
-// - begun() of src/updates/once-record.ts always stores attempt 1: the function of the next caller is attempt 2 of a third;
-// - the save of the result is a write of its own after the release: "saved, before the reply".
+// - src/updates/once-changes.ts: the function does not wait until the attempt is stored. (Seen on SQLite.)
 
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
