@@ -103,8 +103,9 @@ export interface Backend {
    * Tickets that ask for a share hold it together: any number of shared ones [L12], or as many permits as a semaphore
    * has [L13]. Each has its own lease, fences and hand-over, and leaves the others as they are when it ends. Only the
    * difference in what *fits* is new: see `Share`; an exclusive ask fits if there is no holder. While the first live
-   * waiter fits, it is handed the lock: that is how every ask begins, and how every release, cancel and resize ends. A
-   * ticket that is not in the queue is granted the lock only if it fits and there is no live waiter.
+   * waiter fits, it is handed the lock. Every ask begins with that, unless its ticket is a holder; and a release, a resize
+   * and a cancel end with it (a cancel of a waiter only if others hold shares). A ticket that is not in the queue is
+   * granted the lock only if it fits and there is no live waiter.
    *
    * An ask for permits is checked first, unless its ticket is a holder: see `Mismatch`. While a ticket waits, a resize to
    * another limit than the one that it names is no mismatch; only its weight counts.

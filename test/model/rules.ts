@@ -102,7 +102,10 @@ function checkSettled({ after, settled, now }: Step): void {
 /** Whether this step must leave no one waiting who could have what it waits for. */
 function servesQueue({ before, now, request, decision }: Step): boolean {
   const { status } = (decision.reply ?? {}) as { status?: string };
-  if (request.kind === "acquire") return status !== "settled" && status !== undefined;
+  if (request.kind === "acquire") {
+    const isHolder = liveHolders(before, now).some(({ ticket }) => ticket === request.ticket);
+    return status !== "settled" && !isHolder; // a holder's ask only renews
+  }
   if (request.kind === "semaphore") return status === "resized";
   if (request.kind === "release" || (request.kind === "cancel" && status === "released"))
     return status === "released" && isFirstReply(before, decision);
