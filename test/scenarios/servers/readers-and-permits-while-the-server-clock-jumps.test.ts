@@ -2,9 +2,8 @@
 // are over. Back, live holders go on, the dead last longer (as an exclusive holder does on Redis), nobody else gets in, and
 // fences rise.
 //
-// Seen failing with the defence taken out:
-//   lib/shares.lua, own_share() without its look at the time: "ahead";
-//   lib/stamp.lua without the last stamp: "back".
+// Seen failing with the defence taken out: lib/stamp.lua without the last stamp: "back". "Ahead" is defended twice, by the
+// expiry of the lock's key and by the leases in the hash.
 
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 

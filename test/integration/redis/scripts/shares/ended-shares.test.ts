@@ -43,6 +43,21 @@ describe("[L10] [L12] leases of several end one by one", () => {
     expect(await run.command("EXISTS", at.sharingKey)).toBe(0);
   });
 
+  test("[L6] a share whose lease is over is not released, nor asked for again as if it were held", async () => {
+    await shares.ask(a);
+    await shares.ask(b);
+    await shares.end(a);
+    expect(await run.release(a)).toBe("lost");
+    expect(await run.release(a2)).toBe("lost");
+    expect(await run.release(b)).toBe("released");
+    expect(await run.command("EXISTS", at.lockKey, at.sharingKey)).toBe(0);
+    await shares.ask(c);
+    await shares.end(c);
+    expect(await run.release(c)).toBe("lost");
+    expect(await shares.ask(c2)).toEqual(expect.any(Number));
+    expect(await shares.holders()).toEqual([c2]);
+  });
+
   test("[S8] a plain write does not wait for the dead", async () => {
     await shares.ask(a);
     await shares.end(a);

@@ -53,6 +53,7 @@ describe("[L13] permits", () => {
     await run.release(a);
     expect(await run.command("EXISTS", at.lockKey)).toBe(0);
     expect(await shares.holders()).toEqual([]);
+    expect(await run.command("HEXISTS", at.sharingKey, "generation")).toBe(0);
     expect(await life()).toBeGreaterThan(dayMs + 90_000);
     expect(await shares.inspect()).toEqual([5, 5, 0]);
     expect(await permits(b, 5, "-")).toBeTypeOf("number");
