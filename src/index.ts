@@ -52,7 +52,7 @@ export type {
   OnceRunOptions,
   OnceTryOptions,
   Remembered,
-} from "./handles/once.ts";
+} from "./handles/once/once.ts";
 export type { OnceAttempt } from "./updates/once-changes.ts";
 export type {
   CampaignOptions,
@@ -61,7 +61,7 @@ export type {
   LeaderOptions,
   Term,
   WatchOptions,
-} from "./handles/leader.ts";
+} from "./handles/leader/leader.ts";
 export type { Grant } from "./ownership/grant.ts";
 export type { GrantSet } from "./ownership/grant-set.ts";
 export type { Serializer } from "./serializers/serializer.ts";

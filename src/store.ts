@@ -15,11 +15,11 @@ import type { Semaphore, SemaphoreOptions } from "./handles/semaphore.ts";
 import { SemaphoreHandle } from "./handles/semaphore-handle.ts";
 import type { State, StateOptions } from "./handles/state.ts";
 import { stateful, StateHandle } from "./handles/state-handle.ts";
-import { LeaderHandle } from "./handles/leader-handle.ts";
-import type { Leader, LeaderOptions } from "./handles/leader.ts";
-import { OnceHandle } from "./handles/once-handle.ts";
-import type { Once, OnceOptions } from "./handles/once.ts";
-import { SharedReads } from "./handles/shared-reads.ts";
+import { LeaderHandle } from "./handles/leader/leader-handle.ts";
+import type { Leader, LeaderOptions } from "./handles/leader/leader.ts";
+import { OnceHandle } from "./handles/once/once-handle.ts";
+import type { Once, OnceOptions } from "./handles/once/once.ts";
+import { SharedReads } from "./handles/once/shared-reads.ts";
 import * as names from "./names.ts";
 
 /** What is known about a stored state without loading it. */

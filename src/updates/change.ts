@@ -18,29 +18,10 @@ import { fromCaller, runForCaller } from "../caller-stacks.ts";
 import { ConflictError, InvalidArgumentError, quoted, shownId } from "../errors.ts";
 import { now } from "../timers.ts";
 import { equalBytes, type Codec } from "./codec.ts";
-import type { UpdateContext } from "./update-context.ts";
+import { ContextView, type UpdateContext } from "./update-context.ts";
 
 /** The reply to a plain write that was decided on: carried out, or refused because of what is stored. */
 export type PlainReply = Exclude<WriteReply, { status: "busy" | "lost" | "forgotten" }>;
-
-/**
- * A view, so that a function finds only the documented members. Not an object literal with a getter: each of those gets
- * a hidden class of its own in the old generation, which retains everything that the call has made until a major
- * collection.
- */
-class ContextView implements UpdateContext {
-  readonly fence: number;
-  readonly #of: UpdateContext;
-
-  constructor(of: UpdateContext) {
-    this.fence = of.fence;
-    this.#of = of;
-  }
-
-  get signal(): AbortSignal {
-    return this.#of.signal;
-  }
-}
 
 type Condition = number | "absent" | undefined;
 

@@ -5,3 +5,22 @@ export interface UpdateContext {
   /** Aborts when the lock is lost: what the function does from then on will not be saved. */
   readonly signal: AbortSignal;
 }
+
+/**
+ * A view, so that a function finds only the documented members. Not an object literal with a getter: each of those gets
+ * a hidden class of its own in the old generation, which retains everything that the call has made until a major
+ * collection.
+ */
+export class ContextView implements UpdateContext {
+  readonly fence: number;
+  readonly #of: UpdateContext;
+
+  constructor(of: UpdateContext) {
+    this.fence = of.fence;
+    this.#of = of;
+  }
+
+  get signal(): AbortSignal {
+    return this.#of.signal;
+  }
+}

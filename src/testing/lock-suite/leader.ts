@@ -1,6 +1,6 @@
 /** `store.leader()`: at most one leads, and whoever asks is not told of one that does no more [E1]. */
 import { strict as assert } from "node:assert";
-import type { Term } from "../../handles/leader.ts";
+import type { Term } from "../../handles/leader/leader.ts";
 import { internalId } from "../../names.ts";
 import { aborted, deferred, eventually, inTime, pause, rejectsWith, stillPending } from "../assertions.ts";
 import { failBefore, meanwhile } from "../faults.ts";

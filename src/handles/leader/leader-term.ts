@@ -4,15 +4,15 @@
  * In order, it ends twice: the record is deleted, then the lock is released. So the next term of this process, which may
  * get the lock without a call of the backend, never has the record of an earlier one [E1].
  */
-import type { Durability } from "../backends/contract.ts";
-import { diagnostics, type WarningEvent } from "../diagnostics.ts";
-import { LockLostError, quoted, shownId } from "../errors.ts";
-import { onAbort, onCallersAbort } from "../ownership/abort-listeners.ts";
-import type { HeldGrant } from "../ownership/grant.ts";
-import type { Session } from "../session.ts";
-import { changeUnder } from "../updates/change-under-grant.ts";
-import { DeleteChange, SaveChange, type Change } from "../updates/change.ts";
-import type { Codec } from "../updates/codec.ts";
+import type { Durability } from "../../backends/contract.ts";
+import { diagnostics, type WarningEvent } from "../../diagnostics.ts";
+import { LockLostError, quoted, shownId } from "../../errors.ts";
+import { onAbort, onCallersAbort } from "../../ownership/abort-listeners.ts";
+import type { HeldGrant } from "../../ownership/grant.ts";
+import type { Session } from "../../session.ts";
+import { changeUnder } from "../../updates/change-under-grant.ts";
+import { DeleteChange, SaveChange, type Change } from "../../updates/change.ts";
+import type { Codec } from "../../updates/codec.ts";
 import { recordOf } from "./leader-record.ts";
 import type { Term } from "./leader.ts";
 

@@ -4,9 +4,9 @@
  * The record names the fence of its term. It counts only while the lock is held with that fence: a record that a dead
  * leader left counts no more [E1].
  */
-import type { LoadedState, LockEntry } from "../backends/contract.ts";
-import { parseTicket } from "../leases/ticket.ts";
-import type { Codec } from "../updates/codec.ts";
+import type { LoadedState, LockEntry } from "../../backends/contract.ts";
+import { parseTicket } from "../../leases/ticket.ts";
+import type { Codec } from "../../updates/codec.ts";
 import type { LeaderInfo } from "./leader.ts";
 
 /** A stored format. `since`: milliseconds of the leader's clock since 1970. */

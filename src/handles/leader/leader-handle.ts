@@ -2,20 +2,20 @@
  * The handle of an office: campaigns, calls the function of each term, and says who leads. An office is a lock that is
  * waited for without end, and the state of the same id, which proclaims its holder.
  */
-import type { Durability } from "../backends/contract.ts";
-import { fromCaller, isFromCaller, runForCaller, withCallersStack } from "../caller-stacks.ts";
-import { diagnostics, type WarningEvent } from "../diagnostics.ts";
-import { InvalidArgumentError, LockLostError, shownId, UnavailableError } from "../errors.ts";
-import * as names from "../names.ts";
-import * as parse from "../options.ts";
-import { someOf } from "../options.ts";
-import { throwIfAborted } from "../ownership/abort-listeners.ts";
-import type { HeldGrant } from "../ownership/grant.ts";
-import { liveGrant, runHolding } from "../ownership/held-grants.ts";
-import { GrantRequest } from "../scheduling/request.ts";
-import type { Session } from "../session.ts";
-import { pause } from "../timers.ts";
-import { Codec } from "../updates/codec.ts";
+import type { Durability } from "../../backends/contract.ts";
+import { fromCaller, isFromCaller, runForCaller, withCallersStack } from "../../caller-stacks.ts";
+import { diagnostics, type WarningEvent } from "../../diagnostics.ts";
+import { InvalidArgumentError, LockLostError, shownId, UnavailableError } from "../../errors.ts";
+import * as names from "../../names.ts";
+import * as parse from "../../options.ts";
+import { someOf } from "../../options.ts";
+import { throwIfAborted } from "../../ownership/abort-listeners.ts";
+import type { HeldGrant } from "../../ownership/grant.ts";
+import { liveGrant, runHolding } from "../../ownership/held-grants.ts";
+import { GrantRequest } from "../../scheduling/request.ts";
+import type { Session } from "../../session.ts";
+import { pause } from "../../timers.ts";
+import { Codec } from "../../updates/codec.ts";
 import { leaderOf, recordOf, type SeenLeader } from "./leader-record.ts";
 import { HeldTerm } from "./leader-term.ts";
 import { changesOf } from "./leader-watch.ts";

@@ -2,9 +2,9 @@
  * Yields each change of who leads that it sees. No backend reports changes to those who do not campaign, so it asks at an
  * interval, and may miss a term that is shorter than that.
  */
-import { withCallersStack } from "../caller-stacks.ts";
-import { onAbort } from "../ownership/abort-listeners.ts";
-import type { Session } from "../session.ts";
+import { withCallersStack } from "../../caller-stacks.ts";
+import { onAbort } from "../../ownership/abort-listeners.ts";
+import type { Session } from "../../session.ts";
 import type { SeenLeader } from "./leader-record.ts";
 import type { LeaderInfo } from "./leader.ts";
 

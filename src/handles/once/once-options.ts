@@ -1,9 +1,9 @@
 /** Parses the options of `store.once()`. */
-import type { Durability } from "../backends/contract.ts";
-import { InvalidArgumentError } from "../errors.ts";
-import * as parse from "../options.ts";
-import type { Parser } from "../options.ts";
-import type { Serializer } from "../serializers/serializer.ts";
+import type { Durability } from "../../backends/contract.ts";
+import { InvalidArgumentError } from "../../errors.ts";
+import * as parse from "../../options.ts";
+import type { Parser } from "../../options.ts";
+import type { Serializer } from "../../serializers/serializer.ts";
 import type { OnceOptions } from "./once.ts";
 
 /** Options after parsing. */

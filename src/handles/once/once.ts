@@ -1,7 +1,7 @@
 /** The public interface of `store.once()`: its options, its methods. The handle itself is in once-handle.ts. */
-import type { DurabilityOptions } from "../options.ts";
-import type { Serializer } from "../serializers/serializer.ts";
-import type { OnceAttempt } from "../updates/once-changes.ts";
+import type { DurabilityOptions } from "../../options.ts";
+import type { Serializer } from "../../serializers/serializer.ts";
+import type { OnceAttempt } from "../../updates/once-changes.ts";
 
 /** Options of `store.once()`. */
 export interface OnceOptions {

@@ -1,7 +1,7 @@
 /** Reads of states for which many callers ask at once: those of one tick share a call of the backend. */
-import type { LoadedState } from "../backends/contract.ts";
-import type { Session } from "../session.ts";
-import { soon } from "../timers.ts";
+import type { LoadedState } from "../../backends/contract.ts";
+import type { Session } from "../../session.ts";
+import { soon } from "../../timers.ts";
 
 export class SharedReads {
   readonly #session: Session;

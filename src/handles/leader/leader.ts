@@ -1,5 +1,5 @@
 /** The public interface of `store.leader()`: its options, its methods. The handle itself is in leader-handle.ts. */
-import type { DurabilityOptions } from "../options.ts";
+import type { DurabilityOptions } from "../../options.ts";
 
 /** Options of `store.leader()`. */
 export interface LeaderOptions {

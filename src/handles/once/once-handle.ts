@@ -2,20 +2,20 @@
  * The handle of a key of `store.once()`. What is remembered is read without the lock; otherwise the attempt waits in the
  * local queue of its id, like an update. It parses options; updates/once-changes.ts makes the attempt.
  */
-import type { Durability } from "../backends/contract.ts";
-import { withCallersStack } from "../caller-stacks.ts";
-import { InvalidArgumentError, LockTimeoutError, shownId } from "../errors.ts";
-import * as names from "../names.ts";
-import * as parse from "../options.ts";
-import { someOf } from "../options.ts";
-import { throwIfAborted } from "../ownership/abort-listeners.ts";
-import { insideDraft } from "../ownership/held-grants.ts";
-import { ChangeRequest } from "../scheduling/request.ts";
-import type { Session } from "../session.ts";
-import { DeleteChange } from "../updates/change.ts";
-import { Codec } from "../updates/codec.ts";
-import { BeginOnce, type OnceAttempt, type OnceCall } from "../updates/once-changes.ts";
-import { OnceRecords, type OnceOutcome } from "../updates/once-record.ts";
+import type { Durability } from "../../backends/contract.ts";
+import { withCallersStack } from "../../caller-stacks.ts";
+import { InvalidArgumentError, LockTimeoutError, shownId } from "../../errors.ts";
+import * as names from "../../names.ts";
+import * as parse from "../../options.ts";
+import { someOf } from "../../options.ts";
+import { throwIfAborted } from "../../ownership/abort-listeners.ts";
+import { insideDraft } from "../../ownership/held-grants.ts";
+import { ChangeRequest } from "../../scheduling/request.ts";
+import type { Session } from "../../session.ts";
+import { DeleteChange } from "../../updates/change.ts";
+import { Codec } from "../../updates/codec.ts";
+import { BeginOnce, type OnceAttempt, type OnceCall } from "../../updates/once-changes.ts";
+import { OnceRecords, type OnceOutcome } from "../../updates/once-record.ts";
 import type {
   ForgetOptions,
   Once,
