@@ -32,9 +32,10 @@ export class SharedDispatcher implements Lender {
   readonly #lent = new Map<Hold, Set<HeldGrant>>();
   /** The hold that takes new borrowers. */
   #open: Hold | undefined;
-  /** When it was granted. */
-  #beganAt = 0;
-  #isConfirming = false;
+  /** Requests that waited for its grant are still being served: it is lent to all of them. */
+  #isBeginning = false;
+  /** The hold that waits for replicas. */
+  #confirming: Hold | undefined;
 
   constructor(queue: LocalQueue, { tickets, serving, onServed }: DispatcherOptions) {
     this.#queue = queue;
@@ -49,13 +50,13 @@ export class SharedDispatcher implements Lender {
     this.#lent.set(hold, new Set());
     this.#open = hold;
     this.#queue.lockIs("unknown");
-    this.#beganAt = now();
+    this.#isBeginning = true;
     this.#lendMore(hold);
   }
 
   /** A request has joined the queue. */
   arrived(): void {
-    if (this.#open !== undefined && !this.#isConfirming) this.#lendMore(this.#open);
+    if (this.#open !== undefined && this.#confirming === undefined) this.#lendMore(this.#open);
   }
 
   #lendMore(hold: Hold): void {
@@ -68,14 +69,15 @@ export class SharedDispatcher implements Lender {
       }
       this.#lend(hold, request);
     }
+    this.#isBeginning = false;
     const isForOne = hold.share?.kind === "permits";
     if (isForOne || this.#grantsOf(hold).size === 0) this.#close(hold); // without grants: the last request gave up
   }
 
-  #mayJoin(hold: Hold, { leaseMs, arrivedAt }: Request): boolean {
+  #mayJoin(hold: Hold, { leaseMs }: Request): boolean {
     const at = now();
     if (leaseMs !== hold.leaseMs || hold.fencesLeft === 0 || !hold.isLiveAt(at)) return false;
-    if (arrivedAt <= this.#beganAt) return true; // it waited for this grant
+    if (this.#isBeginning) return true;
     return !hold.isWanted && isWithinBounds(hold, at);
   }
 
@@ -100,7 +102,7 @@ export class SharedDispatcher implements Lender {
 
   /** The request stays in the queue meanwhile, and may give up. */
   async #awaitReplicas(hold: Hold, durability: Durability): Promise<void> {
-    this.#isConfirming = true;
+    this.#confirming = hold;
     const from = now();
     const isSame = (request: Request): boolean =>
       request.arrivedAt <= from && (request.durability?.replicas ?? 0) >= durability.replicas;
@@ -115,7 +117,7 @@ export class SharedDispatcher implements Lender {
     } catch (error) {
       this.#queue.rejectAll(error, isSame);
     } finally {
-      this.#isConfirming = false;
+      this.#confirming = undefined;
       if (this.#open === hold) this.#lendMore(hold);
     }
   }
@@ -126,7 +128,7 @@ export class SharedDispatcher implements Lender {
     const grants = this.#grantsOf(hold);
     if (!grants.delete(grant)) return false; // [L6] it was lost
     const isHeld = hold.state === "held";
-    if (grants.size > 0 || this.#isConfirming) {
+    if (grants.size > 0 || this.#confirming === hold) {
       if (isHeld) publishReleased(grant);
       return isHeld;
     }

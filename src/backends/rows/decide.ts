@@ -94,13 +94,17 @@ function acquire(pending: PendingChanges, request: RowRequest<"acquire">): Acqui
     return mismatch;
   }
   const queue = clearedWaiters(item);
+  const weight = weightOf(ask.share);
+  const { leaseMs, fences, load } = ask;
+  if (weight === undefined && queue.length === 0 && item.lock() === null) {
+    // The usual case: an exclusive ask that is alone.
+    return grantedReply(item, grantLock(item, { ticket, leaseMs, fences, weight, unconfirmed: false }), load);
+  }
   const handed = handOver(item, ticket);
   const next = firstInLine(item, ticket);
-  const weight = weightOf(ask.share);
   if ((next !== undefined && next.ticket !== ticket) || !fits(item, weight))
     return wait(item, request, { queue, handed });
   if (next !== undefined) item.removeWaiter(ticket);
-  const { leaseMs, fences, load } = ask;
   const grant = grantLock(item, { ticket, leaseMs, fences, weight, unconfirmed: false });
   const others = handOver(item); // those behind it may fit as well
   const reply = grantedReply(item, grant, load);
