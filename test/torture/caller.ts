@@ -17,8 +17,10 @@ const generationNs = 5e9;
 /** How often each is done. */
 // prettier-ignore
 const deeds = {
-  update: 30, run: 12, compareAndSet: 10, locked: 14, byHand: 10, gate: 10, linger: 3, giveUp: 6, force: 2, scratch: 6, look: 8,
+  update: 30, run: 12, compareAndSet: 10, locked: 14, byHand: 10, giveUp: 6, force: 2, scratch: 6, look: 8, lock: 39,
 };
+/** What is done with locks that guard no state. */
+const lockDeeds = { gate: 10, reader: 12, several: 4, permits: 10, linger: 3 };
 
 export interface Setting {
   readonly store: Store;
@@ -83,7 +85,7 @@ export class Caller {
     const holding = new Holding(this.#recorder, { caller: this.#number, leaseMs: this.#defaultLeaseMs });
     await this.#recorder.append(this.#begin("run", state.id), (add) =>
       state.run(async (draft, turn) => {
-        holding.got({ id: state.id, fence: turn.fence, signal: turn.signal }, true);
+        holding.got({ id: state.id, fence: turn.fence, signal: turn.signal }, { draft: true });
         append(draft, add);
         await (restMs > 0 ? sleep(restMs) : Promise.resolve());
         holding.leave();
@@ -144,12 +146,8 @@ export class Caller {
     });
   }
 
-  gate(): Promise<void> {
-    return this.#locks.gate();
-  }
-
-  linger(): Promise<void> {
-    return this.#locks.linger();
+  lock(): Promise<void> {
+    return this.#locks[this.#random.weighted(lockDeeds)]();
   }
 
   /** Waits for a short time only; whoever is granted all the same lets go. */

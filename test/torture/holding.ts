@@ -4,6 +4,17 @@
 import type { Grant } from "../../src/index.ts";
 import type { Recorder } from "./recorder.ts";
 
+/** What is held, if not a lock alone. */
+export interface How {
+  /** It is an update's function that holds; several in a row may have one fence. */
+  readonly draft?: true;
+  /** Others may share it. */
+  readonly shared?: true;
+  /** So many permits of a semaphore that has `limit`. */
+  readonly weight?: number;
+  readonly limit?: number;
+}
+
 export class Holding {
   readonly #recorder: Recorder;
   readonly #caller: number;
@@ -25,8 +36,7 @@ export class Holding {
     return this.#number;
   }
 
-  /** `draft`: it is an update's function that holds; several in a row may have one fence. */
-  got({ id, fence, signal }: Pick<Grant, "id" | "fence" | "signal">, draft?: true): void {
+  got({ id, fence, signal }: Pick<Grant, "id" | "fence" | "signal">, how: How = {}): void {
     const h = (this.#number = this.#recorder.next());
     this.#recorder.write("held", {
       h,
@@ -35,7 +45,7 @@ export class Holding {
       fence,
       asked: this.#asked,
       leaseMs: this.#leaseMs,
-      draft,
+      ...how,
     });
     if (signal.aborted) this.#let("abort");
     else signal.addEventListener("abort", () => this.#let("abort"));

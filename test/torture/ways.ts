@@ -40,11 +40,21 @@ export async function redisLeftovers(server: RedisServer): Promise<Leftover[]> {
   for (const key of await server.keys()) {
     const add = (what: Leftover["what"], text: string): void =>
       void found.push({ what, key, ticket: text, pid: pidOf(text) });
-    if (key.startsWith(`${prefix}lock:`)) add("lock", String(await server.command("GET", key)));
+    if (key.startsWith(`${prefix}lock:`)) {
+      const held = String(await server.command("GET", key));
+      if (!held.startsWith("shared ")) add("lock", held);
+      else for (const ticket of await sharersOf(server, key)) add("lock", ticket);
+    }
     if (!key.startsWith(`${prefix}queue:`)) continue;
     for (const ticket of (await server.command("ZRANGE", key, "0", "-1")) as string[]) add("waiter", ticket);
   }
   return found;
+}
+
+/** The tickets of a lock that is held in shares. */
+async function sharersOf(server: RedisServer, key: string): Promise<string[]> {
+  const fields = (await server.command("HKEYS", key.replace("lock:", "holders:"))) as string[];
+  return fields.filter((field) => field.includes(":"));
 }
 
 /** `<host>:<pid>:<client id>:<n>`; a host may have colons of its own. */

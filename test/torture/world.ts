@@ -123,7 +123,8 @@ function sqliteWorld(): World {
           db.prepare(`SELECT id AS key, ticket FROM ${table}`).all() as { key: string; ticket: string }[];
         const all = (what: Leftover["what"], table: string): Leftover[] =>
           rows(table).map(({ key, ticket }) => ({ what, key, ticket, pid: pidOf(ticket) }));
-        return [...all("lock", "locks"), ...all("waiter", "waiters")];
+        const locks = all("lock", "locks").filter(({ ticket }) => ticket !== ""); // it is held in shares
+        return [...locks, ...all("lock", "holders"), ...all("waiter", "waiters")];
       } finally {
         db.close();
       }

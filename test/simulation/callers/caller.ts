@@ -110,7 +110,7 @@ export class Caller {
         onServed();
         this.#calls.saw(state.id, add, draft);
         const holding = this.#calls.holding(this.#of.setting.options.leaseMs, asked); // one for each time that it is called
-        holding.got({ id: state.id, fence: turn.fence, signal: turn.signal }, true);
+        holding.got({ id: state.id, fence: turn.fence, signal: turn.signal }, { draft: true });
         append(draft, add);
         await (ms > 0 ? this.#of.loop.sleep(ms) : Promise.resolve());
         holding.leave();

@@ -1,4 +1,4 @@
-// What must be true of those who held a lock [L1] [L3] [L5] [S4].
+// What must be true of those who held a lock [L1] [L3] [L5] [L12] [S4], or permits of a semaphore [L13].
 //
 // A hold lasts from when its caller got the grant until it lets go or its signal aborts. Two holds of a lock may overlap only when
 // something in the history explains that the first could not know (its process stood still, its lock was released by force, a
@@ -29,6 +29,7 @@ export function checkHolds(inquiry: Inquiry): void {
       asked,
       ({ hold }) => hold.fence,
       ({ hold: earlier }, { hold: later }) => {
+        if (earlier.shared && later.shared) return; // whoever joins has a fence that was reserved before
         if (earlier.fence === later.fence && earlier.draft && later.draft && earlier.life === later.life)
           return;
         // A job may join a grant of its process that was taken away while the process could not know.
@@ -41,6 +42,11 @@ export function checkHolds(inquiry: Inquiry): void {
       },
     );
     for (const hold of holds) checkOwnSaves(inquiry, hold, savesOf(hold));
+    const limit = holds[0]?.limit;
+    if (limit !== undefined) {
+      checkPermits(inquiry, blind, { holds, limit });
+      continue;
+    }
     for (const [first, second] of overlaps(holds)) {
       figures["overlaps"] = (figures["overlaps"] ?? 0) + 1;
       checkStaleSaves(inquiry, { first, second }, savesOf);
@@ -66,6 +72,7 @@ function* overlaps(holds: readonly Hold[]): Generator<[Hold, Hold]> {
   for (const next of holds.toSorted((a, b) => a.from - b.from)) {
     active = active.filter(({ until }) => until > next.from);
     for (const other of active) {
+      if (other.shared && next.shared) continue;
       // Two grants with one fence are two holders as well.
       if (other.fence <= next.fence) yield [other, next];
       else if (next.until > other.from) yield [next, other];
@@ -93,6 +100,32 @@ function checkStaleSaves(
   );
 }
 
+/** [L13] At no time do those that certainly have permits have more than there are. */
+function checkPermits(
+  { history, violate, figures }: Inquiry,
+  blind: Blind,
+  { holds, limit }: { readonly holds: readonly Hold[]; readonly limit: number },
+): void {
+  let active: Hold[] = [];
+  figures["grants of permits"] = (figures["grants of permits"] ?? 0) + holds.length;
+  for (const next of holds.toSorted((a, b) => a.from - b.from)) {
+    active = active.filter(({ until }) => until > next.from);
+    const certain = active.filter((hold) => {
+      const to = Math.min(hold.until, next.until);
+      return !isExplained(history, blind, { hold, from: next.from, to });
+    });
+    const used = certain.reduce((sum, { weight }) => sum + weight, next.weight);
+    if (used > limit) {
+      const others = certain.map(describe).join(", ");
+      violate(
+        "too-many-permits",
+        `${next.id}: ${used} of ${limit} were held by ${describe(next)}, ${others}`,
+      );
+    }
+    active.push(next);
+  }
+}
+
 /** [L5] The first must have learned of its loss before the second got in, or been kept from learning it. */
 function checkExplained(
   { history, violate, figures }: Inquiry,
@@ -101,8 +134,7 @@ function checkExplained(
 ): void {
   const from = Math.max(first.from, second.from);
   const to = Math.min(first.until, second.until);
-  const left = explainedUntil(history, blind, { hold: first, from });
-  if (left >= to || (first.how === "abort" && to - left < latenessOf(history))) {
+  if (isExplained(history, blind, { hold: first, from, to })) {
     figures["overlaps explained by a fault"] = (figures["overlaps explained by a fault"] ?? 0) + 1;
     return;
   }
@@ -111,6 +143,16 @@ function checkExplained(
     "two-holders",
     `${first.id}: for ${ms} ms both ${describe(first)} and ${describe(second)} held it, and no fault explains it`,
   );
+}
+
+/** Whether faults kept the process of this hold from knowing, from `from` until `to`, that it had lost it. */
+function isExplained(
+  history: History,
+  blind: Blind,
+  { hold, from, to }: { readonly hold: Hold; readonly from: number; readonly to: number },
+): boolean {
+  const left = explainedUntil(history, blind, { hold, from });
+  return left >= to || (hold.how === "abort" && to - left < latenessOf(history));
 }
 
 /** How long faults, one after the other from `from` on, kept the process of this hold from knowing that its lock was another's. */

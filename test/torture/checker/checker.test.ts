@@ -190,6 +190,25 @@ test("two holders at once, with nothing that explains it", () => {
   expect(rules(short.ends([]))).toEqual(["two-holders"]);
 });
 
+test("holders that share may overlap, whatever their fences; not with an exclusive one", () => {
+  const shared = { shared: true };
+  const story = (second: object): string[] => {
+    const told = new Story().hold("1.1", 1, 40, shared).hold("2.1", 2, 30, shared).hold("1.1", 3, 50, second);
+    return rules(told.release("1.1", 3).release("2.1", 2).release("1.1", 1).ends([]));
+  };
+  expect([story(shared), story({})]).toEqual([[], ["two-holders"]]);
+});
+
+test("as many permits as there are, and not one more", () => {
+  const story = (weight: number, death = false): string[] => {
+    const told = new Story().hold("1.1", 1, 30, { weight: 2, limit: 3 });
+    if (death) told.line("died", { life: "1.1", how: "killed" }).wait(1_000);
+    told.hold("2.1", 2, 40, { weight, limit: 3 }).release("2.1", 2);
+    return rules((death ? told : told.release("1.1", 1)).ends([]));
+  };
+  expect([story(1), story(2), story(2, true)]).toEqual([[], ["too-many-permits"], []]);
+});
+
 test("an overlap that a fault explains is none, as long as what the first saved afterwards was refused", () => {
   const story = (saved: object): string[] =>
     rules(

@@ -7,7 +7,8 @@
 // | counter, reordered | a list's counter has not counted it; an id stands behind one that was begun after it was answered [S2] [S3] |
 // | not-a-prefix, stale-look, future-look | a reader saw what never was, less than had been acknowledged, or more than had begun [S1] [S3] |
 // | revision-back, fence-back | a number does not rise [S2] [L3] |
-// | two-holders, stale-save | two held a lock and no fault explains it [L1] [L5]; a save was accepted from who had lost it [S4] |
+// | two-holders, stale-save | two held a lock that they could not share and no fault explains it [L1] [L5] [L12]; a save was accepted from who had lost it [S4] |
+// | too-many-permits | more permits were held than the semaphore has, and no fault explains it [L13] |
 // | called-again | an update's function was called twice [S3] |
 // | seen, process | an error that cannot be, a broken re-entry [L4]; a process that crashed or did not end [P1] [P2] |
 // | left-behind, not-recovered | a lock or a place in a queue of a process that closed [L7] [P2]; no answer although nothing is broken |

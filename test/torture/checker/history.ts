@@ -9,7 +9,7 @@
 // | life, died | life, pid / how | a process started; ended ("closed" by itself, "killed" by us, else unexpected) |
 // | begin | life, n, caller, op, id, add?, hold?, ifRevision? | a call, before it is made. `add`: the id that it appends to the list `id` |
 // | end | life, n, outcome, code?, revision?, fence?, count?, length?, digest? | its answer. No `end`: the process died, outcome unknown |
-// | held | life, h, caller, id, fence, asked, leaseMs, draft? | a grant was handed to its caller, who asked at `asked`; or an update's function runs |
+// | held | life, h, caller, id, fence, asked, leaseMs, draft?, shared?, weight?, limit? | a grant was handed to its caller, who asked at `asked`; or an update's function runs. `shared`: others may share it. `weight`: permits of a semaphore that has `limit` |
 // | left | life, h, how | the holder lets go: "release" (about to call it), or "abort" (its signal aborted) |
 // | released | life, h, answer | what release answered: true, false or "unknown" |
 // | stall | life, from | the process did not run from `from` until `at`: stopped, blocked, or the machine was busy |
@@ -70,6 +70,11 @@ export interface Hold {
   readonly leaseMs: number;
   /** An update's function, whose fence others of its batch share. */
   readonly draft: boolean;
+  /** Others may share it. */
+  readonly shared: boolean;
+  /** How many permits it has of a semaphore that has `limit`; `limit` is `undefined` for a lock. */
+  readonly weight: number;
+  readonly limit: number | undefined;
   /** Until it let go; `Infinity`: the process died with it. */
   until: number;
   how: "release" | "abort" | "death";
@@ -225,6 +230,9 @@ export class History {
       from: line.at,
       leaseMs: Number(line["leaseMs"]),
       draft: line["draft"] === true,
+      shared: line["shared"] === true,
+      weight: Number(line["weight"] ?? 1),
+      limit: line["limit"] as number | undefined,
       until: Infinity,
       how: "death",
       answer: undefined,
