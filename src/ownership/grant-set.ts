@@ -56,6 +56,7 @@ export class HeldSet<Id extends string = string> implements GrantSet<Id>, Limite
     for (const { id, fence } of grants) fences[id as Id] = fence;
     this.fences = fences;
     for (const grant of grants) grant.whenOver(() => this.#isOneOver(grant));
+    for (const grant of grants) if (!grant.isLive) this.#isOneOver(grant); // lost while the last one was waited for
   }
 
   get title(): string {

@@ -9,7 +9,7 @@ import type { BackendCalls } from "../calls/backend-calls.ts";
 import { tooFewForLock } from "../calls/durability.ts";
 import { InvalidArgumentError, LockTimeoutError, quoted } from "../errors.ts";
 import { confirmHold } from "../leases/confirm-hold.ts";
-import { onAbort, onCallersAbort } from "./abort-listeners.ts";
+import { onAbort, onCallersAbort, throwIfAborted } from "./abort-listeners.ts";
 import { HeldGrant, type Lender } from "./grant.ts";
 import type { Unlock } from "./mutex.ts";
 import type { WaitOptions } from "./wait-options.ts";
@@ -63,6 +63,7 @@ function waitForMutex(calls: BackendCalls, parent: HeldGrant, how: WaitOptions):
   const { waitMs, signal } = how;
   const { deadlines, keepAlive } = calls;
   if (waitMs === 0) return Promise.reject(siblingTimeoutError(parent.id, waitMs));
+  throwIfAborted(signal);
   keepAlive.ref(); // [P1]
   let end: () => void = () => undefined;
   const locked = new Promise<Unlock>((resolve, reject) => {
@@ -72,7 +73,10 @@ function waitForMutex(calls: BackendCalls, parent: HeldGrant, how: WaitOptions):
     };
     const deadline = deadlines.set(waitMs, () => stop(siblingTimeoutError(parent.id, waitMs)));
     const stopListening = onCallersAbort(signal, stop);
-    const stopWatching = onAbort(parent.signal, () => stop(parent.lossError));
+    // Its signal also aborts when `maxHoldMs` is over, and it is still held then.
+    const stopWatching = onAbort(parent.signal, () => {
+      if (parent.lossError !== undefined) stop(parent.lossError);
+    });
     end = () => {
       deadlines.clear(deadline);
       stopListening();

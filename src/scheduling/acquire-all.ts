@@ -52,6 +52,8 @@ class Acquisitions {
   readonly #beganAt = now();
   /** What has been granted, in order. */
   #granted: HeldGrant[] = [];
+  /** Aborts when one of those is lost while others are waited for. */
+  readonly #lost = new AbortController();
 
   constructor(setting: Setting, wanted: readonly WantedLock[], how: WaitOptions) {
     this.#setting = setting;
@@ -66,9 +68,10 @@ class Acquisitions {
       for (const { lossError } of this.#granted) if (lossError !== undefined) throw lossError;
       return this.#granted;
     } catch (error) {
+      const lost = this.#granted.find(({ lossError }) => lossError !== undefined)?.lossError;
       // The caller learns this error: a failure of these releases is at most a warning.
       await giveBack(this.#granted, (grant, failure) => warnOfUnanswered(grant.title, failure));
-      throw error;
+      throw lost ?? error;
     }
   }
 
@@ -93,10 +96,20 @@ class Acquisitions {
   /** `busy`: why the next one could not be had. */
   async #waitForRest(busy: LockTimeoutError): Promise<void> {
     let tried: LockTimeoutError | undefined = busy;
+    for (const grant of this.#granted) this.#watch(grant);
     for (const lock of this.#wanted.slice(this.#granted.length)) {
-      this.#granted.push(await this.#waitFor(lock, tried));
+      const grant = await this.#waitFor(lock, tried);
+      this.#granted.push(grant);
+      this.#watch(grant);
       tried = undefined;
     }
+  }
+
+  /** If it is lost, the others need not be waited for. */
+  #watch(grant: HeldGrant): void {
+    const stop = (): void => this.#lost.abort(grant.lossError);
+    if (grant.isLive) grant.whenOver(stop);
+    else stop();
   }
 
   async #waitFor(lock: WantedLock, tried: LockTimeoutError | undefined): Promise<HeldGrant> {
@@ -117,14 +130,21 @@ class Acquisitions {
     return compareIds(greatestHeld, id) > 0 ? greatestHeld : undefined;
   }
 
+  /** Before anything is granted, the caller's alone. */
+  get #signal(): AbortSignal | undefined {
+    const { signal } = this.#how;
+    if (this.#granted.length === 0) return signal;
+    return signal === undefined ? this.#lost.signal : AbortSignal.any([signal, this.#lost.signal]);
+  }
+
   async #ask({ id, outer }: WantedLock, waitMs: number): Promise<HeldGrant> {
     const { calls, locks, admit } = this.#setting;
     admit();
     if (outer !== undefined) {
       const leftMs = Math.max(Math.ceil(this.#beganAt + waitMs - now()), 0);
-      return acquireNested(calls, outer, { ...this.#how, waitMs: leftMs });
+      return acquireNested(calls, outer, { ...this.#how, signal: this.#signal, waitMs: leftMs });
     }
-    const request = new GrantRequest({ ...this.#how, waitMs }, this.#beganAt);
+    const request = new GrantRequest({ ...this.#how, signal: this.#signal, waitMs }, this.#beganAt);
     locks.addGrant(id, request);
     return request.granted;
   }

@@ -69,6 +69,11 @@ export class Acquirer implements QueueCallbacks {
     soon(() => this.#startNext()); // requests made in the same tick share the first ticket
   }
 
+  /** An exclusive request for the same id has come: those that come after it ask with a ticket of their own. */
+  takeNoMore(): void {
+    if (this.#dispatcher instanceof SharedDispatcher) this.#dispatcher.takeNoMore();
+  }
+
   /** Fails the requests that wait. Requests that are being served go on. */
   rejectAll(error: unknown): void {
     this.#rejection = { error };

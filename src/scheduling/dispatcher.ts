@@ -24,7 +24,7 @@ import type { LocalQueue } from "./local-queue.ts";
 import { ChangeRequest, GrantRequest, type Request } from "./request.ts";
 
 /** How long all connections may take to notice that another server has taken over. */
-const elsewhereMs = 100;
+export const elsewhereMs = 100;
 
 export interface DispatcherOptions {
   readonly tickets: TicketRegistry;

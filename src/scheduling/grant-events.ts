@@ -9,7 +9,7 @@ export function publishAcquired(request: GrantRequest, grant: HeldGrant): void {
   if (!diagnostics.acquire.hasSubscribers) return;
   const event: AcquireEvent = {
     id: shownId(grant.id),
-    waitedMs: now() - request.arrivedAt,
+    waitedMs: now() - request.waitsFrom,
     fence: grant.fence,
   };
   diagnostics.acquire.publish(event);

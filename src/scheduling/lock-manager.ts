@@ -31,6 +31,7 @@ export class LockManager {
 
   /** Adds a request for the whole lock to the queue of its id. */
   add(id: string, request: Request): void {
+    if (this.#shared.size > 0) this.#shared.get(id)?.takeNoMore();
     let acquirer = this.#acquirers.get(id);
     if (acquirer === undefined) this.#acquirers.set(id, (acquirer = this.#create(id)));
     else if (acquirer.isIdle) this.#idle -= 1;

@@ -5,9 +5,10 @@
  * now and then; the other callers wait here, in order.
  */
 import type { BackendCalls } from "../calls/backend-calls.ts";
+import { LockTimeoutError, quoted, UnavailableError } from "../errors.ts";
+import { now } from "../timers.ts";
 import { LocalQueue } from "./local-queue.ts";
 import { GrantRequest } from "./request.ts";
-import { timeoutError } from "./timeout-error.ts";
 
 /** As many as one script serves. */
 const maxAsking = 64;
@@ -29,10 +30,9 @@ export class PermitQueue {
 
   constructor(id: string, options: PermitQueueOptions) {
     const { calls, onIdle } = options;
-    const { clientId } = calls.backend;
     this.#options = options;
     this.#waiting = new LocalQueue(calls, {
-      timeoutError: ({ waitMs }) => timeoutError({ id, waitMs, holder: undefined, clientId }),
+      timeoutError: ({ waitMs }) => timeoutError(id, waitMs),
       onEmpty: () => {
         if (this.#asking === 0) onIdle();
       },
@@ -42,8 +42,11 @@ export class PermitQueue {
 
   /** Every request is settled in the end. */
   add(request: GrantRequest): void {
-    if (this.#asking < this.#maxAsking) this.#ask(request);
-    else this.#waiting.add(request);
+    // One that only tries asks once, so it is no burden; but it does not overtake.
+    const isFirst = this.#waiting.size === 0;
+    if (isFirst && (request.isExpired || this.#asking < this.#maxAsking)) return this.#ask(request);
+    this.#waiting.add(request);
+    this.#askMore();
   }
 
   /** Fails the requests that wait here. */
@@ -51,19 +54,41 @@ export class PermitQueue {
     this.#waiting.rejectAll(error);
   }
 
+  /** May change at any time. */
   get #maxAsking(): number {
     return this.#options.calls.backend.pushes ? maxAsking : maxPolling;
   }
 
   #ask(request: GrantRequest): void {
     this.#asking += 1;
-    this.#options.ask(request, () => this.#next());
+    const askedAt = now();
+    this.#options.ask(request, () => this.#isOver(request, askedAt));
   }
 
-  #next(): void {
+  #isOver({ failure }: GrantRequest, askedAt: number): void {
     this.#asking -= 1;
-    const request = this.#waiting.head;
-    if (request instanceof GrantRequest && this.#waiting.remove(request)) this.#ask(request);
-    else if (this.#asking === 0) this.#options.onIdle();
+    // Those that have waited as long need not find out for themselves.
+    if (isUnreachable(failure)) this.#waiting.rejectAll(failure, ({ arrivedAt }) => arrivedAt <= askedAt);
+    this.#askMore();
+    if (this.#asking === 0 && this.#waiting.size === 0) this.#options.onIdle();
   }
+
+  #askMore(): void {
+    while (this.#asking < this.#maxAsking) {
+      const request = this.#waiting.head;
+      if (!(request instanceof GrantRequest) || !this.#waiting.remove(request)) return;
+      this.#ask(request);
+    }
+  }
+}
+
+function isUnreachable(failure: unknown): boolean {
+  return failure instanceof UnavailableError && failure.code === "UNREACHABLE";
+}
+
+function timeoutError(id: string, waitMs: number): LockTimeoutError {
+  const waited = waitMs === 0 ? "" : ` within waitMs (${waitMs} ms)`;
+  return new LockTimeoutError(
+    `The lock ${quoted(id)} was not free${waited}: callers of this process that asked before still wait for it.`,
+  );
 }

@@ -23,14 +23,17 @@ export abstract class Request extends ListNode {
   readonly waitMs: number;
   readonly durability: Durability | undefined;
   readonly arrivedAt: number;
+  /** Its waiting time counts from then: before it arrived, if its call has waited for other locks first. */
+  readonly waitsFrom: number;
   readonly #signal: AbortSignal | undefined;
   #isExpired: boolean;
   #deadline: Deadline | undefined;
   #stopListening: (() => void) | undefined;
 
-  constructor(how: WaitOptions, arrivedAt = now()) {
+  constructor(how: WaitOptions, arrivedAt = now(), waitsFrom = arrivedAt) {
     super();
     this.arrivedAt = arrivedAt;
+    this.waitsFrom = waitsFrom;
     this.leaseMs = how.leaseMs;
     this.waitMs = how.waitMs;
     this.durability = how.durability;
@@ -45,7 +48,7 @@ export abstract class Request extends ListNode {
 
   /** Whether its time is over by the clock. */
   get isDue(): boolean {
-    return now() - this.arrivedAt >= this.waitMs;
+    return now() - this.waitsFrom >= this.waitMs;
   }
 
   expire(): void {
@@ -55,7 +58,7 @@ export abstract class Request extends ListNode {
   /** Starts the deadline, and listens to the signal. Throws the signal's reason if it has already aborted. */
   startWaiting(deadlines: Deadlines, ends: WaitEnds): void {
     throwIfAborted(this.#signal);
-    if (!this.#isExpired) this.#deadline = deadlines.set(this.waitMs, ends.onExpire, this.arrivedAt);
+    if (!this.#isExpired) this.#deadline = deadlines.set(this.waitMs, ends.onExpire, this.waitsFrom);
     if (this.#signal !== undefined) this.#stopListening = onCallersAbort(this.#signal, ends.onAbort);
   }
 
@@ -75,10 +78,10 @@ export class GrantRequest extends Request {
   readonly share: Share | undefined;
   #resolve!: (grant: HeldGrant) => void;
   #reject!: (error: unknown) => void;
+  #failure: unknown;
 
-  /** `arrivedAt`: when its call began to wait, if that was for other locks before. */
-  constructor(how: WaitOptions, arrivedAt?: number) {
-    super(how, arrivedAt);
+  constructor(how: WaitOptions, waitsFrom?: number) {
+    super(how, undefined, waitsFrom);
     this.maxHoldMs = how.maxHoldMs;
     this.share = how.share;
     this.granted = new Promise((resolve, reject) => {
@@ -92,7 +95,13 @@ export class GrantRequest extends Request {
   }
 
   fail(error: unknown): void {
+    this.#failure = error;
     this.#reject(error);
+  }
+
+  /** Why it failed. */
+  get failure(): unknown {
+    return this.#failure;
   }
 }
 

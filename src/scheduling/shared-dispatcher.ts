@@ -16,8 +16,8 @@ import { releaseHold } from "../leases/release-hold.ts";
 import type { TicketRegistry } from "../leases/ticket-registry.ts";
 import { HeldGrant, type Lender } from "../ownership/grant.ts";
 import { limitHold } from "../ownership/hold-limit.ts";
-import { now } from "../timers.ts";
-import type { DispatcherOptions } from "./dispatcher.ts";
+import { now, pause } from "../timers.ts";
+import { elsewhereMs, type DispatcherOptions } from "./dispatcher.ts";
 import { publishAcquired, publishReleased, warnOfRelease } from "./grant-events.ts";
 import { isWithinBounds } from "./hold-bounds.ts";
 import type { LocalQueue } from "./local-queue.ts";
@@ -57,6 +57,11 @@ export class SharedDispatcher implements Lender {
   /** A request has joined the queue. */
   arrived(): void {
     if (this.#open !== undefined && this.#confirming === undefined) this.#lendMore(this.#open);
+  }
+
+  /** [L2] An exclusive request has come: those that come after it wait behind it. */
+  takeNoMore(): void {
+    if (this.#open !== undefined && this.#confirming === undefined) this.#close(this.#open);
   }
 
   #lendMore(hold: Hold): void {
@@ -108,7 +113,13 @@ export class SharedDispatcher implements Lender {
       request.arrivedAt <= from && (request.durability?.replicas ?? 0) >= durability.replicas;
     try {
       const replicas = await confirmHold(this.#tickets.calls, hold, durability);
-      if (replicas >= durability.replicas) hold.restartTime();
+      if (this.#open !== hold) return; // it was lost meanwhile: its requests ask again
+      if (replicas === 0 && !hold.isLive) {
+        // Another server answers, or soon will on all connections: requests with time left ask again.
+        const error = tooFewForLock(hold.id, replicas, durability);
+        this.#queue.rejectAll(error, (request) => isSame(request) && request.isExpired);
+        await pause(elsewhereMs); // avoids a busy loop
+      } else if (replicas >= durability.replicas) hold.restartTime();
       else {
         const requests = this.#queue.take(isSame);
         this.#close(hold);

@@ -10,6 +10,7 @@ import { releaseCases } from "./lock-suite/contract-release.ts";
 import { eventLoopCases } from "./lock-suite/event-loop.ts";
 import { holdLimitCases } from "./lock-suite/hold-limit.ts";
 import { leaderCases } from "./lock-suite/leader.ts";
+import { leaderClosingCases } from "./lock-suite/leader-closing.ts";
 import { lossCases } from "./lock-suite/loss.ts";
 import { givingUpCases } from "./lock-suite/giving-up.ts";
 import { lostReplyCases } from "./lock-suite/lost-replies.ts";
@@ -59,5 +60,6 @@ export function lockSuite(options: SuiteOptions): void {
     ...holdingSeveralCases,
     ...holdLimitCases,
     ...leaderCases,
+    ...leaderClosingCases,
   ]);
 }

@@ -72,7 +72,7 @@ export class BatchRun {
 
   async #applyAll(batch: Batch, host: RunHost): Promise<Error | undefined> {
     let change = host.nextChange(batch);
-    for (; change !== undefined; change = change.successor ?? host.nextChange(batch)) {
+    for (; change !== undefined; change = change.follow() ?? host.nextChange(batch)) {
       const error = await this.#apply(batch, change);
       if (error !== undefined) return error;
     }
@@ -177,10 +177,19 @@ export class BatchRun {
     if (batch.starts === maxTries - 1) return tooManyConflicts(this.#hold.id);
     batch.restart(await this.#load());
     for (let change = batch.takeAgain(); change !== undefined; change = batch.takeAgain()) {
-      const error = (await this.#apply(batch, change)) ?? (await this.#saveIfClosed(batch));
+      const error =
+        (await this.#apply(batch, change)) ??
+        (await this.#applyFollowing(batch, change)) ??
+        (await this.#saveIfClosed(batch));
       if (error !== undefined) return error;
     }
     return undefined;
+  }
+
+  /** What a change found at first may be gone: then one may follow it after all. */
+  async #applyFollowing(batch: Batch, change: Change): Promise<Error | undefined> {
+    const next = change.follow();
+    return next && this.#apply(batch, next);
   }
 
   /** The caller of a save learns its revision, so it is stored before the next change is applied on top of it. */

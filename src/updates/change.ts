@@ -51,8 +51,8 @@ export abstract class Change<R = unknown> {
     });
   }
 
-  /** Asked when it was applied: what is applied right after it, under the same lock. */
-  get successor(): Change | undefined {
+  /** Called whenever it was applied: what is applied right after it, under the same lock. Returned once. */
+  follow(): Change | undefined {
     return undefined;
   }
 

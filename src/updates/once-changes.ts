@@ -11,7 +11,7 @@ import { fromCaller, runForCaller } from "../caller-stacks.ts";
 import { LockLostError } from "../errors.ts";
 import { now } from "../timers.ts";
 import { Change } from "./change.ts";
-import type { OnceOutcome, OnceRecords } from "./once-record.ts";
+import type { Attempt, OnceOutcome, OnceRecords } from "./once-record.ts";
 import type { UpdateContext } from "./update-context.ts";
 
 /** What the function of `once.run()` learns about the attempt that it is. */
@@ -44,7 +44,7 @@ export class BeginOnce extends Change<OnceOutcome | undefined> {
   readonly wantsRevision = false;
   override readonly isLong = true;
   readonly call: OnceCall;
-  #attempt = 0;
+  #attempt: Attempt | undefined;
   #outcome: OnceOutcome | undefined;
   #end: EndOnce | undefined;
 
@@ -53,24 +53,29 @@ export class BeginOnce extends Change<OnceOutcome | undefined> {
     this.call = call;
   }
 
-  /** The number of the attempt. */
-  get attempt(): number {
+  /** The attempt that was begun; `undefined`: none was. */
+  get attempt(): Attempt | undefined {
     return this.#attempt;
   }
 
   apply(loaded: LoadedState): StateWrite | undefined {
     const { records, keepMs } = this.call;
-    this.#attempt = 0;
-    const { attempt, outcome } = records.read(loaded);
+    this.#attempt = undefined;
+    const { attempt, outcome, fingerprint } = records.read(loaded);
     this.#outcome = outcome;
     if (outcome !== undefined) return undefined;
-    this.#attempt = attempt + 1;
+    this.#attempt = { attempt: attempt + 1, ...(fingerprint !== undefined && { fingerprint }) };
     return saveOf(records, records.begun(this.#attempt), Math.max(keepMs, countedMs));
   }
 
-  /** `undefined`: the function is not called. */
-  override get successor(): EndOnce | undefined {
-    if (this.#attempt > 0) this.#end ??= this.inCallersContext(() => new EndOnce(this));
+  override follow(): EndOnce | undefined {
+    if (this.#attempt === undefined || this.#end !== undefined) return undefined;
+    this.#end = this.inCallersContext(() => new EndOnce(this));
+    return this.#end;
+  }
+
+  /** What follows it; `undefined`: the function is not called. */
+  get end(): EndOnce | undefined {
     return this.#end;
   }
 
@@ -116,10 +121,10 @@ export class EndOnce extends Change<OnceOutcome> {
 
   async #run(context: UpdateContext): Promise<StateWrite | undefined> {
     const { promise, call } = this.#begin;
-    if ((await promise) !== undefined) throw new Error("HOLDFAST_ONCE_NOT_BEGUN");
-    const { attempt } = this.#begin; // now: the attempt may have been begun on what was loaded again
+    if ((await promise) !== undefined) notBegun();
+    const { attempt = notBegun() } = this.#begin; // now: it may have been begun on what was loaded again
     context.signal.throwIfAborted(); // lost by the time of the reply
-    const view = new AttemptView(context, attempt);
+    const view = new AttemptView(context, attempt.attempt);
     this.#startedAt = now();
     try {
       this.#returned = { value: await runForCaller(() => call.fn(view)) };
@@ -131,7 +136,7 @@ export class EndOnce extends Change<OnceOutcome> {
 
   /** What to remember. A value that cannot be kept is an error of this attempt. */
   #write(): StateWrite | undefined {
-    const { call, attempt } = this.#begin;
+    const { call, attempt = notBegun() } = this.#begin;
     const returned = this.#returned;
     if (returned === undefined || ("error" in returned && !call.remembersErrors)) return undefined;
     const { records, keepMs, minHoldMs } = call;
@@ -167,6 +172,10 @@ class AttemptView implements OnceAttempt {
 function saveOf(records: OnceRecords, bytes: Uint8Array, ttlMs: number): StateWrite {
   const { name } = records.codec.serializer;
   return { kind: "save", bytes, serializer: name, ttlMs: ttlMs === Infinity ? "none" : ttlMs };
+}
+
+function notBegun(): never {
+  throw new Error("HOLDFAST_ONCE_NOT_BEGUN");
 }
 
 function lostWith({ message }: LockLostError, result: unknown): LockLostError {

@@ -21,12 +21,17 @@ interface Stored {
   readonly error?: { readonly name: string; readonly message: string; readonly code?: string };
 }
 
+/** An attempt: its number, and the fingerprint that an earlier call left. */
+export type Attempt = Pick<Stored, "attempt" | "fingerprint">;
+
 /** What a record says to a caller. */
 export interface OnceRecord {
   /** The number of the last attempt; 0 if there was none. */
   readonly attempt: number;
   /** `undefined`: nothing is remembered. */
   readonly outcome: OnceOutcome | undefined;
+  /** That of an earlier call. */
+  readonly fingerprint?: string | undefined;
 }
 
 const noRecord: OnceRecord = { attempt: 0, outcome: undefined };
@@ -52,18 +57,19 @@ export class OnceRecords {
     const stored = this.codec.decode(state.bytes) as Partial<Stored> | null | undefined;
     const attempt = stored?.attempt;
     if (typeof attempt !== "number") throw this.codec.corrupt("it is not a record of a once");
-    this.#compare(stored?.fingerprint);
-    return { attempt, outcome: outcomeOf(stored as Stored) };
+    const { fingerprint } = stored as Stored;
+    this.#compare(fingerprint);
+    return { attempt, outcome: outcomeOf(stored as Stored), fingerprint };
   }
 
   /** The bytes to store before the function of this attempt is called. */
-  begun(attempt: number): Uint8Array {
-    return this.#encode({ attempt });
+  begun(attempt: Attempt): Uint8Array {
+    return this.#encode(attempt);
   }
 
-  ended(attempt: number, outcome: OnceOutcome): Uint8Array {
-    if ("value" in outcome) return this.#encode({ attempt, done: "value", value: outcome.value });
-    return this.#encode({ attempt, done: "error", error: partsOf(outcome.error) });
+  ended(attempt: Attempt, outcome: OnceOutcome): Uint8Array {
+    if ("value" in outcome) return this.#encode({ ...attempt, done: "value", value: outcome.value });
+    return this.#encode({ ...attempt, done: "error", error: partsOf(outcome.error) });
   }
 
   /** What `ended` encoded, as its readers will see it. Throws SerializationError if that is impossible. */

@@ -93,6 +93,7 @@ export class LeaderHandle<T> implements Leader<T> {
     const leaseMs = how.leaseMs ?? this.#options.leaseMs ?? settings.leaseMs;
     for (let failures = 0; ; failures += 1) {
       throwIfAborted(signal);
+      this.#session.ending.throwIfAborted();
       if (liveGrant(store, this.#key) !== undefined) {
         const text = `run() of ${shownId(this.#key)} inside its own term would wait for itself.`;
         throw new InvalidArgumentError(text);
@@ -128,6 +129,7 @@ export class LeaderHandle<T> implements Leader<T> {
       // It may have been lost by the time of the reply: a function is never called with a term that is over.
       if (!(await this.#takeOffice(term, how.value)) || term.isLost()) return undefined;
       throwIfAborted(how.signal);
+      session.ending.throwIfAborted();
       const link = { store: session.store, grant, draft: false };
       const value = await runForCaller(() => runHolding(link, () => fn(term)));
       return term.isLost() ? undefined : { value };

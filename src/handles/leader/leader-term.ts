@@ -33,6 +33,8 @@ export class HeldTerm<T> implements Term<T> {
   readonly #controller = new AbortController();
   readonly #stops: readonly (() => void)[];
   #ended: Promise<void> | undefined;
+  /** Set when it ends. */
+  #wasLost: boolean | undefined;
 
   constructor(of: TermOptions) {
     this.#of = of;
@@ -55,7 +57,7 @@ export class HeldTerm<T> implements Term<T> {
 
   /** Whether it ended although nobody wanted that. */
   isLost(): boolean {
-    return this.#ended === undefined && !this.#of.grant.isLive;
+    return this.#wasLost ?? !this.#of.grant.isLive;
   }
 
   async proclaim(value: T | undefined): Promise<void> {
@@ -73,6 +75,7 @@ export class HeldTerm<T> implements Term<T> {
 
   /** Ends the term, if it has not been lost. Every call returns the promise of the first. */
   end(): Promise<void> {
+    this.#wasLost ??= !this.#of.grant.isLive;
     return (this.#ended ??= this.#end());
   }
 

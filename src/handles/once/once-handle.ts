@@ -109,6 +109,7 @@ export class OnceHandle implements Once {
     this.#admit("run()", how.signal);
     const known = await this.#remembered();
     if (known !== undefined) return { ran: false, outcome: known };
+    this.#session.admit(); // it may have begun to close meanwhile
     const begin = new BeginOnce(this.#call(fn, how));
     this.#session.locks.add(this.#key, new ChangeRequest(this.#wait(how), begin));
     try {
@@ -120,8 +121,8 @@ export class OnceHandle implements Once {
       if (late === undefined) throw error;
       return { ran: false, outcome: late };
     }
-    if (begin.successor === undefined) throw new Error("HOLDFAST_ONCE_NOT_ENDED");
-    return { ran: true, outcome: await begin.successor.promise };
+    if (begin.end === undefined) throw new Error("HOLDFAST_ONCE_NOT_ENDED");
+    return { ran: true, outcome: await begin.end.promise };
   }
 
   /** One read, without the lock. */

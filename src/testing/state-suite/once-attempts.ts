@@ -2,7 +2,7 @@
 import { strict as assert } from "node:assert";
 import { internalId } from "../../names.ts";
 import type { OnceAttempt } from "../../updates/once-changes.ts";
-import { aborted, assertRises, pause, rejection, rejectsWith } from "../assertions.ts";
+import { aborted, assertRises, inTime, pause, rejection, rejectsWith } from "../assertions.ts";
 import { failBefore, loseReply, meanwhile } from "../faults.ts";
 import { needing, proof, type Case } from "../suite.ts";
 import { keepMs, neverCalled, slow } from "./once.ts";
@@ -190,5 +190,25 @@ export const onceAttemptCases: readonly Case[] = [
     end();
     await Promise.all([running, closing]);
     assert.deepEqual(await other.once(id, { keepMs }).run(neverCalled), { attempt: 1 });
+  }),
+  proof("[O1] results that are forgotten at once: every caller is answered all the same", async (fixture) => {
+    const [stores, id] = [await fixture.stores(3, { waitMs: 60_000 }), fixture.id()];
+    for (const brief of [1, 3, 10]) {
+      const calls = stores.flatMap((store) =>
+        Array.from({ length: 8 }, (_, n) => store.once(id, { keepMs: brief }).run(() => n)),
+      );
+      const results = await Promise.all(calls.map((call) => inTime(call)));
+      assert.ok(results.every((result) => typeof result === "number"));
+    }
+  }),
+  proof("[O1] a failed call without a fingerprint leaves that of an earlier one", async (fixture) => {
+    const [store, id] = [await fixture.store(), fixture.id()];
+    const fail = (): never => {
+      throw new Error("no");
+    };
+    await rejection(store.once(id, { keepMs, fingerprint: "A" }).run(fail));
+    await rejection(store.once(id, { keepMs }).run(fail));
+    await rejectsWith(store.once(id, { keepMs, fingerprint: "B" }).run(neverCalled), "CONFLICT");
+    assert.equal(await store.once(id, { keepMs, fingerprint: "A" }).run(({ attempt }) => attempt), 3);
   }),
 ];

@@ -300,7 +300,7 @@ const lib = {
     "end",
     "local function share_fits(kind, weight, is_free)",
     "if not shares and not with_shares().try_load() then return false end",
-    "if kind == 'w' and not shares.limit then return nil end",
+    "if kind == 'w' and (not shares.limit or weight > shares.limit) then return nil end",
     "return with_shares().has_room(kind, weight, is_free)",
     "end",
     "local function serve(now, caller, is_free)",
@@ -711,7 +711,7 @@ const lib = {
 export const scripts = {
   acquireShare: {
     name: "acquireShare",
-    sha1: "49ea66fdbd88054a28e167ff7c64ceaf84fddc58",
+    sha1: "6aa37b98f2c1d59376dd6ac20fe55b23c7eddc57",
     text: [
       "local stamp, done = KEYS[1], KEYS[2]",
       "local prefix, seen = ARGV[2], tonumber(ARGV[3])",
@@ -807,7 +807,7 @@ export const scripts = {
   },
   acquire: {
     name: "acquire",
-    sha1: "d18fe13a09ee6e1d52730a5ab49d0c2341dae747",
+    sha1: "529c0399d4f64c589ab9d4a92e0e39649dd915fb",
     text: [
       "local stamp, done = KEYS[1], KEYS[2]",
       "local prefix, seen = ARGV[2], tonumber(ARGV[3])",
@@ -903,7 +903,7 @@ export const scripts = {
   },
   cancel: {
     name: "cancel",
-    sha1: "516ecfec1de989db2a2ee157023450428f8e3b64",
+    sha1: "ed00c6241a7f102657ae1bb597cd69f10a9020c3",
     text: [
       "local lock, queue, asks, stamp, done, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]",
       "local sharing = KEYS[7]",
@@ -942,7 +942,7 @@ export const scripts = {
   },
   commit: {
     name: "commit",
-    sha1: "fbae4897464c9db3dad4e9ab7588aec73743adf5",
+    sha1: "2d046a046efccc1ca5c253ba9ddb6b83230d21d4",
     text: [
       "local stamp, done = KEYS[1], KEYS[2]",
       "local prefix, seen, keep, refresh = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]",
@@ -1141,7 +1141,7 @@ export const scripts = {
   },
   force: {
     name: "force",
-    sha1: "dfe30cde46e6ce3b6fc7b031a543d261203e6af6",
+    sha1: "91e0eb29faa3f1313191a7a578468a188807e454",
     text: [
       "local lock, queue, asks, stamp, done, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]",
       "local sharing = KEYS[7]",
@@ -1269,7 +1269,7 @@ export const scripts = {
   },
   release: {
     name: "release",
-    sha1: "02cdf172ad1b5b28a8263e3f934f07216e3304b4",
+    sha1: "a56282cba35dfc2bf83ff5ed8cd21a6a48977f6f",
     text: [
       "local stamp, done = KEYS[1], KEYS[2]",
       "local prefix, seen, keep, refresh = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]",
@@ -1445,7 +1445,7 @@ export const scripts = {
   },
   semaphore: {
     name: "semaphore",
-    sha1: "ddabbdccd682e3208e12f75ab1f84d9158180790",
+    sha1: "c45d1b680947b528e14fd10c7c00a3e182154546",
     text: [
       "local lock, queue, asks, stamp, done, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]",
       "local sharing = KEYS[7]",

@@ -18,7 +18,7 @@ export const holdingSeveralCases: readonly Case[] = [
     await store.lock(b).run(async (outer) => {
       const before = faults.calls.length;
       await store.lockAll(ids).run((grant) => {
-        assert.deepEqual(asked(faults.calls.slice(before)), [a, c]);
+        assert.deepEqual(asked(faults.calls.slice(before)).sort(), [a, c].sort()); // shards answer in any order
         assert.equal(grant.fences[b], outer.fence);
       });
       assert.equal(await isFree(other, a), true);

@@ -44,16 +44,17 @@ local function state_for_wake(wish)
   if value then return 's', value end
   return 'a', ''
 end
--- Its next ask finds out that it waits for too much, or for permits of a semaphore that is gone.
+-- Its next ask finds out that it waits for more permits than there are, or for those of a semaphore that is gone.
 local function send_back(ticket)
   leave(ticket)
   wake(select(2, parse_holder(ticket .. ' 0')) or '', 'ask ' .. ticket .. ' ' .. lock_id())
 end
--- Whether the share that the first waiter asks for fits. Nil if it waits for permits of a semaphore that is gone.
+-- Whether the share that the first waiter asks for fits. Nil if it never will: its semaphore is gone, or was made again
+-- with fewer permits.
 local function share_fits(kind, weight, is_free)
   -- What is wrong with the hash is reported to the next ask; the step that frees the lock goes on.
   if not shares and not with_shares().try_load() then return false end
-  if kind == 'w' and not shares.limit then return nil end
+  if kind == 'w' and (not shares.limit or weight > shares.limit) then return nil end
   return with_shares().has_room(kind, weight, is_free)
 end
 -- Serves the queue. The lock must not be held exclusively; `is_free`: its key is not there. Returns the grant of the
