@@ -190,4 +190,17 @@ export const holdLimitCases: readonly Case[] = [
       for (const id of ids) await fixture.becomesFree(id);
     },
   ),
+  proof("[L5] [L4] in the grace, calls that wait for another one of their owner go on", async (fixture) => {
+    const store = await fixture.store();
+    const lock = store.lock(fixture.id(), { maxHoldMs: 30 });
+    const result = await lock.run(async (grant) => {
+      const first = await lock.acquire();
+      const saved = store.state(lock.id).save("after it");
+      await aborted(grant.signal);
+      await stillPending(saved);
+      await first.release();
+      return saved;
+    });
+    assert.ok(result > 0);
+  }),
 ];

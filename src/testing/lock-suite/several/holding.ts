@@ -107,4 +107,20 @@ export const holdingSeveralCases: readonly Case[] = [
       await allFree(fixture, ids);
     }
   }),
+  proof(
+    "[L14] one is lost while another is waited for: the call fails at once, and nothing stays held",
+    async (fixture) => {
+      const [store, other] = await fixture.stores(2);
+      const ids = threeIds(fixture);
+      const [a, b, c] = ids;
+      const held = await other.lock(c).acquire();
+      const waiting = rejectsWith(store.lockAll([a, b, c]).acquire({ waitMs: 60_000 }), "LOCK_LOST");
+      await eventually(async () => assert.equal((await other.lock(c).inspect())?.waiters, 1));
+      assert.equal(await other.lock(a).forceRelease(), true);
+      await waiting;
+      assert.deepEqual([await isFree(other, a), await isFree(other, b)], [true, true]);
+      await held.release();
+      for (const id of ids) await fixture.becomesFree(id);
+    },
+  ),
 ];
