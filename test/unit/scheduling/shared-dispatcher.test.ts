@@ -110,6 +110,16 @@ describe("the dispatcher of a shared lock", () => {
       expect([releases(), served, serving.count]).toEqual([2, 2, 0]);
     });
 
+    test("[L1] another server answers, and does not know it: requests with time left ask again", async () => {
+      room.backend.answer("awaitReplicas", () => "gone");
+      const request = add({ durability });
+      dispatcher.begin(room.hold());
+      await quiet();
+      vi.advanceTimersByTime(100);
+      expect(await outcomeOf(request.granted)).toBe("pending");
+      expect([served, queue.size, serving.count]).toEqual([1, 1, 0]);
+    });
+
     test("[L6] while one hold waits for them, the last borrower of an earlier one releases that", async () => {
       const replicas = new Later<number>();
       room.backend.answer("awaitReplicas", () => replicas.promise);

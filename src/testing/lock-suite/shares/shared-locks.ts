@@ -64,6 +64,23 @@ export const sharedLockCases: readonly Case[] = [
     await fixture.becomesFree(id);
   }),
   proof(
+    "[L2] [L12] callers of one process are served in call order: no reader passes a writer of its process",
+    async (fixture) => {
+      const [a, , id] = await two(fixture);
+      await a.lock(id).run(() => undefined); // on Redis, the script is there from now on
+      const first = await a.lock(id).acquire(shared);
+      const writer = a.lock(id).acquire();
+      const reader = a.lock(id).acquire(shared);
+      await stillPending(reader);
+      await first.release();
+      const grant = await writer;
+      await stillPending(reader);
+      await grant.release();
+      await (await reader).release();
+      await fixture.becomesFree(id);
+    },
+  ),
+  proof(
     "[L12] readers of one process share a ticket, and the last that leaves releases it",
     async (fixture) => {
       const [a, b, id] = await two(fixture);
