@@ -7,6 +7,7 @@ import type { OpenPeer } from "./peers/peer.ts";
 import { openRedisSemaphore } from "./peers/redis-semaphore.ts";
 import { openRedlockUniversal } from "./peers/redlock-universal.ts";
 import { openRedlock } from "./peers/redlock.ts";
+import { openHoldfastSemaphore, openRedisSemaphores } from "./peers/semaphores.ts";
 import { openSesamecareRedlock } from "./peers/sesamecare-redlock.ts";
 import { openSimpleRedisMutex } from "./peers/simple-redis-mutex.ts";
 
@@ -96,6 +97,18 @@ export const holdfastOnShards: Contender = {
   settings: "as built, all options at their defaults; three servers",
 };
 
+/** Semaphores, as the locks of the bench. */
+export const semaphoreContenders: readonly Contender[] = [
+  { ...ours, name: "Holdfast semaphore", open: openHoldfastSemaphore },
+  {
+    name: "redis-semaphore Semaphore",
+    kind: "peer",
+    open: openRedisSemaphores,
+    package: "redis-semaphore",
+    settings: "Semaphore; as its Mutex",
+  },
+];
+
 const sqlite: Contender = {
   ...ours,
   name: "Holdfast on SQLite",
@@ -127,7 +140,7 @@ export const local = { sqlite, memory, sqliteByHand } as const;
 export const holdfast = ours;
 export const pinger = nodeRedisFloor;
 
-const all = [...everybody, holdfastOnShards, sqlite, memory, sqliteByHand];
+const all = [...everybody, holdfastOnShards, ...semaphoreContenders, sqlite, memory, sqliteByHand];
 
 export function contender(name: string): Contender {
   const found = all.find((one) => one.name === name);

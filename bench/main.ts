@@ -16,6 +16,7 @@ import { onDisk } from "./cases/local.ts";
 import { lock } from "./cases/lock.ts";
 import { network } from "./cases/network.ts";
 import { renewal } from "./cases/renewal.ts";
+import { semaphores } from "./cases/semaphores.ts";
 import { shards } from "./cases/shards.ts";
 import { start } from "./cases/start.ts";
 import { update } from "./cases/update.ts";
@@ -42,6 +43,7 @@ const cases: readonly Case[] = [
   ids,
   renewal,
   loads,
+  semaphores,
   shards,
   onDisk,
   start,
