@@ -36,15 +36,24 @@ class HoldfastSemaphores implements Peer<Library.PermitGrant> {
   }
 
   update(): Promise<never> {
-    return Promise.reject(new Error("a semaphore guards no value"));
+    return guardsNothing();
   }
 
-  readonly load = this.update;
-  readonly save = this.update;
+  load(): Promise<never> {
+    return guardsNothing();
+  }
+
+  save(): Promise<never> {
+    return guardsNothing();
+  }
 
   close(): Promise<void> {
     return this.#store.close({ drainMs: 0 });
   }
+}
+
+function guardsNothing(): Promise<never> {
+  return Promise.reject(new Error("a semaphore guards no value"));
 }
 
 interface Semaphore {
