@@ -2,10 +2,13 @@
  * `npm run bench:pair -- <checkout A> <checkout B> [--on redis://host:port|memory:|stub] [--work lock|update|hot|hot-lock]`
  * `[--callers 64] [--pairs 41] [--ms 200]`
  *
- * Two builds of the library in one process, in turn, for short slices: whatever else the machine does meets both alike.
- * Prints client CPU per operation of B over that of A, as the median of the pairs with its 95 % interval. Both checkouts must
- * be built. `stub` is a backend that answers at once, so that what is measured is the core.
+ * Two builds of the library in one process, in turn, for short slices: whatever else the machine does meets both alike. The
+ * build that is loaded second is slower for that alone (a build against itself: 1.04), so there are two such processes, one
+ * for each order. Prints client CPU per operation of B over that of A: each pair of one process is combined with one of the
+ * other (their geometric mean), and of these the median with its 95 % interval. Both checkouts must be built. `stub` is a
+ * backend that answers at once, so that what is measured is the core.
  */
+import { execFileSync } from "node:child_process";
 import { parseArgs } from "node:util";
 import type * as Library from "../src/index.ts";
 import type { Backend, Granted, ReleaseReply, WriteReply } from "../src/backend.ts";
@@ -20,6 +23,8 @@ const { positionals, values } = parseArgs({
     callers: { type: "string", default: "64" },
     pairs: { type: "string", default: "41" },
     ms: { type: "string", default: "200" },
+    /** Internal: measures, in the order of the arguments, and prints what came out as JSON. */
+    measure: { type: "boolean", default: false },
   },
 });
 const [a, b] = positionals;
@@ -27,21 +32,42 @@ if (a === undefined || b === undefined) throw new Error("name two checkouts, bot
 const callers = Number(values.callers);
 const ms = Number(values.ms);
 
-const sides = [await side(a, "a:"), await side(b, "b:")] as const;
-for (let warm = 0; warm < 4; warm++) for (const one of sides) await one.slice(400);
-const ratios: number[] = [];
-const costs: [number[], number[]] = [[], []];
-for (let pair = 0; pair < Number(values.pairs); pair++) {
-  const order = pair % 2 === 0 ? ([0, 1] as const) : ([1, 0] as const);
-  for (const which of order) costs[which].push(await sides[which].slice(ms));
-  ratios.push((costs[1].at(-1) ?? NaN) / (costs[0].at(-1) ?? NaN));
+/** CPU per operation, pair by pair, of each side. */
+type Costs = readonly [readonly number[], readonly number[]];
+
+if (values.measure) console.log(JSON.stringify(await measure(a, b)));
+else report(inNewProcess(a, b), inNewProcess(b, a));
+
+async function measure(first: string, second: string): Promise<Costs> {
+  const sides = [await side(first, "a:"), await side(second, "b:")] as const;
+  for (let warm = 0; warm < 4; warm++) for (const one of sides) await one.slice(400);
+  const costs: [number[], number[]] = [[], []];
+  for (let pair = 0; pair < Number(values.pairs); pair++) {
+    const order = pair % 2 === 0 ? ([0, 1] as const) : ([1, 0] as const);
+    for (const which of order) costs[which].push(await sides[which].slice(ms));
+  }
+  await Promise.all(sides.map(({ store }) => store.close()));
+  return costs;
 }
-const [low, middle, high] = median(ratios);
-const each = costs.map((cost) => `${median(cost)[1].toFixed(1)} µs`).join(", ");
-console.log(
-  `${values.work}, ${callers} callers, ${values.on}: B / A ${middle.toFixed(3)} [${low.toFixed(3)}, ${high.toFixed(3)}] (${each})`,
-);
-await Promise.all(sides.map(({ store }) => store.close()));
+
+function inNewProcess(first: string, second: string): Costs {
+  const { on, work, pairs } = values;
+  const options = { on, work, pairs, callers: values.callers, ms: values.ms };
+  const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
+  const script = [import.meta.filename, first, second, "--measure", ...args];
+  return JSON.parse(execFileSync(process.execPath, script, { encoding: "utf8" })) as Costs;
+}
+
+function report([a1, b1]: Costs, [b2, a2]: Costs): void {
+  const ratio = (of: readonly number[], to: readonly number[], pair: number): number =>
+    (of[pair] ?? NaN) / (to[pair] ?? NaN);
+  const ratios = a1.map((_, pair) => Math.sqrt(ratio(b1, a1, pair) * ratio(b2, a2, pair)));
+  const [low, middle, high] = median(ratios);
+  const each = [a1.concat(a2), b1.concat(b2)].map((cost) => `${median(cost)[1].toFixed(1)} µs`).join(", ");
+  console.log(
+    `${values.work}, ${callers} callers, ${values.on}: B / A ${middle.toFixed(3)} [${low.toFixed(3)}, ${high.toFixed(3)}] (${each})`,
+  );
+}
 
 async function side(checkout: string, prefix: string) {
   const { open } = (await import(`${checkout}/dist/index.js`)) as typeof Library;
