@@ -85,6 +85,9 @@ const maxTtlMs = 36_525 * dayMs;
 /** Parses one option: returns the valid value, or throws an InvalidArgumentError that says what is allowed. */
 export type Parser<T> = (value: unknown, name: string) => T;
 
+/** Options after parsing: a durability is complete. */
+export type Parsed<T> = Omit<T, "durability"> & { durability?: Durability };
+
 /** Checks an options object with its parsers. A missing option and `undefined` are the same. */
 export function parseOptions<T extends object>(
   what: string,

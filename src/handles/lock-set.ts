@@ -3,8 +3,8 @@
  * scheduling/acquire-all.ts does the waiting.
  */
 import type { Durability } from "../backends/contract.ts";
-import { isFromCaller, withCallersStack } from "../caller-stacks.ts";
-import { InvalidArgumentError, LockTimeoutError } from "../errors.ts";
+import { withCallersStack } from "../caller-stacks.ts";
+import { InvalidArgumentError } from "../errors.ts";
 import * as parse from "../options.ts";
 import { someOf } from "../options.ts";
 import { throwIfAborted } from "../ownership/abort-listeners.ts";
@@ -18,6 +18,7 @@ import { compareIds } from "../scheduling/id-order.ts";
 import type { Session } from "../session.ts";
 import * as names from "../names.ts";
 import { shareOf, type AcquireOptions, type LockOptions, type TryAcquireOptions } from "./lock.ts";
+import { nullIfBusy } from "./null-if-busy.ts";
 import { checkFunction, runUnder } from "./run-under.ts";
 
 /** Each of them is renewed, and waited for in turn: work that needs more locks needs a coarser one. */
@@ -92,12 +93,7 @@ export class LockSetHandle<Id extends string> implements LockSet<Id> {
   async #tryAcquire(options: TryAcquireOptions | undefined): Promise<GrantSet<Id> | null> {
     const { waitMs: _, ...parsers } = this.#parsers;
     const own = parse.parseOptions<ParsedCall<TryAcquireOptions>>("tryAcquire()", options, parsers);
-    try {
-      return await this.#acquire({ ...own, waitMs: 0 });
-    } catch (error) {
-      if (error instanceof LockTimeoutError && !isFromCaller(error)) return null;
-      throw error;
-    }
+    return nullIfBusy(this.#acquire({ ...own, waitMs: 0 }));
   }
 
   async #acquire(options: ParsedCall<AcquireOptions>): Promise<HeldSet<Id>> {

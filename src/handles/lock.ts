@@ -4,10 +4,9 @@
  */
 import type { Durability, LockEntry, Share } from "../backends/contract.ts";
 import type { Session } from "../session.ts";
-import { withCallersStack, isFromCaller } from "../caller-stacks.ts";
-import { LockTimeoutError } from "../errors.ts";
+import { withCallersStack } from "../caller-stacks.ts";
 import * as parse from "../options.ts";
-import { someOf, type DurabilityOptions } from "../options.ts";
+import { someOf, type DurabilityOptions, type Parsed } from "../options.ts";
 import { acquireNested } from "../ownership/nested-acquire.ts";
 import type { Grant, HeldGrant } from "../ownership/grant.ts";
 import type { GrantSet } from "../ownership/grant-set.ts";
@@ -17,6 +16,7 @@ import { GrantRequest } from "../scheduling/request.ts";
 import { throwIfAborted } from "../ownership/abort-listeners.ts";
 import * as names from "../names.ts";
 import { lockInfo, type LockInfo } from "./lock-info.ts";
+import { nullIfBusy } from "./null-if-busy.ts";
 import { checkFunction, runUnder } from "./run-under.ts";
 
 /** Options of `store.lock()`; options of a call override them. */
@@ -153,12 +153,7 @@ export class LockHandle implements Lock {
   async #tryAcquire(options: TryAcquireOptions | undefined): Promise<Grant | null> {
     const { waitMs: _, ...parsers } = this.#parsers;
     const own = parse.parseOptions<Parsed<TryAcquireOptions>>("tryAcquire()", options, parsers);
-    try {
-      return await this.#acquire({ ...own, waitMs: 0 });
-    } catch (error) {
-      if (error instanceof LockTimeoutError && !isFromCaller(error)) return null;
-      throw error;
-    }
+    return nullIfBusy(this.#acquire({ ...own, waitMs: 0 }));
   }
 
   async #run<R>(fn: (grant: Grant) => R | Promise<R>, options: AcquireOptions | undefined): Promise<R> {
@@ -230,9 +225,6 @@ export class LockHandle implements Lock {
     return calls.read(what, () => calls.backend.inspectLock(this.id));
   }
 }
-
-/** Options after parsing. */
-type Parsed<T> = Omit<T, "durability"> & { durability?: Durability };
 
 const sharedLock: Share = { kind: "shared" };
 

@@ -1,22 +1,16 @@
 /** The handle of a semaphore. It parses options; scheduling/ does the waiting, with a ticket for each grant. */
-import type {
-  Durability,
-  SemaphoreChange,
-  SemaphoreEntry,
-  SemaphoreReply,
-  Share,
-} from "../backends/contract.ts";
-import { isFromCaller, withCallersStack } from "../caller-stacks.ts";
-import { LockTimeoutError } from "../errors.ts";
+import type { SemaphoreChange, SemaphoreEntry, SemaphoreReply, Share } from "../backends/contract.ts";
+import { withCallersStack } from "../caller-stacks.ts";
 import * as names from "../names.ts";
 import * as parse from "../options.ts";
-import { someOf } from "../options.ts";
+import { someOf, type Parsed } from "../options.ts";
 import { throwIfAborted } from "../ownership/abort-listeners.ts";
 import type { HeldGrant } from "../ownership/grant.ts";
 import { runHolding } from "../ownership/held-grants.ts";
 import { GrantRequest } from "../scheduling/request.ts";
 import type { Session } from "../session.ts";
 import { sharedHolder } from "./lock-info.ts";
+import { nullIfBusy } from "./null-if-busy.ts";
 import { checkFunction, runUnder } from "./run-under.ts";
 import type {
   PermitGrant,
@@ -26,9 +20,6 @@ import type {
   SemaphoreOptions,
   TryPermitOptions,
 } from "./semaphore.ts";
-
-/** Options after parsing. */
-type Parsed<T> = Omit<T, "durability"> & { durability?: Durability };
 
 export class SemaphoreHandle implements Semaphore {
   readonly id: string;
@@ -93,12 +84,8 @@ export class SemaphoreHandle implements Semaphore {
   async #tryAcquire(options: TryPermitOptions | undefined): Promise<PermitGrant | null> {
     const { waitMs: _, ...parsers } = this.#parsers;
     const own = parse.parseOptions<Parsed<TryPermitOptions>>("tryAcquire()", options, parsers);
-    try {
-      return this.#view(await this.#acquire({ ...own, waitMs: 0 }));
-    } catch (error) {
-      if (error instanceof LockTimeoutError && !isFromCaller(error)) return null;
-      throw error;
-    }
+    const grant = await nullIfBusy(this.#acquire({ ...own, waitMs: 0 }));
+    return grant && this.#view(grant);
   }
 
   #parse(call: string, options: PermitOptions | undefined): Parsed<PermitOptions> {

@@ -14,7 +14,7 @@ import { ChangeRequest } from "../scheduling/request.ts";
 import { throwIfAborted } from "../ownership/abort-listeners.ts";
 import { changeUnder } from "../updates/change-under-grant.ts";
 import * as parse from "../options.ts";
-import { someOf, type WhenNew } from "../options.ts";
+import { someOf, type Parsed, type WhenNew } from "../options.ts";
 import type { Serializer } from "../serializers/serializer.ts";
 import {
   DeleteChange,
@@ -39,9 +39,6 @@ import type {
   WriteOptions,
 } from "./state.ts";
 import * as names from "../names.ts";
-
-/** Options after parsing. */
-type Parsed<T> = Omit<T, "durability"> & { durability?: Durability };
 
 interface ParsedStateOptions<T> {
   initial?: () => T;

@@ -8,7 +8,7 @@ import { diagnostics, type WarningEvent } from "../../diagnostics.ts";
 import { InvalidArgumentError, LockLostError, shownId, UnavailableError } from "../../errors.ts";
 import * as names from "../../names.ts";
 import * as parse from "../../options.ts";
-import { someOf } from "../../options.ts";
+import { someOf, type Parsed } from "../../options.ts";
 import { throwIfAborted } from "../../ownership/abort-listeners.ts";
 import type { HeldGrant } from "../../ownership/grant.ts";
 import { liveGrant, runHolding } from "../../ownership/held-grants.ts";
@@ -20,9 +20,6 @@ import { leaderOf, recordOf, type SeenLeader } from "./leader-record.ts";
 import { HeldTerm } from "./leader-term.ts";
 import { changesOf } from "./leader-watch.ts";
 import type { CampaignOptions, Leader, LeaderInfo, LeaderOptions, Term, WatchOptions } from "./leader.ts";
-
-/** Options after parsing. */
-type Parsed<O> = Omit<O, "durability"> & { durability?: Durability };
 
 type Fn<T, R> = (term: Term<T>) => R | Promise<R>;
 

@@ -5,10 +5,10 @@
  * get the lock without a call of the backend, never has the record of an earlier one [E1].
  */
 import type { Durability } from "../../backends/contract.ts";
-import { diagnostics, type WarningEvent } from "../../diagnostics.ts";
-import { LockLostError, quoted, shownId } from "../../errors.ts";
+import { LockLostError, shownId } from "../../errors.ts";
 import { onAbort, onCallersAbort } from "../../ownership/abort-listeners.ts";
 import type { HeldGrant } from "../../ownership/grant.ts";
+import { warnOfUnanswered } from "../../ownership/unanswered-release.ts";
 import type { Session } from "../../session.ts";
 import { changeUnder } from "../../updates/change-under-grant.ts";
 import { DeleteChange, SaveChange, type Change } from "../../updates/change.ts";
@@ -87,7 +87,8 @@ export class HeldTerm<T> implements Term<T> {
     } catch {
       grant.hold.taint(); // the record may still be there: the next term gets the lock from the backend, with other fences
     }
-    await grant.end().catch((error: unknown) => warnOf(grant.id, error));
+    // The function has ended: a release without a reply changes nothing for its caller.
+    await grant.end().catch((error: unknown) => warnOfUnanswered(grant.title, error));
   }
 
   #make<R>(change: Change<R>): Promise<R> {
@@ -101,11 +102,4 @@ export class HeldTerm<T> implements Term<T> {
     const { grant, codec, durability } = this.#of;
     return { id: grant.id, codec, durability };
   }
-}
-
-/** The function has ended: a release without a reply changes nothing for its caller. */
-function warnOf(id: string, error: unknown): void {
-  if (!diagnostics.warning.hasSubscribers) return;
-  const message = `The lock ${quoted(id)} was not released (the lease will expire): ${String(error)}`;
-  diagnostics.warning.publish({ cause: "release-unanswered", message } satisfies WarningEvent);
 }

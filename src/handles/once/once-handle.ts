@@ -7,7 +7,7 @@ import { withCallersStack } from "../../caller-stacks.ts";
 import { InvalidArgumentError, LockTimeoutError, shownId } from "../../errors.ts";
 import * as names from "../../names.ts";
 import * as parse from "../../options.ts";
-import { someOf } from "../../options.ts";
+import { someOf, type Parsed } from "../../options.ts";
 import { throwIfAborted } from "../../ownership/abort-listeners.ts";
 import { insideDraft } from "../../ownership/held-grants.ts";
 import { ChangeRequest } from "../../scheduling/request.ts";
@@ -25,7 +25,7 @@ import type {
   OnceTryOptions,
   Remembered,
 } from "./once.ts";
-import { parseOnceOptions, type Parsed, type ParsedOnceOptions } from "./once-options.ts";
+import { parseOnceOptions, type ParsedOnceOptions } from "./once-options.ts";
 import type { SharedReads } from "./shared-reads.ts";
 
 type Fn = (attempt: OnceAttempt) => unknown;

@@ -2,12 +2,9 @@
 import type { Durability } from "../../backends/contract.ts";
 import { InvalidArgumentError } from "../../errors.ts";
 import * as parse from "../../options.ts";
-import type { Parser } from "../../options.ts";
+import type { Parsed, Parser } from "../../options.ts";
 import type { Serializer } from "../../serializers/serializer.ts";
 import type { OnceOptions } from "./once.ts";
-
-/** Options after parsing. */
-export type Parsed<T> = Omit<T, "durability"> & { durability?: Durability };
 
 export type ParsedOnceOptions = Parsed<Omit<OnceOptions, "serializer">> & { serializer?: Serializer };
 

@@ -1,5 +1,5 @@
--- Releases locks, and shares of locks. Each goes to its first live waiters, if there are any. To change the state or to `keep` the lock:
--- commit.lua.
+-- Releases locks, and shares of locks. Each goes to its first live waiters, if there are any. To change the state or to
+-- `keep` the lock: commit.lua.
 -- One script serves all releases that a client makes at once, of different ids. Each has its own reply or error.
 -- KEYS: stamp done
 -- ARGV: operations prefix seen keep refresh
