@@ -143,6 +143,19 @@ export interface Backend {
    */
   readonly awaitReplicas?: ((kept: Kept, durability: Durability) => Promise<number | "gone">) | undefined;
 
+  /**
+   * A backend that pushes wakes has this and `announce`, another has neither. From now on, this client gets the wake "changed" for this id, also when its subscription is renewed. Resolves once wakes that are sent now arrive;
+   * rejects if they do not, and may then be called again. May be repeated. It has no opposite: clients that watch many
+   * ids must not cost more and more.
+   */
+  readonly watch?: ((id: string) => Promise<void>) | undefined;
+
+  /**
+   * Sends the wake "changed" for this id to all clients that watch it. The core calls it after the step that changed
+   * something, so whoever asks after the wake sees the change. A hint, like all wakes.
+   */
+  readonly announce?: ((id: string) => Promise<void>) | undefined;
+
   /** At most one listener. If wakes are pushed, a hand-over wakes exactly the ticket that got the lock [L8]. */
   onWake(listener: (wake: Wake) => void): void;
 

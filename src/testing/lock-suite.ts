@@ -9,8 +9,9 @@ import { sharedCases } from "./lock-suite/shares/contract-shared.ts";
 import { releaseCases } from "./lock-suite/contract-release.ts";
 import { eventLoopCases } from "./lock-suite/event-loop.ts";
 import { holdLimitCases } from "./lock-suite/hold-limit.ts";
-import { leaderCases } from "./lock-suite/leader.ts";
-import { leaderClosingCases } from "./lock-suite/leader-closing.ts";
+import { leaderClosingCases } from "./lock-suite/leader/closing.ts";
+import { leaderCases } from "./lock-suite/leader/terms.ts";
+import { leaderWatchCases } from "./lock-suite/leader/watching.ts";
 import { lossCases } from "./lock-suite/loss.ts";
 import { givingUpCases } from "./lock-suite/giving-up.ts";
 import { lostReplyCases } from "./lock-suite/lost-replies.ts";
@@ -61,5 +62,6 @@ export function lockSuite(options: SuiteOptions): void {
     ...holdLimitCases,
     ...leaderCases,
     ...leaderClosingCases,
+    ...leaderWatchCases,
   ]);
 }

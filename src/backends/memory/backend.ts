@@ -149,6 +149,16 @@ export class MemoryBackend implements Backend {
     return this.#run({ kind: "inspectSemaphore", id });
   }
 
+  watch(): Promise<void> {
+    return this.#step(() => undefined); // all clients get all hints
+  }
+
+  announce(id: string): Promise<void> {
+    return this.#step(() => {
+      for (const client of this.#memory.listeners.keys()) this.#sendTo(client, { kind: "changed", id });
+    });
+  }
+
   onWake(listener: (wake: Wake) => void): void {
     this.#memory.listeners.set(this.clientId, listener);
   }
@@ -191,8 +201,11 @@ export class MemoryBackend implements Backend {
    */
   #send(wake: TicketWake): void {
     const client = wake.ticket.split(":").at(-2) ?? "";
-    const sent = withOwnBytes(wake);
-    nextTurn(() => this.#memory.listeners.get(client)?.(sent));
+    this.#sendTo(client, withOwnBytes(wake));
+  }
+
+  #sendTo(client: string, wake: Wake): void {
+    nextTurn(() => this.#memory.listeners.get(client)?.(wake));
   }
 }
 

@@ -33,8 +33,11 @@ export class SingleCalls {
   }
 
   command<T>(call: CommandCall<T>): Promise<T> {
-    const { startupChecks, runner } = this.#options;
-    return startupChecks.whenConnected(() => runner.command(call));
+    return this.whenConnected(() => this.#options.runner.command(call));
+  }
+
+  whenConnected<T>(send: () => Promise<T>): Promise<T> {
+    return this.#options.startupChecks.whenConnected(send);
   }
 
   runRecorded<T extends RecordedReply>(call: RecordedCall<T>): Promise<T> {

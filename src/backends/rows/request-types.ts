@@ -82,7 +82,7 @@ export type RowRequest<K extends Kind = Kind> = {
 
 export type ReplyTo<K extends Kind> = Calls[K]["reply"];
 
-export type TicketWake = Exclude<Wake, { kind: "again" }>;
+export type TicketWake = Exclude<Wake, { kind: "again" | "changed" }>;
 
 export interface Decision<K extends Kind = Kind> {
   readonly reply: ReplyTo<K>;
