@@ -4,7 +4,7 @@ import type { LeaderInfo } from "../../../handles/leader/leader.ts";
 import type { Store } from "../../../store.ts";
 import { eventually, inTime, rejectsWith } from "../../assertions.ts";
 import type { ListeningClient } from "../../contract-client.ts";
-import { failBefore } from "../../faults.ts";
+import { failBefore, meanwhile } from "../../faults.ts";
 import { needing, proof, type Case } from "../../suite.ts";
 import { leading } from "./terms.ts";
 
@@ -98,6 +98,22 @@ export const leaderWatchCases: readonly Case[] = [
     await running;
     assert.equal(await ended, null);
     await watch.end();
+  }),
+  proof("[E1] a term that begins while watch asks is seen", async (fixture) => {
+    const [{ store, faults }, id] = [await fixture.faultyStore(), fixture.id()];
+    const watch = watching(store, id);
+    const { fn, inOffice, end } = leading<string>();
+    assert.equal(await watch.next(), null);
+    let running: Promise<unknown> = Promise.resolve();
+    const after = async (): Promise<void> => {
+      running = store.leader<string>(id).run(fn, { value: "one" });
+      await inOffice;
+    };
+    faults.once("loadState", meanwhile({ after })); // the reply says that there is no record
+    assert.equal(await watch.next(), "one");
+    await watch.end();
+    end();
+    await running;
   }),
   proof(
     "[E1] [L10] a leader is cut off, and nobody follows: watch sees the end of its lease",
