@@ -9,6 +9,9 @@
 // | revision-back, fence-back | a number does not rise [S2] [L3] |
 // | two-holders, stale-save | two held a lock that they could not share and no fault explains it [L1] [L5] [L12]; a save was accepted from who had lost it [S4] |
 // | too-many-permits | more permits were held than the semaphore has, and no fault explains it [L13] |
+// | two-results, run-again, never-run | a once had two results, ran again after it had one, or has one that no function returned [O1] |
+// | forgotten, attempt-back | a once's result was gone; its attempts were not counted [O1] |
+// | ended-term, leader-back, unknown-leader | a look saw a leader whose term had ended, an earlier one than a look before, or nobody's value [E1] |
 // | called-again | an update's function was called twice [S3] |
 // | seen, process | an error that cannot be, a broken re-entry [L4]; a process that crashed or did not end [P1] [P2] |
 // | left-behind, not-recovered | a lock or a place in a queue of a process that closed [L7] [P2]; no answer although nothing is broken |
@@ -17,6 +20,8 @@
 
 import { checkHolds } from "./check-holds.ts";
 import { checkLists } from "./check-lists.ts";
+import { checkOnces } from "./check-onces.ts";
+import { checkTerms } from "./check-terms.ts";
 import type { Call, FaultSpan, History } from "./history.ts";
 
 /** One broken promise. `rule` is the short name that the checker's tests know it by. */
@@ -66,6 +71,8 @@ export function check(history: History): Findings {
   };
   checkLists(inquiry);
   checkHolds(inquiry);
+  checkOnces(inquiry);
+  checkTerms(inquiry);
   checkRevisions(inquiry);
   checkEnd(inquiry);
   return { violations, figures };
