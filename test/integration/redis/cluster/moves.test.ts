@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vite
 import { LockLostError, open, type Store } from "../../../../src/index.ts";
 import { startCluster, type Cluster } from "../../../support/faults/index.ts";
 import { poll } from "../../../support/poll.ts";
+import { seenByHints } from "../../../support/wakes.ts";
 
 vi.setConfig({ testTimeout: 90_000 });
 
@@ -134,5 +135,16 @@ describe("an owner", () => {
 
   test("[S3] [S5] that hangs: calls wait for the replica that takes over", async () => {
     await countDuring(async () => cluster.revive(await cluster.pauseOwner()), true);
+  });
+});
+
+test("[E1] a leader is watched by hints, also when the slot moves", async () => {
+  const [a, b] = [connect(), connect()];
+  const hints = async (): Promise<string[]> =>
+    (await (await cluster.owner()).command("PUBSUB", "SHARDCHANNELS", "*:changed:*")) as string[];
+  await seenByHints(a, b, async () => {
+    await poll(hints).toHaveLength(1);
+    await cluster.moveAtOnce();
+    await poll(hints).toHaveLength(1);
   });
 });
