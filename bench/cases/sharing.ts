@@ -113,7 +113,7 @@ function visitsOf(own: Float64Array, worker: number): Visit[] {
 
 /** `visits`: in the order in which they began. */
 function overlaps(visits: readonly Visit[]): number {
-  let [writerLeft, anyLeft, found] = [0, 0, 0];
+  let [writerLeft, anyLeft, found] = [-Infinity, -Infinity, 0];
   for (const { entered, left, isWriter } of visits) {
     if (entered < (isWriter ? anyLeft : writerLeft)) found += 1;
     anyLeft = Math.max(anyLeft, left);
