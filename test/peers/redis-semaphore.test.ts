@@ -114,7 +114,11 @@ testOnEachBackend({
     id,
   }) => {
     const lost: Error[] = [];
-    const first = new Mutex(a, id, { lockTimeout: 300, onLockLost: (error) => lost.push(error) });
+    const onLockLost = (error: Error): void => {
+      expect(first.isAcquired).toBe(false);
+      lost.push(error);
+    };
+    const first = new Mutex(a, id, { lockTimeout: 300, onLockLost });
     await first.acquire();
     expect(await b.lock(id).forceRelease()).toBe(true);
     const second = new Mutex(b, id);
@@ -185,6 +189,22 @@ testOnEachBackend({
     await first.release();
     await entered;
     await heavy.release();
+  },
+
+  "[L13] MultiSemaphore: can be acquired again after its release, and after its time is over": async ({
+    stores: [a, b],
+    id,
+  }) => {
+    const own = new MultiSemaphore(a, id, [4, 2], { lockTimeout: 200, refreshInterval: 0 });
+    const other = new MultiSemaphore(b, id, [4, 4]);
+    for (let again = 0; again < 2; again += 1) {
+      await own.acquire();
+      await own.release();
+      await own.acquire();
+      await other.acquire(); // when the time of the first is over
+      expect([own.isAcquired, await permitsUsed(b, id)]).toEqual([false, 4]);
+      await other.release();
+    }
   },
 
   "[L7] Semaphore: one that gives up leaves nothing behind": async ({ stores: [a, b], id }) => {

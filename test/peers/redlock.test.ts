@@ -72,6 +72,17 @@ testOnEachBackend({
     await (await new Redlock(b, { retryCount: -1 }).acquire([id], 10_000)).release();
   },
 
+  "a duration of many years": async ({ stores: [a, b], id }) => {
+    const years = Math.floor(Number.MAX_SAFE_INTEGER / 10);
+    const lock = await (await new Redlock(a).acquire([id], years)).extend(3 * years);
+    await expect(new Redlock(b, { retryCount: 1, retryDelay: 50 }).acquire([id], years)).rejects.toThrow(
+      ExecutionError,
+    );
+    await untilWaiting(a, id, 0);
+    await lock.release();
+    expect(await b.lock(id).inspect()).toBeNull();
+  },
+
   "[L5] using extends the locks for as long as its routine runs, and returns its result": async ({
     stores: [a, b],
     id,

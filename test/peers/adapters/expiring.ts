@@ -8,6 +8,9 @@ import { LockTimeoutError, type Grant } from "../../../src/index.ts";
 /** What a grant of a lock, of several locks and of permits have in common. */
 export type Held = Pick<Grant, "signal" | "release">;
 
+/** 25 days. What lasts longer outlives its process, or is released. */
+const longestTimerMs = 2 ** 31 - 1;
+
 export class Expiring {
   readonly #grant: Held;
   #timer: NodeJS.Timeout | undefined;
@@ -31,7 +34,7 @@ export class Expiring {
   extend(ttlMs: number | null): void {
     clearTimeout(this.#timer);
     this.#expiresAt = performance.now() + (ttlMs ?? Infinity);
-    if (ttlMs === null) return;
+    if (ttlMs === null || ttlMs > longestTimerMs) return;
     this.#timer = setTimeout(() => void this.release().catch(() => undefined), ttlMs); // or else its lease ends
     this.#timer.unref();
   }
