@@ -289,4 +289,5 @@ export const recordedStatuses: ReadonlySet<string> = new Set([
   "cancelled",
   "resized",
   "removed",
+  "committed",
 ]);

@@ -180,7 +180,7 @@ export class Acquirer implements QueueCallbacks {
     const request: AcquireRequest = {
       leaseMs: acquisition.leaseMs,
       queue: hasPatience,
-      load: head instanceof ChangeRequest,
+      load: head?.loads ?? false,
       fences: this.#share?.kind === "shared" ? maxFences : fencesWanted, // those who come later join, too
       share: this.#share,
     };
@@ -227,11 +227,13 @@ export class Acquirer implements QueueCallbacks {
     if (reply.status === "mismatch") throw mismatch(this.id, this.#share, reply);
     if (reply.status === "granted") {
       acquisition.takeWake(); // it says the same
+      this.#queue.isContended &&= acquisition.waitingSince !== undefined;
       return this.#tickets.granted(acquisition, reply, sentAt);
     }
     const { status, holder } = reply;
     acquisition.answered(status, holder, sentAt);
     if (!holder.foreign) this.#tickets.noteHolder(this.id, holder.token);
+    this.#queue.isContended = this.#share === undefined;
     this.#queue.lockIs("taken");
     return undefined;
   }
