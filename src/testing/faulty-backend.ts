@@ -145,7 +145,8 @@ export class FaultyBackend extends ForwardingBackend {
   async #markSent(method: BackendMethod, args: readonly unknown[]): Promise<void> {
     const receipt = receiptOf(method, args);
     if (!this.#isFirst(receipt)) return;
-    const [id] = args as ArgumentsOf<"releaseLock">;
+    const [about] = args as ArgumentsOf<"releaseLock"> | ArgumentsOf<"commitStates">;
+    const id = typeof about === "string" ? about : (about[0]?.id ?? "");
     const unknownTicket = `nobody:0:${this.clientId}:0`;
     await this.#inner.releaseLock(id, unknownTicket, {}, receipt).catch(() => undefined); // then nothing can be sent
   }
@@ -178,6 +179,7 @@ export class FaultyBackend extends ForwardingBackend {
 /** The receipt of an operation that takes effect once. (An acquire names the receipt of a later operation.) */
 function receiptOf(method: BackendMethod, args: readonly unknown[]): Receipt | undefined {
   if (method === "writeState" || method === "releaseLock") return args[3] as Receipt;
+  if (method === "commitStates") return args[1] as Receipt;
   const isThird = method === "touchState" || method === "cancelLock" || method === "changeSemaphore";
   return isThird ? (args[2] as Receipt) : undefined;
 }

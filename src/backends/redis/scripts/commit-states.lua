@@ -45,7 +45,9 @@ local found, highest, saves = {}, seen, 0
 local function refused()
   local held = redis.call('MGET', unpack(locks))
   for i = 1, count do
-    if not is_held_by(held[i], ARGV[first_at + width * (i - 1) + TICKET]) then return 'lost ' .. i - 1 end
+    -- MGET finds nothing where GET finds the wrong type.
+    local holder = held[i] or redis.call('GET', locks[i])
+    if not is_held_by(holder, ARGV[first_at + width * (i - 1) + TICKET]) then return 'lost ' .. i - 1 end
   end
   for i = 1, count do
     take_state(i)
@@ -67,6 +69,9 @@ local function write_all(now)
   if saves > 0 then
     next_stamp, failure = reserve(now, highest, saves)
     if not next_stamp then error(failure) end
+  else
+    -- Needs no memory. After a first write, the receipt will not fail for lack of it.
+    redis.call('PEXPIRE', done, keep)
   end
   local taken = 0
   for i = 1, count do
@@ -124,24 +129,29 @@ end
 -- @include hand-over
 reply = isolated(function()
   -- Types are checked before the first write: HLEN for the hash that the walk will read.
+  local waited_for = {}
   for i = 1, count do
-    set_all_keys(ARGV[first_at + width * (i - 1)])
-    if redis.call('ZCARD', queue) > 0 then redis.call('HLEN', asks) end
+    set_all_keys(ARGV[first_at + width * (i - 1) + ID])
+    waited_for[i] = redis.call('ZCARD', queue) > 0
+    if waited_for[i] then redis.call('HLEN', asks) end
   end
   local now = clock()
   write_all(now)
   release_all()
+  local committed = answer()
   for i = 1, count do
     local at = first_at + width * (i - 1)
-    set_all_keys(ARGV[at])
-    -- Its ticket may not have confirmed a hand-over until now.
-    leave(ARGV[at + TICKET])
-    if ARGV[at + TICKET_SLOT] ~= '' then
-      shares = nil
-      serve(now, nil, true)
+    if waited_for[i] then
+      set_all_keys(ARGV[at + ID])
+      -- Its ticket may not have confirmed a hand-over until now.
+      leave(ARGV[at + TICKET])
+      if ARGV[at + TICKET_SLOT] ~= '' then
+        shares = nil
+        serve(now, nil, true)
+      end
     end
   end
-  return answer()
+  return committed
 end)
 if #sent_ahead > 0 then redis.call('DEL', unpack(sent_ahead)) end
 return reply
