@@ -1,7 +1,8 @@
 // RedisBackend through the contract: a commit of several states is all or nothing, whatever is wrong with the server or
 // with one of the keys.
 // Seen failing with the defences out: types checked of queues only, where none waits (the asks of a lock without a queue) · the
-// type of a lock not looked at (a lock of another type) · nothing written before the receipt (a full server remembers).
+// type of a lock not looked at (a lock of another type) · nothing written before the receipt (a full server remembers) ·
+// a ticket that stays in the queue (confirms a hand-over).
 
 import { describe, expect, test } from "vitest";
 
@@ -231,6 +232,21 @@ test("[S9] the stamps of a commit are above all that its states had before, thou
   );
   expect(reply).toEqual({ status: "committed", revisions: [past2090 + 1, past2090 + 2, past2090 + 3] });
   expect(await b.saved("x", save("4"))).toBe(past2090 + 4);
+});
+
+test("[S9] [L9] a commit confirms a hand-over: its ticket is in no queue any more, also where the lock is kept", async () => {
+  const held = [a.ticketFor("x"), a.ticketFor("y")];
+  const handed = [b.ticketFor("x"), b.ticketFor("y")];
+  for (const ticket of held) await ticket.granted();
+  for (const ticket of handed) await ticket.queued();
+  for (const ticket of held) await ticket.released();
+  const inQueues = (): Promise<unknown> =>
+    server.command("EXISTS", "t:queue:{x}", "t:asks:{x}", "t:queue:{y}", "t:asks:{y}");
+  expect(await commit({ client: b }, handed, [{ ifRevision: 7 }])).toMatchObject({ status: "conflict" });
+  expect(await inQueues()).toBe(4);
+  expect(await commit({ client: b }, handed, [{ keeps: true }])).toMatchObject({ status: "committed" });
+  expect(await inQueues()).toBe(0);
+  expect(await handed[0]?.renew()).toBe("renewed");
 });
 
 test("[S9] the foreign token of another program under one of the locks: lost, and it stays", async () => {
