@@ -11,6 +11,8 @@ import { neighbourCases } from "./state-suite/shared-batch.ts";
 import { appliedAgainCases } from "./state-suite/applied-again.ts";
 import { receiptCases } from "./state-suite/receipts.ts";
 import { serializerCases } from "./state-suite/serializers.ts";
+import { transactCases } from "./state-suite/transact/changes.ts";
+import { transactFailureCases } from "./state-suite/transact/failures.ts";
 import { updateCases } from "./state-suite/updates.ts";
 import { valueCases } from "./state-suite/values.ts";
 import { ttlCases } from "./state-suite/ttl.ts";
@@ -46,5 +48,7 @@ export function stateSuite(options: SuiteOptions): void {
     ...lostReplyCases,
     ...onceCases,
     ...onceAttemptCases,
+    ...transactCases,
+    ...transactFailureCases,
   ]);
 }
