@@ -12,7 +12,7 @@
 local stamp, done = KEYS[1], KEYS[2]
 local prefix, seen = ARGV[1], tonumber(ARGV[2])
 local slot, n, proof, keep, refresh, count, payload = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], tonumber(ARGV[8]), ARGV[9]
-local first_at, width = 10, 10
+local first_at, per_state = 10, 10
 -- The offsets of the fields of a state from its beginning.
 local ID, TICKET, KIND, STAGED, TICKET_SLOT = 0, 1, 2, 7, 8
 local kind, serializer, ttl, if_revision, size, staged, bytes
@@ -28,13 +28,13 @@ local kind, serializer, ttl, if_revision, size, staged, bytes
 -- @include isolated
 local locks, queues, sent_ahead = {}, {}, {}
 for i = 1, count do
-  local at = first_at + width * (i - 1)
+  local at = first_at + per_state * (i - 1)
   local id, key = ARGV[at + ID], ARGV[at + STAGED]
   locks[i], queues[i] = lock_start .. id .. '}', queue_start .. id .. '}'
   if key ~= '' then sent_ahead[#sent_ahead + 1] = key end
 end
 local function take_state(i)
-  local at = first_at + width * (i - 1)
+  local at = first_at + per_state * (i - 1)
   kind, serializer, ttl, if_revision, size, staged = unpack(ARGV, at + KIND, at + TICKET_SLOT - 1)
   set_state_key(ARGV[at + ID])
   return at
@@ -47,7 +47,7 @@ local function refused()
   for i = 1, count do
     -- MGET finds nothing where GET finds the wrong type.
     local holder = held[i] or redis.call('GET', locks[i])
-    if not is_held_by(holder, ARGV[first_at + width * (i - 1) + TICKET]) then return 'lost ' .. i - 1 end
+    if not is_held_by(holder, ARGV[first_at + per_state * (i - 1) + TICKET]) then return 'lost ' .. i - 1 end
   end
   for i = 1, count do
     take_state(i)
@@ -64,7 +64,9 @@ local function refused()
   return nil
 end
 local revisions, receipts = {}, {}
-local function write_all(now)
+-- Returns the time.
+local function write_all()
+  local now = clock()
   local next_stamp, failure
   if saves > 0 then
     next_stamp, failure = reserve(now, highest, saves)
@@ -91,11 +93,12 @@ local function write_all(now)
       receipts[#receipts + 1] = ticket_n .. ' released ' .. revisions[i]
     end
   end
+  return now
 end
 local function release_all()
   local freed = {}
   for i = 1, count do
-    if ARGV[first_at + width * (i - 1) + TICKET_SLOT] ~= '' then freed[#freed + 1] = locks[i] end
+    if ARGV[first_at + per_state * (i - 1) + TICKET_SLOT] ~= '' then freed[#freed + 1] = locks[i] end
   end
   if #freed > 0 then redis.call('DEL', unpack(freed)) end
 end
@@ -114,8 +117,7 @@ local reply = isolated(function()
     anybody_waits = true
     return nil
   end
-  local now = clock()
-  write_all(now)
+  write_all()
   release_all()
   return answer()
 end)
@@ -131,16 +133,15 @@ reply = isolated(function()
   -- Types are checked before the first write: HLEN for the hash that the walk will read.
   local waited_for = {}
   for i = 1, count do
-    set_all_keys(ARGV[first_at + width * (i - 1) + ID])
+    set_all_keys(ARGV[first_at + per_state * (i - 1) + ID])
     waited_for[i] = redis.call('ZCARD', queue) > 0
     if waited_for[i] then redis.call('HLEN', asks) end
   end
-  local now = clock()
-  write_all(now)
+  local now = write_all()
   release_all()
   local committed = answer()
   for i = 1, count do
-    local at = first_at + width * (i - 1)
+    local at = first_at + per_state * (i - 1)
     if waited_for[i] then
       set_all_keys(ARGV[at + ID])
       -- Its ticket may not have confirmed a hand-over until now.
