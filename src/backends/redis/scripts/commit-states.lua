@@ -2,7 +2,8 @@
 -- before the first write; of the writes, only the first can fail for lack of memory.
 -- KEYS: stamp done
 -- ARGV: prefix seen slot n proof keep refresh count payload
---   then for each state: id ticket kind serializer ttl ifRevision size staged slot n
+-- Each operation: id ticket kind serializer ttl ifRevision size staged slot n; no terms
+--   they follow, one for each state
 --   slot … refresh: see release.lua; kind … staged: see commit.lua; payload: the bytes of all saves, in order; the last
 --   two: of the receipt that settles the ticket, or empty if the lock is not released
 -- Replies: 'committed <revision or -> …', one for each state; 'lost <index>', 'conflict <index> <revision or absent>',
@@ -12,9 +13,9 @@
 local stamp, done = KEYS[1], KEYS[2]
 local prefix, seen = ARGV[1], tonumber(ARGV[2])
 local slot, n, proof, keep, refresh, count, payload = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], tonumber(ARGV[8]), ARGV[9]
-local first_at, per_state = 10, 10
+local first_at, width = 10, 10
 -- The offsets of the fields of a state from its beginning.
-local ID, TICKET, KIND, STAGED, TICKET_SLOT = 0, 1, 2, 7, 8
+local ID, TICKET, KIND, SERIALIZER, TTL, IF_REVISION, SIZE, STAGED, SLOT, N = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
 local kind, serializer, ttl, if_revision, size, staged, bytes
 -- @include keys
 -- @include bounds
@@ -28,14 +29,14 @@ local kind, serializer, ttl, if_revision, size, staged, bytes
 -- @include isolated
 local locks, queues, sent_ahead = {}, {}, {}
 for i = 1, count do
-  local at = first_at + per_state * (i - 1)
+  local at = first_at + width * (i - 1)
   local id, key = ARGV[at + ID], ARGV[at + STAGED]
   locks[i], queues[i] = lock_start .. id .. '}', queue_start .. id .. '}'
   if key ~= '' then sent_ahead[#sent_ahead + 1] = key end
 end
 local function take_state(i)
-  local at = first_at + per_state * (i - 1)
-  kind, serializer, ttl, if_revision, size, staged = unpack(ARGV, at + KIND, at + TICKET_SLOT - 1)
+  local at = first_at + width * (i - 1)
+  kind, serializer, ttl, if_revision, size, staged = unpack(ARGV, at + KIND, at + SLOT - 1)
   set_state_key(ARGV[at + ID])
   return at
 end
@@ -47,7 +48,7 @@ local function refused()
   for i = 1, count do
     -- MGET finds nothing where GET finds the wrong type.
     local holder = held[i] or redis.call('GET', locks[i])
-    if not is_held_by(holder, ARGV[first_at + per_state * (i - 1) + TICKET]) then return 'lost ' .. i - 1 end
+    if not is_held_by(holder, ARGV[first_at + width * (i - 1) + TICKET]) then return 'lost ' .. i - 1 end
   end
   for i = 1, count do
     take_state(i)
@@ -87,7 +88,7 @@ local function write_all()
       revisions[i] = written
       if kind == 'save' then next_stamp = next_stamp + 1 end
     end
-    local ticket_slot, ticket_n = ARGV[at + TICKET_SLOT], ARGV[at + TICKET_SLOT + 1]
+    local ticket_slot, ticket_n = ARGV[at + SLOT], ARGV[at + N]
     if ticket_slot ~= '' then
       receipts[#receipts + 1] = ticket_slot
       receipts[#receipts + 1] = ticket_n .. ' released ' .. revisions[i]
@@ -98,7 +99,7 @@ end
 local function release_all()
   local freed = {}
   for i = 1, count do
-    if ARGV[first_at + per_state * (i - 1) + TICKET_SLOT] ~= '' then freed[#freed + 1] = locks[i] end
+    if ARGV[first_at + width * (i - 1) + SLOT] ~= '' then freed[#freed + 1] = locks[i] end
   end
   if #freed > 0 then redis.call('DEL', unpack(freed)) end
 end
@@ -133,7 +134,7 @@ reply = isolated(function()
   -- Types are checked before the first write: HLEN for the hash that the walk will read.
   local waited_for = {}
   for i = 1, count do
-    set_all_keys(ARGV[first_at + per_state * (i - 1) + ID])
+    set_all_keys(ARGV[first_at + width * (i - 1) + ID])
     waited_for[i] = redis.call('ZCARD', queue) > 0
     if waited_for[i] then redis.call('HLEN', asks) end
   end
@@ -141,12 +142,12 @@ reply = isolated(function()
   release_all()
   local committed = answer()
   for i = 1, count do
-    local at = first_at + per_state * (i - 1)
+    local at = first_at + width * (i - 1)
     if waited_for[i] then
       set_all_keys(ARGV[at + ID])
       -- Its ticket may not have confirmed a hand-over until now.
       leave(ARGV[at + TICKET])
-      if ARGV[at + TICKET_SLOT] ~= '' then
+      if ARGV[at + SLOT] ~= '' then
         shares = nil
         serve(now, nil, true)
       end
