@@ -87,14 +87,18 @@ export class Server {
 
   #carryOut(executor: Executor, { call, attempt }: Sent): unknown {
     const ids = idsOf(call);
-    const writer = writerOf(call);
-    const may = ids.map(
-      (id) => writer !== undefined && this.#ledger.mayWrite(id, writer, this.#hasWaiters(id)),
-    );
+    const may = ids.map((id) => {
+      const writer = writerOf(call, id);
+      return writer !== undefined && this.#ledger.mayWrite(id, writer, this.#hasWaiters(id));
+    });
     if (call.method === "awaitReplicas") return this.#renewFor(executor, call);
     const request = requestOf(call, attempt);
+    const saved = call.method === "commitStates" ? savedBy(call) : [];
+    const before = saved.map((id) => this.#memory.states.get(id));
     const reply = request && executor.run(request);
     ids.forEach((id, n) => this.#look(id, may[n] === true));
+    const isNew = (id: string, n: number): boolean => this.#memory.states.get(id) !== before[n];
+    this.#ledger.commit(saved, saved.filter(isNew));
     return reply;
   }
 
@@ -168,10 +172,17 @@ function idsOf({ method, args }: Call): readonly string[] {
   return method === "ready" || method === "listStates" || method === "listLocks" ? [] : [args[0]];
 }
 
-function writerOf({ method, args }: Call): Writer | undefined {
+/** Who writes the state of this id, if the call writes it. */
+function writerOf({ method, args }: Call, id: string): Writer | undefined {
   if (method === "writeState") return { ticket: args[2] };
   if (method === "releaseLock") return (args[2] satisfies ReleaseRequest).write && { ticket: args[1] };
-  return undefined;
+  if (method !== "commitStates") return undefined;
+  const entry = args[0].find((one) => one.id === id);
+  return entry?.write && { ticket: entry.ticket };
+}
+
+function savedBy({ args: [entries] }: Extract<Call, { method: "commitStates" }>): readonly string[] {
+  return entries.filter(({ write }) => write?.kind === "save").map(({ id }) => id);
 }
 
 export function clientOf(ticket: string): string {
