@@ -143,6 +143,7 @@ function stub(): Backend {
     touchState: unused,
     listStates: unused,
     inspectLock: unused,
+    noteWaits: unused,
     changeSemaphore: unused,
     inspectSemaphore: unused,
     listLocks: unused,

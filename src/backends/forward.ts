@@ -3,6 +3,7 @@ import type {
   AcquireReply,
   Backend,
   CancelReply,
+  Deadlock,
   Forgotten,
   LoadedState,
   LockEntry,
@@ -85,6 +86,10 @@ export abstract class ForwardingBackend implements Backend {
 
   inspectLock(...args: ArgumentsOf<"inspectLock">): Promise<LockEntry | null> {
     return this.forward("inspectLock", args);
+  }
+
+  noteWaits(...args: ArgumentsOf<"noteWaits">): Promise<readonly (Deadlock | null)[]> {
+    return this.forward("noteWaits", args);
   }
 
   changeSemaphore(...args: ArgumentsOf<"changeSemaphore">): Promise<SemaphoreReply | Forgotten> {

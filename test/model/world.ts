@@ -39,6 +39,7 @@ export function rowsOf(stored: Stored, client: number): Rows {
     lock: () => stored.lock ?? undefined,
     holders: () => holders,
     holder: (_, ticket) => holders.find((row) => row.ticket === ticket),
+    waits: () => undefined,
     firstHolder: () => [...holders].sort((a, b) => endOf(a) - endOf(b) || a.fence - b.fence)[0],
     semaphore: () => stored.semaphore ?? undefined,
     waiters: () => stored.waiters,

@@ -10,6 +10,7 @@ import type {
   AcquireReply,
   Backend,
   CancelReply,
+  Deadlock,
   Forgotten,
   ListRequest,
   LoadedState,
@@ -47,6 +48,7 @@ import type { ReceiptExpiry } from "./protocol/receipt-hash.ts";
 import { Replicas } from "./replicas.ts";
 import { SingleCalls } from "./single-calls.ts";
 import { scripts } from "./scripts/generated.ts";
+import { noteWaits } from "./wait-notes.ts";
 import { WakeSubscription } from "./wake-subscription.ts";
 import { warnOncePerCause } from "./warn-once.ts";
 
@@ -210,6 +212,10 @@ export class RedisBackend implements Backend {
 
   cancelLock(id: string, ticket: Ticket, receipt: Receipt): Promise<CancelReply> {
     return this.#lockCalls.cancel(id, ticket, receipt);
+  }
+
+  noteWaits(...args: Parameters<Backend["noteWaits"]>): Promise<readonly (Deadlock | null)[]> {
+    return noteWaits(this.#singleCalls, this.#keys, args);
   }
 
   inspectLock(id: string): Promise<LockEntry | null> {

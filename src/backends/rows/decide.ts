@@ -18,6 +18,7 @@ import type {
   WriteReply,
 } from "../contract.ts";
 import { PendingChanges, type Item } from "./pending-changes.ts";
+import { noteWaits } from "./deadlocks/note-waits.ts";
 import { announce, firstInLine, handOver, passOn, serveQueue, type HandedOver } from "./hand-over.ts";
 import { inspect, inspectSemaphore } from "./inspect.ts";
 import {
@@ -57,6 +58,7 @@ const deciders: { readonly [K in Kind]: (pending: PendingChanges, request: RowRe
   renew: (pending, { entries }) => entries.map((entry) => renew(pending, entry)),
   release,
   cancel,
+  noteWaits,
   inspect: (pending, { id }) => inspect(pending.item(id)),
   semaphore,
   inspectSemaphore: (pending, { id }) => inspectSemaphore(pending.item(id)),

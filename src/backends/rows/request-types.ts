@@ -5,9 +5,11 @@ import type {
   AcquireReply,
   AcquireRequest,
   CancelReply,
+  Deadlock,
   Forgotten,
   LoadedState,
   LockEntry,
+  NoteOrder,
   Receipt,
   ReleaseReply,
   ReleaseRequest,
@@ -19,6 +21,7 @@ import type {
   Ticket,
   TouchReply,
   Waiting,
+  WaitNote,
   Wake,
   WriteReply,
 } from "../contract.ts";
@@ -43,6 +46,10 @@ interface Calls {
   renew: { request: { readonly entries: readonly RenewEntry[] }; reply: ("renewed" | "lost")[] };
   release: { request: Once & ByTicket & Release; reply: ReleaseReply };
   cancel: { request: Once & ByTicket; reply: CancelReply };
+  noteWaits: {
+    request: NoteOrder & { readonly client: string; readonly notes: readonly WaitNote[] };
+    reply: readonly (Deadlock | null)[];
+  };
   /** Only reads. */
   inspect: { request: { readonly id: string }; reply: LockEntry | null };
   semaphore: {

@@ -13,6 +13,7 @@ import type {
   RenewEntry,
   StateEntry,
   LockEntry,
+  WaitNote,
   Wake,
 } from "../contract.ts";
 import { callOf, ForwardingBackend, type BackendMethod } from "../forward.ts";
@@ -94,8 +95,8 @@ export class ShardedBackend extends ForwardingBackend {
   }
 
   protected forward(method: BackendMethod, args: readonly unknown[]): Promise<never> {
-    const [about] = args as [string | Kept];
-    return callOf(this.#of(typeof about === "string" ? about : about.id), method, args);
+    const [about] = args as [string | Kept | readonly WaitNote[]];
+    return callOf(this.#of(idOf(about)), method, args);
   }
 
   #of(id: string): Backend {
@@ -114,4 +115,10 @@ export class ShardedBackend extends ForwardingBackend {
     if (page.cursor !== null) return { entries, cursor: `${number}:${page.cursor}` };
     return { entries, cursor: at + 1 < this.#shards.length ? String(at + 1) : null };
   }
+}
+
+/** All notes of one call belong to the same shard. */
+function idOf(about: string | Kept | readonly WaitNote[]): string {
+  if (typeof about === "string") return about;
+  return "id" in about ? about.id : (about[0]?.id ?? "");
 }

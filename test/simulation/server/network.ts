@@ -87,6 +87,7 @@ export class Wire implements Backend {
   releaseLock = (...args: Args<"releaseLock">) => this.#call("releaseLock", args);
   cancelLock = (...args: Args<"cancelLock">) => this.#call("cancelLock", args);
   inspectLock = (...args: Args<"inspectLock">) => this.#call("inspectLock", args);
+  noteWaits = (...args: Args<"noteWaits">) => this.#call("noteWaits", args);
   changeSemaphore = (...args: Args<"changeSemaphore">) => this.#call("changeSemaphore", args);
   inspectSemaphore = (...args: Args<"inspectSemaphore">) => this.#call("inspectSemaphore", args);
   listLocks = (...args: Args<"listLocks">) => this.#call("listLocks", args);

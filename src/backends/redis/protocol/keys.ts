@@ -28,6 +28,8 @@ export interface Keys {
   readonly mark: string;
   /** The receipts of this client. */
   readonly done: string;
+  /** What the functions under this client's locks wait for. */
+  readonly waits: string;
   /** The channel for this client's wakes. */
   readonly channel: string;
   /**
@@ -66,6 +68,7 @@ export function makeKeys(prefix: string, clientId: string): Keys {
     staged: (id, { sequence, n }) => `${prefix}sent:{${id}}:${clientId}:${String(sequence)}:${String(n)}`,
     mark: state(markId),
     done,
+    waits: `${prefix}waits:${clientId}`,
     channel: `${prefix}wake:${clientId}`,
     never: `${prefix}never`,
     probe: `${prefix}probe:{${clientId}}`,
