@@ -39,7 +39,7 @@ export type Deadlock = readonly BlockedHolder[];
 export interface NoteOrder {
   /** Rises with each call; equal for a retry. A call with a smaller one is a late copy: nothing is done. */
   readonly n: number;
-  /** How long the notes of this client are kept after the last call, in milliseconds. */
+  /** How long the notes of this client are kept after the last call, in milliseconds; without any, `n` for a minute. */
   readonly keepMs: number;
 }
 

@@ -3,19 +3,20 @@
  * lock is granted, refused or no longer wanted. The callers wait in a local queue [L2]. Once the lock is granted, the
  * dispatcher decides how it is used.
  */
-import type { AcquireReply, AcquireRequest, Granted, Share, WriteReply } from "../backends/contract.ts";
+import type { AcquireReply, AcquireRequest, Granted, Share, Ticket } from "../backends/contract.ts";
 import type { BackendCalls } from "../calls/backend-calls.ts";
-import { quoted, shownId, UnavailableError } from "../errors.ts";
+import { UnavailableError } from "../errors.ts";
 import type { InFlight } from "../calls/in-flight-counter.ts";
 import type { Acquisition } from "../leases/acquisition.ts";
 import type { Hold } from "../leases/hold.ts";
 import type { TicketRegistry } from "../leases/ticket-registry.ts";
 import { now, soon } from "../timers.ts";
-import { publishUpdate } from "../updates/batch.ts";
 import { PlainChange } from "../updates/change.ts";
+import type { AwaitedLock, WaitGraph } from "./deadlocks/wait-graph.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { LocalQueue, maxFences, type QueueCallbacks } from "./local-queue.ts";
-import { mismatch, settledTicket } from "./refused-asks.ts";
+import { writePlain } from "./plain-write.ts";
+import { grantedTooLate, mismatch, settledTicket } from "./refused-asks.ts";
 import { ChangeRequest, type Request } from "./request.ts";
 import { SharedDispatcher } from "./shared-dispatcher.ts";
 import { timeoutError } from "./timeout-error.ts";
@@ -26,34 +27,34 @@ export interface AcquirerOptions {
   readonly serving: InFlight;
   /** What its callers want of the lock; `undefined`: the whole of it. */
   readonly share: Share | undefined;
+  /** Knows which callers wait while they hold other locks. */
+  readonly waits: WaitGraph;
   /** There are no callers left. */
   readonly onIdle: () => void;
 }
 
-export class Acquirer implements QueueCallbacks {
+export class Acquirer implements QueueCallbacks, AwaitedLock {
   readonly id: string;
   readonly #tickets: TicketRegistry;
   readonly #onIdle: () => void;
   readonly #queue: LocalQueue;
   readonly #share: Share | undefined;
+  readonly #waits: WaitGraph;
   readonly #dispatcher: Dispatcher | SharedDispatcher;
   #isRunning = false;
   #acquisition: Acquisition | undefined;
   /** The reason why all waiting was ended while a plain write was in progress. */
   #rejection: { readonly error: unknown } | undefined;
 
-  constructor(id: string, { tickets, serving, share, onIdle }: AcquirerOptions) {
+  constructor(id: string, { tickets, serving, share, waits, onIdle }: AcquirerOptions) {
     this.id = id;
     this.#share = share;
+    this.#waits = waits;
     this.#tickets = tickets;
     this.#onIdle = onIdle;
     this.#queue = new LocalQueue(tickets.calls, this);
-    const onServed = (): void => this.#startNext();
-    this.#dispatcher = new (share === undefined ? Dispatcher : SharedDispatcher)(this.#queue, {
-      tickets,
-      serving,
-      onServed,
-    });
+    const how = { tickets, serving, onServed: () => this.#startNext() };
+    this.#dispatcher = new (share === undefined ? Dispatcher : SharedDispatcher)(this.#queue, how);
   }
 
   /** Whether it has no callers. */
@@ -80,14 +81,35 @@ export class Acquirer implements QueueCallbacks {
     this.#queue.rejectAll(error);
   }
 
+  /** Fails this request, if it waits. */
+  reject(request: Request, error: unknown): void {
+    this.#queue.reject(request, error);
+  }
+
+  get waitingTicket(): Ticket | undefined {
+    const acquisition = this.#acquisition;
+    return acquisition?.isWaiting === true ? acquisition.ticket : undefined;
+  }
+
+  get lentHold(): Hold | undefined {
+    return this.#dispatcher instanceof Dispatcher ? this.#dispatcher.lentHold : undefined;
+  }
+
+  onJoined(request: Request): void {
+    if (this.#share?.kind !== "permits") this.#waits.joined(this, request);
+  }
+
+  onLeft(request: Request): void {
+    this.#waits.left(request);
+  }
+
   get #calls(): BackendCalls {
     return this.#tickets.calls;
   }
 
   /** Called by the queue: the error for a request that waited too long. */
-  timeoutError({ waitMs }: Request): Error {
-    const { clientId } = this.#calls.backend;
-    return timeoutError({ id: this.id, waitMs, holder: this.#acquisition?.holder, clientId });
+  timeoutError(request: Request): Error {
+    return timeoutError(this.id, request, { holder: this.#acquisition?.holder, tickets: this.#tickets });
   }
 
   /** Called by the queue: the last request gave up. */
@@ -98,6 +120,7 @@ export class Acquirer implements QueueCallbacks {
   /** Uses one ticket after another for as long as requests wait. */
   #startNext(): void {
     this.#acquisition = undefined;
+    this.#waits.changed(this);
     this.#queue.lockIs("unknown");
     const request = this.#queue.head;
     if (request === undefined) this.#becomeIdle();
@@ -115,28 +138,13 @@ export class Acquirer implements QueueCallbacks {
     this.#onIdle();
   }
 
-  /** [S8] A save or delete that is alone needs no ticket if the lock is free. Otherwise it is the first to wait. */
+  /** [S8] If the lock is busy, the write is the first to wait. */
   async #writeAlone(request: ChangeRequest, change: PlainChange): Promise<void> {
-    const { backend } = this.#calls;
     this.#queue.remove(request); // [S5] its wait cannot be ended while its write is in progress
     this.#rejection = undefined;
-    try {
-      const operation = { doing: "Writing the state", id: this.id, durability: change.durability };
-      const { reply, shortage } = await this.#calls.exactlyOnce<WriteReply>(operation, (receipt) =>
-        backend.writeState(this.id, change.plain, null, receipt),
-      );
-      if (shortage !== undefined) throw shortage;
-      if (reply.status === "busy") {
-        this.#waitAfterAll(request);
-        return;
-      }
-      if (reply.status === "lost") throw new Error(`HOLDFAST_PLAIN_WRITE_LOST: ${shownId(this.id)}`); // it has no ticket
-      if (reply.status === "saved" || reply.status === "deleted") publishUpdate(this.id, 1, change.plain);
-      change.answer(reply);
-    } catch (error) {
-      change.fail(error);
-    }
-    this.#startNext();
+    const result = await writePlain(this.#calls, this.id, change);
+    if (result === "busy") this.#waitAfterAll(request);
+    else this.#startNext();
   }
 
   /** The lock is busy: the write goes back to the head of the queue. */
@@ -230,7 +238,9 @@ export class Acquirer implements QueueCallbacks {
       return this.#tickets.granted(acquisition, reply, sentAt);
     }
     const { status, holder } = reply;
+    const isNew = !acquisition.isWaiting;
     acquisition.answered(status, holder, sentAt);
+    if (isNew) this.#waits.changed(this);
     if (!holder.foreign) this.#tickets.noteHolder(this.id, holder.token);
     this.#queue.lockIs("taken");
     return undefined;
@@ -243,13 +253,18 @@ export class Acquirer implements QueueCallbacks {
   }
 
   #granted(hold: Hold): void {
-    if (hold.state === "held") this.#serve(hold);
-    else this.#grantedTooLate(hold);
+    if (hold.state === "held") return this.#serve(hold);
+    // The lease had ended before the grant arrived, so it is not handed out [L7]. Requests with time left try again.
+    const error = grantedTooLate(hold, this.#calls.backend.name);
+    this.#queue.rejectAll(error, ({ isExpired }) => isExpired);
+    this.#tickets.abandon(hold);
+    this.#startNext();
   }
 
   #serve(hold: Hold): void {
     this.#acquisition = undefined; // the holder that was reported no longer holds the lock
     this.#dispatcher.begin(hold);
+    this.#waits.changed(this);
   }
 
   /** [L5] The lease of a woken grant counts from when the last ask that got the reply "waiting" was sent. */
@@ -272,18 +287,6 @@ export class Acquirer implements QueueCallbacks {
       deadlines.clear(deadline);
       this.#recheck(acquisition);
     });
-  }
-
-  /** The lease had ended before the grant arrived, so it is not handed out [L7]. Requests with time left try again. */
-  #grantedTooLate(hold: Hold): void {
-    const { name } = this.#calls.backend;
-    const error = new UnavailableError(
-      `The lock ${quoted(this.id)} was granted, but the reply from ${name} arrived after the lease had ended ` +
-        `(leaseMs: ${hold.leaseMs}). Use a longer leaseMs.`,
-    );
-    this.#queue.rejectAll(error, ({ isExpired }) => isExpired);
-    this.#tickets.abandon(hold);
-    this.#startNext();
   }
 
   /** A call that began at `from` got no answer within its time limit, or was refused. */

@@ -27,6 +27,10 @@ export interface QueueCallbacks {
   timeoutError(request: Request): Error;
   /** The last request gave up. */
   onEmpty(): void;
+  /** A request has come that waits while its caller holds locks; it may be rejected at once. */
+  onJoined?(request: Request): void;
+  /** Such a request has left. */
+  onLeft?(request: Request): void;
 }
 
 export class LocalQueue {
@@ -80,6 +84,7 @@ export class LocalQueue {
     this.#size -= 1;
     if (request.isExpired) this.#expired -= 1;
     keepAlive.unref();
+    if (isMadeUnderLocks(request)) this.#callbacks.onLeft?.(request);
     return true;
   }
 
@@ -134,7 +139,9 @@ export class LocalQueue {
       this.reject(request, reason);
       return;
     }
-    if (request.isExpired && this.#lock !== "unknown") this.#timeOut(request);
+    if (request.isExpired) {
+      if (this.#lock !== "unknown") this.#timeOut(request);
+    } else if (isMadeUnderLocks(request)) this.#callbacks.onJoined?.(request);
   }
 
   #expire(request: Request): void {
@@ -155,4 +162,8 @@ export class LocalQueue {
       all.push(request);
     return all;
   }
+}
+
+function isMadeUnderLocks({ context, acquired }: Request): boolean {
+  return context !== undefined || (acquired !== undefined && acquired.length > 0);
 }

@@ -7,6 +7,7 @@ import { contractCases } from "./lock-suite/contract.ts";
 import { permitCases } from "./lock-suite/shares/contract-permits.ts";
 import { sharedCases } from "./lock-suite/shares/contract-shared.ts";
 import { releaseCases } from "./lock-suite/contract-release.ts";
+import { deadlockCases } from "./lock-suite/deadlocks/calls.ts";
 import { deadlockContractCases } from "./lock-suite/deadlocks/contract.ts";
 import { eventLoopCases } from "./lock-suite/event-loop.ts";
 import { holdLimitCases } from "./lock-suite/hold-limit.ts";
@@ -60,6 +61,7 @@ export function lockSuite(options: SuiteOptions): void {
     ...lostReplyCases,
     ...acquiringSeveralCases,
     ...holdingSeveralCases,
+    ...deadlockCases,
     ...holdLimitCases,
     ...leaderCases,
     ...leaderClosingCases,

@@ -1217,7 +1217,7 @@ export const scripts = {
   },
   noteWaits: {
     name: "noteWaits",
-    sha1: "04444c6f3d79f0da6908355f6f065a6d42b2eee1",
+    sha1: "e94afb7111fb9fe8f759a2706cd8a71b78b411b2",
     text: [
       "local waits = KEYS[1]",
       "local prefix, n, keep, must_declare = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4] == '1'",
@@ -1338,7 +1338,7 @@ export const scripts = {
       "end",
       "end",
       "redis.call('HSET', waits, unpack(fields))",
-      "redis.call('PEXPIRE', waits, keep)",
+      "redis.call('PEXPIRE', waits, redis.call('HLEN', waits) == 1 and '60000' or keep)",
       "return replies",
     ].join("\n"),
   },

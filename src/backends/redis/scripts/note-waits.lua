@@ -144,5 +144,6 @@ for _, note in ipairs(notes) do
   end
 end
 redis.call('HSET', waits, unpack(fields))
-redis.call('PEXPIRE', waits, keep)
+-- Without notes, only n is kept, against late copies.
+redis.call('PEXPIRE', waits, redis.call('HLEN', waits) == 1 and '60000' or keep)
 return replies

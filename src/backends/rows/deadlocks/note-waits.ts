@@ -14,6 +14,9 @@ import type { RowRequest } from "../request-types.ts";
 import type { WaitsRow } from "../row-types.ts";
 import { liveHolders } from "../shares.ts";
 
+/** Without notes, only the number of the last call is kept, against late copies. */
+const lateCopyMs = 60_000;
+
 type Asks = readonly QueuedAsk[];
 
 export function noteWaits(
@@ -25,7 +28,8 @@ export function noteWaits(
   const search = new Search(pending, client, known?.asks);
   for (const { ticket } of notes) search.own.delete(ticket); // of what was noted before, nothing counts
   const replies = notes.map((note) => search.add(note));
-  const row = { n, keepUntil: pending.now + keepMs, asks: search.own };
+  const keepUntil = pending.now + (search.own.size === 0 ? lateCopyMs : keepMs);
+  const row = { n, keepUntil, asks: search.own };
   pending.changes.push({ kind: "waits", client, row });
   return replies;
 }
