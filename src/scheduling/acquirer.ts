@@ -188,7 +188,7 @@ export class Acquirer implements QueueCallbacks, AwaitedLock {
     const request: AcquireRequest = {
       leaseMs: acquisition.leaseMs,
       queue: hasPatience,
-      load: head instanceof ChangeRequest,
+      load: head?.loads ?? false,
       fences: this.#share?.kind === "shared" ? maxFences : fencesWanted, // those who come later join, too
       share: this.#share,
     };

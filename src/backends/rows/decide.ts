@@ -17,6 +17,7 @@ import type {
   Waiting,
   WriteReply,
 } from "../contract.ts";
+import { commitStates } from "./commit.ts";
 import { PendingChanges, type Item } from "./pending-changes.ts";
 import { noteWaits } from "./deadlocks/note-waits.ts";
 import { announce, firstInLine, handOver, passOn, serveQueue, type HandedOver } from "./hand-over.ts";
@@ -57,6 +58,8 @@ const deciders: { readonly [K in Kind]: (pending: PendingChanges, request: RowRe
   peek,
   renew: (pending, { entries }) => entries.map((entry) => renew(pending, entry)),
   release,
+  commit: (pending, request) =>
+    once(pending, request, { decide: () => commitStates(pending, request.entries) }),
   cancel,
   noteWaits,
   inspect: (pending, { id }) => inspect(pending.item(id)),

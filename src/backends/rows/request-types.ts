@@ -5,6 +5,8 @@ import type {
   AcquireReply,
   AcquireRequest,
   CancelReply,
+  CommitEntry,
+  CommitReply,
   Deadlock,
   Forgotten,
   LoadedState,
@@ -45,6 +47,7 @@ interface Calls {
   peek: { request: ByTicket & { readonly receipt: Receipt }; reply: Waiting | undefined };
   renew: { request: { readonly entries: readonly RenewEntry[] }; reply: ("renewed" | "lost")[] };
   release: { request: Once & ByTicket & Release; reply: ReleaseReply };
+  commit: { request: Once & { readonly entries: readonly CommitEntry[] }; reply: CommitReply };
   cancel: { request: Once & ByTicket; reply: CancelReply };
   noteWaits: {
     request: NoteOrder & { readonly client: string; readonly notes: readonly WaitNote[] };

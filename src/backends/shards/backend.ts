@@ -7,6 +7,7 @@
  */
 import type {
   Backend,
+  CommitEntry,
   Kept,
   ListRequest,
   Page,
@@ -95,7 +96,7 @@ export class ShardedBackend extends ForwardingBackend {
   }
 
   protected forward(method: BackendMethod, args: readonly unknown[]): Promise<never> {
-    const [about] = args as [string | Kept | readonly WaitNote[]];
+    const [about] = args as [string | Kept | readonly (CommitEntry | WaitNote)[]];
     return callOf(this.#of(idOf(about)), method, args);
   }
 
@@ -117,8 +118,8 @@ export class ShardedBackend extends ForwardingBackend {
   }
 }
 
-/** All notes of one call belong to the same shard. */
-function idOf(about: string | Kept | readonly WaitNote[]): string {
+/** What a call is about. One shard has all states of a commit, and all locks of a call's notes. */
+function idOf(about: string | Kept | readonly (CommitEntry | WaitNote)[]): string {
   if (typeof about === "string") return about;
   return "id" in about ? about.id : (about[0]?.id ?? "");
 }
