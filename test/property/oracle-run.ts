@@ -20,6 +20,7 @@ import { save, remove } from "../../src/testing/contract-client.ts";
 import { Answers, everyPage, type Both, type Comparison } from "./oracle-comparison.ts";
 import { History, type Entry } from "./oracle-history.ts";
 import type { Op, WriteOp } from "./oracle-ops.ts";
+import { Noting } from "./oracle-notes.ts";
 import { receiptOf, Tickets, type TestTicket } from "./oracle-tickets.ts";
 
 /** Of three shards, they are on different ones. */
@@ -31,6 +32,7 @@ export class OracleRun {
   readonly #answers: Answers;
   readonly #tickets: Tickets;
   readonly #history = new History();
+  readonly #noting: Noting;
   readonly #latest = new Map<string, Both<number>>();
   readonly #wakes: Both<Wake[][]> = [
     [[], [], []],
@@ -41,6 +43,7 @@ export class OracleRun {
     this.#options = options;
     this.#answers = new Answers(options);
     this.#tickets = new Tickets(options.placeOf);
+    this.#noting = new Noting(options, this.#tickets);
     for (const [index, side] of [options.reference, options.subject].entries()) {
       for (const [client, backend] of side.clients.entries()) {
         backend.onWake((wake) => wake.kind === "again" || this.#wakes[index as 0 | 1][client]!.push(wake));
@@ -102,6 +105,8 @@ export class OracleRun {
           )
         );
       }
+      case "note":
+        return this.#noting.entry(op);
       case "write-under": {
         const ticket = this.#tickets.pick(op.ticket, false);
         return ticket && this.#write(ticket.client, ticket.id, { ...op, ticket });

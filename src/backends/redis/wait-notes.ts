@@ -29,7 +29,7 @@ export async function noteWaits(
       script: scripts.noteWaits,
       keys: [keys.waits],
       madeKeys: () => [...declared],
-      args: [keys.prefix, String(n), String(keepMs), isDeclared, ...notes.flatMap(argumentsOf)],
+      args: [keys.prefix, String(n), String(keepMs), isDeclared, encode(notes)],
       read: (raw) => readReply(raw, notes),
     });
     if (!("missing" in reply)) return reply.found;
@@ -38,8 +38,10 @@ export async function noteWaits(
   throw new UnavailableError("What waits for these locks changes faster than it can be read.");
 }
 
-function argumentsOf({ id, ticket, asks }: WaitNote): readonly string[] {
-  return [id, ticket, String(asks.length), ...asks.flatMap((ask) => [ask.id, ask.ticket])];
+function encode(notes: readonly WaitNote[]): string {
+  return JSON.stringify(
+    notes.map(({ id, ticket, asks }) => [id, ticket, asks.map((ask) => [ask.id, ask.ticket])]),
+  );
 }
 
 function readReply(

@@ -1,17 +1,18 @@
 -- Notes what the functions that run under locks of a client wait for, and looks for cycles, with an ask that closes one
 -- [L15]. Such an ask is not noted. It only reads the keys of locks.
 -- KEYS: waits
--- ARGV: prefix n keep declared, and for each note: id ticket count, followed by the id and the ticket of each ask
+-- ARGV: prefix n keep strict notes
 --   waits: a hash with what is noted of this client: for each ticket that holds a lock, its asks, each as `<ticket>
 --   <length of the id> <id>`; and `n`
 --   n: rises with each call of the client; keep: how long its notes live, in ms
---   declared: '1' if every key that is used must be in KEYS
+--   strict: '1' if every key that is used must be in KEYS
+--   notes: JSON, an array of [id, ticket, asks], where asks is an array of [id, ticket]
 -- Replies: an array, with 0 or a cycle for each note: id, ticket, id and ticket of the ask, for each holder in it;
 --   'keys' and the names of keys that must be in KEYS as well: nothing was done;
 --   'late': a call with a greater n has been made, nothing was done
 -- Promises: L1 L9 L12 L15
 local waits = KEYS[1]
-local prefix, n, keep, must_declare = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4] == '1'
+local prefix, n, keep, strict, notes = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], cjson.decode(ARGV[5])
 -- @include keys
 -- @include bounds
 -- @include stamp
@@ -28,7 +29,7 @@ local declared, missing = {}, {}
 for _, key in ipairs(KEYS) do declared[key] = true end
 -- Whether this key may be used. If not, the caller runs the script again with it.
 local function may_use(key)
-  if not must_declare or declared[key] then return true end
+  if strict ~= '1' or declared[key] then return true end
   if declared[key] == nil then missing[#missing + 1] = key end
   declared[key] = false
   return false
@@ -104,25 +105,19 @@ local function path_to(target, id, ask)
 end
 
 -- Of what was noted before, nothing counts.
-local notes, at = {}, 5
-while at <= #ARGV do
-  local count = tonumber(ARGV[at + 2])
-  notes[#notes + 1] = { id = ARGV[at], ticket = ARGV[at + 1], first = at + 3, count = count }
-  own[ARGV[at + 1]] = false
-  at = at + 3 + 2 * count
-end
+for _, note in ipairs(notes) do own[note[2]] = false end
 local replies = {}
 for i, note in ipairs(notes) do
+  local id, ticket, waits_for = unpack(note)
   replies[i] = 0
-  for place = note.first, note.first + 2 * note.count - 1, 2 do
-    local id, ask = ARGV[place], ARGV[place + 1]
+  for _, ask in ipairs(waits_for) do
     seen, looked = {}, 0
-    local path = path_to(note.ticket, id, ask)
+    local path = path_to(ticket, ask[1], ask[2])
     if not path then
-      own[note.ticket] = own[note.ticket] or {}
-      table.insert(own[note.ticket], { id = id, ticket = ask })
+      own[ticket] = own[ticket] or {}
+      table.insert(own[ticket], { id = ask[1], ticket = ask[2] })
     elseif replies[i] == 0 then
-      local cycle = { note.id, note.ticket, id, ask }
+      local cycle = { id, ticket, ask[1], ask[2] }
       for step = #path, 1, -1 do
         for _, field in ipairs(path[step]) do cycle[#cycle + 1] = field end
       end
@@ -133,13 +128,13 @@ end
 if #missing > 0 then return { 'keys', unpack(missing) } end
 
 -- What ends comes first: it needs no memory.
-for _, note in ipairs(notes) do redis.call('HDEL', waits, note.ticket) end
+for _, note in ipairs(notes) do redis.call('HDEL', waits, note[2]) end
 local fields = { 'n', text(n) }
 for _, note in ipairs(notes) do
   local noted = {}
-  for _, ask in ipairs(own[note.ticket] or {}) do noted[#noted + 1] = ask.ticket .. ' ' .. #ask.id .. ' ' .. ask.id end
+  for _, ask in ipairs(own[note[2]] or {}) do noted[#noted + 1] = ask.ticket .. ' ' .. #ask.id .. ' ' .. ask.id end
   if #noted > 0 then
-    fields[#fields + 1] = note.ticket
+    fields[#fields + 1] = note[2]
     fields[#fields + 1] = table.concat(noted)
   end
 end
