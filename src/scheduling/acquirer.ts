@@ -37,7 +37,7 @@ export class Acquirer implements QueueCallbacks, AwaitedLock {
   readonly id: string;
   readonly #tickets: TicketRegistry;
   readonly #onIdle: () => void;
-  readonly #queue: LocalQueue;
+  readonly queue: LocalQueue;
   readonly #share: Share | undefined;
   readonly #waits: WaitGraph;
   readonly #dispatcher: Dispatcher | SharedDispatcher;
@@ -52,9 +52,9 @@ export class Acquirer implements QueueCallbacks, AwaitedLock {
     this.#waits = waits;
     this.#tickets = tickets;
     this.#onIdle = onIdle;
-    this.#queue = new LocalQueue(tickets.calls, this);
+    this.queue = new LocalQueue(tickets.calls, this);
     const how = { tickets, serving, onServed: () => this.#startNext() };
-    this.#dispatcher = new (share === undefined ? Dispatcher : SharedDispatcher)(this.#queue, how);
+    this.#dispatcher = new (share === undefined ? Dispatcher : SharedDispatcher)(this.queue, how);
   }
 
   /** Whether it has no callers. */
@@ -64,7 +64,7 @@ export class Acquirer implements QueueCallbacks, AwaitedLock {
 
   /** Appends the request to the queue. Every request is settled in the end. */
   add(request: Request): void {
-    this.#queue.add(request);
+    this.queue.add(request);
     if (this.#isRunning) return this.#dispatcher.arrived();
     this.#isRunning = true;
     soon(() => this.#startNext()); // requests made in the same tick share the first ticket
@@ -78,12 +78,7 @@ export class Acquirer implements QueueCallbacks, AwaitedLock {
   /** Fails the requests that wait. Requests that are being served go on. */
   rejectAll(error: unknown): void {
     this.#rejection = { error };
-    this.#queue.rejectAll(error);
-  }
-
-  /** Fails this request, if it waits. */
-  reject(request: Request, error: unknown): void {
-    this.#queue.reject(request, error);
+    this.queue.rejectAll(error);
   }
 
   get waitingTicket(): Ticket | undefined {
@@ -121,11 +116,11 @@ export class Acquirer implements QueueCallbacks, AwaitedLock {
   #startNext(): void {
     this.#acquisition = undefined;
     this.#waits.changed(this);
-    this.#queue.lockIs("unknown");
-    const request = this.#queue.head;
+    this.queue.lockIs("unknown");
+    const request = this.queue.head;
     if (request === undefined) this.#becomeIdle();
     else if (
-      this.#queue.size === 1 &&
+      this.queue.size === 1 &&
       request instanceof ChangeRequest &&
       request.change instanceof PlainChange
     )
@@ -140,7 +135,7 @@ export class Acquirer implements QueueCallbacks, AwaitedLock {
 
   /** [S8] If the lock is busy, the write is the first to wait. */
   async #writeAlone(request: ChangeRequest, change: PlainChange): Promise<void> {
-    this.#queue.remove(request); // [S5] its wait cannot be ended while its write is in progress
+    this.queue.remove(request); // [S5] its wait cannot be ended while its write is in progress
     this.#rejection = undefined;
     const result = await writePlain(this.#calls, this.id, change);
     if (result === "busy") this.#waitAfterAll(request);
@@ -150,8 +145,8 @@ export class Acquirer implements QueueCallbacks, AwaitedLock {
   /** The lock is busy: the write goes back to the head of the queue. */
   #waitAfterAll(request: ChangeRequest): void {
     if (this.#rejection !== undefined) request.fail(this.#rejection.error);
-    else this.#queue.putBack(request);
-    const { head } = this.#queue;
+    else this.queue.putBack(request);
+    const { head } = this.queue;
     if (head === undefined) this.#startNext();
     else this.#start(head);
   }
@@ -165,7 +160,7 @@ export class Acquirer implements QueueCallbacks, AwaitedLock {
 
   /** Runs after each reply, and whenever something changes while the ticket waits. */
   #recheck(acquisition: Acquisition): void {
-    if (this.#queue.head?.leaseMs !== acquisition.leaseMs) return this.#leave(acquisition);
+    if (this.queue.head?.leaseMs !== acquisition.leaseMs) return this.#leave(acquisition);
     let hold: Hold | undefined;
     try {
       hold = this.#takeWake(acquisition);
@@ -184,7 +179,7 @@ export class Acquirer implements QueueCallbacks, AwaitedLock {
 
   #ask(acquisition: Acquisition): void {
     const calls = this.#calls;
-    const { head, hasPatience, fencesWanted } = this.#queue;
+    const { head, hasPatience, fencesWanted } = this.queue;
     const request: AcquireRequest = {
       leaseMs: acquisition.leaseMs,
       queue: hasPatience,
@@ -225,7 +220,7 @@ export class Acquirer implements QueueCallbacks, AwaitedLock {
       return this.#askFailed(acquisition, error, sent.first); // a user's own backend may return an unreadable reply
     }
     if (hold !== undefined) this.#granted(hold);
-    else if (reply.status !== "waiting" || this.#queue.size === 0) this.#recheck(acquisition);
+    else if (reply.status !== "waiting" || this.queue.size === 0) this.#recheck(acquisition);
     else this.#wait(acquisition, this.#askAgainMs(reply.ahead === 0 ? reply.retryInMs : null));
   }
 
@@ -242,7 +237,7 @@ export class Acquirer implements QueueCallbacks, AwaitedLock {
     acquisition.answered(status, holder, sentAt);
     if (isNew) this.#waits.changed(this);
     if (!holder.foreign) this.#tickets.noteHolder(this.id, holder.token);
-    this.#queue.lockIs("taken");
+    this.queue.lockIs("taken");
     return undefined;
   }
 
@@ -256,7 +251,7 @@ export class Acquirer implements QueueCallbacks, AwaitedLock {
     if (hold.state === "held") return this.#serve(hold);
     // The lease had ended before the grant arrived, so it is not handed out [L7]. Requests with time left try again.
     const error = grantedTooLate(hold, this.#calls.backend.name);
-    this.#queue.rejectAll(error, ({ isExpired }) => isExpired);
+    this.queue.rejectAll(error, ({ isExpired }) => isExpired);
     this.#tickets.abandon(hold);
     this.#startNext();
   }
@@ -294,7 +289,7 @@ export class Acquirer implements QueueCallbacks, AwaitedLock {
     const isPassing = error instanceof UnavailableError && error.code === "UNREACHABLE" && !error.lasting;
     // Requests that arrived during that call have not had their full time yet.
     const isOverdue = ({ isExpired, arrivedAt }: Request): boolean => isExpired || arrivedAt <= from;
-    this.#queue.rejectAll(error, isPassing ? isOverdue : undefined);
+    this.queue.rejectAll(error, isPassing ? isOverdue : undefined);
     this.#leave(acquisition);
   }
 }

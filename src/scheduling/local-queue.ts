@@ -20,6 +20,10 @@ import { ChangeRequest, type Request } from "./request.ts";
 /** Fences are reserved for the requests that wait now, up to this number. */
 export const maxFences = 64;
 
+/** So many requests are looked through for those whose callers hold other locks. */
+const maxLooked = 256;
+const none: readonly Request[] = [];
+
 export type LockKnowledge = "unknown" | "ours" | "taken";
 
 export interface QueueCallbacks {
@@ -27,7 +31,7 @@ export interface QueueCallbacks {
   timeoutError(request: Request): Error;
   /** The last request gave up. */
   onEmpty(): void;
-  /** A request has come that waits while its caller holds locks; it may be rejected at once. */
+  /** A request has come whose caller holds other locks; it may be rejected at once. */
   onJoined?(request: Request): void;
   /** Such a request has left. */
   onLeft?(request: Request): void;
@@ -39,6 +43,7 @@ export class LocalQueue {
   readonly #requests = new LinkedList<Request>();
   #size = 0;
   #expired = 0;
+  #underLocks = 0;
   #lock: LockKnowledge = "unknown";
 
   constructor(calls: Pick<BackendCalls, "deadlines" | "keepAlive">, callbacks: QueueCallbacks) {
@@ -84,7 +89,10 @@ export class LocalQueue {
     this.#size -= 1;
     if (request.isExpired) this.#expired -= 1;
     keepAlive.unref();
-    if (isMadeUnderLocks(request)) this.#callbacks.onLeft?.(request);
+    if (isMadeUnderLocks(request)) {
+      this.#underLocks -= 1;
+      this.#callbacks.onLeft?.(request);
+    }
     return true;
   }
 
@@ -103,6 +111,18 @@ export class LocalQueue {
   /** Fails the requests that `which` selects, in order. */
   rejectAll(error: unknown, which: (request: Request) => boolean = () => true): void {
     for (const request of this.#all()) if (which(request)) this.reject(request, error);
+  }
+
+  /** The first requests whose callers hold other locks: at most `max`, of those near the head. */
+  underLocks(max: number): readonly Request[] {
+    if (this.#underLocks === 0) return none;
+    const found: Request[] = [];
+    let looked = 0;
+    for (let request = this.head; request !== undefined; request = this.#requests.next(request)) {
+      if (isMadeUnderLocks(request)) found.push(request);
+      if (found.length === Math.min(max, this.#underLocks) || ++looked === maxLooked) break;
+    }
+    return found;
   }
 
   /** Sets what is known about the lock. */
@@ -130,6 +150,7 @@ export class LocalQueue {
     keepAlive.ref(); // [P1] until it leaves the queue
     this.#size += 1;
     if (request.isExpired) this.#expired += 1;
+    if (isMadeUnderLocks(request)) this.#underLocks += 1;
     try {
       request.startWaiting(deadlines, {
         onExpire: () => this.#expire(request),

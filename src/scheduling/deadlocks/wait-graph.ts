@@ -14,6 +14,7 @@ import type { Hold } from "../../leases/hold.ts";
 import type { TicketRegistry } from "../../leases/ticket-registry.ts";
 import type { HeldGrant } from "../../ownership/grant.ts";
 import { awaitingGrants } from "../../ownership/held-grants.ts";
+import type { LocalQueue } from "../local-queue.ts";
 import type { Request } from "../request.ts";
 import { deadlockError } from "./deadlock-error.ts";
 import { WaitNotes } from "./wait-notes.ts";
@@ -25,7 +26,7 @@ export interface AwaitedLock {
   readonly waitingTicket: Ticket | undefined;
   /** If a caller of this process has the whole of it, they wait for that one. */
   readonly lentHold: Hold | undefined;
-  reject(request: Request, error: unknown): void;
+  readonly queue: Pick<LocalQueue, "reject" | "underLocks">;
 }
 
 /** A request that waits while its caller holds locks. */
@@ -61,8 +62,12 @@ export class WaitGraph {
     this.#tickets = tickets;
   }
 
-  /** The request waits for the lock. It is rejected at once if that closes a cycle within this process. */
+  /**
+   * The request waits for the lock. It is rejected at once if that closes a cycle within this process. As long as it is
+   * not known that others have the lock, nothing is done.
+   */
   joined(lock: AwaitedLock, request: Request): void {
+    if (request.isExpired || !isTaken(lock)) return;
     const grants = this.#grantsOf(request);
     if (grants.length === 0) return;
     const wait = { request, lock, grants, nth: (this.#count += 1) };
@@ -74,7 +79,7 @@ export class WaitGraph {
     }
     const cycle = this.#cycleOf(wait);
     if (cycle === undefined) this.#note(wait);
-    else lock.reject(request, this.#error(cycle));
+    else lock.queue.reject(request, this.#error(cycle));
   }
 
   /** The request was served, or has failed. */
@@ -84,13 +89,17 @@ export class WaitGraph {
     this.#waits.delete(request);
     removeFrom(this.#byId, wait.lock.id, wait);
     for (const { hold } of wait.grants) removeFrom(this.#byHold, hold, wait);
-    this.#note(wait);
+    this.#note(wait, true);
   }
 
   /** A ticket has begun or ceased to wait for this lock, or it was lent or returned. */
   changed(lock: AwaitedLock): void {
-    if (this.#byId.size === 0) return;
-    for (const wait of first(this.#byId.get(lock.id), (one) => one.lock === lock)) this.#note(wait);
+    if (this.#waits.size === 0 && !isTaken(lock)) return;
+    for (const request of lock.queue.underLocks(maxLooked)) {
+      const wait = this.#waits.get(request);
+      if (wait === undefined) this.joined(lock, request);
+      else this.#note(wait);
+    }
   }
 
   /** The tickets that a function under this hold waits for. */
@@ -128,7 +137,7 @@ export class WaitGraph {
       for (const wait of this.#byHold.get(hold) ?? []) {
         if (wait.grants.includes(grant)) removeFrom(this.#byHold, hold, wait);
       }
-      this.#noteHold(hold);
+      this.#noteHold(hold, { isLess: true });
     });
   }
 
@@ -155,16 +164,16 @@ export class WaitGraph {
   }
 
   /** What its caller holds waits for something else now, and so does what waits for that. */
-  #note({ grants }: Wait): void {
-    for (const { hold } of grants) this.#noteHold(hold);
+  #note({ grants }: Wait, isLess = false): void {
+    for (const { hold } of grants) this.#noteHold(hold, { isLess });
   }
 
-  #noteHold(hold: Hold, seen = new Set<Hold>()): void {
+  #noteHold(hold: Hold, how: { readonly isLess: boolean }, seen = new Set<Hold>()): void {
     if (seen.has(hold) || seen.size === maxLooked) return;
     seen.add(hold);
-    this.#notesOf(hold).changed(hold);
+    this.#notesOf(hold).changed(hold, how.isLess);
     for (const { grants } of first(this.#byId.get(hold.id), ({ lock }) => lock.lentHold === hold))
-      for (const grant of grants) this.#noteHold(grant.hold, seen);
+      for (const grant of grants) this.#noteHold(grant.hold, how, seen);
   }
 
   #notesOf({ id }: Hold): WaitNotes {
@@ -189,12 +198,17 @@ export class WaitGraph {
       blocked(at === 0 ? hold : (via[at - 1]?.lock.lentHold ?? hold), lock),
     );
     const cycle = beginningWith(via.indexOf(newest), [...own, ...others]);
-    newest.lock.reject(newest.request, this.#error(cycle));
+    newest.lock.queue.reject(newest.request, this.#error(cycle));
   }
 
   #error(cycle: Deadlock): Error {
     return deadlockError(cycle, this.#tickets.calls.backend.clientId);
   }
+}
+
+/** Whether another caller or client is known to have it. */
+function isTaken({ waitingTicket, lentHold }: AwaitedLock): boolean {
+  return waitingTicket !== undefined || lentHold !== undefined;
 }
 
 function blocked({ id, ticket }: Hold, lock: AwaitedLock): BlockedHolder {

@@ -50,13 +50,13 @@ export class WaitNotes {
     this.#options = options;
   }
 
-  /** It may wait for others than before. */
-  changed(hold: Hold): void {
+  /** It may wait for others than before; `isLess`: only for fewer. */
+  changed(hold: Hold, isLess = false): void {
     if (this.#isOff) return;
     if (this.#told.has(hold)) {
       this.#now.add(hold);
       runOutside(() => soon(() => this.#send()));
-    } else {
+    } else if (!isLess) {
       this.#later.add(hold);
       if (this.#isDeadlineSet) return;
       this.#isDeadlineSet = true;
@@ -88,10 +88,8 @@ export class WaitNotes {
       .idempotent({ doing: "Noting what waits under the lock", id: first.hold.id }, () =>
         backend.noteWaits(sent, order),
       )
-      .then(
-        (found) => this.#noted(notes, found),
-        (error: unknown) => this.#failed(notes, error),
-      )
+      .then((found) => this.#noted(notes, found))
+      .catch((error: unknown) => this.#failed(notes, error)) // a user's own backend may return an unreadable reply
       .finally(() => {
         this.#isSending = false;
         this.#send();
