@@ -126,6 +126,28 @@ export const deadlockContractCases: readonly Case[] = [
     await late.queued();
     assert.equal(await notes[1].waits(holds[1], late), null);
   }),
+  proof(
+    "[L15] [L9] no cycle: the other ask was handed its lock, and is passed over until it asks again",
+    async (fixture) => {
+      const [one, two, three] = await fixture.clients(3);
+      const [a, b] = idsTogether(fixture);
+      const [hold, before, slow] = [one.ticketFor(a), two.ticketFor(b), one.ticketFor(b)];
+      await hold.granted();
+      await before.granted();
+      await slow.queued({ leaseMs: 150 });
+      const next = three.ticketFor(b);
+      await next.queued();
+      await before.released();
+      await eventually(() => next.granted());
+      const wants = three.ticketFor(a);
+      await wants.queued();
+      assert.equal(await new Notes(one).waits(hold, slow), null);
+      const notes = new Notes(three);
+      assert.equal(await notes.waits(next, wants), null);
+      await slow.queued();
+      assert.deepEqual(await notes.waits(next, wants), [blocked(next, wants), blocked(hold, slow)]);
+    },
+  ),
   proof("[L15] no cycle: the asks are for locks that are free, or were never made", async (fixture) => {
     const [one, two] = await fixture.clients(2);
     const [a, b] = idsTogether(fixture);
