@@ -230,6 +230,7 @@ export class Acquirer implements QueueCallbacks, AwaitedLock {
     if (reply.status === "mismatch") throw mismatch(this.id, this.#share, reply);
     if (reply.status === "granted") {
       acquisition.takeWake(); // it says the same
+      this.queue.isContended &&= acquisition.waitingSince !== undefined;
       return this.#tickets.granted(acquisition, reply, sentAt);
     }
     const { status, holder } = reply;
@@ -237,6 +238,7 @@ export class Acquirer implements QueueCallbacks, AwaitedLock {
     acquisition.answered(status, holder, sentAt);
     if (isNew) this.#waits.changed(this);
     if (!holder.foreign) this.#tickets.noteHolder(this.id, holder.token);
+    this.queue.isContended = this.#share === undefined;
     this.queue.lockIs("taken");
     return undefined;
   }
