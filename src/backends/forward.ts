@@ -4,6 +4,7 @@ import type {
   Backend,
   CancelReply,
   CommitReply,
+  Deadlock,
   Forgotten,
   LoadedState,
   LockEntry,
@@ -93,6 +94,10 @@ export abstract class ForwardingBackend implements Backend {
 
   inspectLock(...args: ArgumentsOf<"inspectLock">): Promise<LockEntry | null> {
     return this.forward("inspectLock", args);
+  }
+
+  noteWaits(...args: ArgumentsOf<"noteWaits">): Promise<readonly (Deadlock | null)[]> {
+    return this.forward("noteWaits", args);
   }
 
   changeSemaphore(...args: ArgumentsOf<"changeSemaphore">): Promise<SemaphoreReply | Forgotten> {

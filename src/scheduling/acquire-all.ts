@@ -144,7 +144,10 @@ class Acquisitions {
       const leftMs = Math.max(Math.ceil(this.#beganAt + waitMs - now()), 0);
       return acquireNested(calls, outer, { ...this.#how, signal: this.#signal, waitMs: leftMs });
     }
-    const request = new GrantRequest({ ...this.#how, signal: this.#signal, waitMs }, this.#beganAt);
+    const request = new GrantRequest(
+      { ...this.#how, signal: this.#signal, waitMs, acquired: this.#granted },
+      this.#beganAt,
+    );
     locks.addGrant(id, request);
     return request.granted;
   }

@@ -7,6 +7,8 @@ import { contractCases } from "./lock-suite/contract.ts";
 import { permitCases } from "./lock-suite/shares/contract-permits.ts";
 import { sharedCases } from "./lock-suite/shares/contract-shared.ts";
 import { releaseCases } from "./lock-suite/contract-release.ts";
+import { deadlockCases } from "./lock-suite/deadlocks/calls.ts";
+import { deadlockContractCases } from "./lock-suite/deadlocks/contract.ts";
 import { eventLoopCases } from "./lock-suite/event-loop.ts";
 import { holdLimitCases } from "./lock-suite/hold-limit.ts";
 import { leaderClosingCases } from "./lock-suite/leader/closing.ts";
@@ -25,7 +27,7 @@ import type { SuiteOptions } from "./options.ts";
 import { register } from "./suite.ts";
 
 /**
- * Tests the lock promises [L1]…[L14] and [E1] of a backend. The name of each test begins with the promises that it tests.
+ * Tests the lock promises [L1]…[L15] and [E1] of a backend. The name of each test begins with the promises that it tests.
  *
  * @example
  * ```ts
@@ -47,6 +49,7 @@ export function lockSuite(options: SuiteOptions): void {
     ...releaseCases,
     ...sharedCases,
     ...permitCases,
+    ...deadlockContractCases,
     ...sharedLockCases,
     ...semaphoreCases,
     ...queueCases,
@@ -59,6 +62,7 @@ export function lockSuite(options: SuiteOptions): void {
     ...lostReplyCases,
     ...acquiringSeveralCases,
     ...holdingSeveralCases,
+    ...deadlockCases,
     ...holdLimitCases,
     ...leaderCases,
     ...leaderClosingCases,

@@ -41,6 +41,7 @@ export function rowsOf(stored: Stored): Rows {
     lock: (of) => (of === id ? stored.lock : stored.secondLock) ?? undefined,
     holders: () => holders,
     holder: (_, ticket) => holders.find((row) => row.ticket === ticket),
+    waits: () => undefined,
     firstHolder: () => [...holders].sort((a, b) => endOf(a) - endOf(b) || a.fence - b.fence)[0],
     semaphore: () => stored.semaphore ?? undefined,
     waiters: (of) => (of === id ? stored.waiters : []),

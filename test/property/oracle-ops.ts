@@ -30,6 +30,11 @@ export interface CommitPartOp {
   readonly releases: boolean;
 }
 
+export interface NoteOp {
+  readonly ticket: number;
+  readonly asks: readonly number[];
+}
+
 export type Op =
   | {
       readonly op: "ask";
@@ -65,6 +70,8 @@ export type Op =
       readonly ifFence: number | null;
     }
   | { readonly op: "cancel"; readonly ticket: number }
+  /** Each with the tickets that it waits for. `late`: a copy of an earlier call. */
+  | { readonly op: "note"; readonly notes: readonly NoteOp[]; readonly late: boolean }
   | { readonly op: "write-under"; readonly ticket: number; readonly write: WriteOp }
   | {
       readonly op: "write";
@@ -192,6 +199,17 @@ const weighted: readonly { weight: number; arbitrary: fc.Arbitrary<Op> }[] = [
     arbitrary: fc.record({ op: is("force"), ticket, client, ifFence: fc.option(fc.nat(3), { nil: null }) }),
   },
   { weight: 3, arbitrary: fc.record({ op: is("cancel"), ticket }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      op: is("note"),
+      notes: fc.array(fc.record({ ticket, asks: fc.array(ticket, { maxLength: 2 }) }), {
+        minLength: 1,
+        maxLength: 2,
+      }),
+      late: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
+    }),
+  },
   { weight: 4, arbitrary: fc.record({ op: is("write-under"), ticket, write }) },
   { weight: 4, arbitrary: fc.record({ op: is("write"), client, id, write }) },
   { weight: 1, arbitrary: fc.record({ op: is("touch"), client, id, ttl }) },

@@ -19,6 +19,7 @@ import { Answers, everyPage, type Both, type Comparison } from "./oracle-compari
 import { History, type Entry } from "./oracle-history.ts";
 import type { Op, WriteOp } from "./oracle-ops.ts";
 import { Writes } from "./oracle-writes.ts";
+import { Noting } from "./oracle-notes.ts";
 import { receiptOf, Tickets, type TestTicket } from "./oracle-tickets.ts";
 
 /** Of three shards, the first two are on different ones, and the last one is with the first. */
@@ -31,6 +32,7 @@ export class OracleRun {
   readonly #tickets: Tickets;
   readonly #history = new History();
   readonly #writes: Writes;
+  readonly #noting: Noting;
   readonly #wakes: Both<Wake[][]> = [
     [[], [], []],
     [[], [], []],
@@ -41,6 +43,7 @@ export class OracleRun {
     this.#answers = new Answers(options);
     this.#tickets = new Tickets(options.placeOf);
     this.#writes = new Writes(options, this.#answers);
+    this.#noting = new Noting(options, this.#tickets);
     for (const [index, side] of [options.reference, options.subject].entries()) {
       for (const [client, backend] of side.clients.entries()) {
         backend.onWake((wake) => wake.kind === "again" || this.#wakes[index as 0 | 1][client]!.push(wake));
@@ -104,6 +107,8 @@ export class OracleRun {
           )
         );
       }
+      case "note":
+        return this.#noting.entry(op);
       case "write-under": {
         const ticket = this.#tickets.pick(op.ticket, false);
         return ticket && this.#write(ticket.client, ticket.id, { ...op, ticket });

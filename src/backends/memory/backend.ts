@@ -15,6 +15,7 @@ import type {
   Backend,
   CancelReply,
   CommitReply,
+  Deadlock,
   Forgotten,
   ListRequest,
   LoadedState,
@@ -138,6 +139,11 @@ export class MemoryBackend implements Backend {
     return this.#run({ kind: "inspect", id });
   }
 
+  noteWaits(...args: Parameters<Backend["noteWaits"]>): Promise<readonly (Deadlock | null)[]> {
+    const [notes, { n, keepMs }] = args;
+    return this.#run({ kind: "noteWaits", client: this.clientId, notes, n, keepMs });
+  }
+
   listLocks(cursor: string | null, request: ListRequest): Promise<Page<LockEntry>> {
     return this.#step(() =>
       page(this.#memory.locks.keys(), { ...request, cursor }, (id) =>
@@ -173,6 +179,7 @@ export class MemoryBackend implements Backend {
     this.#closed = true;
     this.#memory.listeners.delete(this.clientId);
     this.#memory.receipts.delete(this.clientId);
+    this.#memory.waits.delete(this.clientId);
     return Promise.resolve();
   }
 

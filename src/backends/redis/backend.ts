@@ -11,6 +11,7 @@ import type {
   Backend,
   CancelReply,
   CommitReply,
+  Deadlock,
   Forgotten,
   ListRequest,
   LoadedState,
@@ -49,6 +50,7 @@ import { Replicas } from "./replicas.ts";
 import { SingleCalls } from "./single-calls.ts";
 import { StateCalls } from "./state-calls.ts";
 import { scripts } from "./scripts/generated.ts";
+import { noteWaits } from "./wait-notes.ts";
 import { WakeSubscription } from "./wake-subscription.ts";
 import { warnOncePerCause } from "./warn-once.ts";
 
@@ -200,6 +202,10 @@ export class RedisBackend implements Backend {
 
   cancelLock(id: string, ticket: Ticket, receipt: Receipt): Promise<CancelReply> {
     return this.#lockCalls.cancel(id, ticket, receipt);
+  }
+
+  noteWaits(...args: Parameters<Backend["noteWaits"]>): Promise<readonly (Deadlock | null)[]> {
+    return noteWaits(this.#singleCalls, this.#keys, args);
   }
 
   inspectLock(id: string): Promise<LockEntry | null> {

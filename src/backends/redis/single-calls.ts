@@ -27,6 +27,11 @@ export class SingleCalls {
     this.#options = options;
   }
 
+  /** Whether each script must declare all keys that it uses. */
+  get declaresKeys(): boolean {
+    return this.#options.runner.declaresKeys;
+  }
+
   run<T>(call: ScriptCall<T>): Promise<T> {
     const { startupChecks, runner } = this.#options;
     return startupChecks.whenConnected(() => runner.run(call));

@@ -148,6 +148,10 @@ function requestOf({ method, args }: Call, attempt: Attempt): RowRequest | undef
       return { kind: "cancel", id: args[0], ticket: args[1], receipt: args[2], attempt };
     case "inspectLock":
       return { kind: "inspect", id: args[0] };
+    case "noteWaits": {
+      const [notes, order] = args;
+      return { kind: "noteWaits", client: clientOf(notes[0]?.ticket ?? ""), notes, ...order };
+    }
     case "changeSemaphore":
       return { kind: "semaphore", id: args[0], change: args[1], receipt: args[2], attempt };
     case "inspectSemaphore":
@@ -169,6 +173,7 @@ export function receiptOf({ method, args }: Call): Receipt | undefined {
 function idsOf({ method, args }: Call): readonly string[] {
   if (method === "renewLocks" || method === "commitStates") return args[0].map(({ id }) => id);
   if (method === "awaitReplicas") return [args[0].id];
+  if (method === "noteWaits") return []; // it changes no lock and no state
   return method === "ready" || method === "listStates" || method === "listLocks" ? [] : [args[0]];
 }
 

@@ -32,6 +32,8 @@ export interface Keys {
   readonly mark: string;
   /** The receipts of this client. */
   readonly done: string;
+  /** What the functions under this client's locks wait for. */
+  readonly waits: string;
   /** The channel for this client's wakes. */
   readonly channel: string;
   /** The channel for hints about this id. */
@@ -72,6 +74,7 @@ export function makeKeys(prefix: string, clientId: string): Keys {
     staged: (id, { sequence, n }) => `${prefix}sent:{${id}}:${clientId}:${String(sequence)}:${String(n)}`,
     mark: state(markId),
     done,
+    waits: `${prefix}waits:${clientId}`,
     channel: `${prefix}wake:${clientId}`,
     hints: (id) => `${prefix}changed:${String(murmur3(Buffer.from(id)) % hintChannels)}`,
     never: `${prefix}never`,
