@@ -16,12 +16,10 @@ export class LockManager {
   readonly #tickets: TicketRegistry;
   readonly #serving = new InFlight();
   #acquirers = new Map<string, Acquirer>();
-  /** Those of shared locks, by id. */
+  /** Those of shared locks, by id, as long as they have callers. */
   readonly #shared = new Map<string, Acquirer>();
   /** By id. */
   readonly #semaphores = new Map<string, PermitQueue>();
-  /** All that ask for a share, as long as they have callers. */
-  readonly #sharing = new Set<Acquirer>();
   /** The number of acquirers without callers. */
   #idle = 0;
 
@@ -39,23 +37,21 @@ export class LockManager {
   }
 
   /**
-   * Adds a request for a grant. Callers that share a lock share a ticket; a grant of a semaphore has one of its own.
+   * Adds a request for a grant. Callers that share a lock share a ticket.
    */
   addGrant(id: string, request: GrantRequest): void {
     const { share } = request;
     if (share === undefined) return this.add(id, request);
     if (share.kind === "permits") return this.#permitQueue(id).add(request);
     let acquirer = this.#shared.get(id);
-    if (acquirer === undefined) {
-      acquirer = this.#createShared(id, share, () => this.#shared.delete(id));
-      this.#shared.set(id, acquirer);
-    }
+    if (acquirer === undefined)
+      this.#shared.set(id, (acquirer = this.#create(id, share, () => this.#shared.delete(id))));
     acquirer.add(request);
   }
 
   /** Fails all requests that wait. Requests that are being served go on [P2]. */
   rejectWaiters(): void {
-    for (const queues of [this.#semaphores.values(), this.#acquirers.values(), this.#sharing])
+    for (const queues of [this.#semaphores.values(), this.#acquirers.values(), this.#shared.values()])
       for (const queue of queues) queue.rejectAll(new ClosedError("The store is closing."));
   }
 
@@ -64,34 +60,19 @@ export class LockManager {
     return this.#serving.none();
   }
 
-  #create(id: string): Acquirer {
-    return new Acquirer(id, {
-      tickets: this.#tickets,
-      serving: this.#serving,
-      share: undefined,
-      onIdle: () => this.#sweep(),
-    });
-  }
-
-  #createShared(id: string, share: Share, onOver: () => void): Acquirer {
-    const onIdle = (): void => {
-      this.#sharing.delete(acquirer);
-      onOver();
-    };
-    const acquirer = new Acquirer(id, { tickets: this.#tickets, serving: this.#serving, share, onIdle });
-    this.#sharing.add(acquirer);
-    return acquirer;
+  #create(id: string, share?: Share, onIdle = () => this.#sweep()): Acquirer {
+    return new Acquirer(id, { tickets: this.#tickets, serving: this.#serving, share, onIdle });
   }
 
   #permitQueue(id: string): PermitQueue {
-    let queue = this.#semaphores.get(id);
-    if (queue !== undefined) return queue;
-    queue = new PermitQueue(id, {
-      calls: this.#tickets.calls,
-      ask: (request, onOver) => {
-        if (request.share !== undefined) this.#createShared(id, request.share, onOver).add(request);
+    const known = this.#semaphores.get(id);
+    if (known !== undefined) return known;
+    const queue = new PermitQueue(id, {
+      tickets: this.#tickets,
+      serving: this.#serving,
+      onIdle: () => {
+        if (this.#semaphores.get(id) === queue) this.#semaphores.delete(id);
       },
-      onIdle: () => this.#semaphores.delete(id),
     });
     this.#semaphores.set(id, queue);
     return queue;

@@ -1,6 +1,10 @@
-/** The errors for asks that the backend refuses: nothing that others do can make them succeed. */
+/**
+ * Asks that fail: the errors for those that the backend refuses, and which requests an error concerns. Nothing that
+ * others do can make a refused ask succeed.
+ */
 import type { Mismatch, Share } from "../backends/contract.ts";
-import { CorruptStateError, InvalidArgumentError, shownId } from "../errors.ts";
+import { CorruptStateError, InvalidArgumentError, shownId, UnavailableError } from "../errors.ts";
+import type { Request } from "./request.ts";
 
 /** This client never asks for a ticket that has ended. */
 export function settledTicket(ticket: string): CorruptStateError {
@@ -31,4 +35,14 @@ export function mismatch(id: string, share: Share | undefined, { limit, created 
     `The ${name} has ${limit} permits${made}, but this handle says ${asked}. All handles must name the same ` +
       `number, or omit it; to change it, call resize(${asked}).`,
   );
+}
+
+/** The backend did not answer in time, but may answer the next call. */
+export function isPassing(error: unknown): boolean {
+  return error instanceof UnavailableError && error.code === "UNREACHABLE" && !error.lasting;
+}
+
+/** Requests that arrived during a call that began at `from` have not had their full time when it fails. */
+export function hadTheirTime(from: number): (request: Request) => boolean {
+  return ({ isExpired, arrivedAt }) => isExpired || arrivedAt <= from;
 }
