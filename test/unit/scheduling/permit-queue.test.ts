@@ -135,12 +135,9 @@ describe("the queue of a semaphore", () => {
       { weight: 1, how: { durability: { replicas: 1, timeoutMs: 100 } }, limit: 3 },
     ]) {
       const before = [asks.length, count("releaseLock")] as const;
-      const first = add();
+      const [first, different, same] = [add(), add(other.weight, other.how, other.limit), add()];
       await quiet();
       await grant(before[0]);
-      const different = add(other.weight, other.how, other.limit);
-      const same = add();
-      await quiet();
       await (await first.granted).release();
       expect(count("releaseLock")).toBe(before[1] + 1);
       for (const { granted } of [different, same]) expect(await outcomeOf(granted)).toBe("pending");
@@ -236,6 +233,7 @@ describe("the queue of a semaphore", () => {
       const [first, second] = [add(2, { durability }), add(2, { durability })];
       await quiet();
       await grant(0);
+      add();
       expect([await outcomeOf(first.granted), asks.length]).toEqual(["pending", 1]);
       confirmed.resolve(1);
       await (await first.granted).release();
