@@ -209,6 +209,14 @@ test("as many permits as there are, and not one more", () => {
   expect([story(1), story(2), story(2, true)]).toEqual([[], ["too-many-permits"], []]);
 });
 
+test("fences of permits need not rise, since they are reserved; but each has one of its own", () => {
+  const story = (fence: number): string[] => {
+    const told = new Story().hold("1.1", 1, 30, { weight: 1, limit: 3 }).release("1.1", 1).wait(1);
+    return rules(told.hold("2.1", 2, fence, { weight: 1, limit: 3 }).release("2.1", 2).ends([]));
+  };
+  expect([story(31), story(20), story(30)]).toEqual([[], [], ["fence-back"]]);
+});
+
 test("an overlap that a fault explains is none, as long as what the first saved afterwards was refused", () => {
   const story = (saved: object): string[] =>
     rules(
