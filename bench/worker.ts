@@ -7,6 +7,7 @@ import type { Peer } from "./peers/peer.ts";
 import * as contend from "./tasks/contend.ts";
 import * as handOver from "./tasks/hand-over.ts";
 import * as many from "./tasks/many.ts";
+import { usePermits } from "./tasks/permits.ts";
 import { queueOfTickets } from "./tasks/tickets.ts";
 import { work } from "./tasks/work.ts";
 import type { Closed } from "./tasks/loop.ts";
@@ -27,7 +28,14 @@ export type Report =
 type Errors = Record<string, number>;
 type Task = (peer: Peer, args: never, tell: (closed: Closed) => void) => unknown;
 
-const tasks: Readonly<Record<string, Task>> = { ...contend, ...handOver, ...many, work, queueOfTickets };
+const tasks: Readonly<Record<string, Task>> = {
+  ...contend,
+  ...handOver,
+  ...many,
+  work,
+  queueOfTickets,
+  usePermits,
+};
 
 /** A rejection that nobody handles is a contender's error like any other. */
 let stray: Errors = {};
