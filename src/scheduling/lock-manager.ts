@@ -49,6 +49,11 @@ export class LockManager {
     acquirer.add(request);
   }
 
+  /** The limit of this semaphore was changed: permits that were granted before are handed on no more. */
+  resized(id: string): void {
+    this.#semaphores.get(id)?.resized();
+  }
+
   /** Fails all requests that wait. Requests that are being served go on [P2]. */
   rejectWaiters(): void {
     for (const queues of [this.#semaphores.values(), this.#acquirers.values(), this.#shared.values()])

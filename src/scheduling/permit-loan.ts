@@ -25,6 +25,8 @@ export interface LoanHost {
   readonly queue: LocalQueue;
   readonly tickets: TicketRegistry;
   readonly serving: InFlight;
+  /** Rises when the limit is changed: what was granted before is not handed on. */
+  readonly resizes: number;
   /** It is for one of the first requests, but waits for replicas. */
   confirming(loan: PermitLoan): void;
   /** It was lent to the first request, which it suits. */
@@ -38,11 +40,13 @@ export class PermitLoan implements Lender {
   readonly #host: LoanHost;
   /** The grant that a caller has now. */
   #lent: HeldGrant | undefined;
+  readonly #resizes: number;
   #isOver = false;
 
   constructor(hold: Hold, host: LoanHost) {
     this.#hold = hold;
     this.#host = host;
+    this.#resizes = host.resizes;
   }
 
   get leaseMs(): number {
@@ -111,7 +115,7 @@ export class PermitLoan implements Lender {
     const request = this.#host.queue.head;
     if (!(request instanceof GrantRequest) || !isLike(request, hold) || !hold.isLiveAt(at)) return undefined;
     if ((request.durability?.replicas ?? 0) > hold.replicas) return undefined;
-    return permitsGoOn(hold, at) ? request : undefined;
+    return this.#resizes === this.#host.resizes && permitsGoOn(hold, at) ? request : undefined;
   }
 
   #handOn(): void {

@@ -49,6 +49,7 @@ export class PermitQueue implements Asker, LoanHost, QueueCallbacks {
   /** In the order of the requests that they are for. */
   readonly #coming: Coming[] = [];
   #loans = 0;
+  #resizes = 0;
   #willReview = false;
   #isIdle = false;
 
@@ -70,6 +71,15 @@ export class PermitQueue implements Asker, LoanHost, QueueCallbacks {
   /** Fails the requests that wait. */
   rejectAll(error: unknown): void {
     this.queue.rejectAll(error);
+  }
+
+  /** How often this process has changed the limit since the first caller. */
+  get resizes(): number {
+    return this.#resizes;
+  }
+
+  resized(): void {
+    this.#resizes += 1;
   }
 
   /** Called by the queue: the error for a request that waited too long. */

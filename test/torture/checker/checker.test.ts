@@ -191,12 +191,13 @@ test("two holders at once, with nothing that explains it", () => {
 });
 
 test("holders that share may overlap, whatever their fences; not with an exclusive one", () => {
-  const shared = { shared: true };
-  const story = (second: object): string[] => {
-    const told = new Story().hold("1.1", 1, 40, shared).hold("2.1", 2, 30, second);
+  const [shared, permit] = [{ shared: true }, { weight: 1, limit: 3 }];
+  const story = (first: object, second: object, fence = 30): string[] => {
+    const told = new Story().hold("1.1", 1, 40, first).hold("2.1", 2, fence, second);
     return rules(told.release("2.1", 2).release("1.1", 1).ends([]));
   };
-  expect([story(shared), story({ fence: 50 })]).toEqual([[], ["two-holders"]]);
+  expect([story(shared, shared), story(shared, { fence: 50 })]).toEqual([[], ["two-holders"]]);
+  expect([story(permit, permit), story(permit, permit, 40)]).toEqual([[], ["fence-back"]]);
 });
 
 test("as many permits as there are, and not one more", () => {
@@ -207,14 +208,6 @@ test("as many permits as there are, and not one more", () => {
     return rules((death ? told : told.release("1.1", 1)).ends([]));
   };
   expect([story(1), story(2), story(2, true)]).toEqual([[], ["too-many-permits"], []]);
-});
-
-test("fences of permits need not rise, since they are reserved; but each has one of its own", () => {
-  const story = (fence: number): string[] => {
-    const told = new Story().hold("1.1", 1, 30, { weight: 1, limit: 3 }).release("1.1", 1).wait(1);
-    return rules(told.hold("2.1", 2, fence, { weight: 1, limit: 3 }).release("2.1", 2).ends([]));
-  };
-  expect([story(31), story(20), story(30)]).toEqual([[], [], ["fence-back"]]);
 });
 
 test("an overlap that a fault explains is none, as long as what the first saved afterwards was refused", () => {

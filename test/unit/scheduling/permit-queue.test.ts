@@ -2,7 +2,7 @@
 //
 // Seen failing: permits of another weight handed on · handed on without a bound · a caller behind the first one served · a ticket
 // that goes on asking for nobody · a newcomer that tries, and is served before those that wait · a queue that is never over · a
-// refusal that fails callers with other terms · a second ask for a caller whose grant waits for replicas.
+// refusal that fails callers with other terms · permits handed on after a resize · a second ask for a caller whose grant waits for replicas.
 
 import { beforeEach, describe, expect, test, vi } from "vitest";
 
@@ -125,6 +125,15 @@ describe("the queue of a semaphore", () => {
     expect(await outcomeOf(second.granted)).toBe("pending");
     await grant(1);
     expect((await second.granted).fence).toBe(200);
+  });
+
+  test("[L13] once the limit was changed, permits that were granted before are released", async () => {
+    const [first] = [add(3), add(3)];
+    await quiet();
+    await grant(0);
+    queue.resized();
+    await (await first.granted).release();
+    expect(count("releaseLock")).toBe(1);
   });
 
   test("[L13] permits that do not suit the first caller are released: nobody overtakes it", async () => {
