@@ -193,7 +193,7 @@ test("two holders at once, with nothing that explains it", () => {
 test("holders that share may overlap, whatever their fences; not with an exclusive one", () => {
   const [shared, permit] = [{ shared: true }, { weight: 1, limit: 3 }];
   const story = (first: object, second: object, fence = 30): string[] => {
-    const told = new Story().hold("1.1", 1, 40, first).hold("2.1", 2, fence, second);
+    const told = new Story().hold("1.1", 1, 40, first).wait(1).hold("2.1", 2, fence, second);
     return rules(told.release("2.1", 2).release("1.1", 1).ends([]));
   };
   expect([story(shared, shared), story(shared, { fence: 50 })]).toEqual([[], ["two-holders"]]);
