@@ -141,6 +141,7 @@ function stub(): Backend {
     cancelLock: () => answered({ status: "cancelled" } as const),
     loadState: () => answered(null),
     touchState: unused,
+    commitStates: unused,
     listStates: unused,
     inspectLock: unused,
     changeSemaphore: unused,

@@ -25,6 +25,7 @@ export type {
   UpdateOptions,
   WriteOptions,
 } from "./handles/state.ts";
+export type { AnyState, Drafts, TransactContext, TransactOptions } from "./handles/transact/transact.ts";
 export type { UpdateContext } from "./updates/update-context.ts";
 export type {
   AcquireOptions,

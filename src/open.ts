@@ -27,6 +27,7 @@ import type { SentinelClientLike } from "./backends/redis/client/user/sentinel-t
 import { isUserClient, type UserClientLike } from "./backends/redis/client/user/recognize.ts";
 import { fileError, parseSqlitePath } from "./backends/sqlite/path.ts";
 import { LazyBackend } from "./backends/lazy.ts";
+import { shardOf } from "./backends/shard-of.ts";
 import { InvalidArgumentError } from "./errors.ts";
 import * as parse from "./options.ts";
 import { defaults, type DurabilityOptions, type OpenOptions } from "./options.ts";
@@ -114,6 +115,7 @@ function backendOf(target: unknown, options: Parsed): Backend {
     askAgainMs: Math.min(...parts.map(({ askAgainMs }) => askAgainMs)),
     pushes: parts.every(({ pushes }) => pushes),
     hasReplicas: parts.every(({ awaitReplicas }) => awaitReplicas !== undefined),
+    shardOf: (id: string) => shardOf(id, parts.length),
   };
   const load = async (): Promise<Backend> => {
     const { ShardedBackend } = await import("./backends/shards/backend.ts");

@@ -14,7 +14,10 @@ import { defaults, type CloseOptions, type ListOptions } from "./options.ts";
 import type { Semaphore, SemaphoreOptions } from "./handles/semaphore.ts";
 import { SemaphoreHandle } from "./handles/semaphore-handle.ts";
 import type { State, StateOptions } from "./handles/state.ts";
-import { stateful, StateHandle } from "./handles/state-handle.ts";
+import { StateHandle } from "./handles/state-handle.ts";
+import { stateful } from "./handles/stateful.ts";
+import { transact } from "./handles/transact/transact-call.ts";
+import type { AnyState, Drafts, TransactContext, TransactOptions } from "./handles/transact/transact.ts";
 import { LeaderHandle } from "./handles/leader/leader-handle.ts";
 import type { Leader, LeaderOptions } from "./handles/leader/leader.ts";
 import { OnceHandle } from "./handles/once/once-handle.ts";
@@ -81,6 +84,29 @@ export interface Store extends AsyncDisposable {
     initial: () => S,
     fn: (state: S, ...args: A) => R,
   ): (...args: A) => Promise<Awaited<R>>;
+  /**
+   * Changes several states, up to 32, in one commit: all or none of the changes are saved [S9]. `fn` gets a draft of each
+   * state, in the same order, and changes it, replaces it (`drafts[0] = …`) or deletes it (`undefined`, or
+   * `context.delete(state)`). If it throws, nothing changes. It may be called again if a state has changed without its lock.
+   * With `shards`, all must be on one shard: give their ids a common tag in braces.
+   *
+   * @returns what `fn` returned.
+   * @throws what `fn` threw; InvalidArgumentError if the states are not on one shard; LockTimeoutError, LockLostError and
+   * others as `state.update`. SerializationError if their new values take more than `maxStateBytes` together.
+   * @example
+   * ```ts
+   * const [from, to] = [store.state("a", { initial: () => ({ cents: 100 }) }), store.state("b", { initial: () => ({ cents: 0 }) })];
+   * await store.transact([from, to], ([a, b]) => {
+   *   a.cents -= 5;
+   *   b.cents += 5;
+   * });
+   * ```
+   */
+  transact<const States extends readonly AnyState[], R>(
+    states: States,
+    fn: (drafts: Drafts<States>, context: TransactContext) => R,
+    options?: TransactOptions,
+  ): Promise<Awaited<R>>;
   /** Returns the handle of a key for which a function is run once; its result is remembered for `keepMs`. */
   once(id: string, options: OnceOptions): Once;
   /** Returns the handle of an office that one process has at a time. */
@@ -145,6 +171,14 @@ export class StoreHandle implements Store {
     fn: (state: S, ...args: A) => R,
   ): (...args: A) => Promise<Awaited<R>> {
     return stateful(this.state(id, { initial }), fn);
+  }
+
+  transact<const States extends readonly AnyState[], R>(
+    states: States,
+    fn: (drafts: Drafts<States>, context: TransactContext) => R,
+    options?: TransactOptions,
+  ): Promise<Awaited<R>> {
+    return withCallersStack(() => transact(this.#session, { states, fn, options }) as Promise<Awaited<R>>);
   }
 
   once(id: string, options: OnceOptions): Once {

@@ -287,4 +287,5 @@ export const recordedStatuses: ReadonlySet<string> = new Set([
   "cancelled",
   "resized",
   "removed",
+  "committed",
 ]);

@@ -12,6 +12,7 @@
  * Each call cites the promises of docs/promises.md that it must keep.
  */
 
+import type { CommitEntry, CommitReply } from "./contract-commit.ts";
 import type { SemaphoreChange, SemaphoreEntry, SemaphoreReply } from "./contract-shares.ts";
 import type {
   AcquireReply,
@@ -36,6 +37,7 @@ import type {
   WriteReply,
 } from "./contract-types.ts";
 
+export type * from "./contract-commit.ts";
 export type * from "./contract-shares.ts";
 export type * from "./contract-types.ts";
 
@@ -120,6 +122,17 @@ export interface Backend {
    * "released" and "kept" settle the ticket for acquires; after other replies nothing was done.
    */
   releaseLock(id: string, ticket: Ticket, request: ReleaseRequest, receipt: Receipt): Promise<ReleaseReply>;
+
+  /**
+   * Writes several states and releases their locks, all or nothing, in one step [S9]. The ids differ, and if the backend
+   * is made of several, one of them has all. Before the first change, every ticket must hold its lock [S4], and every
+   * write must be possible. Then all is written, and the locks that are released are handed on as by `releaseLock` [L2].
+   * Without memory for it, it throws UnavailableError and has done nothing.
+   *
+   * `receipt` is that of the commit; its reply is recorded under it. In the same step, each released ticket is settled by
+   * its own.
+   */
+  commitStates(entries: readonly CommitEntry[], receipt: Receipt): Promise<CommitReply>;
 
   /** Leaves the queue, or passes on a grant that came too late. Settles the ticket [L7]. */
   cancelLock(id: string, ticket: Ticket, receipt: Receipt): Promise<CancelReply>;

@@ -3,6 +3,7 @@ import type {
   AcquireReply,
   Backend,
   CancelReply,
+  CommitReply,
   Forgotten,
   LoadedState,
   LockEntry,
@@ -77,6 +78,10 @@ export abstract class ForwardingBackend implements Backend {
 
   releaseLock(...args: ArgumentsOf<"releaseLock">): Promise<ReleaseReply> {
     return this.forward("releaseLock", args);
+  }
+
+  commitStates(...args: ArgumentsOf<"commitStates">): Promise<CommitReply> {
+    return this.forward("commitStates", args);
   }
 
   cancelLock(...args: ArgumentsOf<"cancelLock">): Promise<CancelReply> {

@@ -13,6 +13,8 @@ export interface LazyKind {
   readonly pushes: boolean;
   /** Whether it can wait for replicas. */
   readonly hasReplicas: boolean;
+  /** If it is made of several. */
+  readonly shardOf?: Backend["shardOf"];
   readonly load: () => Promise<Backend>;
 }
 
@@ -42,7 +44,7 @@ export class LazyBackend extends ForwardingBackend {
   }
 
   override get shardOf(): Backend["shardOf"] {
-    return this.#loaded?.shardOf;
+    return this.#kind.shardOf;
   }
 
   readonly connect = (id?: string): Promise<void> | undefined => {

@@ -1,7 +1,4 @@
-/**
- * The handle of several locks. It parses ids and options and finds the grants of the running context;
- * scheduling/acquire-all.ts does the waiting.
- */
+/** The handle of several locks. It parses ids and options; acquire-set.ts acquires them. */
 import type { Durability } from "../backends/contract.ts";
 import { withCallersStack } from "../caller-stacks.ts";
 import { InvalidArgumentError } from "../errors.ts";
@@ -9,14 +6,14 @@ import * as parse from "../options.ts";
 import { someOf } from "../options.ts";
 import { throwIfAborted } from "../ownership/abort-listeners.ts";
 import type { HeldGrant } from "../ownership/grant.ts";
-import { HeldSet, type GrantSet } from "../ownership/grant-set.ts";
-import { heldIds, liveGrant, runHoldingAll } from "../ownership/held-grants.ts";
-import { limitHold } from "../ownership/hold-limit.ts";
+import type { HeldSet } from "../ownership/grant-set.ts";
+import { type GrantSet } from "../ownership/grant-set.ts";
+import { runHoldingAll } from "../ownership/held-grants.ts";
 import { parseGrants } from "../ownership/parse-grant.ts";
-import { acquireAll, type Setting, type WantedLock } from "../scheduling/acquire-all.ts";
 import { compareIds } from "../scheduling/id-order.ts";
 import type { Session } from "../session.ts";
 import * as names from "../names.ts";
+import { acquireSet } from "./acquire-set.ts";
 import { shareOf, type AcquireOptions, type LockOptions, type TryAcquireOptions } from "./lock.ts";
 import { nullIfBusy } from "./null-if-busy.ts";
 import { checkFunction, runUnder } from "./run-under.ts";
@@ -86,7 +83,7 @@ export class LockSetHandle<Id extends string> implements LockSet<Id> {
       checkFunction(fn);
       const { store, calls } = this.#session;
       const set = await this.#acquire(this.#parse("run()", options));
-      return runUnder(calls, set, () => runHoldingAll(store, set.grants, () => fn(set)));
+      return runUnder(calls, set, () => runHoldingAll({ store, draft: false }, set.grants, () => fn(set)));
     });
   }
 
@@ -96,8 +93,8 @@ export class LockSetHandle<Id extends string> implements LockSet<Id> {
     return nullIfBusy(this.#acquire({ ...own, waitMs: 0 }));
   }
 
-  async #acquire(options: ParsedCall<AcquireOptions>): Promise<HeldSet<Id>> {
-    const { settings, calls } = this.#session;
+  #acquire(options: ParsedCall<AcquireOptions>): Promise<HeldSet<Id>> {
+    const { settings } = this.#session;
     const { leaseMs, waitMs, maxHoldMs, durability, shared = false } = { ...this.#own, ...options };
     throwIfAborted(options.signal);
     const how = {
@@ -106,28 +103,9 @@ export class LockSetHandle<Id extends string> implements LockSet<Id> {
       signal: options.signal,
       share: shareOf(shared),
       durability: someOf(durability ?? settings.durability),
+      maxHoldMs,
     };
-    const wanted = this.#wanted(options.grant ?? []);
-    const set = new HeldSet<Id>(await acquireAll(this.#setting(options.grant ?? [], wanted), wanted, how));
-    const isAllNested = wanted.every(({ outer }) => outer !== undefined);
-    limitHold(calls.deadlines, set, isAllNested ? undefined : maxHoldMs);
-    return set;
-  }
-
-  #wanted(given: readonly HeldGrant[]): WantedLock[] {
-    const { store } = this.#session;
-    return this.ids.map((id) => ({
-      id,
-      outer: given.find((grant) => grant.id === id) ?? liveGrant(store, id),
-    }));
-  }
-
-  #setting(given: readonly HeldGrant[], wanted: readonly WantedLock[]): Setting {
-    const session = this.#session;
-    const { calls, locks, store } = session;
-    const outer = wanted.find((lock) => lock.outer !== undefined)?.outer;
-    const held = [...heldIds(store), ...given.filter(({ isLive }) => isLive).map(({ id }) => id)];
-    return { calls, locks, admit: () => session.admit(outer), greatestHeld: held.sort(compareIds).at(-1) };
+    return acquireSet(this.#session, { ids: this.ids, given: options.grant ?? [] }, how);
   }
 
   #parse(call: string, options: AcquireOptions | undefined): ParsedCall<AcquireOptions> {

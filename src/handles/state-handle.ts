@@ -24,6 +24,7 @@ import {
   type Change,
   type DraftCall,
 } from "../updates/change.ts";
+import type { Participant } from "../updates/transaction.ts";
 import type { UpdateContext } from "../updates/update-context.ts";
 
 import type { WaitOptions } from "../ownership/wait-options.ts";
@@ -77,6 +78,22 @@ export class StateHandle<T, D> implements State<T, D> {
     this.#ttlMs = own.ttlMs;
     this.#maxHoldMs = own.maxHoldMs;
     this.#durability = own.durability ?? session.settings.durability;
+  }
+
+  /** Whether it is a state of this opened store. */
+  isOf(session: Session): boolean {
+    return this.#session === session;
+  }
+
+  /** How many replicas its writes wait for, unless a call says otherwise. */
+  get durability(): Durability | undefined {
+    return this.#durability;
+  }
+
+  /** Its part in a change of several states. */
+  get participant(): Participant {
+    const ttlMs = this.#expiry(undefined);
+    return { id: this.id, codec: this.#codec, initial: this.#initial, ttlMs };
   }
 
   load(): Promise<D> {
@@ -276,17 +293,4 @@ export class StateHandle<T, D> implements State<T, D> {
       durability: this.#session.settings.readDurability,
     };
   }
-}
-
-/** Returns a function of `fn`'s other arguments; its first argument is kept in `state`. */
-export function stateful<S extends object, A extends unknown[], R>(
-  state: State<S, S>,
-  fn: (state: S, ...args: A) => R,
-): (...args: A) => Promise<Awaited<R>> {
-  if (typeof fn !== "function") {
-    throw new InvalidArgumentError(
-      `stateful() takes a function of the state and its arguments; got ${parse.show(fn)}.`,
-    );
-  }
-  return (...args) => state.run((draft: S) => fn(draft, ...args));
 }

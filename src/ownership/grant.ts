@@ -5,6 +5,7 @@
  * Work under one grant is ordered by its mutex. A grant that has ended never becomes live again, and its signal never
  * aborts after a normal release.
  */
+import type { Receipt } from "../backends/contract.ts";
 import { diagnostics, type LostEvent } from "../diagnostics.ts";
 import { withCallersStack } from "../caller-stacks.ts";
 import { LockLostError, quoted, shownId } from "../errors.ts";
@@ -47,6 +48,17 @@ export interface Lender {
   onRelease(grant: HeldGrant): Promise<boolean>;
   /** The grant was lost while it was held. */
   onLose?(grant: HeldGrant): void;
+  /** The lock is released by a commit; `undefined` if it is not, but by `onRelease()` alone, after the commit. */
+  joinRelease?(grant: HeldGrant): JoinedRelease | undefined;
+}
+
+/** A lock that is being released by a commit of several states. One of the two is called, unless the hold is lost. */
+export interface JoinedRelease {
+  /** It settles the ticket. */
+  readonly receipt: Receipt;
+  readonly released: () => void;
+  /** The commit was refused: the lock is still held. */
+  readonly refused: () => void;
 }
 
 export class HeldGrant implements Grant {
@@ -177,13 +189,23 @@ export class HeldGrant implements Grant {
     return write;
   }
 
+  /** Has the lock released by a commit that is about to be sent, if it need not be held on. */
+  joinRelease(): JoinedRelease | undefined {
+    return this.parent === undefined ? this.#lender.joinRelease?.(this) : undefined;
+  }
+
+  /** A commit has released the lock: `end()` has nothing left to do there. */
+  releasedByCommit(): void {
+    if (this.#phase === "live") this.#phase = "ended";
+  }
+
   /** A nested grant has ended. */
   forget(child: HeldGrant): void {
     this.#children?.delete(child);
   }
 
   #release(): Promise<boolean> {
-    const held = this.isLive;
+    const held = this.isLive || this.#phase === "ended";
     if (held) this.#phase = "ended";
     if (this.#children?.size) this.#endChildren(this.#lost("the grant that it was nested in was released"));
     this.hold.giveBack(this);

@@ -36,10 +36,14 @@ export function runHolding<R>(link: Omit<Held, "up" | "length">, body: () => R):
   return context.run(linked(link, shortened(context.getStore())), body);
 }
 
-/** Runs `body` as the owner of all these grants. */
-export function runHoldingAll<R>(store: object, grants: readonly HeldGrant[], body: () => R): R {
+/** Runs `body` as the owner of all these grants. `draft`: whether it changes their states. */
+export function runHoldingAll<R>(
+  { store, draft }: Pick<Held, "store" | "draft">,
+  grants: readonly HeldGrant[],
+  body: () => R,
+): R {
   let chain = shortened(context.getStore());
-  for (const grant of grants) chain = linked({ store, grant, draft: false }, chain);
+  for (const grant of grants) chain = linked({ store, grant, draft }, chain);
   return chain === undefined ? body() : context.run(chain, body);
 }
 

@@ -7,6 +7,8 @@ export interface WaitOptions {
   readonly signal: AbortSignal | undefined;
   /** What is wanted of the lock; `undefined`: the whole of it. */
   readonly share?: Share | undefined;
+  /** Whether the state is wanted with the grant. Default: false. */
+  readonly load?: boolean | undefined;
   /** How many replicas must have it before the caller's promise resolves; `undefined`: none are waited for. */
   readonly durability?: Durability | undefined;
   /** Starts when it is granted; `undefined`: no limit. A nested grant has that of the outer one. */

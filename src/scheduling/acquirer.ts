@@ -162,7 +162,7 @@ export class Acquirer implements QueueCallbacks, Asker {
     const { head, hasPatience, fencesWanted } = this.#queue;
     return {
       queue: hasPatience,
-      load: head instanceof ChangeRequest,
+      load: head?.loads ?? false,
       fences: this.#share === undefined ? fencesWanted : maxFences, // those who come later join, too
     };
   }

@@ -12,7 +12,7 @@ import { confirmHold } from "../leases/confirm-hold.ts";
 import type { Hold } from "../leases/hold.ts";
 import { releaseHold } from "../leases/release-hold.ts";
 import type { TicketRegistry } from "../leases/ticket-registry.ts";
-import { HeldGrant, type Lender } from "../ownership/grant.ts";
+import { HeldGrant, type JoinedRelease, type Lender } from "../ownership/grant.ts";
 import { limitHold } from "../ownership/hold-limit.ts";
 import { now, pause, soon } from "../timers.ts";
 import type { Batch } from "../updates/batch.ts";
@@ -134,7 +134,7 @@ export class Dispatcher implements Lender {
     const hold = this.#hold;
     this.#queue.remove(request);
     hold.countServed();
-    hold.forgetKnownState(); // a caller that has the lock may change the state
+    if (!request.loads) hold.forgetKnownState(); // a caller that has the lock may change the state
     const grant = new HeldGrant({ hold, fence: hold.takeFence(), lender: this });
     limitHold(this.#tickets.calls.deadlines, grant, request.maxHoldMs);
     this.#lent = grant;
@@ -153,7 +153,30 @@ export class Dispatcher implements Lender {
     else this.#queue.lockIs("unknown");
     // Not at once: the caller that released it goes on first, as it would after a round trip to the backend.
     soon(() => this.#serveNext());
-    return Promise.resolve(isHeld);
+    return Promise.resolve(isHeld || this.#hold.isOver); // it may have been released by a commit
+  }
+
+  /** The lock will be released in the step of a commit, unless this process goes on with it. */
+  joinRelease(grant: HeldGrant): JoinedRelease | undefined {
+    const hold = this.#hold;
+    if (grant !== this.#lent || hold.state !== "held" || this.#mayGoOn(now())) return undefined;
+    this.#tickets.unwatch(hold); // [L6] before the release is sent
+    hold.markReleasing();
+    return {
+      receipt: this.#tickets.calls.receipt(hold.sequence),
+      released: () => {
+        if (hold.state !== "releasing") return; // given up in the meantime, or the store was closed
+        this.#queue.lockIs("unknown");
+        publishReleased(grant);
+        grant.releasedByCommit();
+        this.#tickets.end(hold);
+      },
+      refused: () => {
+        if (hold.state !== "releasing") return;
+        hold.stillHeld();
+        if (hold.isLive) this.#tickets.watch(hold);
+      },
+    };
   }
 
   onLose(grant: HeldGrant): void {

@@ -22,6 +22,8 @@ export abstract class Request extends ListNode {
   readonly leaseMs: number;
   readonly waitMs: number;
   readonly durability: Durability | undefined;
+  /** Whether the state is wanted with the grant. */
+  abstract readonly loads: boolean;
   readonly arrivedAt: number;
   /** Its waiting time counts from then: before it arrived, if its call has waited for other locks first. */
   readonly waitsFrom: number;
@@ -76,6 +78,7 @@ export class GrantRequest extends Request {
   readonly granted: Promise<HeldGrant>;
   readonly maxHoldMs: number | undefined;
   readonly share: Share | undefined;
+  readonly loads: boolean;
   #resolve!: (grant: HeldGrant) => void;
   #reject!: (error: unknown) => void;
   #failure: unknown;
@@ -84,6 +87,7 @@ export class GrantRequest extends Request {
     super(how, undefined, waitsFrom);
     this.maxHoldMs = how.maxHoldMs;
     this.share = how.share;
+    this.loads = how.load ?? false;
     this.granted = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -119,6 +123,7 @@ export function isLike(
 /** "Make this change." */
 export class ChangeRequest extends Request {
   readonly change: Change;
+  readonly loads = true;
 
   constructor(how: WaitOptions, change: Change) {
     super(how, change.arrivedAt);

@@ -1,6 +1,7 @@
 /**
  * What every backend must do with states: the contract, reply by reply, and whole stores that use it.
  */
+import { commitCases } from "./state-suite/commits.ts";
 import { dataCases } from "./state-suite/stored-data.ts";
 import { grantCases } from "./state-suite/grants.ts";
 import { lostReplyCases } from "./state-suite/lost-replies.ts";
@@ -10,6 +11,8 @@ import { neighbourCases } from "./state-suite/shared-batch.ts";
 import { appliedAgainCases } from "./state-suite/applied-again.ts";
 import { receiptCases } from "./state-suite/receipts.ts";
 import { serializerCases } from "./state-suite/serializers.ts";
+import { transactCases } from "./state-suite/transact/changes.ts";
+import { transactFailureCases } from "./state-suite/transact/failures.ts";
 import { updateCases } from "./state-suite/updates.ts";
 import { valueCases } from "./state-suite/values.ts";
 import { ttlCases } from "./state-suite/ttl.ts";
@@ -18,7 +21,7 @@ import type { SuiteOptions } from "./options.ts";
 import { register } from "./suite.ts";
 
 /**
- * Tests the state promises [S1]…[S8] and [O1] of a backend. The name of each test begins with the promises that it tests.
+ * Tests the state promises [S1]…[S9] and [O1] of a backend. The name of each test begins with the promises that it tests.
  *
  * @example
  * ```ts
@@ -33,6 +36,7 @@ export function stateSuite(options: SuiteOptions): void {
   register(options, [
     ...writeCases,
     ...receiptCases,
+    ...commitCases,
     ...dataCases,
     ...valueCases,
     ...ttlCases,
@@ -44,5 +48,7 @@ export function stateSuite(options: SuiteOptions): void {
     ...lostReplyCases,
     ...onceCases,
     ...onceAttemptCases,
+    ...transactCases,
+    ...transactFailureCases,
   ]);
 }

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { expectedLines, pages, root, Workshop } from "./doc-blocks.ts";
 import { startRedis } from "../support/redis-server.ts";
 
-const promises = ["S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8"]
+const promises = ["S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S9"]
   .concat(Array.from({ length: 14 }, (_, n) => `L${String(n + 1)}`))
   .concat(["P1", "P2", "P3", "O1", "E1"]);
 const read = (path: string): string => readFileSync(join(root, path), "utf8");

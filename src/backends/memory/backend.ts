@@ -14,6 +14,7 @@ import type {
   AcquireReply,
   Backend,
   CancelReply,
+  CommitReply,
   Forgotten,
   ListRequest,
   LoadedState,
@@ -35,7 +36,7 @@ import { Executor } from "../rows/executor.ts";
 import { isEffect } from "../rows/receipts.ts";
 import type { Kind, OnceKind, ReplyTo, RowRequest, TicketWake } from "../rows/request-types.ts";
 import type { Limits } from "../rows/row-types.ts";
-import { EventLoopYield } from "../rows/event-loop-yield.ts";
+import { EventLoopYield } from "../event-loop-yield.ts";
 import { copy, Memory, MemoryTables } from "./tables.ts";
 
 export { Memory };
@@ -122,6 +123,11 @@ export class MemoryBackend implements Backend {
       receipt,
       attempt: this.#proofs.attempt(receipt),
     });
+  }
+
+  commitStates(...args: Parameters<Backend["commitStates"]>): Promise<CommitReply> {
+    const [entries, receipt] = args;
+    return this.#once({ kind: "commit", entries, receipt, attempt: this.#proofs.attempt(receipt) });
   }
 
   cancelLock(id: string, ticket: Ticket, receipt: Receipt): Promise<CancelReply> {

@@ -10,6 +10,7 @@ import type {
   AcquireReply,
   Backend,
   CancelReply,
+  CommitReply,
   Forgotten,
   ListRequest,
   LoadedState,
@@ -21,7 +22,6 @@ import type {
   SemaphoreEntry,
   SemaphoreReply,
   StateEntry,
-  StateWrite,
   Ticket,
   TouchReply,
   Wake,
@@ -41,11 +41,12 @@ import { text } from "./protocol/reply-values.ts";
 import * as encode from "./protocol/encode.ts";
 import type { Operation } from "./protocol/operation.ts";
 import { Pipeline, type PipelineMode } from "./pipeline/pipeline.ts";
-import { causedByAhead, ScriptRunner } from "./protocol/script-runner.ts";
+import { ScriptRunner } from "./protocol/script-runner.ts";
 import { scriptSettings, type ScriptOptions } from "./protocol/script-settings.ts";
 import type { ReceiptExpiry } from "./protocol/receipt-hash.ts";
 import { Replicas } from "./replicas.ts";
 import { SingleCalls } from "./single-calls.ts";
+import { StateCalls } from "./state-calls.ts";
 import { scripts } from "./scripts/generated.ts";
 import { WakeSubscription } from "./wake-subscription.ts";
 import { warnOncePerCause } from "./warn-once.ts";
@@ -81,6 +82,7 @@ export class RedisBackend implements Backend {
   readonly #pipeline: Pipeline;
   readonly #listing: Listing;
   readonly #lockCalls: LockCalls;
+  readonly #stateCalls: StateCalls;
   readonly #wakes: WakeSubscription;
   readonly #replicas: Replicas | undefined;
   #listener: ((wake: Wake) => void) | undefined;
@@ -109,6 +111,7 @@ export class RedisBackend implements Backend {
     this.#pipeline = new Pipeline({ mode, whenConnected, runner, keys, facts });
     this.#listing = new Listing(this.#singleCalls, keys, client.followsSlot === true);
     this.#lockCalls = new LockCalls(this.#singleCalls, keys, facts);
+    this.#stateCalls = new StateCalls(this.#singleCalls, keys, facts);
     const keepMs = (): string => facts.receipts.expiry().args[0];
     const commands = mayUseAnotherDatabase ? runner : undefined;
     this.#replicas = makeAnother && new Replicas({ makeAnother, keys, keepMs, commands, settings });
@@ -146,34 +149,15 @@ export class RedisBackend implements Backend {
   }
 
   writeState(...args: Parameters<Backend["writeState"]>): Promise<WriteReply> {
-    const [id, write, ticket, receipt] = args;
-    const encoded = this.#encodeWrite(id, write, receipt);
-    const writing = this.#singleCalls.runRecorded({
-      script: scripts.write,
-      ahead: encoded.ahead && [encoded.ahead],
-      keys: this.#keys.all(id),
-      args: (recording) => [
-        ticket ?? "",
-        ...recording,
-        this.#facts.stampFloorFor(write),
-        ...encode.writeArguments(encoded),
-      ],
-      receipt,
-      read: read.readWrite,
-      id,
-    });
-    return writing.catch((error: unknown) => Promise.reject(causedByAhead(encoded.ahead, error) as Error));
+    return this.#stateCalls.write(...args);
   }
 
-  touchState(id: string, ttlMs: number, receipt: Receipt): Promise<TouchReply> {
-    return this.#singleCalls.runRecorded({
-      script: scripts.touch,
-      keys: [this.#keys.state(id), this.#keys.done],
-      args: (recording) => [encode.millis(ttlMs), ...recording],
-      receipt,
-      read: read.readTouch,
-      id,
-    });
+  touchState(...args: Parameters<Backend["touchState"]>): Promise<TouchReply> {
+    return this.#stateCalls.touch(...args);
+  }
+
+  commitStates(...args: Parameters<Backend["commitStates"]>): Promise<CommitReply> {
+    return this.#stateCalls.commit(...args);
   }
 
   acquireLock(...args: Parameters<Backend["acquireLock"]>): Promise<AcquireReply> {
@@ -204,7 +188,7 @@ export class RedisBackend implements Backend {
       this.#facts.noteRecorded(read.readRelease(reply), receipt, expiry);
     if (write === undefined && keep === undefined)
       return this.#pipeline.release({ request: release, read: decode });
-    const encoded = this.#encodeWrite(id, write, receipt);
+    const encoded = this.#stateCalls.encode(id, write, receipt);
     return this.#pipeline.commit({ request: encode.encodeCommit(release, encoded, keep), read: decode });
   }
 
@@ -248,11 +232,6 @@ export class RedisBackend implements Backend {
     if (!withExpiry) return this.#singleCalls.command({ args: ["GET", key], read: read.readLoad, id });
     const call = { script: scripts.load, keys: [key], args: [], read: read.readLoad, bytes: true, id };
     return this.#singleCalls.run(call);
-  }
-
-  #encodeWrite(id: string, write: StateWrite | undefined, receipt: Receipt): encode.EncodedWrite {
-    if (write?.kind === "save") this.#facts.largeValues.noteSize(id, write.bytes.byteLength);
-    return encode.encodeWrite(write, () => this.#keys.staged(id, receipt));
   }
 
   #acquire(asked: encode.AcquireFields, onSent?: () => void): Promise<AcquireReply> {

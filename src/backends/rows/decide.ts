@@ -17,6 +17,7 @@ import type {
   Waiting,
   WriteReply,
 } from "../contract.ts";
+import { commitStates } from "./commit.ts";
 import { PendingChanges, type Item } from "./pending-changes.ts";
 import { announce, firstInLine, handOver, passOn, serveQueue, type HandedOver } from "./hand-over.ts";
 import { inspect, inspectSemaphore } from "./inspect.ts";
@@ -56,6 +57,8 @@ const deciders: { readonly [K in Kind]: (pending: PendingChanges, request: RowRe
   peek,
   renew: (pending, { entries }) => entries.map((entry) => renew(pending, entry)),
   release,
+  commit: (pending, request) =>
+    once(pending, request, { decide: () => commitStates(pending, request.entries) }),
   cancel,
   inspect: (pending, { id }) => inspect(pending.item(id)),
   semaphore,

@@ -92,6 +92,8 @@ export class Item {
   /** What this decision has written. */
   #written: StateRow | null | undefined;
   #shares: ShareRows | undefined;
+  /** What is stored; `undefined`: not read. */
+  #head: StateHead | null | undefined;
 
   constructor(pending: PendingChanges, id: string) {
     this.pending = pending;
@@ -149,7 +151,9 @@ export class Item {
   }
 
   stateHead(): StateHead | undefined {
-    return this.#written === undefined ? this.pending.rows.stateHead(this.id) : (this.#written ?? undefined);
+    if (this.#written !== undefined) return this.#written ?? undefined;
+    if (this.#head === undefined) this.#head = this.pending.rows.stateHead(this.id) ?? null;
+    return this.#head ?? undefined;
   }
 
   state(): StateRow | undefined {

@@ -5,6 +5,8 @@ import type {
   AcquireReply,
   AcquireRequest,
   CancelReply,
+  CommitEntry,
+  CommitReply,
   Forgotten,
   LoadedState,
   LockEntry,
@@ -42,6 +44,7 @@ interface Calls {
   peek: { request: ByTicket & { readonly receipt: Receipt }; reply: Waiting | undefined };
   renew: { request: { readonly entries: readonly RenewEntry[] }; reply: ("renewed" | "lost")[] };
   release: { request: Once & ByTicket & Release; reply: ReleaseReply };
+  commit: { request: Once & { readonly entries: readonly CommitEntry[] }; reply: CommitReply };
   cancel: { request: Once & ByTicket; reply: CancelReply };
   /** Only reads. */
   inspect: { request: { readonly id: string }; reply: LockEntry | null };

@@ -5,6 +5,7 @@
  */
 import type {
   CancelReply,
+  CommitReply,
   Forgotten,
   Receipt,
   ReleaseReply,
@@ -95,7 +96,7 @@ export interface ReceiptRow {
 
 /** A reply that must be given again to a retry or a late copy [S5]. */
 export type Recorded = Exclude<
-  WriteReply | TouchReply | ReleaseReply | CancelReply | SemaphoreReply,
+  WriteReply | TouchReply | ReleaseReply | CommitReply | CancelReply | SemaphoreReply,
   Forgotten
 >;
 

@@ -20,19 +20,31 @@ export function loadState(item: Item, expiry: boolean): LoadedState {
 
 /** All or nothing: every refusal comes before the first change [S2] [S6] [S7]. */
 export function writeState(item: Item, write: StateWrite): Written {
+  return refusalOf(item, write, write.ifRevision) ?? changeState(item, write);
+}
+
+/** Why the state cannot be written, if it cannot. Changes nothing. */
+export function refusalOf(
+  item: Item,
+  write: StateWrite | undefined,
+  ifRevision: number | "absent" | undefined,
+): Conflict | Unreadable | undefined {
   const head = liveHead(item);
   const revision = head?.revision ?? null;
-  const wanted = write.ifRevision === "absent" ? null : write.ifRevision;
+  const wanted = ifRevision === "absent" ? null : ifRevision;
   if (wanted !== undefined && wanted !== revision) return { status: "conflict", revision };
+  if (write?.kind !== "save" || head === undefined || head.serializer === write.serializer) return undefined;
+  return { status: "unreadable", unreadable: `a state of the serializer "${head.serializer}"` }; // [S6]
+}
+
+/** Carries out a write that is not refused. */
+export function changeState(item: Item, write: StateWrite): Exclude<Written, Conflict | Unreadable> {
   if (write.kind === "delete") {
     item.setState(null);
     return { status: "deleted" };
   }
   const { bytes, serializer, ttlMs, above } = write;
-  if (head !== undefined && head.serializer !== serializer) {
-    return { status: "unreadable", unreadable: `a state of the serializer "${head.serializer}"` }; // [S6]
-  }
-  const expiresAt = endOf(ttlMs, head, item.pending.now);
+  const expiresAt = endOf(ttlMs, liveHead(item), item.pending.now);
   const saved = item.pending.reserveStamps(1, above);
   item.setState({ revision: saved, serializer, bytes, expiresAt });
   return { status: "saved", revision: saved };

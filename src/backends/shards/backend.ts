@@ -7,6 +7,7 @@
  */
 import type {
   Backend,
+  CommitEntry,
   Kept,
   ListRequest,
   Page,
@@ -94,8 +95,8 @@ export class ShardedBackend extends ForwardingBackend {
   }
 
   protected forward(method: BackendMethod, args: readonly unknown[]): Promise<never> {
-    const [about] = args as [string | Kept];
-    return callOf(this.#of(typeof about === "string" ? about : about.id), method, args);
+    const [about] = args as [string | Kept | readonly CommitEntry[]];
+    return callOf(this.#of(idOf(about)), method, args);
   }
 
   #of(id: string): Backend {
@@ -114,4 +115,10 @@ export class ShardedBackend extends ForwardingBackend {
     if (page.cursor !== null) return { entries, cursor: `${number}:${page.cursor}` };
     return { entries, cursor: at + 1 < this.#shards.length ? String(at + 1) : null };
   }
+}
+
+/** What a call is about. One shard has all states of a commit. */
+function idOf(about: string | Kept | readonly CommitEntry[]): string {
+  if (typeof about === "string") return about;
+  return "id" in about ? about.id : (about[0]?.id ?? "");
 }

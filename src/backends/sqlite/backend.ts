@@ -15,6 +15,7 @@ import type {
   AcquireReply,
   Backend,
   CancelReply,
+  CommitReply,
   Forgotten,
   ListRequest,
   LoadedState,
@@ -153,6 +154,13 @@ export class SqliteBackend implements Backend {
         return commit(await this.#open(), { ...asked, release: {}, failed: "OUT_OF_MEMORY" });
       }
     });
+  }
+
+  async commitStates(...args: Parameters<Backend["commitStates"]>): Promise<CommitReply> {
+    const [entries, receipt] = args;
+    return this.#once(receipt, (attempt, session) =>
+      commit(session, { kind: "commit", entries, receipt, attempt }),
+    );
   }
 
   async cancelLock(id: string, ticket: Ticket, receipt: Receipt): Promise<CancelReply> {

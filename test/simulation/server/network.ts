@@ -85,6 +85,7 @@ export class Wire implements Backend {
   acquireLock = (...args: Args<"acquireLock">) => this.#call("acquireLock", args);
   renewLocks = (...args: Args<"renewLocks">) => this.#call("renewLocks", args);
   releaseLock = (...args: Args<"releaseLock">) => this.#call("releaseLock", args);
+  commitStates = (...args: Args<"commitStates">) => this.#call("commitStates", args);
   cancelLock = (...args: Args<"cancelLock">) => this.#call("cancelLock", args);
   inspectLock = (...args: Args<"inspectLock">) => this.#call("inspectLock", args);
   changeSemaphore = (...args: Args<"changeSemaphore">) => this.#call("changeSemaphore", args);

@@ -1,6 +1,6 @@
 // The one server of a world: rows in memory, each client's view of them, and the ledger of all that changes them.
 
-import type { Backend, Receipt, ReleaseRequest, RenewEntry, Wake } from "../../../src/backends/contract.ts";
+import type { Backend, Receipt, ReleaseRequest, Wake } from "../../../src/backends/contract.ts";
 import type { Memory } from "../../../src/backends/memory/tables.ts";
 import type { Attempt } from "../../../src/backends/retry-proofs.ts";
 import type { Executor } from "../../../src/backends/rows/executor.ts";
@@ -138,6 +138,8 @@ function requestOf({ method, args }: Call, attempt: Attempt): RowRequest | undef
       return { kind: "renew", entries: args[0] };
     case "releaseLock":
       return { kind: "release", id: args[0], ticket: args[1], release: args[2], receipt: args[3], attempt };
+    case "commitStates":
+      return { kind: "commit", entries: args[0], receipt: args[1], attempt };
     case "cancelLock":
       return { kind: "cancel", id: args[0], ticket: args[1], receipt: args[2], attempt };
     case "inspectLock":
@@ -154,13 +156,14 @@ function requestOf({ method, args }: Call, attempt: Attempt): RowRequest | undef
 /** Of an operation that takes effect once; an acquire only names one. */
 export function receiptOf({ method, args }: Call): Receipt | undefined {
   if (method === "writeState" || method === "releaseLock") return args[3];
+  if (method === "commitStates") return args[1];
   const isThird = method === "touchState" || method === "cancelLock" || method === "changeSemaphore";
   return isThird ? args[2] : undefined;
 }
 
 /** Which rows a step may change. */
 function idsOf({ method, args }: Call): readonly string[] {
-  if (method === "renewLocks") return args[0].map(({ id }: RenewEntry) => id);
+  if (method === "renewLocks" || method === "commitStates") return args[0].map(({ id }) => id);
   if (method === "awaitReplicas") return [args[0].id];
   return method === "ready" || method === "listStates" || method === "listLocks" ? [] : [args[0]];
 }

@@ -5,6 +5,7 @@
 import type {
   AcquireReply,
   CancelReply,
+  CommitReply,
   Forgotten,
   LoadedState,
   Receipt,
@@ -21,7 +22,8 @@ import { ReceiptHash, type ReceiptExpiry } from "./receipt-hash.ts";
 import { isStamp } from "./stamp-range.ts";
 
 /** Replies to operations that leave a receipt. */
-export type RecordedReply = WriteReply | TouchReply | ReleaseReply | CancelReply | SemaphoreReply | Forgotten;
+export type RecordedReply =
+  WriteReply | TouchReply | ReleaseReply | CommitReply | CancelReply | SemaphoreReply | Forgotten;
 
 /** In microseconds. Stamps of a wake that are this far ahead of those in replies are not trusted. */
 const dayMicros = 86_400_000_000;
@@ -49,6 +51,7 @@ export class ServerFacts {
   noteRecorded<T extends RecordedReply>(reply: T, receipt: Receipt, expiry: ReceiptExpiry): T {
     if (recordedStatuses.has(reply.status)) this.receipts.noteRecorded(receipt, expiry);
     if ("revision" in reply) this.#noteReplied(reply.revision ?? 0);
+    if ("revisions" in reply) for (const revision of reply.revisions) this.#noteReplied(revision ?? 0);
     if ("fence" in reply) this.#noteReplied((reply.fence ?? 0) + (reply.fences ?? 1) - 1);
     return reply;
   }

@@ -11,12 +11,13 @@ local function refusal(revision, written_by, unreadable)
   end
   return nil
 end
+local NOT_STAGED = 'STAGED the value is not there'
 -- A large value was sent ahead, to the key `staged` and with zeros for a revision: it only needs to be renamed. Lua
 -- copies and hashes every byte of its strings, which takes ten times as long as everything else. Returns Redis's error,
 -- if any.
 local function put_in_place(revision_text, life)
   -- The client knows why it is missing: not enough memory, or a connection that broke between the two commands.
-  if redis.call('STRLEN', staged) == 0 then return { err = 'STAGED the value is not there' } end
+  if redis.call('STRLEN', staged) == 0 then return { err = NOT_STAGED } end
   if life == 'keep' then life = redis.call('PTTL', state) end
   local written = redis.pcall('SETRANGE', staged, 4, string.rep('0', 16 - #revision_text) .. revision_text)
   if type(written) == 'table' then return written end

@@ -1,0 +1,147 @@
+-- Writes several states and releases their locks, all or nothing, in one step [S9]. Everything that can refuse it comes
+-- before the first write; of the writes, only the first can fail for lack of memory.
+-- KEYS: stamp done
+-- ARGV: prefix seen slot n proof keep refresh count payload
+--   then for each state: id ticket kind serializer ttl ifRevision size staged slot n
+--   slot … refresh: see release.lua; kind … staged: see commit.lua; payload: the bytes of all saves, in order; the last
+--   two: of the receipt that settles the ticket, or empty if the lock is not released
+-- Replies: 'committed <revision or -> …', one for each state; 'lost <index>', 'conflict <index> <revision or absent>',
+--   'unreadable <index> <what it is>' (all three: nothing was done), 'forgotten', or the recorded reply of the first
+--   attempt
+-- Promises: S2 S3 S4 S5 S6 S7 S9 L2 L6 L8 L9
+local stamp, done = KEYS[1], KEYS[2]
+local prefix, seen = ARGV[1], tonumber(ARGV[2])
+local slot, n, proof, keep, refresh, count, payload = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], tonumber(ARGV[8]), ARGV[9]
+local first_at, width = 10, 10
+-- The offsets of the fields of a state from its beginning.
+local ID, TICKET, KIND, STAGED, TICKET_SLOT = 0, 1, 2, 7, 8
+local kind, serializer, ttl, if_revision, size, staged, bytes
+-- @include keys
+-- @include bounds
+-- @include stamp
+-- @include recorded
+-- @include write-down
+-- @include receipt
+-- @include envelope
+-- @include change
+-- @include holder
+-- @include isolated
+local locks, queues, sent_ahead = {}, {}, {}
+for i = 1, count do
+  local at = first_at + width * (i - 1)
+  local id, key = ARGV[at + ID], ARGV[at + STAGED]
+  locks[i], queues[i] = lock_start .. id .. '}', queue_start .. id .. '}'
+  if key ~= '' then sent_ahead[#sent_ahead + 1] = key end
+end
+local function take_state(i)
+  local at = first_at + width * (i - 1)
+  kind, serializer, ttl, if_revision, size, staged = unpack(ARGV, at + KIND, at + TICKET_SLOT - 1)
+  set_state_key(ARGV[at + ID])
+  return at
+end
+-- What is stored: the revision of each state, if it matters; the greatest of them; the number of saves.
+local found, highest, saves = {}, seen, 0
+-- Why nothing can be done, if so.
+local function refused()
+  local held = redis.call('MGET', unpack(locks))
+  for i = 1, count do
+    if not is_held_by(held[i], ARGV[first_at + width * (i - 1) + TICKET]) then return 'lost ' .. i - 1 end
+  end
+  for i = 1, count do
+    take_state(i)
+    if kind ~= 'none' or if_revision ~= '' then
+      local revision, written_by, unreadable = read_head()
+      local reason = refusal(revision, written_by, unreadable)
+      if reason then return (string.gsub(reason, ' ', ' ' .. i - 1 .. ' ', 1)) end
+      found[i] = revision
+      if revision and revision > highest then highest = revision end
+    end
+    if kind == 'save' then saves = saves + 1 end
+    if staged ~= '' and redis.call('STRLEN', staged) == 0 then error({ err = NOT_STAGED }) end
+  end
+  return nil
+end
+local revisions, receipts = {}, {}
+local function write_all(now)
+  local next_stamp, failure
+  if saves > 0 then
+    next_stamp, failure = reserve(now, highest, saves)
+    if not next_stamp then error(failure) end
+  end
+  local taken = 0
+  for i = 1, count do
+    local at = take_state(i)
+    revisions[i] = '-'
+    if kind ~= 'none' then
+      bytes = string.sub(payload, taken + 1, taken + size)
+      taken = taken + size
+      local written, reason = change(now, found[i], next_stamp)
+      if not written then error(reason) end
+      revisions[i] = written
+      if kind == 'save' then next_stamp = next_stamp + 1 end
+    end
+    local ticket_slot, ticket_n = ARGV[at + TICKET_SLOT], ARGV[at + TICKET_SLOT + 1]
+    if ticket_slot ~= '' then
+      receipts[#receipts + 1] = ticket_slot
+      receipts[#receipts + 1] = ticket_n .. ' released ' .. revisions[i]
+    end
+  end
+end
+local function release_all()
+  local freed = {}
+  for i = 1, count do
+    if ARGV[first_at + width * (i - 1) + TICKET_SLOT] ~= '' then freed[#freed + 1] = locks[i] end
+  end
+  if #freed > 0 then redis.call('DEL', unpack(freed)) end
+end
+local function answer()
+  local reply = 'committed ' .. table.concat(revisions, ' ')
+  write_down(slot, n .. ' ' .. reply, unpack(receipts))
+  return reply
+end
+local anybody_waits = false
+local reply = isolated(function()
+  local known = recall(redis.call('HGET', done, slot))
+  if known then return known end
+  local reason = refused()
+  if reason then return refuse(reason) end
+  if redis.call('EXISTS', unpack(queues)) > 0 then
+    anybody_waits = true
+    return nil
+  end
+  local now = clock()
+  write_all(now)
+  release_all()
+  return answer()
+end)
+if not anybody_waits then
+  if #sent_ahead > 0 then redis.call('DEL', unpack(sent_ahead)) end
+  return reply
+end
+
+-- @include queue
+-- @include shares
+-- @include hand-over
+reply = isolated(function()
+  -- Types are checked before the first write: HLEN for the hash that the walk will read.
+  for i = 1, count do
+    set_all_keys(ARGV[first_at + width * (i - 1)])
+    if redis.call('ZCARD', queue) > 0 then redis.call('HLEN', asks) end
+  end
+  local now = clock()
+  write_all(now)
+  release_all()
+  for i = 1, count do
+    local at = first_at + width * (i - 1)
+    set_all_keys(ARGV[at])
+    -- Its ticket may not have confirmed a hand-over until now.
+    leave(ARGV[at + TICKET])
+    if ARGV[at + TICKET_SLOT] ~= '' then
+      shares = nil
+      serve(now, nil, true)
+    end
+  end
+  return answer()
+end)
+if #sent_ahead > 0 then redis.call('DEL', unpack(sent_ahead)) end
+return reply

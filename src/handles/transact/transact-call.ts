@@ -1,0 +1,181 @@
+/**
+ * A call of `store.transact()`. It parses the states and the options and acquires the locks; updates/transaction.ts does
+ * the rest.
+ */
+import type { Durability } from "../../backends/contract.ts";
+import { InvalidArgumentError, quoted } from "../../errors.ts";
+import * as parse from "../../options.ts";
+import { someOf, type Parsed } from "../../options.ts";
+import { throwIfAborted } from "../../ownership/abort-listeners.ts";
+import type { HeldGrant } from "../../ownership/grant.ts";
+import type { HeldSet } from "../../ownership/grant-set.ts";
+import { insideDraft, nearestHeld } from "../../ownership/held-grants.ts";
+import { parseGrants } from "../../ownership/parse-grant.ts";
+import { warnOfUnanswered } from "../../ownership/unanswered-release.ts";
+import { compareIds } from "../../scheduling/id-order.ts";
+import type { Session } from "../../session.ts";
+import { now } from "../../timers.ts";
+import { Transaction, type TransactionContext } from "../../updates/transaction.ts";
+import { acquireSet } from "../acquire-set.ts";
+import { StateHandle } from "../state-handle.ts";
+import type { AnyState, TransactContext, TransactOptions } from "./transact.ts";
+
+/** One script writes all of them, and the server does nothing else meanwhile. */
+const maxStates = 32;
+
+type Handle = StateHandle<unknown, unknown>;
+
+type Options = Omit<Parsed<TransactOptions>, "grant"> & { grant?: readonly HeldGrant[] };
+
+/** What the caller gave. */
+interface Call {
+  readonly states: unknown;
+  readonly fn: unknown;
+  readonly options: TransactOptions | undefined;
+}
+
+export async function transact(session: Session, { states: given, fn, options }: Call): Promise<unknown> {
+  const arrivedAt = now();
+  const { calls, settings, store } = session;
+  const states = parseStates(session, given);
+  if (typeof fn !== "function")
+    throw new InvalidArgumentError(
+      `transact() takes the states and a function that changes their drafts: transact([a, b], ([a, b]) => { … }); got ` +
+        `${parse.show(fn)}.`,
+    );
+  const own = parseOptions(session, options);
+  const { signal, maxHoldMs, grant = [] } = own;
+  const durability = someOf(own.durability ?? durabilityOf(states) ?? settings.durability);
+  throwIfAborted(signal);
+  for (const state of states) checkContext(session, state.id, grant);
+  const how = {
+    leaseMs: settings.leaseMs,
+    waitMs: own.waitMs ?? settings.waitMs,
+    signal,
+    maxHoldMs,
+    load: true,
+  };
+  const ids = states.map(({ id }) => id).sort(compareIds);
+  const set = await acquireSet(session, { ids, given: grant }, how);
+  calls.keepAlive.ref(); // [P1]
+  try {
+    const participants = states.map((state) => state.participant);
+    const maxBytes = settings.maxStateBytes;
+    const transaction = new Transaction(
+      { calls, states: participants, store, maxBytes, durability, arrivedAt },
+      set,
+    );
+    return await transaction.run((drafts, context) =>
+      (fn as UserFunction)(drafts, new Context(states, context)),
+    );
+  } finally {
+    // What was committed is committed, and an error of the function or the commit takes precedence.
+    await set.end().catch((error: unknown) => warnOfUnanswered(set.title, error));
+    calls.keepAlive.unref();
+  }
+}
+
+type UserFunction = (drafts: unknown[], context: TransactContext) => unknown;
+
+/** A view, so that a function finds only the documented members. */
+class Context implements TransactContext {
+  readonly fences: Readonly<Record<string, number>>;
+  readonly #states: readonly Handle[];
+  readonly #set: HeldSet;
+  readonly #remove: (id: string) => void;
+
+  constructor(states: readonly Handle[], { set, remove }: TransactionContext) {
+    this.fences = set.fences;
+    this.#states = states;
+    this.#set = set;
+    this.#remove = remove;
+  }
+
+  get signal(): AbortSignal {
+    return this.#set.signal;
+  }
+
+  delete({ id }: Pick<AnyState, "id">): void {
+    if (!this.#states.some((state) => state.id === id)) {
+      throw new InvalidArgumentError(
+        `delete() takes one of the states of this transact(); ${quoted(id)} is none of them.`,
+      );
+    }
+    this.#remove(id);
+  }
+}
+
+function parseStates(session: Session, given: unknown): readonly Handle[] {
+  if (!Array.isArray(given) || given.length === 0)
+    throw new InvalidArgumentError(
+      `transact() takes an array of at least one state; got ${parse.show(given)}.`,
+    );
+  if (given.length > maxStates) {
+    throw new InvalidArgumentError(
+      `transact() takes at most ${maxStates} states; got ${given.length}. Keep what changes together in fewer states.`,
+    );
+  }
+  const states = given.map((one) => parseState(session, one));
+  const known = new Set<string>();
+  for (const { id } of states) {
+    if (known.size === known.add(id).size)
+      throw new InvalidArgumentError(
+        `transact() was given the state ${quoted(id)} twice: name each state once.`,
+      );
+  }
+  checkShards(session, states);
+  return states;
+}
+
+function parseState(session: Session, given: unknown): Handle {
+  if (!(given instanceof StateHandle))
+    throw new InvalidArgumentError(
+      `transact() takes states of this store: store.state(id); got ${parse.show(given)}.`,
+    );
+  const state = given as Handle;
+  if (!state.isOf(session))
+    throw new InvalidArgumentError(
+      `The state ${quoted(state.id)} belongs to another store: transact() takes states of its own.`,
+    );
+  return state;
+}
+
+/** A commit is one step of one shard. */
+function checkShards({ backend }: Session, [first, ...others]: readonly Handle[]): void {
+  const shardOf = backend.shardOf;
+  if (shardOf === undefined || first === undefined) return;
+  const elsewhere = others.find(({ id }) => shardOf(id) !== shardOf(first.id));
+  if (elsewhere === undefined) return;
+  throw new InvalidArgumentError(
+    `The states ${quoted(first.id)} and ${quoted(elsewhere.id)} are on different shards, so they cannot be changed in one ` +
+      `step. Give their ids a common tag in braces, which then decides the shard: ` +
+      `${JSON.stringify(`{bank}:${first.id}`)}, ${JSON.stringify(`{bank}:${elsewhere.id}`)}.`,
+  );
+}
+
+function parseOptions(session: Session, options: TransactOptions | undefined): Options {
+  return parse.parseOptions<Options>("transact()", options, {
+    waitMs: parse.waitMs,
+    signal: parse.signal,
+    durability: session.settings.readDurability,
+    maxHoldMs: parse.maxHoldMs,
+    grant: (value) => parseGrants(value, session.store),
+  });
+}
+
+/** Of the states' own, the one that asks for most. */
+function durabilityOf(states: readonly Handle[]): Durability | undefined {
+  return states
+    .map(({ durability }) => durability)
+    .reduce((most, one) => ((one?.replicas ?? 0) > (most?.replicas ?? 0) ? one : most), undefined);
+}
+
+/** [S4] What the caller has inherited must not have ended, and it must not be changing the same state already. */
+function checkContext({ store }: Session, id: string, given: readonly HeldGrant[]): void {
+  if (insideDraft(store, id))
+    throw new InvalidArgumentError(
+      `transact() of ${quoted(id)} inside a function that is changing the same state: change the draft instead.`,
+    );
+  const grant = given.find((one) => one.id === id) ?? nearestHeld(store, id)?.grant;
+  if (grant?.lossError !== undefined) throw grant.lossError;
+}

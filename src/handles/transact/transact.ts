@@ -1,0 +1,40 @@
+/** The public interface of a change of several states: its options, and what its function gets. */
+import type { DurabilityOptions } from "../../options.ts";
+import type { Grant } from "../../ownership/grant.ts";
+import type { GrantSet } from "../../ownership/grant-set.ts";
+import type { State } from "../state.ts";
+
+/** A state of any type. */
+export type AnyState = State<unknown, unknown>;
+
+/** The drafts of these states, in their order. */
+export type Drafts<States extends readonly AnyState[]> = {
+  -readonly [Index in keyof States]: States[Index] extends State<infer _Value, infer Draft> ? Draft : never;
+};
+
+/** Options of `store.transact()`. */
+export interface TransactOptions {
+  /** How long to wait while others hold the locks of the states, in milliseconds, for all of them together. */
+  waitMs?: number;
+  /** Ends waiting: the promise rejects with `signal.reason`. */
+  signal?: AbortSignal;
+  /** How many replicas must have the commit before it is acknowledged. */
+  durability?: DurabilityOptions;
+  /** A grant of some of the locks, which is used for these; found automatically inside `lock.run(fn)`. */
+  grant?: Grant | GrantSet;
+  /**
+   * How long the function may take, in milliseconds. Then its signal aborts, and a second later the locks are given up:
+   * nothing is saved, and other calls go on. Default: no limit. If the caller holds all the locks, their limits count.
+   */
+  maxHoldMs?: number;
+}
+
+/** What the function of `store.transact()` learns about the locks that it runs under, besides its drafts. */
+export interface TransactContext {
+  /** The fencing token of each state's lock, by id. */
+  readonly fences: Readonly<Record<string, number>>;
+  /** Aborts when one of the locks is lost: nothing will be saved. */
+  readonly signal: AbortSignal;
+  /** Deletes this state, whatever its draft is. It must be one of those of the call. */
+  delete(state: Pick<AnyState, "id">): void;
+}

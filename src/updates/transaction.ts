@@ -1,0 +1,189 @@
+/**
+ * A function that changes several states at once, under the locks of all of them [S9].
+ *
+ * It gets a draft of each state. What it has made of them is committed in one step, if what was loaded is still stored:
+ * a state may have expired, or another program may have changed it. Then all are loaded again, and the function is
+ * called again.
+ */
+import type { Durability, StateWrite, StoredState, Ttl } from "../backends/contract.ts";
+import type { BackendCalls } from "../calls/backend-calls.ts";
+import { fromCaller } from "../caller-stacks.ts";
+import { ConflictError, InvalidArgumentError, quoted, SerializationError } from "../errors.ts";
+import type { HeldGrant } from "../ownership/grant.ts";
+import type { HeldSet } from "../ownership/grant-set.ts";
+import { runHoldingAll } from "../ownership/held-grants.ts";
+import { equalBytes, type Codec } from "./codec.ts";
+import { commitUnderGrants, type StateChange } from "./commit-under-grants.ts";
+
+/** The most times that the function is called. The locks make repetitions rare. */
+const maxTries = 16;
+
+/** One of the states. */
+export interface Participant {
+  readonly id: string;
+  readonly codec: Codec;
+  readonly initial: (() => unknown) | undefined;
+  readonly ttlMs: Ttl;
+}
+
+export interface TransactionOptions {
+  readonly calls: BackendCalls;
+  /** Of this store, in the caller's order. */
+  readonly states: readonly Participant[];
+  readonly store: object;
+  /** How many bytes all states together may have. */
+  readonly maxBytes: number;
+  readonly durability: Durability | undefined;
+  /** When the caller came: what was loaded before that may be old. */
+  readonly arrivedAt: number;
+}
+
+/** What the function may do besides changing the drafts. */
+export interface TransactionContext {
+  readonly set: HeldSet;
+  /** Deletes the state with this id. */
+  readonly remove: (id: string) => void;
+}
+
+type Fn = (drafts: unknown[], context: TransactionContext) => unknown;
+
+/** What is known about a state, and what the function got of it. */
+interface Loaded {
+  readonly grant: HeldGrant;
+  readonly stored: StoredState | null;
+  /** What the draft was made from; `undefined`: there was nothing. */
+  readonly before: Uint8Array | undefined;
+}
+
+export class Transaction {
+  readonly #of: TransactionOptions;
+  readonly #set: HeldSet;
+  /** Of each state, in the caller's order. */
+  readonly #grants: readonly HeldGrant[];
+  /** Whether all states were loaded after the caller came. */
+  #isFresh = true;
+
+  /** `set`: a grant of each state. */
+  constructor(of: TransactionOptions, set: HeldSet) {
+    this.#of = of;
+    this.#set = set;
+    this.#grants = of.states.map(({ id }) => {
+      const grant = set.grants.find((one) => one.id === id);
+      if (grant === undefined) throw new Error(`HOLDFAST_NO_GRANT: ${id}`);
+      return grant;
+    });
+  }
+
+  /** Returns what the function returned, once everything is saved. */
+  async run(fn: Fn): Promise<unknown> {
+    for (let tries = 0; tries < maxTries; tries++) {
+      const loaded = await this.#load(tries === 0);
+      const drafts = loaded.map(({ before }, index) => before && this.#state(index).codec.decode(before));
+      const removed = new Set<string>();
+      const result = await this.#call(fn, drafts, removed);
+      if (await this.#commit(this.#changes(loaded, drafts, removed))) return result;
+    }
+    throw tooManyConflicts(this.#of.states);
+  }
+
+  /** Whatever it throws is the caller's own. */
+  async #call(fn: Fn, drafts: unknown[], removed: Set<string>): Promise<unknown> {
+    const { store } = this.#of;
+    const context: TransactionContext = { set: this.#set, remove: (id) => void removed.add(id) };
+    try {
+      return await runHoldingAll({ store, draft: true }, this.#grants, () => fn(drafts, context));
+    } catch (error) {
+      throw fromCaller(error);
+    }
+  }
+
+  /** Returns false if a state is not what the function was given any more. */
+  async #commit(changes: readonly StateChange[]): Promise<boolean> {
+    const { calls, durability } = this.#of;
+    const lost = this.#set.lossError;
+    if (lost !== undefined) throw lost;
+    const isNothing = changes.every(({ write }) => write === undefined);
+    if (isNothing && this.#isFresh && durability === undefined) return true;
+    const reply = await commitUnderGrants(calls, changes, durability);
+    if (reply.status === "unreadable") throw this.#state(reply.index).codec.corrupt(reply.unreadable);
+    return reply.status === "committed";
+  }
+
+  /** In one round trip at most. `known`: whether what came with the grants may be used. */
+  #load(known: boolean): Promise<Loaded[]> {
+    this.#isFresh = true;
+    return Promise.all(
+      this.#grants.map(async (grant, index) => {
+        const { codec, initial } = this.#state(index);
+        const stored = codec.readable(await this.#loadOne(grant, known));
+        const before = stored?.bytes ?? (initial === undefined ? undefined : codec.encode(initial()));
+        return { grant, stored, before };
+      }),
+    );
+  }
+
+  #loadOne({ id, hold }: HeldGrant, mayBeKnown: boolean) {
+    const { calls, arrivedAt } = this.#of;
+    const known = hold.takeKnownState();
+    if (known !== undefined && mayBeKnown) {
+      if (known.at < arrivedAt) this.#isFresh = false;
+      return known.loaded;
+    }
+    const { backend } = calls;
+    return calls.read({ doing: "Loading the state", id }, () => backend.loadState(id, { expiry: false }));
+  }
+
+  /** Checks everything that can be checked before it is sent. */
+  #changes(
+    loaded: readonly Loaded[],
+    drafts: readonly unknown[],
+    removed: ReadonlySet<string>,
+  ): StateChange[] {
+    const changes = loaded.map(({ grant, stored, before }, index) => {
+      const draft = removed.has(grant.id) ? undefined : drafts[index];
+      return { grant, stored, write: this.#write(index, { stored, before, draft }) };
+    });
+    this.#checkSize(changes);
+    return changes;
+  }
+
+  /** `undefined`: the draft was not changed. */
+  #write(
+    index: number,
+    { stored, before, draft }: Omit<Loaded, "grant"> & { readonly draft: unknown },
+  ): StateWrite | undefined {
+    const { codec, ttlMs } = this.#state(index);
+    if (draft === undefined) return stored === null ? undefined : { kind: "delete" };
+    const bytes = codec.encode(draft);
+    if (before !== undefined && equalBytes(bytes, before)) return undefined;
+    return { kind: "save", bytes, serializer: codec.serializer.name, ttlMs };
+  }
+
+  #checkSize(changes: readonly StateChange[]): void {
+    const { maxBytes } = this.#of;
+    const sizes = changes.map(({ write }) => (write?.kind === "save" ? write.bytes.byteLength : 0));
+    const bytes = sizes.reduce((sum, size) => sum + size, 0);
+    if (bytes <= maxBytes) return;
+    throw new SerializationError(
+      `The new values of the states ${titles(this.#of.states)} take ${bytes} bytes together, more than maxStateBytes ` +
+        `(${maxBytes}). Change fewer of them at once, or raise maxStateBytes.`,
+    );
+  }
+
+  #state(index: number): Participant {
+    const state = this.#of.states[index];
+    if (state === undefined) throw new InvalidArgumentError(`There is no state ${index}.`);
+    return state;
+  }
+}
+
+function titles(states: readonly Participant[]): string {
+  return states.map(({ id }) => quoted(id)).join(", ");
+}
+
+function tooManyConflicts(states: readonly Participant[]): ConflictError {
+  return new ConflictError(
+    `One of the states ${titles(states)} changed each of the ${maxTries} times that transact() called its function: ` +
+      `something writes to it without the lock, or its ttlMs is shorter than the function takes.`,
+  );
+}
