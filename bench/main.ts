@@ -17,6 +17,7 @@ import { lock } from "./cases/lock.ts";
 import { network } from "./cases/network.ts";
 import { renewal } from "./cases/renewal.ts";
 import { semaphores } from "./cases/semaphores.ts";
+import { sharing } from "./cases/sharing.ts";
 import { shards } from "./cases/shards.ts";
 import { start } from "./cases/start.ts";
 import { update } from "./cases/update.ts";
@@ -44,6 +45,7 @@ const cases: readonly Case[] = [
   renewal,
   loads,
   semaphores,
+  sharing,
   shards,
   onDisk,
   start,

@@ -8,6 +8,7 @@ import * as contend from "./tasks/contend.ts";
 import * as handOver from "./tasks/hand-over.ts";
 import * as many from "./tasks/many.ts";
 import { usePermits } from "./tasks/permits.ts";
+import { readWrite } from "./tasks/read-write.ts";
 import { queueOfTickets } from "./tasks/tickets.ts";
 import { work } from "./tasks/work.ts";
 import type { Closed } from "./tasks/loop.ts";
@@ -32,6 +33,7 @@ const tasks: Readonly<Record<string, Task>> = {
   ...contend,
   ...handOver,
   ...many,
+  readWrite,
   work,
   queueOfTickets,
   usePermits,

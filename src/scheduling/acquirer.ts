@@ -168,10 +168,12 @@ export class Acquirer implements QueueCallbacks, Asker {
   }
 
   isTaken(): void {
+    this.#queue.isContended = this.#share === undefined;
     this.#queue.lockIs("taken");
   }
 
-  granted(hold: Hold): void {
+  granted(hold: Hold, _: Asking, hasWaited: boolean): void {
+    this.#queue.isContended &&= hasWaited;
     this.#dispatcher.begin(hold);
   }
 

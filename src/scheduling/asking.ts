@@ -18,8 +18,8 @@ export interface Asker {
   request(asking: Asking): Pick<AcquireRequest, "queue" | "load" | "fences">;
   /** Others have the lock. */
   isTaken(asking: Asking): void;
-  /** The lock is held. */
-  granted(hold: Hold, asking: Asking): void;
+  /** The lock is held. `hasWaited`: the ticket had a place in the backend's queue. */
+  granted(hold: Hold, asking: Asking, hasWaited: boolean): void;
   /** The lease had ended before the grant arrived [L7]. `left` follows. */
   grantedTooLate(error: Error, asking: Asking): void;
   /** An ask that was sent at `from` got no answer within its time limit, or was refused. `left` follows. */
@@ -163,8 +163,9 @@ export class Asking {
   }
 
   #serve(hold: Hold): void {
+    const hasWaited = this.isWaiting;
     this.#acquisition = undefined; // the holder that was reported no longer holds the lock
-    this.#asker.granted(hold, this);
+    this.#asker.granted(hold, this, hasWaited);
   }
 
   /** [L5] The lease of a woken grant counts from when the last ask that got the reply "waiting" was sent. */

@@ -15,10 +15,14 @@
  */
 import type { BackendCalls } from "../calls/backend-calls.ts";
 import { LinkedList } from "../linked-list.ts";
+import { wantedBounds } from "./hold-bounds.ts";
 import { ChangeRequest, type Request } from "./request.ts";
 
 /** Fences are reserved for the requests that wait now, up to this number. */
 export const maxFences = 64;
+
+/** Where others want the lock as well, as many as one hold may serve: more requests may come before it is granted. */
+const contendedFences = wantedBounds.requests;
 
 export type LockKnowledge = "unknown" | "ours" | "taken";
 
@@ -30,6 +34,8 @@ export interface QueueCallbacks {
 }
 
 export class LocalQueue {
+  /** Whether the last ticket had to wait for others. */
+  isContended = false;
   readonly #calls: Pick<BackendCalls, "deadlines" | "keepAlive">;
   readonly #callbacks: QueueCallbacks;
   readonly #requests = new LinkedList<Request>();
@@ -116,13 +122,15 @@ export class LocalQueue {
   get fencesWanted(): number {
     let fences = 0;
     let inRun = false;
+    let hasGrants = false;
     for (let request = this.head; request !== undefined; request = this.#requests.next(request)) {
       const isChange = request instanceof ChangeRequest;
       if (!isChange || !inRun) fences += 1;
       inRun = isChange;
+      hasGrants ||= !isChange;
       if (fences === maxFences) break;
     }
-    return Math.max(fences, 1);
+    return Math.max(fences, hasGrants && this.isContended ? contendedFences : 1);
   }
 
   #admit(request: Request): void {

@@ -3,7 +3,7 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { open, type PermitGrant } from "../../../src/index.ts";
+import { open, type PermitGrant } from "../../../../src/index.ts";
 
 const [url = "", id = ""] = process.argv.slice(2);
 const callers = 16;
