@@ -18,6 +18,7 @@ const apart = [
   "test/integration/redis/connections/slow-link.test.ts",
   "test/contract/clients.test.ts",
   "test/integration/processes/{contention,crossed-orders,defaults,leader,once,readers-and-writers,updates}.test.ts",
+  "test/integration/processes/shares/**",
   "test/property/fuzz/huge.test.ts",
 ];
 

@@ -7,6 +7,7 @@ import type { Peer } from "./peers/peer.ts";
 import * as contend from "./tasks/contend.ts";
 import * as handOver from "./tasks/hand-over.ts";
 import * as many from "./tasks/many.ts";
+import { usePermits } from "./tasks/permits.ts";
 import { readWrite } from "./tasks/read-write.ts";
 import { queueOfTickets } from "./tasks/tickets.ts";
 import { work } from "./tasks/work.ts";
@@ -35,6 +36,7 @@ const tasks: Readonly<Record<string, Task>> = {
   readWrite,
   work,
   queueOfTickets,
+  usePermits,
 };
 
 /** A rejection that nobody handles is a contender's error like any other. */

@@ -16,15 +16,15 @@ export const openHoldfastSemaphore: OpenPeer = async (url) => {
 };
 
 /** Nothing is kept under a semaphore, so only the lock's part is asked for. */
-class HoldfastSemaphores implements Peer<Library.PermitGrant> {
-  readonly #store: Library.Store;
+export class HoldfastSemaphores implements Peer<Library.PermitGrant> {
+  readonly store: Library.Store;
 
   constructor(store: Library.Store) {
-    this.#store = store;
+    this.store = store;
   }
 
   acquire(id: string): Promise<Library.PermitGrant> {
-    return this.#store.semaphore(id, { permits }).acquire();
+    return this.store.semaphore(id, { permits }).acquire();
   }
 
   async release(grant: Library.PermitGrant): Promise<void> {
@@ -32,7 +32,7 @@ class HoldfastSemaphores implements Peer<Library.PermitGrant> {
   }
 
   withLock<R>(id: string, body: () => Promise<R>): Promise<R> {
-    return this.#store.semaphore(id, { permits }).run(body);
+    return this.store.semaphore(id, { permits }).run(body);
   }
 
   update(): Promise<never> {
@@ -48,7 +48,7 @@ class HoldfastSemaphores implements Peer<Library.PermitGrant> {
   }
 
   close(): Promise<void> {
-    return this.#store.close({ drainMs: 0 });
+    return this.store.close({ drainMs: 0 });
   }
 }
 

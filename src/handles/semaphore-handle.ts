@@ -71,6 +71,7 @@ export class SemaphoreHandle implements Semaphore {
       const limit = parse.permits(permits, "permits");
       const created = this.#own.permits ?? null;
       const status = await this.#change("Resizing the semaphore", { kind: "resize", limit, created });
+      this.#session.locks.resized(this.#lockId);
       return status === "resized";
     });
   }

@@ -36,7 +36,10 @@ export interface PermitGrant extends AsyncDisposable {
   readonly id: string;
   /** How many permits it has. */
   readonly weight: number;
-  /** Rises with every grant of this semaphore. */
+  /**
+   * No other grant of this semaphore has it. It is greater than those of all grants that had ended before its permits were
+   * last taken from the server, which a process does at least every 10 ms.
+   */
   readonly fence: number;
   /**
    * Aborts when the permits are lost or `maxHoldMs` is over (`reason`: LockLostError), or the store closes (ClosedError);
@@ -55,6 +58,7 @@ export interface PermitGrant extends AsyncDisposable {
 /** One of the holders of a semaphore. */
 export interface PermitHolder extends LockHolder {
   readonly weight: number;
+  /** The first of those that are reserved for the callers that have these permits one after another. */
   readonly fence: number;
   /** Milliseconds until its lease ends if it is not renewed. */
   readonly expiresInMs: number;
@@ -78,7 +82,8 @@ export interface SemaphoreInfo {
 /**
  * A semaphore: at most `permits` at a time, in all processes together.
  *
- * Grants are given first come, first served, whatever their weights [L13]. It is not re-entrant: a call inside `run`
+ * Grants are given first come, first served, whatever their weights [L13]. Within a process, permits that are given back
+ * may go to its next caller for 10 ms, before those of other processes get them. It is not re-entrant: a call inside `run`
  * takes permits of its own.
  *
  * @example

@@ -3,20 +3,18 @@
  * lock is granted, refused or no longer wanted. The callers wait in a local queue [L2]. Once the lock is granted, the
  * dispatcher decides how it is used.
  */
-import type { AcquireReply, AcquireRequest, Granted, Share, Ticket } from "../backends/contract.ts";
-import type { BackendCalls } from "../calls/backend-calls.ts";
-import { UnavailableError } from "../errors.ts";
+import type { AcquireRequest, Share, Ticket } from "../backends/contract.ts";
 import type { InFlight } from "../calls/in-flight-counter.ts";
-import type { Acquisition } from "../leases/acquisition.ts";
 import type { Hold } from "../leases/hold.ts";
 import type { TicketRegistry } from "../leases/ticket-registry.ts";
-import { now, soon } from "../timers.ts";
+import { soon } from "../timers.ts";
 import { PlainChange } from "../updates/change.ts";
+import { Asking, type Asker } from "./asking.ts";
 import type { AwaitedLock, WaitGraph } from "./deadlocks/wait-graph.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { LocalQueue, maxFences, type QueueCallbacks } from "./local-queue.ts";
 import { writePlain } from "./plain-write.ts";
-import { grantedTooLate, mismatch, settledTicket } from "./refused-asks.ts";
+import { hadTheirTime, isPassing } from "./refused-asks.ts";
 import { ChangeRequest, type Request } from "./request.ts";
 import { SharedDispatcher } from "./shared-dispatcher.ts";
 import { timeoutError } from "./timeout-error.ts";
@@ -33,7 +31,7 @@ export interface AcquirerOptions {
   readonly onIdle: () => void;
 }
 
-export class Acquirer implements QueueCallbacks, AwaitedLock {
+export class Acquirer implements QueueCallbacks, Asker, AwaitedLock {
   readonly id: string;
   readonly #tickets: TicketRegistry;
   readonly #onIdle: () => void;
@@ -41,8 +39,8 @@ export class Acquirer implements QueueCallbacks, AwaitedLock {
   readonly #share: Share | undefined;
   readonly #waits: WaitGraph;
   readonly #dispatcher: Dispatcher | SharedDispatcher;
+  readonly #asking: Asking;
   #isRunning = false;
-  #acquisition: Acquisition | undefined;
   /** The reason why all waiting was ended while a plain write was in progress. */
   #rejection: { readonly error: unknown } | undefined;
 
@@ -53,6 +51,7 @@ export class Acquirer implements QueueCallbacks, AwaitedLock {
     this.#tickets = tickets;
     this.#onIdle = onIdle;
     this.queue = new LocalQueue(tickets.calls, this);
+    this.#asking = new Asking(id, tickets, this);
     const how = { tickets, serving, onServed: () => this.#startNext() };
     this.#dispatcher = new (share === undefined ? Dispatcher : SharedDispatcher)(this.queue, how);
   }
@@ -82,39 +81,36 @@ export class Acquirer implements QueueCallbacks, AwaitedLock {
   }
 
   get waitingTicket(): Ticket | undefined {
-    const acquisition = this.#acquisition;
-    return acquisition?.isWaiting === true ? acquisition.ticket : undefined;
+    return this.#asking.waitingTicket;
   }
 
   get lentHold(): Hold | undefined {
     return this.#dispatcher instanceof Dispatcher ? this.#dispatcher.lentHold : undefined;
   }
 
+  /** Called by the queue. */
   onJoined(request: Request): void {
-    if (this.#share?.kind !== "permits") this.#waits.joined(this, request);
+    this.#waits.joined(this, request);
   }
 
+  /** Called by the queue. */
   onLeft(request: Request): void {
     this.#waits.left(request);
   }
 
-  get #calls(): BackendCalls {
-    return this.#tickets.calls;
-  }
-
   /** Called by the queue: the error for a request that waited too long. */
   timeoutError(request: Request): Error {
-    return timeoutError(this.id, request, { holder: this.#acquisition?.holder, tickets: this.#tickets });
+    return timeoutError(this.id, request, { holder: this.#asking.holder, tickets: this.#tickets });
   }
 
-  /** Called by the queue: the last request gave up. */
-  onEmpty(): void {
-    this.#acquisition?.notify();
+  /** Called by the queue: a request gave up. */
+  onFail(): void {
+    if (this.queue.size === 0) this.#asking.notify();
   }
 
   /** Uses one ticket after another for as long as requests wait. */
   #startNext(): void {
-    this.#acquisition = undefined;
+    this.#asking.reset();
     this.#waits.changed(this);
     this.queue.lockIs("unknown");
     const request = this.queue.head;
@@ -137,7 +133,7 @@ export class Acquirer implements QueueCallbacks, AwaitedLock {
   async #writeAlone(request: ChangeRequest, change: PlainChange): Promise<void> {
     this.queue.remove(request); // [S5] its wait cannot be ended while its write is in progress
     this.#rejection = undefined;
-    const result = await writePlain(this.#calls, this.id, change);
+    const result = await writePlain(this.#tickets.calls, this.id, change);
     if (result === "busy") this.#waitAfterAll(request);
     else this.#startNext();
   }
@@ -153,145 +149,44 @@ export class Acquirer implements QueueCallbacks, AwaitedLock {
 
   /** Asks for the lock until it is granted or no longer wanted, or the backend does not reply. */
   #start({ leaseMs }: Request): void {
-    const acquisition = this.#tickets.start(this.id, leaseMs, this.#share);
-    this.#acquisition = acquisition;
-    this.#ask(acquisition);
+    this.#asking.start(leaseMs, this.#share);
   }
 
-  /** Runs after each reply, and whenever something changes while the ticket waits. */
-  #recheck(acquisition: Acquisition): void {
-    if (this.queue.head?.leaseMs !== acquisition.leaseMs) return this.#leave(acquisition);
-    let hold: Hold | undefined;
-    try {
-      hold = this.#takeWake(acquisition);
-    } catch (error) {
-      return this.#askFailed(acquisition, error, now());
-    }
-    if (hold === undefined) this.#ask(acquisition);
-    else this.#serve(hold);
+  wants({ leaseMs }: Asking): boolean {
+    return this.queue.head?.leaseMs === leaseMs;
   }
 
-  #leave(acquisition: Acquisition): void {
-    if (acquisition.isUnknownThere) this.#tickets.end(acquisition);
-    else this.#tickets.abandon(acquisition);
-    this.#startNext();
-  }
-
-  #ask(acquisition: Acquisition): void {
-    const calls = this.#calls;
+  request(): Pick<AcquireRequest, "queue" | "load" | "fences"> {
     const { head, hasPatience, fencesWanted } = this.queue;
-    const request: AcquireRequest = {
-      leaseMs: acquisition.leaseMs,
+    return {
       queue: hasPatience,
       load: head?.loads ?? false,
-      fences: this.#share?.kind === "shared" ? maxFences : fencesWanted, // those who come later join, too
-      share: this.#share,
+      fences: this.#share === undefined ? fencesWanted : maxFences, // those who come later join, too
     };
-    const sent = { first: 0, last: 0 };
-    const begunAt = now();
-    calls
-      .idempotent(
-        { doing: "Acquiring the lock", id: this.id },
-        (at) => {
-          if (sent.first === 0) sent.first = at;
-          sent.last = at;
-          acquisition.asked();
-          const receipt = calls.receipt(acquisition.sequence);
-          return calls.backend.acquireLock(this.id, acquisition.ticket, request, receipt);
-        },
-        begunAt,
-      )
-      .then(
-        (reply) => this.#replied(acquisition, reply, sent),
-        (error: unknown) => this.#askFailed(acquisition, error, begunAt), // the ask may never have been sent
-      );
   }
 
-  /** `sent`: the times of the ask's first and last attempts. */
-  #replied(
-    acquisition: Acquisition,
-    reply: AcquireReply,
-    sent: { readonly first: number; readonly last: number },
-  ): void {
-    let hold: Hold | undefined;
-    try {
-      hold = this.#noteReply(acquisition, reply, sent.last);
-    } catch (error) {
-      return this.#askFailed(acquisition, error, sent.first); // a user's own backend may return an unreadable reply
-    }
-    if (hold !== undefined) this.#granted(hold);
-    else if (reply.status !== "waiting" || this.queue.size === 0) this.#recheck(acquisition);
-    else this.#wait(acquisition, this.#askAgainMs(reply.ahead === 0 ? reply.retryInMs : null));
-  }
-
-  /** Records the reply. Returns the hold if the lock was granted. */
-  #noteReply(acquisition: Acquisition, reply: AcquireReply, sentAt: number): Hold | undefined {
-    if (reply.status === "settled") throw settledTicket(acquisition.ticket);
-    if (reply.status === "mismatch") throw mismatch(this.id, this.#share, reply);
-    if (reply.status === "granted") {
-      acquisition.takeWake(); // it says the same
-      this.queue.isContended &&= acquisition.waitingSince !== undefined;
-      return this.#tickets.granted(acquisition, reply, sentAt);
-    }
-    const { status, holder } = reply;
-    const isNew = !acquisition.isWaiting;
-    acquisition.answered(status, holder, sentAt);
+  isTaken(_: Asking, isNew: boolean): void {
     if (isNew) this.#waits.changed(this);
-    if (!holder.foreign) this.#tickets.noteHolder(this.id, holder.token);
     this.queue.isContended = this.#share === undefined;
     this.queue.lockIs("taken");
-    return undefined;
   }
 
-  /** [L8] The first ticket in the backend's queue asks again when the reported lease ends. */
-  #askAgainMs(leaseEndsInMs: number | null): number {
-    const { askAgainMs } = this.#calls.backend;
-    return leaseEndsInMs === null ? askAgainMs : Math.min(askAgainMs, leaseEndsInMs + 1);
-  }
-
-  #granted(hold: Hold): void {
-    if (hold.state === "held") return this.#serve(hold);
-    // The lease had ended before the grant arrived, so it is not handed out [L7]. Requests with time left try again.
-    const error = grantedTooLate(hold, this.#calls.backend.name);
-    this.queue.rejectAll(error, ({ isExpired }) => isExpired);
-    this.#tickets.abandon(hold);
-    this.#startNext();
-  }
-
-  #serve(hold: Hold): void {
-    this.#acquisition = undefined; // the holder that was reported no longer holds the lock
+  granted(hold: Hold, _: Asking, hasWaited: boolean): void {
+    this.queue.isContended &&= hasWaited;
     this.#dispatcher.begin(hold);
     this.#waits.changed(this);
   }
 
-  /** [L5] The lease of a woken grant counts from when the last ask that got the reply "waiting" was sent. */
-  #takeWake(acquisition: Acquisition): Hold | undefined {
-    const wake = acquisition.takeWake();
-    const { waitingSince } = acquisition;
-    if (wake === undefined || waitingSince === undefined) return undefined;
-    // After a second ask, the wake may be a late one, of a grant that has ended. Another ask decides [L1].
-    if (acquisition.hasAskedAgain) return undefined;
-    const left = waitingSince + wake.leaseMs - now();
-    // Little of the hand-over lease is left: ask first, to get the full lease.
-    if (left < wake.leaseMs / 2) return undefined;
-    return this.#tickets.granted(acquisition, wake satisfies Omit<Granted, "status">, waitingSince);
+  /** Requests with time left try again. */
+  grantedTooLate(error: Error): void {
+    this.queue.rejectAll(error, ({ isExpired }) => isExpired);
   }
 
-  #wait(acquisition: Acquisition, withinMs: number): void {
-    const { deadlines } = this.#calls;
-    const deadline = deadlines.set(Math.ceil(withinMs), () => acquisition.notify());
-    void acquisition.changed().then(() => {
-      deadlines.clear(deadline);
-      this.#recheck(acquisition);
-    });
+  failed(error: unknown, from: number): void {
+    this.queue.rejectAll(error, isPassing(error) ? hadTheirTime(from) : undefined);
   }
 
-  /** A call that began at `from` got no answer within its time limit, or was refused. */
-  #askFailed(acquisition: Acquisition, error: unknown, from: number): void {
-    const isPassing = error instanceof UnavailableError && error.code === "UNREACHABLE" && !error.lasting;
-    // Requests that arrived during that call have not had their full time yet.
-    const isOverdue = ({ isExpired, arrivedAt }: Request): boolean => isExpired || arrivedAt <= from;
-    this.queue.rejectAll(error, isPassing ? isOverdue : undefined);
-    this.#leave(acquisition);
+  left(): void {
+    this.#startNext();
   }
 }

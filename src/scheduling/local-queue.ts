@@ -32,8 +32,8 @@ export type LockKnowledge = "unknown" | "ours" | "taken";
 export interface QueueCallbacks {
   /** The error for a request that waited too long. */
   timeoutError(request: Request): Error;
-  /** The last request gave up. */
-  onEmpty(): void;
+  /** A request gave up, or has failed. */
+  onFail(): void;
   /** A request has come whose caller holds other locks; it may be rejected at once. */
   onJoined?(request: Request): void;
   /** Such a request has left. */
@@ -62,6 +62,11 @@ export class LocalQueue {
 
   get head(): Request | undefined {
     return this.#requests.first;
+  }
+
+  /** The request after this one. */
+  next(request: Request): Request | undefined {
+    return this.#requests.next(request);
   }
 
   /** Whether any request wants to wait for the lock, and not only to try. */
@@ -110,7 +115,7 @@ export class LocalQueue {
   reject(request: Request, error: unknown): void {
     if (!this.remove(request)) return;
     request.fail(error);
-    if (this.#size === 0) this.#callbacks.onEmpty();
+    this.#callbacks.onFail();
   }
 
   /** Fails the requests that `which` selects, in order. */

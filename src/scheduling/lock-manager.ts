@@ -7,7 +7,7 @@ import { InFlight } from "../calls/in-flight-counter.ts";
 import type { TicketRegistry } from "../leases/ticket-registry.ts";
 import { Acquirer } from "./acquirer.ts";
 import { WaitGraph } from "./deadlocks/wait-graph.ts";
-import { PermitQueue } from "./permit-queue.ts";
+import { PermitQueue } from "./permits/permit-queue.ts";
 import type { GrantRequest, Request } from "./request.ts";
 
 /** The number of acquirers without callers that are kept. */
@@ -19,12 +19,10 @@ export class LockManager {
   /** [L15] Who waits while holding other locks. */
   readonly #waits: WaitGraph;
   #acquirers = new Map<string, Acquirer>();
-  /** Those of shared locks, by id. */
+  /** Those of shared locks, by id, as long as they have callers. */
   readonly #shared = new Map<string, Acquirer>();
   /** By id. */
   readonly #semaphores = new Map<string, PermitQueue>();
-  /** All that ask for a share, as long as they have callers. */
-  readonly #sharing = new Set<Acquirer>();
   /** The number of acquirers without callers. */
   #idle = 0;
 
@@ -43,23 +41,26 @@ export class LockManager {
   }
 
   /**
-   * Adds a request for a grant. Callers that share a lock share a ticket; a grant of a semaphore has one of its own.
+   * Adds a request for a grant. Callers that share a lock share a ticket.
    */
   addGrant(id: string, request: GrantRequest): void {
     const { share } = request;
     if (share === undefined) return this.add(id, request);
     if (share.kind === "permits") return this.#permitQueue(id).add(request);
     let acquirer = this.#shared.get(id);
-    if (acquirer === undefined) {
-      acquirer = this.#createShared(id, share, () => this.#shared.delete(id));
-      this.#shared.set(id, acquirer);
-    }
+    if (acquirer === undefined)
+      this.#shared.set(id, (acquirer = this.#create(id, share, () => this.#shared.delete(id))));
     acquirer.add(request);
+  }
+
+  /** The limit of this semaphore was changed: permits that were granted before are handed on no more. */
+  resized(id: string): void {
+    this.#semaphores.get(id)?.resized();
   }
 
   /** Fails all requests that wait. Requests that are being served go on [P2]. */
   rejectWaiters(): void {
-    for (const queues of [this.#semaphores.values(), this.#acquirers.values(), this.#sharing])
+    for (const queues of [this.#semaphores.values(), this.#acquirers.values(), this.#shared.values()])
       for (const queue of queues) queue.rejectAll(new ClosedError("The store is closing."));
   }
 
@@ -68,36 +69,20 @@ export class LockManager {
     return this.#serving.none();
   }
 
-  #create(id: string): Acquirer {
-    return new Acquirer(id, {
-      tickets: this.#tickets,
-      serving: this.#serving,
-      share: undefined,
-      waits: this.#waits,
-      onIdle: () => this.#sweep(),
-    });
-  }
-
-  #createShared(id: string, share: Share, onOver: () => void): Acquirer {
-    const onIdle = (): void => {
-      this.#sharing.delete(acquirer);
-      onOver();
-    };
+  #create(id: string, share?: Share, onIdle = () => this.#sweep()): Acquirer {
     const [tickets, serving, waits] = [this.#tickets, this.#serving, this.#waits];
-    const acquirer = new Acquirer(id, { tickets, serving, share, waits, onIdle });
-    this.#sharing.add(acquirer);
-    return acquirer;
+    return new Acquirer(id, { tickets, serving, share, waits, onIdle });
   }
 
   #permitQueue(id: string): PermitQueue {
-    let queue = this.#semaphores.get(id);
-    if (queue !== undefined) return queue;
-    queue = new PermitQueue(id, {
+    const known = this.#semaphores.get(id);
+    if (known !== undefined) return known;
+    const queue = new PermitQueue(id, {
       tickets: this.#tickets,
-      ask: (request, onOver) => {
-        if (request.share !== undefined) this.#createShared(id, request.share, onOver).add(request);
+      serving: this.#serving,
+      onIdle: () => {
+        if (this.#semaphores.get(id) === queue) this.#semaphores.delete(id);
       },
-      onIdle: () => this.#semaphores.delete(id),
     });
     this.#semaphores.set(id, queue);
     return queue;

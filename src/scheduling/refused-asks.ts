@@ -1,7 +1,11 @@
-/** The errors for asks whose replies are no use: refused by the backend, or granted too late. */
+/**
+ * Asks whose replies are no use: the errors for those that are refused by the backend, or granted too late, and which
+ * requests an error concerns. Nothing that others do can make a refused ask succeed.
+ */
 import type { Mismatch, Share } from "../backends/contract.ts";
 import { CorruptStateError, InvalidArgumentError, quoted, shownId, UnavailableError } from "../errors.ts";
 import type { OwnTicket } from "../leases/ticket.ts";
+import type { Request } from "./request.ts";
 
 /** This client never asks for a ticket that has ended. */
 export function settledTicket(ticket: string): CorruptStateError {
@@ -40,4 +44,14 @@ export function mismatch(id: string, share: Share | undefined, { limit, created 
     `The ${name} has ${limit} permits${made}, but this handle says ${asked}. All handles must name the same ` +
       `number, or omit it; to change it, call resize(${asked}).`,
   );
+}
+
+/** The backend did not answer in time, but may answer the next call. */
+export function isPassing(error: unknown): boolean {
+  return error instanceof UnavailableError && error.code === "UNREACHABLE" && !error.lasting;
+}
+
+/** Requests that arrived during a call that began at `from` have not had their full time when it fails. */
+export function hadTheirTime(from: number): (request: Request) => boolean {
+  return ({ isExpired, arrivedAt }) => isExpired || arrivedAt <= from;
 }

@@ -115,6 +115,17 @@ export class GrantRequest extends Request {
   }
 }
 
+/** Whether what the request wants is what this ticket asks for or has. */
+export function isLike(
+  request: Request,
+  { leaseMs, share }: { readonly leaseMs: number | undefined; readonly share: Share | undefined },
+): boolean {
+  if (!(request instanceof GrantRequest) || request.leaseMs !== leaseMs) return false;
+  const own = request.share;
+  if (own?.kind !== "permits" || share?.kind !== "permits") return own === share;
+  return own.weight === share.weight && own.limit === share.limit;
+}
+
 /** "Make this change." */
 export class ChangeRequest extends Request {
   readonly change: Change;

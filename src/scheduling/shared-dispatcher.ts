@@ -1,6 +1,6 @@
 /**
  * Lends a share of a lock to the callers of this process that want one, many at a time, until the last has released it
- * [L12]; and a grant of a semaphore to the one caller that asked for it [L13].
+ * [L12].
  *
  * A hold takes new borrowers only while no exclusive request is known to wait, and only for a bounded time. After that,
  * it is lent to those that have it, and the next callers ask with a ticket of their own, which waits its turn. So an
@@ -75,8 +75,7 @@ export class SharedDispatcher implements Lender {
       this.#lend(hold, request);
     }
     this.#isBeginning = false;
-    const isForOne = hold.share?.kind === "permits";
-    if (isForOne || this.#grantsOf(hold).size === 0) this.#close(hold); // without grants: the last request gave up
+    if (this.#grantsOf(hold).size === 0) this.#close(hold); // without grants: the last request gave up
   }
 
   #mayJoin(hold: Hold, { leaseMs }: Request): boolean {

@@ -30,6 +30,7 @@ export function checkHolds(inquiry: Inquiry): void {
       ({ hold }) => hold.fence,
       ({ hold: earlier }, { hold: later }) => {
         if (earlier.shared && later.shared) return; // whoever joins has a fence that was reserved before
+        if (earlier.limit !== undefined && earlier.fence !== later.fence) return; // handed on in a process, likewise
         if (earlier.fence === later.fence && earlier.draft && later.draft && earlier.life === later.life)
           return;
         // A job may join a grant of its process that was taken away while the process could not know.

@@ -115,12 +115,13 @@ test("two holders at once, with nothing that explains it", () => {
 });
 
 test("holders that share may overlap, whatever their fences; not with an exclusive one", () => {
-  const shared = { shared: true };
-  const story = (second: object): string[] => {
-    const told = new Story().hold("1.1", 1, 40, shared).hold("2.1", 2, 30, second);
+  const [shared, permit] = [{ shared: true }, { weight: 1, limit: 3 }];
+  const story = (first: object, second: object, fence = 30): string[] => {
+    const told = new Story().hold("1.1", 1, 40, first).wait(1).hold("2.1", 2, fence, second);
     return rules(told.release("2.1", 2).release("1.1", 1).ends([]));
   };
-  expect([story(shared), story({ fence: 50 })]).toEqual([[], ["two-holders"]]);
+  expect([story(shared, shared), story(shared, { fence: 50 })]).toEqual([[], ["two-holders"]]);
+  expect([story(permit, permit), story(permit, permit, 40)]).toEqual([[], ["fence-back"]]);
 });
 
 test("as many permits as there are, and not one more", () => {

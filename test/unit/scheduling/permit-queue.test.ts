@@ -1,71 +1,276 @@
-// Callers of one process that want permits: how many ask at a time, in which order, and who need not ask any more.
+// Callers of one process that want permits: how many tickets ask, for whom, and who gets permits that are given back.
 //
-// Seen failing: a newcomer that asks while others wait · a try refused although nobody waits · requests that find out one
-// generation after another that the backend does not answer · a queue that is never over.
+// Seen failing: permits of another weight handed on · handed on without a bound · a caller behind the first one served · a ticket
+// that goes on asking for nobody · a newcomer that tries, and is served before those that wait · a queue that is never over · a
+// refusal that fails callers with other terms · permits handed on after a resize · a second ask for a caller whose grant waits for replicas.
 
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 
-import type { PermitQueue } from "../../../src/scheduling/permit-queue.ts";
+import type { AcquireReply, AcquireRequest, Share } from "../../../src/backends/contract.ts";
+import { InFlight } from "../../../src/calls/in-flight-counter.ts";
+import type { PermitQueue } from "../../../src/scheduling/permits/permit-queue.ts";
 import type { GrantRequest } from "../../../src/scheduling/request.ts";
-import { outcomeOf, type Room, withRoom } from "../support/rooms.ts";
+import { Later, outcomeOf, quiet, type Room, withRoom } from "../support/rooms.ts";
+
+const leaseMs = 30_000;
+const busy = { holder: { token: "other", foreign: true }, retryInMs: null } as const;
+const waiting: AcquireReply = { status: "waiting", ahead: 1, ...busy };
 
 describe("the queue of a semaphore", () => {
   let room: Room;
   let queue: PermitQueue;
-  let asked: { readonly request: GrantRequest; readonly over: () => void }[];
   let idle: number;
-  let pushes: boolean;
+  let serving: InFlight;
+  let asks: { readonly request: AcquireRequest; readonly reply: Later<AcquireReply> }[];
+  let fence: number;
   withRoom((fresh) => {
     room = fresh;
   });
   beforeEach(async () => {
-    [asked, idle, pushes] = [[], 0, false];
-    Object.defineProperty(room.backend, "pushes", { get: () => pushes });
-    const { PermitQueue } = await import("../../../src/scheduling/permit-queue.ts");
-    queue = new PermitQueue("x", {
-      tickets: room.tickets,
-      ask: (request, over) => void asked.push({ request, over }),
-      onIdle: () => void (idle += 1),
+    [idle, asks, fence, serving] = [0, [], 0, new InFlight()];
+    const { PermitQueue } = await import("../../../src/scheduling/permits/permit-queue.ts");
+    queue = new PermitQueue("x", { tickets: room.tickets, serving, onIdle: () => void (idle += 1) });
+    room.backend.answer("acquireLock", (_, __, request) => {
+      const reply = new Later<AcquireReply>();
+      asks.push({ request: request as AcquireRequest, reply });
+      return reply.promise;
     });
+    room.backend.answer("releaseLock", () => ({ status: "released", revision: null }));
+    room.backend.answer("cancelLock", () => ({ status: "cancelled" }));
   });
 
-  const add = (...how: Parameters<Room["grantRequest"]>): GrantRequest => {
-    const request = room.grantRequest(...how);
+  type How = NonNullable<Parameters<Room["grantRequest"]>[0]>;
+  const add = (weight = 1, how: How = {}, limit: number | null = 3): GrantRequest => {
+    const share: Share = { kind: "permits", weight, limit };
+    const request = room.grantRequest({ ...how, share });
     queue.add(request);
     return request;
   };
-  const requests = (): GrantRequest[] => asked.map(({ request }) => request);
+  const answer = async (index: number, reply: AcquireReply): Promise<void> => {
+    asks[index]?.reply.resolve(reply);
+    await quiet();
+  };
+  const grant = async (index: number): Promise<void> => {
+    const fences = asks[index]?.request.fences ?? 0;
+    await answer(index, { status: "granted", fence: (fence += 100), fences, leaseMs, waiting: 9 });
+  };
+  const asked = (): unknown[] =>
+    asks.map(({ request: { share } }) => (share?.kind === "permits" ? share.weight : 0));
+  const count = (method: "releaseLock" | "cancelLock"): number => room.backend.argsOf(method).length;
 
-  test("[L13] so many ask at a time; the others follow in call order, also once more may ask", () => {
-    const early = Array.from({ length: 7 }, () => add());
-    expect(requests()).toEqual(early.slice(0, 4));
-    asked[0]?.over();
-    expect(requests()).toEqual(early.slice(0, 5));
-    pushes = true;
-    const late = [add(), add()];
-    expect(requests()).toEqual([...early, ...late]);
-    for (const { over } of asked.slice(1)) over();
-    expect(idle).toBe(1);
+  test("[L13] tickets ask in call order, for as many as could be granted together", async () => {
+    [2, 1, 1].forEach((weight) => add(weight));
+    await quiet();
+    expect(asked()).toEqual([2, 1]);
+    await grant(0);
+    expect(asked()).toEqual([2, 1, 1]);
+    expect(asks.map(({ request }) => request.fences)).toEqual([64, 64, 64]);
   });
 
-  test("one that only tries asks, however many do, unless others wait", async () => {
-    for (let n = 0; n < 4; n += 1) add();
-    const trying = add({ waitMs: 0 });
-    expect(requests().at(-1)).toBe(trying);
-    add();
-    const late = add({ waitMs: 0 });
-    expect(String(await outcomeOf(late.granted))).toMatch(/callers of this process that asked before/);
+  test("[L13] without a known limit, many ask together until one of them waits", async () => {
+    Object.defineProperty(room.backend, "pushes", { get: () => false });
+    Array.from({ length: 6 }, () => add(1, {}, null));
+    await quiet();
+    expect(asks.length).toBe(4);
+    await grant(0);
+    expect(asks.length).toBe(5);
+    await answer(1, waiting);
+    await grant(2);
+    expect(asks.length).toBe(5);
+  });
+
+  test("one caller alone asks for one fence; its release ends all", async () => {
+    const request = add();
+    await quiet();
+    expect(asks[0]?.request.fences).toBe(1);
+    await grant(0);
+    expect(await (await request.granted).release()).toBe(true);
+    expect([count("releaseLock"), idle, serving.count]).toEqual([1, 1, 0]);
+  });
+
+  test("[L3] [L13] permits that are given back go to the first caller, each time with a fence of its own", async () => {
+    const requests = Array.from({ length: 4 }, () => add(3));
+    await quiet();
+    await grant(0);
+    await answer(1, waiting);
+    for (const [index, { granted }] of requests.entries()) {
+      const held = await granted;
+      expect([held.fence, count("releaseLock")]).toEqual([100 + index, 0]);
+      if (index < 3) expect(await held.release()).toBe(true);
+    }
+    await quiet();
+    expect([count("cancelLock"), idle]).toEqual([1, 0]); // nobody wants what the second ticket waits for
+    expect(await (await requests[3]?.granted)?.release()).toBe(true);
+    expect([count("releaseLock"), idle, serving.count]).toEqual([1, 1, 0]);
+  });
+
+  test("[L13] the caller that gave them back comes after those that waited", async () => {
+    const [first, second] = [add(3), add(3)];
+    await quiet();
+    await grant(0);
+    await (await first.granted).release();
+    const again = add(3);
+    expect((await second.granted).fence).toBe(101);
+    expect(await outcomeOf(again.granted)).toBe("pending");
+    expect(count("cancelLock")).toBe(0); // the ticket that asked for the second caller is the next one's
+  });
+
+  test("[L2] not for longer than 10 ms, so that other clients get them", async () => {
+    const [first, second] = [add(3), add(3)];
+    await quiet();
+    await grant(0);
+    vi.advanceTimersByTime(10);
+    await (await first.granted).release();
+    expect(count("releaseLock")).toBe(1);
+    expect(await outcomeOf(second.granted)).toBe("pending");
+    await grant(1);
+    expect((await second.granted).fence).toBe(200);
+  });
+
+  test("[L13] once the limit was changed, permits that were granted before are released", async () => {
+    const [first] = [add(3), add(3)];
+    await quiet();
+    await grant(0);
+    queue.resized();
+    await (await first.granted).release();
+    expect(count("releaseLock")).toBe(1);
+  });
+
+  test("[L13] permits that do not suit the first caller are released: nobody overtakes it", async () => {
+    for (const other of [
+      { weight: 3, how: {}, limit: 3 },
+      { weight: 1, how: { leaseMs: 5_000 }, limit: 3 },
+      { weight: 1, how: {}, limit: null },
+      { weight: 1, how: { durability: { replicas: 1, timeoutMs: 100 } }, limit: 3 },
+    ]) {
+      const before = [asks.length, count("releaseLock")] as const;
+      const [first, different, same] = [add(), add(other.weight, other.how, other.limit), add()];
+      await quiet();
+      await grant(before[0]);
+      await (await first.granted).release();
+      expect(count("releaseLock")).toBe(before[1] + 1);
+      for (const { granted } of [different, same]) expect(await outcomeOf(granted)).toBe("pending");
+      queue.rejectAll(new Error("the next"));
+      await quiet();
+    }
+  });
+
+  test("[L7] the ticket of a caller that gave up leaves, and the others keep their places", async () => {
+    const abort = new AbortController();
+    add(1, { signal: abort.signal });
+    const heavy = add(2);
+    await quiet();
+    await answer(0, waiting);
+    await answer(1, waiting);
+    abort.abort();
+    await quiet();
+    expect([count("cancelLock"), asked()]).toEqual([1, [1, 2]]);
+    queue.rejectAll(new Error("closing"));
+    expect(await outcomeOf(heavy.granted)).toMatchObject({ message: "closing" });
+    expect([count("cancelLock"), idle]).toEqual([2, 1]);
+  });
+
+  test("[L7] a grant that comes for nobody is given back", async () => {
+    const abort = new AbortController();
+    add(1, { signal: abort.signal });
+    await quiet();
+    abort.abort();
+    await quiet();
+    await grant(0);
+    expect([count("releaseLock"), serving.count]).toEqual([1, 0]);
+  });
+
+  test("one that only tries asks, unless a ticket of the process waits", async () => {
+    add(3);
+    const trying = add(3, { waitMs: 0 });
+    await quiet();
+    await answer(0, waiting);
+    expect(await outcomeOf(trying.granted)).toMatchObject({ code: "LOCK_TIMEOUT" });
+    expect(await outcomeOf(add(3, { waitMs: 0 }).granted)).toMatchObject({ code: "LOCK_TIMEOUT" });
+    expect(asks.length).toBe(1);
+  });
+
+  test("one that tries alone joins no queue, and leaves nothing", async () => {
+    const trying = add(3, { waitMs: 0 });
+    await quiet();
+    expect(asks[0]?.request.queue).toBe(false);
+    await answer(0, { status: "busy", ahead: 0, ...busy });
+    expect(await outcomeOf(trying.granted)).toMatchObject({ code: "LOCK_TIMEOUT" });
+    expect([room.backend.methods, idle]).toEqual([["acquireLock"], 1]);
+  });
+
+  test("[L13] a refusal fails those with the same terms, and no others", async () => {
+    const [wrong, alike, right] = [add(1, {}, 3), add(1, {}, 3), add(1, {}, 4)];
+    await quiet();
+    await answer(0, { status: "mismatch", limit: 4, created: 4 });
+    for (const { granted } of [wrong, alike])
+      expect(await outcomeOf(granted)).toMatchObject({ code: "INVALID_ARGUMENT" });
+    expect(await outcomeOf(right.granted)).toBe("pending");
   });
 
   test("[L7] once the backend does not answer one, those that have waited as long fail with it", async () => {
     const { UnavailableError } = room.modules;
-    const all = Array.from({ length: 6 }, () => add());
-    const failure = new UnavailableError("down", { code: "UNREACHABLE" });
-    all[0]?.fail(failure);
-    asked[0]?.over();
-    expect(await outcomeOf(all[5]?.granted ?? Promise.reject(new Error()))).toBe(failure);
-    expect(asked.length).toBe(4);
-    const later = add();
-    expect(requests().at(-1)).toBe(later);
+    const all = [1, 2, 3].map((weight) => add(weight));
+    await quiet();
+    vi.advanceTimersByTime(1);
+    const failure = new UnavailableError("down", { code: "UNREACHABLE", outcome: "unknown" });
+    const late = new Later<unknown>();
+    room.backend.answer("acquireLock", () => late.promise);
+    asks[0]?.reply.reject(failure);
+    await quiet();
+    vi.advanceTimersByTime(5_000);
+    for (const { granted } of all) expect(await outcomeOf(granted)).toMatchObject({ code: "UNREACHABLE" });
+  });
+
+  test("[L5] when permits are lost, their caller learns it, and the next one waits for its own ticket", async () => {
+    const [first, second] = [add(3), add(3)];
+    await quiet();
+    await grant(0);
+    const held = await first.granted;
+    held.hold.lose("gone");
+    expect([held.signal.aborted, await held.release()]).toEqual([true, false]);
+    expect(await outcomeOf(second.granted)).toBe("pending");
+    expect([count("cancelLock"), serving.count]).toEqual([1, 0]);
+  });
+
+  describe("replicas", () => {
+    const durability = { replicas: 1, timeoutMs: 100 };
+
+    test("[L1] enough: it is lent, also to the next; nobody asks again meanwhile", async () => {
+      const confirmed = new Later<number>();
+      room.backend.answer("awaitReplicas", () => confirmed.promise);
+      const [first, second] = [add(2, { durability }), add(2, { durability })];
+      await quiet();
+      await grant(0);
+      add();
+      expect([await outcomeOf(first.granted), asks.length]).toEqual(["pending", 1]);
+      confirmed.resolve(1);
+      await (await first.granted).release();
+      expect((await second.granted).fence).toBe(101);
+      expect(room.backend.argsOf("awaitReplicas").length).toBe(1);
+    });
+
+    test("[L1] too few: it is released, and the callers learn why", async () => {
+      room.backend.answer("awaitReplicas", () => 0);
+      const both = [add(2, { durability }), add(2, { durability })];
+      await quiet();
+      await grant(0);
+      for (const { granted } of both) expect(String(await outcomeOf(granted))).toMatch(/replica/);
+      expect([count("releaseLock"), serving.count, idle]).toEqual([1, 0, 1]);
+    });
+
+    test("[L7] a caller that gives up meanwhile: the permits go to the next, or back", async () => {
+      const confirmed = new Later<number>();
+      room.backend.answer("awaitReplicas", () => confirmed.promise);
+      const abort = new AbortController();
+      add(3, { durability, signal: abort.signal });
+      await quiet();
+      await grant(0);
+      abort.abort();
+      await quiet();
+      confirmed.resolve(1);
+      await quiet();
+      expect([count("releaseLock"), serving.count, idle]).toEqual([1, 0, 1]);
+    });
   });
 });

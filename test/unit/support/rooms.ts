@@ -115,7 +115,7 @@ export class Room {
   queue(): LocalQueues.LocalQueue {
     return new this.modules.LocalQueue(this.calls, {
       timeoutError: ({ waitMs }) => new Error(`waited ${String(waitMs)}`),
-      onEmpty: () => undefined,
+      onFail: () => undefined,
     });
   }
 

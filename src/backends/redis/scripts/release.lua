@@ -17,7 +17,8 @@ local width = 6
 -- @include keys
 -- @include write-down
 
--- The usual case: a single release of a lock that is held by its ticket and has no queue.
+-- The usual cases: a single release of a lock that is held by its ticket and has no queue, or of its last share. What is
+-- stored about shares: lib/shares.lua.
 local lock_value
 if alone_at then
   local base, _, id, number, slot, n = unpack(ARGV, alone_at)
@@ -30,6 +31,19 @@ if alone_at then
     redis.call('DEL', lock)
     write_down(slot, n .. ' released')
     return 'released'
+  end
+  if lock_value and string.sub(lock_value, 1, 7) == 'shared ' then
+    local sharing = prefix .. 'holders:{' .. id .. '}'
+    local known = redis.pcall('HMGET', sharing, 'generation', 'used', 'until', 'limit', base .. number)
+    local expires, weight = string.match(not known.err and known[5] or '', '^(%d+) %d+ %d+ (%d+)$')
+    -- Of the last holder, and of the lease that ends last: the lock's key shows that it is not over.
+    local is_last = expires and expires == known[3] and weight == known[2] and lock_value == 'shared ' .. (known[1] or '')
+    if is_last and redis.call('EXISTS', queue_start .. id .. '}') == 0 then
+      redis.call('DEL', lock)
+      if known[4] then redis.call('HDEL', sharing, base .. number, 'generation') else redis.call('DEL', sharing) end
+      write_down(slot, n .. ' released')
+      return 'released'
+    end
   end
 end
 
@@ -84,37 +98,53 @@ for _, i in ipairs(remaining) do
   may_be_shares = may_be_shares or holders[i] and string.sub(holders[i], 1, 7) == 'shared '
 end
 if may_be_shares then
-  -- The usual case of a share: no ticket waits, and no lease may be over. What is stored: lib/shares.lua. Returns whether
-  -- the share was released. `held`: the value of the lock's key.
+  -- The usual case of a share: no ticket waits, and no lease may be over. Returns whether it can be released, and whether
+  -- the lock's key is then to be deleted. `held`: the value of the lock's key.
   local function release_share_simply(held)
     if not held or string.sub(held, 1, 7) ~= 'shared ' then return false end
-    local known = redis.pcall('HMGET', sharing, 'generation', 'used', 'first', 'limit', ticket)
-    if known.err or held ~= 'shared ' .. (known[1] or '') then return false end
-    local used, first = tonumber(known[2]), tonumber(string.match(known[3] or '', '^%d+'))
-    local expires, weight = string.match(known[5] or '', '^(%d+) %d+ %d+ (%d+)$')
-    if not used or not first or first <= now or not weight or tonumber(expires) <= now then return false end
-    if redis.pcall('EXISTS', queue) == 1 then return false end
-    if used > tonumber(weight) then
+    local known = redis.pcall('HMGET', sharing, 'generation', 'used', 'first', 'limit', ticket, 'until')
+    if known.err or not known[5] or string.sub(held, 8) ~= known[1] then return false end
+    local used, expires, weight = known[2], string.match(known[5], '^(%d+) %d+ %d+ (%d+)$')
+    if not used or not weight then return false end
+    -- Of the last holder, as above.
+    local is_last = weight == used and expires == known[6]
+    if not is_last then
+      used = tonumber(used)
+      local first = tonumber(string.match(known[3] or '', '^%d+'))
+      if not used or not first or first <= now or tonumber(expires) <= now then return false end
+    end
+    if anybody_waits and redis.pcall('EXISTS', queue) == 1 then return false end
+    if not is_last and used > tonumber(weight) then
       redis.call('HDEL', sharing, ticket)
       redis.call('HSET', sharing, 'used', text(used - weight))
-    elseif known[4] then
-      redis.call('DEL', lock)
+      return true, false
+    end
+    if known[4] then
       redis.call('HDEL', sharing, ticket, 'generation')
     else
-      redis.call('DEL', lock, sharing)
+      redis.call('DEL', sharing)
     end
-    write_down(slot, n .. ' released')
-    return true
+    return true, true
   end
+  freed, receipts = {}, {}
   for _, i in ipairs(remaining) do
-    take_operation(i)
-    if release_share_simply(holders[i]) then
+    local at = first_at + width * (i - 1)
+    local id = operations[at + ID]
+    ticket, slot, n = base .. operations[at + NUMBER], operations[at + SLOT], operations[at + N]
+    lock, queue, sharing = locks[i], queues[i], prefix .. 'holders:{' .. id .. '}'
+    local is_released, is_free = release_share_simply(holders[i])
+    if is_released then
       replies[i] = 'released'
+      receipts[#receipts + 1] = slot
+      receipts[#receipts + 1] = n .. ' released'
     else
       left[#left + 1] = i
     end
+    if is_free then freed[#freed + 1] = lock end
   end
-  if #left == 0 then return replies end
+  if #freed > 0 then redis.call('DEL', unpack(freed)) end
+  if #receipts > 0 then write_down(unpack(receipts)) end
+  if #left == 0 then return 'released' end
 else
   left = remaining
 end

@@ -1,0 +1,210 @@
+/**
+ * Asks for one lock with one ticket, until the lock is granted, refused or no longer wanted. On whose behalf it asks,
+ * and what becomes of a grant, is decided by its asker.
+ */
+import type { AcquireReply, AcquireRequest, Granted, Holder, Share, Ticket } from "../backends/contract.ts";
+import type { Acquisition } from "../leases/acquisition.ts";
+import type { Hold } from "../leases/hold.ts";
+import type { TicketRegistry } from "../leases/ticket-registry.ts";
+import { now } from "../timers.ts";
+import { grantedTooLate, mismatch, settledTicket } from "./refused-asks.ts";
+
+/** Every ticket ends with one call of `granted` or `left`. */
+export interface Asker {
+  /** Whether somebody wants what this ticket asks for. */
+  wants(asking: Asking): boolean;
+  /** What to ask for, except the lease and the share. */
+  request(asking: Asking): Pick<AcquireRequest, "queue" | "load" | "fences">;
+  /** Others have the lock. `isNew`: the ticket did not wait for them before. */
+  isTaken(asking: Asking, isNew: boolean): void;
+  /** The lock is held. `hasWaited`: the ticket had a place in the backend's queue. */
+  granted(hold: Hold, asking: Asking, hasWaited: boolean): void;
+  /** The lease had ended before the grant arrived [L7]. `left` follows. */
+  grantedTooLate(error: Error, asking: Asking): void;
+  /** An ask that was sent at `from` got no answer within its time limit, or was refused. `left` follows. */
+  failed(error: unknown, from: number, asking: Asking): void;
+  /** The ticket is settled, or is being cancelled. */
+  left(asking: Asking): void;
+}
+
+export class Asking {
+  readonly #id: string;
+  readonly #tickets: TicketRegistry;
+  readonly #asker: Asker;
+  #acquisition: Acquisition | undefined;
+
+  constructor(id: string, tickets: TicketRegistry, asker: Asker) {
+    this.#id = id;
+    this.#tickets = tickets;
+    this.#asker = asker;
+  }
+
+  /** Who holds the lock, as last reported to the ticket that asks now. */
+  get holder(): Holder | undefined {
+    return this.#acquisition?.holder;
+  }
+
+  /** Whether the ticket that asks now has a place in the backend's queue. */
+  get isWaiting(): boolean {
+    return this.#acquisition?.waitingSince !== undefined;
+  }
+
+  /** The ticket that asks now, if the backend has it in its queue. */
+  get waitingTicket(): Ticket | undefined {
+    const acquisition = this.#acquisition;
+    return acquisition?.isWaiting === true ? acquisition.ticket : undefined;
+  }
+
+  get leaseMs(): number | undefined {
+    return this.#acquisition?.leaseMs;
+  }
+
+  get share(): Share | undefined {
+    return this.#acquisition?.share;
+  }
+
+  /** Asks with a new ticket. */
+  start(leaseMs: number, share: Share | undefined): void {
+    const acquisition = this.#tickets.start(this.#id, leaseMs, share);
+    this.#acquisition = acquisition;
+    this.#ask(acquisition);
+  }
+
+  /** What its asker wants has changed. */
+  notify(): void {
+    this.#acquisition?.notify();
+  }
+
+  /** Forgets its last ticket. */
+  reset(): void {
+    this.#acquisition = undefined;
+  }
+
+  /** Runs after each reply, and whenever something changes while the ticket waits. */
+  #recheck(acquisition: Acquisition): void {
+    if (!this.#asker.wants(this)) return this.#leave(acquisition);
+    let hold: Hold | undefined;
+    try {
+      hold = this.#takeWake(acquisition);
+    } catch (error) {
+      return this.#failed(acquisition, error, now());
+    }
+    if (hold === undefined) this.#ask(acquisition);
+    else this.#serve(hold);
+  }
+
+  #leave(acquisition: Acquisition): void {
+    if (acquisition.isUnknownThere) this.#tickets.end(acquisition);
+    else this.#tickets.abandon(acquisition);
+    this.#asker.left(this);
+  }
+
+  #ask(acquisition: Acquisition): void {
+    const { calls } = this.#tickets;
+    const { queue, load, fences } = this.#asker.request(this);
+    const { leaseMs, share } = acquisition;
+    const request: AcquireRequest = { leaseMs, queue, load, fences, share };
+    const sent = { first: 0, last: 0 };
+    const begunAt = now();
+    calls
+      .idempotent(
+        { doing: "Acquiring the lock", id: this.#id },
+        (at) => {
+          if (sent.first === 0) sent.first = at;
+          sent.last = at;
+          acquisition.asked();
+          const receipt = calls.receipt(acquisition.sequence);
+          return calls.backend.acquireLock(this.#id, acquisition.ticket, request, receipt);
+        },
+        begunAt,
+      )
+      .then(
+        (reply) => this.#replied(acquisition, reply, sent),
+        (error: unknown) => this.#failed(acquisition, error, begunAt), // the ask may never have been sent
+      );
+  }
+
+  /** `sent`: the times of the ask's first and last attempts. */
+  #replied(
+    acquisition: Acquisition,
+    reply: AcquireReply,
+    sent: { readonly first: number; readonly last: number },
+  ): void {
+    let hold: Hold | undefined;
+    try {
+      hold = this.#noteReply(acquisition, reply, sent.last);
+    } catch (error) {
+      return this.#failed(acquisition, error, sent.first); // a user's own backend may return an unreadable reply
+    }
+    if (hold !== undefined) this.#granted(hold);
+    else if (reply.status !== "waiting" || !this.#asker.wants(this)) this.#recheck(acquisition);
+    else this.#wait(acquisition, this.#askAgainMs(reply.ahead === 0 ? reply.retryInMs : null));
+  }
+
+  /** Records the reply. Returns the hold if the lock was granted. */
+  #noteReply(acquisition: Acquisition, reply: AcquireReply, sentAt: number): Hold | undefined {
+    if (reply.status === "settled") throw settledTicket(acquisition.ticket);
+    if (reply.status === "mismatch") throw mismatch(this.#id, acquisition.share, reply);
+    if (reply.status === "granted") {
+      acquisition.takeWake(); // it says the same
+      return this.#tickets.granted(acquisition, reply, sentAt);
+    }
+    const { status, holder } = reply;
+    const isNew = !acquisition.isWaiting;
+    acquisition.answered(status, holder, sentAt);
+    if (!holder.foreign) this.#tickets.noteHolder(this.#id, holder.token);
+    this.#asker.isTaken(this, isNew);
+    return undefined;
+  }
+
+  /** [L8] The first ticket in the backend's queue asks again when the reported lease ends. */
+  #askAgainMs(leaseEndsInMs: number | null): number {
+    const { askAgainMs } = this.#tickets.calls.backend;
+    return leaseEndsInMs === null ? askAgainMs : Math.min(askAgainMs, leaseEndsInMs + 1);
+  }
+
+  #granted(hold: Hold): void {
+    if (hold.state === "held") this.#serve(hold);
+    else this.#grantedTooLate(hold);
+  }
+
+  #serve(hold: Hold): void {
+    const hasWaited = this.isWaiting;
+    this.#acquisition = undefined; // the holder that was reported no longer holds the lock
+    this.#asker.granted(hold, this, hasWaited);
+  }
+
+  /** [L5] The lease of a woken grant counts from when the last ask that got the reply "waiting" was sent. */
+  #takeWake(acquisition: Acquisition): Hold | undefined {
+    const wake = acquisition.takeWake();
+    const { waitingSince } = acquisition;
+    if (wake === undefined || waitingSince === undefined) return undefined;
+    // After a second ask, the wake may be a late one, of a grant that has ended. Another ask decides [L1].
+    if (acquisition.hasAskedAgain) return undefined;
+    const left = waitingSince + wake.leaseMs - now();
+    // Little of the hand-over lease is left: ask first, to get the full lease.
+    if (left < wake.leaseMs / 2) return undefined;
+    return this.#tickets.granted(acquisition, wake satisfies Omit<Granted, "status">, waitingSince);
+  }
+
+  #wait(acquisition: Acquisition, withinMs: number): void {
+    const { deadlines } = this.#tickets.calls;
+    const deadline = deadlines.set(Math.ceil(withinMs), () => acquisition.notify());
+    void acquisition.changed().then(() => {
+      deadlines.clear(deadline);
+      this.#recheck(acquisition);
+    });
+  }
+
+  /** The lease had ended before the grant arrived, so it is not handed out [L7]. Requests with time left try again. */
+  #grantedTooLate(hold: Hold): void {
+    this.#asker.grantedTooLate(grantedTooLate(hold, this.#tickets.calls.backend.name), this);
+    this.#tickets.abandon(hold);
+    this.#asker.left(this);
+  }
+
+  #failed(acquisition: Acquisition, error: unknown, from: number): void {
+    this.#asker.failed(error, from, this);
+    this.#leave(acquisition);
+  }
+}
