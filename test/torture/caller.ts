@@ -4,6 +4,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import type { Grant, State, Store } from "../../src/index.ts";
+import { BankCalls } from "./bank/bank-calls.ts";
 import { digest, type List, type Outcome } from "./checker/history.ts";
 import { Holding } from "./holding.ts";
 import { LockCalls } from "./lock-calls.ts";
@@ -17,7 +18,7 @@ const generationNs = 5e9;
 /** How often each is done. */
 // prettier-ignore
 const deeds = {
-  update: 30, run: 12, compareAndSet: 10, locked: 14, byHand: 10, giveUp: 6, force: 2, scratch: 6, look: 8, lock: 39,
+  update: 30, run: 12, compareAndSet: 10, locked: 14, byHand: 10, giveUp: 6, force: 2, scratch: 6, look: 8, lock: 39, bank: 30,
 };
 /** What is done with locks that guard no state. */
 const lockDeeds = { gate: 10, reader: 12, several: 4, permits: 10, linger: 3 };
@@ -41,11 +42,13 @@ export class Caller {
   readonly #random: Random;
   readonly #defaultLeaseMs: number;
   readonly #locks: LockCalls;
+  readonly banks: BankCalls;
   #stopped = false;
 
   constructor(setting: Setting) {
     const { store, recorder, number, job, random } = setting;
     this.#locks = new LockCalls(setting);
+    this.banks = new BankCalls(setting);
     this.#store = store;
     this.#recorder = recorder;
     this.#number = number;
@@ -148,6 +151,10 @@ export class Caller {
 
   lock(): Promise<void> {
     return this.#locks[this.#random.weighted(lockDeeds)]();
+  }
+
+  bank(): Promise<void> {
+    return this.banks.any();
   }
 
   /** Waits for a short time only; whoever is granted all the same lets go. */

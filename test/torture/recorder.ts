@@ -17,6 +17,7 @@ export interface Answer {
   count?: number | undefined;
   length?: number | undefined;
   digest?: string | undefined;
+  torn?: string | undefined;
 }
 
 export interface Begin {

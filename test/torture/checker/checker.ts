@@ -1,5 +1,6 @@
 // Reads a history and says what in it breaks a promise. It knows nothing of Holdfast's code: only what was called, answered,
-// seen and found at the end. Rules for lists are in check-lists.ts, for grants in check-holds.ts.
+// seen and found at the end. Rules for lists are in check-lists.ts, for accounts in check-banks.ts, for
+// grants in check-holds.ts.
 //
 // | rule | what is wrong |
 // |---|---|
@@ -9,12 +10,14 @@
 // | revision-back, fence-back | a number does not rise [S2] [L3] |
 // | two-holders, stale-save | two held a lock that they could not share and no fault explains it [L1] [L5] [L12]; a save was accepted from who had lost it [S4] |
 // | too-many-permits | more permits were held than the semaphore has, and no fault explains it [L13] |
+// | sum, balance, half-done, torn-look | the accounts of a bank do not add up, or a transfer is in some of its accounts only [S9] |
 // | called-again | an update's function was called twice [S3] |
 // | seen, process | an error that cannot be, a broken re-entry [L4]; a process that crashed or did not end [P1] [P2] |
 // | left-behind, not-recovered | a lock or a place in a queue of a process that closed [L7] [P2]; no answer although nothing is broken |
 //
 // Across a failover without durability, what was acknowledged right before it may be missing, and is counted; all else holds.
 
+import { checkBanks } from "./check-banks.ts";
 import { checkHolds } from "./check-holds.ts";
 import { checkLists } from "./check-lists.ts";
 import type { Call, FaultSpan, History } from "./history.ts";
@@ -65,6 +68,7 @@ export function check(history: History): Findings {
     violate: (rule, text) => violations.push({ rule, text }),
   };
   checkLists(inquiry);
+  checkBanks(inquiry);
   checkHolds(inquiry);
   checkRevisions(inquiry);
   checkEnd(inquiry);

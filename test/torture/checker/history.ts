@@ -8,7 +8,7 @@
 // | run | version, seed, backend, seconds, processes, faults, durability, latenessMs? | the first line. `latenessMs`: how late timers are at most, where that is known |
 // | life, died | life, pid / how | a process started; ended ("closed" by itself, "killed" by us, else unexpected) |
 // | begin | life, n, caller, op, id, add?, hold?, ifRevision? | a call, before it is made. `add`: the id that it appends to the list `id` |
-// | end | life, n, outcome, code?, revision?, fence?, count?, length?, digest? | its answer. No `end`: the process died, outcome unknown |
+// | end | life, n, outcome, code?, revision?, fence?, count?, length?, digest?, torn? | its answer. No `end`: the process died, outcome unknown |
 // | held | life, h, caller, id, fence, asked, leaseMs, draft?, shared?, weight?, limit? | a grant was handed to its caller, who asked at `asked`; or an update's function runs. `shared`: others may share it. `weight`: permits of a semaphore that has `limit` |
 // | left | life, h, how | the holder lets go: "release" (about to call it), or "abort" (its signal aborted) |
 // | released | life, h, answer | what release answered: true, false or "unknown" |
@@ -19,12 +19,16 @@
 // | fault | name, phase, on?, … | the beginning and the end of a fault |
 // | calm | | no fault from here on; processes go on a while, then close |
 // | final | id, revision, value | a list as it is after everybody has closed: { count, ids } |
+// | account | id, value | an account of a bank, as a list is in `final` |
 // | behind | what, key, ticket, life? | a lock or a place in a queue that was left on the server, and whose |
 //
 // `outcome` is "ok", "failed" (certainly nothing was written) or "unknown". `length`, `count` and `digest` describe the list that a
-// read or an update saw: `digest` is the start of the SHA-1 of its ids, each with a line feed behind it.
+// read or an update saw: `digest` is the start of the SHA-1 of its ids, each with a line feed behind it. An audit of a bank saw `length`
+// transfers, and `torn`.
 
 import { createHash } from "node:crypto";
+
+import type { Account } from "../bank/account.ts";
 
 export type Outcome = "ok" | "failed" | "unknown";
 export type Backend = "redis" | "redis-replicas" | "redis-shards" | "redis-cluster" | "sqlite";
@@ -58,6 +62,8 @@ export interface Call {
   count: number | undefined;
   length: number | undefined;
   digest: string | undefined;
+  /** What an audit of accounts found wrong with them. */
+  torn: string | undefined;
 }
 
 export interface Hold {
@@ -102,6 +108,7 @@ export class History {
   readonly holds: Hold[] = [];
   readonly faults: FaultSpan[] = [];
   readonly finals = new Map<string, Final>();
+  readonly accounts = new Map<string, Account>();
   readonly stalls = new Map<string, Span[]>();
   readonly deaths: Line[] = [];
   readonly wrong: Line[] = [];
@@ -158,6 +165,9 @@ export class History {
         });
         break;
       }
+      case "account":
+        this.accounts.set(String(line["id"]), line["value"] as Account);
+        break;
       case "died":
         this.deaths.push(line);
         break;
@@ -200,6 +210,7 @@ export class History {
       count: undefined,
       length: undefined,
       digest: undefined,
+      torn: undefined,
     };
     this.calls.push(call);
     this.#open.set(`${life}#${call.n}`, call);
@@ -218,6 +229,7 @@ export class History {
     call.count = line["count"] as number | undefined;
     call.length = line["length"] as number | undefined;
     call.digest = line["digest"] as string | undefined;
+    call.torn = line["torn"] as string | undefined;
   }
 
   #hold(line: Line, life: string): void {
