@@ -10,6 +10,7 @@ import { openRedlock } from "./peers/redlock.ts";
 import { openHoldfastSemaphore, openRedisSemaphores } from "./peers/semaphores.ts";
 import { openSesamecareRedlock } from "./peers/sesamecare-redlock.ts";
 import { openSimpleRedisMutex } from "./peers/simple-redis-mutex.ts";
+import { openHoldfastBank, openMutexBank, openRedlockBank } from "./peers/transfers.ts";
 
 /** "ours", a library to be compared with, or what can be done without any. */
 export type Kind = "ours" | "peer" | "floor";
@@ -109,6 +110,25 @@ export const semaphoreContenders: readonly Contender[] = [
   },
 ];
 
+/** Two values that change together. */
+export const transferContenders: readonly Contender[] = [
+  { ...ours, name: "Holdfast transact", open: openHoldfastBank },
+  {
+    name: "sesamecare redlock, both ids",
+    kind: "peer",
+    open: openRedlockBank,
+    package: "@sesamecare-oss/redlock",
+    settings: "redlock 5's acquire of both ids; otherwise as for single locks",
+  },
+  {
+    name: "redis-semaphore, two mutexes",
+    kind: "peer",
+    open: openMutexBank,
+    package: "redis-semaphore",
+    settings: "two of its Mutexes, in the order of their ids; otherwise as for single locks",
+  },
+];
+
 const sqlite: Contender = {
   ...ours,
   name: "Holdfast on SQLite",
@@ -140,7 +160,15 @@ export const local = { sqlite, memory, sqliteByHand } as const;
 export const holdfast = ours;
 export const pinger = nodeRedisFloor;
 
-const all = [...everybody, holdfastOnShards, ...semaphoreContenders, sqlite, memory, sqliteByHand];
+const all = [
+  ...everybody,
+  holdfastOnShards,
+  ...semaphoreContenders,
+  ...transferContenders,
+  sqlite,
+  memory,
+  sqliteByHand,
+];
 
 export function contender(name: string): Contender {
   const found = all.find((one) => one.name === name);

@@ -19,6 +19,7 @@ import { renewal } from "./cases/renewal.ts";
 import { semaphores } from "./cases/semaphores.ts";
 import { shards } from "./cases/shards.ts";
 import { start } from "./cases/start.ts";
+import { transfers } from "./cases/transfers.ts";
 import { update } from "./cases/update.ts";
 import { work } from "./cases/work.ts";
 import { describeAll } from "./contenders.ts";
@@ -44,6 +45,7 @@ const cases: readonly Case[] = [
   renewal,
   loads,
   semaphores,
+  transfers,
   shards,
   onDisk,
   start,

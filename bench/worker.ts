@@ -8,6 +8,7 @@ import * as contend from "./tasks/contend.ts";
 import * as handOver from "./tasks/hand-over.ts";
 import * as many from "./tasks/many.ts";
 import { queueOfTickets } from "./tasks/tickets.ts";
+import { transfer } from "./tasks/transfers.ts";
 import { work } from "./tasks/work.ts";
 import type { Closed } from "./tasks/loop.ts";
 
@@ -27,7 +28,14 @@ export type Report =
 type Errors = Record<string, number>;
 type Task = (peer: Peer, args: never, tell: (closed: Closed) => void) => unknown;
 
-const tasks: Readonly<Record<string, Task>> = { ...contend, ...handOver, ...many, work, queueOfTickets };
+const tasks: Readonly<Record<string, Task>> = {
+  ...contend,
+  ...handOver,
+  ...many,
+  work,
+  queueOfTickets,
+  transfer,
+};
 
 /** A rejection that nobody handles is a contender's error like any other. */
 let stray: Errors = {};
