@@ -100,9 +100,7 @@ export class Hold implements OwnTicket, Watched {
   kept(reply: ReleaseDone, from: number, assumeWanted: boolean): Hold {
     const { fence = NaN, fences = NaN } = reply;
     const wanted = assumeWanted || this.#wantedSinceRelease;
-    const next = new Hold(this, { fence, fences, leaseMs: this.leaseMs }, { from, wanted });
-    next.#known = this.#known; // nobody had the lock in between
-    return next;
+    return new Hold(this, { fence, fences, leaseMs: this.leaseMs }, { from, wanted });
   }
 
   get state(): HoldState {

@@ -52,7 +52,8 @@ export async function commitUnderGrants(
     failed(joined, error);
     throw error;
   });
-  if (reply.status === "committed") committed(changes, joined, { ...reply, at });
+  if (reply.status === "committed")
+    committed(changes, joined, { ...reply, at, isShort: shortage !== undefined });
   else for (const release of joined.values()) release?.refused();
   if (shortage !== undefined) throw shortage;
   if (reply.status !== "lost") return reply;
@@ -69,13 +70,19 @@ function entryOf({ grant, stored, write }: StateChange, joined: JoinedRelease | 
 function committed(
   changes: readonly StateChange[],
   joined: Joined,
-  { revisions, at }: Pick<Committed, "revisions"> & { readonly at: number },
+  {
+    revisions,
+    at,
+    isShort,
+  }: Pick<Committed, "revisions"> & { readonly at: number; readonly isShort: boolean },
 ): void {
   for (const [index, change] of changes.entries()) {
     const { grant, write } = change;
     if (write !== undefined) publishUpdate(grant.id, 1, write);
     const release = joined.get(grant);
     if (release !== undefined) release.released();
+    else if (isShort)
+      grant.hold.taint(); // a failover may still lose it
     else leaveState(change, revisions[index] ?? null, at);
   }
 }

@@ -2,12 +2,49 @@
 /* eslint-disable @typescript-eslint/no-unused-vars, @typescript-eslint/no-unused-expressions -- used for their types */
 /* eslint-disable @typescript-eslint/no-unsafe-return, @typescript-eslint/no-unsafe-call, @typescript-eslint/no-confusing-void-expression -- wrong on purpose */
 
-import type { Grant, Revision, Snapshot, State, Store, UpdateContext } from "holdfast";
+import type {
+  AnyState,
+  Grant,
+  Revision,
+  Snapshot,
+  State,
+  Store,
+  TransactContext,
+  UpdateContext,
+} from "holdfast";
 import { same } from "./same-type.ts";
 
 interface Stock {
   left: number;
   name?: string;
+}
+
+export async function severalStates(store: Store) {
+  const stock = store.state("stock", { initial: () => ({ left: 500 }) });
+  const count = store.state<number>("count");
+  const sold = await store.transact([stock, count], (drafts, context) => {
+    same<typeof drafts, [{ left: number }, number | undefined]>(true);
+    same<typeof context, TransactContext>(true);
+    same<typeof context.fences, Readonly<Record<string, number>>>(true);
+    drafts[1] = undefined;
+    context.delete(stock);
+    // @ts-expect-error -- of another type
+    drafts[0] = 5;
+    // @ts-expect-error -- with an initial value it is never absent: context.delete()
+    drafts[0] = undefined;
+    return "sold";
+  });
+  same<typeof sold, string>(true);
+  const async = await store.transact([stock], async ([draft]) => draft.left, { waitMs: 5, maxHoldMs: 1_000 });
+  same<typeof async, number>(true);
+  const list: State<number>[] = [count];
+  await store.transact(list, (drafts) => same<typeof drafts, (number | undefined)[]>(true));
+  const states: readonly AnyState[] = [stock, count];
+  await store.transact(states, (drafts) => drafts.length);
+  // @ts-expect-error -- not a state
+  await store.transact([stock, store.lock("x")], () => 1);
+  // @ts-expect-error -- not a state
+  await store.transact(["stock"], () => 1);
 }
 
 export async function withInitial(store: Store, grant: Grant) {

@@ -30,6 +30,9 @@ describe("too few replicas", () => {
       () => list.touch(100_000),
       () => store.lock("list").run(() => list.save({ ids: ["e"] }), { durability: none }),
       () => store.lock("list").run(() => list.run((draft) => draft.ids.push("f")), { durability: none }),
+      () => store.transact([list, counter(store)], ([draft]) => draft.ids.push("g")),
+      () => store.transact([list, counter(store)], () => "nothing is changed"),
+      () => store.transact([list], ([draft]) => draft.ids.push("h"), { durability: one }),
       () => list.delete(),
     ];
     for (const call of calls) {

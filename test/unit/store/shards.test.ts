@@ -62,6 +62,23 @@ test("the name of the store says how many shards it has", async () => {
   expect(await named(many)).toBe("redis://a:6379, redis://b:6379, redis://c:6379, … (5 shards)");
 });
 
+test("[S9] a transaction over states of different shards is refused at once, with the advice to use a tag", async () => {
+  await using store = open("memory:", { shards: 3 });
+  const [one, other] = [store.state<number>("x"), store.state<number>("y2")];
+  const nothing = (): void => undefined;
+  await expect(store.transact([one, other], nothing)).rejects.toMatchObject({
+    code: "INVALID_ARGUMENT",
+    message: expect.stringContaining(
+      'common tag in braces, which then decides the shard: "{bank}:x"',
+    ) as string,
+  });
+  await store.transact([store.state<number>("{bank}:x"), store.state<number>("{bank}:y2")], (drafts) => {
+    drafts[0] = 1;
+    drafts[1] = 2;
+  });
+  expect(await store.state("{bank}:y2").load()).toBe(2);
+});
+
 test("[S1] a store of three shards in memory lists what it saved", async () => {
   await using store = open(["memory:", "memory:", "memory:"]);
   const ids = Array.from({ length: 30 }, (_, n) => `id-${n}`);

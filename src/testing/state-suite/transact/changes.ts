@@ -197,7 +197,7 @@ export const transactCases: readonly Case[] = [
     const states = ids.map((id) => store.state<string>(id)) as Parameters<Store["transact"]>[0];
     const write = (size: number): Promise<unknown> =>
       store.transact(states, (drafts) => {
-        (drafts).fill("x".repeat(size));
+        drafts.fill("x".repeat(size));
       });
     await write(31);
     const before = faults.calls.length;
