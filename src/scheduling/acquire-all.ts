@@ -68,7 +68,6 @@ class Acquisitions {
     try {
       const busy = await this.#tryAll();
       if (busy !== undefined) await this.#waitForRest(busy);
-      await this.#givingBack;
       for (const { lossError } of this.#granted) if (lossError !== undefined) throw lossError;
       return this.#granted;
     } catch (error) {
