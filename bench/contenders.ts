@@ -8,6 +8,7 @@ import { openRedisSemaphore } from "./peers/redis-semaphore.ts";
 import { openRedlockUniversal } from "./peers/redlock-universal.ts";
 import { openRedlock } from "./peers/redlock.ts";
 import { openHoldfastSemaphore, openRedisSemaphores } from "./peers/semaphores.ts";
+import { openHoldfastExclusive, openHoldfastSharing, openSharingFloor } from "./peers/sharing.ts";
 import { openSesamecareRedlock } from "./peers/sesamecare-redlock.ts";
 import { openSimpleRedisMutex } from "./peers/simple-redis-mutex.ts";
 import { openHoldfastBank, openMutexBank, openRedlockBank } from "./peers/transfers.ts";
@@ -129,6 +130,24 @@ export const transferContenders: readonly Contender[] = [
   },
 ];
 
+export const sharingNames = {
+  shared: "Holdfast shared",
+  exclusive: "Holdfast exclusive",
+  floor: "floor: readers counted",
+} as const;
+
+/** Locks that readers share. */
+export const sharingContenders: readonly Contender[] = [
+  { ...ours, name: sharingNames.shared, open: openHoldfastSharing },
+  { ...ours, name: sharingNames.exclusive, open: openHoldfastExclusive },
+  {
+    ...ioredisFloor,
+    name: sharingNames.floor,
+    open: openSharingFloor,
+    settings: "two bare scripts that count readers; auto-pipelining; polls every 1 ms while it waits",
+  },
+];
+
 const sqlite: Contender = {
   ...ours,
   name: "Holdfast on SQLite",
@@ -165,6 +184,7 @@ const all = [
   holdfastOnShards,
   ...semaphoreContenders,
   ...transferContenders,
+  ...sharingContenders,
   sqlite,
   memory,
   sqliteByHand,

@@ -17,6 +17,7 @@ import { lock } from "./cases/lock.ts";
 import { network } from "./cases/network.ts";
 import { renewal } from "./cases/renewal.ts";
 import { semaphores } from "./cases/semaphores.ts";
+import { sharing } from "./cases/sharing.ts";
 import { shards } from "./cases/shards.ts";
 import { start } from "./cases/start.ts";
 import { transfers } from "./cases/transfers.ts";
@@ -46,6 +47,7 @@ const cases: readonly Case[] = [
   loads,
   semaphores,
   transfers,
+  sharing,
   shards,
   onDisk,
   start,

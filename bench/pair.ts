@@ -144,6 +144,7 @@ function stub(): Backend {
     commitStates: unused,
     listStates: unused,
     inspectLock: unused,
+    noteWaits: unused,
     changeSemaphore: unused,
     inspectSemaphore: unused,
     listLocks: unused,

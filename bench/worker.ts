@@ -7,6 +7,7 @@ import type { Peer } from "./peers/peer.ts";
 import * as contend from "./tasks/contend.ts";
 import * as handOver from "./tasks/hand-over.ts";
 import * as many from "./tasks/many.ts";
+import { readWrite } from "./tasks/read-write.ts";
 import { queueOfTickets } from "./tasks/tickets.ts";
 import { transfer } from "./tasks/transfers.ts";
 import { work } from "./tasks/work.ts";
@@ -32,6 +33,7 @@ const tasks: Readonly<Record<string, Task>> = {
   ...contend,
   ...handOver,
   ...many,
+  readWrite,
   work,
   queueOfTickets,
   transfer,

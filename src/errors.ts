@@ -10,6 +10,7 @@
 export type ErrorCode =
   | "INVALID_ARGUMENT"
   | "LOCK_TIMEOUT"
+  | "DEADLOCK"
   | "LOCK_LOST"
   | "CONFLICT"
   | "UNREACHABLE"
@@ -59,9 +60,19 @@ export class InvalidArgumentError extends HoldfastError {
   readonly code = "INVALID_ARGUMENT";
 }
 
-/** Others held the lock until `waitMs` had passed. The message says who. */
+/**
+ * Others held the lock until `waitMs` had passed. The message says who, and what the caller holds itself.
+ *
+ * With the code "DEADLOCK", `waitMs` has not passed: its caller holds a lock that the holder waits for, so neither would
+ * go on. The message names the cycle.
+ */
 export class LockTimeoutError extends HoldfastError {
-  readonly code = "LOCK_TIMEOUT";
+  readonly code: "LOCK_TIMEOUT" | "DEADLOCK";
+
+  constructor(message: string, details: ErrorDetails & { readonly code?: "LOCK_TIMEOUT" | "DEADLOCK" } = {}) {
+    super(message, details);
+    this.code = details.code ?? "LOCK_TIMEOUT";
+  }
 }
 
 /**

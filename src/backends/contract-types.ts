@@ -274,7 +274,9 @@ export type Wake =
   | { readonly kind: "ask"; readonly id: string; readonly ticket: Ticket }
   /** This client's ticket was force-released. */
   | { readonly kind: "forced"; readonly id: string; readonly ticket: Ticket }
-  /** Wakes may have been lost (the subscription was renewed): every waiting ticket must ask again now. */
+  /** `announce` was called for this id, by any client. For clients that watch it; others may get it, too. */
+  | { readonly kind: "changed"; readonly id: string }
+  /** Wakes may have been lost (the subscription was renewed): every waiting ticket, and who watches, must ask again now. */
   | { readonly kind: "again" };
 
 /** The statuses that mean a change, so that the backend has recorded the receipt [S5]. */

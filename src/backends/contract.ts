@@ -36,10 +36,12 @@ import type {
   Wake,
   WriteReply,
 } from "./contract-types.ts";
+import type { Deadlock, NoteOrder, WaitNote } from "./contract-waits.ts";
 
 export type * from "./contract-commit.ts";
 export type * from "./contract-shares.ts";
 export type * from "./contract-types.ts";
+export type * from "./contract-waits.ts";
 
 /**
  * Where states and locks are kept. Test a new backend with `stateSuite` and `lockSuite` of `holdfast/testing`. An
@@ -138,6 +140,14 @@ export interface Backend {
   cancelLock(id: string, ticket: Ticket, receipt: Receipt): Promise<CancelReply>;
 
   inspectLock(id: string): Promise<LockEntry | null>;
+  /**
+   * Notes what functions that run under locks of this client wait for, one note after another. Returns for each of them
+   * whether one of its asks closes a cycle [L15]; that ask is not noted. In the same step, it is certain that every
+   * ticket of the cycle holds its lock, and that every ask is queued, was not handed the lock, and waits for the next
+   * ticket: an exclusive ask waits for each holder, one for a shared lock only for an exclusive holder. Asks for permits
+   * and foreign holders are in no cycle. All notes of a call are about locks of the same shard.
+   */
+  noteWaits(notes: readonly WaitNote[], order: NoteOrder): Promise<readonly (Deadlock | null)[]>;
 
   /** Sets the limit of a semaphore, or deletes it [L13]. Takes effect once [S5]. */
   changeSemaphore(id: string, change: SemaphoreChange, receipt: Receipt): Promise<SemaphoreReply | Forgotten>;
@@ -155,6 +165,19 @@ export interface Backend {
    * gets its full lease. May be repeated.
    */
   readonly awaitReplicas?: ((kept: Kept, durability: Durability) => Promise<number | "gone">) | undefined;
+
+  /**
+   * A backend that pushes wakes has this and `announce`, another has neither. From now on, this client gets the wake "changed" for this id, also when its subscription is renewed. Resolves once wakes that are sent now arrive;
+   * rejects if they do not, and may then be called again. May be repeated. It has no opposite: clients that watch many
+   * ids must not cost more and more.
+   */
+  readonly watch?: ((id: string) => Promise<void>) | undefined;
+
+  /**
+   * Sends the wake "changed" for this id to all clients that watch it. The core calls it after the step that changed
+   * something, so whoever asks after the wake sees the change. A hint, like all wakes.
+   */
+  readonly announce?: ((id: string) => Promise<void>) | undefined;
 
   /** At most one listener. If wakes are pushed, a hand-over wakes exactly the ticket that got the lock [L8]. */
   onWake(listener: (wake: Wake) => void): void;

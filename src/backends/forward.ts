@@ -4,6 +4,7 @@ import type {
   Backend,
   CancelReply,
   CommitReply,
+  Deadlock,
   Forgotten,
   LoadedState,
   LockEntry,
@@ -25,9 +26,12 @@ export type BackendMethod = Exclude<
 
 export type ArgumentsOf<M extends BackendMethod> = Parameters<NonNullable<Backend[M]>>;
 
-/** Makes the call `method(...args)` of `backend`. */
+/** Makes the call `method(...args)` of `backend`. One that does not push hints has no `watch` and no `announce`. */
 export function callOf(backend: Backend, method: BackendMethod, args: readonly unknown[]): Promise<never> {
   const calls = backend as unknown as Record<BackendMethod, (...args: readonly unknown[]) => Promise<never>>;
+  if (method === "watch" && backend.watch === undefined)
+    return Promise.reject(new Error("there are no hints"));
+  if (method === "announce" && backend.announce === undefined) return Promise.resolve(undefined as never);
   return calls[method](...args);
 }
 
@@ -92,6 +96,10 @@ export abstract class ForwardingBackend implements Backend {
     return this.forward("inspectLock", args);
   }
 
+  noteWaits(...args: ArgumentsOf<"noteWaits">): Promise<readonly (Deadlock | null)[]> {
+    return this.forward("noteWaits", args);
+  }
+
   changeSemaphore(...args: ArgumentsOf<"changeSemaphore">): Promise<SemaphoreReply | Forgotten> {
     return this.forward("changeSemaphore", args);
   }
@@ -102,5 +110,13 @@ export abstract class ForwardingBackend implements Backend {
 
   listLocks(...args: ArgumentsOf<"listLocks">): Promise<Page<LockEntry>> {
     return this.forward("listLocks", args);
+  }
+
+  watch(...args: ArgumentsOf<"watch">): Promise<void> {
+    return this.forward("watch", args);
+  }
+
+  announce(...args: ArgumentsOf<"announce">): Promise<void> {
+    return this.forward("announce", args);
   }
 }

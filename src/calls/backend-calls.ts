@@ -13,6 +13,7 @@ import { BackendCall, type Listener } from "./backend-call.ts";
 import { forgotten, withOutcome, type Subject } from "./call-errors.ts";
 import { Replication } from "./durability.ts";
 import { Sequences, type Sequence } from "./receipt-sequences.ts";
+import { Watchers } from "./watchers.ts";
 
 interface Reply {
   readonly status: string;
@@ -44,6 +45,7 @@ export class BackendCalls {
   readonly deadlines = new Deadlines();
   readonly keepAlive = new KeepAlive();
   readonly sequences = new Sequences();
+  readonly watchers: Watchers;
   readonly #keepMs: number;
   readonly #running = new InFlight();
   #closed = false;
@@ -51,6 +53,7 @@ export class BackendCalls {
   constructor(backend: Backend, operationMs: number) {
     this.backend = backend;
     this.operationMs = operationMs;
+    this.watchers = new Watchers(backend);
     // A retry comes at most `operationMs` after the first attempt, and must find a receipt from up to that long before.
     this.#keepMs = Math.max(60_000, 4 * operationMs);
   }
@@ -105,6 +108,15 @@ export class BackendCalls {
         },
       });
     });
+  }
+
+  /** Something about this id has changed: tells those who watch it, here and, as far as it can, elsewhere. */
+  announce(id: string): void {
+    const { backend } = this;
+    this.watchers.changed(id);
+    if (backend.announce === undefined) return;
+    const announce = async (): Promise<void> => backend.announce?.(id);
+    this.read({ doing: "Announcing a change", id }, announce).catch(() => undefined); // watchers ask as well
   }
 
   get isClosed(): boolean {

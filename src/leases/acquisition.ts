@@ -54,6 +54,11 @@ export class Acquisition implements OwnTicket {
     this.#wanted = assumeWanted;
   }
 
+  /** Whether the backend has it in its queue. */
+  get isWaiting(): boolean {
+    return this.#state === "waiting";
+  }
+
   get isOver(): boolean {
     return this.#state === "over";
   }

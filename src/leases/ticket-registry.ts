@@ -146,7 +146,9 @@ export class TicketRegistry {
   }
 
   #onWake(wake: Wake): void {
+    if (wake.kind === "changed") return this.calls.watchers.changed(wake.id);
     if (wake.kind === "again") {
+      this.calls.watchers.changedAll();
       for (const entry of this.#entries) {
         entry?.noteWanted(); // such a wake may be what was lost
         if (entry instanceof Acquisition) entry.notify();

@@ -76,6 +76,7 @@ export class HeldGrant implements Grant {
   /** `maxHoldMs` is over: why its signal has aborted. */
   #overdue: Error | undefined;
   #onOver: (() => void) | undefined;
+  #onOverOfWaits: (() => void) | undefined;
   #controller: AbortController | undefined;
   #released: Promise<boolean> | undefined;
   /** One promise for all calls of `release()`: if it rejects, handling one of them is enough. */
@@ -148,11 +149,17 @@ export class HeldGrant implements Grant {
     runOutside(() => this.#tell(this.#reason));
     this.#lender.onLose?.(this);
     this.#onOver?.();
+    this.#onOverOfWaits?.();
   }
 
   /** Calls `listener` once, when it has been released or lost. At most one listener. */
   whenOver(listener: () => void): void {
     this.#onOver = listener;
+  }
+
+  /** The same for what its function waits for [L15]. */
+  whenOverEndWaits(listener: () => void): void {
+    this.#onOverOfWaits = listener;
   }
 
   get title(): string {
@@ -211,6 +218,7 @@ export class HeldGrant implements Grant {
     this.hold.giveBack(this);
     this.parent?.forget(this);
     this.#onOver?.();
+    this.#onOverOfWaits?.();
     const released = this.#writes?.size ? this.#releaseAfterWrites() : this.#lender.onRelease(this);
     return held ? released : released.then(() => false);
   }

@@ -88,10 +88,38 @@ export function liveGrant(store: object, id: string): HeldGrant | undefined {
   return undefined;
 }
 
-/** The ids of all live grants in the context. */
-export function heldIds(store: object): string[] {
+/** What the running context holds, for use in another one. */
+export function heldHere(): Held | undefined {
+  return context.getStore();
+}
+
+/**
+ * [L15] The grants whose functions await what is called in this context: each is certainly held until then. Not those
+ * that were acquired by hand, which another branch may release, and not permits. Work that outlives its function is
+ * awaited by nothing outside of it.
+ */
+export function awaitingGrants(store: object, chain: Held | undefined): HeldGrant[] {
+  const grants = new Set<HeldGrant>();
+  const roots = new Set<HeldGrant>();
+  for (let held = chain; held?.grant.isLive === true; held = held.up) {
+    if (held.store !== store || held.grant.hold.share?.kind === "permits") continue;
+    grants.add(held.grant);
+    roots.add(rootOf(held.grant));
+  }
+  return [...roots].filter((root) => grants.has(root));
+}
+
+/** A nested grant is held for as long as the outermost one. */
+function rootOf(grant: HeldGrant): HeldGrant {
+  let root = grant;
+  while (root.parent !== undefined) root = root.parent;
+  return root;
+}
+
+/** The ids of all live grants in the context, or in this one. */
+export function heldIds(store: object, chain = context.getStore()): string[] {
   const ids: string[] = [];
-  for (let held = context.getStore(); held !== undefined; held = held.up) {
+  for (let held = chain; held !== undefined; held = held.up) {
     if (held.store === store && held.grant.isLive) ids.push(held.grant.id);
   }
   return ids;

@@ -1,5 +1,6 @@
 /** What a caller wants of a lock, how long it waits for it, the lease that it then gets, and how long it may hold it. */
 import type { Durability, Share } from "../backends/contract.ts";
+import type { HeldGrant } from "./grant.ts";
 
 export interface WaitOptions {
   readonly leaseMs: number;
@@ -13,4 +14,6 @@ export interface WaitOptions {
   readonly durability?: Durability | undefined;
   /** Starts when it is granted; `undefined`: no limit. A nested grant has that of the outer one. */
   readonly maxHoldMs?: number | undefined;
+  /** What the same call has acquired already, and gives back if it fails. */
+  readonly acquired?: readonly HeldGrant[] | undefined;
 }

@@ -158,7 +158,8 @@ class Acquisitions {
   }
 
   #request(waitMs: number): GrantRequest {
-    return new GrantRequest({ ...this.#how, signal: this.#signal, waitMs }, this.#beganAt);
+    const how = { ...this.#how, signal: this.#signal, waitMs, acquired: this.#granted };
+    return new GrantRequest(how, this.#beganAt);
   }
 
   async #ask({ id, outer }: WantedLock, request: GrantRequest): Promise<HeldGrant> {

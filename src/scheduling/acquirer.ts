@@ -3,19 +3,20 @@
  * lock is granted, refused or no longer wanted. The callers wait in a local queue [L2]. Once the lock is granted, the
  * dispatcher decides how it is used.
  */
-import type { AcquireReply, AcquireRequest, Granted, Share, WriteReply } from "../backends/contract.ts";
+import type { AcquireReply, AcquireRequest, Granted, Share, Ticket } from "../backends/contract.ts";
 import type { BackendCalls } from "../calls/backend-calls.ts";
-import { quoted, shownId, UnavailableError } from "../errors.ts";
+import { UnavailableError } from "../errors.ts";
 import type { InFlight } from "../calls/in-flight-counter.ts";
 import type { Acquisition } from "../leases/acquisition.ts";
 import type { Hold } from "../leases/hold.ts";
 import type { TicketRegistry } from "../leases/ticket-registry.ts";
 import { now, soon } from "../timers.ts";
-import { publishUpdate } from "../updates/batch.ts";
 import { PlainChange } from "../updates/change.ts";
+import type { AwaitedLock, WaitGraph } from "./deadlocks/wait-graph.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { LocalQueue, maxFences, type QueueCallbacks } from "./local-queue.ts";
-import { mismatch, settledTicket } from "./refused-asks.ts";
+import { writePlain } from "./plain-write.ts";
+import { grantedTooLate, mismatch, settledTicket } from "./refused-asks.ts";
 import { ChangeRequest, type Request } from "./request.ts";
 import { SharedDispatcher } from "./shared-dispatcher.ts";
 import { timeoutError } from "./timeout-error.ts";
@@ -26,34 +27,34 @@ export interface AcquirerOptions {
   readonly serving: InFlight;
   /** What its callers want of the lock; `undefined`: the whole of it. */
   readonly share: Share | undefined;
+  /** Knows which callers wait while they hold other locks. */
+  readonly waits: WaitGraph;
   /** There are no callers left. */
   readonly onIdle: () => void;
 }
 
-export class Acquirer implements QueueCallbacks {
+export class Acquirer implements QueueCallbacks, AwaitedLock {
   readonly id: string;
   readonly #tickets: TicketRegistry;
   readonly #onIdle: () => void;
-  readonly #queue: LocalQueue;
+  readonly queue: LocalQueue;
   readonly #share: Share | undefined;
+  readonly #waits: WaitGraph;
   readonly #dispatcher: Dispatcher | SharedDispatcher;
   #isRunning = false;
   #acquisition: Acquisition | undefined;
   /** The reason why all waiting was ended while a plain write was in progress. */
   #rejection: { readonly error: unknown } | undefined;
 
-  constructor(id: string, { tickets, serving, share, onIdle }: AcquirerOptions) {
+  constructor(id: string, { tickets, serving, share, waits, onIdle }: AcquirerOptions) {
     this.id = id;
     this.#share = share;
+    this.#waits = waits;
     this.#tickets = tickets;
     this.#onIdle = onIdle;
-    this.#queue = new LocalQueue(tickets.calls, this);
-    const onServed = (): void => this.#startNext();
-    this.#dispatcher = new (share === undefined ? Dispatcher : SharedDispatcher)(this.#queue, {
-      tickets,
-      serving,
-      onServed,
-    });
+    this.queue = new LocalQueue(tickets.calls, this);
+    const how = { tickets, serving, onServed: () => this.#startNext() };
+    this.#dispatcher = new (share === undefined ? Dispatcher : SharedDispatcher)(this.queue, how);
   }
 
   /** Whether it has no callers. */
@@ -63,7 +64,7 @@ export class Acquirer implements QueueCallbacks {
 
   /** Appends the request to the queue. Every request is settled in the end. */
   add(request: Request): void {
-    this.#queue.add(request);
+    this.queue.add(request);
     if (this.#isRunning) return this.#dispatcher.arrived();
     this.#isRunning = true;
     soon(() => this.#startNext()); // requests made in the same tick share the first ticket
@@ -77,7 +78,24 @@ export class Acquirer implements QueueCallbacks {
   /** Fails the requests that wait. Requests that are being served go on. */
   rejectAll(error: unknown): void {
     this.#rejection = { error };
-    this.#queue.rejectAll(error);
+    this.queue.rejectAll(error);
+  }
+
+  get waitingTicket(): Ticket | undefined {
+    const acquisition = this.#acquisition;
+    return acquisition?.isWaiting === true ? acquisition.ticket : undefined;
+  }
+
+  get lentHold(): Hold | undefined {
+    return this.#dispatcher instanceof Dispatcher ? this.#dispatcher.lentHold : undefined;
+  }
+
+  onJoined(request: Request): void {
+    if (this.#share?.kind !== "permits") this.#waits.joined(this, request);
+  }
+
+  onLeft(request: Request): void {
+    this.#waits.left(request);
   }
 
   get #calls(): BackendCalls {
@@ -85,9 +103,8 @@ export class Acquirer implements QueueCallbacks {
   }
 
   /** Called by the queue: the error for a request that waited too long. */
-  timeoutError({ waitMs }: Request): Error {
-    const { clientId } = this.#calls.backend;
-    return timeoutError({ id: this.id, waitMs, holder: this.#acquisition?.holder, clientId });
+  timeoutError(request: Request): Error {
+    return timeoutError(this.id, request, { holder: this.#acquisition?.holder, tickets: this.#tickets });
   }
 
   /** Called by the queue: the last request gave up. */
@@ -98,11 +115,12 @@ export class Acquirer implements QueueCallbacks {
   /** Uses one ticket after another for as long as requests wait. */
   #startNext(): void {
     this.#acquisition = undefined;
-    this.#queue.lockIs("unknown");
-    const request = this.#queue.head;
+    this.#waits.changed(this);
+    this.queue.lockIs("unknown");
+    const request = this.queue.head;
     if (request === undefined) this.#becomeIdle();
     else if (
-      this.#queue.size === 1 &&
+      this.queue.size === 1 &&
       request instanceof ChangeRequest &&
       request.change instanceof PlainChange
     )
@@ -115,35 +133,20 @@ export class Acquirer implements QueueCallbacks {
     this.#onIdle();
   }
 
-  /** [S8] A save or delete that is alone needs no ticket if the lock is free. Otherwise it is the first to wait. */
+  /** [S8] If the lock is busy, the write is the first to wait. */
   async #writeAlone(request: ChangeRequest, change: PlainChange): Promise<void> {
-    const { backend } = this.#calls;
-    this.#queue.remove(request); // [S5] its wait cannot be ended while its write is in progress
+    this.queue.remove(request); // [S5] its wait cannot be ended while its write is in progress
     this.#rejection = undefined;
-    try {
-      const operation = { doing: "Writing the state", id: this.id, durability: change.durability };
-      const { reply, shortage } = await this.#calls.exactlyOnce<WriteReply>(operation, (receipt) =>
-        backend.writeState(this.id, change.plain, null, receipt),
-      );
-      if (shortage !== undefined) throw shortage;
-      if (reply.status === "busy") {
-        this.#waitAfterAll(request);
-        return;
-      }
-      if (reply.status === "lost") throw new Error(`HOLDFAST_PLAIN_WRITE_LOST: ${shownId(this.id)}`); // it has no ticket
-      if (reply.status === "saved" || reply.status === "deleted") publishUpdate(this.id, 1, change.plain);
-      change.answer(reply);
-    } catch (error) {
-      change.fail(error);
-    }
-    this.#startNext();
+    const result = await writePlain(this.#calls, this.id, change);
+    if (result === "busy") this.#waitAfterAll(request);
+    else this.#startNext();
   }
 
   /** The lock is busy: the write goes back to the head of the queue. */
   #waitAfterAll(request: ChangeRequest): void {
     if (this.#rejection !== undefined) request.fail(this.#rejection.error);
-    else this.#queue.putBack(request);
-    const { head } = this.#queue;
+    else this.queue.putBack(request);
+    const { head } = this.queue;
     if (head === undefined) this.#startNext();
     else this.#start(head);
   }
@@ -157,7 +160,7 @@ export class Acquirer implements QueueCallbacks {
 
   /** Runs after each reply, and whenever something changes while the ticket waits. */
   #recheck(acquisition: Acquisition): void {
-    if (this.#queue.head?.leaseMs !== acquisition.leaseMs) return this.#leave(acquisition);
+    if (this.queue.head?.leaseMs !== acquisition.leaseMs) return this.#leave(acquisition);
     let hold: Hold | undefined;
     try {
       hold = this.#takeWake(acquisition);
@@ -176,7 +179,7 @@ export class Acquirer implements QueueCallbacks {
 
   #ask(acquisition: Acquisition): void {
     const calls = this.#calls;
-    const { head, hasPatience, fencesWanted } = this.#queue;
+    const { head, hasPatience, fencesWanted } = this.queue;
     const request: AcquireRequest = {
       leaseMs: acquisition.leaseMs,
       queue: hasPatience,
@@ -217,7 +220,7 @@ export class Acquirer implements QueueCallbacks {
       return this.#askFailed(acquisition, error, sent.first); // a user's own backend may return an unreadable reply
     }
     if (hold !== undefined) this.#granted(hold);
-    else if (reply.status !== "waiting" || this.#queue.size === 0) this.#recheck(acquisition);
+    else if (reply.status !== "waiting" || this.queue.size === 0) this.#recheck(acquisition);
     else this.#wait(acquisition, this.#askAgainMs(reply.ahead === 0 ? reply.retryInMs : null));
   }
 
@@ -227,12 +230,16 @@ export class Acquirer implements QueueCallbacks {
     if (reply.status === "mismatch") throw mismatch(this.id, this.#share, reply);
     if (reply.status === "granted") {
       acquisition.takeWake(); // it says the same
+      this.queue.isContended &&= acquisition.waitingSince !== undefined;
       return this.#tickets.granted(acquisition, reply, sentAt);
     }
     const { status, holder } = reply;
+    const isNew = !acquisition.isWaiting;
     acquisition.answered(status, holder, sentAt);
+    if (isNew) this.#waits.changed(this);
     if (!holder.foreign) this.#tickets.noteHolder(this.id, holder.token);
-    this.#queue.lockIs("taken");
+    this.queue.isContended = this.#share === undefined;
+    this.queue.lockIs("taken");
     return undefined;
   }
 
@@ -243,13 +250,18 @@ export class Acquirer implements QueueCallbacks {
   }
 
   #granted(hold: Hold): void {
-    if (hold.state === "held") this.#serve(hold);
-    else this.#grantedTooLate(hold);
+    if (hold.state === "held") return this.#serve(hold);
+    // The lease had ended before the grant arrived, so it is not handed out [L7]. Requests with time left try again.
+    const error = grantedTooLate(hold, this.#calls.backend.name);
+    this.queue.rejectAll(error, ({ isExpired }) => isExpired);
+    this.#tickets.abandon(hold);
+    this.#startNext();
   }
 
   #serve(hold: Hold): void {
     this.#acquisition = undefined; // the holder that was reported no longer holds the lock
     this.#dispatcher.begin(hold);
+    this.#waits.changed(this);
   }
 
   /** [L5] The lease of a woken grant counts from when the last ask that got the reply "waiting" was sent. */
@@ -274,24 +286,12 @@ export class Acquirer implements QueueCallbacks {
     });
   }
 
-  /** The lease had ended before the grant arrived, so it is not handed out [L7]. Requests with time left try again. */
-  #grantedTooLate(hold: Hold): void {
-    const { name } = this.#calls.backend;
-    const error = new UnavailableError(
-      `The lock ${quoted(this.id)} was granted, but the reply from ${name} arrived after the lease had ended ` +
-        `(leaseMs: ${hold.leaseMs}). Use a longer leaseMs.`,
-    );
-    this.#queue.rejectAll(error, ({ isExpired }) => isExpired);
-    this.#tickets.abandon(hold);
-    this.#startNext();
-  }
-
   /** A call that began at `from` got no answer within its time limit, or was refused. */
   #askFailed(acquisition: Acquisition, error: unknown, from: number): void {
     const isPassing = error instanceof UnavailableError && error.code === "UNREACHABLE" && !error.lasting;
     // Requests that arrived during that call have not had their full time yet.
     const isOverdue = ({ isExpired, arrivedAt }: Request): boolean => isExpired || arrivedAt <= from;
-    this.#queue.rejectAll(error, isPassing ? isOverdue : undefined);
+    this.queue.rejectAll(error, isPassing ? isOverdue : undefined);
     this.#leave(acquisition);
   }
 }

@@ -61,6 +61,12 @@ export class Dispatcher implements Lender {
     this.#serveNext(hold.since);
   }
 
+  /** The hold that a caller of this process has now, if there is one: the queue waits for it. */
+  get lentHold(): Hold | undefined {
+    const hold = this.#hold as Hold | undefined; // not set before the first begin()
+    return hold?.state === "held" ? hold : undefined;
+  }
+
   /** A request has joined the queue: it waits until the lock is free for it. */
   arrived(): void {
     return;

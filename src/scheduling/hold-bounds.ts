@@ -2,7 +2,7 @@
 import type { Hold } from "../leases/hold.ts";
 
 /** Strict while other clients wait, generous otherwise. */
-const wantedBounds = { requests: 16, ms: 10 };
+export const wantedBounds = { requests: 16, ms: 10 };
 const freeBounds = { requests: 1_024, ms: 100 };
 
 export function isWithinBounds(hold: Hold, at: number): boolean {

@@ -15,10 +15,17 @@
  */
 import type { BackendCalls } from "../calls/backend-calls.ts";
 import { LinkedList } from "../linked-list.ts";
+import { wantedBounds } from "./hold-bounds.ts";
 import { ChangeRequest, type Request } from "./request.ts";
 
 /** Fences are reserved for the requests that wait now, up to this number. */
 export const maxFences = 64;
+
+/** Where others want the lock as well, as many as one hold may serve: more requests may come before it is granted. */
+const contendedFences = wantedBounds.requests;
+/** So many requests are looked through for those whose callers hold other locks. */
+const maxLooked = 256;
+const none: readonly Request[] = [];
 
 export type LockKnowledge = "unknown" | "ours" | "taken";
 
@@ -27,14 +34,21 @@ export interface QueueCallbacks {
   timeoutError(request: Request): Error;
   /** The last request gave up. */
   onEmpty(): void;
+  /** A request has come whose caller holds other locks; it may be rejected at once. */
+  onJoined?(request: Request): void;
+  /** Such a request has left. */
+  onLeft?(request: Request): void;
 }
 
 export class LocalQueue {
+  /** Whether the last ticket had to wait for others. */
+  isContended = false;
   readonly #calls: Pick<BackendCalls, "deadlines" | "keepAlive">;
   readonly #callbacks: QueueCallbacks;
   readonly #requests = new LinkedList<Request>();
   #size = 0;
   #expired = 0;
+  #underLocks = 0;
   #lock: LockKnowledge = "unknown";
 
   constructor(calls: Pick<BackendCalls, "deadlines" | "keepAlive">, callbacks: QueueCallbacks) {
@@ -80,6 +94,10 @@ export class LocalQueue {
     this.#size -= 1;
     if (request.isExpired) this.#expired -= 1;
     keepAlive.unref();
+    if (isMadeUnderLocks(request)) {
+      this.#underLocks -= 1;
+      this.#callbacks.onLeft?.(request);
+    }
     return true;
   }
 
@@ -100,6 +118,18 @@ export class LocalQueue {
     for (const request of this.#all()) if (which(request)) this.reject(request, error);
   }
 
+  /** The first requests whose callers hold other locks: at most `max`, of those near the head. */
+  underLocks(max: number): readonly Request[] {
+    if (this.#underLocks === 0) return none;
+    const found: Request[] = [];
+    let looked = 0;
+    for (let request = this.head; request !== undefined; request = this.#requests.next(request)) {
+      if (isMadeUnderLocks(request)) found.push(request);
+      if (found.length === Math.min(max, this.#underLocks) || ++looked === maxLooked) break;
+    }
+    return found;
+  }
+
   /** Sets what is known about the lock. */
   lockIs(known: LockKnowledge): void {
     this.#lock = known;
@@ -111,13 +141,15 @@ export class LocalQueue {
   get fencesWanted(): number {
     let fences = 0;
     let inRun = false;
+    let hasGrants = false;
     for (let request = this.head; request !== undefined; request = this.#requests.next(request)) {
       const isChange = request instanceof ChangeRequest;
       if (!isChange || !inRun) fences += 1;
       inRun = isChange;
+      hasGrants ||= !isChange;
       if (fences === maxFences) break;
     }
-    return Math.max(fences, 1);
+    return Math.max(fences, hasGrants && this.isContended ? contendedFences : 1);
   }
 
   #admit(request: Request): void {
@@ -125,6 +157,7 @@ export class LocalQueue {
     keepAlive.ref(); // [P1] until it leaves the queue
     this.#size += 1;
     if (request.isExpired) this.#expired += 1;
+    if (isMadeUnderLocks(request)) this.#underLocks += 1;
     try {
       request.startWaiting(deadlines, {
         onExpire: () => this.#expire(request),
@@ -134,7 +167,9 @@ export class LocalQueue {
       this.reject(request, reason);
       return;
     }
-    if (request.isExpired && this.#lock !== "unknown") this.#timeOut(request);
+    if (request.isExpired) {
+      if (this.#lock !== "unknown") this.#timeOut(request);
+    } else if (isMadeUnderLocks(request)) this.#callbacks.onJoined?.(request);
   }
 
   #expire(request: Request): void {
@@ -155,4 +190,8 @@ export class LocalQueue {
       all.push(request);
     return all;
   }
+}
+
+function isMadeUnderLocks({ context, acquired }: Request): boolean {
+  return context !== undefined || (acquired !== undefined && acquired.length > 0);
 }

@@ -6,6 +6,7 @@ import { ClosedError } from "../errors.ts";
 import { InFlight } from "../calls/in-flight-counter.ts";
 import type { TicketRegistry } from "../leases/ticket-registry.ts";
 import { Acquirer } from "./acquirer.ts";
+import { WaitGraph } from "./deadlocks/wait-graph.ts";
 import { PermitQueue } from "./permit-queue.ts";
 import type { GrantRequest, Request } from "./request.ts";
 
@@ -15,6 +16,8 @@ const maxIdle = 1_000;
 export class LockManager {
   readonly #tickets: TicketRegistry;
   readonly #serving = new InFlight();
+  /** [L15] Who waits while holding other locks. */
+  readonly #waits: WaitGraph;
   #acquirers = new Map<string, Acquirer>();
   /** Those of shared locks, by id. */
   readonly #shared = new Map<string, Acquirer>();
@@ -27,6 +30,7 @@ export class LockManager {
 
   constructor(tickets: TicketRegistry) {
     this.#tickets = tickets;
+    this.#waits = new WaitGraph(tickets);
   }
 
   /** Adds a request for the whole lock to the queue of its id. */
@@ -69,6 +73,7 @@ export class LockManager {
       tickets: this.#tickets,
       serving: this.#serving,
       share: undefined,
+      waits: this.#waits,
       onIdle: () => this.#sweep(),
     });
   }
@@ -78,7 +83,8 @@ export class LockManager {
       this.#sharing.delete(acquirer);
       onOver();
     };
-    const acquirer = new Acquirer(id, { tickets: this.#tickets, serving: this.#serving, share, onIdle });
+    const [tickets, serving, waits] = [this.#tickets, this.#serving, this.#waits];
+    const acquirer = new Acquirer(id, { tickets, serving, share, waits, onIdle });
     this.#sharing.add(acquirer);
     return acquirer;
   }
@@ -87,7 +93,7 @@ export class LockManager {
     let queue = this.#semaphores.get(id);
     if (queue !== undefined) return queue;
     queue = new PermitQueue(id, {
-      calls: this.#tickets.calls,
+      tickets: this.#tickets,
       ask: (request, onOver) => {
         if (request.share !== undefined) this.#createShared(id, request.share, onOver).add(request);
       },

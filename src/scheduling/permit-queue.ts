@@ -4,11 +4,12 @@
  * Each grant has a ticket of its own. Only so many tickets wait at the backend at a time, since each of them asks again
  * now and then; the other callers wait here, in order.
  */
-import type { BackendCalls } from "../calls/backend-calls.ts";
 import { LockTimeoutError, quoted, UnavailableError } from "../errors.ts";
+import type { TicketRegistry } from "../leases/ticket-registry.ts";
 import { now } from "../timers.ts";
 import { LocalQueue } from "./local-queue.ts";
-import { GrantRequest } from "./request.ts";
+import { GrantRequest, type Request } from "./request.ts";
+import { whatCallerHolds } from "./timeout-error.ts";
 
 /** As many as one script serves. */
 const maxAsking = 64;
@@ -16,7 +17,7 @@ const maxAsking = 64;
 const maxPolling = 4;
 
 export interface PermitQueueOptions {
-  readonly calls: BackendCalls;
+  readonly tickets: TicketRegistry;
   /** Asks for the request with a ticket of its own. `onOver`: it has been granted, or has failed. */
   readonly ask: (request: GrantRequest, onOver: () => void) => void;
   /** There are no callers left that ask or wait. */
@@ -29,10 +30,10 @@ export class PermitQueue {
   #asking = 0;
 
   constructor(id: string, options: PermitQueueOptions) {
-    const { calls, onIdle } = options;
+    const { tickets, onIdle } = options;
     this.#options = options;
-    this.#waiting = new LocalQueue(calls, {
-      timeoutError: ({ waitMs }) => timeoutError(id, waitMs),
+    this.#waiting = new LocalQueue(tickets.calls, {
+      timeoutError: (request) => timeoutError(id, request, tickets.store),
       onEmpty: () => {
         if (this.#asking === 0) onIdle();
       },
@@ -56,7 +57,7 @@ export class PermitQueue {
 
   /** May change at any time. */
   get #maxAsking(): number {
-    return this.#options.calls.backend.pushes ? maxAsking : maxPolling;
+    return this.#options.tickets.calls.backend.pushes ? maxAsking : maxPolling;
   }
 
   #ask(request: GrantRequest): void {
@@ -86,9 +87,11 @@ function isUnreachable(failure: unknown): boolean {
   return failure instanceof UnavailableError && failure.code === "UNREACHABLE";
 }
 
-function timeoutError(id: string, waitMs: number): LockTimeoutError {
+function timeoutError(id: string, request: Request, store: object): LockTimeoutError {
+  const { waitMs } = request;
   const waited = waitMs === 0 ? "" : ` within waitMs (${waitMs} ms)`;
   return new LockTimeoutError(
-    `The lock ${quoted(id)} was not free${waited}: callers of this process that asked before still wait for it.`,
+    `The lock ${quoted(id)} was not free${waited}: callers of this process that asked before still wait for it.` +
+      whatCallerHolds(store, request),
   );
 }

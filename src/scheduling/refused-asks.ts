@@ -1,12 +1,21 @@
-/** The errors for asks that the backend refuses: nothing that others do can make them succeed. */
+/** The errors for asks whose replies are no use: refused by the backend, or granted too late. */
 import type { Mismatch, Share } from "../backends/contract.ts";
-import { CorruptStateError, InvalidArgumentError, shownId } from "../errors.ts";
+import { CorruptStateError, InvalidArgumentError, quoted, shownId, UnavailableError } from "../errors.ts";
+import type { OwnTicket } from "../leases/ticket.ts";
 
 /** This client never asks for a ticket that has ended. */
 export function settledTicket(ticket: string): CorruptStateError {
   return new CorruptStateError(
     `HOLDFAST_SETTLED_TICKET: the server says that ticket ${ticket}, which is still asking for the lock, has ` +
       `already ended. Find out what else writes keys with this prefix.`,
+  );
+}
+
+/** `backend`: its name. */
+export function grantedTooLate({ id, leaseMs }: OwnTicket, backend: string): UnavailableError {
+  return new UnavailableError(
+    `The lock ${quoted(id)} was granted, but the reply from ${backend} arrived after the lease had ended ` +
+      `(leaseMs: ${leaseMs}). Use a longer leaseMs.`,
   );
 }
 

@@ -6,6 +6,7 @@ import type { Durability, Share } from "../backends/contract.ts";
 import { ListNode } from "../linked-list.ts";
 import { onCallersAbort, throwIfAborted } from "../ownership/abort-listeners.ts";
 import type { HeldGrant } from "../ownership/grant.ts";
+import { heldHere, type Held } from "../ownership/held-grants.ts";
 import type { WaitOptions } from "../ownership/wait-options.ts";
 import { now, type Deadline, type Deadlines } from "../timers.ts";
 import type { Change } from "../updates/change.ts";
@@ -27,6 +28,10 @@ export abstract class Request extends ListNode {
   readonly arrivedAt: number;
   /** Its waiting time counts from then: before it arrived, if its call has waited for other locks first. */
   readonly waitsFrom: number;
+  /** What the context of its caller holds. */
+  readonly context: Held | undefined = heldHere();
+  /** What the same call has acquired already. */
+  readonly acquired: readonly HeldGrant[] | undefined;
   readonly #signal: AbortSignal | undefined;
   #isExpired: boolean;
   #deadline: Deadline | undefined;
@@ -39,6 +44,7 @@ export abstract class Request extends ListNode {
     this.leaseMs = how.leaseMs;
     this.waitMs = how.waitMs;
     this.durability = how.durability;
+    this.acquired = how.acquired;
     this.#isExpired = how.waitMs === 0;
     this.#signal = how.signal;
   }

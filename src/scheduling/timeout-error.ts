@@ -1,22 +1,38 @@
 /** The error of a caller that waited too long for a lock: it says who holds the lock, and what to do about it. */
 import type { Holder } from "../backends/contract.ts";
 import { LockTimeoutError, quoted } from "../errors.ts";
+import type { TicketRegistry } from "../leases/ticket-registry.ts";
 import { parseTicket } from "../leases/ticket.ts";
 import { isInternal } from "../names.ts";
+import { heldIds } from "../ownership/held-grants.ts";
+import type { Request } from "./request.ts";
+
+/** A caller that holds more is told their number. */
+const maxShown = 5;
 
 /** `holder`: as last reported; `undefined`: no reply has named another ticket. */
-export function timeoutError(wait: {
-  readonly id: string;
-  readonly waitMs: number;
-  readonly holder: Holder | undefined;
-  /** The client that waited. */
-  readonly clientId: string;
-}): LockTimeoutError {
-  const { id, clientId } = wait;
-  const waited = wait.waitMs === 0 ? "was not free" : `was not free within waitMs (${wait.waitMs} ms)`;
+export function timeoutError(
+  id: string,
+  request: Request,
+  { holder, tickets }: { readonly holder: Holder | undefined; readonly tickets: TicketRegistry },
+): LockTimeoutError {
+  const { clientId } = tickets.calls.backend;
+  const { waitMs } = request;
+  const waited = waitMs === 0 ? "was not free" : `was not free within waitMs (${waitMs} ms)`;
   return new LockTimeoutError(
-    `The lock ${quoted(id)} ${waited}: ${describe(wait.holder, { clientId, ofUser: !isInternal(id) })}.`,
+    `The lock ${quoted(id)} ${waited}: ${describe(holder, { clientId, ofUser: !isInternal(id) })}.` +
+      whatCallerHolds(tickets.store, request),
   );
+}
+
+/** What the caller of a request holds: a sentence to add to its error, or nothing. */
+export function whatCallerHolds(store: object, { context, acquired = [] }: Request): string {
+  const live = acquired.filter(({ isLive }) => isLive).map(({ id }) => id);
+  const ids = [...new Set([...heldIds(store, context).reverse(), ...live])].map(quoted);
+  if (ids.length === 0) return "";
+  const shown = ids.slice(0, maxShown).join(", ");
+  const more = ids.length > maxShown ? ` and ${ids.length - maxShown} more` : "";
+  return ` Its caller holds the lock${ids.length === 1 ? "" : "s"} ${shown}${more}.`;
 }
 
 function describe(

@@ -7,10 +7,13 @@ import { contractCases } from "./lock-suite/contract.ts";
 import { permitCases } from "./lock-suite/shares/contract-permits.ts";
 import { sharedCases } from "./lock-suite/shares/contract-shared.ts";
 import { releaseCases } from "./lock-suite/contract-release.ts";
+import { deadlockCases } from "./lock-suite/deadlocks/calls.ts";
+import { deadlockContractCases } from "./lock-suite/deadlocks/contract.ts";
 import { eventLoopCases } from "./lock-suite/event-loop.ts";
 import { holdLimitCases } from "./lock-suite/hold-limit.ts";
-import { leaderCases } from "./lock-suite/leader.ts";
-import { leaderClosingCases } from "./lock-suite/leader-closing.ts";
+import { leaderClosingCases } from "./lock-suite/leader/closing.ts";
+import { leaderCases } from "./lock-suite/leader/terms.ts";
+import { leaderWatchCases } from "./lock-suite/leader/watching.ts";
 import { lossCases } from "./lock-suite/loss.ts";
 import { givingUpCases } from "./lock-suite/giving-up.ts";
 import { lostReplyCases } from "./lock-suite/lost-replies.ts";
@@ -24,7 +27,7 @@ import type { SuiteOptions } from "./options.ts";
 import { register } from "./suite.ts";
 
 /**
- * Tests the lock promises [L1]…[L14] and [E1] of a backend. The name of each test begins with the promises that it tests.
+ * Tests the lock promises [L1]…[L15] and [E1] of a backend. The name of each test begins with the promises that it tests.
  *
  * @example
  * ```ts
@@ -46,6 +49,7 @@ export function lockSuite(options: SuiteOptions): void {
     ...releaseCases,
     ...sharedCases,
     ...permitCases,
+    ...deadlockContractCases,
     ...sharedLockCases,
     ...semaphoreCases,
     ...queueCases,
@@ -58,8 +62,10 @@ export function lockSuite(options: SuiteOptions): void {
     ...lostReplyCases,
     ...acquiringSeveralCases,
     ...holdingSeveralCases,
+    ...deadlockCases,
     ...holdLimitCases,
     ...leaderCases,
     ...leaderClosingCases,
+    ...leaderWatchCases,
   ]);
 }

@@ -77,7 +77,7 @@ function checkWrites(steps: Steps, { clients, stored, now }: State): void {
   const attempt = { retry: false, proof: undefined };
   const statusOf = (ticket: string | null): string => {
     const request: RowRequest = { kind: "write", id, write: save("1"), ticket, receipt, attempt };
-    return (steps.ask(stored, request, { client, now }).reply as { status: string }).status;
+    return (steps.ask(stored, request, now).reply as { status: string }).status;
   };
   const holders = liveHolders(stored, now);
   const isFree = holders.length === 0 && live(stored.waiters, now).length === 0;
@@ -91,8 +91,7 @@ function checkWrites(steps: Steps, { clients, stored, now }: State): void {
 
 /** What is seen from outside is what there is, and what is only read for a waiter is what an ask would answer. */
 function checkSeen(steps: Steps, { clients, stored, now }: State): void {
-  const of = { client: clients.length, now };
-  const entry = steps.ask(stored, { kind: "inspect", id }, of).reply as {
+  const entry = steps.ask(stored, { kind: "inspect", id }, now).reply as {
     shares?: { token: string }[];
   } | null;
   const holders = liveHolders(stored, now);
@@ -103,10 +102,10 @@ function checkSeen(steps: Steps, { clients, stored, now }: State): void {
   for (const [n, { share }] of clients.entries()) {
     const ticket = ticketOf(n);
     const receipt = { sequence: n, n: 1, keepMs: 1_000 };
-    const peeked = steps.ask(stored, { kind: "peek", id, ticket, receipt }, { client: n, now }).reply;
+    const peeked = steps.ask(stored, { kind: "peek", id, ticket, receipt }, now).reply;
     if (peeked === undefined) continue;
     const ask = { leaseMs: 2, queue: true, load: false, fences: 1, share };
-    const asked = steps.ask(stored, { kind: "acquire", id, ticket, ask, receipt }, { client: n, now });
+    const asked = steps.ask(stored, { kind: "acquire", id, ticket, ask, receipt }, now);
     const isSame = JSON.stringify(asked.reply) === JSON.stringify(peeked);
     if (!isSame || asked.wakes.length > 0)
       throw new Violation("[L2] peek", `${ticket} is told something else`);

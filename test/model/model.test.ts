@@ -111,6 +111,43 @@ const faults: readonly Fault[] = [
     program: "permits that are resized",
     finds: "[L2] peek", // one that is only told where it stands would never learn that it asks in vain
   },
+  {
+    name: "a commit looks at its first ticket only",
+    plant: {
+      file: "commit.ts",
+      find: "if (held === undefined || isShare(held)) return",
+      replace:
+        "if (index > 0 && held === undefined) continue;\nif (held === undefined || isShare(held)) return",
+    },
+    program: "a commit beside a writer",
+    finds: "[S4] commit",
+  },
+  {
+    name: "a commit writes before all of it is checked",
+    plant: {
+      file: "commit.ts",
+      find: "locks.set(entry, held);",
+      replace: "locks.set(entry, held);\nif (entry.write !== undefined) changeState(item, entry.write);",
+    },
+    program: "a commit beside a writer",
+    finds: "[S9] all or nothing",
+  },
+  {
+    name: "a commit does not settle the tickets that it releases",
+    plant: {
+      file: "commit.ts",
+      find: "pending.record(release,",
+      replace: "if (index < 0) pending.record(release,",
+    },
+    program: "a commit beside a writer",
+    finds: "[L7] settled",
+  },
+  {
+    name: "a commit frees its locks, and leaves others waiting",
+    plant: { file: "commit.ts", find: "else pass(item, held);", replace: "else item.setLock(null);" },
+    program: "a commit beside a reader and a writer",
+    finds: "[L2] served",
+  },
 ];
 
 function explore(...args: string[]): Promise<{ readonly code: number; readonly text: string }> {
@@ -139,7 +176,7 @@ function withFault({ name, plant }: Fault): string {
 afterAll(() => rmSync(temporary, { recursive: true, force: true }));
 
 test(
-  "[L1] [L2] [L3] [L6] [L7] [L9] [L12] [L13] every order of steps keeps the promises",
+  "[L1] [L2] [L3] [L6] [L7] [L9] [L12] [L13] [S4] [S9] every order of steps keeps the promises",
   { timeout: 10 * minutes },
   async () => {
     const { code, text } = await explore();

@@ -10,6 +10,8 @@ export interface Program {
   readonly resizes?: readonly number[];
   /** Whether somebody may force-release a holder, once in a run. */
   readonly forces?: boolean;
+  /** Whether the first one asks for a second lock once it holds, and then commits the states of both. */
+  readonly commits?: boolean;
   /** Whether a reply may be lost, or a copy of a request come late, once in a run. */
   readonly faults?: boolean;
   /** How many steps `npm run model` takes, and how many CI does. */
@@ -32,6 +34,16 @@ export const programs: readonly Program[] = [
   { name: "two readers and a writer", asks: [reader, writer, reader], depth: 13, depthInCi: 9 },
   { name: "a reader and two writers", asks: [writer, reader, writer], forces: true, depth: 12, depthInCi: 7 },
   { name: "lost and late", asks: [reader, writer, reader], faults: true, depth: 10, depthInCi: 7 },
+  {
+    name: "a commit beside a writer",
+    asks: [writer, writer],
+    ...{ commits: true, forces: true, faults: true, depth: 13, depthInCi: 8 },
+  },
+  {
+    name: "a commit beside a reader and a writer",
+    asks: [writer, reader, writer],
+    ...{ commits: true, depth: 12, depthInCi: 8 },
+  },
   { name: "permits", asks: [permits(1, 2), permits(2, 2), permits(1, null)], depth: 13, depthInCi: 9 },
   {
     name: "permits that are resized",

@@ -4,7 +4,7 @@ import type { Ticket } from "../../src/backends/contract.ts";
 import type { Decision, RowRequest } from "../../src/backends/rows/request-types.ts";
 import type { WaiterRow } from "../../src/backends/rows/row-types.ts";
 import { rules } from "./programs.ts";
-import { endOf, liveHolders, type Held, type Stored } from "./world.ts";
+import { endOf, id, isHolder, liveHolders, secondId, type Held, type Stored } from "./world.ts";
 
 export interface Step {
   readonly before: Stored;
@@ -36,6 +36,7 @@ export function check(step: Step): void {
   checkGrants(step, holders);
   checkOthers(step, holders);
   checkSettled(step);
+  checkCommit(step);
   if (servesQueue(step)) checkServed(step, holders);
 }
 
@@ -80,13 +81,36 @@ function checkGrants(step: Step, holders: readonly Held[]): void {
 
 /** [L6] A request ends no lease but that of its own ticket. */
 function checkOthers({ before, now, request }: Step, holders: readonly Held[]): void {
-  const own = "ticket" in request ? request.ticket : null;
+  const own = ticketOf(request);
   for (const held of liveHolders(before, now)) {
     const same = holders.find(({ ticket, fence }) => ticket === held.ticket && fence === held.fence);
-    if (held.ticket === own && (request.kind === "release" || request.kind === "cancel")) continue;
+    if (held.ticket === own && ["release", "cancel", "commit"].includes(request.kind)) continue;
     if (same === undefined) fail("[L6] others", `${held.ticket} has lost its grant`);
     else if (held.ticket !== own && request.kind !== "renew" && endOf(same) < endOf(held))
       fail("[L6] others", `${held.ticket} has a shorter lease`);
+  }
+}
+
+/** Of the request on the lock that all ask for. */
+function ticketOf(request: RowRequest): Ticket | null {
+  if (request.kind === "commit") return request.entries.find((entry) => entry.id === id)?.ticket ?? null;
+  if ("id" in request && request.id !== id) return null;
+  return "ticket" in request ? request.ticket : null;
+}
+
+/** [S9] [S4] All or nothing, and only while every ticket holds. */
+function checkCommit({ before, after, now, request, decision }: Step): void {
+  if (request.kind !== "commit") return;
+  const { status } = decision.reply as { status: string };
+  const written = decision.changes.flatMap((change) => (change.kind === "state" ? [change.id] : []));
+  const isDone = status === "committed" && isFirstReply(before, decision);
+  if (written.length !== (isDone ? request.entries.length : 0))
+    fail("[S9] all or nothing", `${status}, and written: ${written.join(" ")}`);
+  for (const entry of request.entries) {
+    const [held, holds] = [isHolder(before, now, entry), isHolder(after, now, entry)];
+    if (isDone && !held) fail("[S4] commit", `under ${entry.ticket}, which does not hold ${entry.id}`);
+    if (holds !== (held && !isDone))
+      fail("[S9] all or nothing", `${status}, and ${entry.id} is not as it should`);
   }
 }
 
@@ -95,6 +119,7 @@ function checkSettled({ after, settled, now }: Step): void {
   for (const ticket of settled) {
     if (liveHolders(after, now).some((held) => held.ticket === ticket))
       fail("[L7] settled", `${ticket} holds`);
+    if (isHolder(after, now, { id: secondId, ticket })) fail("[L7] settled", `${ticket} holds ${secondId}`);
     if (after.waiters.some((waiter) => waiter.ticket === ticket)) fail("[L7] settled", `${ticket} waits`);
   }
 }
@@ -102,6 +127,8 @@ function checkSettled({ after, settled, now }: Step): void {
 /** Whether this step must leave no one waiting who could have what it waits for. */
 function servesQueue({ before, now, request, decision }: Step): boolean {
   const { status } = (decision.reply ?? {}) as { status?: string };
+  if (request.kind === "commit") return status === "committed" && isFirstReply(before, decision);
+  if ("id" in request && request.id !== id) return false;
   if (request.kind === "acquire") {
     const isHolder = liveHolders(before, now).some(({ ticket }) => ticket === request.ticket);
     return status !== "settled" && !isHolder; // a holder's ask only renews

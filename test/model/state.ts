@@ -4,7 +4,8 @@ import type { Share } from "../../src/backends/contract.ts";
 import { allHolders, endOf, nothingStored, type Stored } from "./world.ts";
 import type { Program } from "./programs.ts";
 
-export type Call = "ask" | "release" | "cancel";
+/** "commit": only of the first client, in programs with a commit. */
+export type Call = "ask" | "release" | "cancel" | "commit";
 
 export interface Client {
   readonly share: Share | undefined;
@@ -20,6 +21,8 @@ export interface Client {
   readonly unanswered: Call | null;
   /** It was released by force, and does not know. */
   readonly isForced: boolean;
+  /** Whether it asks for a second lock, has asked for it, or will not. */
+  readonly second: "never" | "later" | "asked";
 }
 
 export interface State {
@@ -31,21 +34,24 @@ export interface State {
   readonly lastFence: number;
   /** A copy of a request that arrives late. */
   readonly late: { readonly client: number; readonly call: Call } | null;
+  /** The server has carried out the commit. */
+  readonly isCommitted: boolean;
   /** What may happen once, and has not happened. */
   readonly mayFail: boolean;
   readonly mayForce: boolean;
   readonly mayResize: readonly number[];
 }
 
-export function beginning({ asks, faults, forces, resizes }: Program): State {
+export function beginning({ asks, faults, forces, resizes, commits = false }: Program): State {
   return {
     now: 1_000,
     stored: nothingStored,
-    clients: asks.map((share) => ({
+    clients: asks.map((share, client) => ({
       ...{ share, phase: "idle", until: 0, askedAt: 0, hasAskedAgain: false },
       ...{ wakeMs: null, unanswered: null, isForced: false },
+      second: commits && client === 0 ? "later" : "never",
     })),
-    ...{ order: [], lastFence: 0, late: null },
+    ...{ order: [], lastFence: 0, late: null, isCommitted: false },
     ...{ mayFail: faults ?? false, mayForce: forces ?? false, mayResize: resizes ?? [] },
   };
 }
@@ -54,10 +60,13 @@ export function ticketOf(client: number): string {
   return `host:1:${"abc"[client] ?? ""}:1`;
 }
 
+/** The ticket of the first client on the second lock. */
+export const secondTicket = "host:1:a:2";
+
 /** The same text for states that differ only in when they are, and in the numbers of their fences. */
 export function keyOf(state: State): string {
   const { now, stored, clients, order, late, mayFail, mayForce, mayResize } = state;
-  const { lock, waiters, semaphore, receipts } = stored;
+  const { lock, waiters, semaphore, secondLock, receipts } = stored;
   const all = allHolders(stored);
   const ranks = all.map(({ fence }) => fence).sort((a, b) => a - b);
   const held = all.map((row) => [
@@ -69,7 +78,9 @@ export function keyOf(state: State): string {
     ...[client.phase, Math.max(client.until - now, -1), client.wakeMs, client.unanswered, client.isForced],
     ...[client.phase === "waiting" && [client.askedAt - now, client.hasAskedAgain], client.askedAt > 0],
   ]);
-  const done = receipts.map((receipt) => [receipt?.n, receipt?.reply.status]);
+  const second = secondLock && [secondLock.ticket, endOf(secondLock) - now, secondLock.leaseMs];
+  const commits = [second, clients[0]?.second, state.isCommitted];
+  const done = Array.from(receipts, (receipt) => [receipt?.n, receipt?.reply.status]);
   const rest = [order, late, mayFail, mayForce, mayResize, semaphore?.limit, semaphore?.created];
-  return JSON.stringify([held, lock?.ticket, sum, queue, believe, done, rest]);
+  return JSON.stringify([held, lock?.ticket, sum, queue, believe, commits, done, rest]);
 }

@@ -1,13 +1,19 @@
 // What can happen next in a state: calls of clients, whose replies or requests may be lost, wakes, time, and others.
 
 import type { decide } from "../../src/backends/rows/decide.ts";
+import type { CommitEntry } from "../../src/backends/contract.ts";
+import { save } from "../../src/testing/contract-client.ts";
 import type { Decision, RowRequest } from "../../src/backends/rows/request-types.ts";
 import { leaseMs, rules } from "./programs.ts";
 import { check, Violation } from "./rules.ts";
-import { ticketOf, type Call, type Client, type State } from "./state.ts";
-import { changed, id, liveHolders, rowsOf, type Stored } from "./world.ts";
+import { secondTicket, ticketOf, type Call, type Client, type State } from "./state.ts";
+import { changed, id, liveHolders, rowsOf, secondId, type Stored } from "./world.ts";
 
 export type Decide = typeof decide;
+
+/** Of the first client, beside the one of its ticket; there are at most three clients, and three others from outside. */
+const sequenceOfSecond = 6;
+const sequenceOfCommit = 7;
 
 export interface Next {
   readonly what: string;
@@ -30,13 +36,12 @@ export class Steps {
   }
 
   /** What the server would answer, and change. */
-  ask(stored: Stored, request: RowRequest, of: { readonly client: number; readonly now: number }): Decision {
-    const moment = { now: of.now, micros: of.now * 1_000, rules };
-    return this.#decide(rowsOf(stored, of.client), request, moment);
+  ask(stored: Stored, request: RowRequest, now: number): Decision {
+    return this.#decide(rowsOf(stored), request, { now, micros: now * 1_000, rules });
   }
 
   *#ofClient(state: State, client: number): Generator<Next> {
-    const { phase, until, wakeMs, unanswered } = this.#client(state, client);
+    const { phase, until, wakeMs, unanswered, second } = this.#client(state, client);
     if (wakeMs !== null) yield this.#wake(state, client, wakeMs);
     if (unanswered !== null) {
       yield this.#call(state, client, unanswered);
@@ -46,7 +51,10 @@ export class Steps {
     if (phase === "held" && until > state.now) {
       yield this.#renew(state, client);
       yield* this.#calls(state, client, "release");
+      if (second === "later") yield this.#askForSecond(state, client);
     }
+    // Also once its leases are over: the request may have been on its way.
+    if (phase === "held" && second === "asked") yield* this.#calls(state, client, "commit");
     if (phase === "waiting" || phase === "held") yield* this.#calls(state, client, "cancel");
   }
 
@@ -90,9 +98,22 @@ export class Steps {
     return { what: `${name(client)} ${call}s: ${status}`, state: withClient(done.state, client, next) };
   }
 
+  /** It is free. No other client asks for it. */
+  #askForSecond(state: State, client: number): Next {
+    const ask = { leaseMs, queue: false, load: false, fences: 1, share: undefined };
+    const { receipt } = once(sequenceOfSecond, 1);
+    const request = { kind: "acquire", id: secondId, ticket: secondTicket, ask, receipt } as const;
+    const { state: after, reply } = this.#server(state, request);
+    if (reply.status !== "granted") throw new Violation("[L1] second", reply.status);
+    return {
+      what: `${name(client)} asks for ${secondId}`,
+      state: withClient(after, client, { second: "asked" }),
+    };
+  }
+
   #renew(state: State, client: number): Next {
     const request = { kind: "renew", entries: [{ id, ticket: ticketOf(client), leaseMs }] } as const;
-    const { state: after, reply } = this.#server(state, request, client);
+    const { state: after, reply } = this.#server(state, request);
     const isRenewed = (reply as unknown as string[])[0] === "renewed";
     const held = liveHolders(state.stored, state.now).some(({ ticket }) => ticket === ticketOf(client));
     if (held !== isRenewed) throw new Violation("[L6] renewal", `${name(client)}: ${String(isRenewed)}`);
@@ -118,17 +139,26 @@ export class Steps {
   }
 
   *#forces(state: State): Generator<Next> {
+    if (state.stored.secondLock !== null) yield this.#forceSecond(state);
     for (const client of state.clients.keys()) {
       const ticket = ticketOf(client);
       if (!liveHolders(state.stored, state.now).some((held) => held.ticket === ticket)) continue;
       const outside = state.clients.length;
       const request = { ...once(outside, 1), kind: "release", id, ticket, release: { forced: {} } } as const;
-      const { state: after } = this.#server({ ...state, mayForce: false }, request, outside);
+      const { state: after } = this.#server({ ...state, mayForce: false }, request);
       yield {
         what: `somebody releases ${name(client)}`,
         state: withClient(after, client, { isForced: true }),
       };
     }
+  }
+
+  #forceSecond(state: State): Next {
+    const outside = state.clients.length;
+    const of = { id: secondId, ticket: secondTicket, release: { forced: {} } };
+    const request = { ...once(outside, 1), kind: "release", ...of } as const;
+    const { state: after } = this.#server({ ...state, mayForce: false }, request);
+    return { what: `somebody releases ${secondId}`, state: after };
   }
 
   #resize(state: State, limit: number): Next {
@@ -139,29 +169,31 @@ export class Steps {
     const { state: after } = this.#server(
       { ...state, mayResize: state.mayResize.filter((one) => one !== limit) },
       request,
-      outside,
     );
     return { what: `somebody sets the limit to ${String(limit)}`, state: after };
   }
 
   #carryOut(state: State, client: number, { call, isRetry }: { call: Call; isRetry: boolean }) {
     const request = requestOf(client, call, { isRetry, share: this.#client(state, client).share });
-    return this.#server(withOrder(state, client, call), request, client);
+    return this.#server(withOrder(state, client, call), request);
   }
 
   /** A step of the server, which is checked. */
-  #server(state: State, request: RowRequest, client: number): { state: State; reply: { status: string } } {
+  #server(state: State, request: RowRequest): { state: State; reply: { status: string } } {
     const { now, stored, lastFence, order } = state;
-    const decision = this.ask(stored, request, { client, now });
-    const after = changed(stored, decision.changes, client);
+    const decision = this.ask(stored, request, now);
+    const after = changed(stored, decision.changes);
     const settled = state.clients.flatMap((_, n) => {
       const status = stored.receipts[n]?.reply.status;
       return status === "released" || status === "cancelled" ? [ticketOf(n)] : [];
     });
+    if (state.isCommitted) settled.push(ticketOf(0), secondTicket);
     check({ before: stored, after, request, decision, now, lastFence, order: order.map(ticketOf), settled });
     const fences = liveHolders(after, now).map(({ fence, fences }) => fence + fences - 1);
-    const next = { ...state, stored: after, lastFence: Math.max(lastFence, ...fences) };
-    return { state: withWakes(next, decision), reply: decision.reply as { status: string } };
+    const reply = decision.reply as { status: string };
+    const isCommitted = state.isCommitted || reply.status === "committed";
+    const next = { ...state, stored: after, lastFence: Math.max(lastFence, ...fences), isCommitted };
+    return { state: withWakes(next, decision), reply };
   }
 
   #client(state: State, client: number): Client {
@@ -181,8 +213,18 @@ function requestOf(
     const ask = { leaseMs, queue: true, load: false, fences: 1, share };
     return { kind: "acquire", id, ticket, ask, receipt: once(client, 1).receipt };
   }
+  if (call === "commit")
+    return { ...once(sequenceOfCommit, 1, isRetry), kind: "commit", entries: entriesOf(ticket, client) };
   if (call === "release") return { ...once(client, 1, isRetry), kind: "release", id, ticket, release: {} };
   return { ...once(client, 2, isRetry), kind: "cancel", id, ticket };
+}
+
+/** [S9] Two states, and both locks are released. */
+function entriesOf(ticket: string, client: number): readonly CommitEntry[] {
+  return [
+    { id, ticket, write: save("1"), release: once(client, 1).receipt },
+    { id: secondId, ticket: secondTicket, write: save("2"), release: once(sequenceOfSecond, 1).receipt },
+  ];
 }
 
 function once(client: number, n: number, retry = false) {

@@ -13,6 +13,8 @@ import type {
 } from "../../src/backends/rows/row-types.ts";
 
 export const id = "x";
+/** The other id of a commit. One client asks for it; nobody waits, and nobody shares it. */
+export const secondId = "y";
 
 /** What is stored. There is no state: who may write one is asked of each world, and changes nothing. */
 export interface Stored {
@@ -21,36 +23,38 @@ export interface Stored {
   readonly holders: readonly HolderRow[];
   readonly waiters: readonly WaiterRow[];
   readonly semaphore: SemaphoreRow | null;
-  /** By client; each has one sequence. */
+  readonly secondLock: LockRow | null;
+  /** By sequence; each belongs to one client. */
   readonly receipts: readonly (ReceiptRow | undefined)[];
 }
 
 export const nothingStored: Stored = {
-  ...{ stamp: 0, lock: null, holders: [], waiters: [], semaphore: null, receipts: [] },
+  ...{ stamp: 0, lock: null, holders: [], waiters: [], semaphore: null, secondLock: null, receipts: [] },
 };
 
-/** As this client sees it. */
-export function rowsOf(stored: Stored, client: number): Rows {
+export function rowsOf(stored: Stored): Rows {
   const { holders } = stored;
   return {
     stamp: () => stored.stamp,
     stateHead: () => undefined,
     state: () => undefined,
-    lock: () => stored.lock ?? undefined,
+    lock: (of) => (of === id ? stored.lock : stored.secondLock) ?? undefined,
     holders: () => holders,
     holder: (_, ticket) => holders.find((row) => row.ticket === ticket),
+    waits: () => undefined,
     firstHolder: () => [...holders].sort((a, b) => endOf(a) - endOf(b) || a.fence - b.fence)[0],
     semaphore: () => stored.semaphore ?? undefined,
-    waiters: () => stored.waiters,
-    receipt: () => stored.receipts[client],
+    waiters: (of) => (of === id ? stored.waiters : []),
+    receipt: (sequence) => stored.receipts[sequence],
   };
 }
 
-export function changed(stored: Stored, changes: readonly Change[], client: number): Stored {
-  return changes.reduce((now, change) => withChange(now, change, client), stored);
+export function changed(stored: Stored, changes: readonly Change[]): Stored {
+  return changes.reduce(withChange, stored);
 }
 
-function withChange(stored: Stored, change: Change, client: number): Stored {
+function withChange(stored: Stored, change: Change): Stored {
+  if ("id" in change && change.id === secondId) return withSecond(stored, change);
   switch (change.kind) {
     case "stamp":
       return { ...stored, stamp: change.last };
@@ -64,12 +68,18 @@ function withChange(stored: Stored, change: Change, client: number): Stored {
       return { ...stored, semaphore: change.row };
     case "receipt": {
       const receipts = [...stored.receipts];
-      receipts[client] = { n: change.receipt.n, reply: change.reply };
+      receipts[change.receipt.sequence] = { n: change.receipt.n, reply: change.reply };
       return { ...stored, receipts };
     }
     default:
       return stored; // states
   }
+}
+
+function withSecond(stored: Stored, change: Change): Stored {
+  if (change.kind !== "lock") return stored;
+  if (change.row?.ticket === null) throw new Error("the second lock is shared");
+  return { ...stored, secondLock: change.row };
 }
 
 /** A known one keeps its place. */
@@ -89,6 +99,13 @@ export type Held = LockRow & { readonly weight?: number };
 /** Those whose leases have not ended, from the rows alone. */
 export function liveHolders(stored: Stored, now: number): readonly Held[] {
   return allHolders(stored).filter((row) => endOf(row) > now);
+}
+
+/** Whether this ticket has the whole lock of that id. */
+export function isHolder(stored: Stored, now: number, of: { id: string; ticket: Ticket }): boolean {
+  const { secondLock } = stored;
+  if (of.id === secondId) return secondLock?.ticket === of.ticket && endOf(secondLock) > now;
+  return liveHolders(stored, now).some(({ ticket, weight }) => ticket === of.ticket && weight === undefined);
 }
 
 export function allHolders({ lock, holders }: Stored): readonly Held[] {

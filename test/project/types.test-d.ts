@@ -180,6 +180,7 @@ export function errors(error: unknown): string {
   switch (error.code) {
     case "INVALID_ARGUMENT":
     case "LOCK_TIMEOUT":
+    case "DEADLOCK":
     case "LOCK_LOST":
     case "CONFLICT":
     case "UNREACHABLE":

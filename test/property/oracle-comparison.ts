@@ -85,6 +85,11 @@ export class Answers {
           stamps.push(field);
           return [key, "a stamp"];
         }
+        if (key === "revisions") {
+          const revisions = field as readonly (number | null)[];
+          stamps.push(...revisions.filter((revision) => revision !== null));
+          return [key, revisions.map((revision) => revision && "a stamp")];
+        }
         if (durationKeys.has(key) && !this.#options.exactTimes)
           return [key, field === null ? null : "some time"];
         return [key, this.#plain(side, field, stamps)];

@@ -7,6 +7,10 @@ export interface Entry {
   readonly id: string;
   /** A release that only releases: Redis looks for its receipt only where its ticket does not hold the lock. */
   readonly needsNoReceipt?: boolean;
+  /** Of a commit: its ids. */
+  readonly ids?: readonly string[];
+  /** Of a commit that is not recorded: false once its tickets have gone on, and have used the receipts that it names. */
+  readonly mayBeRepeated?: () => boolean;
   readonly done: (status: string) => void;
 }
 
@@ -29,7 +33,8 @@ export class History {
   /** Whatever was done before. */
   earlier(back: number): Entry | undefined {
     const entry = this.#entries.at(-1 - back);
-    return entry?.needsNoReceipt === true && !this.#recorded.has(entry) ? undefined : entry;
+    if (entry === undefined || this.#recorded.has(entry)) return entry;
+    return entry.needsNoReceipt === true || entry.mayBeRepeated?.() === false ? undefined : entry;
   }
 
   /** The receipts of all clients were deleted. */

@@ -20,6 +20,21 @@ export interface KeepOp {
   readonly fences: number;
 }
 
+/** One state of a commit, and what happens to its lock. */
+export interface CommitPartOp {
+  /** Of the tickets that the client may still use, on ids that have none yet. */
+  readonly ticket: number;
+  readonly write: WriteOp | null;
+  /** Also checked where nothing is written. */
+  readonly ifRevision: WriteOp["ifRevision"];
+  readonly releases: boolean;
+}
+
+export interface NoteOp {
+  readonly ticket: number;
+  readonly asks: readonly number[];
+}
+
 export type Op =
   | {
       readonly op: "ask";
@@ -42,12 +57,21 @@ export type Op =
       readonly keep: KeepOp | null;
     }
   | {
+      readonly op: "commit";
+      /** Of as many tickets as some client has been granted at once, rather than of any. */
+      readonly granted: boolean;
+      readonly ticket: number;
+      readonly parts: readonly CommitPartOp[];
+    }
+  | {
       readonly op: "force";
       readonly ticket: number;
       readonly client: number;
       readonly ifFence: number | null;
     }
   | { readonly op: "cancel"; readonly ticket: number }
+  /** Each with the tickets that it waits for. `late`: a copy of an earlier call. */
+  | { readonly op: "note"; readonly notes: readonly NoteOp[]; readonly late: boolean }
   | { readonly op: "write-under"; readonly ticket: number; readonly write: WriteOp }
   | {
       readonly op: "write";
@@ -78,12 +102,16 @@ export type Op =
   | { readonly op: "advance"; readonly ticks: number };
 
 const client = fc.nat(2);
-const id = fc.nat(1);
+const id = fc.nat(2);
 const lease = fc.nat(2);
 const ttl = fc.nat(1);
 /** A recent one more often than an old one: the interpreter counts from the end. */
 const ticket = fc.oneof({ weight: 3, arbitrary: fc.nat(3) }, { weight: 1, arbitrary: fc.nat(12) });
 const fences = fc.integer({ min: 1, max: 3 });
+const ifRevision = fc.oneof(
+  { weight: 5, arbitrary: fc.constant("any" as const) },
+  { weight: 3, arbitrary: fc.constantFrom("latest" as const, "absent" as const, "old" as const) },
+);
 const write: fc.Arbitrary<WriteOp> = fc.record({
   kind: fc.oneof(
     { weight: 4, arbitrary: fc.constant("save" as const) },
@@ -95,12 +123,15 @@ const write: fc.Arbitrary<WriteOp> = fc.record({
     { weight: 1, arbitrary: fc.constant("other" as const) },
   ),
   ttl: fc.oneof(ttl, fc.record({ whenNew: ttl }), fc.constantFrom("keep" as const, "none" as const)),
-  ifRevision: fc.oneof(
-    { weight: 5, arbitrary: fc.constant("any" as const) },
-    { weight: 3, arbitrary: fc.constantFrom("latest" as const, "absent" as const, "old" as const) },
-  ),
+  ifRevision,
 });
 const keep: fc.Arbitrary<KeepOp> = fc.record({ lease, fences });
+const commitPart: fc.Arbitrary<CommitPartOp> = fc.record({
+  ticket: fc.nat(3),
+  write: fc.option(write, { freq: 4, nil: null }),
+  ifRevision: fc.oneof({ weight: 4, arbitrary: fc.constant("any" as const) }, ifRevision),
+  releases: fc.boolean(),
+});
 const limit = fc.integer({ min: 1, max: 4 });
 const share: fc.Arbitrary<ShareOp> = fc.oneof(
   { weight: 3, arbitrary: fc.constant("exclusive" as const) },
@@ -118,6 +149,7 @@ const share: fc.Arbitrary<ShareOp> = fc.oneof(
     }),
   },
 );
+const isYes = (word: "yes" | "no"): boolean => word === "yes";
 const is = <Name extends string>(name: Name): fc.Arbitrary<Name> => fc.constant(name);
 
 const weighted: readonly { weight: number; arbitrary: fc.Arbitrary<Op> }[] = [
@@ -131,9 +163,7 @@ const weighted: readonly { weight: number; arbitrary: fc.Arbitrary<Op> }[] = [
       client,
       id,
       lease,
-      queue: fc
-        .oneof({ weight: 4, arbitrary: is("yes") }, { weight: 1, arbitrary: is("no") })
-        .map((yes) => yes === "yes"),
+      queue: fc.oneof({ weight: 4, arbitrary: is("yes") }, { weight: 1, arbitrary: is("no") }).map(isYes),
       load: fc.boolean(),
       fences,
     }),
@@ -145,6 +175,15 @@ const weighted: readonly { weight: number; arbitrary: fc.Arbitrary<Op> }[] = [
       ticket,
       write: fc.option(write, { nil: null }),
       keep: fc.option(keep, { freq: 2, nil: null }),
+    }),
+  },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      op: is("commit"),
+      granted: fc.oneof({ weight: 3, arbitrary: is("yes") }, { weight: 1, arbitrary: is("no") }).map(isYes),
+      ticket,
+      parts: fc.array(commitPart, { minLength: 1, maxLength: 3 }),
     }),
   },
   {
@@ -160,6 +199,17 @@ const weighted: readonly { weight: number; arbitrary: fc.Arbitrary<Op> }[] = [
     arbitrary: fc.record({ op: is("force"), ticket, client, ifFence: fc.option(fc.nat(3), { nil: null }) }),
   },
   { weight: 3, arbitrary: fc.record({ op: is("cancel"), ticket }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      op: is("note"),
+      notes: fc.array(fc.record({ ticket, asks: fc.array(ticket, { maxLength: 2 }) }), {
+        minLength: 1,
+        maxLength: 2,
+      }),
+      late: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
+    }),
+  },
   { weight: 4, arbitrary: fc.record({ op: is("write-under"), ticket, write }) },
   { weight: 4, arbitrary: fc.record({ op: is("write"), client, id, write }) },
   { weight: 1, arbitrary: fc.record({ op: is("touch"), client, id, ttl }) },
@@ -183,6 +233,13 @@ const weighted: readonly { weight: number; arbitrary: fc.Arbitrary<Op> }[] = [
   { weight: 1, arbitrary: fc.record({ op: is("forget") }) },
 ];
 
+/** One client asks for several locks, which a commit needs. */
+const together: fc.Arbitrary<Op[]> = fc
+  .record({ client, lease, load: fc.boolean(), fences, all: fc.subarray([0, 2, 1], { minLength: 2 }) })
+  .map(({ all, ...ask }) =>
+    all.map((id) => ({ op: "ask", share: "exclusive", fresh: true, ticket: 0, id, queue: true, ...ask })),
+  );
+
 export interface Walk {
   /** How often time passes, against 50 for all else. */
   readonly advances: number;
@@ -193,11 +250,14 @@ export interface Walk {
 
 export function sequences({ advances, calls, shares }: Walk): fc.Arbitrary<Op[]> {
   const advance: fc.Arbitrary<Op> = fc.record({ op: is("advance"), ticks: fc.integer({ min: 1, max: 4 }) });
-  const ops = fc.array(fc.oneof(...weighted, { weight: advances, arbitrary: advance }), {
-    minLength: 1,
-    maxLength: calls,
-    size: "max",
-  });
+  const single = fc.oneof(...weighted, { weight: advances, arbitrary: advance }).map((op) => [op]);
+  const ops = fc
+    .array(fc.oneof({ weight: 12, arbitrary: single }, { weight: 1, arbitrary: together }), {
+      minLength: 1,
+      maxLength: calls,
+      size: "max",
+    })
+    .map((all) => all.flat());
   return shares ? ops : ops.map((all) => all.filter((op) => !ofShares.has(op.op)).map(withoutShare));
 }
 

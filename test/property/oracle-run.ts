@@ -7,23 +7,23 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import {
   type Backend,
-  type Ttl,
   type Receipt,
   type ReleaseRequest,
   type SemaphoreChange,
   type Share,
-  type StateWrite,
   type Ticket,
   type Wake,
 } from "../../src/backends/contract.ts";
-import { save, remove } from "../../src/testing/contract-client.ts";
+import { commitOf } from "./oracle-commits.ts";
 import { Answers, everyPage, type Both, type Comparison } from "./oracle-comparison.ts";
 import { History, type Entry } from "./oracle-history.ts";
 import type { Op, WriteOp } from "./oracle-ops.ts";
+import { Writes } from "./oracle-writes.ts";
+import { Noting } from "./oracle-notes.ts";
 import { receiptOf, Tickets, type TestTicket } from "./oracle-tickets.ts";
 
-/** Of three shards, they are on different ones. */
-export const ids = ["x", "y2"];
+/** Of three shards, the first two are on different ones, and the last one is with the first. */
+export const ids = ["x", "y2", "{x}z"];
 const semaphore = "\u0001semaphore:x";
 
 export class OracleRun {
@@ -31,7 +31,8 @@ export class OracleRun {
   readonly #answers: Answers;
   readonly #tickets: Tickets;
   readonly #history = new History();
-  readonly #latest = new Map<string, Both<number>>();
+  readonly #writes: Writes;
+  readonly #noting: Noting;
   readonly #wakes: Both<Wake[][]> = [
     [[], [], []],
     [[], [], []],
@@ -41,6 +42,8 @@ export class OracleRun {
     this.#options = options;
     this.#answers = new Answers(options);
     this.#tickets = new Tickets(options.placeOf);
+    this.#writes = new Writes(options, this.#answers);
+    this.#noting = new Noting(options, this.#tickets);
     for (const [index, side] of [options.reference, options.subject].entries()) {
       for (const [client, backend] of side.clients.entries()) {
         backend.onWake((wake) => wake.kind === "again" || this.#wakes[index as 0 | 1][client]!.push(wake));
@@ -75,7 +78,7 @@ export class OracleRun {
     const [reference, subject] = [await entry.call(0), await entry.call(1)];
     if (this.#options.keepsPace?.() === false) return false;
     this.#answers.compare(reference, subject);
-    this.#noteRevision(entry.id, reference, subject);
+    this.#writes.note(entry, reference, subject);
     this.#history.note(entry, reference);
     return true;
   }
@@ -91,6 +94,8 @@ export class OracleRun {
         return this.#ask(op);
       case "release":
         return this.#release(op);
+      case "commit":
+        return this.#commit(op);
       case "force":
         return this.#force(op);
       case "cancel": {
@@ -102,6 +107,8 @@ export class OracleRun {
           )
         );
       }
+      case "note":
+        return this.#noting.entry(op);
       case "write-under": {
         const ticket = this.#tickets.pick(op.ticket, false);
         return ticket && this.#write(ticket.client, ticket.id, { ...op, ticket });
@@ -129,15 +136,16 @@ export class OracleRun {
     const { share } = ticket;
     const request = { leaseMs: this.#options.leases[op.lease]!, queue, load, fences, share };
     const receipt = receiptOf(ticket.sequence.index, ticket.n);
-    return this.#without(ticket.id, (side) =>
+    const entry = this.#without(ticket.id, (side) =>
       this.#backend(side, ticket.client).acquireLock(ticket.id, this.#name(side, ticket), request, receipt),
     );
+    return { ...entry, done: (status) => void (ticket.isGranted = status === "granted") };
   }
 
   #release(op: Extract<Op, { op: "release" }>): Entry | undefined {
     const ticket = this.#tickets.pick(op.ticket, true);
     if (ticket === undefined) return undefined;
-    const write = op.write && this.#writeOf(ticket.id, op.write);
+    const write = op.write && this.#writes.of(ticket.id, op.write);
     const keep = op.keep && { leaseMs: this.#options.leases[op.keep.lease]!, fences: op.keep.fences };
     const request = (side: 0 | 1): ReleaseRequest => ({ write: write?.[side], keep: keep ?? undefined });
     const entry = this.#ofTicket(ticket, (side, receipt) =>
@@ -149,6 +157,20 @@ export class OracleRun {
       ),
     );
     return { ...entry, needsNoReceipt: write === null && keep === null };
+  }
+
+  #commit(op: Extract<Op, { op: "commit" }>): Entry | undefined {
+    const name = (side: 0 | 1, ticket: TestTicket): Ticket => this.#name(side, ticket);
+    const commit = commitOf(op, { tickets: this.#tickets, writes: this.#writes, name });
+    if (commit === undefined) return undefined;
+    const { client, id } = commit.tickets[0];
+    const entry = this.#ofSequence(client, id, (side, receipt) =>
+      this.#backend(side, client).commitStates(commit.entries[side], receipt),
+    );
+    const done = (status: string): void => {
+      if (status === "committed") for (const ticket of commit.released) this.#end(ticket);
+    };
+    return { ...entry, ids: commit.tickets.map((one) => one.id), mayBeRepeated: commit.mayBeRepeated, done };
   }
 
   #force(op: Extract<Op, { op: "force" }>): Entry | undefined {
@@ -167,7 +189,7 @@ export class OracleRun {
   }
 
   #write(client: number, id: string, op: { write: WriteOp; ticket?: TestTicket }): Entry {
-    const write = this.#writeOf(id, op.write);
+    const write = this.#writes.of(id, op.write);
     const { ticket } = op;
     return this.#ofSequence(client, id, (side, receipt) => {
       const name = ticket === undefined ? null : this.#name(side, ticket);
@@ -224,7 +246,7 @@ export class OracleRun {
 
   /** An operation with the receipt of its ticket. What this ticket does next is another one. */
   #ofTicket(ticket: TestTicket, call: (side: 0 | 1, receipt: Receipt) => Promise<unknown>): Entry {
-    const { client, sequence, n } = ticket;
+    const { sequence, n } = ticket;
     const receipt = receiptOf(sequence.index, n);
     return {
       id: ticket.id,
@@ -232,13 +254,16 @@ export class OracleRun {
       done: (status) => {
         if (ticket.isOver) return;
         if (status !== "released" && status !== "cancelled") ticket.n = Math.max(ticket.n, n + 1);
-        else {
-          ticket.isOver = true;
-          sequence.n = ticket.n;
-          this.#tickets.free(client, ticket.id, sequence);
-        }
+        else this.#end(ticket);
       },
     };
+  }
+
+  #end(ticket: TestTicket): void {
+    if (ticket.isOver) return;
+    ticket.isOver = true;
+    ticket.sequence.n = ticket.n;
+    this.#tickets.free(ticket.client, ticket.id, ticket.sequence);
   }
 
   /** An operation with a receipt of its own; its sequence is free for the next one as soon as it is answered. */
@@ -249,24 +274,6 @@ export class OracleRun {
     return { id, call: (side) => call(side, receipt), done: () => {} };
   }
 
-  #lifeOf(ttl: WriteOp["ttl"]): Ttl {
-    if (typeof ttl === "string") return ttl;
-    const ms = (index: number): number => this.#options.ttls[index]!;
-    return typeof ttl === "number" ? ms(ttl) : { whenNew: ms(ttl.whenNew) };
-  }
-
-  #writeOf(id: string, op: WriteOp): Both<StateWrite> {
-    const revision = op.ifRevision === "latest" ? this.#latest.get(id) : this.#answers.firstStamp;
-    const ttlMs = this.#lifeOf(op.ttl);
-    const of = (side: 0 | 1): StateWrite => {
-      const ifRevision =
-        op.ifRevision === "any" ? undefined : op.ifRevision === "absent" ? "absent" : (revision?.[side] ?? 1);
-      if (op.kind === "delete") return remove({ ifRevision });
-      return save(`value ${op.value}`, { serializer: op.serializer, ttlMs, ifRevision });
-    };
-    return [of(0), of(1)];
-  }
-
   #backend(side: 0 | 1, client: number): Backend {
     const { reference, subject } = this.#options;
     return (side === 0 ? reference : subject).clients[client]!;
@@ -274,13 +281,6 @@ export class OracleRun {
 
   #name(side: 0 | 1, { client, number }: TestTicket): Ticket {
     return `host:1:${this.#backend(side, client).clientId}:${number}`;
-  }
-
-  #noteRevision(id: string, reference: unknown, subject: unknown): void {
-    const [one, two] = [reference, subject].map(
-      (reply) => (reply as { revision?: unknown } | null)?.revision,
-    );
-    if (typeof one === "number" && typeof two === "number") this.#latest.set(id, [one, two]);
   }
 }
 

@@ -17,6 +17,8 @@ export interface TestTicket {
   n: number;
   /** Released or cancelled. */
   isOver: boolean;
+  /** Its last ask was granted. */
+  isGranted: boolean;
 }
 
 export class Tickets {
@@ -33,15 +35,40 @@ export class Tickets {
   make({ client, id, share }: Pick<TestTicket, "client" | "id" | "share">): TestTicket {
     const sequence = this.takeSequence(client, id);
     const number = this.#tickets.length;
-    const ticket = { client, number, id, share, sequence, n: sequence.n, isOver: false };
+    const ticket = { client, number, id, share, sequence, n: sequence.n, isOver: false, isGranted: false };
     this.#tickets.push(ticket);
     return ticket;
   }
 
   /** The ticket so many before the last one; `live`: of those that are not over. */
   pick(back: number, live: boolean): TestTicket | undefined {
-    const tickets = live ? this.#tickets.filter(({ isOver }) => !isOver) : this.#tickets;
-    return tickets.at(-1 - (tickets.length === 0 ? 0 : back % tickets.length));
+    return before(live ? this.#tickets.filter(({ isOver }) => !isOver) : this.#tickets, back);
+  }
+
+  /** Another ticket that is not over, of the same client and place, on an id of its own; so many before the last one. */
+  pickBeside(those: readonly [TestTicket, ...TestTicket[]], back: number): TestTicket | undefined {
+    const [{ client, id }] = those;
+    const place = this.#placeOf(id);
+    const beside = this.#tickets.filter(
+      (one) => !one.isOver && one.client === client && this.#placeOf(one.id) === place,
+    );
+    return before(
+      beside.filter((one) => those.every(({ id }) => id !== one.id)),
+      back,
+    );
+  }
+
+  /** The most tickets of one client and one place that were granted, on an id each; none if there are none. */
+  grantedTogether(): readonly TestTicket[] {
+    const granted = this.#tickets.filter(({ isOver, isGranted, share }) => isGranted && !isOver && !share);
+    let most: readonly TestTicket[] = [];
+    for (const { client, id } of granted) {
+      const place = this.#placeOf(id);
+      const own = granted.filter((one) => one.client === client && this.#placeOf(one.id) === place);
+      const byId = new Map(own.map((one) => [one.id, one]));
+      if (byId.size >= most.length) most = [...byId.values()];
+    }
+    return most;
   }
 
   takeSequence(client: number, id: string): Sequence {
@@ -60,6 +87,10 @@ export class Tickets {
     this.#freeSequences.set(key, free);
     return free;
   }
+}
+
+function before(tickets: readonly TestTicket[], back: number): TestTicket | undefined {
+  return tickets.at(-1 - (tickets.length === 0 ? 0 : back % tickets.length));
 }
 
 export function receiptOf(sequence: number, n: number): Receipt {

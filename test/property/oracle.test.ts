@@ -17,7 +17,7 @@ class Unsynced extends DatabaseSync {
   }
 }
 
-test("[S1] [S2] [S3] [S4] [S5] [S8] [L1] [L2] [L3] [L6] [L7] [L9] [L10] SQLite answers as memory does", async () => {
+test("[S1] [S2] [S3] [S4] [S5] [S8] [S9] [L1] [L2] [L3] [L6] [L7] [L9] [L10] [L15] SQLite answers as memory does", async () => {
   const begin = async () => {
     const folder = mkdtempSync(join(tmpdir(), "holdfast-"));
     const path = join(folder, "store.db");
@@ -36,7 +36,7 @@ test("[S1] [S2] [S3] [S4] [S5] [S8] [L1] [L2] [L3] [L6] [L7] [L9] [L10] SQLite a
   await answersAsMemory(begin, { runs: 300, calls: 80, advances: 6, shares: true });
 }, 300_000);
 
-test("[S1] [S2] [S3] [S4] [S5] [S8] [L1] [L2] [L3] [L6] [L7] [L8] [L9] [L10] Redis answers and wakes as memory does", async () => {
+test("[S1] [S2] [S3] [S4] [S5] [S8] [S9] [L1] [L2] [L3] [L6] [L7] [L8] [L9] [L10] [L15] Redis answers and wakes as memory does", async () => {
   const server = await startRedis();
   try {
     await answersAsMemory(redisTrials(server, "holdfast:"), {

@@ -9,7 +9,7 @@
 // | held-past-lease | the signal had not aborted when the server's lease ended [L5] |
 // | not-settled, late-timeout | a call never had an answer; one that waited for a lock had it late |
 // | not-calm | something failed, or was "unknown", where nothing went wrong |
-// | stale-save, revision-back, fence-back | seen on the server: [S4] [S8], [S2], [L3] |
+// | stale-save, half-commit, revision-back, fence-back | seen on the server: [S4] [S8], [S9], [S2], [L3] |
 
 import { check } from "../torture/checker/checker.ts";
 import { History, type Call, type Line } from "../torture/checker/history.ts";

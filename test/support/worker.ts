@@ -5,6 +5,7 @@
 
 import { closeSync, openSync, unlinkSync } from "node:fs";
 import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import { open, type Grant, type HoldfastError, type Store } from "../../src/index.ts";
 
@@ -85,6 +86,7 @@ const operations = {
   updates,
   contend,
   lockAll,
+  nested,
   holdAll: async (order: Order) => {
     const { fences } = await store(order)
       .lockAll(order["ids"] as string[])
@@ -151,6 +153,33 @@ async function lockAll(order: Order): Promise<void> {
       }
     });
   }
+}
+
+/**
+ * Takes two locks, one inside the other, again and again. In the first round, all hold the outer one before they ask for
+ * the inner one. Whoever is told of a deadlock begins that round again. Returns how often that was.
+ */
+async function nested(order: Order): Promise<object> {
+  const [outer = "", inner = ""] = order["ids"] as string[];
+  const opened = store(order);
+  const holders = opened.state("holders", { initial: (): string[] => [] });
+  const messages: string[] = [];
+  for (let round = 0; round < Number(order["rounds"]);) {
+    try {
+      await opened.lock(outer).run(async () => {
+        if (round === 0 && messages.length === 0) {
+          await holders.update((all) => [...all, outer]);
+          while ((await holders.load()).length < Number(order["holders"])) await sleep(2);
+        }
+        await opened.lock(inner).run(() => opened.state(inner, { initial: () => 0 }).update((n) => n + 1));
+      });
+      round += 1;
+    } catch (error) {
+      if (codeOf(error) !== "DEADLOCK") throw error;
+      messages.push((error as Error).message);
+    }
+  }
+  return { messages };
 }
 
 /** Each shows what keeps a process alive, or does not [P1]. */

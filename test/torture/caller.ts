@@ -6,8 +6,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Grant, State, Store } from "../../src/index.ts";
 import { BankCalls } from "./bank/bank-calls.ts";
 import { digest, type List, type Outcome } from "./checker/history.ts";
+import { LeaderCalls } from "./calls/leader-calls.ts";
+import { LockCalls } from "./calls/lock-calls.ts";
+import { OnceCalls } from "./calls/once-calls.ts";
 import { Holding } from "./holding.ts";
-import { LockCalls } from "./lock-calls.ts";
 import type { Random } from "./random.ts";
 import { Deliberate, type Recorder } from "./recorder.ts";
 import type { Job } from "./worker.ts";
@@ -18,10 +20,10 @@ const generationNs = 5e9;
 /** How often each is done. */
 // prettier-ignore
 const deeds = {
-  update: 30, run: 12, compareAndSet: 10, locked: 14, byHand: 10, giveUp: 6, force: 2, scratch: 6, look: 8, lock: 39, bank: 30,
+  update: 30, run: 12, compareAndSet: 10, locked: 14, byHand: 10, giveUp: 6, force: 2, scratch: 6, look: 8, other: 91,
 };
-/** What is done with locks that guard no state. */
-const lockDeeds = { gate: 10, reader: 12, several: 4, permits: 10, linger: 3 };
+/** What is done with other things than lists. */
+const others = { lock: 39, once: 14, leader: 7, bank: 30 };
 
 export interface Setting {
   readonly store: Store;
@@ -41,14 +43,15 @@ export class Caller {
   readonly #lists: number;
   readonly #random: Random;
   readonly #defaultLeaseMs: number;
-  readonly #locks: LockCalls;
   readonly banks: BankCalls;
+  readonly #others: Readonly<Record<keyof typeof others, { any(): Promise<void> }>>;
   #stopped = false;
 
   constructor(setting: Setting) {
     const { store, recorder, number, job, random } = setting;
-    this.#locks = new LockCalls(setting);
+    const [lock, once, leader] = [new LockCalls(setting), new OnceCalls(setting), new LeaderCalls(setting)];
     this.banks = new BankCalls(setting);
+    this.#others = { lock, once, leader, bank: this.banks };
     this.#store = store;
     this.#recorder = recorder;
     this.#number = number;
@@ -149,12 +152,8 @@ export class Caller {
     });
   }
 
-  lock(): Promise<void> {
-    return this.#locks[this.#random.weighted(lockDeeds)]();
-  }
-
-  bank(): Promise<void> {
-    return this.banks.any();
+  other(): Promise<void> {
+    return this.#others[this.#random.weighted(others)].any();
   }
 
   /** Waits for a short time only; whoever is granted all the same lets go. */

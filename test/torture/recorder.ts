@@ -18,6 +18,8 @@ export interface Answer {
   length?: number | undefined;
   digest?: string | undefined;
   torn?: string | undefined;
+  /** The result of a once, or what the leader proclaims; `null`: there is none. */
+  value?: string | null | undefined;
 }
 
 export interface Begin {
@@ -26,6 +28,8 @@ export interface Begin {
   readonly id: string;
   readonly hold?: number | undefined;
   readonly ifRevision?: number | "absent" | undefined;
+  /** What a leader proclaims from now on. */
+  readonly proclaims?: string | undefined;
 }
 
 /** Codes that nothing in this check can bring about. */
@@ -82,6 +86,11 @@ export class Recorder {
 
   next(): number {
     return (this.#numbers += 1);
+  }
+
+  /** A text that nobody else makes in this run. */
+  unique(): string {
+    return `${this.#life ?? "main"}:${this.next()}`;
   }
 
   /** A call that appends: `work` is given the id to add. Answers whether it was acknowledged. */

@@ -15,6 +15,7 @@ import type {
   Backend,
   CancelReply,
   CommitReply,
+  Deadlock,
   Forgotten,
   ListRequest,
   LoadedState,
@@ -138,6 +139,11 @@ export class MemoryBackend implements Backend {
     return this.#run({ kind: "inspect", id });
   }
 
+  noteWaits(...args: Parameters<Backend["noteWaits"]>): Promise<readonly (Deadlock | null)[]> {
+    const [notes, { n, keepMs }] = args;
+    return this.#run({ kind: "noteWaits", client: this.clientId, notes, n, keepMs });
+  }
+
   listLocks(cursor: string | null, request: ListRequest): Promise<Page<LockEntry>> {
     return this.#step(() =>
       page(this.#memory.locks.keys(), { ...request, cursor }, (id) =>
@@ -155,6 +161,16 @@ export class MemoryBackend implements Backend {
     return this.#run({ kind: "inspectSemaphore", id });
   }
 
+  watch(): Promise<void> {
+    return this.#step(() => undefined); // all clients get all hints
+  }
+
+  announce(id: string): Promise<void> {
+    return this.#step(() => {
+      for (const client of this.#memory.listeners.keys()) this.#sendTo(client, { kind: "changed", id });
+    });
+  }
+
   onWake(listener: (wake: Wake) => void): void {
     this.#memory.listeners.set(this.clientId, listener);
   }
@@ -163,6 +179,7 @@ export class MemoryBackend implements Backend {
     this.#closed = true;
     this.#memory.listeners.delete(this.clientId);
     this.#memory.receipts.delete(this.clientId);
+    this.#memory.waits.delete(this.clientId);
     return Promise.resolve();
   }
 
@@ -197,8 +214,11 @@ export class MemoryBackend implements Backend {
    */
   #send(wake: TicketWake): void {
     const client = wake.ticket.split(":").at(-2) ?? "";
-    const sent = withOwnBytes(wake);
-    nextTurn(() => this.#memory.listeners.get(client)?.(sent));
+    this.#sendTo(client, withOwnBytes(wake));
+  }
+
+  #sendTo(client: string, wake: Wake): void {
+    nextTurn(() => this.#memory.listeners.get(client)?.(wake));
   }
 }
 

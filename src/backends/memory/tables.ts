@@ -15,6 +15,7 @@ import type {
   SharesRow,
   StateRow,
   WaiterRow,
+  WaitsRow,
 } from "../rows/row-types.ts";
 import { firstOf } from "../rows/share-rows.ts";
 import { Sweep } from "./sweep.ts";
@@ -34,6 +35,8 @@ export class Memory {
   readonly listeners = new Map<string, (wake: Wake) => void>();
   /** By the id of each open client, then by sequence. */
   readonly receipts = new Map<string, Map<number, ReceiptRow>>();
+  /** By the id of each open client. */
+  readonly waits = new Map<string, WaitsRow>();
 }
 
 /** The rows of one client: its receipts are its own, everything else is shared. */
@@ -103,6 +106,10 @@ export class MemoryTables implements RowStore {
     return this.#receipts.get(sequence);
   }
 
+  waits(client: string): WaitsRow | undefined {
+    return this.#memory.waits.get(client);
+  }
+
   apply(changes: readonly Change[], now: number): void {
     for (const change of changes) this.#apply(change, now);
   }
@@ -120,6 +127,9 @@ export class MemoryTables implements RowStore {
         return;
       case "receipt":
         this.#receipts.set(change.receipt.sequence, { n: change.receipt.n, reply: change.reply });
+        return;
+      case "waits":
+        this.#memory.waits.set(change.client, change.row);
         return;
       case "state":
         return this.#setState(change.id, change.row, now);

@@ -11,6 +11,7 @@ import type {
   Backend,
   CancelReply,
   CommitReply,
+  Deadlock,
   Forgotten,
   ListRequest,
   LoadedState,
@@ -31,6 +32,7 @@ import type { RedisClient, RedisReply } from "./client/client-port.ts";
 import { openClient, type OpenedClient, type RedisTarget } from "./client/open-client.ts";
 import { unreadableType } from "./protocol/envelope.ts";
 import { StartupChecks } from "./startup-checks.ts";
+import { Hints } from "./hints.ts";
 import { makeKeys, type Keys } from "./protocol/keys.ts";
 import { Listing } from "./listing.ts";
 import { LockCalls } from "./lock-calls.ts";
@@ -48,6 +50,7 @@ import { Replicas } from "./replicas.ts";
 import { SingleCalls } from "./single-calls.ts";
 import { StateCalls } from "./state-calls.ts";
 import { scripts } from "./scripts/generated.ts";
+import { noteWaits } from "./wait-notes.ts";
 import { WakeSubscription } from "./wake-subscription.ts";
 import { warnOncePerCause } from "./warn-once.ts";
 
@@ -74,6 +77,8 @@ export class RedisBackend implements Backend {
   readonly name: string;
   readonly clientId: string;
   readonly awaitReplicas: Backend["awaitReplicas"];
+  readonly watch: (id: string) => Promise<void>;
+  readonly announce: (id: string) => Promise<void>;
   readonly #client: RedisClient;
   readonly #keys: Keys;
   readonly #facts = new ServerFacts();
@@ -97,7 +102,8 @@ export class RedisBackend implements Backend {
     this.#client = client;
     const keys = (this.#keys = makeKeys(prefix, clientId));
     const facts = this.#facts;
-    const settings = scriptSettings(client.followsSlot === true, keys, options);
+    const isCluster = client.followsSlot === true;
+    const settings = scriptSettings(isCluster, keys, options);
     const runner = new ScriptRunner(client, settings);
     const warn = warnOncePerCause();
     const onWake = (wake: Wake): void => this.#heard(wake);
@@ -109,9 +115,11 @@ export class RedisBackend implements Backend {
     this.#singleCalls = new SingleCalls({ startupChecks, runner, facts });
     const whenConnected = <T>(send: () => Promise<T>): Promise<T> => startupChecks.whenConnected(send);
     this.#pipeline = new Pipeline({ mode, whenConnected, runner, keys, facts });
-    this.#listing = new Listing(this.#singleCalls, keys, client.followsSlot === true);
+    this.#listing = new Listing(this.#singleCalls, keys, isCluster);
     this.#lockCalls = new LockCalls(this.#singleCalls, keys, facts);
     this.#stateCalls = new StateCalls(this.#singleCalls, keys, facts);
+    const hints = new Hints({ singleCalls: this.#singleCalls, keys, wakes, isCluster });
+    ({ watch: this.watch, announce: this.announce } = hints);
     const keepMs = (): string => facts.receipts.expiry().args[0];
     const commands = mayUseAnotherDatabase ? runner : undefined;
     this.#replicas = makeAnother && new Replicas({ makeAnother, keys, keepMs, commands, settings });
@@ -194,6 +202,10 @@ export class RedisBackend implements Backend {
 
   cancelLock(id: string, ticket: Ticket, receipt: Receipt): Promise<CancelReply> {
     return this.#lockCalls.cancel(id, ticket, receipt);
+  }
+
+  noteWaits(...args: Parameters<Backend["noteWaits"]>): Promise<readonly (Deadlock | null)[]> {
+    return noteWaits(this.#singleCalls, this.#keys, args);
   }
 
   inspectLock(id: string): Promise<LockEntry | null> {

@@ -27,14 +27,22 @@ export class SingleCalls {
     this.#options = options;
   }
 
+  /** Whether each script must declare all keys that it uses. */
+  get declaresKeys(): boolean {
+    return this.#options.runner.declaresKeys;
+  }
+
   run<T>(call: ScriptCall<T>): Promise<T> {
     const { startupChecks, runner } = this.#options;
     return startupChecks.whenConnected(() => runner.run(call));
   }
 
   command<T>(call: CommandCall<T>): Promise<T> {
-    const { startupChecks, runner } = this.#options;
-    return startupChecks.whenConnected(() => runner.command(call));
+    return this.whenConnected(() => this.#options.runner.command(call));
+  }
+
+  whenConnected<T>(send: () => Promise<T>): Promise<T> {
+    return this.#options.startupChecks.whenConnected(send);
   }
 
   runRecorded<T extends RecordedReply>(call: RecordedCall<T>): Promise<T> {

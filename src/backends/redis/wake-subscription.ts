@@ -70,6 +70,8 @@ export class WakeSubscription {
   #reconnects = 0;
   /** The number of tests of this subscription without a reply. */
   #failedTests = 0;
+  /** The channels beside the first one; a promise if this connection is subscribed to it, or about to be. */
+  readonly #added = new Map<string, Promise<void> | undefined>();
   #expected: { readonly word: Buffer; readonly heard: () => void } | undefined;
 
   constructor(options: WakeSubscriptionOptions) {
@@ -102,6 +104,15 @@ export class WakeSubscription {
   }
 
   /**
+   * Listens on another channel, too, from now on. Resolves once its messages arrive; if they do not, rejects, and may be
+   * called again.
+   */
+  async listen(channel: string): Promise<void> {
+    await (this.#added.get(channel) ?? this.#add(channel));
+    if (!this.pushes) throw new UnavailableError("Wakes do not arrive now.", { outcome: "none" });
+  }
+
+  /**
    * The reply to an ask that relied on the subscription: the number of subscribers to this client's channel (-1:
    * unknown).
    */
@@ -128,9 +139,19 @@ export class WakeSubscription {
     this.#options.onWake(isGood ? wake : { kind: "again" });
   }
 
+  #add(channel: string): Promise<void> {
+    const adding = this.#subscription?.add(channel) ?? Promise.reject(new Error("not subscribed yet"));
+    this.#added.set(channel, adding);
+    adding.catch(() => {
+      if (this.#added.get(channel) === adding) this.#added.set(channel, undefined);
+    });
+    return adding;
+  }
+
   #up(): void {
     this.#enter("testing");
     this.#failedTests = 0;
+    for (const channel of this.#added.keys()) void this.#add(channel);
     void this.#test();
   }
 
@@ -161,6 +182,7 @@ export class WakeSubscription {
     const heard = new Promise<true>((resolve) => (this.#expected = { word, heard: () => resolve(true) }));
     const [count, publish] =
       this.#subscription?.isSharded === true ? ["SHARDNUMSUB", "SPUBLISH"] : ["NUMSUB", "PUBLISH"];
+    for (const adding of this.#added.values()) await adding?.catch(() => undefined); // it may be refused alone
     const [subscribers] = await Promise.all([
       runner.command({ args: ["PUBSUB", count, channel], read: readNumsub }),
       runner.command({ args: [publish, channel, word], read: () => undefined }),

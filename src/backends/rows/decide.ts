@@ -19,6 +19,7 @@ import type {
 } from "../contract.ts";
 import { commitStates } from "./commit.ts";
 import { PendingChanges, type Item } from "./pending-changes.ts";
+import { noteWaits } from "./deadlocks/note-waits.ts";
 import { announce, firstInLine, handOver, passOn, serveQueue, type HandedOver } from "./hand-over.ts";
 import { inspect, inspectSemaphore } from "./inspect.ts";
 import {
@@ -60,6 +61,7 @@ const deciders: { readonly [K in Kind]: (pending: PendingChanges, request: RowRe
   commit: (pending, request) =>
     once(pending, request, { decide: () => commitStates(pending, request.entries) }),
   cancel,
+  noteWaits,
   inspect: (pending, { id }) => inspect(pending.item(id)),
   semaphore,
   inspectSemaphore: (pending, { id }) => inspectSemaphore(pending.item(id)),

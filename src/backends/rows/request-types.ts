@@ -7,9 +7,11 @@ import type {
   CancelReply,
   CommitEntry,
   CommitReply,
+  Deadlock,
   Forgotten,
   LoadedState,
   LockEntry,
+  NoteOrder,
   Receipt,
   ReleaseReply,
   ReleaseRequest,
@@ -21,6 +23,7 @@ import type {
   Ticket,
   TouchReply,
   Waiting,
+  WaitNote,
   Wake,
   WriteReply,
 } from "../contract.ts";
@@ -46,6 +49,10 @@ interface Calls {
   release: { request: Once & ByTicket & Release; reply: ReleaseReply };
   commit: { request: Once & { readonly entries: readonly CommitEntry[] }; reply: CommitReply };
   cancel: { request: Once & ByTicket; reply: CancelReply };
+  noteWaits: {
+    request: NoteOrder & { readonly client: string; readonly notes: readonly WaitNote[] };
+    reply: readonly (Deadlock | null)[];
+  };
   /** Only reads. */
   inspect: { request: { readonly id: string }; reply: LockEntry | null };
   semaphore: {
@@ -85,7 +92,7 @@ export type RowRequest<K extends Kind = Kind> = {
 
 export type ReplyTo<K extends Kind> = Calls[K]["reply"];
 
-export type TicketWake = Exclude<Wake, { kind: "again" }>;
+export type TicketWake = Exclude<Wake, { kind: "again" | "changed" }>;
 
 export interface Decision<K extends Kind = Kind> {
   readonly reply: ReplyTo<K>;

@@ -7,6 +7,7 @@ import type {
   CancelReply,
   CommitReply,
   Forgotten,
+  QueuedAsk,
   Receipt,
   ReleaseReply,
   SemaphoreReply,
@@ -94,6 +95,15 @@ export interface ReceiptRow {
   readonly reply: Recorded;
 }
 
+/** What the functions that run under a client's locks wait for [L15]. */
+export interface WaitsRow {
+  /** Of the client's last call. */
+  readonly n: number;
+  readonly keepUntil: number;
+  /** By the ticket that holds the lock. */
+  readonly asks: ReadonlyMap<Ticket, readonly QueuedAsk[]>;
+}
+
 /** A reply that must be given again to a retry or a late copy [S5]. */
 export type Recorded = Exclude<
   WriteReply | TouchReply | ReleaseReply | CommitReply | CancelReply | SemaphoreReply,
@@ -117,6 +127,8 @@ export interface Rows {
   waiters(id: string): readonly WaiterRow[];
   /** Of the client that made the request. */
   receipt(sequence: number): ReceiptRow | undefined;
+  /** Of any client. */
+  waits(client: string): WaitsRow | undefined;
 }
 
 /** One change of a row; a `row` of `null` deletes it. They are applied in order, all or none. */
@@ -131,7 +143,8 @@ export type Change =
   /** A new ticket goes to the end; a known one keeps its place. */
   | { readonly kind: "waiter"; readonly id: string; readonly ticket: Ticket; readonly row: WaiterRow | null }
   /** Of the client that made the request. */
-  | { readonly kind: "receipt"; readonly receipt: Receipt; readonly reply: Recorded };
+  | { readonly kind: "receipt"; readonly receipt: Receipt; readonly reply: Recorded }
+  | { readonly kind: "waits"; readonly client: string; readonly row: WaitsRow };
 
 /** Limits that depend on how quickly waiters are notified. */
 export interface Limits {

@@ -14,6 +14,7 @@ import type {
   RenewEntry,
   StateEntry,
   LockEntry,
+  WaitNote,
   Wake,
 } from "../contract.ts";
 import { callOf, ForwardingBackend, type BackendMethod } from "../forward.ts";
@@ -95,7 +96,7 @@ export class ShardedBackend extends ForwardingBackend {
   }
 
   protected forward(method: BackendMethod, args: readonly unknown[]): Promise<never> {
-    const [about] = args as [string | Kept | readonly CommitEntry[]];
+    const [about] = args as [string | Kept | readonly (CommitEntry | WaitNote)[]];
     return callOf(this.#of(idOf(about)), method, args);
   }
 
@@ -117,8 +118,8 @@ export class ShardedBackend extends ForwardingBackend {
   }
 }
 
-/** What a call is about. One shard has all states of a commit. */
-function idOf(about: string | Kept | readonly CommitEntry[]): string {
+/** What a call is about. One shard has all states of a commit, and all locks of a call's notes. */
+function idOf(about: string | Kept | readonly (CommitEntry | WaitNote)[]): string {
   if (typeof about === "string") return about;
   return "id" in about ? about.id : (about[0]?.id ?? "");
 }

@@ -16,6 +16,7 @@ import type {
   Backend,
   CancelReply,
   CommitReply,
+  Deadlock,
   Forgotten,
   ListRequest,
   LoadedState,
@@ -172,6 +173,11 @@ export class SqliteBackend implements Backend {
 
   async inspectLock(id: string): Promise<LockEntry | null> {
     return this.#read(({ executor }) => executor.run({ kind: "inspect", id }));
+  }
+
+  async noteWaits(...args: Parameters<Backend["noteWaits"]>): Promise<readonly (Deadlock | null)[]> {
+    const [notes, { n, keepMs }] = args;
+    return commit(await this.#open(), { kind: "noteWaits", client: this.clientId, notes, n, keepMs });
   }
 
   async listLocks(cursor: string | null, request: ListRequest): Promise<Page<LockEntry>> {

@@ -42,6 +42,18 @@ const tablesOfShares = (schema: string): string => `
   ) STRICT, WITHOUT ROWID;
 `;
 
+/** What the functions that run under the locks of a client wait for: one row for each client, as JSON. */
+const tableOfWaits = (schema: string): string => `
+  CREATE TABLE ${schema}.waits (
+    prefix TEXT NOT NULL,
+    client TEXT NOT NULL,
+    n INTEGER NOT NULL,
+    keep_until INTEGER NOT NULL,
+    asks TEXT NOT NULL,
+    PRIMARY KEY (prefix, client)
+  ) STRICT, WITHOUT ROWID;
+`;
+
 /**
  * `prefix` belongs to the store, so that its ids differ from those of other stores [S1]. `bytes` is the last column, so
  * that reading the rest of a row does not read the pages of a large value.
@@ -95,17 +107,19 @@ const tables = (schema: string): string => `
     PRIMARY KEY (client, slot)
   ) STRICT, WITHOUT ROWID;
   ${tablesOfShares(schema)}
+  ${tableOfWaits(schema)}
   PRAGMA ${schema}.application_id = ${String(applicationId)};
   PRAGMA ${schema}.user_version = ${String(formatVersion)};
 `;
 
-/** From format 2, which had no shared locks and semaphores. */
+/** From format 2, which had no shared locks, no semaphores and no notes of waits. */
 const upgrade = (schema: string): string => `
   ALTER TABLE ${schema}.locks ADD COLUMN holders INTEGER;
   ALTER TABLE ${schema}.locks ADD COLUMN used INTEGER;
   ALTER TABLE ${schema}.locks ADD COLUMN first_ends_at INTEGER;
   ALTER TABLE ${schema}.waiters ADD COLUMN weight INTEGER;
   ${tablesOfShares(schema)}
+  ${tableOfWaits(schema)}
   PRAGMA ${schema}.user_version = ${String(formatVersion)};
 `;
 

@@ -27,6 +27,7 @@ const rounds = {
   waiters: { key: ["prefix", "id", "ticket"], endsAt: `asked_at + ${String(askLimitMs)}` },
   receipts: { key: ["client", "slot"], endsAt: "keep_until" },
   semaphores: { key: ["prefix", "id"], endsAt: "keep_until" },
+  waits: { key: ["prefix", "client"], endsAt: "keep_until" },
 } as const;
 
 type Rounded = keyof typeof rounds;
@@ -45,7 +46,7 @@ export class Sweep {
   constructor(connection: Connection) {
     this.#sql = connection;
     const each = writesPerLook;
-    this.#written = { locks: each, waiters: each, receipts: each, semaphores: each };
+    this.#written = { locks: each, waiters: each, receipts: each, semaphores: each, waits: each };
   }
 
   wroteState(bytes: number): void {
@@ -62,7 +63,7 @@ export class Sweep {
   run(now: number): void {
     if (this.#states >= statesPerLook || (this.#states > 0 && this.#bytes >= bytesPerLook))
       this.#sweepStates(now);
-    for (const table of ["locks", "waiters", "receipts", "semaphores"] as const)
+    for (const table of ["locks", "waiters", "receipts", "semaphores", "waits"] as const)
       if (this.#written[table] > writesPerLook) this.#look(table, now);
   }
 

@@ -17,9 +17,11 @@ import type {
   StateHead,
   StateRow,
   WaiterRow,
+  WaitsRow,
 } from "../rows/row-types.ts";
 import type { Connection } from "./connection.ts";
 import { Sweep } from "./sweep.ts";
+import { WaitsTable } from "./waits-table.ts";
 
 export interface SqlTablesOptions {
   readonly connection: Connection;
@@ -36,12 +38,14 @@ export class SqlTables implements RowStore {
   readonly #prefix: string;
   readonly #clientId: string;
   readonly #sweep: Sweep;
+  readonly #waits: WaitsTable;
 
   constructor(options: SqlTablesOptions) {
     this.#sql = options.connection;
     this.#prefix = options.prefix;
     this.#clientId = options.clientId;
     this.#sweep = new Sweep(options.connection);
+    this.#waits = new WaitsTable(options.connection, options.prefix, this.#sweep);
   }
 
   stamp(): number {
@@ -113,6 +117,10 @@ export class SqlTables implements RowStore {
     return row && { n: row.n, reply: this.#recorded(row.reply) };
   }
 
+  waits(client: string): WaitsRow | undefined {
+    return this.#waits.read(client);
+  }
+
   apply(changes: readonly Change[], now: number): void {
     for (const change of changes) this.#apply(change, now);
     this.#sweep.run(now);
@@ -142,6 +150,8 @@ export class SqlTables implements RowStore {
           : this.#setWaiter(change.id, change.row);
       case "receipt":
         return this.#setReceipt(change.receipt, change.reply, now);
+      case "waits":
+        return this.#waits.write(change.client, change.row);
     }
   }
 

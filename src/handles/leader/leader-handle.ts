@@ -25,8 +25,6 @@ type Fn<T, R> = (term: Term<T>) => R | Promise<R>;
 
 /** After a campaign that failed, for which the backend was asked for `operationMs`. */
 const tryAgainMs = 250;
-/** How often a watcher asks. */
-const watchMs = 1_000;
 
 export class LeaderHandle<T> implements Leader<T> {
   readonly id: string;
@@ -53,10 +51,10 @@ export class LeaderHandle<T> implements Leader<T> {
   }
 
   watch(options?: WatchOptions): AsyncIterable<LeaderInfo<T> | null> {
-    const { intervalMs = watchMs } = parse.parseOptions<WatchOptions>("watch()", options, {
+    const { intervalMs } = parse.parseOptions<WatchOptions>("watch()", options, {
       intervalMs: parse.intervalMs,
     });
-    return changesOf(this.#session, () => this.#look(), intervalMs);
+    return changesOf({ session: this.#session, key: this.#key, look: () => this.#look(), intervalMs });
   }
 
   async #run<R>(fn: Fn<T, R>, options: CampaignOptions<T> | undefined): Promise<R> {

@@ -16,10 +16,11 @@ interface Stored {
   readonly value?: unknown;
 }
 
-/** Who leads, and the revision of the record that says so. */
+/** Who leads, the revision of the record that says so, and the remaining lease of the lock. */
 export interface SeenLeader<T> {
   readonly info: LeaderInfo<T>;
   readonly revision: number;
+  readonly leaseMs: number | null;
 }
 
 export function recordOf(codec: Codec, stored: Stored): Uint8Array {
@@ -44,7 +45,8 @@ export function leaderOf<T>(
   const { host, pid, clientId } = parseTicket(lock.holder.token);
   const here = clientId === seen.clientId;
   const value = stored?.value as T | undefined;
-  return { info: { id, fence, since: new Date(since), value, host, pid, here }, revision: record.revision };
+  const info = { id, fence, since: new Date(since), value, host, pid, here };
+  return { info, revision: record.revision, leaseMs: lock.expiresInMs };
 }
 
 function isHeldWith({ fence: first, lastFence }: LockEntry, fence: number): boolean {

@@ -1,6 +1,7 @@
 /**
- * Yields each change of who leads that it sees. No backend reports changes to those who do not campaign, so it asks at an
- * interval, and may miss a term that is shorter than that.
+ * Yields each change of who leads that it sees. It asks when a hint says that something has changed, when the lease of
+ * the leader that it knows would end, and at an interval, since hints may be lost. So it may miss a term that is short,
+ * and it never shows one that has ended for longer than the interval.
  */
 import { withCallersStack } from "../../caller-stacks.ts";
 import { onAbort } from "../../ownership/abort-listeners.ts";
@@ -8,26 +9,39 @@ import type { Session } from "../../session.ts";
 import type { SeenLeader } from "./leader-record.ts";
 import type { LeaderInfo } from "./leader.ts";
 
+/** How often it asks by default: rarely while the backend pushes hints. */
+const pushedIntervalMs = 5_000;
+const polledIntervalMs = 1_000;
+/** A leader with a very short lease is not asked about at the end of each. */
+const shortestLeaseMs = 250;
+
+export interface WatchedLeader<T> {
+  readonly session: Session;
+  readonly key: string;
+  readonly look: () => Promise<SeenLeader<T> | null>;
+  /** `undefined`: the default. */
+  readonly intervalMs: number | undefined;
+}
+
 /** Each iterator asks by itself. */
-export function changesOf<T>(
-  session: Session,
-  look: () => Promise<SeenLeader<T> | null>,
-  intervalMs: number,
-): AsyncIterable<LeaderInfo<T> | null> {
-  return { [Symbol.asyncIterator]: () => new Watch(session, look, intervalMs) };
+export function changesOf<T>(watched: WatchedLeader<T>): AsyncIterable<LeaderInfo<T> | null> {
+  return { [Symbol.asyncIterator]: () => new Watch(watched) };
 }
 
 class Watch<T> implements AsyncIterator<LeaderInfo<T> | null, undefined> {
+  readonly #watched: WatchedLeader<T>;
   readonly #session: Session;
-  readonly #look: () => Promise<SeenLeader<T> | null>;
-  readonly #intervalMs: number;
   readonly #stop = new AbortController();
   readonly #changes: AsyncGenerator<LeaderInfo<T> | null, undefined>;
+  #hints: "none" | "requested" | "pushed" = "none";
+  /** Whether there was a hint since it last began to look. */
+  #isStale = false;
+  /** Ends a wait. */
+  #wake: (() => void) | undefined;
 
-  constructor(session: Session, look: () => Promise<SeenLeader<T> | null>, intervalMs: number) {
-    this.#session = session;
-    this.#look = look;
-    this.#intervalMs = intervalMs;
+  constructor(watched: WatchedLeader<T>) {
+    this.#watched = watched;
+    this.#session = watched.session;
     this.#changes = this.#generate();
   }
 
@@ -48,14 +62,21 @@ class Watch<T> implements AsyncIterator<LeaderInfo<T> | null, undefined> {
   }
 
   async *#generate(): AsyncGenerator<LeaderInfo<T> | null, undefined> {
-    let last: number | null | undefined;
-    while (!this.#isOver()) {
-      const seen = await this.#see();
-      if (this.#isOver()) break;
-      const revision = seen?.revision ?? null;
-      if (revision !== last) yield seen?.info ?? null;
-      else await this.#interval();
-      last = revision;
+    const unwatch = this.#session.calls.watchers.add(this.#watched.key, () => this.#hint());
+    try {
+      let last: number | null | undefined;
+      while (!this.#isOver()) {
+        void this.#subscribe();
+        this.#isStale = false;
+        const seen = await this.#see();
+        if (this.#isOver()) break;
+        const revision = seen?.revision ?? null;
+        if (revision !== last) yield seen?.info ?? null;
+        else await this.#pause(seen?.leaseMs ?? Infinity);
+        last = revision;
+      }
+    } finally {
+      unwatch();
     }
     return undefined;
   }
@@ -64,26 +85,49 @@ class Watch<T> implements AsyncIterator<LeaderInfo<T> | null, undefined> {
     return this.#stop.signal.aborted || this.#session.ending.aborted;
   }
 
+  #hint(): void {
+    this.#isStale = true;
+    this.#wake?.();
+  }
+
+  /** If it fails, it is tried again with the next look. */
+  async #subscribe(): Promise<void> {
+    if (this.#hints !== "none") return;
+    this.#hints = "requested";
+    const isPushed = await this.#session.calls.watchers.subscribe(this.#watched.key);
+    this.#hints = isPushed ? "pushed" : "none";
+    if (isPushed) this.#hint(); // what has changed until now was not pushed
+  }
+
   /** A store that closes meanwhile refuses the call. */
   async #see(): Promise<SeenLeader<T> | null> {
     try {
-      return await this.#look();
+      return await this.#watched.look();
     } catch (error) {
       if (this.#isOver()) return null;
       throw error;
     }
   }
 
-  #interval(): Promise<void> {
+  /** Until a hint, the end of the lease, or the interval. */
+  #pause(leaseMs: number): Promise<void> {
+    if (this.#isStale) return Promise.resolve();
     const { deadlines } = this.#session.calls;
     return new Promise((resolve) => {
       const end = (): void => {
+        this.#wake = undefined;
         deadlines.clear(deadline);
         for (const stop of stops) stop();
         resolve();
       };
-      const deadline = deadlines.set(this.#intervalMs, end);
+      const deadline = deadlines.set(Math.min(this.#intervalMs, Math.max(leaseMs, shortestLeaseMs)), end);
       const stops = [onAbort(this.#stop.signal, end), onAbort(this.#session.ending, end)];
+      this.#wake = end;
     });
+  }
+
+  get #intervalMs(): number {
+    const isPushed = this.#hints === "pushed" && this.#session.backend.pushes;
+    return this.#watched.intervalMs ?? (isPushed ? pushedIntervalMs : polledIntervalMs);
   }
 }

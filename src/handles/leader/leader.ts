@@ -19,7 +19,10 @@ export interface CampaignOptions<T> extends LeaderOptions {
 
 /** Options of `leader.watch()`. */
 export interface WatchOptions {
-  /** How often the backend is asked, in milliseconds, 10 … 86 400 000. Default 1 000. */
+  /**
+   * How often the backend is asked, in milliseconds, 10 … 86 400 000, besides when it pushes a change. Default: 5 000
+   * while it pushes changes, otherwise 1 000.
+   */
   intervalMs?: number;
 }
 
@@ -83,8 +86,9 @@ export interface Leader<T = unknown> {
   /** Returns who leads; `null`: no process does, or its term has only just begun. */
   current(): Promise<LeaderInfo<T> | null>;
   /**
-   * Yields who leads now, and then each change that it sees: another term, another value, or none. It may skip some. It
-   * ends when the store begins to close, and throws if the backend does not answer.
+   * Yields who leads now, and then each change that it sees: another term, another value, or none. It may skip some. On
+   * Redis and in memory it sees a change at once, elsewhere and if a message is lost within `intervalMs`. It ends when
+   * the store begins to close, and throws if the backend does not answer.
    */
   watch(options?: WatchOptions): AsyncIterable<LeaderInfo<T> | null>;
 }

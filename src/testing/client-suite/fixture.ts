@@ -115,6 +115,11 @@ export class Listener implements Subscriber {
     this.failures.push(error);
   }
 
+  async add(channel: string): Promise<void> {
+    assert.ok(this.subscription);
+    await this.subscription.add(channel);
+  }
+
   reconnect(both: boolean): void {
     this.subscription?.reconnect(both);
   }

@@ -57,6 +57,36 @@ export const subscriptionCases: readonly ClientCase[] = [
     assert.equal(await command(one, [first.commands.publish, channel, "to both"]), 2);
     for (const listener of listeners) await listener.has("to both");
   }),
+  proof(
+    "[L8] channels that are added are heard on the same connection, each message once; on a new one they are added again",
+    async (fixture) => {
+      const client = await fixture.connected();
+      const channels = [fixture.channel(), fixture.channel(), fixture.channel()] as const;
+      const [channel, ...others] = channels;
+      const listener = fixture.listen(client, channel);
+      await listener.isUp();
+      await Promise.all(others.map((other) => listener.add(other)));
+      await listener.add(others[0]); // it has it already
+      const sent: string[] = [];
+      const publish = async (to: string): Promise<void> => {
+        const reply = await command(client, [
+          listener.commands.publish,
+          to,
+          String(sent.push(String(sent.length))),
+        ]);
+        assert.equal(reply, 1);
+      };
+      for (const to of [...channels, channel]) await publish(to);
+      await listener.has("1", "2", "3", "4");
+      listener.reconnect(false);
+      await listener.isUp(2);
+      await eventually(async () => assert.equal(await subscribers(fixture, listener, others[1]), 0));
+      await listener.add(others[1]);
+      for (const to of [channel, others[1]]) await publish(to);
+      await listener.has("1", "2", "3", "4", "5", "6");
+      assertAlternates(listener);
+    },
+  ),
   needing(
     ["cut"],
     "[L8] a cut connection: it says down, subscribes again by itself, and says up",

@@ -1,5 +1,6 @@
-// Four processes that campaign for one office. The one that leads is killed, stopped for longer than its lease, and cut off
-// from the server, in turn: another one leads soon, and nothing that the old one proclaims is accepted from then on.
+// Five processes that campaign for one office. The one that leads is killed, stopped for longer than its lease, and cut off
+// from the server, in turn: another one leads soon, and nothing that the old one proclaims is accepted from then on. A sixth
+// one watches, and sees each of them.
 
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
@@ -90,8 +91,17 @@ describe.each(["Redis", "SQLite"] as const)("%s", (name) => {
   };
 
   test("[E1] [L3] [L5] the leader is killed, stopped beyond its lease, cut off: never two, and soon another", async () => {
-    await Promise.all([1, 2, 3, 4].map(candidate));
+    await poll(() => store.ready().then(() => true)).toBe(true); // the first use loads the backend's modules
+    const seen: (LeaderInfo<unknown> | null)[] = [];
+    const changes = store.leader("office").watch()[Symbol.asyncIterator]();
+    const watching = (async () => {
+      for (let next = await changes.next(); next.done !== true; next = await changes.next())
+        seen.push(next.value);
+    })();
+    const watched = (fence: number) => poll(() => seen.some((one) => one?.fence === fence)).toBe(true);
+    await Promise.all([1, 2, 3, 4, 5].map(candidate));
     let { info, who } = await nextLeader();
+    await watched(info.fence);
     const harms = (["stopped", "cut off", "killed", "stopped"] as const).filter(
       (harm) => harm !== "cut off" || server !== undefined,
     );
@@ -102,6 +112,7 @@ describe.each(["Redis", "SQLite"] as const)("%s", (name) => {
       ({ info, who } = await nextLeader(before.info.fence));
       expect(performance.now() - from, harm).toBeLessThan(withinMs);
       expect(who).not.toBe(before.who);
+      await watched(info.fence);
       await goOn();
       if (harm === "killed") continue;
       // It hears of its loss by itself, and campaigns again.
@@ -118,5 +129,9 @@ describe.each(["Redis", "SQLite"] as const)("%s", (name) => {
       const late = told.filter(({ proclaimed, at }) => proclaimed === earlier && at! >= begunAt!);
       expect(late, "accepted late").toEqual([]);
     }
+    await changes.return?.();
+    await watching;
+    const fences = seen.flatMap((one) => one?.fence ?? []);
+    expect(fences).toEqual(fences.toSorted((a, b) => a - b));
   });
 });

@@ -1,5 +1,6 @@
 // A process that runs a function once, and kills itself at the point that its second argument names, so that nothing of it
-// goes on. Its backend is a real one; the wrapper only tells when a call is made, and when it has been answered.
+// goes on. Its backend is a real one; the wrapper only tells when a call is made, and when it has been answered. With
+// ONCE_CALLERS, as many run the function at a time, of the key that ONCE_KEY names.
 
 import { createRedisBackend } from "../../../src/backends/redis/backend.ts";
 import { createSqliteBackend } from "../../../src/backends/sqlite/backend.ts";
@@ -30,11 +31,13 @@ const calls: Readonly<Record<string, readonly [method: FaultyMethod, when: "befo
 const [method, when] = calls[point] ?? [];
 if (method !== undefined && when !== undefined) faulty.once(method, meanwhile({ [when]: die }));
 
-const result = await open(faulty)
-  .once(point, { keepMs: 600_000, leaseMs: 1_000 })
-  .run(async ({ fence, attempt }) => {
+const { ONCE_KEY: key = point, ONCE_CALLERS: callers = "1" } = process.env;
+const once = open(faulty, { waitMs: 30_000 }).once(key, { keepMs: 600_000, leaseMs: 1_000 });
+const run = (): Promise<unknown> =>
+  once.run(async ({ fence, attempt }) => {
     tell({ called: attempt, fence });
     if (point === "in the function") await die();
-    return "by the first";
+    return callers === "1" ? "by the first" : { by: process.pid, attempt };
   });
-tell({ result });
+const results = await Promise.all(Array.from({ length: Number(callers) }, run));
+for (const result of results) tell({ result });

@@ -67,6 +67,27 @@ for (const name of ["Redis", "SQLite"] as const) {
       expect(attempts).toEqual(next === undefined ? [] : [next]);
     });
 
+    test.each([
+      ["alive", []],
+      ["killed in its function", ["in the function"]],
+    ])(
+      "[O1] 1 000 callers of one key in several processes, the first one %s: equal results",
+      async (key, dying) => {
+        const many = { ONCE_KEY: key, ONCE_CALLERS: "250" };
+        const start = (point: string): Worker => new Worker(backend.url, point, many, program);
+        const dead = dying.map(start);
+        for (const worker of dead) expect(await worker.ended).toBe("SIGKILL");
+        const workers = [1, 2, 3, 4].map(() => start("none"));
+        expect(await Promise.all(workers.map(({ ended }) => ended))).toEqual([0, 0, 0, 0]);
+        const told = workers.flatMap((worker) => worker.told);
+        const calls = told.filter((line) => "called" in line);
+        expect(calls.map(({ called }) => called)).toEqual([dying.length + 1]);
+        const results = told.filter((line) => "result" in line).map(({ result }) => JSON.stringify(result));
+        expect(results).toHaveLength(1_000);
+        expect(new Set(results).size).toBe(1);
+      },
+    );
+
     test("[O1] attempts are counted across processes that die", async () => {
       const once = store.once("in the function", { keepMs: 600_000 });
       await once.forget();

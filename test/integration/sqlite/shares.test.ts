@@ -17,7 +17,9 @@ function toFormatTwo(folder: SqliteFolder): void {
   const db = folder.raw();
   for (const column of ["holders", "used", "first_ends_at"])
     db.exec(`ALTER TABLE locks DROP COLUMN ${column}`);
-  db.exec("ALTER TABLE waiters DROP COLUMN weight; DROP TABLE holders; DROP TABLE semaphores;");
+  db.exec(
+    "ALTER TABLE waiters DROP COLUMN weight; DROP TABLE holders; DROP TABLE semaphores; DROP TABLE waits;",
+  );
   db.exec("PRAGMA user_version = 2");
   db.close();
 }

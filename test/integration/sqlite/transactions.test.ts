@@ -6,6 +6,7 @@ import { describe, expect, test } from "vitest";
 
 import type { SqlDriver } from "../../../src/backends/sqlite/driver.ts";
 import { remove, save } from "../../../src/testing/contract-client.ts";
+import { commit } from "../../support/commit.ts";
 import { failure, sqliteFolder } from "./sqlite-folder.ts";
 
 const big = "x".repeat(4_000_000);
@@ -146,6 +147,25 @@ describe("a full disk", () => {
     const keep = { leaseMs: 1_000, fences: 1 };
     expect(await two.release({ write: save(big), keep })).toEqual(failed);
     expect(await client.backend.inspectLock("x")).toBeNull();
+  });
+
+  test("[S9] a commit of which one value has no room writes nothing, and all locks are held", async () => {
+    const client = sqliteFolder().connect({ driver: Small });
+    const tickets = ["x", "y", "z"].map((id) => client.ticketFor(id));
+    for (const ticket of tickets) await ticket.granted();
+    const waits = client.ticketFor("x");
+    await waits.queued();
+    const changes = ["1", "2", big].map((text) => ({ write: save(text) }));
+    const by = { client, receipt: client.receipt() };
+    for (let attempt = 1; attempt <= 2; attempt += 1)
+      expect(await failure(commit(by, tickets, changes))).toMatchObject({
+        code: "OUT_OF_MEMORY",
+        outcome: "none",
+      });
+    for (const id of ["x", "y", "z"]) expect(await client.load(id)).toBeNull();
+    for (const ticket of tickets) expect(await ticket.renew()).toBe("renewed");
+    expect(await commit(by, tickets, changes.slice(0, 2))).toMatchObject({ status: "committed" });
+    await waits.granted();
   });
 });
 

@@ -34,6 +34,16 @@ const careful = {
     const state = store.state<unknown>(id, { initial: () => 1 });
     return Promise.all([state.update(() => ({ first: 1 })), state.update(() => ({ second: 2 }))]);
   },
+  transact: (store, id) => {
+    const other = store.state<unknown>(id === "a" ? "b" : "a", { initial: () => null });
+    return store.transact([store.state(id, counted), other], ([draft]) => {
+      if (typeof draft === "object" && draft !== null) draft.n += 1;
+    });
+  },
+  "transact and delete": (store, id) => {
+    const [one, other] = [store.state(id, counted), store.state(id === "a" ? "b" : "a", counted)];
+    return store.transact([one, other], (_, context) => context.delete(other));
+  },
   touch: (store, id) => store.state(id).touch(60_000),
   states: (store) => drain(store.states()),
   locks: (store) => drain(store.locks()),

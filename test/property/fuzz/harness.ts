@@ -72,6 +72,7 @@ function sharedPrototypes(): string {
 const codes: Readonly<Record<ErrorCode, true>> = {
   INVALID_ARGUMENT: true,
   LOCK_TIMEOUT: true,
+  DEADLOCK: true,
   LOCK_LOST: true,
   CONFLICT: true,
   UNREACHABLE: true,

@@ -97,6 +97,12 @@ export class Ledger {
     if (row !== undefined) this.#rise(id, row.revision);
   }
 
+  /** [S9] After a step that may have saved the states of these ids together: those that it has saved. */
+  commit(ids: readonly string[], saved: readonly string[]): void {
+    if (saved.length !== 0 && saved.length !== ids.length)
+      this.#violate("half-commit", `of ${ids.join(" ")}, only ${saved.join(" ")} was saved`);
+  }
+
   /** [S2] Also across deletes. */
   #rise(id: string, revision: number): void {
     const last = this.#revisions.get(id) ?? 0;

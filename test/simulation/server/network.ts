@@ -88,6 +88,7 @@ export class Wire implements Backend {
   commitStates = (...args: Args<"commitStates">) => this.#call("commitStates", args);
   cancelLock = (...args: Args<"cancelLock">) => this.#call("cancelLock", args);
   inspectLock = (...args: Args<"inspectLock">) => this.#call("inspectLock", args);
+  noteWaits = (...args: Args<"noteWaits">) => this.#call("noteWaits", args);
   changeSemaphore = (...args: Args<"changeSemaphore">) => this.#call("changeSemaphore", args);
   inspectSemaphore = (...args: Args<"inspectSemaphore">) => this.#call("inspectSemaphore", args);
   listLocks = (...args: Args<"listLocks">) => this.#call("listLocks", args);

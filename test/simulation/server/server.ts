@@ -87,14 +87,18 @@ export class Server {
 
   #carryOut(executor: Executor, { call, attempt }: Sent): unknown {
     const ids = idsOf(call);
-    const writer = writerOf(call);
-    const may = ids.map(
-      (id) => writer !== undefined && this.#ledger.mayWrite(id, writer, this.#hasWaiters(id)),
-    );
+    const may = ids.map((id) => {
+      const writer = writerOf(call, id);
+      return writer !== undefined && this.#ledger.mayWrite(id, writer, this.#hasWaiters(id));
+    });
     if (call.method === "awaitReplicas") return this.#renewFor(executor, call);
     const request = requestOf(call, attempt);
+    const saved = call.method === "commitStates" ? savedBy(call) : [];
+    const before = saved.map((id) => this.#memory.states.get(id));
     const reply = request && executor.run(request);
     ids.forEach((id, n) => this.#look(id, may[n] === true));
+    const isNew = (id: string, n: number): boolean => this.#memory.states.get(id) !== before[n];
+    this.#ledger.commit(saved, saved.filter(isNew));
     return reply;
   }
 
@@ -144,6 +148,10 @@ function requestOf({ method, args }: Call, attempt: Attempt): RowRequest | undef
       return { kind: "cancel", id: args[0], ticket: args[1], receipt: args[2], attempt };
     case "inspectLock":
       return { kind: "inspect", id: args[0] };
+    case "noteWaits": {
+      const [notes, order] = args;
+      return { kind: "noteWaits", client: clientOf(notes[0]?.ticket ?? ""), notes, ...order };
+    }
     case "changeSemaphore":
       return { kind: "semaphore", id: args[0], change: args[1], receipt: args[2], attempt };
     case "inspectSemaphore":
@@ -165,13 +173,21 @@ export function receiptOf({ method, args }: Call): Receipt | undefined {
 function idsOf({ method, args }: Call): readonly string[] {
   if (method === "renewLocks" || method === "commitStates") return args[0].map(({ id }) => id);
   if (method === "awaitReplicas") return [args[0].id];
+  if (method === "noteWaits") return []; // it changes no lock and no state
   return method === "ready" || method === "listStates" || method === "listLocks" ? [] : [args[0]];
 }
 
-function writerOf({ method, args }: Call): Writer | undefined {
+/** Who writes the state of this id, if the call writes it. */
+function writerOf({ method, args }: Call, id: string): Writer | undefined {
   if (method === "writeState") return { ticket: args[2] };
   if (method === "releaseLock") return (args[2] satisfies ReleaseRequest).write && { ticket: args[1] };
-  return undefined;
+  if (method !== "commitStates") return undefined;
+  const entry = args[0].find((one) => one.id === id);
+  return entry?.write && { ticket: entry.ticket };
+}
+
+function savedBy({ args: [entries] }: Extract<Call, { method: "commitStates" }>): readonly string[] {
+  return entries.filter(({ write }) => write?.kind === "save").map(({ id }) => id);
 }
 
 export function clientOf(ticket: string): string {

@@ -11,6 +11,9 @@
 // | two-holders, stale-save | two held a lock that they could not share and no fault explains it [L1] [L5] [L12]; a save was accepted from who had lost it [S4] |
 // | too-many-permits | more permits were held than the semaphore has, and no fault explains it [L13] |
 // | sum, balance, half-done, torn-look | the accounts of a bank do not add up, or a transfer is in some of its accounts only [S9] |
+// | two-results, run-again, never-run | a once had two results, ran again after it had one, or has one that no function returned [O1] |
+// | forgotten, attempt-back | a once's result was gone; its attempts were not counted [O1] |
+// | ended-term, leader-back, unknown-leader | a look saw a leader whose term had ended, an earlier one than a look before, or nobody's value [E1] |
 // | called-again | an update's function was called twice [S3] |
 // | seen, process | an error that cannot be, a broken re-entry [L4]; a process that crashed or did not end [P1] [P2] |
 // | left-behind, not-recovered | a lock or a place in a queue of a process that closed [L7] [P2]; no answer although nothing is broken |
@@ -20,6 +23,8 @@
 import { checkBanks } from "./check-banks.ts";
 import { checkHolds } from "./check-holds.ts";
 import { checkLists } from "./check-lists.ts";
+import { checkOnces } from "./check-onces.ts";
+import { checkTerms } from "./check-terms.ts";
 import type { Call, FaultSpan, History } from "./history.ts";
 
 /** One broken promise. `rule` is the short name that the checker's tests know it by. */
@@ -70,6 +75,8 @@ export function check(history: History): Findings {
   checkLists(inquiry);
   checkBanks(inquiry);
   checkHolds(inquiry);
+  checkOnces(inquiry);
+  checkTerms(inquiry);
   checkRevisions(inquiry);
   checkEnd(inquiry);
   return { violations, figures };

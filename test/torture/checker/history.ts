@@ -7,8 +7,9 @@
 // |---|---|---|
 // | run | version, seed, backend, seconds, processes, faults, durability, latenessMs? | the first line. `latenessMs`: how late timers are at most, where that is known |
 // | life, died | life, pid / how | a process started; ended ("closed" by itself, "killed" by us, else unexpected) |
-// | begin | life, n, caller, op, id, add?, hold?, ifRevision? | a call, before it is made. `add`: the id that it appends to the list `id` |
-// | end | life, n, outcome, code?, revision?, fence?, count?, length?, digest?, torn? | its answer. No `end`: the process died, outcome unknown |
+// | begin | life, n, caller, op, id, add?, hold?, ifRevision?, proclaims? | a call, before it is made. `add`: the id that it appends to the list `id`; `proclaims`: what a leader proclaims from then on |
+// | end | life, n, outcome, code?, revision?, fence?, count?, length?, digest?, value?, torn? | its answer. No `end`: the process died, outcome unknown. `value`: the result of a once, or what the leader proclaims; `null`: there is none |
+// | ran | life, id, fence, attempt, value | the function of a once was called, and returns this, unless it throws |
 // | held | life, h, caller, id, fence, asked, leaseMs, draft?, shared?, weight?, limit? | a grant was handed to its caller, who asked at `asked`; or an update's function runs. `shared`: others may share it. `weight`: permits of a semaphore that has `limit` |
 // | left | life, h, how | the holder lets go: "release" (about to call it), or "abort" (its signal aborted) |
 // | released | life, h, answer | what release answered: true, false or "unknown" |
@@ -29,83 +30,26 @@
 import { createHash } from "node:crypto";
 
 import type { Account } from "../bank/account.ts";
+import type {
+  Backend,
+  Call,
+  FaultSpan,
+  Final,
+  Hold,
+  Line,
+  List,
+  Outcome,
+  Run,
+  Span,
+} from "./history-types.ts";
 
-export type Outcome = "ok" | "failed" | "unknown";
-export type Backend = "redis" | "redis-replicas" | "redis-shards" | "redis-cluster" | "sqlite";
-
-export interface Line {
-  readonly ev: string;
-  readonly at: number;
-  readonly [field: string]: unknown;
-}
-
-/** What the states `list:…` hold. */
-export interface List {
-  count: number;
-  ids: string[];
-}
-
-export interface Call {
-  readonly life: string;
-  readonly n: number;
-  readonly caller: number;
-  readonly op: string;
-  readonly id: string;
-  readonly add: string | undefined;
-  readonly hold: number | undefined;
-  readonly begin: number;
-  end: number;
-  outcome: Outcome;
-  code: string | undefined;
-  revision: number | undefined;
-  fence: number | undefined;
-  count: number | undefined;
-  length: number | undefined;
-  digest: string | undefined;
-  /** What an audit of accounts found wrong with them. */
-  torn: string | undefined;
-}
-
-export interface Hold {
-  readonly life: string;
-  readonly h: number;
-  readonly id: string;
-  readonly fence: number;
-  readonly asked: number;
-  readonly from: number;
-  readonly leaseMs: number;
-  /** An update's function, whose fence others of its batch share. */
-  readonly draft: boolean;
-  /** Others may share it. */
-  readonly shared: boolean;
-  /** How many permits it has of a semaphore that has `limit`; `limit` is `undefined` for a lock. */
-  readonly weight: number;
-  readonly limit: number | undefined;
-  /** Until it let go; `Infinity`: the process died with it. */
-  until: number;
-  how: "release" | "abort" | "death";
-  answer: boolean | "unknown" | undefined;
-}
-
-export interface Span {
-  readonly from: number;
-  to: number;
-}
-
-export interface FaultSpan extends Span {
-  readonly name: string;
-  readonly detail: Line;
-}
-
-export interface Final extends List {
-  readonly id: string;
-  readonly revision: number;
-}
+export type * from "./history-types.ts";
 
 export class History {
   run: Line | undefined;
   readonly calls: Call[] = [];
   readonly holds: Hold[] = [];
+  readonly runs: Run[] = [];
   readonly faults: FaultSpan[] = [];
   readonly finals = new Map<string, Final>();
   readonly accounts = new Map<string, Account>();
@@ -145,6 +89,9 @@ export class History {
         return this.#end(line, life);
       case "held":
         return this.#hold(line, life);
+      case "ran":
+        this.runs.push({ ...(line as unknown as Run), life, at: line.at });
+        break;
       case "left":
       case "released":
         return this.#leave(line, life);
@@ -211,6 +158,8 @@ export class History {
       length: undefined,
       digest: undefined,
       torn: undefined,
+      proclaims: line["proclaims"] as string | undefined,
+      value: undefined,
     };
     this.calls.push(call);
     this.#open.set(`${life}#${call.n}`, call);
@@ -230,6 +179,7 @@ export class History {
     call.length = line["length"] as number | undefined;
     call.digest = line["digest"] as string | undefined;
     call.torn = line["torn"] as string | undefined;
+    call.value = line["value"] as string | null | undefined;
   }
 
   #hold(line: Line, life: string): void {
@@ -248,6 +198,7 @@ export class History {
       until: Infinity,
       how: "death",
       answer: undefined,
+      releasedAt: Infinity,
     };
     this.holds.push(hold);
     this.#held.set(`${life}#${hold.h}`, hold);
@@ -263,8 +214,10 @@ export class History {
   #leave(line: Line, life: string): void {
     const hold = this.#held.get(`${life}#${String(line["h"])}`);
     if (hold === undefined) return;
-    if (line.ev === "released") hold.answer = line["answer"] as boolean | "unknown";
-    else if (hold.until === Infinity) {
+    if (line.ev === "released") {
+      hold.answer = line["answer"] as boolean | "unknown";
+      hold.releasedAt = line.at;
+    } else if (hold.until === Infinity) {
       hold.until = line.at;
       hold.how = line["how"] as "release" | "abort";
     }

@@ -89,6 +89,30 @@ test("a message that comes together with the reply to SUBSCRIBE is heard", async
   await poll(() => heard).toEqual(["hi"]);
 });
 
+test("among messages: replies to more subscriptions, refusals, and those that the end of the connection leaves open", async () => {
+  const subscribed = (to: string): string => `*3\r\n$9\r\nsubscribe\r\n$1\r\n${to}\r\n:1\r\n`;
+  const message = (text: string): string => `*3\r\n$7\r\nmessage\r\n$1\r\nx\r\n$1\r\n${text}\r\n`;
+  replies = [
+    "*0\r\n",
+    subscribed("x") + message("1"),
+    message("2") + subscribed("y") + "-NOPERM no\r\n" + message("3"),
+    message("4"),
+  ];
+  await connect();
+  const heard: string[] = [];
+  const listener = (bytes: Buffer): void => void heard.push(bytes.toString());
+  await connection.subscribe("x", listener);
+  const more = [connection.subscribe("y", listener), connection.subscribe("z", listener)];
+  expect(await Promise.allSettled(more)).toMatchObject([
+    { status: "fulfilled" },
+    { reason: { message: "NOPERM no" } },
+  ]);
+  const open = connection.subscribe("w", listener);
+  await poll(() => heard).toEqual(["1", "2", "3", "4"]);
+  connection.destroy(new Error("over"));
+  await expect(open).rejects.toThrow("over");
+});
+
 test.each([
   ["the server closes it", () => socket?.end(), /Socket closed unexpectedly/],
   ["it is ended here", () => connection.destroy(new Error("why not")), /why not/],

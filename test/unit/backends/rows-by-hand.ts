@@ -14,6 +14,7 @@ import type {
   SharesRow,
   StateRow,
   WaiterRow,
+  WaitsRow,
 } from "../../../src/backends/rows/row-types.ts";
 import { firstOf } from "../../../src/backends/rows/share-rows.ts";
 import { save, bytesOf } from "../../../src/testing/contract-client.ts";
@@ -26,6 +27,7 @@ export interface Stored {
   readonly semaphores?: Readonly<Record<string, SemaphoreRow>>;
   readonly queues?: Readonly<Record<string, readonly WaiterRow[]>>;
   readonly receipts?: Readonly<Record<number, ReceiptRow>>;
+  readonly waits?: Readonly<Record<string, WaitsRow>>;
 }
 
 export const now = 1_000_000;
@@ -52,7 +54,7 @@ export const stateOf = (value: string, more: Partial<StateRow> = {}): StateRow =
 /** Frozen, since a decision changes nothing; `reads` is what it looked at. */
 export function viewOf(stored: Stored, reads: string[] = []): Rows {
   const { stamp = 0, states = {}, locks = {}, queues = {}, receipts = {} } = freeze(stored);
-  const { holders = {}, semaphores = {} } = stored;
+  const { holders = {}, semaphores = {}, waits = {} } = stored;
   const read = <T>(name: string, value: T): T => {
     reads.push(name);
     return value;
@@ -72,6 +74,7 @@ export function viewOf(stored: Stored, reads: string[] = []): Rows {
     semaphore: (id) => read("semaphore", semaphores[id]),
     waiters: (id) => read("waiters", queues[id] ?? []),
     receipt: (sequence) => read("receipt", receipts[sequence]),
+    waits: (client) => read("waits", waits[client]),
   };
 }
 

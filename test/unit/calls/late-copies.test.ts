@@ -4,7 +4,9 @@ import { describe, expect, test } from "vitest";
 
 import { Memory, MemoryBackend } from "../../../src/backends/memory/backend.ts";
 import { open } from "../../../src/index.ts";
+import { ContractClient, save } from "../../../src/testing/contract-client.ts";
 import { FaultyBackend, LateCopy } from "../../../src/testing/index.ts";
+import { commit } from "../../support/commit.ts";
 
 describe("[S5] the first copy of an operation whose retry was refused is refused as well", () => {
   const world = () => {
@@ -36,5 +38,22 @@ describe("[S5] the first copy of an operation whose retry was refused is refused
     await theirs.state<string>("x").save("theirs");
     await copy.deliver();
     expect(await theirs.state("x").load()).toBe("theirs");
+  });
+
+  test("[S9] [S5] a commit that found one of its locks not held", async () => {
+    const { faults, theirs } = world();
+    const client = new ContractClient(faults);
+    const [x, y] = [client.ticketFor("x"), client.ticketFor("y")];
+    await x.granted();
+    const copy = new LateCopy();
+    faults.once("commitStates", copy.fault);
+    const by = { client, receipt: client.receipt() };
+    const changes = [{ write: save("1") }, { write: save("2") }];
+    await expect(commit(by, [x, y], changes)).rejects.toMatchObject({ outcome: "unknown" });
+    expect(await commit(by, [x, y], changes)).toEqual({ status: "lost", index: 1 });
+    await y.granted();
+    await copy.deliver();
+    expect(await theirs.state("x").load()).toBeUndefined();
+    expect(await x.renew()).toBe("renewed");
   });
 });

@@ -144,6 +144,16 @@ describe("a local queue", () => {
     expect(queue.fencesWanted).toBe(64);
   });
 
+  test("[L3] where others want the lock as well, there are fences for grants that are asked for later", () => {
+    queue.isContended = true;
+    add(changeRequest());
+    expect(queue.fencesWanted).toBe(1); // later changes join the run
+    add(grantRequest());
+    expect(queue.fencesWanted).toBe(16);
+    for (let n = 0; n < 20; n += 1) add(grantRequest());
+    expect(queue.fencesWanted).toBe(22);
+  });
+
   test("rejectAll picks", async () => {
     const [a, b] = [add(grantRequest(1_000)), add(grantRequest(2_000))];
     queue.rejectAll(new Error("no"), ({ waitMs }) => waitMs === 1_000);

@@ -1,6 +1,6 @@
 // The locks that the callers of one store want: one queue and one ticket at a time for each id, and how all of that ends.
 
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 
 import type { AcquireRequest } from "../../../src/backends/contract.ts";
 import type { LockManager } from "../../../src/scheduling/lock-manager.ts";
@@ -39,6 +39,33 @@ describe("the lock manager", () => {
     await second.release();
     await (await c.granted).release();
     expect(asks()).toHaveLength(1);
+  });
+
+  test("[L2] once its process had to wait for others, one hold serves those who come until it is granted as well", async () => {
+    const waiting = { status: "waiting", holder: { token: "other", foreign: false }, retryInMs: 5, ahead: 0 };
+    const granted = (fences: number): object => ({
+      ...{ status: "granted", fence: 100, fences, leaseMs: 30_000, waiting: 1 },
+    });
+    const wanted: number[] = [];
+    const replies = [waiting, waiting, undefined]; // it waits, asks again and is served; then the lock is free
+    room.backend.answer("acquireLock", (_id, _ticket, request) => {
+      const { fences } = request as AcquireRequest;
+      wanted.push(fences);
+      return replies.shift() ?? granted(fences);
+    });
+    const first = add("x");
+    await quiet();
+    const late = add("x");
+    for (let again = 0; again < 2; again += 1) {
+      vi.advanceTimersByTime(6);
+      await quiet();
+    }
+    await (await first.granted).release();
+    await (await late.granted).release();
+    await quiet();
+    expect(wanted).toEqual([1, 16, 16]); // one ticket
+    for (let n = 0; n < 2; n += 1) await use("x");
+    expect(wanted).toEqual([1, 16, 16, 16, 1]); // the fourth did not wait
   });
 
   test("[L1] one who comes while the lock is lent waits in the same queue: the backend is not asked", async () => {

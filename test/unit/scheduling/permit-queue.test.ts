@@ -23,7 +23,7 @@ describe("the queue of a semaphore", () => {
     Object.defineProperty(room.backend, "pushes", { get: () => pushes });
     const { PermitQueue } = await import("../../../src/scheduling/permit-queue.ts");
     queue = new PermitQueue("x", {
-      calls: room.calls,
+      tickets: room.tickets,
       ask: (request, over) => void asked.push({ request, over }),
       onIdle: () => void (idle += 1),
     });

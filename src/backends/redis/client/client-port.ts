@@ -36,6 +36,11 @@ export interface Subscription {
   /** Whether the channel is one of those that a cluster keeps at the owner of its slot. Default: it is not. */
   readonly isSharded?: boolean;
   /**
+   * Listens on another channel of the same slot, over the connection that there is now; its messages come to the same
+   * subscriber. Resolves once it is subscribed, and rejects if it is not. For a new connection it must be called again.
+   */
+  add(channel: string): Promise<void>;
+  /**
    * Replaces the connection, which is subscribed but receives no messages. `both`: the one for commands as well, since the
    * two may lead to different servers.
    */

@@ -123,9 +123,18 @@ export class OwnClient implements RedisClient {
     this.#wakes = wakes;
     if (this.#commands.current !== undefined) wakes.start();
     const isSharded = (): boolean => this.#isSharded;
+    const listener = (bytes: Buffer): void => subscriber.message(bytes);
     return {
       get isSharded() {
         return isSharded();
+      },
+      add: async (another) => {
+        try {
+          if (wakes.current === undefined) throw new Error("there is no connection");
+          await wakes.current.subscribeToo(another, listener, this.#isSharded);
+        } catch (error) {
+          throw this.#explain(toError(error));
+        }
       },
       reconnect: (both) => {
         if (both) this.#replace();

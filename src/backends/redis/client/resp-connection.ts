@@ -73,7 +73,7 @@ export class RespConnection {
     return this.#send(args, wantsBytes(options));
   }
 
-  /** From the reply on, it receives only messages. */
+  /** From the reply on, it receives only messages, and replies to more of these. There is one listener for all channels. */
   subscribe(channel: string, listener: (message: Buffer) => void): Promise<void> {
     return this.#subscribe("SUBSCRIBE", channel, listener);
   }
@@ -165,7 +165,8 @@ export class RespConnection {
   }
 
   #handleReply(reply: RedisReply): void {
-    if (this.#onMessage !== undefined) return this.#handleMessage(reply, this.#onMessage);
+    if (this.#onMessage !== undefined && !this.#isAnswer(reply))
+      return this.#handleMessage(reply, this.#onMessage);
     const command = this.#pending[this.#settled];
     if (command === undefined) throw new Error("the server sent a reply to no command");
     this.#pending[this.#settled] = undefined;
@@ -176,6 +177,13 @@ export class RespConnection {
     }
     if (reply instanceof Error) command.reject(reply);
     else command.resolve(reply);
+  }
+
+  /** Whether it is the reply to a command, among messages. */
+  #isAnswer(reply: RedisReply): boolean {
+    if (this.#pending.length === 0) return false;
+    const [kind] = Array.isArray(reply) ? (reply as readonly RedisReply[]) : [];
+    return reply instanceof Error || ["subscribe", "ssubscribe"].includes(String(kind));
   }
 
   /** `[kind, channel, message]`, as bytes. */

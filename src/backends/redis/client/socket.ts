@@ -74,6 +74,12 @@ export class RedisSocket implements Transport {
     return this.#client.subscribe(channel, listener, true);
   }
 
+  /** To another channel, once it is subscribed to one; `isSharded`: of those that a cluster keeps at the owner of the slot. */
+  subscribeToo(channel: string, listener: (message: Buffer) => void, isSharded: boolean): Promise<unknown> {
+    if (!isSharded || this.#client.sSubscribe === undefined) return this.subscribe(channel, listener);
+    return this.#client.sSubscribe(channel, listener, true);
+  }
+
   /**
    * On a cluster: to a channel that is kept at the owner of its slot; before Redis 7, to a plain one. `onMoved`: the server
    * is not the owner any more, and has ended the subscription. Returns whether the channel is sharded.
@@ -83,7 +89,11 @@ export class RedisSocket implements Transport {
     { listener, onMoved }: { listener: (message: Buffer) => void; onMoved: () => void },
   ): Promise<boolean> {
     const client: ChannelSubscriber & Emitter = this.#client;
-    client.on("sharded-channel-moved", onMoved);
+    let isMoved = false;
+    client.on("sharded-channel-moved", () => {
+      if (!isMoved) onMoved(); // the server says so for each channel
+      isMoved = true;
+    });
     try {
       if (client.sSubscribe !== undefined) {
         await client.sSubscribe(channel, listener, true);

@@ -169,6 +169,7 @@ export function readWake(message: Buffer): Wake | null {
   const end = message.indexOf(10);
   const words = message.toString("utf8", 0, end === -1 ? message.length : end).split(" ");
   const [kind, ticket = ""] = words;
+  if (kind === "changed") return { kind, id: words.slice(1).join(" ") };
   // The id comes last, since it may contain spaces.
   if (kind === "wanted" || kind === "forced" || kind === "ask")
     return { kind, ticket, id: words.slice(2).join(" ") };

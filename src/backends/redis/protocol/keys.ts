@@ -5,6 +5,10 @@
 
 import type { Receipt } from "../../contract.ts";
 import { markId } from "../../shard-mark.ts";
+import { murmur3 } from "../../shard-of.ts";
+
+/** So many channels for hints at most: each id has one of them. */
+const hintChannels = 64;
 
 export interface Keys {
   readonly state: (id: string) => string;
@@ -28,8 +32,12 @@ export interface Keys {
   readonly mark: string;
   /** The receipts of this client. */
   readonly done: string;
+  /** What the functions under this client's locks wait for. */
+  readonly waits: string;
   /** The channel for this client's wakes. */
   readonly channel: string;
+  /** The channel for hints about this id. */
+  readonly hints: (id: string) => string;
   /**
    * Never written. While a slot moves key by key, a cluster runs a script if it has all keys that the script declares, and
    * refuses it half-way when the script deletes a key and uses it again. With this key, it never has all of them.
@@ -66,7 +74,9 @@ export function makeKeys(prefix: string, clientId: string): Keys {
     staged: (id, { sequence, n }) => `${prefix}sent:{${id}}:${clientId}:${String(sequence)}:${String(n)}`,
     mark: state(markId),
     done,
+    waits: `${prefix}waits:${clientId}`,
     channel: `${prefix}wake:${clientId}`,
+    hints: (id) => `${prefix}changed:${String(murmur3(Buffer.from(id)) % hintChannels)}`,
     never: `${prefix}never`,
     probe: `${prefix}probe:{${clientId}}`,
     pattern: (kind, idPrefix) => `${escapeGlob(`${prefix}${kind}:{${idPrefix}`)}*}`,

@@ -76,6 +76,11 @@ export class ScriptRunner {
     this.#onWrongServer = onWrongServer;
   }
 
+  /** Whether each script must declare all keys that it uses. */
+  get declaresKeys(): boolean {
+    return this.#neverKey !== undefined;
+  }
+
   /** Runs one EVALSHA, after the commands that are sent ahead of it. */
   run<T>(call: ScriptCall<T>): Promise<T> {
     const { read, id } = call;

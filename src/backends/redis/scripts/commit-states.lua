@@ -2,7 +2,8 @@
 -- before the first write; of the writes, only the first can fail for lack of memory.
 -- KEYS: stamp done
 -- ARGV: prefix seen slot n proof keep refresh count payload
---   then for each state: id ticket kind serializer ttl ifRevision size staged slot n
+-- Each operation: id ticket kind serializer ttl ifRevision size staged slot n; no terms
+--   they follow, one for each state
 --   slot … refresh: see release.lua; kind … staged: see commit.lua; payload: the bytes of all saves, in order; the last
 --   two: of the receipt that settles the ticket, or empty if the lock is not released
 -- Replies: 'committed <revision or -> …', one for each state; 'lost <index>', 'conflict <index> <revision or absent>',
@@ -14,7 +15,7 @@ local prefix, seen = ARGV[1], tonumber(ARGV[2])
 local slot, n, proof, keep, refresh, count, payload = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], tonumber(ARGV[8]), ARGV[9]
 local first_at, width = 10, 10
 -- The offsets of the fields of a state from its beginning.
-local ID, TICKET, KIND, STAGED, TICKET_SLOT = 0, 1, 2, 7, 8
+local ID, TICKET, KIND, SERIALIZER, TTL, IF_REVISION, SIZE, STAGED, SLOT, N = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
 local kind, serializer, ttl, if_revision, size, staged, bytes
 -- @include keys
 -- @include bounds
@@ -35,7 +36,7 @@ for i = 1, count do
 end
 local function take_state(i)
   local at = first_at + width * (i - 1)
-  kind, serializer, ttl, if_revision, size, staged = unpack(ARGV, at + KIND, at + TICKET_SLOT - 1)
+  kind, serializer, ttl, if_revision, size, staged = unpack(ARGV, at + KIND, at + SLOT - 1)
   set_state_key(ARGV[at + ID])
   return at
 end
@@ -45,7 +46,9 @@ local found, highest, saves = {}, seen, 0
 local function refused()
   local held = redis.call('MGET', unpack(locks))
   for i = 1, count do
-    if not is_held_by(held[i], ARGV[first_at + width * (i - 1) + TICKET]) then return 'lost ' .. i - 1 end
+    -- MGET finds nothing where GET finds the wrong type.
+    local holder = held[i] or redis.call('GET', locks[i])
+    if not is_held_by(holder, ARGV[first_at + width * (i - 1) + TICKET]) then return 'lost ' .. i - 1 end
   end
   for i = 1, count do
     take_state(i)
@@ -62,11 +65,16 @@ local function refused()
   return nil
 end
 local revisions, receipts = {}, {}
-local function write_all(now)
+-- Returns the time.
+local function write_all()
+  local now = clock()
   local next_stamp, failure
   if saves > 0 then
     next_stamp, failure = reserve(now, highest, saves)
     if not next_stamp then error(failure) end
+  else
+    -- Needs no memory. After a first write, the receipt will not fail for lack of it.
+    redis.call('PEXPIRE', done, keep)
   end
   local taken = 0
   for i = 1, count do
@@ -80,17 +88,18 @@ local function write_all(now)
       revisions[i] = written
       if kind == 'save' then next_stamp = next_stamp + 1 end
     end
-    local ticket_slot, ticket_n = ARGV[at + TICKET_SLOT], ARGV[at + TICKET_SLOT + 1]
+    local ticket_slot, ticket_n = ARGV[at + SLOT], ARGV[at + N]
     if ticket_slot ~= '' then
       receipts[#receipts + 1] = ticket_slot
       receipts[#receipts + 1] = ticket_n .. ' released ' .. revisions[i]
     end
   end
+  return now
 end
 local function release_all()
   local freed = {}
   for i = 1, count do
-    if ARGV[first_at + width * (i - 1) + TICKET_SLOT] ~= '' then freed[#freed + 1] = locks[i] end
+    if ARGV[first_at + width * (i - 1) + SLOT] ~= '' then freed[#freed + 1] = locks[i] end
   end
   if #freed > 0 then redis.call('DEL', unpack(freed)) end
 end
@@ -109,8 +118,7 @@ local reply = isolated(function()
     anybody_waits = true
     return nil
   end
-  local now = clock()
-  write_all(now)
+  write_all()
   release_all()
   return answer()
 end)
@@ -124,24 +132,28 @@ end
 -- @include hand-over
 reply = isolated(function()
   -- Types are checked before the first write: HLEN for the hash that the walk will read.
+  local waited_for = {}
   for i = 1, count do
-    set_all_keys(ARGV[first_at + width * (i - 1)])
-    if redis.call('ZCARD', queue) > 0 then redis.call('HLEN', asks) end
+    set_all_keys(ARGV[first_at + width * (i - 1) + ID])
+    waited_for[i] = redis.call('ZCARD', queue) > 0
+    if waited_for[i] then redis.call('HLEN', asks) end
   end
-  local now = clock()
-  write_all(now)
+  local now = write_all()
   release_all()
+  local committed = answer()
   for i = 1, count do
     local at = first_at + width * (i - 1)
-    set_all_keys(ARGV[at])
-    -- Its ticket may not have confirmed a hand-over until now.
-    leave(ARGV[at + TICKET])
-    if ARGV[at + TICKET_SLOT] ~= '' then
-      shares = nil
-      serve(now, nil, true)
+    if waited_for[i] then
+      set_all_keys(ARGV[at + ID])
+      -- Its ticket may not have confirmed a hand-over until now.
+      leave(ARGV[at + TICKET])
+      if ARGV[at + SLOT] ~= '' then
+        shares = nil
+        serve(now, nil, true)
+      end
     end
   end
-  return answer()
+  return committed
 end)
 if #sent_ahead > 0 then redis.call('DEL', unpack(sent_ahead)) end
 return reply

@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vite
 import { LockLostError, open, type Store } from "../../../../src/index.ts";
 import { startCluster, type Cluster } from "../../../support/faults/index.ts";
 import { poll } from "../../../support/poll.ts";
+import { seenByHints } from "../../../support/wakes.ts";
 
 vi.setConfig({ testTimeout: 90_000 });
 
@@ -113,6 +114,38 @@ describe("a slot that moves", () => {
     expect(await state.load()).toHaveLength(10_000);
   });
 
+  test.each([
+    ["small", ""],
+    ["large", "x".repeat(10_000)],
+  ])(
+    "[S3] [S5] [S9] key by key, with %s states changed together: none is half done",
+    async (name, ballast) => {
+      const ids = ["one", "two", "three"];
+      const change = (store: Store): Promise<unknown> => {
+        const initial = () => ({ n: 0, ballast });
+        const states = ids.map((id) =>
+          store.state<{ n: number; ballast: string }>(`${name} ${id}`, { initial }),
+        );
+        return store.transact(states, (drafts) => drafts.forEach((draft) => void (draft.n += 1)));
+      };
+      let [changes, isOver] = [0, false];
+      const loops = [connect(), connect()].map(async (store) => {
+        for (; !isOver; changes += 1) await change(store);
+      });
+      const all = Promise.all(loops);
+      const more = (): Promise<unknown> => {
+        const least = changes + 10;
+        return Promise.race([all, expect.poll(() => changes, { timeout: 30_000 }).toBeGreaterThan(least)]);
+      };
+      await more();
+      await cluster.moveKeyByKey();
+      await more().finally(() => (isOver = true));
+      await all;
+      const found = ids.map((id) => connect().state<{ n: number }>(`${name} ${id}`).load());
+      expect((await Promise.all(found)).map((value) => value?.n)).toEqual(ids.map(() => changes));
+    },
+  );
+
   test("[L8] [L9] a waiter is woken at the new owner", async () => {
     await wokenAfter(() => cluster.moveAtOnce());
     await wokenAfter(() => cluster.moveKeyByKey());
@@ -134,5 +167,16 @@ describe("an owner", () => {
 
   test("[S3] [S5] that hangs: calls wait for the replica that takes over", async () => {
     await countDuring(async () => cluster.revive(await cluster.pauseOwner()), true);
+  });
+});
+
+test("[E1] a leader is watched by hints, also when the slot moves", async () => {
+  const [a, b] = [connect(), connect()];
+  const hints = async (): Promise<string[]> =>
+    (await (await cluster.owner()).command("PUBSUB", "SHARDCHANNELS", "*:changed:*")) as string[];
+  await seenByHints(a, b, async () => {
+    await poll(hints).toHaveLength(1);
+    await cluster.moveAtOnce();
+    await poll(hints).toHaveLength(1);
   });
 });

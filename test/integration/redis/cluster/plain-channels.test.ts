@@ -13,7 +13,7 @@ import { startClusterProxy, type ClusterProxy } from "../../../support/faults/cl
 import { startCluster, type Cluster } from "../../../support/faults/index.ts";
 import { poll } from "../../../support/poll.ts";
 import type { RedisServer } from "../../../support/redis-server.ts";
-import { wakes } from "../../../support/wakes.ts";
+import { seenByHints, wakes } from "../../../support/wakes.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -78,6 +78,15 @@ test("[L8] when the slot moves, so do the subscriptions", async () => {
   await wakes(a, b);
   await poll(async () => channelsAt(await cluster.owner())).toHaveLength(2);
   await poll(() => channelsAt(old)).toEqual([]);
+});
+
+test("[E1] a leader is watched over plain channels, also when the slot moves", async () => {
+  const [a, b] = [connect(), connect()];
+  await seenByHints(a, b, async () => {
+    await wakes(a, b);
+    await cluster.moveAtOnce();
+    await wakes(a, b);
+  });
 });
 
 test("[L9] [L8] [L1] a subscription at another node hears every message, but is not counted: its client polls", async () => {

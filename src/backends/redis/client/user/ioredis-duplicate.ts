@@ -62,6 +62,7 @@ function canServe(client: unknown): client is Duplicate {
 class IoredisConnection implements ServerConnection {
   readonly #client: Duplicate;
   readonly #commands: IoredisCommands;
+  readonly #listening = new Set<string>();
 
   constructor(client: Duplicate) {
     this.#client = client;
@@ -88,18 +89,24 @@ class IoredisConnection implements ServerConnection {
   }
 
   subscribe(channel: string, listener: (message: Buffer) => void): Promise<unknown> {
-    this.#client.on("messageBuffer", (_, message) => listener(message as Buffer));
+    this.#listen("messageBuffer", listener);
     return this.#client.subscribe(channel);
   }
 
   sSubscribe(channel: string, listener: (message: Buffer) => void): Promise<unknown> {
-    this.#client.on("smessageBuffer", (_, message) => listener(message as Buffer));
+    this.#listen("smessageBuffer", listener);
     return new Promise((resolve, reject) => {
       // A reply MOVED is only an event: the promise of the command would never settle.
       this.#client.on("moved", () => reject(new Error("another node owns the slot of the channel")));
       const subscribed = this.#client.ssubscribe?.(channel) ?? Promise.reject(new Error(noShardedChannels));
       subscribed.then(resolve, reject);
     });
+  }
+
+  /** It gets the messages of all channels. */
+  #listen(event: "messageBuffer" | "smessageBuffer", listener: (message: Buffer) => void): void {
+    if (!this.#listening.has(event)) this.#client.on(event, (_, message) => listener(message as Buffer));
+    this.#listening.add(event);
   }
 
   sendCommand(args: readonly RedisArgument[], options?: object): Promise<unknown> {

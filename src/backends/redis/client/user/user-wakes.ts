@@ -3,7 +3,7 @@
  * older than the client's own connection, so that both lead to one server [L1] [L8].
  */
 import type { HoldfastError } from "../../../../errors.ts";
-import { Connection } from "../connection.ts";
+import { Connection, toError } from "../connection.ts";
 import type { Subscriber, Subscription } from "../client-port.ts";
 import type { ServerConnection } from "../socket.ts";
 
@@ -17,16 +17,30 @@ export interface UserWakesOptions {
 
 export class UserWakes implements Subscription {
   readonly #connection: Connection<ServerConnection>;
+  readonly #explain: (error: Error) => HoldfastError;
+  readonly #listener: (bytes: Buffer) => void;
 
   constructor({ channel, subscriber, make, operationMs, explain }: UserWakesOptions) {
+    this.#explain = explain;
+    this.#listener = (bytes) => subscriber.message(bytes);
     this.#connection = new Connection<ServerConnection>({
       make,
-      prepare: (connection) => connection.subscribe(channel, (bytes) => subscriber.message(bytes), true),
+      prepare: (connection) => connection.subscribe(channel, this.#listener, true),
       attemptMs: operationMs / 2,
       explain,
       onUp: () => subscriber.up(),
       onDown: (failure) => subscriber.down(failure),
     });
+  }
+
+  async add(channel: string): Promise<void> {
+    try {
+      const { current } = this.#connection;
+      if (current === undefined) throw new Error("there is no connection");
+      await current.subscribe(channel, this.#listener, true);
+    } catch (error) {
+      throw this.#explain(toError(error));
+    }
   }
 
   start(): void {

@@ -2,11 +2,14 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 
-import type { Store } from "../../src/index.ts";
-import type { Setting } from "./caller.ts";
-import { Holding } from "./holding.ts";
-import type { Random } from "./random.ts";
-import type { Recorder } from "./recorder.ts";
+import type { Store } from "../../../src/index.ts";
+import type { Setting } from "../caller.ts";
+import { Holding } from "../holding.ts";
+import type { Random } from "../random.ts";
+import type { Recorder } from "../recorder.ts";
+
+/** How often each is done. */
+const deeds = { gate: 10, reader: 12, several: 4, permits: 10, linger: 3 };
 
 export class LockCalls {
   readonly #store: Store;
@@ -19,6 +22,10 @@ export class LockCalls {
     this.#recorder = recorder;
     this.#caller = number;
     this.#random = random;
+  }
+
+  any(): Promise<void> {
+    return this[this.#random.weighted(deeds)]();
   }
 
   /** Locks alone, held for a while, some with leases that are hardly longer. */

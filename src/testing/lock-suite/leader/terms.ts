@@ -1,13 +1,13 @@
 /** `store.leader()`: at most one leads, and whoever asks is not told of one that does no more [E1]. */
 import { strict as assert } from "node:assert";
-import type { Term } from "../../handles/leader/leader.ts";
-import { internalId } from "../../names.ts";
-import { aborted, deferred, eventually, inTime, pause, rejectsWith, stillPending } from "../assertions.ts";
-import { failBefore, meanwhile } from "../faults.ts";
-import { needing, proof, type Case } from "../suite.ts";
+import type { Term } from "../../../handles/leader/leader.ts";
+import { internalId } from "../../../names.ts";
+import { aborted, deferred, eventually, inTime, pause, rejectsWith, stillPending } from "../../assertions.ts";
+import { failBefore, meanwhile } from "../../faults.ts";
+import { needing, proof, type Case } from "../../suite.ts";
 
 /** Leads until it is told to end, or its signal aborts. */
-function leading<T = unknown>(): {
+export function leading<T = unknown>(): {
   readonly fn: (term: Term<T>) => Promise<string>;
   /** The terms so far. */
   readonly terms: Term<T>[];

@@ -1,8 +1,8 @@
 /** A leader's store that closes before the term has begun [E1] [P2]. */
 import { strict as assert } from "node:assert";
-import { deferred, inTime, rejectsWith } from "../assertions.ts";
-import { meanwhile } from "../faults.ts";
-import { proof, type Case } from "../suite.ts";
+import { deferred, inTime, rejectsWith } from "../../assertions.ts";
+import { meanwhile } from "../../faults.ts";
+import { proof, type Case } from "../../suite.ts";
 
 export const leaderClosingCases: readonly Case[] = [
   proof(

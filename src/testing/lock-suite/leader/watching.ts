@@ -1,0 +1,138 @@
+/** `leader.watch()`, and the hints by which it sees changes at once [E1]. */
+import { strict as assert } from "node:assert";
+import type { LeaderInfo } from "../../../handles/leader/leader.ts";
+import type { Store } from "../../../store.ts";
+import { eventually, inTime, rejectsWith } from "../../assertions.ts";
+import type { ListeningClient } from "../../contract-client.ts";
+import { failBefore, meanwhile } from "../../faults.ts";
+import { needing, proof, type Case } from "../../suite.ts";
+import { leading } from "./terms.ts";
+
+/** What is not pushed is not seen, except at the end of a lease. */
+const never = { intervalMs: 86_400_000 };
+
+interface Watching {
+  /** The value of who leads; `null`: no process does. */
+  next(): Promise<string | null | undefined>;
+  end(): Promise<unknown>;
+}
+
+function watching(store: Store, id: string): Watching {
+  const changes = store.leader<string>(id).watch(never)[Symbol.asyncIterator]();
+  const valueOf = (info: LeaderInfo<string> | null | undefined): string | null | undefined =>
+    info === null ? null : info?.value;
+  return {
+    next: async () => valueOf((await inTime(changes.next())).value as LeaderInfo<string> | null | undefined),
+    end: async () => changes.return?.(),
+  };
+}
+
+/** Resolves once the client gets hints about this id. */
+async function watches({ backend }: ListeningClient, id: string): Promise<void> {
+  await eventually(async () => {
+    assert.ok(backend.watch, "a backend that pushes wakes has watch() and announce()");
+    await backend.watch(id);
+  });
+}
+
+async function assertHinted({ wakes }: ListeningClient, id: string): Promise<void> {
+  await eventually(() =>
+    assert.ok(
+      wakes.some((wake) => wake.kind === "changed" && wake.id === id),
+      `no hint about ${id}`,
+    ),
+  );
+}
+
+export const leaderWatchCases: readonly Case[] = [
+  needing(["pushes"], "[E1] an announcement reaches all clients that watch the id", async (fixture) => {
+    const [a, b, c] = await fixture.clients(3);
+    const [id, other] = [`${fixture.id()} with spaces:é`, fixture.id()];
+    await Promise.all([b, c].map((client) => watches(client, id)));
+    await watches(b, other);
+    await watches(b, id); // again
+    await a.backend.announce?.(id);
+    for (const client of [b, c]) await assertHinted(client, id);
+    b.wakes.length = 0;
+    await c.backend.announce?.(other);
+    await assertHinted(b, other);
+    assert.deepEqual(
+      b.wakes.filter((wake) => wake.kind === "changed"),
+      [{ kind: "changed", id: other }],
+    );
+  }),
+  needing(
+    ["pushes"],
+    "[E1] watch sees the beginning, a new value, and the end of a term without asking at an interval",
+    async (fixture) => {
+      const [[a, b, c], id] = [await fixture.stores(3), fixture.id()];
+      const all = [b, c].map((store) => watching(store, id));
+      const next = (): Promise<unknown[]> => Promise.all(all.map((watch) => watch.next()));
+      const { fn, inOffice, end } = leading<string>();
+      assert.deepEqual(await next(), [null, null]);
+      const begun = next();
+      const running = a.leader<string>(id).run(fn, { value: "one" });
+      assert.deepEqual(await begun, ["one", "one"]);
+      const term = await inOffice;
+      const renewed = next();
+      await term.proclaim("two");
+      assert.deepEqual(await renewed, ["two", "two"]);
+      const ended = next();
+      end();
+      await running;
+      assert.deepEqual(await ended, [null, null]);
+      await Promise.all(all.map((watch) => watch.end()));
+    },
+  ),
+  proof("[E1] watch sees the terms of its own store without asking at an interval", async (fixture) => {
+    const [store, id] = [await fixture.store(), fixture.id()];
+    const watch = watching(store, id);
+    const { fn, inOffice, end } = leading<string>();
+    assert.equal(await watch.next(), null);
+    const begun = watch.next();
+    const running = store.leader<string>(id).run(fn, { value: "one" });
+    assert.equal(await begun, "one");
+    await inOffice;
+    const ended = watch.next();
+    end();
+    await running;
+    assert.equal(await ended, null);
+    await watch.end();
+  }),
+  proof("[E1] a term that begins while watch asks is seen", async (fixture) => {
+    const [{ store, faults }, id] = [await fixture.faultyStore(), fixture.id()];
+    const watch = watching(store, id);
+    const { fn, inOffice, end } = leading<string>();
+    assert.equal(await watch.next(), null);
+    let running: Promise<unknown> = Promise.resolve();
+    const after = async (): Promise<void> => {
+      running = store.leader<string>(id).run(fn, { value: "one" });
+      await inOffice;
+    };
+    faults.once("loadState", meanwhile({ after })); // the reply says that there is no record
+    assert.equal(await watch.next(), "one");
+    await watch.end();
+    end();
+    await running;
+  }),
+  proof(
+    "[E1] [L10] a leader is cut off, and nobody follows: watch sees the end of its lease",
+    async (fixture) => {
+      const [{ store, faults }, b, id] = [await fixture.faultyStore(), await fixture.store(), fixture.id()];
+      const { fn, inOffice } = leading<string>();
+      const running = rejectsWith(
+        store.leader<string>(id).run(fn, { value: "gone", leaseMs: 1_000 }),
+        "CLOSED",
+      );
+      await inOffice;
+      const cutOff = faults.always("any", failBefore());
+      const watch = watching(b, id);
+      assert.equal(await watch.next(), "gone");
+      assert.equal(await watch.next(), null);
+      await watch.end();
+      cutOff.cancel();
+      await store.close({ drainMs: 0 });
+      await running;
+    },
+  ),
+];
