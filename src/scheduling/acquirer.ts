@@ -39,7 +39,8 @@ export class Acquirer implements QueueCallbacks, AwaitedLock {
   readonly #onIdle: () => void;
   readonly queue: LocalQueue;
   readonly #share: Share | undefined;
-  readonly #waits: WaitGraph;
+  /** Not for permits, which close no cycle. */
+  readonly #waits: WaitGraph | undefined;
   readonly #dispatcher: Dispatcher | SharedDispatcher;
   #isRunning = false;
   #acquisition: Acquisition | undefined;
@@ -49,7 +50,7 @@ export class Acquirer implements QueueCallbacks, AwaitedLock {
   constructor(id: string, { tickets, serving, share, waits, onIdle }: AcquirerOptions) {
     this.id = id;
     this.#share = share;
-    this.#waits = waits;
+    this.#waits = share?.kind === "permits" ? undefined : waits;
     this.#tickets = tickets;
     this.#onIdle = onIdle;
     this.queue = new LocalQueue(tickets.calls, this);
@@ -91,11 +92,11 @@ export class Acquirer implements QueueCallbacks, AwaitedLock {
   }
 
   onJoined(request: Request): void {
-    if (this.#share?.kind !== "permits") this.#waits.joined(this, request);
+    this.#waits?.joined(this, request);
   }
 
   onLeft(request: Request): void {
-    this.#waits.left(request);
+    this.#waits?.left(request);
   }
 
   get #calls(): BackendCalls {
@@ -115,7 +116,7 @@ export class Acquirer implements QueueCallbacks, AwaitedLock {
   /** Uses one ticket after another for as long as requests wait. */
   #startNext(): void {
     this.#acquisition = undefined;
-    this.#waits.changed(this);
+    this.#waits?.changed(this);
     this.queue.lockIs("unknown");
     const request = this.queue.head;
     if (request === undefined) this.#becomeIdle();
@@ -236,7 +237,7 @@ export class Acquirer implements QueueCallbacks, AwaitedLock {
     const { status, holder } = reply;
     const isNew = !acquisition.isWaiting;
     acquisition.answered(status, holder, sentAt);
-    if (isNew) this.#waits.changed(this);
+    if (isNew) this.#waits?.changed(this);
     if (!holder.foreign) this.#tickets.noteHolder(this.id, holder.token);
     this.queue.isContended = this.#share === undefined;
     this.queue.lockIs("taken");
@@ -261,7 +262,7 @@ export class Acquirer implements QueueCallbacks, AwaitedLock {
   #serve(hold: Hold): void {
     this.#acquisition = undefined; // the holder that was reported no longer holds the lock
     this.#dispatcher.begin(hold);
-    this.#waits.changed(this);
+    this.#waits?.changed(this);
   }
 
   /** [L5] The lease of a woken grant counts from when the last ask that got the reply "waiting" was sent. */
