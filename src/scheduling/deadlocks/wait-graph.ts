@@ -27,7 +27,7 @@ export interface AwaitedLock {
   readonly waitingTicket: Ticket | undefined;
   /** If a caller of this process has the whole of it, they wait for that one. */
   readonly lentHold: Hold | undefined;
-  readonly queue: Pick<LocalQueue, "reject" | "underLocks">;
+  readonly queue: Pick<LocalQueue, "reject" | "underLocks" | "hasUnderLocks">;
 }
 
 /** A request that waits while its caller holds locks. */
@@ -103,7 +103,7 @@ export class WaitGraph {
 
   /** A ticket has begun or ceased to wait for this lock, or it was lent or returned. */
   changed(lock: AwaitedLock): void {
-    if (this.#waits.size === 0 && !isTaken(lock)) return;
+    if (!lock.queue.hasUnderLocks || (this.#waits.size === 0 && !isTaken(lock))) return;
     for (const request of lock.queue.underLocks(maxLooked)) {
       const wait = this.#waits.get(request);
       if (wait === undefined) this.joined(lock, request);
@@ -137,25 +137,26 @@ export class WaitGraph {
     return grants;
   }
 
-  /** When its function has ended, nothing is awaited by it any more, nor by the functions around it. */
+  /**
+   * When its function has ended, nothing is awaited by it any more, nor by the functions around it. Until the backend
+   * knows that, its note is about a ticket that must not hold the lock for another caller.
+   */
   #watch(grant: HeldGrant): void {
     if (this.#watched.has(grant)) return;
     this.#watched.add(grant);
     grant.whenOverEndWaits(() => {
       for (const wait of [...(this.#byGrant.get(grant) ?? [])]) this.#leftBehind(wait);
+      if (this.#notesOf(grant.hold).mayHave(grant.hold)) grant.hold.taint();
     });
   }
 
-  /** Until the backend knows, its note about such a hold is wrong: the lock is not passed on under the same ticket. */
   #leftBehind(wait: Wait): void {
     const before = wait.grants;
     wait.grants = this.#grantsOf(wait.request);
     for (const grant of before) {
       if (wait.grants.includes(grant)) continue;
-      const { hold } = grant;
-      removeFrom(this.#byHold, hold, wait);
-      if (this.#notesOf(hold).mayHave(hold)) hold.taint();
-      this.#noteHold(hold, { isLess: true });
+      removeFrom(this.#byHold, grant.hold, wait);
+      this.#noteHold(grant.hold, { isLess: true });
     }
   }
 

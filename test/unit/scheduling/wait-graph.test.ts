@@ -18,13 +18,13 @@ class Lock implements AwaitedLock {
   readonly id: string;
   waitingTicket: string | undefined;
   lentHold: Hold | undefined;
-  readonly waiting: Request[] = [];
   readonly rejected: { readonly request: Request; readonly error: Error }[] = [];
   readonly queue = {
     reject: (request: Request, error: unknown): void => {
       this.rejected.push({ request, error: error as Error });
     },
-    underLocks: (): readonly Request[] => this.waiting,
+    hasUnderLocks: false,
+    underLocks: (): readonly Request[] => [],
   };
 
   constructor(id: string) {
