@@ -165,8 +165,9 @@ export class PermitQueue implements Asker, LoanHost, QueueCallbacks {
     return request;
   }
 
-  isTaken(): void {
-    this.queue.lockIs("taken"); // requests that only try fail
+  /** Requests that only try fail: all of them if the ticket waits, otherwise those that want the same. */
+  isTaken(asking: Asking): void {
+    if (!asking.isWaiting) this.queue.timeOut((request) => isLike(request, asking));
     this.#noteTaken();
   }
 
@@ -199,6 +200,7 @@ export class PermitQueue implements Asker, LoanHost, QueueCallbacks {
   }
 
   confirming(loan: PermitLoan): void {
+    this.#remove(loan); // it may wait for replicas again, for a request that wants more of them
     this.#coming.unshift(loan);
     this.#noteTaken();
   }
