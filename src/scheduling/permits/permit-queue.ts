@@ -129,6 +129,8 @@ export class PermitQueue implements Asker, LoanHost, QueueCallbacks {
     if (asks >= (this.tickets.calls.backend.pushes ? maxAsking : maxPolling)) return false;
     const limit = share?.kind === "permits" ? share.limit : null;
     if (limit === null) return !this.#isTaken;
+    // Unless the limit was raised, one that is heavier is refused, and its caller should learn that soon.
+    if (weightOf(share) > limit) return this.#coming.every((one) => weightOf(one.share) <= limit);
     return this.#coming.reduce((sum, one) => sum + weightOf(one.share), weightOf(share)) <= limit;
   }
 

@@ -3,7 +3,8 @@
 // Seen failing: permits of another weight handed on · handed on without a bound · a caller behind the first one served · a ticket
 // that goes on asking for nobody · a newcomer that tries, and is served before those that wait · a queue that is never over · a
 // refusal that fails callers with other terms · permits handed on after a resize · a second ask for a caller whose grant waits for replicas ·
-// a grant that waits for replicas counted twice, so that a caller never asks · a light request fails since a heavy one did.
+// a grant that waits for replicas counted twice, so that a caller never asks · a light request fails since a heavy one did ·
+// one that can never be granted is not told before its turn.
 
 import { beforeEach, describe, expect, test, vi } from "vitest";
 
@@ -217,6 +218,19 @@ describe("the queue of a semaphore", () => {
     for (const { granted } of [wrong, alike])
       expect(await outcomeOf(granted)).toMatchObject({ code: "INVALID_ARGUMENT" });
     expect(await outcomeOf(right.granted)).toBe("pending");
+  });
+
+  test("[L13] one that wants more permits than there are learns it while others wait", async () => {
+    add(3);
+    await quiet();
+    await answer(0, waiting);
+    const heavy = [add(4), add(5)];
+    await quiet();
+    expect(asked()).toEqual([3, 4]);
+    await answer(1, { status: "mismatch", limit: 3, created: 3 });
+    await answer(2, { status: "mismatch", limit: 3, created: 3 });
+    for (const { granted } of heavy)
+      expect(await outcomeOf(granted)).toMatchObject({ code: "INVALID_ARGUMENT" });
   });
 
   test("[L7] once the backend does not answer one, those that have waited as long fail with it", async () => {
