@@ -143,8 +143,14 @@ export class LocalQueue {
   /** Sets what is known about the lock. */
   lockIs(known: LockKnowledge): void {
     this.#lock = known;
-    if (known !== "taken" || this.#expired === 0) return;
-    for (const request of this.#all()) if (request.isExpired) this.#timeOut(request);
+    if (known === "taken") this.timeOut();
+  }
+
+  /** Fails the requests that have expired, or those of them that `which` selects: they cannot be served now. */
+  timeOut(which?: (request: Request) => boolean): void {
+    if (this.#expired === 0) return;
+    for (const request of this.#all())
+      if (request.isExpired && which?.(request) !== false) this.#timeOut(request);
   }
 
   /** [L3] One fence for each grant that is waited for now, and one for each run of changes between them. */

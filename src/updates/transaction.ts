@@ -79,7 +79,10 @@ export class Transaction {
     for (let tries = 0; tries < maxTries; tries++) {
       const loaded = await this.#load(tries === 0);
       this.#checkHeld(); // the locks may have been lost while the commit before or the load was under way
-      const drafts = loaded.map(({ before }, index) => before && this.#state(index).codec.decode(before));
+      // Sealed: a function that takes drafts out of the array would move the others to states that are not theirs.
+      const drafts = Object.seal(
+        loaded.map(({ before }, index) => before && this.#state(index).codec.decode(before)),
+      );
       const removed = new Set<string>();
       const result = await this.#call(fn, drafts, removed);
       if (await this.#commit(this.#changes(loaded, drafts, removed))) return result;

@@ -129,6 +129,8 @@ export class PermitQueue implements Asker, LoanHost, QueueCallbacks {
     if (asks >= (this.tickets.calls.backend.pushes ? maxAsking : maxPolling)) return false;
     const limit = share?.kind === "permits" ? share.limit : null;
     if (limit === null) return !this.#isTaken;
+    // Unless the limit was raised, one that is heavier is refused, and its caller should learn that soon.
+    if (weightOf(share) > limit) return this.#coming.every((one) => weightOf(one.share) <= limit);
     return this.#coming.reduce((sum, one) => sum + weightOf(one.share), weightOf(share)) <= limit;
   }
 
@@ -165,8 +167,9 @@ export class PermitQueue implements Asker, LoanHost, QueueCallbacks {
     return request;
   }
 
-  isTaken(): void {
-    this.queue.lockIs("taken"); // requests that only try fail
+  /** Requests that only try fail: all of them if the ticket waits, otherwise those that want the same. */
+  isTaken(asking: Asking): void {
+    if (!asking.isWaiting) this.queue.timeOut((request) => isLike(request, asking));
     this.#noteTaken();
   }
 
@@ -199,6 +202,7 @@ export class PermitQueue implements Asker, LoanHost, QueueCallbacks {
   }
 
   confirming(loan: PermitLoan): void {
+    this.#remove(loan); // it may wait for replicas again, for a request that wants more of them
     this.#coming.unshift(loan);
     this.#noteTaken();
   }

@@ -2,7 +2,9 @@
 //
 // Seen failing: permits of another weight handed on · handed on without a bound · a caller behind the first one served · a ticket
 // that goes on asking for nobody · a newcomer that tries, and is served before those that wait · a queue that is never over · a
-// refusal that fails callers with other terms · permits handed on after a resize · a second ask for a caller whose grant waits for replicas.
+// refusal that fails callers with other terms · permits handed on after a resize · a second ask for a caller whose grant waits for replicas ·
+// a grant that waits for replicas counted twice, so that a caller never asks · a light request fails since a heavy one did ·
+// one that can never be granted is not told before its turn.
 
 import { beforeEach, describe, expect, test, vi } from "vitest";
 
@@ -190,6 +192,16 @@ describe("the queue of a semaphore", () => {
     expect(asks.length).toBe(1);
   });
 
+  test("of several that only try in the same tick, those fail whose permits are not free", async () => {
+    const [heavy, light] = [add(3, { waitMs: 0 }), add(1, { waitMs: 0 })];
+    await quiet();
+    await answer(0, { status: "busy", ahead: 0, ...busy });
+    expect(await outcomeOf(heavy.granted)).toMatchObject({ code: "LOCK_TIMEOUT" });
+    expect(asked()).toEqual([3, 1]);
+    await grant(1);
+    expect((await light.granted).fence).toBe(100);
+  });
+
   test("one that tries alone joins no queue, and leaves nothing", async () => {
     const trying = add(3, { waitMs: 0 });
     await quiet();
@@ -206,6 +218,19 @@ describe("the queue of a semaphore", () => {
     for (const { granted } of [wrong, alike])
       expect(await outcomeOf(granted)).toMatchObject({ code: "INVALID_ARGUMENT" });
     expect(await outcomeOf(right.granted)).toBe("pending");
+  });
+
+  test("[L13] one that wants more permits than there are learns it while others wait", async () => {
+    add(3);
+    await quiet();
+    await answer(0, waiting);
+    const heavy = [add(4), add(5)];
+    await quiet();
+    expect(asked()).toEqual([3, 4]);
+    await answer(1, { status: "mismatch", limit: 3, created: 3 });
+    await answer(2, { status: "mismatch", limit: 3, created: 3 });
+    for (const { granted } of heavy)
+      expect(await outcomeOf(granted)).toMatchObject({ code: "INVALID_ARGUMENT" });
   });
 
   test("[L7] once the backend does not answer one, those that have waited as long fail with it", async () => {
@@ -271,6 +296,28 @@ describe("the queue of a semaphore", () => {
       confirmed.resolve(1);
       await quiet();
       expect([count("releaseLock"), serving.count, idle]).toEqual([1, 0, 1]);
+    });
+
+    test("[L13] a grant that waits for replicas twice is for one caller, and the next one asks", async () => {
+      const replies = [new Later<number>(), new Later<number>()];
+      let confirmations = 0;
+      room.backend.answer("awaitReplicas", () => replies[confirmations++]?.promise);
+      const abort = new AbortController();
+      add(1, { durability, signal: abort.signal });
+      await quiet();
+      await grant(0);
+      const second = add(1, { durability: { replicas: 2, timeoutMs: 100 } });
+      abort.abort();
+      replies[0]?.resolve(1);
+      await quiet();
+      expect(confirmations).toBe(2);
+      const third = add(); // asks with a ticket of its own, while the grant of the second waits for replicas
+      await quiet();
+      replies[1]?.resolve(2);
+      await second.granted;
+      expect(asks.length).toBe(2);
+      await grant(1);
+      expect((await third.granted).fence).toBe(200);
     });
   });
 });

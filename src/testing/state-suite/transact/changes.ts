@@ -74,6 +74,26 @@ export const transactCases: readonly Case[] = [
     assert.deepEqual([await a.read(), await b.read()], [undefined, undefined]);
     await allFree(fixture, ids);
   }),
+  proof(
+    "[S9] a draft cannot be taken out of its place, so no state gets another's value",
+    async (fixture) => {
+      const store = await fixture.store();
+      const ids = accountIds(fixture, 2);
+      const [a, b] = twoAccounts(store, ids);
+      await store.transact([a, b], move(10));
+      for (const misuse of [
+        (drafts: unknown[]) => drafts.shift(),
+        (drafts: unknown[]) => drafts.push({ cents: 0 }),
+        (drafts: unknown[]) => drafts.splice(0, 1),
+        (drafts: unknown[]) => (drafts.length = 0),
+      ]) {
+        const failing = store.transact([a, b], (drafts) => misuse(drafts as unknown[]));
+        assert.ok((await rejection(failing)) instanceof TypeError);
+      }
+      await assertCents([a, b], [90, 110]);
+      await allFree(fixture, ids);
+    },
+  ),
   proof("[S9] [S1] transactions of several stores in any order: nothing is lost", async (fixture) => {
     const stores = await fixture.stores(3);
     const ids = accountIds(fixture, 2);
