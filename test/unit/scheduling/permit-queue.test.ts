@@ -211,6 +211,14 @@ describe("the queue of a semaphore", () => {
     expect([room.backend.methods, idle]).toEqual([["acquireLock"], 1]);
   });
 
+  test("a caller whose time is over learns who has the permits, whichever ticket was told", async () => {
+    const [, late] = [add(), add(1, { waitMs: 100 })];
+    await quiet();
+    await answer(1, waiting);
+    vi.advanceTimersByTime(100);
+    expect(String(await outcomeOf(late.granted))).toMatch(/foreign client \(token "other"\)/);
+  });
+
   test("[L13] a refusal fails those with the same terms, and no others", async () => {
     const [wrong, alike, right] = [add(1, {}, 3), add(1, {}, 3), add(1, {}, 4)];
     await quiet();
