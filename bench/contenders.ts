@@ -11,6 +11,7 @@ import { openHoldfastSemaphore, openRedisSemaphores } from "./peers/semaphores.t
 import { openHoldfastExclusive, openHoldfastSharing, openSharingFloor } from "./peers/sharing.ts";
 import { openSesamecareRedlock } from "./peers/sesamecare-redlock.ts";
 import { openSimpleRedisMutex } from "./peers/simple-redis-mutex.ts";
+import { openHoldfastBank, openMutexBank, openRedlockBank } from "./peers/transfers.ts";
 
 /** "ours", a library to be compared with, or what can be done without any. */
 export type Kind = "ours" | "peer" | "floor";
@@ -110,6 +111,25 @@ export const semaphoreContenders: readonly Contender[] = [
   },
 ];
 
+/** Two values that change together. */
+export const transferContenders: readonly Contender[] = [
+  { ...ours, name: "Holdfast transact", open: openHoldfastBank },
+  {
+    name: "sesamecare redlock, both ids",
+    kind: "peer",
+    open: openRedlockBank,
+    package: "@sesamecare-oss/redlock",
+    settings: "redlock 5's acquire of both ids; otherwise as for single locks",
+  },
+  {
+    name: "redis-semaphore, two mutexes",
+    kind: "peer",
+    open: openMutexBank,
+    package: "redis-semaphore",
+    settings: "two of its Mutexes, in the order of their ids; otherwise as for single locks",
+  },
+];
+
 export const sharingNames = {
   shared: "Holdfast shared",
   exclusive: "Holdfast exclusive",
@@ -163,6 +183,7 @@ const all = [
   ...everybody,
   holdfastOnShards,
   ...semaphoreContenders,
+  ...transferContenders,
   ...sharingContenders,
   sqlite,
   memory,

@@ -20,6 +20,7 @@ import { semaphores } from "./cases/semaphores.ts";
 import { sharing } from "./cases/sharing.ts";
 import { shards } from "./cases/shards.ts";
 import { start } from "./cases/start.ts";
+import { transfers } from "./cases/transfers.ts";
 import { update } from "./cases/update.ts";
 import { work } from "./cases/work.ts";
 import { describeAll } from "./contenders.ts";
@@ -45,6 +46,7 @@ const cases: readonly Case[] = [
   renewal,
   loads,
   semaphores,
+  transfers,
   sharing,
   shards,
   onDisk,

@@ -1,5 +1,5 @@
 /**
- * `npm run bench:pair -- <checkout A> <checkout B> [--on redis://host:port|memory:|stub] [--work lock|update|hot|hot-lock]`
+ * `npm run bench:pair -- <checkout A> <checkout B> [--on redis://host:port|memory:|stub] [--work lock|update|nested|hot|hot-lock]`
  * `[--callers 64] [--pairs 41] [--ms 200]`
  *
  * Two builds of the library in one process, in turn, for short slices: whatever else the machine does meets both alike. The
@@ -13,7 +13,7 @@ import { parseArgs } from "node:util";
 import type * as Library from "../src/index.ts";
 import type { Backend, Granted, ReleaseReply, WriteReply } from "../src/backend.ts";
 
-type Work = "lock" | "update" | "hot" | "hot-lock";
+type Work = "lock" | "update" | "nested" | "hot" | "hot-lock";
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
@@ -90,6 +90,9 @@ function operationOf(store: Library.Store, work: Work): () => Promise<unknown> {
   const add = (draft: { n: number }): void => void (draft.n += 1);
   if (work === "hot") return () => hot.update(add);
   if (work === "hot-lock") return () => hotLock.run(() => undefined);
+  if (work === "nested") {
+    return () => store.lock(id()).run(() => store.lock(`under-${id()}`).run(() => undefined));
+  }
   if (work === "update") return () => state(id()).update(add);
   return async () => (await store.lock(id()).acquire()).release();
 }

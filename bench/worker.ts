@@ -10,6 +10,7 @@ import * as many from "./tasks/many.ts";
 import { usePermits } from "./tasks/permits.ts";
 import { readWrite } from "./tasks/read-write.ts";
 import { queueOfTickets } from "./tasks/tickets.ts";
+import { transfer } from "./tasks/transfers.ts";
 import { work } from "./tasks/work.ts";
 import type { Closed } from "./tasks/loop.ts";
 
@@ -37,6 +38,7 @@ const tasks: Readonly<Record<string, Task>> = {
   work,
   queueOfTickets,
   usePermits,
+  transfer,
 };
 
 /** A rejection that nobody handles is a contender's error like any other. */

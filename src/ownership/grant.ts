@@ -157,9 +157,14 @@ export class HeldGrant implements Grant {
     this.#onOver = listener;
   }
 
-  /** The same for what its function waits for [L15]. */
+  /** The same for what its function waits for [L15]: one listener for each store that it has called. */
   whenOverEndWaits(listener: () => void): void {
-    this.#onOverOfWaits = listener;
+    const others = this.#onOverOfWaits;
+    const both = (): void => {
+      others?.();
+      listener();
+    };
+    this.#onOverOfWaits = others === undefined ? listener : both;
   }
 
   get title(): string {

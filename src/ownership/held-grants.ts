@@ -52,13 +52,19 @@ function linked(link: Omit<Held, "up" | "length">, up: Held | undefined): Held {
   return { store, grant, draft, up, length: (up?.length ?? 0) + 1 };
 }
 
-/** All live links, and the innermost of those that have ended and still matter. */
+/**
+ * All live links, and the innermost of those that have ended and still matter. The very innermost of them always does:
+ * what is outside of it does not wait for this context [L15].
+ */
 function shortened(chain: Held | undefined): Held | undefined {
   if (chain === undefined || chain.length < longChain) return chain;
   const kept: Held[] = [];
   let ended = 0;
   for (let held: Held | undefined = chain; held !== undefined; held = held.up) {
-    if (held.grant.isLive || (!isOverDraft(held) && ended++ < maxEnded)) kept.push(held);
+    const isKept = held.grant.isLive || ended === 0 || (!isOverDraft(held) && ended < maxEnded);
+    if (!isKept) continue;
+    kept.push(held);
+    if (!held.grant.isLive) ended += 1;
   }
   return kept.reduceRight<Held | undefined>((up, held) => linked(held, up), undefined);
 }
@@ -94,17 +100,26 @@ export function heldHere(): Held | undefined {
 }
 
 /**
- * [L15] The grants whose functions await what is called in this context: each is certainly held until then. Not those
- * that were acquired by hand, which another branch may release, and not permits. Work that outlives its function is
- * awaited by nothing outside of it.
+ * [L15] The links whose functions await what is called in this context. Work that outlives its function is awaited by
+ * nothing outside of it.
  */
-export function awaitingGrants(store: object, chain: Held | undefined): HeldGrant[] {
+export function awaitingLinks(chain: Held | undefined): Held[] {
+  const links: Held[] = [];
+  for (let held = chain; held?.grant.isLive === true; held = held.up) links.push(held);
+  return links;
+}
+
+/**
+ * Of these links, the grants that are certainly held until their functions have ended. Not those that were acquired by
+ * hand, which another branch may release, and not permits.
+ */
+export function grantsHeldBy(links: readonly Held[], store: object): HeldGrant[] {
   const grants = new Set<HeldGrant>();
   const roots = new Set<HeldGrant>();
-  for (let held = chain; held?.grant.isLive === true; held = held.up) {
-    if (held.store !== store || held.grant.hold.share?.kind === "permits") continue;
-    grants.add(held.grant);
-    roots.add(rootOf(held.grant));
+  for (const { grant, store: of } of links) {
+    if (of !== store || grant.hold.share?.kind === "permits") continue;
+    grants.add(grant);
+    roots.add(rootOf(grant));
   }
   return [...roots].filter((root) => grants.has(root));
 }

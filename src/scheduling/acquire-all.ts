@@ -1,9 +1,10 @@
 /**
  * Acquires several locks, all or none, so that no two such calls wait for each other [L14].
  *
- * First all are tried in one tick, without queueing; on Redis, that is one script. If one is not free, those before it
- * in the order of ids are kept and those after it are given back. From there on, the call waits for one after another in that
- * order: a caller only ever waits for an id that is greater than all those it has got.
+ * First all are tried in one tick, without queueing; on Redis, that is one script. What is known here not to be free ends
+ * that tick, since those after it would only be given back. If one is not free, those before it in the order of ids are
+ * kept and those after it are given back. From there on, the call waits for one after another in that order: a caller only
+ * ever waits for an id that is greater than all those it has got.
  *
  * Locks that the caller holds already are entered again. If one of them is greater than an id that is not free, the call
  * does not wait, since that could be a deadlock.
@@ -52,8 +53,10 @@ class Acquisitions {
   readonly #beganAt = now();
   /** What has been granted, in order. */
   #granted: HeldGrant[] = [];
-  /** Aborts when one of those is lost while others are waited for. */
-  readonly #lost = new AbortController();
+  /** Aborts when one of those is lost while others are waited for, or when what is given back gets no reply. */
+  readonly #failed = new AbortController();
+  /** What is given back while others are waited for already. */
+  #givingBack: Promise<void> | undefined;
 
   constructor(setting: Setting, wanted: readonly WantedLock[], how: WaitOptions) {
     this.#setting = setting;
@@ -69,6 +72,7 @@ class Acquisitions {
       return this.#granted;
     } catch (error) {
       const lost = this.#granted.find(({ lossError }) => lossError !== undefined)?.lossError;
+      await this.#givingBack?.catch(() => undefined); // what failed there was a warning
       // The caller learns this error: a failure of these releases is at most a warning.
       await giveBack(this.#granted, (grant, failure) => warnOfUnanswered(grant.title, failure));
       throw lost ?? error;
@@ -77,7 +81,7 @@ class Acquisitions {
 
   /** Returns why the first that is not free could not be had; `undefined`: all are granted. */
   async #tryAll(): Promise<LockTimeoutError | undefined> {
-    const tries = await Promise.allSettled(this.#wanted.map((lock) => this.#ask(lock, 0)));
+    const tries = await Promise.allSettled(this.#tries());
     const granted = tries.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
     this.#granted = granted;
     const errors = tries.flatMap((one) => (one.status === "rejected" ? [one.reason as Error] : []));
@@ -87,10 +91,26 @@ class Acquisitions {
     if (!isTimeout(busy)) return undefined;
     const first = tries.findIndex(({ status }) => status === "rejected");
     this.#granted = granted.slice(0, first);
-    await giveBack(granted.slice(first), (_, failure) => {
+    if (first < granted.length) this.#giveBackMeanwhile(granted.slice(first));
+    return busy;
+  }
+
+  /** Sent at once. They are waited for only after what is not free, so nobody waits for them in the meantime. */
+  #giveBackMeanwhile(grants: readonly HeldGrant[]): void {
+    this.#givingBack = giveBack(grants, (grant, failure) => {
+      warnOfUnanswered(grant.title, failure);
       throw failure;
     });
-    return busy;
+    this.#givingBack.catch((failure: unknown) => this.#failed.abort(failure));
+  }
+
+  /** In one tick. */
+  *#tries(): Iterable<Promise<HeldGrant>> {
+    for (const lock of this.#wanted) {
+      const request = this.#request(0);
+      yield this.#ask(lock, request);
+      if (request.failure !== undefined) return;
+    }
   }
 
   /** `busy`: why the next one could not be had. */
@@ -107,7 +127,7 @@ class Acquisitions {
 
   /** If it is lost, the others need not be waited for. */
   #watch(grant: HeldGrant): void {
-    const stop = (): void => this.#lost.abort(grant.lossError);
+    const stop = (): void => this.#failed.abort(grant.lossError);
     if (grant.isLive) grant.whenOver(stop);
     else stop();
   }
@@ -116,9 +136,9 @@ class Acquisitions {
     const { waitMs } = this.#how;
     if (waitMs === 0 && tried !== undefined) throw tried;
     const greater = this.#greaterHeld(lock);
-    if (greater === undefined) return this.#ask(lock, waitMs);
+    if (greater === undefined) return this.#ask(lock, this.#request(waitMs));
     if (tried !== undefined) throw mustNotWait(tried, greater);
-    return this.#ask(lock, 0).catch((error: unknown) => {
+    return this.#ask(lock, this.#request(0)).catch((error: unknown) => {
       throw isTimeout(error) ? mustNotWait(error, greater) : error;
     });
   }
@@ -133,21 +153,22 @@ class Acquisitions {
   /** Before anything is granted, the caller's alone. */
   get #signal(): AbortSignal | undefined {
     const { signal } = this.#how;
-    if (this.#granted.length === 0) return signal;
-    return signal === undefined ? this.#lost.signal : AbortSignal.any([signal, this.#lost.signal]);
+    if (this.#granted.length === 0 && this.#givingBack === undefined) return signal;
+    return signal === undefined ? this.#failed.signal : AbortSignal.any([signal, this.#failed.signal]);
   }
 
-  async #ask({ id, outer }: WantedLock, waitMs: number): Promise<HeldGrant> {
+  #request(waitMs: number): GrantRequest {
+    const how = { ...this.#how, signal: this.#signal, waitMs, acquired: this.#granted };
+    return new GrantRequest(how, this.#beganAt);
+  }
+
+  async #ask({ id, outer }: WantedLock, request: GrantRequest): Promise<HeldGrant> {
     const { calls, locks, admit } = this.#setting;
     admit();
     if (outer !== undefined) {
-      const leftMs = Math.max(Math.ceil(this.#beganAt + waitMs - now()), 0);
+      const leftMs = Math.max(Math.ceil(this.#beganAt + request.waitMs - now()), 0);
       return acquireNested(calls, outer, { ...this.#how, signal: this.#signal, waitMs: leftMs });
     }
-    const request = new GrantRequest(
-      { ...this.#how, signal: this.#signal, waitMs, acquired: this.#granted },
-      this.#beganAt,
-    );
     locks.addGrant(id, request);
     return request.granted;
   }

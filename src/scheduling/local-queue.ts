@@ -123,6 +123,11 @@ export class LocalQueue {
     for (const request of this.#all()) if (which(request)) this.reject(request, error);
   }
 
+  /** Whether a request waits whose caller holds other locks. */
+  get hasUnderLocks(): boolean {
+    return this.#underLocks > 0;
+  }
+
   /** The first requests whose callers hold other locks: at most `max`, of those near the head. */
   underLocks(max: number): readonly Request[] {
     if (this.#underLocks === 0) return none;

@@ -9,6 +9,7 @@ import { sharedCases } from "./lock-suite/shares/contract-shared.ts";
 import { releaseCases } from "./lock-suite/contract-release.ts";
 import { deadlockCases } from "./lock-suite/deadlocks/calls.ts";
 import { deadlockContractCases } from "./lock-suite/deadlocks/contract.ts";
+import { leftBehindCases } from "./lock-suite/deadlocks/left-behind.ts";
 import { eventLoopCases } from "./lock-suite/event-loop.ts";
 import { holdLimitCases } from "./lock-suite/hold-limit.ts";
 import { leaderClosingCases } from "./lock-suite/leader/closing.ts";
@@ -63,6 +64,7 @@ export function lockSuite(options: SuiteOptions): void {
     ...acquiringSeveralCases,
     ...holdingSeveralCases,
     ...deadlockCases,
+    ...leftBehindCases,
     ...holdLimitCases,
     ...leaderCases,
     ...leaderClosingCases,

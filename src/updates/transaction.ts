@@ -78,6 +78,7 @@ export class Transaction {
   async run(fn: Fn): Promise<unknown> {
     for (let tries = 0; tries < maxTries; tries++) {
       const loaded = await this.#load(tries === 0);
+      this.#checkHeld(); // the locks may have been lost while the commit before or the load was under way
       // Sealed: a function that takes drafts out of the array would move the others to states that are not theirs.
       const drafts = Object.seal(
         loaded.map(({ before }, index) => before && this.#state(index).codec.decode(before)),
@@ -103,13 +104,17 @@ export class Transaction {
   /** Returns false if a state is not what the function was given any more. */
   async #commit(changes: readonly StateChange[]): Promise<boolean> {
     const { calls, durability } = this.#of;
-    const lost = this.#set.lossError;
-    if (lost !== undefined) throw lost;
+    this.#checkHeld();
     const isNothing = changes.every(({ write }) => write === undefined);
     if (isNothing && this.#isFresh && durability === undefined) return true;
     const reply = await commitUnderGrants(calls, changes, durability);
     if (reply.status === "unreadable") throw this.#state(reply.index).codec.corrupt(reply.unreadable);
     return reply.status === "committed";
+  }
+
+  #checkHeld(): void {
+    const lost = this.#set.lossError;
+    if (lost !== undefined) throw lost;
   }
 
   /** In one round trip at most. `known`: whether what came with the grants may be used. */

@@ -4,6 +4,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import type { Grant, State, Store } from "../../src/index.ts";
+import { BankCalls } from "./bank/bank-calls.ts";
 import { digest, type List, type Outcome } from "./checker/history.ts";
 import { LeaderCalls } from "./calls/leader-calls.ts";
 import { LockCalls } from "./calls/lock-calls.ts";
@@ -19,10 +20,10 @@ const generationNs = 5e9;
 /** How often each is done. */
 // prettier-ignore
 const deeds = {
-  update: 30, run: 12, compareAndSet: 10, locked: 14, byHand: 10, giveUp: 6, force: 2, scratch: 6, look: 8, other: 61,
+  update: 30, run: 12, compareAndSet: 10, locked: 14, byHand: 10, giveUp: 6, force: 2, scratch: 6, look: 8, other: 91,
 };
 /** What is done with other things than lists. */
-const others = { lock: 39, once: 14, leader: 7 };
+const others = { lock: 39, once: 14, leader: 7, bank: 30 };
 
 export interface Setting {
   readonly store: Store;
@@ -42,13 +43,15 @@ export class Caller {
   readonly #lists: number;
   readonly #random: Random;
   readonly #defaultLeaseMs: number;
-  readonly #others: { readonly lock: LockCalls; readonly once: OnceCalls; readonly leader: LeaderCalls };
+  readonly banks: BankCalls;
+  readonly #others: Readonly<Record<keyof typeof others, { any(): Promise<void> }>>;
   #stopped = false;
 
   constructor(setting: Setting) {
     const { store, recorder, number, job, random } = setting;
     const [lock, once, leader] = [new LockCalls(setting), new OnceCalls(setting), new LeaderCalls(setting)];
-    this.#others = { lock, once, leader };
+    this.banks = new BankCalls(setting);
+    this.#others = { lock, once, leader, bank: this.banks };
     this.#store = store;
     this.#recorder = recorder;
     this.#number = number;

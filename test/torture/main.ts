@@ -19,6 +19,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { open, type OpenOptions } from "../../src/index.ts";
+import type { Account } from "./bank/account.ts";
 import { check } from "./checker/checker.ts";
 import { History, type Line, type List } from "./checker/history.ts";
 import type { Stage } from "./faults/fault.ts";
@@ -28,6 +29,7 @@ import { fileLog, Recorder } from "./recorder.ts";
 import { repeat, report } from "./report.ts";
 import { Team } from "./team.ts";
 import { prefix } from "./ways.ts";
+import { describe, moveMoney } from "./transfers/move-money.ts";
 import { createWorld, type World } from "./world.ts";
 
 /** Short, so that a fault of a few seconds outlasts them. */
@@ -62,6 +64,13 @@ async function main(options: Options): Promise<number> {
   if (!clean || options.log !== undefined) say(`history: ${log}`);
   say(`seed ${options.seed}; the same again: ${repeat(options)}`);
   return clean ? 0 : 1;
+}
+
+async function transfer(options: Options, transfers: number): Promise<number> {
+  const moved = await moveMoney({ ...options, transfers, say });
+  say(describe(moved));
+  say(`seed ${options.seed}`);
+  return moved.wrong.length === 0 ? 0 : 1;
 }
 
 /** Now, so that a path that cannot be written is told before the work and not after it. */
@@ -149,6 +158,10 @@ async function recordEnd(world: World, recorder: Recorder, team: Team): Promise<
     const stored = await store.state<List>(id).read();
     if (stored !== undefined) recorder.write("final", { id, revision: stored.revision, value: stored.value });
   }
+  for await (const { id } of store.states({ idPrefix: "{bank:" })) {
+    const value = await store.state<Account>(id).load();
+    if (value !== undefined) recorder.write("account", { id, value });
+  }
   await store.close();
 }
 
@@ -204,7 +217,10 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(sign
 try {
   const options = readOptions(process.argv.slice(2));
   if (options.help) say(help);
-  else process.exitCode = await main(options);
+  else
+    process.exitCode = await (options.transfers === undefined
+      ? main(options)
+      : transfer(options, options.transfers));
 } catch (error) {
   if (!(error instanceof UsageError)) throw error;
   process.stderr.write(`${error.message}\n\n${help}`);

@@ -30,8 +30,19 @@ test("what is given is taken", () => {
     insist: true,
     durability: undefined,
     log: "x.jsonl",
+    transfers: undefined,
   });
   expect(readOptions(["--faults", "none"]).faults).toEqual([]);
+});
+
+test("transfers: with the faults that they are made under, unless others are named", () => {
+  expect(readOptions(["--transfers", "1000000"])).toMatchObject({
+    transfers: 1_000_000,
+    faults: ["worker-kill", "worker-stop", "cut"],
+  });
+  const onSqlite = ["--transfers", "5", "--backend", "sqlite"];
+  expect(readOptions(onSqlite).faults).toEqual(["worker-kill", "worker-stop"]);
+  expect(readOptions([...onSqlite, "--faults", "none"]).faults).toEqual([]);
 });
 
 test.each([
@@ -50,6 +61,7 @@ test.each([
   ["--durability 1", /--durability is for --backend redis-replicas and redis-cluster/],
   ["--backend redis-replicas --durability 3", /--durability takes a whole number from 1 to 2/],
   ["--backend redis-cluster --durability 2", /--durability takes a whole number from 1 to 1/],
+  ["--transfers few", /--transfers takes a whole number/],
   ["--colour", /--colour/],
   ["now", /now/],
 ])("%s is refused", (args, message) => {

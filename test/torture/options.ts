@@ -38,6 +38,9 @@ export const faultsOf: Readonly<Record<Backend, readonly string[]>> = {
   sqlite: ["worker-kill", "worker-stop", "worker-block", "machine-clock"],
 };
 
+/** Those of `--transfers`, unless others are named. */
+const faultsOfTransfers = ["worker-kill", "worker-stop", "cut"];
+
 /** How many there are. */
 const replicasOf: Readonly<Partial<Record<Backend, number>>> = { "redis-replicas": 2, "redis-cluster": 1 };
 
@@ -53,6 +56,8 @@ Many processes update shared states while faults are injected; then their histor
 ${backends.map((name) => `                     ${name}: ${faultsOf[name].join(" ")}`).join("\n")}
   --durability <n>   redis-replicas, redis-cluster (1): ask for n replicas' acknowledgement of everything; then nothing may
                      be lost
+  --transfers <n>    instead of all that: n transfers between 100 accounts by processes that are killed, stopped and cut off;
+                     then the accounts are counted. Takes --backend, --seed, --processes and --faults
   --log <file>       keep the history there (format: test/torture/checker/history.ts); without it, only a bad one is kept
   --help
 `;
@@ -68,6 +73,8 @@ export interface Options {
   readonly insist: boolean;
   readonly durability: number | undefined;
   readonly log: string | undefined;
+  /** So many transfers are made, instead of a history of everything. */
+  readonly transfers: number | undefined;
 }
 
 export class UsageError extends Error {}
@@ -75,7 +82,12 @@ export class UsageError extends Error {}
 export function readOptions(args: readonly string[]): Options {
   const values = parse(args);
   const backend = oneOf("--backend", values.backend ?? "redis", backends);
-  const faults = readFaults(values.faults ?? "all", backend);
+  const transfers =
+    values.transfers === undefined ? undefined : whole("--transfers", values.transfers, { min: 1, max: 1e9 });
+  const faults =
+    transfers !== undefined && values.faults === undefined
+      ? faultsOfTransfers.filter((fault) => faultsOf[backend].includes(fault))
+      : readFaults(values.faults ?? "all", backend);
   const replicas = replicasOf[backend];
   if (values.durability !== undefined && replicas === undefined)
     throw new UsageError(`--durability is for --backend ${Object.keys(replicasOf).join(" and ")}`);
@@ -93,6 +105,7 @@ export function readOptions(args: readonly string[]): Options {
         ? undefined
         : whole("--durability", values.durability, { min: 1, max: replicas ?? 0 }),
     log: values.log,
+    transfers,
   };
 }
 
@@ -132,6 +145,7 @@ function parse(args: readonly string[]) {
         faults: text,
         durability: text,
         log: text,
+        transfers: text,
       },
     }).values;
   } catch (error) {

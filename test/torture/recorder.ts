@@ -17,6 +17,7 @@ export interface Answer {
   count?: number | undefined;
   length?: number | undefined;
   digest?: string | undefined;
+  torn?: string | undefined;
   /** The result of a once, or what the leader proclaims; `null`: there is none. */
   value?: string | null | undefined;
 }

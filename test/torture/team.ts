@@ -10,7 +10,7 @@ import { continueProcess, stopProcess } from "../support/faults/processes.ts";
 import type { Recorder } from "./recorder.ts";
 import type { Job, Order } from "./worker.ts";
 
-const script = join(import.meta.dirname, "worker.ts");
+const torture = join(import.meta.dirname, "worker.ts");
 
 export interface TeamSettings {
   readonly places: number;
@@ -20,6 +20,10 @@ export interface TeamSettings {
   readonly options: OpenOptions;
   readonly targetOf: (place: number) => string | string[];
   readonly recorder: Recorder;
+  /** The program of the processes; default: that of the history check. */
+  readonly script?: string;
+  readonly callers?: number;
+  readonly onMessage?: (message: unknown) => void;
 }
 
 interface Place {
@@ -119,6 +123,7 @@ export class Team {
 
   #start(number: number, lives: number): Place {
     const { seed, epoch, folder, options, targetOf, recorder } = this.#settings;
+    const { script = torture, callers = 8, onMessage } = this.#settings;
     const life = `${number + 1}.${lives}`;
     const file = join(folder, `${life}.jsonl`);
     (this.files[number] ??= []).push(file);
@@ -128,7 +133,7 @@ export class Team {
       seed,
       epoch: String(epoch),
       file,
-      callers: 8,
+      callers,
       lists: 5,
       options,
       clockOffsetMs: this.clockOffsetMs,
@@ -146,6 +151,7 @@ export class Team {
       errors: "",
       ended: Promise.resolve(),
     };
+    if (onMessage !== undefined) child.on("message", onMessage);
     child.stderr?.setEncoding("utf8").on("data", (text: string) => (place.errors += text));
     place.ended = once(child, "close").then(([code, signal]) => {
       const how = place.killed

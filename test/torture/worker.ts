@@ -54,6 +54,7 @@ async function finish(): Promise<void> {
   for (const caller of callers) caller.stop();
   await work;
   for (let list = 0; list < job.lists; list += 1) await callers[0]?.last(list);
+  await callers[0]?.banks.last();
   await store.close();
   clearInterval(heartbeat);
   recorder.write("closed");

@@ -13,7 +13,8 @@ import type { BlockedHolder, Deadlock, QueuedAsk, Ticket } from "../../backends/
 import type { Hold } from "../../leases/hold.ts";
 import type { TicketRegistry } from "../../leases/ticket-registry.ts";
 import type { HeldGrant } from "../../ownership/grant.ts";
-import { awaitingGrants } from "../../ownership/held-grants.ts";
+import { awaitingLinks, grantsHeldBy } from "../../ownership/held-grants.ts";
+import { now } from "../../timers.ts";
 import type { LocalQueue } from "../local-queue.ts";
 import type { Request } from "../request.ts";
 import { deadlockError } from "./deadlock-error.ts";
@@ -26,15 +27,17 @@ export interface AwaitedLock {
   readonly waitingTicket: Ticket | undefined;
   /** If a caller of this process has the whole of it, they wait for that one. */
   readonly lentHold: Hold | undefined;
-  readonly queue: Pick<LocalQueue, "reject" | "underLocks">;
+  readonly queue: Pick<LocalQueue, "reject" | "underLocks" | "hasUnderLocks">;
 }
 
 /** A request that waits while its caller holds locks. */
 interface Wait {
   readonly request: Request;
   readonly lock: AwaitedLock;
-  /** What is held until it has ended. */
-  readonly grants: readonly HeldGrant[];
+  /** What is held until it has ended: less than before, once a function that awaits it has ended. */
+  grants: readonly HeldGrant[];
+  /** Of all functions that await it, and what its call has acquired. */
+  readonly watched: readonly HeldGrant[];
   /** Rises with each request. */
   readonly nth: number;
 }
@@ -53,6 +56,8 @@ export class WaitGraph {
   readonly #byHold = new Map<Hold, Set<Wait>>();
   /** By the id that is waited for. */
   readonly #byId = new Map<string, Set<Wait>>();
+  /** By each grant that is watched for them. */
+  readonly #byGrant = new Map<HeldGrant, Set<Wait>>();
   readonly #watched = new WeakSet<HeldGrant>();
   /** By shard: a cycle is found only within one. */
   readonly #notes = new Map<number, WaitNotes>();
@@ -70,11 +75,14 @@ export class WaitGraph {
     if (request.isExpired || !isTaken(lock)) return;
     const grants = this.#grantsOf(request);
     if (grants.length === 0) return;
-    const wait = { request, lock, grants, nth: (this.#count += 1) };
+    const { context, acquired = [] } = request;
+    const watched = [...awaitingLinks(context).map(({ grant }) => grant), ...acquired];
+    const wait: Wait = { request, lock, grants, watched, nth: (this.#count += 1) };
     this.#waits.set(request, wait);
     addTo(this.#byId, lock.id, wait);
-    for (const grant of grants) {
-      addTo(this.#byHold, grant.hold, wait);
+    for (const { hold } of grants) addTo(this.#byHold, hold, wait);
+    for (const grant of watched) {
+      addTo(this.#byGrant, grant, wait);
       this.#watch(grant);
     }
     const cycle = this.#cycleOf(wait);
@@ -89,12 +97,13 @@ export class WaitGraph {
     this.#waits.delete(request);
     removeFrom(this.#byId, wait.lock.id, wait);
     for (const { hold } of wait.grants) removeFrom(this.#byHold, hold, wait);
+    for (const grant of wait.watched) removeFrom(this.#byGrant, grant, wait);
     this.#note(wait, true);
   }
 
   /** A ticket has begun or ceased to wait for this lock, or it was lent or returned. */
   changed(lock: AwaitedLock): void {
-    if (this.#waits.size === 0 && !isTaken(lock)) return;
+    if (!lock.queue.hasUnderLocks || (this.#waits.size === 0 && !isTaken(lock))) return;
     for (const request of lock.queue.underLocks(maxLooked)) {
       const wait = this.#waits.get(request);
       if (wait === undefined) this.joined(lock, request);
@@ -123,22 +132,32 @@ export class WaitGraph {
 
   /** What certainly stays held until the request has ended. */
   #grantsOf({ context, acquired = [] }: Request): readonly HeldGrant[] {
-    const grants = awaitingGrants(this.#tickets.store, context);
+    const grants = grantsHeldBy(awaitingLinks(context), this.#tickets.store);
     for (const grant of acquired) if (grant.parent === undefined && grant.isLive) grants.push(grant);
     return grants;
   }
 
-  /** When its function has ended, nothing is awaited by it any more. */
+  /**
+   * When its function has ended, nothing is awaited by it any more, nor by the functions around it. Until the backend
+   * knows that, its note is about a ticket that must not hold the lock for another caller.
+   */
   #watch(grant: HeldGrant): void {
     if (this.#watched.has(grant)) return;
     this.#watched.add(grant);
     grant.whenOverEndWaits(() => {
-      const { hold } = grant;
-      for (const wait of this.#byHold.get(hold) ?? []) {
-        if (wait.grants.includes(grant)) removeFrom(this.#byHold, hold, wait);
-      }
-      this.#noteHold(hold, { isLess: true });
+      for (const wait of [...(this.#byGrant.get(grant) ?? [])]) this.#leftBehind(wait);
+      if (this.#notesOf(grant.hold).mayHave(grant.hold)) grant.hold.taint();
     });
+  }
+
+  #leftBehind(wait: Wait): void {
+    const before = wait.grants;
+    wait.grants = this.#grantsOf(wait.request);
+    for (const grant of before) {
+      if (wait.grants.includes(grant)) continue;
+      removeFrom(this.#byHold, grant.hold, wait);
+      this.#noteHold(grant.hold, { isLess: true });
+    }
   }
 
   #waitsUnder(hold: Hold): readonly Wait[] {
@@ -147,11 +166,13 @@ export class WaitGraph {
 
   /** Within this process: from the lock that is waited for, by holds and what they wait for, back to the caller. */
   #cycleOf({ lock, grants }: Wait): Deadlock | undefined {
+    const at = now();
     const own = new Set(grants.map(({ hold }) => hold));
     const seen = new Set<Hold>();
     const pathFrom = (to: AwaitedLock): readonly BlockedHolder[] | undefined => {
       const hold = to.lentHold;
-      if (hold === undefined || seen.has(hold) || seen.size === maxLooked) return undefined;
+      if (hold === undefined || hold.until <= at || seen.has(hold) || seen.size === maxLooked)
+        return undefined;
       seen.add(hold);
       for (const wait of own.has(hold) ? [] : this.#waitsUnder(hold)) {
         const path = pathFrom(wait.lock);

@@ -50,6 +50,11 @@ export class WaitNotes {
     this.#options = options;
   }
 
+  /** Whether the backend has a note about it, or may have one. */
+  mayHave(hold: Hold): boolean {
+    return this.#told.has(hold);
+  }
+
   /** It may wait for others than before; `isLess`: only for fewer. */
   changed(hold: Hold, isLess = false): void {
     if (this.#isOff) return;
@@ -110,17 +115,18 @@ export class WaitNotes {
     return notes;
   }
 
-  /** An ask that closes a cycle is not noted. */
+  /** Asks that close a cycle are not noted, and one of them is returned. */
   #noted(notes: readonly Note[], found: readonly (Deadlock | null)[]): void {
     notes.forEach(({ hold, asks }, index) => {
       const cycle = found[index] ?? null;
       const closing = cycle?.[0]?.ask.ticket;
-      const told = textOf(asks.filter(({ ticket }) => ticket !== closing));
-      if (told === "") this.#told.delete(hold);
-      else this.#told.set(hold, told);
+      const others = asks.filter(({ ticket }) => ticket !== closing);
+      if (others.length === 0) this.#told.delete(hold);
+      // They may close cycles as well: what is noted of them is not known.
+      else this.#told.set(hold, others.length < asks.length ? unknown : textOf(asks));
       if (cycle === null) return;
       this.#options.onDeadlock(hold, cycle);
-      this.changed(hold); // if it was too late for that one, others count again
+      this.changed(hold); // the others count again
     });
   }
 

@@ -1,5 +1,6 @@
 // Reads a history and says what in it breaks a promise. It knows nothing of Holdfast's code: only what was called, answered,
-// seen and found at the end. Rules for lists are in check-lists.ts, for grants in check-holds.ts.
+// seen and found at the end. Rules for lists are in check-lists.ts, for accounts in check-banks.ts, for
+// grants in check-holds.ts.
 //
 // | rule | what is wrong |
 // |---|---|
@@ -9,6 +10,7 @@
 // | revision-back, fence-back | a number does not rise [S2] [L3] |
 // | two-holders, stale-save | two held a lock that they could not share and no fault explains it [L1] [L5] [L12]; a save was accepted from who had lost it [S4] |
 // | too-many-permits | more permits were held than the semaphore has, and no fault explains it [L13] |
+// | sum, balance, half-done, torn-look | the accounts of a bank do not add up, or a transfer is in some of its accounts only [S9] |
 // | two-results, run-again, never-run | a once had two results, ran again after it had one, or has one that no function returned [O1] |
 // | forgotten, attempt-back | a once's result was gone; its attempts were not counted [O1] |
 // | ended-term, leader-back, unknown-leader | a look saw a leader whose term had ended, an earlier one than a look before, or nobody's value [E1] |
@@ -18,6 +20,7 @@
 //
 // Across a failover without durability, what was acknowledged right before it may be missing, and is counted; all else holds.
 
+import { checkBanks } from "./check-banks.ts";
 import { checkHolds } from "./check-holds.ts";
 import { checkLists } from "./check-lists.ts";
 import { checkOnces } from "./check-onces.ts";
@@ -70,6 +73,7 @@ export function check(history: History): Findings {
     violate: (rule, text) => violations.push({ rule, text }),
   };
   checkLists(inquiry);
+  checkBanks(inquiry);
   checkHolds(inquiry);
   checkOnces(inquiry);
   checkTerms(inquiry);

@@ -32,6 +32,8 @@ export interface Call {
   count: number | undefined;
   length: number | undefined;
   digest: string | undefined;
+  /** What an audit of accounts found wrong with them. */
+  torn: string | undefined;
   readonly proclaims: string | undefined;
   value: string | null | undefined;
 }

@@ -8,7 +8,7 @@
 // | run | version, seed, backend, seconds, processes, faults, durability, latenessMs? | the first line. `latenessMs`: how late timers are at most, where that is known |
 // | life, died | life, pid / how | a process started; ended ("closed" by itself, "killed" by us, else unexpected) |
 // | begin | life, n, caller, op, id, add?, hold?, ifRevision?, proclaims? | a call, before it is made. `add`: the id that it appends to the list `id`; `proclaims`: what a leader proclaims from then on |
-// | end | life, n, outcome, code?, revision?, fence?, count?, length?, digest?, value? | its answer. No `end`: the process died, outcome unknown. `value`: the result of a once, or what the leader proclaims; `null`: there is none |
+// | end | life, n, outcome, code?, revision?, fence?, count?, length?, digest?, value?, torn? | its answer. No `end`: the process died, outcome unknown. `value`: the result of a once, or what the leader proclaims; `null`: there is none |
 // | ran | life, id, fence, attempt, value | the function of a once was called, and returns this, unless it throws |
 // | held | life, h, caller, id, fence, asked, leaseMs, draft?, shared?, weight?, limit? | a grant was handed to its caller, who asked at `asked`; or an update's function runs. `shared`: others may share it. `weight`: permits of a semaphore that has `limit` |
 // | left | life, h, how | the holder lets go: "release" (about to call it), or "abort" (its signal aborted) |
@@ -20,13 +20,16 @@
 // | fault | name, phase, on?, … | the beginning and the end of a fault |
 // | calm | | no fault from here on; processes go on a while, then close |
 // | final | id, revision, value | a list as it is after everybody has closed: { count, ids } |
+// | account | id, value | an account of a bank, as a list is in `final` |
 // | behind | what, key, ticket, life? | a lock or a place in a queue that was left on the server, and whose |
 //
 // `outcome` is "ok", "failed" (certainly nothing was written) or "unknown". `length`, `count` and `digest` describe the list that a
-// read or an update saw: `digest` is the start of the SHA-1 of its ids, each with a line feed behind it.
+// read or an update saw: `digest` is the start of the SHA-1 of its ids, each with a line feed behind it. An audit of a bank saw `length`
+// transfers, and `torn`.
 
 import { createHash } from "node:crypto";
 
+import type { Account } from "../bank/account.ts";
 import type {
   Backend,
   Call,
@@ -49,6 +52,7 @@ export class History {
   readonly runs: Run[] = [];
   readonly faults: FaultSpan[] = [];
   readonly finals = new Map<string, Final>();
+  readonly accounts = new Map<string, Account>();
   readonly stalls = new Map<string, Span[]>();
   readonly deaths: Line[] = [];
   readonly wrong: Line[] = [];
@@ -108,6 +112,9 @@ export class History {
         });
         break;
       }
+      case "account":
+        this.accounts.set(String(line["id"]), line["value"] as Account);
+        break;
       case "died":
         this.deaths.push(line);
         break;
@@ -150,6 +157,7 @@ export class History {
       count: undefined,
       length: undefined,
       digest: undefined,
+      torn: undefined,
       proclaims: line["proclaims"] as string | undefined,
       value: undefined,
     };
@@ -170,6 +178,7 @@ export class History {
     call.count = line["count"] as number | undefined;
     call.length = line["length"] as number | undefined;
     call.digest = line["digest"] as string | undefined;
+    call.torn = line["torn"] as string | undefined;
     call.value = line["value"] as string | null | undefined;
   }
 

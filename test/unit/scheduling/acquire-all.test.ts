@@ -1,7 +1,8 @@
 // Several locks, all or none: in which order they are asked for, how long in all, and what is left after an error.
 //
 // Seen failing: no first try, the try of a locked id queued, all kept while one is waited for, none kept, the wait counted anew
-// for each id, the greater id not looked for, a lock that was lost meanwhile handed out, an error that leaves the others held.
+// for each id, the greater id not looked for, a lock that was lost meanwhile handed out, an error that leaves the others held,
+// what is known to be taken tried with all the others, what is given back waited for, its failure ignored.
 
 import { describe, expect, test, vi } from "vitest";
 
@@ -10,7 +11,7 @@ import { MemoryBackend } from "../../../src/backends/memory/backend.ts";
 import type { HeldGrant } from "../../../src/ownership/grant.ts";
 import type { acquireAll, Setting } from "../../../src/scheduling/acquire-all.ts";
 import type { LockManager } from "../../../src/scheduling/lock-manager.ts";
-import { outcomeOf, quiet, type Room, withRoom } from "../support/rooms.ts";
+import { Later, outcomeOf, quiet, type Room, withRoom } from "../support/rooms.ts";
 
 describe("[L14] several locks", () => {
   let room: Room;
@@ -85,6 +86,53 @@ describe("[L14] several locks", () => {
     expect(await held("abcd")).toBe("ab");
     await releaseB();
     expect(idsOf(await acquiring)).toBe("abcd");
+  });
+
+  test("one is known here not to be free: those after it are not tried", async () => {
+    const [mine] = await acquire("b");
+    room.backend.sent.length = 0;
+    const acquiring = acquire("abcd");
+    await quiet();
+    expect([asks(), await held("abcd")]).toEqual(["a", "ab"]);
+    await mine?.end();
+    expect(idsOf(await acquiring)).toBe("abcd");
+    expect(asks()).not.toContain("waits, b"); // asked for once, or handed on here
+  });
+
+  test("[L7] it waits at once, and not only when those after have been given back; but it does not end before that", async () => {
+    await hold("a");
+    const givenBack = new Later<void>();
+    const { releaseLock } = MemoryBackend.prototype;
+    room.backend.answer("releaseLock", async (...args) => {
+      await givenBack.promise;
+      return releaseLock.apply(room.backend, args as Parameters<typeof releaseLock>);
+    });
+    const acquiring = acquire("ab", { waitMs: 1_000 });
+    await quiet();
+    expect(asks()).toBe("a, b, a waits");
+    await vi.advanceTimersByTimeAsync(1_001);
+    expect(await outcomeOf(acquiring)).toBe("pending");
+    givenBack.resolve();
+    await quiet();
+    expect(await outcomeOf(acquiring)).toMatchObject({ code: "LOCK_TIMEOUT" });
+    expect(await held("b")).toBe("");
+  });
+
+  test("[S5] what is given back gets no reply: the call does not wait any longer, and fails", async () => {
+    const release = await hold("a");
+    const { releaseLock } = MemoryBackend.prototype;
+    room.backend.answer("releaseLock", (...args) => {
+      if (args[0] === "b") return new Promise(() => undefined);
+      return releaseLock.apply(room.backend, args as Parameters<typeof releaseLock>);
+    });
+    const acquiring = acquire("ab");
+    await vi.advanceTimersByTimeAsync(4_900);
+    expect(await outcomeOf(acquiring)).toBe("pending");
+    await vi.advanceTimersByTimeAsync(200);
+    expect(await outcomeOf(acquiring)).toMatchObject({ code: "UNREACHABLE", outcome: "unknown" });
+    await release();
+    await quiet();
+    expect(await held("a")).toBe("");
   });
 
   test("waitMs is for all of them together", async () => {

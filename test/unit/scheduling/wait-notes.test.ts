@@ -2,7 +2,7 @@
 // test says.
 //
 // Seen failing: two calls at once, the second overtaken by the first; a refused note sent for ever; a hold that serves the next
-// caller although its note may still be there; a cycle told to a caller that has its lock by now.
+// caller although its note may still be there, or is outdated; the second of two cycles missed; a cycle told to a caller that has its lock by now.
 
 import { describe, expect, test, vi } from "vitest";
 
@@ -116,6 +116,60 @@ describe("notes of waits", () => {
       }
     });
     expect(calls).toHaveLength(1);
+    await close();
+  });
+
+  test("[L15] a note is outdated when its function ends: its hold serves no other caller", async () => {
+    const { store, other, calls, close } = storeAndCalls();
+    const held = await other.lock("b").acquire();
+    const enough = new AbortController();
+    const ticketOf = async (id: string): Promise<string | undefined> => {
+      const holder = (await store.lock(id).inspect())?.holder;
+      return holder !== undefined && "ticket" in holder ? holder.ticket : undefined;
+    };
+    const first = store.lock("a").run(async () => {
+      const waiting = store.lock("b").acquire({ signal: enough.signal });
+      await vi.waitFor(() => expect(calls).toHaveLength(1));
+      calls[0]?.answer([null]);
+      enough.abort(new Error("enough"));
+      await expect(waiting).rejects.toThrow("enough");
+    });
+    const next = store.lock("a").run(() => ticketOf("a"));
+    await first;
+    expect(await next).toBeDefined();
+    expect(await next).not.toBe(calls[0]?.notes[0]?.ticket);
+    await vi.waitFor(() => expect(calls.slice(1).map(idsOf)).toEqual([[["a"]]]));
+    calls[1]?.answer([null]);
+    await held.release();
+    await close();
+  });
+
+  test("[L15] of two asks of a function, both close cycles: both are told", async () => {
+    const { store, other, calls, close } = storeAndCalls();
+    const held = [await other.lock("b").acquire(), await other.lock("c").acquire()];
+    const cycles = ({ notes }: Call): (Deadlock | null)[] =>
+      notes.map(({ id, ticket, asks: [ask] }) => {
+        if (ask === undefined) return null;
+        const elsewhere = "elsewhere:7:0123:1";
+        return [
+          { id, ticket, ask },
+          { id: ask.id, ticket: elsewhere, ask: { id, ticket: elsewhere } },
+        ];
+      });
+    await store.lock("a").run(async () => {
+      const both = Promise.allSettled(["b", "c"].map((id) => store.lock(id).acquire()));
+      for (const count of [1, 2]) {
+        await vi.waitFor(() => expect(calls).toHaveLength(count));
+        const [call] = calls.slice(-1);
+        call?.answer(cycles(call));
+      }
+      const codes = (await both).map(
+        (one) => one.status === "rejected" && (one.reason as HoldfastError).code,
+      );
+      expect(codes).toEqual(["DEADLOCK", "DEADLOCK"]);
+    });
+    expect(calls.map(idsOf)).toEqual([[["a", "b", "c"]], [["a", "c"]]]);
+    for (const grant of held) await grant.release();
     await close();
   });
 

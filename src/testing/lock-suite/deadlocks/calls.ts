@@ -1,19 +1,10 @@
 /** Deadlocks as callers meet them: one of the calls in a cycle is ended, and the others go on [L15]. */
 import { strict as assert } from "node:assert";
 import type { Store } from "../../../store.ts";
-import {
-  deferred,
-  eventually,
-  inTime,
-  pause,
-  rejectsWith,
-  stillPending,
-  type Failure,
-} from "../../assertions.ts";
-import type { FaultyBackend } from "../../faulty-backend.ts";
+import { deferred, eventually, inTime, rejectsWith, stillPending, type Failure } from "../../assertions.ts";
 import type { Fixture } from "../../fixture.ts";
 import { proof, type Case } from "../../suite.ts";
-import { idsTogether } from "./helpers.ts";
+import { idsTogether, noted, notesIn } from "./helpers.ts";
 
 /** A function that holds one lock and wants another. */
 type Step = (whenHeld: () => Promise<void>) => Promise<unknown>;
@@ -285,13 +276,3 @@ export const deadlockCases: readonly Case[] = [
     assert.equal(notesIn(faults), 0);
   }),
 ];
-
-function notesIn({ calls }: FaultyBackend): number {
-  return calls.filter(({ method }) => method === "noteWaits").length;
-}
-
-/** Waits until so many notes were sent, and answered. */
-async function noted(faults: FaultyBackend, count: number): Promise<void> {
-  await eventually(() => assert.ok(notesIn(faults) >= count));
-  await pause(5); // they are answered in their order
-}

@@ -1,6 +1,9 @@
 /** What the cases of deadlocks use. */
+import { strict as assert } from "node:assert";
 import type { BlockedHolder, Deadlock, WaitNote } from "../../../backends/contract.ts";
 import type { ContractClient, ContractTicket } from "../../contract-client.ts";
+import { eventually, pause } from "../../assertions.ts";
+import type { FaultyBackend } from "../../faulty-backend.ts";
 import type { Fixture } from "../../fixture.ts";
 
 /** Three new ids, which belong to one shard where there are several. */
@@ -36,4 +39,15 @@ export function noteOf({ id, ticket }: ContractTicket, ...asks: readonly Contrac
 /** One step of a cycle. */
 export function blocked({ id, ticket }: ContractTicket, ask: ContractTicket): BlockedHolder {
   return { id, ticket, ask: { id: ask.id, ticket: ask.ticket } };
+}
+
+/** How many calls have noted something. */
+export function notesIn({ calls }: FaultyBackend): number {
+  return calls.filter(({ method }) => method === "noteWaits").length;
+}
+
+/** Waits until so many notes were sent, and answered. */
+export async function noted(faults: FaultyBackend, count: number): Promise<void> {
+  await eventually(() => assert.ok(notesIn(faults) >= count));
+  await pause(5); // they are answered in their order
 }

@@ -123,6 +123,36 @@ export const transactFailureCases: readonly Case[] = [
     await assertCents(states, [90, 110]);
     await allFree(fixture, ids);
   }),
+  proof(
+    "[S9] [P2] it would be called again, but the locks were lost meanwhile: it is not",
+    async (fixture) => {
+      const { store, faults } = await fixture.faultyStore();
+      const ids = accountIds(fixture, 2);
+      const states = twoAccounts(store, ids);
+      const [rival] = twoAccounts(await fixture.store(), ids);
+      await states[0].save({ cents: 500 });
+      let lost: Promise<unknown> | undefined;
+      const before = async (): Promise<void> => {
+        await rival.touch(1);
+        await eventually(async () => assert.equal(await rival.read(), undefined));
+      };
+      const after = async (): Promise<void> => {
+        void store.close({ drainMs: 0 });
+        await lost;
+      };
+      faults.once("commitStates", meanwhile({ before, after }));
+      let calls = 0;
+      const losing = store.transact(states, (drafts, { signal }) => {
+        calls += 1;
+        lost = aborted(signal).catch(() => undefined);
+        move(10)(drafts);
+      });
+      await rejectsWith(losing, "CLOSED");
+      assert.equal(calls, 1);
+      assert.equal(await rival.read(), undefined);
+      await allFree(fixture, ids);
+    },
+  ),
   proof("[S9] a state that is only read has expired: the function is called again", async (fixture) => {
     const { store, faults } = await fixture.faultyStore();
     const ids = accountIds(fixture, 2);
