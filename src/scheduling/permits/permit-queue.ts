@@ -84,7 +84,8 @@ export class PermitQueue implements Asker, LoanHost, QueueCallbacks {
 
   /** Called by the queue: the error for a request that waited too long. */
   timeoutError(request: Request): Error {
-    return timeoutError(this.id, request, { holder: this.#coming[0]?.holder, tickets: this.tickets });
+    const holder = this.#coming.find((one) => one.holder !== undefined)?.holder;
+    return timeoutError(this.id, request, { holder, tickets: this.tickets });
   }
 
   /** Called by the queue: a request gave up. */

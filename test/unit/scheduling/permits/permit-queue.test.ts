@@ -2,63 +2,17 @@
 //
 // Seen failing: permits of another weight handed on · handed on without a bound · a caller behind the first one served · a ticket
 // that goes on asking for nobody · a newcomer that tries, and is served before those that wait · a queue that is never over · a
-// refusal that fails callers with other terms · permits handed on after a resize · a second ask for a caller whose grant waits for replicas ·
-// a grant that waits for replicas counted twice, so that a caller never asks · a light request fails since a heavy one did ·
-// one that can never be granted is not told before its turn.
+// refusal that fails callers with other terms · permits handed on after a resize · a light request that
+// fails since a heavy one did · one that can never be granted is not told before its turn · a time-out that names no holder.
 
-import { beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 
-import type { AcquireReply, AcquireRequest, Share } from "../../../src/backends/contract.ts";
-import { InFlight } from "../../../src/calls/in-flight-counter.ts";
-import type { PermitQueue } from "../../../src/scheduling/permits/permit-queue.ts";
-import type { GrantRequest } from "../../../src/scheduling/request.ts";
-import { Later, outcomeOf, quiet, type Room, withRoom } from "../support/rooms.ts";
-
-const leaseMs = 30_000;
-const busy = { holder: { token: "other", foreign: true }, retryInMs: null } as const;
-const waiting: AcquireReply = { status: "waiting", ahead: 1, ...busy };
+import { Later, outcomeOf, quiet } from "../../support/rooms.ts";
+import { busy, waiting, withPermits } from "./permit-room.ts";
 
 describe("the queue of a semaphore", () => {
-  let room: Room;
-  let queue: PermitQueue;
-  let idle: number;
-  let serving: InFlight;
-  let asks: { readonly request: AcquireRequest; readonly reply: Later<AcquireReply> }[];
-  let fence: number;
-  withRoom((fresh) => {
-    room = fresh;
-  });
-  beforeEach(async () => {
-    [idle, asks, fence, serving] = [0, [], 0, new InFlight()];
-    const { PermitQueue } = await import("../../../src/scheduling/permits/permit-queue.ts");
-    queue = new PermitQueue("x", { tickets: room.tickets, serving, onIdle: () => void (idle += 1) });
-    room.backend.answer("acquireLock", (_, __, request) => {
-      const reply = new Later<AcquireReply>();
-      asks.push({ request: request as AcquireRequest, reply });
-      return reply.promise;
-    });
-    room.backend.answer("releaseLock", () => ({ status: "released", revision: null }));
-    room.backend.answer("cancelLock", () => ({ status: "cancelled" }));
-  });
-
-  type How = NonNullable<Parameters<Room["grantRequest"]>[0]>;
-  const add = (weight = 1, how: How = {}, limit: number | null = 3): GrantRequest => {
-    const share: Share = { kind: "permits", weight, limit };
-    const request = room.grantRequest({ ...how, share });
-    queue.add(request);
-    return request;
-  };
-  const answer = async (index: number, reply: AcquireReply): Promise<void> => {
-    asks[index]?.reply.resolve(reply);
-    await quiet();
-  };
-  const grant = async (index: number): Promise<void> => {
-    const fences = asks[index]?.request.fences ?? 0;
-    await answer(index, { status: "granted", fence: (fence += 100), fences, leaseMs, waiting: 9 });
-  };
-  const asked = (): unknown[] =>
-    asks.map(({ request: { share } }) => (share?.kind === "permits" ? share.weight : 0));
-  const count = (method: "releaseLock" | "cancelLock"): number => room.backend.argsOf(method).length;
+  const permits = withPermits();
+  const { add, answer, grant, asked, count } = permits;
 
   test("[L13] tickets ask in call order, for as many as could be granted together", async () => {
     [2, 1, 1].forEach((weight) => add(weight));
@@ -66,28 +20,28 @@ describe("the queue of a semaphore", () => {
     expect(asked()).toEqual([2, 1]);
     await grant(0);
     expect(asked()).toEqual([2, 1, 1]);
-    expect(asks.map(({ request }) => request.fences)).toEqual([64, 64, 64]);
+    expect(permits.asks.map(({ request }) => request.fences)).toEqual([64, 64, 64]);
   });
 
   test("[L13] without a known limit, many ask together until one of them waits", async () => {
-    Object.defineProperty(room.backend, "pushes", { get: () => false });
+    Object.defineProperty(permits.room.backend, "pushes", { get: () => false });
     Array.from({ length: 6 }, () => add(1, {}, null));
     await quiet();
-    expect(asks.length).toBe(4);
+    expect(permits.asks.length).toBe(4);
     await grant(0);
-    expect(asks.length).toBe(5);
+    expect(permits.asks.length).toBe(5);
     await answer(1, waiting);
     await grant(2);
-    expect(asks.length).toBe(5);
+    expect(permits.asks.length).toBe(5);
   });
 
   test("one caller alone asks for one fence; its release ends all", async () => {
     const request = add();
     await quiet();
-    expect(asks[0]?.request.fences).toBe(1);
+    expect(permits.asks[0]?.request.fences).toBe(1);
     await grant(0);
     expect(await (await request.granted).release()).toBe(true);
-    expect([count("releaseLock"), idle, serving.count]).toEqual([1, 1, 0]);
+    expect([count("releaseLock"), permits.idle, permits.serving.count]).toEqual([1, 1, 0]);
   });
 
   test("[L3] [L13] permits that are given back go to the first caller, each time with a fence of its own", async () => {
@@ -101,9 +55,9 @@ describe("the queue of a semaphore", () => {
       if (index < 3) expect(await held.release()).toBe(true);
     }
     await quiet();
-    expect([count("cancelLock"), idle]).toEqual([1, 0]); // nobody wants what the second ticket waits for
+    expect([count("cancelLock"), permits.idle]).toEqual([1, 0]); // nobody wants what the second ticket waits for
     expect(await (await requests[3]?.granted)?.release()).toBe(true);
-    expect([count("releaseLock"), idle, serving.count]).toEqual([1, 1, 0]);
+    expect([count("releaseLock"), permits.idle, permits.serving.count]).toEqual([1, 1, 0]);
   });
 
   test("[L13] the caller that gave them back comes after those that waited", async () => {
@@ -133,7 +87,7 @@ describe("the queue of a semaphore", () => {
     const [first] = [add(3), add(3)];
     await quiet();
     await grant(0);
-    queue.resized();
+    permits.queue.resized();
     await (await first.granted).release();
     expect(count("releaseLock")).toBe(1);
   });
@@ -145,14 +99,14 @@ describe("the queue of a semaphore", () => {
       { weight: 1, how: {}, limit: null },
       { weight: 1, how: { durability: { replicas: 1, timeoutMs: 100 } }, limit: 3 },
     ]) {
-      const before = [asks.length, count("releaseLock")] as const;
+      const before = [permits.asks.length, count("releaseLock")] as const;
       const [first, different, same] = [add(), add(other.weight, other.how, other.limit), add()];
       await quiet();
       await grant(before[0]);
       await (await first.granted).release();
       expect(count("releaseLock")).toBe(before[1] + 1);
       for (const { granted } of [different, same]) expect(await outcomeOf(granted)).toBe("pending");
-      queue.rejectAll(new Error("the next"));
+      permits.queue.rejectAll(new Error("the next"));
       await quiet();
     }
   });
@@ -167,9 +121,9 @@ describe("the queue of a semaphore", () => {
     abort.abort();
     await quiet();
     expect([count("cancelLock"), asked()]).toEqual([1, [1, 2]]);
-    queue.rejectAll(new Error("closing"));
+    permits.queue.rejectAll(new Error("closing"));
     expect(await outcomeOf(heavy.granted)).toMatchObject({ message: "closing" });
-    expect([count("cancelLock"), idle]).toEqual([2, 1]);
+    expect([count("cancelLock"), permits.idle]).toEqual([2, 1]);
   });
 
   test("[L7] a grant that comes for nobody is given back", async () => {
@@ -179,7 +133,7 @@ describe("the queue of a semaphore", () => {
     abort.abort();
     await quiet();
     await grant(0);
-    expect([count("releaseLock"), serving.count]).toEqual([1, 0]);
+    expect([count("releaseLock"), permits.serving.count]).toEqual([1, 0]);
   });
 
   test("one that only tries asks, unless a ticket of the process waits", async () => {
@@ -189,7 +143,7 @@ describe("the queue of a semaphore", () => {
     await answer(0, waiting);
     expect(await outcomeOf(trying.granted)).toMatchObject({ code: "LOCK_TIMEOUT" });
     expect(await outcomeOf(add(3, { waitMs: 0 }).granted)).toMatchObject({ code: "LOCK_TIMEOUT" });
-    expect(asks.length).toBe(1);
+    expect(permits.asks.length).toBe(1);
   });
 
   test("of several that only try in the same tick, those fail whose permits are not free", async () => {
@@ -205,10 +159,18 @@ describe("the queue of a semaphore", () => {
   test("one that tries alone joins no queue, and leaves nothing", async () => {
     const trying = add(3, { waitMs: 0 });
     await quiet();
-    expect(asks[0]?.request.queue).toBe(false);
+    expect(permits.asks[0]?.request.queue).toBe(false);
     await answer(0, { status: "busy", ahead: 0, ...busy });
     expect(await outcomeOf(trying.granted)).toMatchObject({ code: "LOCK_TIMEOUT" });
-    expect([room.backend.methods, idle]).toEqual([["acquireLock"], 1]);
+    expect([permits.room.backend.methods, permits.idle]).toEqual([["acquireLock"], 1]);
+  });
+
+  test("a caller whose time is over learns who has the permits, whichever ticket was told", async () => {
+    const [, late] = [add(), add(1, { waitMs: 100 })];
+    await quiet();
+    await answer(1, waiting);
+    vi.advanceTimersByTime(100);
+    expect(String(await outcomeOf(late.granted))).toMatch(/foreign client \(token "other"\)/);
   });
 
   test("[L13] a refusal fails those with the same terms, and no others", async () => {
@@ -234,14 +196,14 @@ describe("the queue of a semaphore", () => {
   });
 
   test("[L7] once the backend does not answer one, those that have waited as long fail with it", async () => {
-    const { UnavailableError } = room.modules;
+    const { UnavailableError } = permits.room.modules;
     const all = [1, 2, 3].map((weight) => add(weight));
     await quiet();
     vi.advanceTimersByTime(1);
     const failure = new UnavailableError("down", { code: "UNREACHABLE", outcome: "unknown" });
     const late = new Later<unknown>();
-    room.backend.answer("acquireLock", () => late.promise);
-    asks[0]?.reply.reject(failure);
+    permits.room.backend.answer("acquireLock", () => late.promise);
+    permits.asks[0]?.reply.reject(failure);
     await quiet();
     vi.advanceTimersByTime(5_000);
     for (const { granted } of all) expect(await outcomeOf(granted)).toMatchObject({ code: "UNREACHABLE" });
@@ -255,69 +217,6 @@ describe("the queue of a semaphore", () => {
     held.hold.lose("gone");
     expect([held.signal.aborted, await held.release()]).toEqual([true, false]);
     expect(await outcomeOf(second.granted)).toBe("pending");
-    expect([count("cancelLock"), serving.count]).toEqual([1, 0]);
-  });
-
-  describe("replicas", () => {
-    const durability = { replicas: 1, timeoutMs: 100 };
-
-    test("[L1] enough: it is lent, also to the next; nobody asks again meanwhile", async () => {
-      const confirmed = new Later<number>();
-      room.backend.answer("awaitReplicas", () => confirmed.promise);
-      const [first, second] = [add(2, { durability }), add(2, { durability })];
-      await quiet();
-      await grant(0);
-      add();
-      expect([await outcomeOf(first.granted), asks.length]).toEqual(["pending", 1]);
-      confirmed.resolve(1);
-      await (await first.granted).release();
-      expect((await second.granted).fence).toBe(101);
-      expect(room.backend.argsOf("awaitReplicas").length).toBe(1);
-    });
-
-    test("[L1] too few: it is released, and the callers learn why", async () => {
-      room.backend.answer("awaitReplicas", () => 0);
-      const both = [add(2, { durability }), add(2, { durability })];
-      await quiet();
-      await grant(0);
-      for (const { granted } of both) expect(String(await outcomeOf(granted))).toMatch(/replica/);
-      expect([count("releaseLock"), serving.count, idle]).toEqual([1, 0, 1]);
-    });
-
-    test("[L7] a caller that gives up meanwhile: the permits go to the next, or back", async () => {
-      const confirmed = new Later<number>();
-      room.backend.answer("awaitReplicas", () => confirmed.promise);
-      const abort = new AbortController();
-      add(3, { durability, signal: abort.signal });
-      await quiet();
-      await grant(0);
-      abort.abort();
-      await quiet();
-      confirmed.resolve(1);
-      await quiet();
-      expect([count("releaseLock"), serving.count, idle]).toEqual([1, 0, 1]);
-    });
-
-    test("[L13] a grant that waits for replicas twice is for one caller, and the next one asks", async () => {
-      const replies = [new Later<number>(), new Later<number>()];
-      let confirmations = 0;
-      room.backend.answer("awaitReplicas", () => replies[confirmations++]?.promise);
-      const abort = new AbortController();
-      add(1, { durability, signal: abort.signal });
-      await quiet();
-      await grant(0);
-      const second = add(1, { durability: { replicas: 2, timeoutMs: 100 } });
-      abort.abort();
-      replies[0]?.resolve(1);
-      await quiet();
-      expect(confirmations).toBe(2);
-      const third = add(); // asks with a ticket of its own, while the grant of the second waits for replicas
-      await quiet();
-      replies[1]?.resolve(2);
-      await second.granted;
-      expect(asks.length).toBe(2);
-      await grant(1);
-      expect((await third.granted).fence).toBe(200);
-    });
+    expect([count("cancelLock"), permits.serving.count]).toEqual([1, 0]);
   });
 });
