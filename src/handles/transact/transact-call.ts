@@ -95,10 +95,11 @@ class Context implements TransactContext {
     return this.#set.signal;
   }
 
-  delete({ id }: Pick<AnyState, "id">): void {
-    if (!this.#states.some((state) => state.id === id)) {
+  delete(state: Pick<AnyState, "id">): void {
+    const id = (state as typeof state | null | undefined)?.id; // a caller in JavaScript may pass anything
+    if (id === undefined || !this.#states.some((one) => one.id === id)) {
       throw new InvalidArgumentError(
-        `delete() takes one of the states of this transact(); ${quoted(id)} is none of them.`,
+        `delete() takes one of the states of this transact(); got ${typeof id === "string" ? quoted(id) : parse.show(state)}.`,
       );
     }
     this.#remove(id);

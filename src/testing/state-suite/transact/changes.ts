@@ -209,7 +209,10 @@ export const transactCases: readonly Case[] = [
     for (const options of [{ waitMs: -1 }, { ifRevision: 1 }, { grant: {} }, { maxHoldMs: 0 }])
       await refused([a, b], nothing, options);
     assert.equal(faults.calls.length, 0);
-    await refused([a], (_: unknown, context: { delete: (state: AnyState) => void }) => context.delete(b));
+    for (const other of [b, null, undefined, b.id] as AnyState[])
+      await refused([a], (_: unknown, context: { delete: (state: AnyState) => void }) =>
+        context.delete(other),
+      );
   }),
   proof("[S9] together the states may have at most maxStateBytes", async (fixture) => {
     const { store, faults } = await fixture.faultyStore({ maxStateBytes: 100 });
