@@ -34,8 +34,6 @@ export interface TransactionOptions {
   /** How many bytes all states together may have. */
   readonly maxBytes: number;
   readonly durability: Durability | undefined;
-  /** When the caller came: what was loaded before that may be old. */
-  readonly arrivedAt: number;
 }
 
 /** What the function may do besides changing the drafts. */
@@ -60,8 +58,6 @@ export class Transaction {
   readonly #set: HeldSet;
   /** Of each state, in the caller's order. */
   readonly #grants: readonly HeldGrant[];
-  /** Whether all states were loaded after the caller came. */
-  #isFresh = true;
 
   /** `set`: a grant of each state. */
   constructor(of: TransactionOptions, set: HeldSet) {
@@ -101,12 +97,13 @@ export class Transaction {
     }
   }
 
-  /** Returns false if a state is not what the function was given any more. */
+  /**
+   * Returns false if a state is not what the function was given any more. Also if nothing is to be written: a lock may have
+   * been lost unnoticed, and then its result is of states that were never stored together.
+   */
   async #commit(changes: readonly StateChange[]): Promise<boolean> {
     const { calls, durability } = this.#of;
     this.#checkHeld();
-    const isNothing = changes.every(({ write }) => write === undefined);
-    if (isNothing && this.#isFresh && durability === undefined) return true;
     const reply = await commitUnderGrants(calls, changes, durability);
     if (reply.status === "unreadable") throw this.#state(reply.index).codec.corrupt(reply.unreadable);
     return reply.status === "committed";
@@ -119,7 +116,6 @@ export class Transaction {
 
   /** In one round trip at most. `known`: whether what came with the grants may be used. */
   #load(known: boolean): Promise<Loaded[]> {
-    this.#isFresh = true;
     return Promise.all(
       this.#grants.map(async (grant, index) => {
         const { codec, initial } = this.#state(index);
@@ -131,12 +127,9 @@ export class Transaction {
   }
 
   #loadOne({ id, hold }: HeldGrant, mayBeKnown: boolean) {
-    const { calls, arrivedAt } = this.#of;
+    const { calls } = this.#of;
     const known = hold.takeKnownState();
-    if (known !== undefined && mayBeKnown) {
-      if (known.at < arrivedAt) this.#isFresh = false;
-      return known.loaded;
-    }
+    if (known !== undefined && mayBeKnown) return known.loaded;
     const { backend } = calls;
     return calls.read({ doing: "Loading the state", id }, () => backend.loadState(id, { expiry: false }));
   }

@@ -14,7 +14,6 @@ import { parseGrants } from "../../ownership/parse-grant.ts";
 import { warnOfUnanswered } from "../../ownership/unanswered-release.ts";
 import { compareIds } from "../../scheduling/id-order.ts";
 import type { Session } from "../../session.ts";
-import { now } from "../../timers.ts";
 import { Transaction, type TransactionContext } from "../../updates/transaction.ts";
 import { acquireSet } from "../acquire-set.ts";
 import { StateHandle } from "../state-handle.ts";
@@ -35,7 +34,6 @@ interface Call {
 }
 
 export async function transact(session: Session, { states: given, fn, options }: Call): Promise<unknown> {
-  const arrivedAt = now();
   const { calls, settings, store } = session;
   const states = parseStates(session, given);
   if (typeof fn !== "function")
@@ -61,10 +59,7 @@ export async function transact(session: Session, { states: given, fn, options }:
   try {
     const participants = states.map((state) => state.participant);
     const maxBytes = settings.maxStateBytes;
-    const transaction = new Transaction(
-      { calls, states: participants, store, maxBytes, durability, arrivedAt },
-      set,
-    );
+    const transaction = new Transaction({ calls, states: participants, store, maxBytes, durability }, set);
     return await transaction.run((drafts, context) =>
       (fn as UserFunction)(drafts, new Context(states, context)),
     );

@@ -102,6 +102,23 @@ export const transactFailureCases: readonly Case[] = [
     await assertCents(states, [100, 100]);
     await allFree(fixture, ids);
   }),
+  needing(
+    ["deleteLock"],
+    "[S9] [S4] a lock is lost unnoticed while states are only read: no result of states that were not stored together",
+    async (fixture) => {
+      const [store, other] = await fixture.stores(2);
+      const ids = accountIds(fixture, 2);
+      const states = twoAccounts(store, ids);
+      const reading = store.transact(states, async ([a, b]) => {
+        await fixture.hook("deleteLock")(ids[1] ?? "");
+        await twoAccounts(other, ids)[1].run((draft) => void (draft.cents += 1));
+        return a.cents + b.cents;
+      });
+      await rejectsWith(reading, "LOCK_LOST");
+      await assertCents(states, [100, 101]);
+      await allFree(fixture, ids);
+    },
+  ),
   proof("[S9] a state has expired when the commit arrives: the function is called again", async (fixture) => {
     const { store, faults } = await fixture.faultyStore();
     const ids = accountIds(fixture, 2);
