@@ -9,7 +9,7 @@ import type { HeldGrant } from "../ownership/grant.ts";
 import type { HeldSet } from "../ownership/grant-set.ts";
 import { type GrantSet } from "../ownership/grant-set.ts";
 import { runHoldingAll } from "../ownership/held-grants.ts";
-import { parseGrants } from "../ownership/parse-grant.ts";
+import { parseGrantsFor } from "../ownership/parse-grant.ts";
 import { compareIds } from "../scheduling/id-order.ts";
 import type { Session } from "../session.ts";
 import * as names from "../names.ts";
@@ -113,15 +113,11 @@ export class LockSetHandle<Id extends string> implements LockSet<Id> {
   }
 
   get #parsers() {
-    const grant = (value: unknown): readonly HeldGrant[] => this.#parseGrant(value);
+    const { ids } = this;
+    const { store } = this.#session;
+    const grant = (value: unknown): readonly HeldGrant[] =>
+      parseGrantsFor(value, { store, ids, call: "lockAll()" });
     return { ...parsersOf(this.#session), signal: parse.signal, grant, shared: parse.boolean };
-  }
-
-  #parseGrant(value: unknown): readonly HeldGrant[] {
-    const grants = parseGrants(value, this.#session.store);
-    if (grants.some(({ id }) => this.ids.some((own) => own === id))) return grants;
-    const ids = grants.map(({ id }) => JSON.stringify(id)).join(", ");
-    throw new InvalidArgumentError(`grant belongs to ${ids}, which is none of the ids of this lockAll().`);
   }
 }
 

@@ -15,8 +15,19 @@ export function parseGrant(value: unknown, store: object, id: string): HeldGrant
   );
 }
 
+/** The grants of each id that it has: at least one of these ids, those of `call`. */
+export function parseGrantsFor(
+  value: unknown,
+  { store, ids, call }: { readonly store: object; readonly ids: readonly string[]; readonly call: string },
+): readonly HeldGrant[] {
+  const grants = parseGrants(value, store);
+  if (grants.some(({ id }) => ids.includes(id))) return grants;
+  const own = grants.map(({ id }) => quoted(id)).join(", ");
+  throw new InvalidArgumentError(`grant belongs to ${own}, which is none of the ids of this ${call}.`);
+}
+
 /** The grants of each id that it has. */
-export function parseGrants(value: unknown, store: object): readonly HeldGrant[] {
+function parseGrants(value: unknown, store: object): readonly HeldGrant[] {
   const grants = value instanceof HeldSet ? value.grants : value instanceof HeldGrant ? [value] : [];
   if (grants.length === 0) {
     throw new InvalidArgumentError(

@@ -6,25 +6,21 @@
  */
 import type { Durability, ReleaseReply, StateWrite } from "../backends/contract.ts";
 import type { Done } from "../calls/backend-calls.ts";
-import { tooFewForLock } from "../calls/durability.ts";
 import type { InFlight } from "../calls/in-flight-counter.ts";
-import { confirmHold } from "../leases/confirm-hold.ts";
 import type { Hold } from "../leases/hold.ts";
 import { releaseHold } from "../leases/release-hold.ts";
 import type { TicketRegistry } from "../leases/ticket-registry.ts";
 import { HeldGrant, type JoinedRelease, type Lender } from "../ownership/grant.ts";
 import { limitHold } from "../ownership/hold-limit.ts";
-import { now, pause, soon } from "../timers.ts";
+import { now, soon } from "../timers.ts";
 import type { Batch } from "../updates/batch.ts";
 import { BatchRun, type RunHost } from "../updates/batch-run.ts";
 import type { Change } from "../updates/change.ts";
+import { awaitReplicas } from "./await-replicas.ts";
 import { publishAcquired, publishReleased, warnOfRelease } from "./grant-events.ts";
 import { isWithinBounds } from "./hold-bounds.ts";
 import type { LocalQueue } from "./local-queue.ts";
 import { ChangeRequest, GrantRequest, type Request } from "./request.ts";
-
-/** How long all connections may take to notice that another server has taken over. */
-export const elsewhereMs = 100;
 
 export interface DispatcherOptions {
   readonly tickets: TicketRegistry;
@@ -105,34 +101,14 @@ export class Dispatcher implements Lender {
     else void this.#awaitReplicas(durability);
   }
 
-  /** The request stays in the queue while it waits. If it gives up, the request that is then first is served. */
+  /** If the request gives up meanwhile, the one that is then first is served. */
   async #awaitReplicas(durability: Durability): Promise<void> {
-    const hold = this.#hold;
-    const from = now();
-    // Requests that ask for no more, and that waited all this time, would get the same result.
-    const isSame = (request: Request): boolean =>
-      request instanceof GrantRequest &&
-      request.arrivedAt <= from &&
-      (request.durability?.replicas ?? 0) >= durability.replicas;
-    this.#queue.lockIs("unknown"); // the reply may still serve expired requests
-    try {
-      const replicas = await confirmHold(this.#tickets.calls, hold, durability);
-      if (replicas === 0 && !hold.isLive) {
-        // Another server answers, or soon will on all connections: requests with time left ask again.
-        const error = tooFewForLock(hold.id, replicas, durability);
-        this.#queue.rejectAll(error, (request) => isSame(request) && request.isExpired);
-        await pause(elsewhereMs); // avoids a busy loop
-      } else if (replicas >= durability.replicas) hold.restartTime();
-      else {
-        const requests = this.#queue.take(isSame);
-        await this.#giveUp(); // first: a caller that learns that it has no lock may inspect it
-        for (const request of requests) request.fail(tooFewForLock(hold.id, replicas, durability));
-      }
-    } catch (error) {
-      this.#queue.rejectAll(error, isSame);
-    } finally {
-      this.#serveNext();
-    }
+    const { calls } = this.#tickets;
+    const queue = this.#queue;
+    const isFor = (request: Request): boolean => request instanceof GrantRequest;
+    queue.lockIs("unknown"); // the reply may still serve expired requests
+    await awaitReplicas({ calls, hold: this.#hold, queue, durability, isFor, giveUp: () => this.#giveUp() });
+    this.#serveNext();
   }
 
   /** The caller has the lock until it releases or loses it. Either way, this object is notified. */

@@ -8,16 +8,15 @@
  * tells of it is lost.
  */
 import type { Durability } from "../backends/contract.ts";
-import { tooFewForLock } from "../calls/durability.ts";
 import type { InFlight } from "../calls/in-flight-counter.ts";
-import { confirmHold } from "../leases/confirm-hold.ts";
 import type { Hold } from "../leases/hold.ts";
 import { releaseHold } from "../leases/release-hold.ts";
 import type { TicketRegistry } from "../leases/ticket-registry.ts";
 import { HeldGrant, type Lender } from "../ownership/grant.ts";
 import { limitHold } from "../ownership/hold-limit.ts";
-import { now, pause } from "../timers.ts";
-import { elsewhereMs, type DispatcherOptions } from "./dispatcher.ts";
+import { now } from "../timers.ts";
+import type { DispatcherOptions } from "./dispatcher.ts";
+import { awaitReplicas } from "./await-replicas.ts";
 import { publishAcquired, publishReleased, warnOfRelease } from "./grant-events.ts";
 import { isWithinBounds } from "./hold-bounds.ts";
 import type { LocalQueue } from "./local-queue.ts";
@@ -104,32 +103,19 @@ export class SharedDispatcher implements Lender {
     this.#onServed();
   }
 
-  /** The request stays in the queue meanwhile, and may give up. */
   async #awaitReplicas(hold: Hold, durability: Durability): Promise<void> {
     this.#confirming = hold;
-    const from = now();
-    const isSame = (request: Request): boolean =>
-      request.arrivedAt <= from && (request.durability?.replicas ?? 0) >= durability.replicas;
-    try {
-      const replicas = await confirmHold(this.#tickets.calls, hold, durability);
-      if (this.#open !== hold) return; // it was lost meanwhile: its requests ask again
-      if (replicas === 0 && !hold.isLive) {
-        // Another server answers, or soon will on all connections: requests with time left ask again.
-        const error = tooFewForLock(hold.id, replicas, durability);
-        this.#queue.rejectAll(error, (request) => isSame(request) && request.isExpired);
-        await pause(elsewhereMs); // avoids a busy loop
-      } else if (replicas >= durability.replicas) hold.restartTime();
-      else {
-        const requests = this.#queue.take(isSame);
-        this.#close(hold);
-        for (const request of requests) request.fail(tooFewForLock(hold.id, replicas, durability));
-      }
-    } catch (error) {
-      this.#queue.rejectAll(error, isSame);
-    } finally {
-      this.#confirming = undefined;
-      if (this.#open === hold) this.#lendMore(hold);
-    }
+    await awaitReplicas({
+      calls: this.#tickets.calls,
+      hold,
+      queue: this.#queue,
+      durability,
+      isFor: () => true,
+      isOver: () => this.#open !== hold, // it was lost meanwhile: its requests ask again
+      giveUp: () => this.#close(hold),
+    });
+    this.#confirming = undefined;
+    if (this.#open === hold) this.#lendMore(hold);
   }
 
   /** The last borrower releases it at the backend. Returns whether it was still held. */

@@ -8,7 +8,7 @@
 import type { Durability, StateWrite, StoredState, Ttl } from "../backends/contract.ts";
 import type { BackendCalls } from "../calls/backend-calls.ts";
 import { fromCaller } from "../caller-stacks.ts";
-import { ConflictError, InvalidArgumentError, quoted, SerializationError } from "../errors.ts";
+import { ConflictError, quoted, SerializationError } from "../errors.ts";
 import type { HeldGrant } from "../ownership/grant.ts";
 import type { HeldSet } from "../ownership/grant-set.ts";
 import { runHoldingAll } from "../ownership/held-grants.ts";
@@ -173,7 +173,7 @@ export class Transaction {
 
   #state(index: number): Participant {
     const state = this.#of.states[index];
-    if (state === undefined) throw new InvalidArgumentError(`There is no state ${index}.`);
+    if (state === undefined) throw new Error(`HOLDFAST_NO_STATE: ${index}`);
     return state;
   }
 }

@@ -10,7 +10,7 @@ import { throwIfAborted } from "../../ownership/abort-listeners.ts";
 import type { HeldGrant } from "../../ownership/grant.ts";
 import type { HeldSet } from "../../ownership/grant-set.ts";
 import { insideDraft, nearestHeld } from "../../ownership/held-grants.ts";
-import { parseGrants } from "../../ownership/parse-grant.ts";
+import { parseGrantsFor } from "../../ownership/parse-grant.ts";
 import { warnOfUnanswered } from "../../ownership/unanswered-release.ts";
 import { compareIds } from "../../scheduling/id-order.ts";
 import type { Session } from "../../session.ts";
@@ -41,9 +41,10 @@ export async function transact(session: Session, { states: given, fn, options }:
       `transact() takes the states and a function that changes their drafts: transact([a, b], ([a, b]) => { … }); got ` +
         `${parse.show(fn)}.`,
     );
-  const own = parseOptions(session, options);
+  const ids = states.map(({ id }) => id).sort(compareIds);
+  const own = parseOptions(session, ids, options);
   const { signal, maxHoldMs, grant = [] } = own;
-  const durability = someOf(own.durability ?? durabilityOf(states) ?? settings.durability);
+  const durability = someOf(own.durability ?? durabilityOf(states));
   throwIfAborted(signal);
   for (const state of states) checkContext(session, state.id, grant);
   const how = {
@@ -53,7 +54,6 @@ export async function transact(session: Session, { states: given, fn, options }:
     maxHoldMs,
     load: true,
   };
-  const ids = states.map(({ id }) => id).sort(compareIds);
   const set = await acquireSet(session, { ids, given: grant }, how);
   calls.keepAlive.ref(); // [P1]
   try {
@@ -149,17 +149,21 @@ function checkShards({ backend }: Session, [first, ...others]: readonly Handle[]
   );
 }
 
-function parseOptions(session: Session, options: TransactOptions | undefined): Options {
+function parseOptions(
+  { settings, store }: Session,
+  ids: readonly string[],
+  options: TransactOptions | undefined,
+): Options {
   return parse.parseOptions<Options>("transact()", options, {
     waitMs: parse.waitMs,
     signal: parse.signal,
-    durability: session.settings.readDurability,
+    durability: settings.readDurability,
     maxHoldMs: parse.maxHoldMs,
-    grant: (value) => parseGrants(value, session.store),
+    grant: (value) => parseGrantsFor(value, { store, ids, call: "transact()" }),
   });
 }
 
-/** Of the states' own, the one that asks for most. */
+/** The one of all states that asks for most: its own, or that of the store. */
 function durabilityOf(states: readonly Handle[]): Durability | undefined {
   return states
     .map(({ durability }) => durability)

@@ -6,16 +6,14 @@
  * on whether any client waits, so the holders need not be told.
  */
 import type { Durability, Share } from "../../backends/contract.ts";
-import { tooFewForLock } from "../../calls/durability.ts";
 import type { InFlight } from "../../calls/in-flight-counter.ts";
-import { confirmHold } from "../../leases/confirm-hold.ts";
 import type { Hold } from "../../leases/hold.ts";
 import { releaseHold } from "../../leases/release-hold.ts";
 import type { TicketRegistry } from "../../leases/ticket-registry.ts";
 import { HeldGrant, type Lender } from "../../ownership/grant.ts";
 import { limitHold } from "../../ownership/hold-limit.ts";
-import { now, pause, soon } from "../../timers.ts";
-import { elsewhereMs } from "../dispatcher.ts";
+import { now, soon } from "../../timers.ts";
+import { awaitReplicas } from "../await-replicas.ts";
 import { publishAcquired, publishReleased, warnOfRelease } from "../grant-events.ts";
 import { permitsGoOn } from "../hold-bounds.ts";
 import type { LocalQueue } from "../local-queue.ts";
@@ -164,33 +162,14 @@ export class PermitLoan implements Lender {
     this.#host.serving.end();
   }
 
-  /** The request stays in the queue meanwhile, and may give up. */
   async #awaitReplicas(durability: Durability): Promise<void> {
     const hold = this.#hold;
     const { queue, tickets } = this.#host;
-    const from = now();
     this.#host.confirming(this);
-    const isSame = (request: Request): boolean =>
-      isLike(request, hold) &&
-      request.arrivedAt <= from &&
-      (request.durability?.replicas ?? 0) >= durability.replicas;
-    try {
-      const replicas = await confirmHold(tickets.calls, hold, durability);
-      if (replicas === 0 && !hold.isLive) {
-        // Another server answers, or soon will on all connections: requests with time left ask again.
-        const error = tooFewForLock(hold.id, replicas, durability);
-        queue.rejectAll(error, (request) => isSame(request) && request.isExpired);
-        await pause(elsewhereMs); // avoids a busy loop
-      } else if (replicas >= durability.replicas) hold.restartTime();
-      else {
-        const requests = queue.take(isSame);
-        await this.#release().catch((error: unknown) => warnOfRelease(error, hold.id)); // first, as for a lock
-        for (const request of requests) request.fail(tooFewForLock(hold.id, replicas, durability));
-        return;
-      }
-    } catch (error) {
-      queue.rejectAll(error, isSame);
-    }
-    this.#serve();
+    const isFor = (request: Request): boolean => isLike(request, hold);
+    const giveUp = (): Promise<unknown> =>
+      this.#release().catch((error: unknown) => warnOfRelease(error, hold.id));
+    await awaitReplicas({ calls: tickets.calls, hold, queue, durability, isFor, giveUp });
+    if (!this.#isOver) this.#serve();
   }
 }

@@ -24,16 +24,16 @@ function entryOf({ id, ticket, receipt }: ContractTicket, { keeps = false, ...ch
   return { id, ticket, release: keeps ? undefined : receipt, ...change };
 }
 
+const entriesOf = (tickets: readonly ContractTicket[], changes: readonly Change[]): CommitEntry[] =>
+  tickets.map((ticket, index) => entryOf(ticket, changes[index] ?? {}));
+
 /** A commit under these tickets. */
-// eslint-disable-next-line max-params -- who, under what, what, and as what
 function commit(
   client: ContractClient,
   tickets: readonly ContractTicket[],
   changes: readonly Change[],
-  receipt = client.receipt(),
 ): Promise<CommitReply> {
-  const entries = tickets.map((ticket, index) => entryOf(ticket, changes[index] ?? {}));
-  return client.backend.commitStates(entries, receipt);
+  return client.backend.commitStates(entriesOf(tickets, changes), client.receipt());
 }
 
 export const commitCases: readonly Case[] = [
@@ -148,14 +148,19 @@ export const commitCases: readonly Case[] = [
     const tickets = await heldBy(a, ids);
     const receipt = a.receipt();
     const changes = [{ write: save("1") }, { write: remove() }];
-    const first = await commit(a, tickets, changes, receipt);
+    const first = await a.backend.commitStates(entriesOf(tickets, changes), receipt);
     assert.equal(first.status, "committed");
     await b.saved(ids[0] ?? "", save("2"));
-    assert.deepEqual(await commit(a, tickets, changes, receipt), first);
+    assert.deepEqual(await a.backend.commitStates(entriesOf(tickets, changes), receipt), first);
     assert.equal(await b.load(ids[0] ?? ""), "2");
     await a.saved(ids[0] ?? "", save("3"));
-    assert.equal((await commit(a, await heldBy(a, ids), [], { ...receipt, n: 2 })).status, "committed");
-    assert.deepEqual(await commit(a, tickets, changes, receipt), { status: "forgotten" });
+    assert.equal(
+      (await a.backend.commitStates(entriesOf(await heldBy(a, ids), []), { ...receipt, n: 2 })).status,
+      "committed",
+    );
+    assert.deepEqual(await a.backend.commitStates(entriesOf(tickets, changes), receipt), {
+      status: "forgotten",
+    });
   }),
   proof("[S9] [S5] a refused retry is refused for good; the locks can be released", async (fixture) => {
     const [a, ids] = [await fixture.client(), idsOf(fixture, 2)];
@@ -164,7 +169,7 @@ export const commitCases: readonly Case[] = [
     const changes = [{ write: save("1"), ifRevision: 7 }, { write: save("2") }];
     const refused = { status: "conflict", index: 0, revision: null };
     for (let attempt = 0; attempt < 3; attempt++)
-      assert.deepEqual(await commit(a, tickets, changes, receipt), refused);
+      assert.deepEqual(await a.backend.commitStates(entriesOf(tickets, changes), receipt), refused);
     for (const ticket of tickets) await ticket.released();
   }),
   proof("[S9] [L2] the first waiter of each lock gets it, with what was written", async (fixture) => {

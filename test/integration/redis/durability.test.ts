@@ -40,6 +40,8 @@ describe("too few replicas", () => {
       expect(error).toMatchObject(unknown);
       expect(error.message).toContain("0 of 1 replicas acknowledged it within timeoutMs (150 ms)");
     }
+    const free = store.state<number>("free", { durability: none });
+    await store.transact([free], (drafts) => void (drafts[0] = 1)); // the state's own option goes before the store's
     expect(await list.read()).toBeUndefined(); // they were all carried out
     expect(await store.lock("list").inspect()).toBeNull();
     all.replica.resume();

@@ -208,7 +208,11 @@ export const transactCases: readonly Case[] = [
     await refused([a, b], "fn");
     for (const options of [{ waitMs: -1 }, { ifRevision: 1 }, { grant: {} }, { maxHoldMs: 0 }])
       await refused([a, b], nothing, options);
+    await using elsewhere = await other.lock("elsewhere").acquire();
+    await refused([a, b], nothing, { grant: elsewhere });
     assert.equal(faults.calls.length, 0);
+    await using unrelated = await store.lock("unrelated").acquire();
+    await refused([a, b], nothing, { grant: unrelated });
     for (const other of [b, null, undefined, b.id] as AnyState[])
       await refused([a], (_: unknown, context: { delete: (state: AnyState) => void }) =>
         context.delete(other),
