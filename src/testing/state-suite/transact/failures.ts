@@ -52,6 +52,31 @@ export const transactFailureCases: readonly Case[] = [
     await allFree(fixture, ids);
   }),
   proof(
+    "[S9] [S4] [L1] a late copy of a commit does nothing to the next holder of this process",
+    async (fixture) => {
+      const { store, faults } = await fixture.faultyStore({ operationMs: 300 });
+      const ids = accountIds(fixture, 2);
+      const states = twoAccounts(store, ids);
+      const copy = new LateCopy();
+      const plan = faults.always("commitStates", copy.fault);
+      const unanswered = store.transact(states, move(10));
+      let held = 0;
+      // They come in the same tick, so the locks are held on for them.
+      const next = ids.map((id) =>
+        store.lock(id).run(async () => {
+          held += 1;
+          await eventually(() => assert.equal(held, 2)); // both, or the copy would be refused because of the other
+          await copy.deliver();
+        }),
+      );
+      assert.equal((await rejectsWith(unanswered, "UNREACHABLE")).outcome, "unknown");
+      plan.cancel();
+      await Promise.all(next);
+      await assertCents(states, [100, 100]);
+      await allFree(fixture, ids);
+    },
+  ),
+  proof(
     "[S9] no answer at all: an error with an unknown outcome, and the locks become free",
     async (fixture) => {
       const { store, faults } = await fixture.faultyStore({ operationMs: 300 });
