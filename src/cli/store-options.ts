@@ -1,0 +1,56 @@
+/** The options that say which store a command works on. */
+import { partsOf, open, type Target } from "../open.ts";
+import type { Backend } from "../backends/contract.ts";
+import type { OpenOptions } from "../options.ts";
+import type { Store } from "../store.ts";
+import type { Values } from "./command.ts";
+import { UsageError } from "./exit-codes.ts";
+
+export const storeOptions = {
+  url: {
+    type: "string",
+    multiple: true,
+    value: "URL",
+    help: "the store: redis://…, sqlite:PATH …; several for a list of shards. Default: $HOLDFAST_URL, else .holdfast/store.db",
+  },
+  prefix: { type: "string", value: "TEXT", help: "the store's option prefix. Default: holdfast:" },
+  shards: { type: "string", value: "N", help: "the store's option shards. Default: 1" },
+} as const;
+
+type StoreValues = Values<typeof storeOptions>;
+
+/** Opens the store, and closes it afterwards. */
+export async function withStore<T>(
+  values: StoreValues,
+  fn: (store: Store) => Promise<T>,
+  options: OpenOptions = {},
+): Promise<T> {
+  const store = open(targetOf(values), { ...placeOptions(values), ...options });
+  try {
+    return await fn(store);
+  } finally {
+    await store.close({ drainMs: 0 });
+  }
+}
+
+/** The backends of the store, one for each shard, for commands that copy bytes. They are the caller's to close. */
+export function backendsOf(values: StoreValues, operationMs: number): Backend[] {
+  return partsOf(targetOf(values), { ...placeOptions(values), operationMs });
+}
+
+function targetOf({ url = [] }: StoreValues): Target | readonly Target[] | undefined {
+  return url.length > 1 ? url : url[0];
+}
+
+function placeOptions({ prefix, shards }: StoreValues): Pick<OpenOptions, "prefix" | "shards"> {
+  return {
+    ...(prefix === undefined ? {} : { prefix }),
+    ...(shards === undefined ? {} : { shards: wholeNumber(shards, "--shards") }),
+  };
+}
+
+/** A value of an option that is a whole number. */
+export function wholeNumber(text: string, name: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new UsageError(`${name} must be a whole number; got ${JSON.stringify(text)}.`);
+}

@@ -1,0 +1,42 @@
+// The command line in a process of its own, as users run it.
+
+import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+
+const main = join(import.meta.dirname, "../../src/cli/main.ts");
+
+export interface CliOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  readonly input?: string | Uint8Array;
+}
+
+export interface CliResult {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Starts it and leaves it running. Neither HOLDFAST_URL nor NODE_ENV of this process is passed on. */
+export function startCli(
+  args: readonly string[],
+  { env, cwd }: CliOptions = {},
+): ChildProcessWithoutNullStreams {
+  const { HOLDFAST_URL: _url, NODE_ENV: _env, ...inherited } = process.env;
+  return spawn(process.execPath, ["--disable-warning=ExperimentalWarning", main, ...args], {
+    env: { ...inherited, ...env },
+    cwd,
+  });
+}
+
+/** Runs it to its end. */
+export async function runCli(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
+  const child = startCli(args, options);
+  child.stdin.end(options.input);
+  const ended = once(child, "close") as Promise<[number | null, NodeJS.Signals | null]>;
+  const [stdout, stderr, [code, signal]] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
+  return { code, signal, stdout, stderr };
+}
