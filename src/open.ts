@@ -5,8 +5,7 @@
  * target is refused here, immediately.
  */
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import type { Backend } from "./backends/contract.ts";
 import {
   isClusterTarget,
@@ -27,6 +26,7 @@ import type { SentinelClientLike } from "./backends/redis/client/user/sentinel-t
 import { isUserClient, type UserClientLike } from "./backends/redis/client/user/recognize.ts";
 import { fileError, parseSqlitePath } from "./backends/sqlite/path.ts";
 import { LazyBackend } from "./backends/lazy.ts";
+import { defaultFolder } from "./default-folder.ts";
 import { shardOf } from "./backends/shard-of.ts";
 import { InvalidArgumentError } from "./errors.ts";
 import * as parse from "./options.ts";
@@ -83,8 +83,7 @@ const opened = new WeakSet<object>();
  */
 export function open(target?: Target | Backend | readonly Target[], options?: OpenOptions): Store {
   const parsed: Parsed = parse.parseOptions<Parsed>("open()", options, {
-    prefix: names.prefix,
-    shards: parse.shards,
+    ...placeParsers,
     declareKeys: parse.boolean,
     serializer: parse.serializer,
     leaseMs: parse.leaseMs,
@@ -102,6 +101,17 @@ export function open(target?: Target | Backend | readonly Target[], options?: Op
   const settings = { serializer, leaseMs, waitMs, operationMs, maxStateBytes, durability, readDurability };
   return new StoreHandle(backend, settings);
 }
+
+/**
+ * The backend of a store, which is not opened yet: `open()` takes it as it is. For the command line, which looks at what no
+ * handle tells.
+ */
+export function backendAt(target: unknown, options: Pick<OpenOptions, "prefix" | "shards">): Backend {
+  return backendOf(target, parse.parseOptions("open()", options, placeParsers));
+}
+
+/** The options that say where in the target the store is. */
+const placeParsers = { prefix: names.prefix, shards: parse.shards };
 
 function backendOf(target: unknown, options: Parsed): Backend {
   const clientId = newClientId();
@@ -254,30 +264,18 @@ function defaultBackend(shared: Shared): Backend {
       "With NODE_ENV=production, open() needs a target: set HOLDFAST_URL (redis://host:6379, or sqlite:/path/to/store.db), or call open(target).",
     );
   }
-  return sqliteBackend(join(defaultFolder(), "store.db"), shared);
+  return sqliteBackend(join(createdFolder(), "store.db"), shared);
 }
 
-function defaultFolder(): string {
+function createdFolder(): string {
   try {
-    const folder = join(nearestPackage(process.cwd()), ".holdfast");
-    mkdirSync(folder, { recursive: true });
-    const ignore = join(folder, ".gitignore");
-    if (!existsSync(ignore)) writeFileSync(ignore, "*\n");
-    return folder;
+    return defaultFolder();
   } catch (cause) {
     throw fileError(
       cause,
       `Without a target, open() uses .holdfast/store.db next to the nearest package.json, but it could not be ` +
         `created (${(cause as Error).message}). Set HOLDFAST_URL, or call open(target).`,
     );
-  }
-}
-
-/** The folder of the nearest package.json above; without one, the working directory itself. */
-function nearestPackage(from: string): string {
-  for (let folder = from; ; folder = dirname(folder)) {
-    if (existsSync(join(folder, "package.json"))) return folder;
-    if (folder === dirname(folder)) return from;
   }
 }
 

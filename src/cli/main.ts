@@ -6,7 +6,7 @@ import { isCommand, loadCommand } from "./commands.ts";
 import { exitCodeOf, exitCodes, UsageError } from "./exit-codes.ts";
 import { helpOf, helpOfAll } from "./help.ts";
 import { parseCall } from "./parse-call.ts";
-import { printable } from "./printable.ts";
+import { printable, withoutPasswords } from "./printable.ts";
 
 async function main([name, ...args]: readonly string[]): Promise<number> {
   if (name === undefined || name === "--help" || name === "-h" || name === "help") {
@@ -19,7 +19,8 @@ async function main([name, ...args]: readonly string[]): Promise<number> {
   }
   if (!isCommand(name)) {
     const advice = "holdfast --help lists the commands.";
-    process.stderr.write(`holdfast: There is no command ${printable(JSON.stringify(name))}; ${advice}\n`);
+    const shown = printable(withoutPasswords(JSON.stringify(name)));
+    process.stderr.write(`holdfast: There is no command ${shown}; ${advice}\n`);
     return exitCodes.usage;
   }
   try {
@@ -29,7 +30,7 @@ async function main([name, ...args]: readonly string[]): Promise<number> {
     process.stdout.write(helpOf(name, command));
     return exitCodes.done;
   } catch (error) {
-    process.stderr.write(`holdfast ${name}: ${messageOf(error, name)}\n`);
+    process.stderr.write(`holdfast ${name}: ${withoutPasswords(messageOf(error, name))}\n`);
     return exitCodeOf(error);
   }
 }

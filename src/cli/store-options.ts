@@ -1,7 +1,8 @@
 /** The options that say which store a command works on. */
-import { partsOf, open, type Target } from "../open.ts";
+import { backendAt, partsOf, open, type Target } from "../open.ts";
 import type { Backend } from "../backends/contract.ts";
-import type { OpenOptions } from "../options.ts";
+import { BackendCalls } from "../calls/backend-calls.ts";
+import { defaults, type OpenOptions } from "../options.ts";
 import type { Store } from "../store.ts";
 import type { Values } from "./command.ts";
 import { UsageError } from "./exit-codes.ts";
@@ -17,7 +18,7 @@ export const storeOptions = {
   shards: { type: "string", value: "N", help: "the store's option shards. Default: 1" },
 } as const;
 
-type StoreValues = Values<typeof storeOptions>;
+export type StoreValues = Values<typeof storeOptions>;
 
 /** Opens the store, and closes it afterwards. */
 export async function withStore<T>(
@@ -29,6 +30,26 @@ export async function withStore<T>(
   try {
     return await fn(store);
   } finally {
+    await store.close({ drainMs: 0 });
+  }
+}
+
+/** An opened store, and what is below it. `calls` repeats what fails, as the store does; it is not the store's own. */
+export interface Opened {
+  readonly store: Store;
+  readonly backend: Backend;
+  readonly calls: BackendCalls;
+}
+
+/** Opens the store for a command that also needs what no handle tells, and closes it afterwards. */
+export async function withBackend<T>(values: StoreValues, fn: (opened: Opened) => Promise<T>): Promise<T> {
+  const backend = backendAt(targetOf(values), placeOptions(values));
+  const store = open(backend);
+  const calls = new BackendCalls(backend, defaults.operationMs);
+  try {
+    return await fn({ store, backend, calls });
+  } finally {
+    calls.close();
     await store.close({ drainMs: 0 });
   }
 }
@@ -47,6 +68,12 @@ function placeOptions({ prefix, shards }: StoreValues): Pick<OpenOptions, "prefi
     ...(prefix === undefined ? {} : { prefix }),
     ...(shards === undefined ? {} : { shards: wholeNumber(shards, "--shards") }),
   };
+}
+
+/** A value of an option that is a fence or a revision, which have up to 16 digits. */
+export function stamp(text: string, name: string): number {
+  if (/^[1-9]\d{0,15}$/.test(text) && Number.isSafeInteger(Number(text))) return Number(text);
+  throw new UsageError(`${name} must be a number such as 1796020000000000; got ${JSON.stringify(text)}.`);
 }
 
 /** A value of an option that is a whole number. */
