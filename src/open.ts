@@ -25,6 +25,7 @@ import type { RedisClientLike } from "./backends/redis/client/node-redis-types.t
 import type { SentinelClientLike } from "./backends/redis/client/user/sentinel-types.ts";
 import { isUserClient, type UserClientLike } from "./backends/redis/client/user/recognize.ts";
 import { fileError, parseSqlitePath } from "./backends/sqlite/path.ts";
+import type { Check } from "./backends/examination.ts";
 import { LazyBackend } from "./backends/lazy.ts";
 import { defaultFolder } from "./default-folder.ts";
 import { shardOf } from "./backends/shard-of.ts";
@@ -139,7 +140,7 @@ export function partsOf(
   target: unknown,
   options: Pick<Parsed, "prefix" | "operationMs" | "shards" | "declareKeys">,
   { clientId = newClientId(), isShard }: { clientId?: string; isShard?: true } = {},
-): Backend[] {
+): LazyBackend[] {
   const { prefix = defaults.prefix, shards = 1 } = options;
   if (Array.isArray(target)) {
     checkList(target, options.shards);
@@ -155,7 +156,7 @@ export function partsOf(
   );
 }
 
-function partOf(target: unknown, shared: Shared): Backend {
+function partOf(target: unknown, shared: Shared): LazyBackend {
   if (target === undefined) return defaultBackend(shared);
   if (typeof target === "string" || target instanceof URL) return backendOfUrl(String(target), shared);
   if (isUserClient(target))
@@ -176,7 +177,7 @@ function onCluster(shared: Shared): Shared {
   return { ...shared, prefix: names.clusterPrefix(shared.prefix) };
 }
 
-function backendOfUrl(url: string, shared: Shared): Backend {
+function backendOfUrl(url: string, shared: Shared): LazyBackend {
   const scheme = /^([a-z+]+):/i.exec(url)?.[1]?.toLowerCase();
   switch (scheme) {
     case "redis":
@@ -197,7 +198,7 @@ function backendOfUrl(url: string, shared: Shared): Backend {
   }
 }
 
-function redisBackend(target: string | Address | UserClientLike, name: string, shared: Shared): Backend {
+function redisBackend(target: string | Address | UserClientLike, name: string, shared: Shared): LazyBackend {
   const {
     clientId,
     isShard,
@@ -209,22 +210,24 @@ function redisBackend(target: string | Address | UserClientLike, name: string, s
   const { duplicate } = target as { duplicate?: unknown };
   const isOurs = typeof target === "string" || "server" in target;
   const hasReplicas = isOurs || typeof duplicate === "function";
-  const load = async (): Promise<Backend> => {
-    const { createRedisBackend } = await import("./backends/redis/backend.ts");
-    return createRedisBackend({ target, clientId, isShard, prefix, operationMs, declareKeys });
-  };
-  return new LazyBackend({ name, clientId, ...pushing, hasReplicas, load });
+  const place = { target, clientId, isShard, prefix, operationMs, declareKeys };
+  const load = async (): Promise<Backend> =>
+    (await import("./backends/redis/backend.ts")).createRedisBackend(place);
+  const examine = async (): Promise<readonly Check[]> =>
+    (await import("./backends/redis/doctor/examine.ts")).examineRedis(place);
+  return new LazyBackend({ name, clientId, ...pushing, hasReplicas, load, examine });
 }
 
-function sqliteBackend(path: string, { clientId, isShard, prefix = defaults.prefix }: Shared): Backend {
-  const load = async (): Promise<Backend> => {
-    const { createSqliteBackend } = await import("./backends/sqlite/backend.ts");
-    return createSqliteBackend({ path, clientId, isShard, prefix });
-  };
-  return new LazyBackend({ name: `sqlite:${path}`, clientId, ...polling, hasReplicas: false, load });
+function sqliteBackend(path: string, { clientId, isShard, prefix = defaults.prefix }: Shared): LazyBackend {
+  const place = { path, clientId, isShard, prefix };
+  const load = async (): Promise<Backend> =>
+    (await import("./backends/sqlite/backend.ts")).createSqliteBackend(place);
+  const examine = async (): Promise<readonly Check[]> =>
+    (await import("./backends/sqlite/doctor/examine.ts")).examineSqlite(place);
+  return new LazyBackend({ name: `sqlite:${path}`, clientId, ...polling, hasReplicas: false, load, examine });
 }
 
-function memoryBackend(url: string, { clientId }: Shared): Backend {
+function memoryBackend(url: string, { clientId }: Shared): LazyBackend {
   if (!/^memory:$/i.test(url))
     // [P3] the target may contain a password
     throw new InvalidArgumentError('A memory: URL has nothing after the colon: use open("memory:").');
@@ -256,7 +259,7 @@ function ownBackend(backend: Backend, options: Parsed): Backend {
   return backend;
 }
 
-function defaultBackend(shared: Shared): Backend {
+function defaultBackend(shared: Shared): LazyBackend {
   const url = process.env["HOLDFAST_URL"];
   if (url !== undefined && url !== "") return backendOfUrl(url, shared);
   if (process.env["NODE_ENV"] === "production") {

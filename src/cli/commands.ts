@@ -12,6 +12,7 @@ export const summaries = {
   unlock: "take locks from their holders",
   watch: "print a line each time a state or its lock changes",
   init: "create the store, or check that it can be used",
+  doctor: "check the server, or the file, and say what to change",
   reshard: "move a store to another number of shards, or to other servers",
 } as const;
 
@@ -27,6 +28,7 @@ const loaders: Readonly<Record<CommandName, () => Promise<Command>>> = {
   unlock: async () => (await import("./commands/unlock.ts")).unlockCommand,
   watch: async () => (await import("./commands/watch.ts")).watchCommand,
   init: async () => (await import("./commands/init.ts")).initCommand,
+  doctor: async () => (await import("./commands/doctor.ts")).doctorCommand,
   reshard: async () => (await import("./commands/reshard.ts")).reshardCommand,
 };
 

@@ -1,7 +1,10 @@
 /** The options that say which store a command works on. */
 import { backendAt, partsOf, open, type Target } from "../open.ts";
 import type { Backend } from "../backends/contract.ts";
+import type { LazyBackend } from "../backends/lazy.ts";
 import { BackendCalls } from "../calls/backend-calls.ts";
+import * as names from "../names.ts";
+import * as parse from "../options.ts";
 import { defaults, type OpenOptions } from "../options.ts";
 import type { Store } from "../store.ts";
 import type { Values } from "./command.ts";
@@ -55,7 +58,7 @@ export async function withBackend<T>(values: StoreValues, fn: (opened: Opened) =
 }
 
 /** The backends of the store, one for each shard, for commands that copy bytes. They are the caller's to close. */
-export function backendsOf(values: StoreValues, operationMs: number): Backend[] {
+export function backendsOf(values: StoreValues, operationMs: number): LazyBackend[] {
   return partsOf(targetOf(values), { ...placeOptions(values), operationMs });
 }
 
@@ -65,8 +68,8 @@ function targetOf({ url = [] }: StoreValues): Target | readonly Target[] | undef
 
 function placeOptions({ prefix, shards }: StoreValues): Pick<OpenOptions, "prefix" | "shards"> {
   return {
-    ...(prefix === undefined ? {} : { prefix }),
-    ...(shards === undefined ? {} : { shards: wholeNumber(shards, "--shards") }),
+    ...(prefix === undefined ? {} : { prefix: names.prefix(prefix, "--prefix") }),
+    ...(shards === undefined ? {} : { shards: parse.shards(wholeNumber(shards, "--shards"), "--shards") }),
   };
 }
 
