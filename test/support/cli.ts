@@ -2,8 +2,12 @@
 
 import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { once } from "node:events";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
+
+/** What Node compiles is kept from one process to the next: a third of the time. */
+const cache = { NODE_COMPILE_CACHE: join(tmpdir(), "holdfast-cli-compiled") };
 
 const main = join(import.meta.dirname, "../../src/cli/main.ts");
 
@@ -11,6 +15,8 @@ export interface CliOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly input?: string | Uint8Array;
+  /** Other arguments for Node, in the place of the program. */
+  readonly instead?: readonly string[];
 }
 
 export interface CliResult {
@@ -23,11 +29,11 @@ export interface CliResult {
 /** Starts it and leaves it running. Neither HOLDFAST_URL nor NODE_ENV of this process is passed on. */
 export function startCli(
   args: readonly string[],
-  { env, cwd }: CliOptions = {},
+  { env, cwd, instead = [main] }: CliOptions = {},
 ): ChildProcessWithoutNullStreams {
   const { HOLDFAST_URL: _url, NODE_ENV: _env, ...inherited } = process.env;
-  return spawn(process.execPath, ["--disable-warning=ExperimentalWarning", main, ...args], {
-    env: { ...inherited, ...env },
+  return spawn(process.execPath, ["--disable-warning=ExperimentalWarning", ...instead, ...args], {
+    env: { ...inherited, ...cache, ...env },
     cwd,
   });
 }
