@@ -4,7 +4,7 @@ import { counted, fail, ok, unknown, warning, type Check } from "../../examinati
 import { markId } from "../../shard-mark.ts";
 import type { SqlValue } from "../driver.ts";
 import { formatIn, pragma, schemaOf } from "../schema.ts";
-import type { OpenedFile } from "./examine.ts";
+import type { OpenedFile } from "./opened-file.ts";
 
 /** Reading every page of a larger file takes long. */
 const largeBytes = 256 * 1024 * 1024;

@@ -4,7 +4,7 @@ import type { SqlDatabase } from "../driver.ts";
 import { toHoldfastError } from "../errors.ts";
 import { pragma, rollBack } from "../schema.ts";
 import { hasWalResetBug } from "../wal-reset-bug.ts";
-import type { OpenedFile } from "./examine.ts";
+import type { OpenedFile } from "./opened-file.ts";
 
 const rounds = 100;
 const slowMs = 50;

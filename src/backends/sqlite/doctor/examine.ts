@@ -10,16 +10,9 @@ import type { SqliteOptions } from "../backend.ts";
 import { loadDriver, type SqlDatabase } from "../driver.ts";
 import { FileGuard } from "../file-guard.ts";
 import { contentsCheck, clockCheck, formatCheck, integrityCheck, shardCheck } from "./content.ts";
+import type { OpenedFile } from "./opened-file.ts";
 import { diskCheck, fileCheck, permissionsCheck } from "./file.ts";
 import { journalCheck, versionCheck, writeChecks } from "./database.ts";
-
-export interface OpenedFile {
-  readonly db: SqlDatabase;
-  readonly path: string;
-  readonly name: string;
-  readonly prefix: string;
-  readonly isShard: boolean;
-}
 
 export async function examineSqlite(options: SqliteOptions): Promise<readonly Check[]> {
   const { path, prefix, isShard = false } = options;
