@@ -3,12 +3,18 @@ import type { Command } from "./command.ts";
 
 /** One line for each command, in the order of the help. */
 export const summaries = {
+  export: "write all states to the standard output, as JSON lines",
+  import: "read states from an export, or from the keys of statefulpy",
+  migrate: "copy a store to another backend or prefix, verified",
   reshard: "move a store to another number of shards, or to other servers",
 } as const;
 
 export type CommandName = keyof typeof summaries;
 
 const loaders: Readonly<Record<CommandName, () => Promise<Command>>> = {
+  export: async () => (await import("./transfer/export.ts")).exportCommand,
+  import: async () => (await import("./transfer/import.ts")).importCommand,
+  migrate: async () => (await import("./transfer/migrate.ts")).migrateCommand,
   reshard: async () => (await import("./commands/reshard.ts")).reshardCommand,
 };
 

@@ -1,5 +1,7 @@
 /** The options that say which store a command works on. */
-import { partsOf, open, type Target } from "../open.ts";
+import { existsSync } from "node:fs";
+import { parseSqlitePath } from "../backends/sqlite/path.ts";
+import { backendOf, partsOf, open, type Target } from "../open.ts";
 import type { Backend } from "../backends/contract.ts";
 import type { OpenOptions } from "../options.ts";
 import type { Store } from "../store.ts";
@@ -17,7 +19,7 @@ export const storeOptions = {
   shards: { type: "string", value: "N", help: "the store's option shards. Default: 1" },
 } as const;
 
-type StoreValues = Values<typeof storeOptions>;
+export type StoreValues = Values<typeof storeOptions>;
 
 /** Opens the store, and closes it afterwards. */
 export async function withStore<T>(
@@ -33,9 +35,25 @@ export async function withStore<T>(
   }
 }
 
-/** The backends of the store, one for each shard, for commands that copy bytes. They are the caller's to close. */
+/** The backend of the store, for commands that copy bytes. It is the caller's to close. */
+export function backendAt(values: StoreValues, operationMs: number): Backend {
+  return backendOf(targetOf(values), { ...placeOptions(values), operationMs });
+}
+
+/** Its backends, one for each shard. They are the caller's to close. */
 export function backendsOf(values: StoreValues, operationMs: number): Backend[] {
   return partsOf(targetOf(values), { ...placeOptions(values), operationMs });
+}
+
+/** The number of shards that the options name. */
+export function shardCountOf({ url = [], shards }: StoreValues): number {
+  return shards === undefined ? Math.max(url.length, 1) : wholeNumber(shards, "--shards");
+}
+
+/** The SQLite files of the store that do not exist; the default file, which is made with its folder, is none of them. */
+export function missingFiles({ url = [process.env["HOLDFAST_URL"] ?? ""] }: StoreValues): string[] {
+  const urls = url.filter((one) => /^sqlite:/i.test(one));
+  return urls.map(parseSqlitePath).filter((path) => !existsSync(path));
 }
 
 function targetOf({ url = [] }: StoreValues): Target | readonly Target[] | undefined {

@@ -116,6 +116,7 @@ test("only open.ts names backends, and loads them when a target asks for one", (
   const names = ({ from, to, kind }: Import): boolean =>
     roomOf(to) !== undefined &&
     roomOf(from) === undefined &&
+    !(from === "cli/store-options.ts" && to === "backends/sqlite/path.ts") && // whether there is a file
     !(from === "open.ts" && (kind !== "static" || targetParsers.includes(to))) && // a target is read at the door
     !(from === "testing/index.ts" && to === "backends/memory/backend.ts") && // what a FaultyBackend can wrap
     !(from.startsWith("testing/") && to === "backends/redis/client/client-port.ts"); // what a client suite describes
