@@ -3,7 +3,8 @@ import { existsSync } from "node:fs";
 import { parseSqlitePath } from "../backends/sqlite/path.ts";
 import { backendOf, partsOf, open, type Target } from "../open.ts";
 import type { Backend } from "../backends/contract.ts";
-import type { OpenOptions } from "../options.ts";
+import { prefix as parsePrefix } from "../names.ts";
+import { shards as parseShards, type OpenOptions } from "../options.ts";
 import type { Store } from "../store.ts";
 import type { Values } from "./command.ts";
 import { UsageError } from "./exit-codes.ts";
@@ -62,8 +63,8 @@ function targetOf({ url = [] }: StoreValues): Target | readonly Target[] | undef
 
 function placeOptions({ prefix, shards }: StoreValues): Pick<OpenOptions, "prefix" | "shards"> {
   return {
-    ...(prefix === undefined ? {} : { prefix }),
-    ...(shards === undefined ? {} : { shards: wholeNumber(shards, "--shards") }),
+    ...(prefix === undefined ? {} : { prefix: parsePrefix(prefix, "--prefix") }),
+    ...(shards === undefined ? {} : { shards: parseShards(wholeNumber(shards, "--shards"), "--shards") }),
   };
 }
 

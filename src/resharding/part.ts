@@ -41,9 +41,15 @@ export class Part {
     return this.#calls.backend;
   }
 
-  /** Connects, and checks permissions. */
-  ready(): Promise<void> {
-    return this.#calls.read("Connecting", () => this.#backend.ready());
+  /** Connects, and checks permissions. Without retries, so that a wrong name is noticed at once. */
+  async ready(): Promise<void> {
+    const { keepAlive } = this.#calls;
+    keepAlive.ref(); // [P1]
+    try {
+      await this.#backend.ready();
+    } finally {
+      keepAlive.unref();
+    }
   }
 
   /** Which shard has an id, if the place is a store of several. */

@@ -13,7 +13,7 @@ import { endLine, headerLine, recordLine } from "./record.ts";
 export const exportCommand = defineCommand({
   usage: "[ID-PREFIX] [options] > FILE",
   description: `Writes all states, or those whose id begins with ID-PREFIX, to the standard output: JSON, one object on a line, for
-holdfast import. Results of a once and announcements of a leader are among them; locks are not.
+holdfast import. Results of a once are among them; locks are not.
 Each state is as it was at one moment. For a copy of one moment of all, close the store in every process first.
 A state that cannot be read is named on the standard error, and the exit code is 1.`,
   options: storeOptions,

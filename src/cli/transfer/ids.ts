@@ -1,6 +1,6 @@
 /**
- * The ids that are copied: those of users' states, and those under which the results of a once and the announcements of
- * a leader are kept. What else Holdfast keeps for itself belongs to one place.
+ * The ids that are copied: those of users' states, and those under which the results of a once are kept. What else
+ * Holdfast keeps for itself belongs to one place: what a leader announces counts only with the lock that it holds there.
  */
 import type { StateEntry } from "../../backends/contract.ts";
 import { InvalidArgumentError, shownId } from "../../errors.ts";
@@ -8,7 +8,7 @@ import { internalId, isInternal, parseId, partsOfInternal } from "../../names.ts
 import type { Part } from "../../resharding/part.ts";
 
 /** `undefined`: a state of users. */
-export type Kind = "once" | "leader" | undefined;
+export type Kind = "once" | undefined;
 
 /** An id as users know it, with what it is the id of. */
 export interface NamedId {
@@ -27,16 +27,15 @@ export interface Found {
 export function namedId(id: string): NamedId | undefined {
   if (!isInternal(id)) return { kind: undefined, id };
   const parts = partsOfInternal(id);
-  if (parts?.kind !== "once" && parts?.kind !== "leader") return undefined;
-  return { kind: parts.kind, id: parts.id };
+  return parts?.kind === "once" ? { kind: "once", id: parts.id } : undefined;
 }
 
 /** The id under which it is stored. Throws InvalidArgumentError if no user can have it. */
 export function storedId({ kind, id }: { readonly kind?: unknown; readonly id?: unknown }): string {
   const own = parseId(id, "The id");
   if (kind === undefined) return own;
-  if (kind === "once" || kind === "leader") return internalId(kind, own);
-  throw new InvalidArgumentError('The kind must be "once" or "leader", or omitted for a state.');
+  if (kind === "once") return internalId(kind, own);
+  throw new InvalidArgumentError('The kind must be "once", or omitted for a state.');
 }
 
 /** For messages: `"welcome:42"`, or `once "welcome:42"`. */
@@ -46,8 +45,7 @@ export function labelOf(id: string): string {
 
 /** All that begin with this, each once, while they are listed. Remembers the ids, not the states. */
 export async function* foundStates(part: Part, idPrefix: string): AsyncGenerator<Found> {
-  const kinds = ["once", "leader"] as const;
-  const prefixes = idPrefix === "" ? [""] : [idPrefix, ...kinds.map((kind) => internalId(kind, idPrefix))];
+  const prefixes = idPrefix === "" ? [""] : [idPrefix, internalId("once", idPrefix)];
   const seen = new Set<string>();
   const isNew = (id: string): boolean => namedId(id) !== undefined && seen.size !== seen.add(id).size;
   for (const prefix of prefixes) {

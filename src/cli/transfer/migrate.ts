@@ -11,8 +11,8 @@ import { withPlace } from "./place.ts";
 export const migrateCommand = defineCommand({
   usage: "--from URL --to URL [options]",
   description: `Copies all states from one store to another, of any kind: Redis, SQLite, another prefix. Each copy is read back.
-The old store stays as it is. Results of a once and announcements of a leader are copied; locks, queues and limits of
-semaphores are not. Fences of the new store are greater than those of the old one.
+The old store stays as it is. Results of a once are copied; locks, queues and limits of semaphores are not. Fences and
+revisions of the new store are greater than those of the old one.
 Close the store in every process first: it is refused while a lock is held, and states that were changed meanwhile are
 named at the end (exit code 1). If it is interrupted, run the same command again: what is there already is equal.`,
   options: {

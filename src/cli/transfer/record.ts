@@ -4,7 +4,7 @@
  * | line | members |
  * |---|---|
  * | the first | `holdfast: "export"`, `version`, `exportedAt`, `store` |
- * | a state | `kind` (`"once"`, `"leader"`; none for a state of users), `id`, `revision`, `serializer`, `value` (of the serializer `json`) or `bytes` (base64), `expiresAt` (milliseconds since 1970, `null` for never) |
+ * | a state | `kind` (`"once"`; none for a state of users), `id`, `revision`, `serializer`, `value` (of the serializer `json`) or `bytes` (base64), `expiresAt` (milliseconds since 1970, `null` for never) |
  * | the last | `end: true`, `states`, `unreadable` |
  *
  * Exact: a value whose JSON would not give the same bytes again is written as `bytes`.
