@@ -10,6 +10,7 @@ const entries = {
   holdfast: "dist/index.d.ts",
   backend: "dist/backend.d.ts",
   reshard: "dist/resharding/index.d.ts",
+  statefulpy: "dist/statefulpy/index.d.ts",
   testing: "dist/testing/index.d.ts",
 };
 const check = process.argv.includes("--check");
