@@ -5,6 +5,12 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { rawStates } from "../../../src/statefulpy/raw.ts";
 import { kinds, serializers, World } from "./backends.ts";
 
+async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const found: T[] = [];
+  for await (const item of items) found.push(item);
+  return found;
+}
+
 const cases = kinds.flatMap((kind) => serializers.map((serializer) => ({ kind, serializer })));
 
 describe.each(cases)("$kind, $serializer", ({ kind, serializer }) => {
@@ -32,7 +38,7 @@ describe.each(cases)("$kind, $serializer", ({ kind, serializer }) => {
     const backend = world.open({ serializer });
     const ids = ["list:a", "list:b*", "list:{c}", "list:é"];
     for (const id of [...ids, "other"]) await backend.saveState(id, { id });
-    const found = await Array.fromAsync(backend.list({ idPrefix: "list:" }));
+    const found = await all(backend.list({ idPrefix: "list:" }));
     expect(found.map(({ id }) => id).sort()).toEqual(ids.sort());
     for (const { updatedAt } of found)
       if (kind === "sqlite") expect(Math.abs(Number(updatedAt) - Date.now())).toBeLessThan(60_000);
@@ -43,9 +49,10 @@ describe.each(cases)("$kind, $serializer", ({ kind, serializer }) => {
 
   test("healthcheck leaves nothing behind", async () => {
     const backend = world.open({ serializer });
-    const before = await Array.fromAsync(backend.list());
+    const before = await all(backend.list());
     expect(await backend.healthcheck()).toBe(true);
-    expect(await Array.fromAsync(backend.list())).toEqual(before);
-    if (kind === "redis") expect((await world.redis.keys()).filter((key) => key.includes("lock:"))).toEqual([]);
+    expect(await all(backend.list())).toEqual(before);
+    if (kind === "redis")
+      expect((await world.redis.keys()).filter((key) => key.includes("lock:"))).toEqual([]);
   });
 });
