@@ -83,7 +83,9 @@ export class Core {
     do {
       this.refuseClosed();
       const from: string | null = cursor;
-      const page: PlainPage = await this.#calls.run("listing the states", (store) => store.list(from, idPrefix));
+      const page: PlainPage = await this.#calls.run("listing the states", (store) =>
+        store.list(from, idPrefix),
+      );
       yield* page.entries;
       ({ cursor } = page);
     } while (cursor !== null);

@@ -6,6 +6,8 @@ export { RedisBackend } from "./redis-backend.ts";
 export { SqliteBackend } from "./sqlite-backend.ts";
 export { StateBackend } from "./state-backend.ts";
 export type { StateEntry } from "./state-backend.ts";
+export { stateful } from "./stateful.ts";
+export type { StatefulFunction, StatefulOptions } from "./stateful.ts";
 export type { Owner } from "./locking/owner.ts";
 export type {
   AcquireOptions,
