@@ -4,29 +4,29 @@
  *
  * Keys that Python holds equal are one: the first key stays, and the last value.
  */
-import type { FirstKeys } from "./first-keys.ts";
+import { isSimple, type FirstKeys } from "./first-keys.ts";
 
 export class DictNode {
   readonly #newKeys: () => FirstKeys;
-  readonly #asMap: boolean;
+  #isMap: boolean;
   #entries: Map<unknown, unknown> | undefined;
   #first: FirstKeys | undefined;
   #target: object | undefined;
 
+  /** `asMap`: even if all keys are text. */
   constructor(newKeys: () => FirstKeys, asMap: boolean) {
     this.#newKeys = newKeys;
-    this.#asMap = asMap;
+    this.#isMap = asMap;
   }
 
   /** Returns false if Python could not use the key. */
   set(key: unknown, value: unknown): boolean {
     this.#entries ??= new Map();
-    if (typeof key === "string") {
-      this.#entries.set(key, value);
-      return true;
+    if (typeof key !== "string") this.#isMap = true;
+    if (this.#first === undefined && !isSimple(key)) {
+      this.#first = this.#newKeys().addAll(this.#entries.keys());
     }
-    this.#first ??= this.#newKeys();
-    const kept = this.#first.of(key);
+    const kept = this.#first === undefined ? key : this.#first.of(key);
     if (kept === undefined) return false;
     this.#entries.set(kept, value);
     return true;
@@ -41,13 +41,17 @@ export class DictNode {
   #build(): object {
     const entries = this.#entries ?? new Map<string, unknown>();
     this.#entries = undefined;
-    if (this.#asMap || this.#first !== undefined) return entries;
-    const object: Record<string, unknown> = {};
-    for (const [key, value] of entries as Map<string, unknown>) {
-      if (key !== "__proto__") object[key] = value;
-      else
-        Object.defineProperty(object, key, { value, enumerable: true, writable: true, configurable: true });
-    }
-    return object;
+    this.#first = undefined;
+    return this.#isMap ? entries : objectOf(entries as Map<string, unknown>);
   }
+}
+
+function objectOf(entries: ReadonlyMap<string, unknown>): object {
+  const object: Record<string, unknown> = {};
+  for (const [key, value] of entries) {
+    if (key !== "__proto__") object[key] = value;
+    // By definition: an assignment would set the prototype.
+    else Object.defineProperty(object, key, { value, enumerable: true, writable: true, configurable: true });
+  }
+  return object;
 }

@@ -16,27 +16,32 @@ interface Frame {
 /** Returns the value; throws CorruptStateError if it is nested more deeply than `maxDepth`. */
 export function finish(root: unknown, maxDepth: number): unknown {
   const value = settled(root);
-  const seen = new Set<unknown>();
-  const frames: Frame[] = [];
-  enter(value, { seen, frames });
+  const seen = new Set<object>();
+  const first = enter(value, seen);
+  const frames: Frame[] = first === undefined ? [] : [first];
   for (let frame = frames.at(-1); frame !== undefined; frame = frames.at(-1)) {
     if (frames.length > maxDepth) {
       throw new CorruptStateError(`the pickle is nested more than ${maxDepth} levels deep (maxDepth)`);
     }
-    if (frame.next === frame.children.length) frames.pop();
-    else enter(frame.children[frame.next++], { seen, frames });
+    if (frame.next === frame.children.length) {
+      frames.pop();
+      continue;
+    }
+    const child = enter(frame.children[frame.next++], seen);
+    if (child !== undefined) frames.push(child);
   }
   return value;
 }
 
-function enter(value: unknown, { seen, frames }: { seen: Set<unknown>; frames: Frame[] }): void {
-  if (typeof value !== "object" || value === null || seen.has(value)) return;
+/** `undefined`: there is nothing in it, or it was entered before. */
+function enter(value: unknown, seen: Set<object>): Frame | undefined {
+  if (typeof value !== "object" || value === null || seen.has(value)) return undefined;
   settleChildren(value);
   const children = childrenOf(value);
-  if (children === undefined) return;
+  if (children === undefined) return undefined;
   seen.add(value);
   if (value instanceof PyTuple) Object.freeze(value.items);
-  frames.push({ children, next: 0 });
+  return { children, next: 0 };
 }
 
 function settleChildren(container: object): void {

@@ -9,7 +9,7 @@ import { KeyIds } from "../key-ids.ts";
 import { maxCollisions, type Limits } from "../limits.ts";
 import { ByteSource } from "./byte-source.ts";
 import { DictNode } from "./dict-node.ts";
-import { FirstKeys } from "./first-keys.ts";
+import { FirstKeys, isSimple } from "./first-keys.ts";
 
 /** How a pickle is read. */
 export interface ReadSettings extends Limits {
@@ -36,7 +36,7 @@ export class Machine {
   #containers = 0;
   #copied = 0;
   #comparisons = 0;
-  /** Of sets that are not finished. */
+  /** Of sets with members that are not simple. */
   readonly #setKeys = new Map<Set<unknown>, FirstKeys>();
 
   constructor(bytes: Uint8Array, settings: ReadSettings) {
@@ -76,12 +76,11 @@ export class Machine {
   addAll(set: Set<unknown>, members: readonly unknown[]): void {
     let keys = this.#setKeys.get(set);
     for (const member of members) {
-      if (typeof member === "string") {
-        set.add(member);
-        continue;
+      if (keys === undefined && !isSimple(member)) {
+        keys = this.#newKeys().addAll(set);
+        this.#setKeys.set(set, keys);
       }
-      if (keys === undefined) this.#setKeys.set(set, (keys = this.#newKeys()));
-      const kept = keys.of(member);
+      const kept = keys === undefined ? member : keys.of(member);
       if (kept === undefined) this.fail("has a member of a set that Python cannot hash");
       set.add(kept);
     }

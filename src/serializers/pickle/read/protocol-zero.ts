@@ -13,7 +13,9 @@ export function decodeRawUnicode(line: string): string | undefined {
   let start = 0;
   let last = "";
   for (const { 0: found, 1: short, 2: long, index } of line.matchAll(rawEscape)) {
-    const character = rawCharacter(found, short, long);
+    const digits = short ?? long;
+    if (digits === undefined && found.length === 2) continue; // stands for itself
+    const character = characterOf(digits ?? "", short === undefined ? 8 : 4);
     // Two escapes that would make one character of two.
     if (character === undefined || (index === start && joins(last, character))) return undefined;
     pieces.push(line.slice(start, index), character);
@@ -23,15 +25,8 @@ export function decodeRawUnicode(line: string): string | undefined {
   return pieces.length === 0 ? line : pieces.join("") + line.slice(start);
 }
 
-/** What is no escape stands for itself. */
-function rawCharacter(
-  found: string,
-  short: string | undefined,
-  long: string | undefined,
-): string | undefined {
-  const digits = short ?? long;
-  if (digits === undefined) return found.length === 2 ? found : undefined;
-  if (digits.length !== (short === undefined ? 8 : 4) || !/^[\da-f]+$/i.test(digits)) return undefined;
+function characterOf(digits: string, length: number): string | undefined {
+  if (digits.length !== length || !/^[\da-f]+$/i.test(digits)) return undefined;
   const code = Number.parseInt(digits, 16);
   return code <= 0x10ffff ? String.fromCodePoint(code) : undefined;
 }
