@@ -8,6 +8,7 @@ import {
   SerializationError,
 } from "../errors.ts";
 import * as parse from "../options.ts";
+import { pickle } from "../serializers/pickle/pickle.ts";
 import type { Serializer } from "../serializers/serializer.ts";
 import type { BackendOptions } from "./options.ts";
 import { pythonJson } from "./python-json.ts";
@@ -15,12 +16,8 @@ import { pythonJson } from "./python-json.ts";
 export function serializerOf({ serializer = "pickle", allowNaN }: BackendOptions): Serializer {
   if (serializer === "json") return pythonJson({ allowNaN });
   if (allowNaN !== undefined) throw new InvalidArgumentError('allowNaN applies only to serializer: "json".');
-  if (serializer === "pickle") return named("pickle");
+  if (serializer === "pickle") return pickle;
   return own(serializer);
-}
-
-function named(name: string): Serializer {
-  throw new InvalidArgumentError(`serializer: "${name}" is not there yet.`);
 }
 
 function own(value: unknown): Serializer {

@@ -20,7 +20,7 @@ const imports = [...files].flatMap(([path, text]) => importsOf(path, text));
 
 /** A file may import from its own floor and from those below. Backends and the suites stand beside the house. */
 const floors = [
-  /^(index|backend|reshard)\.ts$/,
+  /^(index|backend|pickle|reshard)\.ts$/,
   /^(resharding|statefulpy)\//, // how the number of shards is changed; the interface of the Python library
   /^open\.ts$/,
   /^store\.ts$/,

@@ -10,7 +10,7 @@ import { startRedis, type RedisServer } from "../../support/redis-server.ts";
 
 export type Kind = "redis" | "sqlite";
 export const kinds: readonly Kind[] = ["redis", "sqlite"];
-export const serializers = ["json"] as const;
+export const serializers = ["json", "pickle"] as const;
 
 /** One server or one file; each call of `open` makes one more backend on it. */
 export class World {

@@ -91,19 +91,11 @@ describe.each(cases)("$kind, $serializer", ({ kind, serializer }) => {
     expect(await backend.loadState("ping")).toEqual({ count: 11 });
   });
 
-  test.concurrent("is not called without the lock; bad arguments are refused", async () => {
-    const [holder, backend] = [world.open({ serializer }), world.open({ serializer })];
-    let calls = 0;
-    const busy = stateful(() => (calls += 1), { backend, id: "busy" });
-    await holder.acquireLock("busy");
-    await Promise.all([
-      expect(busy()).rejects.toMatchObject({ code: "LOCK_TIMEOUT" }),
-      expect(backend.acquireLock("busy", 0)).rejects.toMatchObject({ code: "LOCK_TIMEOUT" }),
-    ]);
-    expect(calls).toBe(0);
-    await holder.saveState("busy", 7);
-    await holder.releaseLock("busy");
-    await expect(busy()).rejects.toMatchObject({ code: "CORRUPT_STATE" });
+  test("what is no state of a function is refused, and so are bad arguments", async () => {
+    const backend = world.open({ serializer });
+    const broken = stateful(() => 1, { backend, id: "broken" });
+    await backend.saveState("broken", 7);
+    await expect(broken()).rejects.toMatchObject({ code: "CORRUPT_STATE" });
     for (const wrong of [
       () => stateful(() => 1, { backend }),
       () => stateful(() => 1, { backend: {} as never, id: "x" }),
@@ -112,4 +104,33 @@ describe.each(cases)("$kind, $serializer", ({ kind, serializer }) => {
     ])
       expect(wrong).toThrow(expect.objectContaining({ code: "INVALID_ARGUMENT" }) as Error);
   });
+
+  test("a function whose lock is lost while it runs saves nothing, and its error has the result", async () => {
+    const backend = world.open({ serializer, lockTimeout: 300 });
+    const slow: StatefulFunction<Counts, [], number> = stateful(
+      () => {
+        slow.state.count = 1;
+        const until = performance.now() + 400; // blocks the event loop, and so renewals
+        while (performance.now() < until);
+        return 7;
+      },
+      { backend, id: "slow" },
+    );
+    await expect(slow()).rejects.toMatchObject({ code: "LOCK_LOST", result: 7 });
+    expect(await backend.loadState("slow")).toBeNull();
+  });
+});
+
+test("a function is not called without its lock, for which it waits 10 s", async () => {
+  const world = new World("redis");
+  await world.start();
+  const [holder, backend] = [world.open(), world.open()];
+  let calls = 0;
+  const busy = stateful(() => (calls += 1), { backend, id: "busy" });
+  await holder.acquireLock("busy");
+  const began = performance.now();
+  await expect(busy()).rejects.toMatchObject({ code: "LOCK_TIMEOUT" });
+  expect(performance.now() - began).toBeGreaterThan(9_900);
+  expect(calls).toBe(0);
+  await world.stop();
 });

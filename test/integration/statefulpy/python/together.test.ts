@@ -37,7 +37,6 @@ describe.skipIf(python === undefined)(`Python and Node ${needs}`, () => {
       programs.push(reader);
       expect(await reader.call("load", "counter")).toBe(`{'count': ${String(2 * ofEach * times)}}`);
       expect(await redis.keys()).toEqual(["statefulpy:state:counter", "statefulpy:trace"]);
-      console.log(serializer, waits);
       expect(Math.max(...waits)).toBeLessThan(30);
     },
     120_000,
