@@ -53,8 +53,16 @@ export function shardCountOf({ url = [], shards }: StoreValues): number {
 
 /** The SQLite files of the store that do not exist; the default file, which is made with its folder, is none of them. */
 export function missingFiles({ url = [process.env["HOLDFAST_URL"] ?? ""] }: StoreValues): string[] {
-  const urls = url.filter((one) => /^sqlite:/i.test(one));
-  return urls.map(parseSqlitePath).filter((path) => !existsSync(path));
+  return url.map(sqliteFileOf).flatMap((file) => (file?.isMissing === true ? [file.path] : []));
+}
+
+/** The file of a `sqlite:` URL; `undefined` for another one. */
+export function sqliteFileOf(
+  url: string,
+): { readonly path: string; readonly isMissing: boolean } | undefined {
+  if (!/^sqlite:/i.test(url)) return undefined;
+  const path = parseSqlitePath(url);
+  return { path, isMissing: !existsSync(path) };
 }
 
 function targetOf({ url = [] }: StoreValues): Target | readonly Target[] | undefined {

@@ -1,4 +1,4 @@
-/** The options of the commands that write states which come from elsewhere. */
+/** The options of the commands that write states which come from elsewhere; and those of the states of statefulpy. */
 import type { Values } from "../command.ts";
 import { durationMs } from "../durations.ts";
 import { defaults } from "../../options.ts";
@@ -15,6 +15,34 @@ export const putOptions = {
     help: "how long to wait while others hold the lock of a state (10, 250ms, 5m). Default: 15",
   },
   progress: { type: "boolean", help: "show progress on the standard error, also without a terminal" },
+} as const;
+
+export const statefulpyOptions = {
+  from: {
+    type: "string",
+    value: "statefulpy",
+    help: "read states of the Python library statefulpy from --source",
+  },
+  source: {
+    type: "string",
+    value: "URL",
+    help: "with --from: redis://…, or sqlite:PATH, which is only read",
+  },
+  "source-prefix": {
+    type: "string",
+    value: "TEXT",
+    help: "with --from: its prefix in Redis. Default: statefulpy:",
+  },
+  serializer: { type: "string", value: "NAME", help: "with --from: its serializer, pickle or json" },
+  "to-serializer": {
+    type: "string",
+    value: "NAME",
+    help: "with --from: ours, pickle or json. Default: the same",
+  },
+  "allow-nan": {
+    type: "boolean",
+    help: "with --serializer json --to-serializer pickle: read NaN and Infinity",
+  },
 } as const;
 
 type PutValues = Values<typeof putOptions>;
