@@ -1,12 +1,16 @@
 // What holdfast import is given may be anything: each line that is wrong is named, the others are imported, and nothing
 // is written before the first line shows that it is an export.
 
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 
-import { runCli, type CliResult } from "../../../support/cli.ts";
+import type { Command } from "../../../../src/cli/command.ts";
+import { exportCommand } from "../../../../src/cli/transfer/export.ts";
+import { importCommand } from "../../../../src/cli/transfer/import.ts";
+import { migrateCommand } from "../../../../src/cli/transfer/migrate.ts";
+import { failureOf, runCli, type CliResult } from "../../../support/cli.ts";
 import { contents } from "./stores.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "holdfast-hostile-"));
@@ -140,28 +144,30 @@ test.each([
 });
 
 test.each([
-  [["absent.jsonl"], 'holdfast import: "absent.jsonl" cannot be read: ENOENT'],
+  [["absent.jsonl"], '"absent.jsonl" cannot be read: ENOENT'],
   [[folder], "it is a folder"],
   [["a", "b"], "Unexpected argument"],
   [["a", "--wait", "long"], "--wait must be a number of seconds"],
   [["a", "--shards", "0"], "shards must be a whole number"],
 ])("import %j is wrong usage", async (args, message) => {
-  const { code, stderr } = await runCli(["import", "--url", "memory:", ...args], { input: header });
-  expect([code, stderr]).toEqual([2, expect.stringContaining(message)]);
+  const { code, text } = await failureOf(importCommand, ["--url", "memory:", ...args]);
+  expect([code, text]).toEqual([2, expect.stringContaining(message)]);
 });
 
 test("a password is shown nowhere, and a server that does not answer has an exit code of its own", async () => {
   const url = "redis://user:s3cret@127.0.0.1:1/";
-  for (const args of [
-    ["import", "--url", url],
-    ["export", "--url", url],
-    ["import", "--dry-run", "--url", url],
-    ["migrate", "--from", url, "--to", "memory:"],
-    ["migrate", "--from", "memory:", "--to", url],
-  ]) {
-    const { code, stdout, stderr } = await runCli(args, { input: `${header}\n${end(0)}\n` });
-    expect([code, stdout]).toEqual([3, ""]);
-    expect(stderr).toContain("127.0.0.1:1");
-    expect(stderr).not.toContain("s3cret");
+  const file = join(folder, "empty.jsonl");
+  writeFileSync(file, `${header}\n${end(0)}\n`);
+  const calls: [Command, string[]][] = [
+    [importCommand, [file, "--url", url]],
+    [importCommand, [file, "--dry-run", "--url", url]],
+    [exportCommand, ["--url", url]],
+    [migrateCommand, ["--from", url, "--to", "memory:"]],
+    [migrateCommand, ["--from", "memory:", "--to", url]],
+  ];
+  for (const [command, args] of calls) {
+    const { code, text } = await failureOf(command, args);
+    expect([code, text]).toEqual([3, expect.stringContaining("127.0.0.1:1")]);
+    expect(text).not.toContain("s3cret");
   }
 });
