@@ -21,7 +21,7 @@ const imports = [...files].flatMap(([path, text]) => importsOf(path, text));
 /** A file may import from its own floor and from those below. Backends and the suites stand beside the house. */
 const floors = [
   /^cli\//, // the command line
-  /^(index|backend|reshard)\.ts$/,
+  /^(index|backend|pickle|reshard)\.ts$/,
   /^resharding\//, // how the number of shards is changed
   /^open\.ts$/,
   /^store\.ts$/,
