@@ -43,11 +43,10 @@ test("NaN and Infinity are read with allowNaN only; the error names the option; 
   const text = '{"a": [NaN, Infinity, -Infinity, 1e999]}';
   expect(read(text, pythonJson({ allowNaN: true }))).toEqual({ a: [NaN, Infinity, -Infinity, Infinity] });
   for (const one of [text, "NaN", "-Infinity", "[1e999]"]) {
-    expect(() => read(one)).toThrow(code("CORRUPT_STATE") as Error);
+    expect(() => read(one)).toThrow(code("CORRUPT_STATE"));
     expect(() => read(one)).toThrow("allowNaN: true");
   }
-  for (const value of [NaN, -Infinity])
-    expect(() => write({ a: value })).toThrow(code("SERIALIZATION") as Error);
+  for (const value of [NaN, -Infinity]) expect(() => write({ a: value })).toThrow(code("SERIALIZATION"));
 });
 
 test.each([
@@ -83,12 +82,12 @@ test.each([
   "[-0.0,]",
 ])("%j is refused", (text) => {
   for (const reader of [json, pythonJson({ allowNaN: true })])
-    expect(() => read(text, reader)).toThrow(code("CORRUPT_STATE") as Error);
+    expect(() => read(text, reader)).toThrow(code("CORRUPT_STATE"));
 });
 
 test("bytes that are not UTF-8 are refused", () => {
   for (const bytes of [[0xff], [0x22, 0xc3, 0x22], [0x80, 0x04, 0x4e, 0x2e]])
-    expect(() => json.deserialize(Uint8Array.from(bytes))).toThrow(code("CORRUPT_STATE") as Error);
+    expect(() => json.deserialize(Uint8Array.from(bytes))).toThrow(code("CORRUPT_STATE"));
 });
 
 test("deep, but not too deep; long, in linear time", () => {
@@ -120,12 +119,12 @@ test.each([
     })(),
   ],
 ])("%s is not written", (_, value) => {
-  expect(() => write(value)).toThrow(code("SERIALIZATION") as Error);
+  expect(() => write(value)).toThrow(code("SERIALIZATION"));
 });
 
 test("any plain value is read as it was written, and JSON.parse agrees", () => {
   const value = fc
-    .jsonValue({ maxDepth: 5, noNegativeZero: false, stringUnit: "binary" })
+    .jsonValue({ maxDepth: 5, stringUnit: "binary" })
     .filter((v) => !JSON.stringify(v).includes("__proto__"));
   fc.assert(
     fc.property(value, (plain) => {
@@ -158,12 +157,12 @@ test("any text is read as JSON.parse reads it, or refused by both", () => {
       const text = texts.join("");
       let expected: unknown;
       try {
-        expected = JSON.parse(text.replaceAll(/-0(?![.\de])/g, "0"));
+        expected = JSON.parse(text);
       } catch {
-        expect(() => read(text)).toThrow(code("CORRUPT_STATE") as Error);
+        expect(() => read(text)).toThrow(code("CORRUPT_STATE"));
         return;
       }
-      expect(read(text)).toEqual(expected);
+      expect(JSON.stringify(read(text))).toBe(JSON.stringify(expected)); // which shows no -0
     }),
     { numRuns: 3_000 },
   );
