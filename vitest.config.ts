@@ -100,6 +100,7 @@ export default defineConfig({
       { find: /^holdfast\/backend$/, replacement: `${import.meta.dirname}/src/backend.ts` },
       { find: /^holdfast\/pickle$/, replacement: `${import.meta.dirname}/src/pickle.ts` },
       { find: /^holdfast\/reshard$/, replacement: `${import.meta.dirname}/src/resharding/index.ts` },
+      { find: /^holdfast\/statefulpy$/, replacement: `${import.meta.dirname}/src/statefulpy/index.ts` },
       { find: /^holdfast\/testing$/, replacement: `${import.meta.dirname}/src/testing/index.ts` },
     ],
   },
