@@ -1,7 +1,7 @@
 /** Tries everything that a backend does, under an id of its own, which it removes again. */
 import { randomBytes } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
-import { CorruptStateError } from "../errors.ts";
+import { CorruptStateError, HoldfastError } from "../errors.ts";
 import type { Core } from "./core.ts";
 import { scopesHere } from "./locking/owner.ts";
 
@@ -11,6 +11,12 @@ export async function checkHealth(core: Core): Promise<void> {
   const written = { healthy: true, id };
   try {
     await core.save(id, written, owner);
+  } catch (error) {
+    if (error instanceof HoldfastError && error.outcome === "unknown")
+      await core.remove(id).catch(() => undefined);
+    throw error;
+  }
+  try {
     await core.locks.acquire({ id, owner, waitMs: 0, signal: undefined, isInside: scopesHere() });
     await core.save(id, written, owner);
     const read = await core.load(id);
