@@ -3,12 +3,18 @@ import type { Command } from "./command.ts";
 
 /** One line for each command, in the order of the help. */
 export const summaries = {
+  run: "run a command while holding a lock, or permits of a semaphore",
+  once: "run a command that succeeds once in a time",
+  leader: "run a command in one process at a time, as long as it leads",
   reshard: "move a store to another number of shards, or to other servers",
 } as const;
 
 export type CommandName = keyof typeof summaries;
 
 const loaders: Readonly<Record<CommandName, () => Promise<Command>>> = {
+  run: async () => (await import("./child/run.ts")).runCommand,
+  once: async () => (await import("./child/once.ts")).onceCommand,
+  leader: async () => (await import("./child/leader.ts")).leaderCommand,
   reshard: async () => (await import("./commands/reshard.ts")).reshardCommand,
 };
 
