@@ -8,17 +8,17 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import type { Socket } from "node:net";
 
-/** $1: a tenth of the time between TERM and KILL, in seconds. Lines: what to signal, and later that all is well. */
+/** `kill -s`, since not every shell knows `kill -TERM --`. $1: a fifth of the time between TERM and KILL, in seconds. Lines: what to signal, and later that all is well. */
 const script = `
 read -r target || exit 0
 read -r done && exit 0
-kill -TERM -- "$target" || exit 0
-kill -CONT -- "$target"
-for part in 1 2 3 4 5 6 7 8 9 10; do
+kill -s TERM -- "$target" || exit 0
+kill -s CONT -- "$target"
+for part in 1 2 3 4 5; do
   sleep "$1" || sleep 1
-  kill -0 -- "$target" || exit 0
+  kill -s 0 -- "$target" || exit 0
 done
-kill -KILL -- "$target"
+kill -s KILL -- "$target"
 `;
 
 export class Guard {
@@ -26,7 +26,7 @@ export class Guard {
 
   /** `graceMs`: how long the command has between TERM and KILL. */
   constructor(graceMs: number) {
-    const seconds = (graceMs / 10_000).toFixed(3);
+    const seconds = (graceMs / 5_000).toFixed(3);
     this.#shell = spawn("/bin/sh", ["-c", script, "holdfast-guard", seconds], {
       stdio: ["pipe", "ignore", "ignore"],
       detached: true,

@@ -53,7 +53,7 @@ export class Supervisor {
       env: { ...env, HOLDFAST_LOCK_ID: id, HOLDFAST_FENCE: String(held.fence) },
       held,
       killAfterMs,
-      guardMs: Math.min(killAfterMs, leaseMs / 2), // a renewal has left more than half of the lease
+      guardMs: Math.min(killAfterMs, leaseMs / 3), // renewals leave two thirds of the lease
       onLost: (reason) => this.report.say({ event: "lost" }, `${whyLost(reason)} Ending the command.`),
     });
     return (this.#status = await this.signals.during(child, child.ended()));
