@@ -17,6 +17,7 @@ const apart = [
   "test/integration/redis/cluster/**",
   "test/integration/redis/connections/slow-link.test.ts",
   "test/contract/clients.test.ts",
+  "test/integration/cli/transfer/many-records.test.ts",
   "test/integration/processes/{contention,crossed-orders,defaults,leader,once,readers-and-writers,updates}.test.ts",
   "test/integration/processes/shares/**",
   "test/property/fuzz/huge.test.ts",
@@ -98,7 +99,9 @@ export default defineConfig({
     alias: [
       { find: /^holdfast$/, replacement: `${import.meta.dirname}/src/index.ts` },
       { find: /^holdfast\/backend$/, replacement: `${import.meta.dirname}/src/backend.ts` },
+      { find: /^holdfast\/pickle$/, replacement: `${import.meta.dirname}/src/pickle.ts` },
       { find: /^holdfast\/reshard$/, replacement: `${import.meta.dirname}/src/resharding/index.ts` },
+      { find: /^holdfast\/statefulpy$/, replacement: `${import.meta.dirname}/src/statefulpy/index.ts` },
       { find: /^holdfast\/testing$/, replacement: `${import.meta.dirname}/src/testing/index.ts` },
     ],
   },

@@ -9,7 +9,9 @@ const root = join(import.meta.dirname, "..");
 const entries = {
   holdfast: "dist/index.d.ts",
   backend: "dist/backend.d.ts",
+  pickle: "dist/pickle.d.ts",
   reshard: "dist/resharding/index.d.ts",
+  statefulpy: "dist/statefulpy/index.d.ts",
   testing: "dist/testing/index.d.ts",
 };
 const check = process.argv.includes("--check");

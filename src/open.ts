@@ -84,7 +84,8 @@ const opened = new WeakSet<object>();
  */
 export function open(target?: Target | Backend | readonly Target[], options?: OpenOptions): Store {
   const parsed: Parsed = parse.parseOptions<Parsed>("open()", options, {
-    ...placeParsers,
+    prefix: names.prefix,
+    shards: parse.shards,
     declareKeys: parse.boolean,
     serializer: parse.serializer,
     leaseMs: parse.leaseMs,
@@ -103,18 +104,8 @@ export function open(target?: Target | Backend | readonly Target[], options?: Op
   return new StoreHandle(backend, settings);
 }
 
-/**
- * The backend of a store, which is not opened yet: `open()` takes it as it is. For the command line, which looks at what no
- * handle tells.
- */
-export function backendAt(target: unknown, options: Pick<OpenOptions, "prefix" | "shards">): Backend {
-  return backendOf(target, parse.parseOptions("open()", options, placeParsers));
-}
-
-/** The options that say where in the target the store is. */
-const placeParsers = { prefix: names.prefix, shards: parse.shards };
-
-function backendOf(target: unknown, options: Parsed): Backend {
+/** The backend of a store, which is not connected yet; of one with several shards, the one that is made of them. */
+export function backendOf(target: unknown, options: Parsed): Backend {
   const clientId = newClientId();
   if (isBackend(target)) return ownBackend(target, options);
   const parts = partsOf(target, options, { clientId });

@@ -6,8 +6,12 @@
  */
 import type { Backend, Durability, Ttl } from "./backends/contract.ts";
 import { InvalidArgumentError } from "./errors.ts";
+import { parseOptions, show, type Parser } from "./parse-options.ts";
 import { json } from "./serializers/json.ts";
+import { pickle } from "./serializers/pickle/pickle.ts";
 import type { Serializer } from "./serializers/serializer.ts";
+
+export { parseOptions, show, type Parser } from "./parse-options.ts";
 
 /** Options of `open()`. A call's options override its handle's, which override these. */
 export interface OpenOptions {
@@ -24,7 +28,7 @@ export interface OpenOptions {
    */
   declareKeys?: boolean;
   /** How values are serialized. Default `"json"`. */
-  serializer?: "json" | Serializer;
+  serializer?: "json" | "pickle" | Serializer;
   /** How long the backend keeps a grant that is not renewed, in milliseconds, 100 … 86 400 000. Default 10 000. */
   leaseMs?: number;
   /** How long a call waits for others, in milliseconds; 0 tries once, `Infinity` has no deadline. Default 15 000. */
@@ -82,34 +86,8 @@ const dayMs = 86_400_000;
 /** A hundred years: far beyond any use, and within the range of every backend. */
 const maxTtlMs = 36_525 * dayMs;
 
-/** Parses one option: returns the valid value, or throws an InvalidArgumentError that says what is allowed. */
-export type Parser<T> = (value: unknown, name: string) => T;
-
 /** Options after parsing: a durability is complete. */
 export type Parsed<T> = Omit<T, "durability"> & { durability?: Durability };
-
-/** Checks an options object with its parsers. A missing option and `undefined` are the same. */
-export function parseOptions<T extends object>(
-  what: string,
-  options: unknown,
-  parsers: { readonly [K in keyof T]-?: Parser<Exclude<T[K], undefined>> },
-): T {
-  if (options === undefined) return {} as T;
-  if (typeof options !== "object" || options === null) {
-    const hint =
-      typeof options === "function" ? " Did you mean { initial: … }, or should the function come first?" : "";
-    throw new InvalidArgumentError(`${what} takes an options object; got ${show(options)}.${hint}`);
-  }
-  const parsed: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(options)) {
-    if (!Object.hasOwn(parsers, name)) {
-      const known = Object.keys(parsers).join(", ");
-      throw new InvalidArgumentError(`${what} has no option ${show(name)}; it takes: ${known}.`);
-    }
-    if (value !== undefined) parsed[name] = parsers[name as keyof T](value, name);
-  }
-  return parsed as T;
-}
 
 function milliseconds(min: number, max: number, isWhole = false): Parser<number> {
   const what = isWhole ? "a whole number of milliseconds" : "a number of milliseconds";
@@ -250,13 +228,14 @@ export const stateTtlMs: Parser<number | WhenNew> = (value, name) => life(value,
 export const saveTtlMs: Parser<Ttl> = (value, name) =>
   value === "keep" || value === "none" ? value : life(value, name, ', "keep", "none"');
 
-/** `"json"`, or the user's own serializer. */
+/** One of ours by its name, or the user's own serializer. */
 export const serializer: Parser<Serializer> = (value, name) => {
   if (value === "json") return json;
+  if (value === "pickle") return pickle;
   const own = value as Partial<Serializer> | null;
   if (typeof own?.serialize !== "function" || typeof own.deserialize !== "function") {
     throw new InvalidArgumentError(
-      `${name} must be "json" or an object with name, serialize(value) and deserialize(bytes); got ${show(value)}.`,
+      `${name} must be "json", "pickle" or an object with name, serialize(value) and deserialize(bytes); got ${show(value)}.`,
     );
   }
   if (typeof own.name !== "string" || !/^[A-Za-z0-9._-]{1,32}$/.test(own.name)) {
@@ -266,11 +245,3 @@ export const serializer: Parser<Serializer> = (value, name) => {
   }
   return own as Serializer;
 };
-
-/** A value for a message: short, on one line, never a whole object. */
-export function show(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
-  if (typeof value === "function") return "a function";
-  if (typeof value === "object" && value !== null) return Array.isArray(value) ? "an array" : "an object";
-  return typeof value === "bigint" ? `${value.toString()}n` : String(value);
-}

@@ -13,6 +13,12 @@ export const summaries = {
   watch: "print a line each time a state or its lock changes",
   init: "create the store, or check that it can be used",
   doctor: "check the server, or the file, and say what to change",
+  run: "run a command while holding a lock, or permits of a semaphore",
+  once: "run a command that succeeds once in a time",
+  leader: "run a command in one process at a time, as long as it leads",
+  export: "write all states to the standard output, as JSON lines",
+  import: "read states from an export, or from the keys of statefulpy",
+  migrate: "copy a store to another backend or prefix, verified",
   reshard: "move a store to another number of shards, or to other servers",
 } as const;
 
@@ -29,6 +35,12 @@ const loaders: Readonly<Record<CommandName, () => Promise<Command>>> = {
   watch: async () => (await import("./commands/watch.ts")).watchCommand,
   init: async () => (await import("./commands/init.ts")).initCommand,
   doctor: async () => (await import("./commands/doctor.ts")).doctorCommand,
+  run: async () => (await import("./child/run.ts")).runCommand,
+  once: async () => (await import("./child/once.ts")).onceCommand,
+  leader: async () => (await import("./child/leader.ts")).leaderCommand,
+  export: async () => (await import("./transfer/export.ts")).exportCommand,
+  import: async () => (await import("./transfer/import.ts")).importCommand,
+  migrate: async () => (await import("./transfer/migrate.ts")).migrateCommand,
   reshard: async () => (await import("./commands/reshard.ts")).reshardCommand,
 };
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The command `holdfast`: finds the command that is called, and turns what it returns or throws into the exit code. */
 import { readFileSync } from "node:fs";
-import { HoldfastError } from "../errors.ts";
+import { HoldfastError, sentence } from "../errors.ts";
 import { isCommand, loadCommand } from "./commands.ts";
 import { exitCodeOf, exitCodes, UsageError } from "./exit-codes.ts";
 import { helpOf, helpOfAll } from "./help.ts";
@@ -38,7 +38,7 @@ async function main([name, ...args]: readonly string[]): Promise<number> {
 /** What is thrown on purpose says what to do; a stack is for a defect. */
 function messageOf(error: unknown, name: string): string {
   if (error instanceof UsageError) return printable(`${error.message} See holdfast ${name} --help.`);
-  if (error instanceof HoldfastError) return printable(error.message);
+  if (error instanceof HoldfastError) return printable(sentence(error.message));
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 

@@ -1,11 +1,12 @@
 /** The options that say which store a command works on. */
-import { backendAt, partsOf, open, type Target } from "../open.ts";
+import { existsSync } from "node:fs";
+import { parseSqlitePath } from "../backends/sqlite/path.ts";
+import { backendOf, partsOf, open, type Target } from "../open.ts";
 import type { Backend } from "../backends/contract.ts";
 import type { LazyBackend } from "../backends/lazy.ts";
 import { BackendCalls } from "../calls/backend-calls.ts";
-import * as names from "../names.ts";
-import * as parse from "../options.ts";
-import { defaults, type OpenOptions } from "../options.ts";
+import { prefix as parsePrefix } from "../names.ts";
+import { defaults, shards as parseShards, type OpenOptions } from "../options.ts";
 import type { Store } from "../store.ts";
 import type { Values } from "./command.ts";
 import { UsageError } from "./exit-codes.ts";
@@ -46,7 +47,7 @@ export interface Opened {
 
 /** Opens the store for a command that also needs what no handle tells, and closes it afterwards. */
 export async function withBackend<T>(values: StoreValues, fn: (opened: Opened) => Promise<T>): Promise<T> {
-  const backend = backendAt(targetOf(values), placeOptions(values));
+  const backend = backendAt(values, defaults.operationMs);
   const store = open(backend);
   const calls = new BackendCalls(backend, defaults.operationMs);
   try {
@@ -57,9 +58,33 @@ export async function withBackend<T>(values: StoreValues, fn: (opened: Opened) =
   }
 }
 
-/** The backends of the store, one for each shard, for commands that copy bytes. They are the caller's to close. */
+/** The backend of the store, for commands that copy bytes. It is the caller's to close. */
+export function backendAt(values: StoreValues, operationMs: number): Backend {
+  return backendOf(targetOf(values), { ...placeOptions(values), operationMs });
+}
+
+/** Its backends, one for each shard. They are the caller's to close. */
 export function backendsOf(values: StoreValues, operationMs: number): LazyBackend[] {
   return partsOf(targetOf(values), { ...placeOptions(values), operationMs });
+}
+
+/** The number of shards that the options name. */
+export function shardCountOf({ url = [], shards }: StoreValues): number {
+  return shards === undefined ? Math.max(url.length, 1) : wholeNumber(shards, "--shards");
+}
+
+/** The SQLite files of the store that do not exist; the default file, which is made with its folder, is none of them. */
+export function missingFiles({ url = [process.env["HOLDFAST_URL"] ?? ""] }: StoreValues): string[] {
+  return url.map(sqliteFileOf).flatMap((file) => (file?.isMissing === true ? [file.path] : []));
+}
+
+/** The file of a `sqlite:` URL; `undefined` for another one. */
+export function sqliteFileOf(
+  url: string,
+): { readonly path: string; readonly isMissing: boolean } | undefined {
+  if (!/^sqlite:/i.test(url)) return undefined;
+  const path = parseSqlitePath(url);
+  return { path, isMissing: !existsSync(path) };
 }
 
 function targetOf({ url = [] }: StoreValues): Target | readonly Target[] | undefined {
@@ -68,8 +93,8 @@ function targetOf({ url = [] }: StoreValues): Target | readonly Target[] | undef
 
 function placeOptions({ prefix, shards }: StoreValues): Pick<OpenOptions, "prefix" | "shards"> {
   return {
-    ...(prefix === undefined ? {} : { prefix: names.prefix(prefix, "--prefix") }),
-    ...(shards === undefined ? {} : { shards: parse.shards(wholeNumber(shards, "--shards"), "--shards") }),
+    ...(prefix === undefined ? {} : { prefix: parsePrefix(prefix, "--prefix") }),
+    ...(shards === undefined ? {} : { shards: parseShards(wholeNumber(shards, "--shards"), "--shards") }),
   };
 }
 

@@ -20,7 +20,7 @@ export interface StateOptions<T> {
    */
   ttlMs?: number | WhenNew;
   /** How values are serialized. */
-  serializer?: "json" | Serializer;
+  serializer?: "json" | "pickle" | Serializer;
   /** How long a function of `update` or `run` may take: see {@link UpdateOptions.maxHoldMs}. */
   maxHoldMs?: number;
   /** How many replicas must have a write before it is acknowledged. */

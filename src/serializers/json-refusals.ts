@@ -8,6 +8,9 @@
  * except that any symbol key is refused: objects of the runtime (`Math`, `arguments`, iterators) have them.
  */
 
+import { constructorName, isPlainArray, isPlainObject } from "./plain.ts";
+import { formatPath, shorten } from "./value-path.ts";
+
 /** How many objects and arrays may be nested, the outermost included. Far below what any stack allows. */
 export const maxDepth = 512;
 
@@ -52,10 +55,7 @@ const maxSeen = 1_000_000;
 /** Each takes three bytes or more, and no string can be longer than 2²⁹; JSON.stringify would never end. */
 const maxPlaces = 2 ** 28;
 
-const keyLength = 40;
-const keysShown = 12;
 const loneSurrogate = /\p{Surrogate}/u;
-const identifier = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u;
 
 function inspect(value: unknown, trail: Trail): Trouble | undefined {
   if (typeof value === "object" && value !== null) return inspectContainer(value, trail);
@@ -243,30 +243,6 @@ const adviceByTag = new Map([
   ["BigInt", "Store the text value.toString()"],
 ]);
 
-function constructorName(value: object): string | undefined {
-  if (!("constructor" in value) || typeof value.constructor !== "function") return undefined;
-  return value.constructor.name === "" ? undefined : value.constructor.name;
-}
-
-function isPlainObject(value: object): boolean {
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === null || isRootPrototype(prototype);
-}
-
-/** An array of this realm or another (`node:vm`): in both, `Array.prototype` is an array directly below the root. */
-function isPlainArray(value: object): boolean {
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return Array.isArray(prototype) && isRootPrototype(Object.getPrototypeOf(prototype));
-}
-
-/** `Object.prototype`, of this realm or another: it has no prototype, and it has what only that object has. */
-function isRootPrototype(prototype: unknown): boolean {
-  if (prototype === Object.prototype) return true;
-  if (typeof prototype !== "object" || prototype === null || Object.getPrototypeOf(prototype) !== null)
-    return false;
-  return Object.hasOwn(prototype, "hasOwnProperty") && constructorName(prototype) === "Object";
-}
-
 function isIndex(key: string, length: number): boolean {
   return String(Number(key)) === key && Number(key) < length;
 }
@@ -280,21 +256,4 @@ function report(complaint: Complaint | undefined, trail: Trail): Trouble | undef
   if (complaint === undefined) return undefined;
   const [found, advice] = complaint;
   return { path: formatPath(trail.keys), found, advice };
-}
-
-/** `$.items[3].price`; both ends of a long path. */
-function formatPath(keys: readonly PropertyKey[]): string {
-  if (keys.length <= keysShown) return `$${keys.map(formatKey).join("")}`;
-  const half = keysShown / 2;
-  return `${formatPath(keys.slice(0, half))} … ${keys.slice(-half).map(formatKey).join("")}`;
-}
-
-function formatKey(key: PropertyKey): string {
-  if (typeof key === "number") return `[${key}]`;
-  if (typeof key === "symbol") return `[${shorten(String(key))}]`;
-  return identifier.test(key) && key.length <= keyLength ? `.${key}` : `[${JSON.stringify(shorten(key))}]`;
-}
-
-function shorten(text: string): string {
-  return text.length <= keyLength ? text : `${text.slice(0, keyLength - 1)}…`;
 }

@@ -6,6 +6,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 
+import type { Command } from "../../src/cli/command.ts";
+import { exitCodeOf } from "../../src/cli/exit-codes.ts";
+import { parseCall } from "../../src/cli/parse-call.ts";
+
 /** What Node compiles is kept from one process to the next: a third of the time. */
 const cache = { NODE_COMPILE_CACHE: join(tmpdir(), "holdfast-cli-compiled") };
 
@@ -45,4 +49,18 @@ export async function runCli(args: readonly string[], options: CliOptions = {}):
   const ended = once(child, "close") as Promise<[number | null, NodeJS.Signals | null]>;
   const [stdout, stderr, [code, signal]] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
   return { code, signal, stdout, stderr };
+}
+
+/** What a command refuses, in this process: its exit code, and the text that it would show. */
+export async function failureOf(
+  command: Command,
+  args: readonly string[],
+): Promise<{ readonly code: number; readonly text: string }> {
+  try {
+    const call = parseCall(command, args);
+    if (call !== undefined) await command.run(call);
+  } catch (error) {
+    return { code: exitCodeOf(error), text: String(error) };
+  }
+  throw new Error(`it did not fail: ${args.join(" ")}`);
 }

@@ -24,7 +24,7 @@ export interface OnceOptions {
    */
   minHoldMs?: number;
   /** How the result is serialized. */
-  serializer?: "json" | Serializer;
+  serializer?: "json" | "pickle" | Serializer;
   /** How long the backend keeps the lock of a runner that does not renew it, in milliseconds. */
   leaseMs?: number;
   /** How long a call waits for another one that runs the function, in milliseconds. */

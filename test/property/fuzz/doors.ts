@@ -93,7 +93,7 @@ const rules: Readonly<Record<keyof OpenOptions, (value: unknown) => boolean>> = 
   prefix: (value) => value === "" || (isGoodId(value) && hasGoodBraces(String(value))),
   shards: whole(1, 64),
   declareKeys: (value) => typeof value === "boolean",
-  serializer: (value) => value === "json",
+  serializer: (value) => value === "json" || value === "pickle",
   leaseMs: whole(100, dayMs),
   waitMs: within(0, Infinity),
   operationMs: within(1, dayMs),
@@ -123,7 +123,18 @@ const optionValue = fc.oneof(
     { replicas: fc.constantFrom<unknown>(0, 1, -1, "0"), timeoutMs: fc.integer({ min: -1 }) },
     { requiredKeys: [] },
   ),
-  fc.constantFrom<unknown>("json", undefined, "app:", 100, 99, 1, 86_400_000, 86_400_001, 512 * 1024 * 1024),
+  fc.constantFrom<unknown>(
+    "json",
+    "pickle",
+    undefined,
+    "app:",
+    100,
+    99,
+    1,
+    86_400_000,
+    86_400_001,
+    512 * 1024 * 1024,
+  ),
 );
 const optionRecord = fc.array(fc.tuple(optionName, optionValue), { maxLength: 3 }).map((entries) => {
   const options: Record<string, unknown> = {};

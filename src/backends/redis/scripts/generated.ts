@@ -1524,6 +1524,43 @@ export const scripts = {
       "return replies",
     ].join("\n"),
   },
+  plainAcquire: {
+    name: "plainAcquire",
+    sha1: "9a9baa62cfc375f78717e819682eb523a7bfe2e2",
+    text: [
+      "local held = redis.call('GET', KEYS[1])",
+      "if held and held ~= ARGV[1] then return { 'busy', held, redis.call('PTTL', KEYS[1]) } end",
+      "redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])",
+      "return { 'granted' }",
+    ].join("\n"),
+  },
+  plainRelease: {
+    name: "plainRelease",
+    sha1: "debc7cfbaed92930d14ac0aeb3d93be1f22138e8",
+    text: [
+      "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return { 'lost' } end",
+      "redis.call('DEL', KEYS[1])",
+      "return { 'released' }",
+    ].join("\n"),
+  },
+  plainRenew: {
+    name: "plainRenew",
+    sha1: "1af8e8a29a0982c87e51f118265e594b32f07035",
+    text: [
+      "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return { 'lost' } end",
+      "redis.call('PEXPIRE', KEYS[1], ARGV[2])",
+      "return { 'renewed' }",
+    ].join("\n"),
+  },
+  plainSave: {
+    name: "plainSave",
+    sha1: "9657ea02128fb880fe9f63d17e0d794428735ec0",
+    text: [
+      "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return { 'lost' } end",
+      "redis.call('SET', KEYS[2], ARGV[2])",
+      "return { 'saved' }",
+    ].join("\n"),
+  },
   probe: {
     name: "probe",
     sha1: "36b2fcb6978149981080db00d8a4fb82d6d677bd",
