@@ -82,6 +82,17 @@ onEachPlace((place) => {
     expect(await place.store.state("shout", { serializer: upper }).load()).toBe("HEY");
   });
 
+  test("a pickle is shown if JSON can say what it is", async () => {
+    const state = place.store.state("pickled", { serializer: "pickle" });
+    await state.save({ title: "Emma", pages: [1, 2] });
+    const shown = await place.run(["get", "pickled"]);
+    expect(JSON.parse(shown.stdout)).toEqual({ title: "Emma", pages: [1, 2] });
+    await state.save(2n ** 70n);
+    const { code, stdout, stderr } = await place.run(["get", "pickled"]);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+    expect(stderr).toContain("--raw");
+  });
+
   test("ls lists states, all or those with a prefix, as a table and as JSON", async () => {
     await place.store.state("list:a", { ttlMs: 600_000 }).save([1]);
     await place.store.state("list:b").save("é");
