@@ -51,6 +51,17 @@ test.each([
   expect(await next.ended).toBe(0);
 });
 
+test("what is said about the loss leaves the command's outputs blocking", async () => {
+  const atEnd = "trap 'grep flags /proc/self/fdinfo/2; exit' TERM";
+  const script = `${atEnd}; echo started; while :; do read line || sleep 0.05; done`;
+  const one = onRedis("blocking", "--", "sh", "-c", script);
+  await one.says("started");
+  expect(await store.lock("blocking").forceRelease()).toBe(true);
+  expect(await one.ended).toBe(4);
+  const [, flags = "04000"] = /flags:\s+(\d+)/.exec(one.stdout) ?? [];
+  expect(parseInt(flags, 8) & 0o4000).toBe(0);
+});
+
 test("a command that ended by itself after the loss has no exit code that counts", async () => {
   // Nothing tells a holder on SQLite about its loss before its next renewal.
   const options = ["--url", place.url, "--lease", "600000", "--json"];
