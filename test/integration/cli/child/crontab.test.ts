@@ -5,7 +5,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 
 import { startRedis, type RedisServer } from "../../../support/redis-server.ts";
-import { killSupervised, Place, Supervised } from "../../../support/supervised.ts";
+import { killSupervised, Place, Supervised } from "./supervised.ts";
 
 const place = new Place();
 let redis: RedisServer;

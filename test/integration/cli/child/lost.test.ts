@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { open, type Store } from "../../../../src/index.ts";
 import { poll } from "../../../support/poll.ts";
 import { startRedis, type RedisServer } from "../../../support/redis-server.ts";
-import { isRunning, killSupervised, Place, Supervised } from "../../../support/supervised.ts";
+import { isRunning, killSupervised, Place, Supervised } from "./supervised.ts";
 
 const place = new Place();
 let redis: RedisServer;
