@@ -20,6 +20,7 @@ const apart = [
   "test/integration/cli/transfer/many-records.test.ts",
   "test/integration/processes/{contention,crossed-orders,defaults,leader,once,readers-and-writers,updates}.test.ts",
   "test/integration/processes/shares/**",
+  "test/integration/cli/child/crontab.test.ts",
   "test/property/fuzz/huge.test.ts",
 ];
 

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { open, type Store } from "../../../../src/index.ts";
 import { poll } from "../../../support/poll.ts";
 import { startRedis, type RedisServer } from "../../../support/redis-server.ts";
-import { isRunning, killSupervised, Supervised } from "../../../support/supervised.ts";
+import { isRunning, killSupervised, Supervised } from "./supervised.ts";
 
 let redis: RedisServer;
 let store: Store;

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { open, type Store } from "../../../../src/index.ts";
 import { poll } from "../../../support/poll.ts";
 import { startRedis, type RedisServer } from "../../../support/redis-server.ts";
-import { isRunning, killSupervised, Place, Supervised } from "../../../support/supervised.ts";
+import { isRunning, killSupervised, Place, Supervised } from "./supervised.ts";
 
 const place = new Place();
 let redis: RedisServer;
@@ -49,6 +49,17 @@ test.each([
     /^holdfast run: The lock "lost" \(fence \d+\) is no longer held: [^.]+\. Ending the command\.\n$/,
   );
   expect(await next.ended).toBe(0);
+});
+
+test("what is said about the loss leaves the command's outputs blocking", async () => {
+  const atEnd = "trap 'grep flags /proc/self/fdinfo/2; exit' TERM";
+  const script = `${atEnd}; echo started; while :; do read line || sleep 0.05; done`;
+  const one = onRedis("blocking", "--", "sh", "-c", script);
+  await one.says("started");
+  expect(await store.lock("blocking").forceRelease()).toBe(true);
+  expect(await one.ended).toBe(4);
+  const [, flags = "04000"] = /flags:\s+(\d+)/.exec(one.stdout) ?? [];
+  expect(parseInt(flags, 8) & 0o4000).toBe(0);
 });
 
 test("a command that ended by itself after the loss has no exit code that counts", async () => {

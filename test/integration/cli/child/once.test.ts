@@ -5,7 +5,7 @@ import { afterAll, afterEach, expect, test } from "vitest";
 
 import { open } from "../../../../src/index.ts";
 import { runCli } from "../../../support/cli.ts";
-import { killSupervised, Place, Supervised } from "../../../support/supervised.ts";
+import { killSupervised, Place, Supervised } from "./supervised.ts";
 
 const place = new Place();
 const env = { HOLDFAST_URL: place.url };

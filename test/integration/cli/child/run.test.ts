@@ -9,7 +9,7 @@ import { open } from "../../../../src/index.ts";
 import { runCli } from "../../../support/cli.ts";
 import { poll } from "../../../support/poll.ts";
 import { freePort, startRedis, type RedisServer } from "../../../support/redis-server.ts";
-import { killSupervised, Place, Supervised } from "../../../support/supervised.ts";
+import { killSupervised, Place, Supervised } from "./supervised.ts";
 
 const place = new Place();
 const env = { HOLDFAST_URL: place.url };

@@ -8,7 +8,7 @@ import { afterAll, afterEach, describe, expect, test } from "vitest";
 
 import { open } from "../../../../src/index.ts";
 import { poll } from "../../../support/poll.ts";
-import { killSupervised, Place, stateOf, Supervised } from "../../../support/supervised.ts";
+import { killSupervised, Place, stateOf, Supervised } from "./supervised.ts";
 
 const place = new Place();
 const store = open(place.url);

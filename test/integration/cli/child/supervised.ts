@@ -6,7 +6,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { startCli, type CliOptions } from "./cli.ts";
+import { startCli, type CliOptions } from "../../../support/cli.ts";
 
 const alive = new Set<Supervised>();
 process.once("exit", () => {
