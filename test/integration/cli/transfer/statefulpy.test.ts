@@ -5,7 +5,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 
 import { open, type Serializer } from "../../../../src/index.ts";
 import { importCommand } from "../../../../src/cli/transfer/import.ts";
@@ -29,6 +29,8 @@ const rich =
   "AECMAmF0lIwIZGF0ZXRpbWWUjAhkYXRldGltZZSTlEMKB+QBAgMEBQAAAJSFlFKUdS4=";
 /** `os.system`, asked for by a pickle. */
 const hostile = "Y29zCnN5c3RlbQooUyd0cnVlJwp0Ui4=";
+
+vi.setConfig({ testTimeout: 60_000 }); // processes, each of which starts and ends
 
 let stores: Stores;
 let source: string;
