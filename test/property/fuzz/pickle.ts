@@ -7,7 +7,7 @@ import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 
 import { pickle } from "../../../src/pickle.ts";
-import { assemble, length, named, op, stackNamed, text } from "../../support/pickle-assembler.ts";
+import { assemble, length, named, op, stackNamed, text } from "../../unit/serializers/pickle/assembler.ts";
 import { plainData } from "../pickle/values.ts";
 import { pure, settleNow, type Target, type Verdict } from "./harness.ts";
 import { hostileValue } from "./serializer.ts";
