@@ -251,3 +251,19 @@ test("a float key that JavaScript would change is not changed by floats: numbers
   const dict = assemble(op.EMPTY_DICT, op.BINFLOAT, "\x80\0\0\0\0\0\0\0", text("x"), op.SETITEM, op.STOP);
   expect(pickle.deserialize(dict)).toEqual(new Map([[new PyFloat(-0), "x"]]));
 });
+
+test("MEMOIZE counts what is in the memo, as CPython does", () => {
+  const program = assemble(
+    op.NONE,
+    op.BINPUT,
+    9,
+    op.POP,
+    op.NEWTRUE,
+    op.MEMOIZE,
+    op.POP,
+    op.BINGET,
+    1,
+    op.STOP,
+  );
+  expect(pickle.deserialize(program)).toBe(true);
+});
