@@ -83,6 +83,25 @@ describe.each(kinds)("%s", (kind) => {
     expect(log).toEqual(["a", "b", "c", "d", "e"].flatMap((name) => [`+${name}`, `-${name}`]));
   });
 
+  test("after a second of turns, a process leaves the lock free for longer than the 100 ms after which others ask", async () => {
+    const backend = world.open();
+    const turns: { from: number; to: number }[] = [];
+    const until = performance.now() + 1_700;
+    const lane = async (): Promise<void> => {
+      while (performance.now() < until)
+        await backend.owner(async () => {
+          await backend.acquireLock("turns");
+          const from = performance.now();
+          await new Promise((resolve) => setTimeout(resolve, 5));
+          turns.push({ from, to: performance.now() });
+          await backend.releaseLock("turns");
+        });
+    };
+    await Promise.all([lane(), lane()]);
+    const free = turns.slice(1).map(({ from }, n) => from - turns[n]!.to);
+    expect(free.filter((ms) => ms > 100).length).toBeGreaterThan(0);
+  });
+
   test("tasks that a scope starts belong to it; a nested scope is another owner", async () => {
     const backend = world.open();
     await backend.owner(async () => {
