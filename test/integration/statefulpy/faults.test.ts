@@ -100,6 +100,21 @@ describe("a lock that is deleted or taken", () => {
   });
 });
 
+test("timeout 0 tries once, even behind others that wait, and does not overtake them", async () => {
+  await redis.command("SET", "statefulpy:lock:x", "1.5");
+  const waiting = backend.acquireLock("x", 60);
+  const asks = (): number => proxy.seen.filter(({ name }) => name === "plainAcquire").length;
+  await poll(asks).toBeGreaterThan(0);
+  const before = asks();
+  for (let n = 0; n < 5; n += 1)
+    await expect(backend.acquireLock("x", 0)).rejects.toEqual(code("LOCK_TIMEOUT"));
+  expect(asks()).toBeGreaterThan(before + 2); // one that was under way counts for two
+  await redis.command("DEL", "statefulpy:lock:x");
+  await backend.acquireLock("x", 0).catch(() => undefined);
+  expect(await waiting).toBe(true);
+  await backend.releaseLock("x");
+});
+
 describe("a reply that is lost", () => {
   test("of an ask: it gets its lock nevertheless, once", async () => {
     proxy.strike("plainAcquire", "lose-reply");

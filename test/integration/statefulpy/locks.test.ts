@@ -194,6 +194,23 @@ describe.each(kinds)("%s", (kind) => {
     expect(await next.acquireLock("lease", 0)).toBe(true);
   });
 
+  test("a lock that is deleted: its save is refused, and so is its renewal, which aborts the signal", async () => {
+    const backend = world.open({ lockTimeout: 600 });
+    await backend.owner(async ({ signal }) => {
+      await backend.acquireLock("deleted");
+      await world.dropLock("deleted");
+      await expect(backend.saveState("deleted", {})).rejects.toEqual(code("LOCK_LOST"));
+      expect(signal.reason).toEqual(code("LOCK_LOST"));
+      await expect(backend.releaseLock("deleted")).rejects.toEqual(code("LOCK_LOST"));
+    });
+    const owner = backend.createOwner();
+    await backend.acquireLock("deleted", 0, { owner });
+    await world.dropLock("deleted");
+    await poll(() => owner.signal.reason as unknown).toEqual(code("LOCK_LOST"));
+    expect(await backend.loadState("deleted")).toBeNull();
+    expect(await isFree("deleted")).toBe(true);
+  });
+
   test("close releases, rejects what waits, aborts what holds, and refuses the rest", async () => {
     const backend = world.open();
     const owner = backend.createOwner();
