@@ -50,9 +50,16 @@ function decimal(machine: Machine, text: string): number | bigint {
 function floatOfLine(machine: Machine): number {
   const text = latin1(machine.source.line());
   if (text.length <= maxDigits && /^-?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(text)) return Number(text);
-  const special = { nan: NaN, "-nan": NaN, inf: Infinity, "-inf": -Infinity }[text];
-  return special ?? machine.fail("has something else in place of a float");
+  return specialFloats.get(text) ?? machine.fail("has something else in place of a float");
 }
+
+/** A Map: an object would also have the names that all objects have. */
+const specialFloats: ReadonlyMap<string, number> = new Map([
+  ["nan", NaN],
+  ["-nan", NaN],
+  ["inf", Infinity],
+  ["-inf", -Infinity],
+]);
 
 /** The rule of `floats: "exact"`: an integral number is an int, and a PyFloat is a float. */
 function float({ settings }: Machine, value: number): number | PyFloat {

@@ -65,9 +65,7 @@ class Survey {
 
   #visit(value: unknown): void {
     this.#items += 1;
-    const { maxItems } = this.#settings;
-    if (this.#items > maxItems)
-      this.#refuse([`is one of more than ${maxItems} values (maxItems)`, splitAdvice]);
+    if (this.#items > this.#settings.maxItems) this.#refuseItems();
     if (typeof value === "string") this.#countText(value);
     else if (typeof value !== "object" || value === null) this.#check(value);
     else if (!isFloat(value)) this.#visitObject(value);
@@ -163,6 +161,7 @@ class Survey {
 
   #itemsOf(array: readonly unknown[]): readonly unknown[] {
     const items: unknown[] = [];
+    if (array.length > this.#settings.maxItems) this.#refuseItems();
     for (let index = 0; index < array.length; index += 1) {
       const item = array[index]; // also by a getter: a check at each index would take as long as all the rest
       if (item === undefined) this.#refuse(complaintOfGap(array, index), [index]);
@@ -186,6 +185,10 @@ class Survey {
       if (property?.value !== undefined) entries.push(key, property.value);
     }
     return entries;
+  }
+
+  #refuseItems(): never {
+    this.#refuse([`is one of more than ${this.#settings.maxItems} values (maxItems)`, splitAdvice]);
   }
 
   /** About the value that was visited last. */

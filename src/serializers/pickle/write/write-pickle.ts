@@ -6,6 +6,7 @@
  */
 import { opcode } from "../opcodes.ts";
 import { PyFloat } from "../python/collections.ts";
+import { PyTimeZone } from "../python/spans.ts";
 import { writeAtom } from "./atoms.ts";
 import { findDeferred } from "./cycles.ts";
 import type { Graph, Kind, Node } from "./graph.ts";
@@ -136,7 +137,8 @@ class PickleWriter {
     if (this.#out.recall(value)) return;
     if (node.kind === "atom") {
       writeAtom(this.#out, node.value);
-      return this.#keep(node);
+      if (!(value instanceof PyTimeZone)) this.#keep(node); // zones are kept by their value
+      return;
     }
     this.#begin(node);
   }
