@@ -17,6 +17,7 @@ const apart = [
   "test/integration/redis/cluster/**",
   "test/integration/redis/connections/slow-link.test.ts",
   "test/contract/clients.test.ts",
+  "test/integration/cli/transfer/many-records.test.ts",
   "test/integration/processes/{contention,crossed-orders,defaults,leader,once,readers-and-writers,updates}.test.ts",
   "test/integration/processes/shares/**",
   "test/integration/statefulpy/node-versions.test.ts",

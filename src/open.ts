@@ -103,7 +103,8 @@ export function open(target?: Target | Backend | readonly Target[], options?: Op
   return new StoreHandle(backend, settings);
 }
 
-function backendOf(target: unknown, options: Parsed): Backend {
+/** The backend of a store, which is not connected yet; of one with several shards, the one that is made of them. */
+export function backendOf(target: unknown, options: Parsed): Backend {
   const clientId = newClientId();
   if (isBackend(target)) return ownBackend(target, options);
   const parts = partsOf(target, options, { clientId });

@@ -42,10 +42,11 @@ export function redisPlace({ url, client, ...options }: RedisPlaceOptions): Plac
   return { name: "server" in target ? target.name : "your Redis client", load };
 }
 
-export function sqlitePlace(path: string): Place {
+/** `isReadOnly`: the file must exist, and is not changed. */
+export function sqlitePlace(path: string, isReadOnly = false): Place {
   const load = async (): Promise<PlainStore> => {
     const { openPlainSqlite } = await import("../backends/sqlite/statefulpy/plain-sqlite.ts");
-    return openPlainSqlite({ path });
+    return openPlainSqlite({ path, isReadOnly });
   };
   return { name: `sqlite:${path}`, load };
 }

@@ -15,7 +15,7 @@ import { createSqliteBackend } from "../../src/backends/sqlite/backend.ts";
 import { lockSuite, stateSuite, type SuiteHooks, type SuiteOptions } from "../../src/testing/index.ts";
 import { startCluster, startSentinels } from "../support/faults/index.ts";
 import { startRedis } from "../support/redis-server.ts";
-import { refusingUndeclared } from "../support/undeclared-keys.ts";
+import { refusingUndeclared } from "../support/programs/undeclared-keys.ts";
 
 /** A storage that has been made for a run of the suites. */
 export interface Storage {

@@ -20,6 +20,7 @@ const imports = [...files].flatMap(([path, text]) => importsOf(path, text));
 
 /** A file may import from its own floor and from those below. Backends and the suites stand beside the house. */
 const floors = [
+  /^cli\//, // the command line
   /^(index|backend|pickle|reshard)\.ts$/,
   /^(resharding|statefulpy)\//, // how the number of shards is changed; the interface of the Python library
   /^open\.ts$/,
@@ -118,6 +119,7 @@ test("only the doors name backends, and load them when a target asks for one", (
   const names = ({ from, to, kind }: Import): boolean =>
     roomOf(to) !== undefined &&
     roomOf(from) === undefined &&
+    !(from === "cli/store-options.ts" && to === "backends/sqlite/path.ts") && // whether there is a file
     !(doors.includes(from) && (kind !== "static" || targetParsers.includes(to))) && // a target is read at the door
     !(from === "testing/index.ts" && to === "backends/memory/backend.ts") && // what a FaultyBackend can wrap
     !(from.startsWith("testing/") && to === "backends/redis/client/client-port.ts"); // what a client suite describes

@@ -85,7 +85,7 @@ export class Shard extends ForwardingBackend {
     if (!isPlace(mark)) {
       throw new InvalidArgumentError(
         `${name} belongs to a store whose states are being moved from ${mark.from.join(", ")} to ${mark.to.join(", ")}. ` +
-          `If that was interrupted, run the same "npx holdfast-reshard" again.`,
+          `If that was interrupted, run the same "npx holdfast reshard" again.`,
       );
     }
     if (mark.shard !== shard || mark.of !== of) {

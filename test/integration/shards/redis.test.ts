@@ -60,7 +60,7 @@ describe("[S1] [L1] a store that was opened with three servers", () => {
     expect(await refusal([b, a, c])).toMatch(
       /is shard \d of 3, but this store was opened with it as shard \d of 3/,
     );
-    expect(await refusal([a, b])).toContain("npx holdfast-reshard");
+    expect(await refusal([a, b])).toContain("npx holdfast reshard");
   });
 
   test("cannot be opened on one of them alone", async () => {
@@ -143,11 +143,17 @@ describe("one server of three is down", () => {
   );
 });
 
-test("[S1] [S2] [S7] holdfast-reshard moves a store from one server to three and back", async () => {
-  const main = join(import.meta.dirname, "../../../src/resharding/main.ts");
+test("[S1] [S2] [S7] holdfast reshard moves a store from one server to three and back", async () => {
+  const main = join(import.meta.dirname, "../../../src/cli/main.ts");
   const run = async (...args: string[]): Promise<string> =>
-    (await promisify(execFile)(process.execPath, ["--disable-warning=ExperimentalWarning", main, ...args]))
-      .stdout;
+    (
+      await promisify(execFile)(process.execPath, [
+        "--disable-warning=ExperimentalWarning",
+        main,
+        "reshard",
+        ...args,
+      ])
+    ).stdout;
   const ids = Array.from({ length: 60 }, (_, n) => `id-${n}`);
   const [a, b, c] = urls as [string, string, string];
   const one = open(a);

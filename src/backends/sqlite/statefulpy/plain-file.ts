@@ -39,6 +39,8 @@ export interface PlainFileOptions {
   readonly path: string;
   readonly name: string;
   readonly driver: SqlDriver;
+  /** For what only reads: nothing is made or changed. */
+  readonly isReadOnly?: boolean | undefined;
 }
 
 export class PlainFile {
@@ -47,7 +49,13 @@ export class PlainFile {
   readonly #db: SqlDatabase;
   readonly #statements = new Map<string, SqlStatement>();
 
-  constructor({ path, name, driver }: PlainFileOptions) {
+  constructor({ path, name, driver, isReadOnly: readOnly = false }: PlainFileOptions) {
+    if (readOnly) {
+      this.#db = new driver(path, { readOnly });
+      this.#db.exec(`PRAGMA busy_timeout = ${String(busyTimeoutMs)}`);
+      this.#refuseOthers(name);
+      return;
+    }
     try {
       mkdirSync(dirname(path), { recursive: true });
     } catch (error) {
@@ -111,6 +119,16 @@ export class PlainFile {
     } catch (error) {
       if (!isReadOnly(error)) throw error; // then states can be read, if there are any
     }
+  }
+
+  /** For a file in which nothing may be made. */
+  #refuseOthers(name: string): void {
+    const found = this.#db.prepare(
+      `SELECT 1 FROM ${schemaOf(this.#db)}.sqlite_schema WHERE name = 'stateful_state'`,
+    );
+    if (found.get() !== undefined) return;
+    this.close();
+    throw new InvalidArgumentError(`${name} is no file of statefulpy: it has no table stateful_state.`);
   }
 
   #statement(sql: string): SqlStatement {

@@ -16,6 +16,8 @@ const pageSize = 500;
 export interface PlainSqliteOptions {
   /** An absolute path. */
   readonly path: string;
+  /** For what only reads. */
+  readonly isReadOnly?: boolean | undefined;
   /** Instead of the wall clock, in milliseconds. */
   readonly wallMs?: (() => number) | undefined;
 }
@@ -50,10 +52,12 @@ class PlainSqlite implements PlainStore {
   readonly #path: string;
   readonly #driver: SqlDriver;
   readonly #wallMs: () => number;
+  readonly #isReadOnly: boolean | undefined;
   #open: PlainFile | undefined;
   #isClosed = false;
 
-  constructor({ path, wallMs = Date.now }: PlainSqliteOptions, driver: SqlDriver) {
+  constructor({ path, isReadOnly, wallMs = Date.now }: PlainSqliteOptions, driver: SqlDriver) {
+    this.#isReadOnly = isReadOnly;
     this.name = `sqlite:${path}`;
     this.#path = path;
     this.#driver = driver;
@@ -167,7 +171,8 @@ class PlainSqlite implements PlainStore {
 
   #openFile(): PlainFile {
     if (this.#isClosed) throw new UnavailableError(`${this.name} was closed.`);
-    return new PlainFile({ path: this.#path, name: this.name, driver: this.#driver });
+    const [path, isReadOnly] = [this.#path, this.#isReadOnly];
+    return new PlainFile({ path, isReadOnly, name: this.name, driver: this.#driver });
   }
 
   /** After a fatal error, the next call opens the file again. */

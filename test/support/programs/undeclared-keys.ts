@@ -1,7 +1,7 @@
 // An edition of the scripts that refuses keys which are not among their KEYS, as some servers do. It shows that declared
 // keys are complete.
 
-import { withText, type Edition } from "../../src/backends/redis/protocol/script-settings.ts";
+import { withText, type Edition } from "../../../src/backends/redis/protocol/script-settings.ts";
 
 /** Which arguments of a command are keys; by default the first. */
 const prelude = `

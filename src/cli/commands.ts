@@ -1,0 +1,33 @@
+/** The commands by name. Each is loaded when it is called, so that one starts fast although there are many. */
+import type { Command } from "./command.ts";
+
+/** One line for each command, in the order of the help. */
+export const summaries = {
+  run: "run a command while holding a lock, or permits of a semaphore",
+  once: "run a command that succeeds once in a time",
+  leader: "run a command in one process at a time, as long as it leads",
+  export: "write all states to the standard output, as JSON lines",
+  import: "read states from an export, or from the keys of statefulpy",
+  migrate: "copy a store to another backend or prefix, verified",
+  reshard: "move a store to another number of shards, or to other servers",
+} as const;
+
+export type CommandName = keyof typeof summaries;
+
+const loaders: Readonly<Record<CommandName, () => Promise<Command>>> = {
+  run: async () => (await import("./child/run.ts")).runCommand,
+  once: async () => (await import("./child/once.ts")).onceCommand,
+  leader: async () => (await import("./child/leader.ts")).leaderCommand,
+  export: async () => (await import("./transfer/export.ts")).exportCommand,
+  import: async () => (await import("./transfer/import.ts")).importCommand,
+  migrate: async () => (await import("./transfer/migrate.ts")).migrateCommand,
+  reshard: async () => (await import("./commands/reshard.ts")).reshardCommand,
+};
+
+export function isCommand(name: string): name is CommandName {
+  return Object.hasOwn(loaders, name);
+}
+
+export function loadCommand(name: CommandName): Promise<Command> {
+  return loaders[name]();
+}

@@ -1,0 +1,21 @@
+/** Durations on the command line: `250ms`, `10`, `1.5s`, `5m`, `24h`, `7d`; a bare number is in seconds. */
+import { UsageError } from "./exit-codes.ts";
+
+const units: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+
+/** The duration in milliseconds. Throws UsageError. */
+export function durationMs(text: string, name: string): number {
+  const [, number, unit = "s"] = /^(\d{1,9}(?:\.\d{1,6})?)(ms|s|m|h|d)?$/.exec(text) ?? [];
+  const unitMs = units[unit];
+  if (number !== undefined && unitMs !== undefined) return Number(number) * unitMs;
+  throw new UsageError(
+    `${name} must be a number of seconds, or a number with a unit (ms, s, m, h, d), such as 10, 250ms or 24h; ` +
+      `got ${JSON.stringify(text)}.`,
+  );
+}

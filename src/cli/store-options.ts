@@ -1,0 +1,83 @@
+/** The options that say which store a command works on. */
+import { existsSync } from "node:fs";
+import { parseSqlitePath } from "../backends/sqlite/path.ts";
+import { backendOf, partsOf, open, type Target } from "../open.ts";
+import type { Backend } from "../backends/contract.ts";
+import { prefix as parsePrefix } from "../names.ts";
+import { shards as parseShards, type OpenOptions } from "../options.ts";
+import type { Store } from "../store.ts";
+import type { Values } from "./command.ts";
+import { UsageError } from "./exit-codes.ts";
+
+export const storeOptions = {
+  url: {
+    type: "string",
+    multiple: true,
+    value: "URL",
+    help: "the store: redis://…, sqlite:PATH …; several for a list of shards. Default: $HOLDFAST_URL, else .holdfast/store.db",
+  },
+  prefix: { type: "string", value: "TEXT", help: "the store's option prefix. Default: holdfast:" },
+  shards: { type: "string", value: "N", help: "the store's option shards. Default: 1" },
+} as const;
+
+export type StoreValues = Values<typeof storeOptions>;
+
+/** Opens the store, and closes it afterwards. */
+export async function withStore<T>(
+  values: StoreValues,
+  fn: (store: Store) => Promise<T>,
+  options: OpenOptions = {},
+): Promise<T> {
+  const store = open(targetOf(values), { ...placeOptions(values), ...options });
+  try {
+    return await fn(store);
+  } finally {
+    await store.close({ drainMs: 0 });
+  }
+}
+
+/** The backend of the store, for commands that copy bytes. It is the caller's to close. */
+export function backendAt(values: StoreValues, operationMs: number): Backend {
+  return backendOf(targetOf(values), { ...placeOptions(values), operationMs });
+}
+
+/** Its backends, one for each shard. They are the caller's to close. */
+export function backendsOf(values: StoreValues, operationMs: number): Backend[] {
+  return partsOf(targetOf(values), { ...placeOptions(values), operationMs });
+}
+
+/** The number of shards that the options name. */
+export function shardCountOf({ url = [], shards }: StoreValues): number {
+  return shards === undefined ? Math.max(url.length, 1) : wholeNumber(shards, "--shards");
+}
+
+/** The SQLite files of the store that do not exist; the default file, which is made with its folder, is none of them. */
+export function missingFiles({ url = [process.env["HOLDFAST_URL"] ?? ""] }: StoreValues): string[] {
+  return url.map(sqliteFileOf).flatMap((file) => (file?.isMissing === true ? [file.path] : []));
+}
+
+/** The file of a `sqlite:` URL; `undefined` for another one. */
+export function sqliteFileOf(
+  url: string,
+): { readonly path: string; readonly isMissing: boolean } | undefined {
+  if (!/^sqlite:/i.test(url)) return undefined;
+  const path = parseSqlitePath(url);
+  return { path, isMissing: !existsSync(path) };
+}
+
+function targetOf({ url = [] }: StoreValues): Target | readonly Target[] | undefined {
+  return url.length > 1 ? url : url[0];
+}
+
+function placeOptions({ prefix, shards }: StoreValues): Pick<OpenOptions, "prefix" | "shards"> {
+  return {
+    ...(prefix === undefined ? {} : { prefix: parsePrefix(prefix, "--prefix") }),
+    ...(shards === undefined ? {} : { shards: parseShards(wholeNumber(shards, "--shards"), "--shards") }),
+  };
+}
+
+/** A value of an option that is a whole number. */
+export function wholeNumber(text: string, name: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new UsageError(`${name} must be a whole number; got ${JSON.stringify(text)}.`);
+}
