@@ -21,6 +21,7 @@ const apart = [
   "test/integration/processes/{contention,crossed-orders,defaults,leader,once,readers-and-writers,updates}.test.ts",
   "test/integration/processes/shares/**",
   "test/integration/cli/child/crontab.test.ts",
+  "test/integration/statefulpy/node-versions.test.ts",
   "test/property/fuzz/huge.test.ts",
 ];
 

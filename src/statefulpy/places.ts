@@ -62,10 +62,24 @@ function addressOf(url: string): Address {
 }
 
 function singleClient(client: unknown): UserClientLike {
-  if (!isUserClient(client))
+  if (!isOfUser(client))
     throw new InvalidArgumentError(
       `client must be a connected client of "@redis/client" or a Redis of "ioredis"; got ${show(client)}.`,
     );
   if (isClientOfCluster(client)) throw new InvalidArgumentError(noCluster);
   return client;
+}
+
+/** What the check says of open() is as true here. */
+function isOfUser(client: unknown): client is UserClientLike {
+  try {
+    return isUserClient(client);
+  } catch (error) {
+    if (!(error instanceof InvalidArgumentError)) throw error;
+    throw new InvalidArgumentError(
+      error.message
+        .replace("open() got", "new RedisBackend() got")
+        .replace("open(client, { prefix })", "new RedisBackend({ client, prefix })"),
+    );
+  }
 }
