@@ -12,6 +12,7 @@ import { encodeText } from "../utf8.ts";
 import { ByteSink } from "./byte-sink.ts";
 
 const int32 = 2 ** 31;
+const nanBytes = new Uint8Array([opcode.BINFLOAT, 0x7f, 0xf8, 0, 0, 0, 0, 0, 0]);
 
 export class OpcodeWriter {
   readonly sink = new ByteSink();
@@ -72,7 +73,9 @@ export class OpcodeWriter {
 
   float(value: number): void {
     this.#count();
-    this.sink.withDouble(opcode.BINFLOAT, value);
+    // There are many NaNs by their bits, and JavaScript does not say which one a calculation gives.
+    if (Number.isNaN(value)) this.sink.raw(nanBytes);
+    else this.sink.withDouble(opcode.BINFLOAT, value);
   }
 
   text(value: string): void {

@@ -1,0 +1,55 @@
+// Faults that fuzzing and review found in the pickle serializer, each with the smallest input that shows it.
+
+import { Buffer } from "node:buffer";
+import { expect, test } from "vitest";
+
+import { CorruptStateError } from "../../../../src/errors.ts";
+import { pickle } from "../../../../src/pickle.ts";
+
+const read = (program: string): unknown => pickle.deserialize(Buffer.from(program, "latin1"));
+
+test.each(["constructor", "__proto__", "toString", "hasOwnProperty", "valueOf"])(
+  "the float %j is no float, and nothing of JavaScript's own is handed out [S6]",
+  (name) => {
+    expect(() => read(`F${name}\n.`)).toThrow(CorruptStateError);
+  },
+);
+
+test("a persistent id from the stack is escaped and cut short in the message", () => {
+  const id = `\x1b[2J${"x".repeat(5000)}`;
+  const attempt = (): unknown => read(`V${id}\nQ.`);
+  expect(attempt).toThrow(CorruptStateError);
+  expect(attempt).toThrow(/persistent id "\\u001b\[2Jx{70,80}…"/);
+});
+
+test.each(["I010\n.", "L010L\n.", "I-00\n.", "I000\n.", "L00L\n."])(
+  "%j has digits after a zero",
+  (program) => {
+    expect(() => read(program)).toThrow(CorruptStateError);
+  },
+);
+
+test.each([
+  ["I0\n.", 0],
+  ["L-0L\n.", 0],
+  ["I00\n.", false],
+  ["I01\n.", true],
+  ["I-10\n.", -10],
+])("%j is %j", (program, value) => {
+  expect(read(program)).toBe(value);
+});
+
+test("a decimal float beyond the greatest one is refused, as Python refuses it", () => {
+  expect(() => read("F1e400\n.")).toThrow(CorruptStateError);
+  expect(() => read("F-1e400\n.")).toThrow(CorruptStateError);
+  expect(read("F-inf\n.")).toBe(-Infinity);
+});
+
+test("every NaN is written as the same bytes", () => {
+  const written = ["7ff8000000000000", "fff8000000000000", "fff0000000000001", "7fffffffffffffff"].map(
+    (bits) =>
+      Buffer.from(pickle.serialize(read(`G${Buffer.from(bits, "hex").toString("latin1")}.`))).toString("hex"),
+  );
+  expect(new Set(written).size).toBe(1);
+  expect(written[0]).toContain("477ff8000000000000");
+});
