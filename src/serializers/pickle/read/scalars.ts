@@ -43,9 +43,9 @@ function pushIntLine(machine: Machine): void {
 function decimal(machine: Machine, text: string): number | bigint {
   if (text.length > maxDigits)
     machine.fail(`has a number of ${text.length} decimal digits (${maxDigits} are read)`);
-  // CPython takes digits after a leading zero for octal ones, or refuses them; no pickler writes any.
-  if (!/^-?(0|[1-9]\d*)$/.test(text)) machine.fail("has something else in place of a whole number");
-  return text.length <= 15 ? Number(text) + 0 : narrowed(BigInt(text));
+  // CPython reads 010 as octal and -0 as False, or refuses them; no pickler writes them.
+  if (!/^(0|-?[1-9]\d*)$/.test(text)) machine.fail("has something else in place of a whole number");
+  return text.length <= 15 ? Number(text) : narrowed(BigInt(text));
 }
 
 /** A Map, since an object has more names than its own: "constructor", "__proto__". */

@@ -6,6 +6,7 @@
  */
 import { opcode } from "../opcodes.ts";
 import { PyFloat } from "../python/collections.ts";
+import { PyTimeZone } from "../python/spans.ts";
 import { writeAtom } from "./atoms.ts";
 import { findDeferred } from "./cycles.ts";
 import type { Graph, Kind, Node } from "./graph.ts";
@@ -136,7 +137,8 @@ class PickleWriter {
     if (this.#out.recall(value)) return;
     if (node.kind === "atom") {
       writeAtom(this.#out, node.value);
-      return this.#keep(node);
+      // Zones are in the memo already: equal ones are one, and are read as one object, which is written the same way.
+      return node.value instanceof PyTimeZone ? undefined : this.#keep(node);
     }
     this.#begin(node);
   }

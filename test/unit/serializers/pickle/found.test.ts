@@ -4,7 +4,7 @@ import { Buffer } from "node:buffer";
 import { expect, test } from "vitest";
 
 import { CorruptStateError } from "../../../../src/errors.ts";
-import { pickle } from "../../../../src/pickle.ts";
+import { pickle, PyTimeDelta, PyTimeZone } from "../../../../src/pickle.ts";
 
 const read = (program: string): unknown => pickle.deserialize(Buffer.from(program, "latin1"));
 
@@ -22,8 +22,8 @@ test("a persistent id from the stack is escaped and cut short in the message", (
   expect(attempt).toThrow(/persistent id "\\u001b\[2Jx{70,80}…"/);
 });
 
-test.each(["I010\n.", "L010L\n.", "I-00\n.", "I000\n.", "L00L\n."])(
-  "%j has digits after a zero",
+test.each(["I010\n.", "L010L\n.", "I-0\n.", "I-00\n.", "I000\n.", "L00L\n."])(
+  "%j is no number that a pickler writes",
   (program) => {
     expect(() => read(program)).toThrow(CorruptStateError);
   },
@@ -31,7 +31,7 @@ test.each(["I010\n.", "L010L\n.", "I-00\n.", "I000\n.", "L00L\n."])(
 
 test.each([
   ["I0\n.", 0],
-  ["L-0L\n.", 0],
+  ["L0L\n.", 0],
   ["I00\n.", false],
   ["I01\n.", true],
   ["I-10\n.", -10],
@@ -52,4 +52,14 @@ test("every NaN is written as the same bytes", () => {
   );
   expect(new Set(written).size).toBe(1);
   expect(written[0]).toContain("477ff8000000000000");
+});
+
+test.each(["S'a' \n.", "S'a'\r\n.", "S'\n."])("%j is not quoted", (program) => {
+  expect(() => read(program)).toThrow(CorruptStateError);
+});
+
+test("equal time zones are read as one object, and written as the same bytes again", () => {
+  const zone = (): PyTimeZone => new PyTimeZone(new PyTimeDelta({ seconds: 3600 }));
+  const bytes = pickle.serialize([zone(), zone()]);
+  expect(pickle.serialize(pickle.deserialize(bytes))).toEqual(bytes);
 });
