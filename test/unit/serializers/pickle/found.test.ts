@@ -3,8 +3,8 @@
 import { Buffer } from "node:buffer";
 import { expect, test } from "vitest";
 
-import { CorruptStateError } from "../../../../src/errors.ts";
-import { pickle, PyTimeDelta, PyTimeZone } from "../../../../src/pickle.ts";
+import { CorruptStateError, SerializationError } from "../../../../src/errors.ts";
+import { pickle, PyTime, PyTimeDelta, PyTimeZone } from "../../../../src/pickle.ts";
 
 const read = (program: string): unknown => pickle.deserialize(Buffer.from(program, "latin1"));
 
@@ -62,4 +62,23 @@ test("equal time zones are read as one object, and written as the same bytes aga
   const zone = (): PyTimeZone => new PyTimeZone(new PyTimeDelta({ seconds: 3600 }));
   const bytes = pickle.serialize([zone(), zone()]);
   expect(pickle.serialize(pickle.deserialize(bytes))).toEqual(bytes);
+});
+
+test("a time span is exact if its parts are as large as they may be", () => {
+  const { MAX_SAFE_INTEGER } = Number;
+  const span = new PyTimeDelta({
+    days: -104_249_991_375,
+    seconds: MAX_SAFE_INTEGER,
+    microseconds: MAX_SAFE_INTEGER,
+  });
+  const micros = 1_000_001n * BigInt(MAX_SAFE_INTEGER) - 104_249_991_375n * 86_400_000_000n;
+  expect(BigInt(span.days) * 86_400_000_000n + BigInt(span.seconds * 1e6 + span.microseconds)).toBe(micros);
+});
+
+test("times are equal for Python if their microseconds are, too", () => {
+  const time = (microsecond: number, offset: number): PyTime =>
+    new PyTime({ microsecond, tzinfo: new PyTimeZone(new PyTimeDelta({ microseconds: offset })) });
+  const times = new Set([time(5, 2), time(3, 0)]);
+  expect(pickle.deserialize(pickle.serialize(times))).toEqual(times);
+  expect(() => pickle.serialize(new Set([time(5, 2), time(5, 2)]))).toThrow(SerializationError);
 });
