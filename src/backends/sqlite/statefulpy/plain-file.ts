@@ -2,12 +2,13 @@
  * An open file with the tables of the Python library statefulpy: statements and transactions.
  *
  * It is opened as Python opens it: with a write-ahead log, and with tables that are created if they are missing. Unlike a
- * store of Holdfast, the file has no mark of its owner, so that another file put in its place is not noticed.
+ * store of Holdfast, the file does not record its place, so that a log that was left beside another file is not noticed.
  */
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { InvalidArgumentError } from "../../../errors.ts";
 import type { SqlDatabase, SqlDriver, SqlStatement, SqlValue } from "../driver.ts";
+import { FileGuard } from "../file-guard.ts";
 import { isReadOnly, toFileError } from "../errors.ts";
 import { rollBack, schemaOf } from "../schema.ts";
 
@@ -44,22 +45,31 @@ export interface PlainFileOptions {
 export class PlainFile {
   /** Whether the last transaction has come to its commit, whose failure may have an unknown outcome. */
   isCommitting = false;
+  readonly #guard: FileGuard;
   readonly #db: SqlDatabase;
   readonly #statements = new Map<string, SqlStatement>();
 
-  constructor({ path, name, driver }: PlainFileOptions) {
+  constructor(options: PlainFileOptions) {
+    const { path, name, driver } = options;
     try {
       mkdirSync(dirname(path), { recursive: true });
+      this.#guard = new FileGuard(options);
     } catch (error) {
       throw toFileError(error, name);
     }
     this.#db = new driver(path);
     try {
+      this.#guard.opened();
       this.#setUp(name);
     } catch (error) {
       this.close();
       throw error;
     }
+  }
+
+  /** Whether it is still the file at the path. If not, others use another one, and what is written here is lost. */
+  isInPlace(): boolean {
+    return this.#guard.isInPlace();
   }
 
   get(sql: string, ...values: SqlValue[]): unknown {
