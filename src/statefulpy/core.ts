@@ -25,6 +25,7 @@ export class Core {
   readonly locks: Locks;
   readonly #calls: StoreCalls;
   readonly #nobody = new OwnerScope(this, true);
+  readonly #tasks = new Set<Promise<unknown>>();
   #closing: Promise<void> | undefined;
 
   constructor({ place, serializer, leaseMs }: CoreOptions) {
@@ -43,6 +44,7 @@ export class Core {
   }
 
   async load(id: string): Promise<unknown> {
+    this.refuseClosed();
     const bytes = await this.loadBytes(id);
     return bytes === null ? null : decode(this.serializer, id, bytes);
   }
@@ -59,6 +61,7 @@ export class Core {
   }
 
   async saveBytes(id: string, bytes: Uint8Array, owner: OwnerScope): Promise<void> {
+    this.refuseClosed();
     const token = this.locks.tokenFor(id, owner);
     if (token === undefined) this.#refuseLeftBehind(id);
     const subject = { doing: "saving the state", id };
@@ -91,11 +94,23 @@ export class Core {
     } while (cursor !== null);
   }
 
-  /** Whose call it is: the owner that was passed, or the innermost live scope, or nobody's. */
+  /** Does not close before it has ended: it cleans up after itself. */
+  async beforeClosing<R>(task: () => Promise<R>): Promise<R> {
+    const running = task();
+    this.#tasks.add(running);
+    try {
+      return await running;
+    } finally {
+      this.#tasks.delete(running);
+    }
+  }
+
+  /** Whose call it is: the owner that was passed, or that of the innermost scope, or nobody's. */
   ownerOf(given: unknown): OwnerScope {
     if (given !== undefined) return ownerOf(this, given);
     const scope = scopeAround(this);
-    return scope === undefined || scope.isOver ? this.#nobody : scope;
+    if (scope === undefined) return this.#nobody;
+    return scope.isOver ? scope.afterwards : scope;
   }
 
   newOwner(): OwnerScope {
@@ -132,6 +147,8 @@ export class Core {
     const error = new ClosedError(`${this.name} was closed.`);
     this.#calls.stop();
     await this.locks.close(error);
+    await Promise.allSettled(this.#tasks);
+    await this.locks.leftOver();
     await this.#calls.close();
   }
 

@@ -5,7 +5,11 @@ import { CorruptStateError, HoldfastError } from "../errors.ts";
 import type { Core } from "./core.ts";
 import { scopesHere } from "./locking/owner.ts";
 
-export async function checkHealth(core: Core): Promise<void> {
+export function checkHealth(core: Core): Promise<void> {
+  return core.beforeClosing(() => tryAll(core));
+}
+
+async function tryAll(core: Core): Promise<void> {
   const id = `statefulpy_healthcheck_${randomBytes(8).toString("hex")}`;
   const owner = core.newOwner();
   const written = { healthy: true, id };
@@ -26,8 +30,11 @@ export async function checkHealth(core: Core): Promise<void> {
           `does something else change keys with this prefix?`,
       );
     await core.locks.release(id, owner);
-  } finally {
+  } catch (error) {
+    // It says more than those of cleaning up.
     await core.locks.releaseAll(owner).catch(() => undefined);
-    await core.remove(id).catch(() => undefined); // an error of the check itself says more
+    await core.remove(id).catch(() => undefined);
+    throw error;
   }
+  await core.remove(id);
 }

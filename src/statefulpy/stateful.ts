@@ -10,6 +10,7 @@ import { CorruptStateError, InvalidArgumentError, LockLostError, quoted } from "
 import { parseOptions, show, type Parser } from "../options.ts";
 import { findCore, type Core } from "./core.ts";
 import { scopesHere, type OwnerScope } from "./locking/owner.ts";
+import { inTurn } from "./locking/turns.ts";
 import { parseId } from "./options.ts";
 import { decode, encode } from "./serializers.ts";
 import type { StateBackend } from "./state-backend.ts";
@@ -141,20 +142,36 @@ class Memory {
   }
 
   async #first<R>(owner: OwnerScope, fn: () => Promise<R>): Promise<R> {
-    return this.#locked(owner, async () => {
-      const box: Box = { owner, value: await this.#load(), isOpen: true };
-      try {
-        const result = await this.#inside(box, fn);
-        await this.#save(box, result);
-        return result;
-      } finally {
-        box.isOpen = false;
-      }
-    });
+    const turn = { id: this.#id, owner, waitMs };
+    return this.#locked(owner, () => inTurn(turn, () => this.#whole(owner, fn)));
   }
 
+  async #whole<R>(owner: OwnerScope, fn: () => Promise<R>): Promise<R> {
+    if (this.#core.locks.tokenFor(this.#id, owner) === undefined)
+      throw new InvalidArgumentError(
+        `The function of this owner() ended before the call of ${quoted(this.#id)} had its turn: await the call.`,
+      );
+    const box: Box = { owner, value: await this.#load(), isOpen: true };
+    try {
+      const result = await this.#inside(box, fn);
+      await this.#save(box, result);
+      return result;
+    } finally {
+      box.isOpen = false;
+    }
+  }
+
+  /** What it changes is saved by the outermost call, unless that has ended first. */
   #again<R>({ box }: Call, fn: () => Promise<R>): Promise<R> {
-    return this.#locked(box.owner, () => box.owner.run(() => this.#inside(box, fn)));
+    return this.#locked(box.owner, async () => {
+      const result = await box.owner.run(() => this.#inside(box, fn));
+      if (box.isOpen) return result;
+      throw new LockLostError(
+        `The call of ${quoted(this.#id)} around this one ended first, and what this one changed later was not saved: ` +
+          `await the calls that the function makes.`,
+        { result },
+      );
+    });
   }
 
   /** The error of `body` counts more than that of the release. */
@@ -212,8 +229,7 @@ class Memory {
 
   #frozenCopy(): object {
     if (this.#bytes === null) return Object.freeze({});
-    const value = decode(this.#core.serializer, this.#id, this.#bytes);
-    return deepFreeze(value) as object;
+    return deepFreeze(decode(this.#core.serializer, this.#id, this.#bytes) as object);
   }
 
   /** The innermost running call of this id around the running code. */
@@ -232,11 +248,17 @@ function openOnly(call: Call | undefined): Call | undefined {
 }
 
 /** Maps, sets and bytes cannot be frozen; what is in them is. */
-function deepFreeze(value: unknown): unknown {
-  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value) || Object.isFrozen(value))
-    return value;
-  if (value instanceof Map) for (const entry of value) entry.forEach(deepFreeze);
-  if (value instanceof Set) for (const item of value) deepFreeze(item);
-  for (const item of Object.values(value)) deepFreeze(item);
-  return Object.freeze(value);
+function deepFreeze(root: object): object {
+  const found = new Set<object>(); // a pickled state may contain itself
+  const find = (value: unknown): void => {
+    if (typeof value === "object" && value !== null && !ArrayBuffer.isView(value)) found.add(value);
+  };
+  find(root);
+  for (const value of found) {
+    if (value instanceof Map) for (const entry of value as Map<unknown, unknown>) entry.forEach(find);
+    if (value instanceof Set) for (const item of value) find(item);
+    Object.values(value).forEach(find);
+  }
+  found.forEach((value) => Object.freeze(value));
+  return root;
 }

@@ -26,6 +26,8 @@ export interface Asking {
   readonly deadlines: Deadlines;
   /** Asks once. */
   readonly ask: (id: string) => Promise<Asked>;
+  /** Whether the lease of a grant has not ended on its way here. */
+  readonly isLive: (asked: Asked) => boolean;
   /** Makes the hold of a grant. */
   readonly hold: (asked: Asked, owner: OwnerScope) => PlainHold;
   /** Gives back a grant that no waiter wants any more; never throws. */
@@ -79,13 +81,14 @@ export class Line {
     return waiter.promise;
   }
 
-  /** With the ask that is under way, or with one that neither a pause nor a rest delays. */
+  /** With the next ask, which neither a pause nor a rest delays. */
   #tryOnce(waiter: Waiter): void {
     waiter.isLate = true;
-    if (this.#hold !== undefined) return this.#timeIsUp(waiter);
+    if (this.#hold !== undefined || waiter.isBlocked) return this.#timeIsUp(waiter);
     this.#asking.deadlines.clear(this.#pause);
     this.#pause = undefined;
-    if (!this.#isAsking) void this.#ask();
+    if (this.#isAsking) waiter.needsNextAsk = true;
+    else void this.#ask();
   }
 
   /** The hold was released, is lost, or was given up: the next waiter's turn. */
@@ -93,6 +96,11 @@ export class Line {
     if (this.#hold !== hold) return;
     this.#hold = undefined;
     this.#idle = this.#asking.deadlines.set(gapMs, () => this.#becomeIdle());
+    this.#proceed();
+  }
+
+  /** An owner has released a hold that was lost, so its waiters are not blocked any more. */
+  unblocked(): void {
     this.#proceed();
   }
 
@@ -117,16 +125,23 @@ export class Line {
 
   /** One that an ask is under way for gets its answer. */
   #timeIsUp(waiter: Waiter): void {
-    if (this.#isAsking && (waiter.isLate || this.#waiters[0] === waiter)) waiter.isLate = true;
+    if (this.#isAsking && (waiter.isLate || this.#first() === waiter)) waiter.isLate = true;
     else waiter.failed(this.#asking.timeout(waiter.wait, this));
   }
 
   #lateOnesFail(): void {
-    for (const waiter of this.#waiters.filter(({ isLate }) => isLate)) this.#timeIsUp(waiter);
+    for (const waiter of this.#waiters.filter(({ isLate }) => isLate))
+      if (waiter.needsNextAsk && this.#hold === undefined) waiter.needsNextAsk = false;
+      else this.#timeIsUp(waiter);
+  }
+
+  /** The next waiter that can be granted the lock. */
+  #first(): Waiter | undefined {
+    return this.#waiters.find((waiter) => !waiter.isBlocked);
   }
 
   #proceed(): void {
-    const [first] = this.#waiters;
+    const first = this.#first();
     if (first === undefined || this.#hold !== undefined || this.#isAsking || this.#pause !== undefined)
       return;
     if (this.#mustRest(first)) {
@@ -145,8 +160,9 @@ export class Line {
     try {
       const asked = await this.#asking.ask(this.id);
       this.#isAsking = false;
-      if (asked.answer.status === "granted") this.#granted(asked);
-      else this.#refused(asked.answer);
+      if (asked.answer.status === "busy") this.#refused(asked.answer);
+      else if (this.#asking.isLive(asked)) this.#granted(asked);
+      else this.#grantedTooLate(asked);
     } catch (error) {
       this.#isAsking = false;
       this.rejectAll(error); // the ask was made for all of them
@@ -156,7 +172,7 @@ export class Line {
 
   /** To the first waiter that still wants it, and to others of the same owner, which re-enters. */
   #granted(asked: Asked): void {
-    const [first, ...others] = this.#waiters;
+    const first = this.#first();
     if (first === undefined || this.#hold !== undefined) return this.#asking.giveBack(this.id, asked.token);
     const { owner } = first.wait;
     const hold = this.#asking.hold(asked, owner);
@@ -164,17 +180,26 @@ export class Line {
     this.#asking.deadlines.clear(this.#idle);
     this.#turnsSince ??= now();
     first.granted();
-    for (const waiter of others.filter(({ wait }) => wait.owner === owner && !owner.isAnonymous)) {
+    const others = this.#waiters.filter(({ wait }) => wait.owner === owner && !owner.isAnonymous);
+    for (const waiter of others) {
       hold.enter();
       waiter.granted();
     }
     this.#lateOnesFail();
   }
 
+  /** Others may have the lock by now: it is asked for again. */
+  #grantedTooLate({ token }: Asked): void {
+    this.#asking.giveBack(this.id, token);
+    this.#refused({ status: "busy", holder: undefined, leftMs: null });
+  }
+
   #refused({ holder, leftMs }: Busy): void {
     this.holder = holder;
     this.#turnsSince = undefined;
+    const isNextAskDue = this.#waiters.some(({ needsNextAsk }) => needsNextAsk);
     this.#lateOnesFail();
+    if (isNextAskDue) return void this.#ask();
     const ms = askMs.least + Math.random() * (askMs.most - askMs.least);
     // A lease that ends sooner is not waited for longer.
     this.#pauseFor(leftMs === null ? ms : Math.min(ms, leftMs + 1));

@@ -6,6 +6,7 @@
 import { randomBytes } from "node:crypto";
 import { type ClosedError, HoldfastError, LockLostError, quoted } from "../../errors.ts";
 import { fromCaller } from "../../caller-stacks.ts";
+import { usablePart } from "../../leases/hold.ts";
 import { TicketMaker } from "../../leases/ticket.ts";
 import { Watchdog } from "../../leases/watchdog.ts";
 import { now } from "../../timers.ts";
@@ -35,6 +36,7 @@ export class Locks {
   /** Resolves once the owner holds it. Nested calls of a scope are counted. */
   async acquire(wait: Wait): Promise<void> {
     const { id, owner, signal } = wait;
+    this.#calls.refuseClosed();
     if (signal?.aborted === true) throw fromCaller(signal.reason as unknown);
     const held = owner.isAnonymous ? undefined : owner.holds.get(id);
     if (held?.isLive === false) throw lostError(held);
@@ -50,7 +52,7 @@ export class Locks {
     const isLast = hold.leave();
     if (isLast) owner.holds.delete(id);
     if (isLive) return isLast ? this.#release(hold) : undefined;
-    if (isLast) hold.end();
+    if (isLast) this.#endLost(hold);
     throw lostError(hold);
   }
 
@@ -62,7 +64,7 @@ export class Locks {
     const results = await Promise.allSettled(
       holds.map(async (hold) => {
         if (hold.isLive) return this.#release(hold);
-        hold.end();
+        this.#endLost(hold);
         throw lostError(hold);
       }),
     );
@@ -82,11 +84,11 @@ export class Locks {
   refused(id: string, token: string, mayBeSaved: boolean): LockLostError {
     const hold = this.#lines.get(id)?.hold;
     const reason = "the server says that it is no longer the holder";
-    if (hold?.ticket === token) {
-      this.#watchdog.unwatch(hold);
-      hold.lose(reason);
-    }
-    return new LockLostError(`The lock ${quoted(id)} was lost: ${reason}. The state was not saved.`, {
+    if (hold?.ticket === token) hold.lose(reason);
+    const effect = mayBeSaved
+      ? "An earlier attempt, whose reply was lost, may have saved the state"
+      : "The state was not saved";
+    return new LockLostError(`The lock ${quoted(id)} was lost: ${reason}. ${effect}.`, {
       outcome: mayBeSaved ? "unknown" : "none",
     });
   }
@@ -95,11 +97,21 @@ export class Locks {
   async close(error: ClosedError): Promise<void> {
     for (const line of this.#lines.values()) line.rejectAll(error);
     for (const { hold } of [...this.#lines.values()]) if (hold !== undefined) this.#giveUp(hold);
-    await Promise.allSettled(this.#leftOver);
+    await this.leftOver();
+  }
+
+  /** Resolves when all asks and releases have ended. They may leave more behind: an ask that is granted is given back. */
+  async leftOver(): Promise<void> {
+    while (this.#leftOver.size > 0) await Promise.allSettled(this.#leftOver);
+  }
+
+  /** The loss is settled: its owner's calls are not refused for it any more. */
+  #endLost(hold: PlainHold): void {
+    hold.end();
+    this.#lines.get(hold.id)?.unblocked();
   }
 
   #giveUp(hold: PlainHold): void {
-    this.#watchdog.unwatch(hold);
     if (hold.isLive) {
       hold.lose("its backend was closed");
       this.#giveBack(hold.id, hold.ticket);
@@ -112,6 +124,7 @@ export class Locks {
     const line = new Line(id, {
       deadlines: this.#calls.deadlines,
       ask: (of) => this.#tracked(this.#ask(of)),
+      isLive: ({ sentAt }) => now() < sentAt + this.#leaseMs * usablePart,
       hold: (asked, owner) => this.#hold(asked, owner),
       giveBack: (of, token) => this.#giveBack(of, token),
       timeout: (wait, of) => timeoutError(wait, of, this.#clientId),
@@ -140,6 +153,7 @@ export class Locks {
 
   #hold({ id, token, sentAt }: Asked, owner: OwnerScope): PlainHold {
     const onLost = (lost: PlainHold): void => {
+      this.#watchdog.unwatch(lost); // a renewal that is still answered must not keep it
       this.#lines.get(id)?.freed(lost);
       owner.lost(lost);
     };

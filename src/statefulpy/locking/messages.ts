@@ -22,6 +22,8 @@ export function timeoutError(
 }
 
 function holderOf(wait: Wait, { hold, holder }: Pick<Line, "hold" | "holder">, clientId: string): string {
+  if (wait.owner.holds.get(wait.id)?.isLost === true)
+    return "a call of this process outside of a scope has lost it, and not called releaseLock() yet";
   if (hold !== undefined && !hold.owner.isAnonymous)
     return wait.isInside(hold.owner)
       ? "an owner() around this call holds it, and a nested owner() is another owner"

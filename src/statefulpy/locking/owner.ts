@@ -33,6 +33,7 @@ export class OwnerScope implements Owner {
   readonly #aborter = new AbortController();
   /** What its function left behind, or `undefined` while it runs. */
   #endedWith: ReadonlySet<string> | undefined;
+  #afterwards: OwnerScope | undefined;
 
   constructor(backend: object, isAnonymous = false) {
     this.backend = backend;
@@ -45,6 +46,14 @@ export class OwnerScope implements Owner {
 
   get isOver(): boolean {
     return this.#endedWith !== undefined;
+  }
+
+  /**
+   * Whose calls those of tasks are that it started and that outlive its function. They never re-enter, like calls outside
+   * of scopes, but are not taken for theirs: a task that does not know of the end must not save or release under their lock.
+   */
+  get afterwards(): OwnerScope {
+    return (this.#afterwards ??= new OwnerScope(this.backend, true));
   }
 
   /** Whether its lock of this id was released when its function ended, and not by its own code. */

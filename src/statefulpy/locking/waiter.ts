@@ -29,6 +29,8 @@ export class Waiter {
   readonly endsAt: number;
   /** Its time was up while an ask was under way, whose answer it gets. */
   isLate = false;
+  /** It tries once, and came while an ask was under way that may not know what has happened since: it gets the next one's. */
+  needsNextAsk = false;
   #isOver = false;
   #resolve: () => void = () => undefined;
   #reject: (error: unknown) => void = () => undefined;
@@ -48,6 +50,11 @@ export class Waiter {
 
   get isOver(): boolean {
     return this.#isOver;
+  }
+
+  /** Its owner has lost the lock and not released it: until then, its saves and releases could be taken for those of a new hold. */
+  get isBlocked(): boolean {
+    return this.wait.owner.holds.has(this.wait.id);
   }
 
   granted(): void {

@@ -2,12 +2,13 @@
  * An open file with the tables of the Python library statefulpy: statements and transactions.
  *
  * It is opened as Python opens it: with a write-ahead log, and with tables that are created if they are missing. Unlike a
- * store of Holdfast, the file has no mark of its owner, so that another file put in its place is not noticed.
+ * store of Holdfast, the file does not record its place, so that a log that was left beside another file is not noticed.
  */
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { InvalidArgumentError } from "../../../errors.ts";
 import type { SqlDatabase, SqlDriver, SqlStatement, SqlValue } from "../driver.ts";
+import { FileGuard } from "../file-guard.ts";
 import { isReadOnly, toFileError } from "../errors.ts";
 import { rollBack, schemaOf } from "../schema.ts";
 
@@ -46,28 +47,28 @@ export interface PlainFileOptions {
 export class PlainFile {
   /** Whether the last transaction has come to its commit, whose failure may have an unknown outcome. */
   isCommitting = false;
+  readonly #guard: FileGuard;
   readonly #db: SqlDatabase;
   readonly #statements = new Map<string, SqlStatement>();
 
-  constructor({ path, name, driver, isReadOnly: readOnly = false }: PlainFileOptions) {
-    if (readOnly) {
-      this.#db = new driver(path, { readOnly });
+  constructor(options: PlainFileOptions) {
+    const { path, name, driver, isReadOnly: readOnly = false } = options;
+    this.#guard = guardOf(options);
+    this.#db = new driver(path, { readOnly });
+    try {
+      this.#guard.opened();
       this.#db.exec(`PRAGMA busy_timeout = ${String(busyTimeoutMs)}`);
-      this.#refuseOthers(name);
-      return;
-    }
-    try {
-      mkdirSync(dirname(path), { recursive: true });
-    } catch (error) {
-      throw toFileError(error, name);
-    }
-    this.#db = new driver(path);
-    try {
-      this.#setUp(name);
+      if (readOnly) this.#refuseOthers(name);
+      else this.#setUp(name);
     } catch (error) {
       this.close();
       throw error;
     }
+  }
+
+  /** Whether it is still the file at the path. If not, others use another one, and what is written here is lost. */
+  isInPlace(): boolean {
+    return this.#guard.isInPlace();
   }
 
   get(sql: string, ...values: SqlValue[]): unknown {
@@ -106,7 +107,6 @@ export class PlainFile {
   }
 
   #setUp(name: string): void {
-    this.#db.exec(`PRAGMA busy_timeout = ${String(busyTimeoutMs)}`);
     const schema = schemaOf(this.#db);
     const row = this.#db.prepare(`PRAGMA ${schema}.application_id`).get() as { application_id: number };
     if (row.application_id === holdfastId)
@@ -127,7 +127,6 @@ export class PlainFile {
       `SELECT 1 FROM ${schemaOf(this.#db)}.sqlite_schema WHERE name = 'stateful_state'`,
     );
     if (found.get() !== undefined) return;
-    this.close();
     throw new InvalidArgumentError(`${name} is no file of statefulpy: it has no table stateful_state.`);
   }
 
@@ -137,5 +136,15 @@ export class PlainFile {
     const statement = this.#db.prepare(sql);
     this.#statements.set(sql, statement);
     return statement;
+  }
+}
+
+/** Of the file at the path, whose folder is made unless it is only to be read. */
+function guardOf(options: PlainFileOptions): FileGuard {
+  try {
+    if (options.isReadOnly !== true) mkdirSync(dirname(options.path), { recursive: true });
+    return new FileGuard(options);
+  } catch (error) {
+    throw toFileError(error, options.name);
   }
 }

@@ -6,9 +6,10 @@
  */
 import type { PlainAnswer, PlainAsk, PlainEntry, PlainPage, PlainStore } from "../../contract-plain.ts";
 import type { RenewEntry } from "../../contract-types.ts";
-import { CorruptStateError, quoted, UnavailableError } from "../../../errors.ts";
+import { CorruptStateError, quoted, UnavailableError, type Outcome } from "../../../errors.ts";
 import { loadDriver, type SqlDriver } from "../driver.ts";
 import { isFatal, toHoldfastError } from "../errors.ts";
+import { replaced } from "../file-guard.ts";
 import { PlainFile } from "./plain-file.ts";
 
 const pageSize = 500;
@@ -55,6 +56,8 @@ class PlainSqlite implements PlainStore {
   readonly #isReadOnly: boolean | undefined;
   #open: PlainFile | undefined;
   #isClosed = false;
+  /** The file was replaced or deleted: this store cannot use another one. */
+  #isGone = false;
 
   constructor({ path, isReadOnly, wallMs = Date.now }: PlainSqliteOptions, driver: SqlDriver) {
     this.#isReadOnly = isReadOnly;
@@ -161,7 +164,12 @@ class PlainSqlite implements PlainStore {
   async #do<T>(step: (file: PlainFile) => T): Promise<T> {
     const { name } = this;
     try {
-      return await Promise.resolve(step((this.#open ??= this.#openFile())));
+      const file = (this.#open ??= this.#openFile());
+      file.isCommitting = false;
+      this.#requireInPlace(file, "none");
+      const result = step(file);
+      this.#requireInPlace(file, "unknown");
+      return await Promise.resolve(result);
     } catch (error) {
       const committing = this.#open?.isCommitting === true;
       if (isFatal(error)) this.#leave();
@@ -170,9 +178,18 @@ class PlainSqlite implements PlainStore {
   }
 
   #openFile(): PlainFile {
+    if (this.#isGone) throw replaced(this.name, "none");
     if (this.#isClosed) throw new UnavailableError(`${this.name} was closed.`);
     const [path, isReadOnly] = [this.#path, this.#isReadOnly];
     return new PlainFile({ path, isReadOnly, name: this.name, driver: this.#driver });
+  }
+
+  /** Otherwise what is written is lost, and locks exclude no process that opened the new file. */
+  #requireInPlace(file: PlainFile, outcome: Outcome): void {
+    if (file.isInPlace()) return;
+    this.#isGone = true;
+    this.#leave();
+    throw replaced(this.name, outcome);
   }
 
   /** After a fatal error, the next call opens the file again. */
