@@ -10,6 +10,7 @@ import type { Limits } from "../limits.ts";
 import type { PyTuple, PyFrozenSet } from "../python/collections.ts";
 import {
   accessorComplaint,
+  complainOfTextMap,
   complaintOfGap,
   complainOfClass,
   complainOfDate,
@@ -24,6 +25,8 @@ import { shown, stepTo, type Graph, type Kind, type Node } from "./graph.ts";
 export interface WriteSettings extends Limits {
   /** Whether integers beyond 2⁵³ are floats. */
   readonly plainFloats: boolean;
+  /** Whether every dict is read as a `Map`. */
+  readonly maps: boolean;
 }
 
 interface Frame {
@@ -65,9 +68,7 @@ class Survey {
 
   #visit(value: unknown): void {
     this.#items += 1;
-    const { maxItems } = this.#settings;
-    if (this.#items > maxItems)
-      this.#refuse([`is one of more than ${maxItems} values (maxItems)`, splitAdvice]);
+    if (this.#items > this.#settings.maxItems) this.#refuseItems();
     if (typeof value === "string") this.#countText(value);
     else if (typeof value !== "object" || value === null) this.#check(value);
     else if (!isFloat(value)) this.#visitObject(value);
@@ -93,6 +94,7 @@ class Survey {
     const kind = kindOf(value);
     const complaint = kind === undefined ? complainOfClass(value) : complainOfDate(value);
     if (complaint !== undefined || kind === undefined) this.#refuse(complaint ?? complainOfClass(value));
+    if (value instanceof Map || value instanceof Set) this.#refuseNames(value);
     const node: Node = { kind, value, children: this.#childrenOf(value, kind), uses: 1, isOpen: true };
     this.#nodes.set(value, node);
     this.#hasTuple ||= kind === "tuple";
@@ -100,8 +102,15 @@ class Survey {
       node.isOpen = false;
       return;
     }
+    if (value instanceof Map && !this.#settings.maps) this.#refuseTextMap(node);
     this.#frames.push({ node, next: 0 });
     this.#checkLimits();
+  }
+
+  /** It would come back as an object, sooner or later: without methods, for a caller that has not expected it. */
+  #refuseTextMap({ children }: Node): void {
+    if (keysOf(children).every((key) => typeof key === "string"))
+      this.#refuse(complainOfTextMap(children.length > 0));
   }
 
   #checkLimits(): void {
@@ -161,8 +170,14 @@ class Survey {
     }
   }
 
+  #refuseNames(value: object): void {
+    if (Object.keys(value).length === 0 && Object.getOwnPropertySymbols(value).length === 0) return;
+    this.#refuse(["has properties besides its entries", "Store an object that holds it"]);
+  }
+
   #itemsOf(array: readonly unknown[]): readonly unknown[] {
     const items: unknown[] = [];
+    if (array.length > this.#settings.maxItems) this.#refuseItems();
     for (let index = 0; index < array.length; index += 1) {
       const item = array[index]; // also by a getter: a check at each index would take as long as all the rest
       if (item === undefined) this.#refuse(complaintOfGap(array, index), [index]);
@@ -186,6 +201,10 @@ class Survey {
       if (property?.value !== undefined) entries.push(key, property.value);
     }
     return entries;
+  }
+
+  #refuseItems(): never {
+    this.#refuse([`is one of more than ${this.#settings.maxItems} values (maxItems)`, splitAdvice]);
   }
 
   /** About the value that was visited last. */

@@ -137,8 +137,8 @@ class PickleWriter {
     if (this.#out.recall(value)) return;
     if (node.kind === "atom") {
       writeAtom(this.#out, node.value);
-      // Zones are in the memo already: equal ones are one, and are read as one object, which is written the same way.
-      return node.value instanceof PyTimeZone ? undefined : this.#keep(node);
+      if (!(value instanceof PyTimeZone)) this.#keep(node); // zones are kept by their value
+      return;
     }
     this.#begin(node);
   }

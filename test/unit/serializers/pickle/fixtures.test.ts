@@ -25,7 +25,7 @@ test("there are files of Python 2.7, 3.6, 3.8, 3.11, 3.13 and PyPy, of each prot
   ).toEqual([3, 5, 6, 12, 6, 6]);
 });
 
-test.each(files)("%s is read, and written so that it is read as the same [S6]", (file) => {
+test.each(files)("[S6] %s is read, and what is written is read as the same", (file) => {
   const found = pickle.deserialize(read(file)) as Record<string, unknown>;
   const expected = expectedIn(file);
   expect(Object.keys(found).sort()).toEqual(Object.keys(expected).sort());
