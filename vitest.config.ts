@@ -17,8 +17,11 @@ const apart = [
   "test/integration/redis/cluster/**",
   "test/integration/redis/connections/slow-link.test.ts",
   "test/contract/clients.test.ts",
+  "test/integration/cli/transfer/many-records.test.ts",
   "test/integration/processes/{contention,crossed-orders,defaults,leader,once,readers-and-writers,updates}.test.ts",
   "test/integration/processes/shares/**",
+  "test/integration/cli/child/crontab.test.ts",
+  "test/integration/statefulpy/node-versions.test.ts",
   "test/property/fuzz/huge.test.ts",
 ];
 
@@ -100,6 +103,7 @@ export default defineConfig({
       { find: /^holdfast\/backend$/, replacement: `${import.meta.dirname}/src/backend.ts` },
       { find: /^holdfast\/pickle$/, replacement: `${import.meta.dirname}/src/pickle.ts` },
       { find: /^holdfast\/reshard$/, replacement: `${import.meta.dirname}/src/resharding/index.ts` },
+      { find: /^holdfast\/statefulpy$/, replacement: `${import.meta.dirname}/src/statefulpy/index.ts` },
       { find: /^holdfast\/testing$/, replacement: `${import.meta.dirname}/src/testing/index.ts` },
     ],
   },

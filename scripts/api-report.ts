@@ -11,6 +11,7 @@ const entries = {
   backend: "dist/backend.d.ts",
   pickle: "dist/pickle.d.ts",
   reshard: "dist/resharding/index.d.ts",
+  statefulpy: "dist/statefulpy/index.d.ts",
   testing: "dist/testing/index.d.ts",
 };
 const check = process.argv.includes("--check");

@@ -28,7 +28,14 @@ const inputs = [
   "scripts/build.ts",
   "scripts/embed-lua.ts",
 ];
-const entries = ["index.d.ts", "backend.d.ts", "pickle.d.ts", "resharding/index.d.ts", "testing/index.d.ts"];
+const entries = [
+  "index.d.ts",
+  "backend.d.ts",
+  "pickle.d.ts",
+  "resharding/index.d.ts",
+  "statefulpy/index.d.ts",
+  "testing/index.d.ts",
+];
 const disposable = '/// <reference lib="esnext.disposable" />\n';
 
 if (process.argv.includes("--clean")) clean();

@@ -15,7 +15,7 @@ const longestPauseMs = 100;
 
 /** What all calls of one opened store share. */
 export interface CallSettings {
-  readonly backend: Backend;
+  readonly backend: Pick<Backend, "name" | "connect">;
   readonly operationMs: number;
   readonly deadlines: Deadlines;
   /** Whether the store was closed: then nothing is retried. */

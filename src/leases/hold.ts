@@ -28,7 +28,7 @@ const transitions: Readonly<Record<HoldState, readonly HoldState[]>> = {
 };
 
 /** The lease is used up to a little before its end [L5]: timers run late, and no two clocks run equally fast. */
-const usablePart = 63 / 64;
+export const usablePart = 63 / 64;
 
 /** What a hold can be lent to. */
 export interface Borrower {

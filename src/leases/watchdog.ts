@@ -16,7 +16,6 @@
  * slow network, every reply would otherwise be too late. The watchdog knows nothing about order or state.
  */
 import type { Backend, RenewEntry } from "../backends/contract.ts";
-import type { BackendCalls } from "../calls/backend-calls.ts";
 import { shownId } from "../errors.ts";
 import { Deadlines, now, soon, type Deadline } from "../timers.ts";
 
@@ -48,6 +47,11 @@ const transitions: Readonly<Record<Watch["state"], readonly Watch["state"][]>> =
   unsure: ["valid", "renewing"],
 };
 
+/** Whom it asks: an opened store's backend, as it is at each renewal. */
+export interface Renewing {
+  readonly backend: Pick<Backend, "renewLocks" | "shardOf">;
+}
+
 /** A renewal of one ticket that is in progress. */
 interface Sent {
   readonly ticket: Watched;
@@ -65,11 +69,11 @@ const minRetryMs = 10;
 const maxRetryMs = 1_000;
 
 export class Watchdog {
-  readonly #calls: BackendCalls;
+  readonly #calls: Renewing;
   readonly #deadlines = new Deadlines({ strict: true });
   #due: Watched[] = [];
 
-  constructor(calls: BackendCalls) {
+  constructor(calls: Renewing) {
     this.#calls = calls;
   }
 
@@ -188,7 +192,7 @@ export class Watchdog {
   }
 }
 
-function byShard(tickets: readonly Watched[], backend: Backend): Iterable<readonly Watched[]> {
+function byShard(tickets: readonly Watched[], backend: Renewing["backend"]): Iterable<readonly Watched[]> {
   if (backend.shardOf === undefined) return [tickets];
   const shards = new Map<number, Watched[]>();
   for (const ticket of tickets) {
@@ -202,7 +206,7 @@ function byShard(tickets: readonly Watched[], backend: Backend): Iterable<readon
 
 /** A user's own backend may throw synchronously. */
 async function renewLocks(
-  backend: Backend,
+  backend: Renewing["backend"],
   entries: readonly RenewEntry[],
 ): Promise<readonly ("renewed" | "lost")[]> {
   const answers: unknown = await backend.renewLocks(entries);

@@ -1,0 +1,195 @@
+/**
+ * The locks of one backend: who holds what, nested calls, waiting, releasing, and what a lost lock means.
+ *
+ * A token is never used twice, so an answer that comes late can be taken for no other ask's.
+ */
+import { randomBytes } from "node:crypto";
+import { type ClosedError, HoldfastError, LockLostError, quoted } from "../../errors.ts";
+import { fromCaller } from "../../caller-stacks.ts";
+import { TicketMaker } from "../../leases/ticket.ts";
+import { Watchdog } from "../../leases/watchdog.ts";
+import { now } from "../../timers.ts";
+import { PlainHold } from "./hold.ts";
+import { Line, type Asked } from "./line.ts";
+import { nameOf, notHeld, timeoutError } from "./messages.ts";
+import { lostError, type OwnerScope } from "./owner.ts";
+import type { StoreCalls } from "../store-calls.ts";
+import type { Wait } from "./waiter.ts";
+
+export class Locks {
+  readonly #calls: StoreCalls;
+  readonly #leaseMs: number;
+  readonly #clientId = randomBytes(12).toString("hex");
+  readonly #tokens = new TicketMaker(this.#clientId);
+  readonly #watchdog: Watchdog;
+  readonly #lines = new Map<string, Line>();
+  /** Asks and releases that no caller waits for any more. */
+  readonly #leftOver = new Set<Promise<unknown>>();
+
+  constructor(calls: StoreCalls, leaseMs: number) {
+    this.#calls = calls;
+    this.#leaseMs = leaseMs;
+    this.#watchdog = new Watchdog(calls);
+  }
+
+  /** Resolves once the owner holds it. Nested calls of a scope are counted. */
+  async acquire(wait: Wait): Promise<void> {
+    const { id, owner, signal } = wait;
+    if (signal?.aborted === true) throw fromCaller(signal.reason as unknown);
+    const held = owner.isAnonymous ? undefined : owner.holds.get(id);
+    if (held?.isLive === false) throw lostError(held);
+    if (held !== undefined) held.enter();
+    else await this.#calls.keepingAlive(() => this.#line(id).join(wait));
+  }
+
+  /** @throws InvalidArgumentError if the owner does not hold it; LockLostError if it was lost meanwhile. */
+  async release(id: string, owner: OwnerScope): Promise<void> {
+    const hold = owner.holds.get(id);
+    if (hold === undefined) throw notHeld(id, await this.#holderOf(id));
+    const isLive = hold.isLive;
+    const isLast = hold.leave();
+    if (isLast) owner.holds.delete(id);
+    if (isLive) return isLast ? this.#release(hold) : undefined;
+    if (isLast) hold.end();
+    throw lostError(hold);
+  }
+
+  /** All that the owner holds, however often it is nested, and all that it still waits for. Throws the first failure. */
+  async releaseAll(owner: OwnerScope): Promise<void> {
+    for (const line of this.#lines.values()) line.rejectOf(owner);
+    const holds = [...owner.holds.values()];
+    owner.holds.clear();
+    const results = await Promise.allSettled(
+      holds.map(async (hold) => {
+        if (hold.isLive) return this.#release(hold);
+        hold.end();
+        throw lostError(hold);
+      }),
+    );
+    const failed = results.find((result) => result.status === "rejected");
+    if (failed !== undefined) throw failed.reason;
+  }
+
+  /** The token under which a save of this owner is done; `undefined`: it is a plain one. */
+  tokenFor(id: string, owner: OwnerScope): string | undefined {
+    const hold = owner.holds.get(id);
+    if (hold === undefined) return undefined;
+    if (hold.isLive) return hold.ticket;
+    throw lostError(hold);
+  }
+
+  /** The store refused a save under this token. `mayBeSaved`: an earlier attempt may have been carried out. */
+  refused(id: string, token: string, mayBeSaved: boolean): LockLostError {
+    const hold = this.#lines.get(id)?.hold;
+    const reason = "the server says that it is no longer the holder";
+    if (hold?.ticket === token) {
+      this.#watchdog.unwatch(hold);
+      hold.lose(reason);
+    }
+    return new LockLostError(`The lock ${quoted(id)} was lost: ${reason}. The state was not saved.`, {
+      outcome: mayBeSaved ? "unknown" : "none",
+    });
+  }
+
+  /** Waiters are rejected, and all locks are given back. Never throws. */
+  async close(error: ClosedError): Promise<void> {
+    for (const line of this.#lines.values()) line.rejectAll(error);
+    for (const { hold } of [...this.#lines.values()]) if (hold !== undefined) this.#giveUp(hold);
+    await Promise.allSettled(this.#leftOver);
+  }
+
+  #giveUp(hold: PlainHold): void {
+    this.#watchdog.unwatch(hold);
+    if (hold.isLive) {
+      hold.lose("its backend was closed");
+      this.#giveBack(hold.id, hold.ticket);
+    }
+  }
+
+  #line(id: string): Line {
+    const known = this.#lines.get(id);
+    if (known !== undefined) return known;
+    const line = new Line(id, {
+      deadlines: this.#calls.deadlines,
+      ask: (of) => this.#tracked(this.#ask(of)),
+      hold: (asked, owner) => this.#hold(asked, owner),
+      giveBack: (of, token) => this.#giveBack(of, token),
+      timeout: (wait, of) => timeoutError(wait, of, this.#clientId),
+      onEmpty: () => this.#lines.delete(id),
+    });
+    this.#lines.set(id, line);
+    return line;
+  }
+
+  async #ask(id: string): Promise<Asked> {
+    const token = this.#tokens.make(0);
+    let sentAt = now();
+    const leaseMs = this.#leaseMs;
+    try {
+      const answer = await this.#calls.run({ doing: "acquiring the lock", id }, (store) => {
+        sentAt = now();
+        return store.acquire(id, { token, leaseMs });
+      });
+      return { id, token, sentAt, answer };
+    } catch (error) {
+      // [L7] It may have been granted.
+      if (error instanceof HoldfastError && error.outcome === "unknown") this.#giveBack(id, token);
+      throw error;
+    }
+  }
+
+  #hold({ id, token, sentAt }: Asked, owner: OwnerScope): PlainHold {
+    const onLost = (lost: PlainHold): void => {
+      this.#lines.get(id)?.freed(lost);
+      owner.lost(lost);
+    };
+    const hold = new PlainHold({ id, token, leaseMs: this.#leaseMs, sentAt, owner, onLost });
+    owner.holds.set(id, hold);
+    this.#watchdog.watch(hold, sentAt);
+    return hold;
+  }
+
+  /** Not renewed from here on: if no answer comes, its lease ends by itself. */
+  async #release(hold: PlainHold): Promise<void> {
+    const { id, ticket } = hold;
+    this.#watchdog.unwatch(hold);
+    hold.markReleasing();
+    try {
+      const subject = { doing: "releasing the lock", id };
+      const isReleased = await this.#tracked(
+        this.#calls.run(subject, async (store, isRetry) => (await store.release(id, ticket)) || isRetry),
+      );
+      if (!isReleased)
+        throw new LockLostError(
+          `The lock ${quoted(id)} was lost before it was released: the server had another holder.`,
+        );
+    } finally {
+      hold.end();
+      this.#lines.get(id)?.freed(hold);
+    }
+  }
+
+  /** In the background: a failure leaves it to the lease. */
+  #giveBack(id: string, token: string): void {
+    const subject = { doing: "releasing the lock", id };
+    void this.#tracked(this.#calls.run(subject, (store) => store.release(id, token))).catch(() => undefined);
+  }
+
+  #tracked<R>(call: Promise<R>): Promise<R> {
+    this.#leftOver.add(call);
+    const over = (): void => void this.#leftOver.delete(call);
+    call.then(over, over);
+    return call;
+  }
+
+  async #holderOf(id: string): Promise<string | undefined> {
+    const hold = this.#lines.get(id)?.hold;
+    if (hold !== undefined)
+      return hold.owner.isAnonymous
+        ? "a call of this process outside of a scope"
+        : "another owner in this process";
+    const subject = { doing: "reading the lock", id };
+    const token = await this.#calls.run(subject, (store) => store.holder(id));
+    return token === null ? undefined : nameOf(token, this.#clientId);
+  }
+}
