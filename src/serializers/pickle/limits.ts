@@ -18,7 +18,7 @@ export interface Limits {
 export const defaultLimits: Limits = Object.freeze({
   maxDepth: 1000, // as deep as CPython writes, unless its recursion limit is raised
   maxItems: 10_000_000, // 8 bytes each: more than fit into the default maxStateBytes
-  maxContainers: 1_000_000, // 30 to 500 bytes each
+  maxContainers: 1_000_000, // 30 to 600 bytes each
   maxMemo: 10_000_000, // 8 bytes each, for the indexes that CPython writes
 });
 

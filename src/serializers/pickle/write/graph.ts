@@ -50,6 +50,7 @@ export function shown(key: unknown): string {
 
 function shownObject(key: object): string {
   if (Array.isArray(key)) return "an array";
-  const name = constructorName(Object.getPrototypeOf(key) as object) ?? "Object";
+  const prototype = Object.getPrototypeOf(key) as object | null;
+  const name = (prototype && constructorName(prototype)) ?? "Object";
   return name === "Object" ? "an object" : `a ${name}`;
 }

@@ -94,6 +94,7 @@ class Survey {
     const kind = kindOf(value);
     const complaint = kind === undefined ? complainOfClass(value) : complainOfDate(value);
     if (complaint !== undefined || kind === undefined) this.#refuse(complaint ?? complainOfClass(value));
+    if (value instanceof Map || value instanceof Set) this.#refuseNames(value);
     const node: Node = { kind, value, children: this.#childrenOf(value, kind), uses: 1, isOpen: true };
     this.#nodes.set(value, node);
     this.#hasTuple ||= kind === "tuple";
@@ -167,6 +168,11 @@ class Survey {
       case "atom":
         return [];
     }
+  }
+
+  #refuseNames(value: object): void {
+    if (Object.keys(value).length === 0 && Object.getOwnPropertySymbols(value).length === 0) return;
+    this.#refuse(["has properties besides its entries", "Store an object that holds it"]);
   }
 
   #itemsOf(array: readonly unknown[]): readonly unknown[] {

@@ -19,7 +19,7 @@ test("a persistent id from the stack is escaped and cut short in the message", (
   const id = `\x1b[2J${"x".repeat(5000)}`;
   const attempt = (): unknown => read(`V${id}\nQ.`);
   expect(attempt).toThrow(CorruptStateError);
-  expect(attempt).toThrow(/persistent id "\\u001b\[2Jx{70,80}…"/);
+  expect(attempt).toThrow(/persistent id "\\u001b\[2Jx{50,100}…"/);
 });
 
 test.each(["I010\n.", "L010L\n.", "I-0\n.", "I-00\n.", "I000\n.", "L00L\n."])(
@@ -81,4 +81,18 @@ test("times are equal for Python if their microseconds are, too", () => {
   const times = new Set([time(5, 2), time(3, 0)]);
   expect(pickle.deserialize(pickle.serialize(times))).toEqual(times);
   expect(() => pickle.serialize(new Set([time(5, 2), time(5, 2)]))).toThrow(SerializationError);
+});
+
+test("a Map or Set with properties of its own is refused: they would be lost", () => {
+  for (const value of [new Map([[1, 1]]), new Set([1])]) {
+    expect(() => pickle.serialize(Object.assign(value, { name: "x" }))).toThrow(
+      /properties besides its entries/,
+    );
+  }
+});
+
+test("a key without a prototype is named in the message", () => {
+  expect(() => pickle.serialize(new Map([[Object.create(null), 1]]))).toThrow(
+    /Python cannot hash, an object/,
+  );
 });

@@ -160,7 +160,7 @@ describe("[S6] what takes more than linear time elsewhere", () => {
       return [op.LONG1, 11, "\0\0\0\0\0\0\0\0", high & 0xff, (high >> 8) & 0xff, high >> 16];
     });
     expect(() => read([op.EMPTY_SET, op.MARK, numbers, op.ADDITEMS, op.STOP])).toThrow(
-      /too many integers for keys that agree in their last 64 bits/,
+      /too many numbers for keys whose hashes agree/,
     );
     const few = read([op.EMPTY_SET, op.MARK, numbers.slice(0, 1000), op.ADDITEMS, op.STOP]);
     expect((few as Set<unknown>).size).toBe(1000);
