@@ -104,7 +104,7 @@ export abstract class StateBackend implements AsyncDisposable {
 
   /**
    * Runs `fn` as an owner of locks, which its calls and the async tasks that it starts belong to. Locks that it still holds
-   * when `fn` has ended are released. An `owner()` inside of another one is another owner.
+   * when `fn` has ended are released; if the server does not answer that, they end with their leases. An `owner()` inside of another one is another owner.
    *
    * @returns What `fn` returns.
    * @throws What `fn` throws; LockLostError, with `result`, if `fn` returned although a lock that it had not released was

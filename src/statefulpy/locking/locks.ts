@@ -56,7 +56,7 @@ export class Locks {
     throw lostError(hold);
   }
 
-  /** All that the owner holds, however often it is nested, and all that it still waits for. Throws the first failure. */
+  /** All that the owner holds, however often it is nested, and all that it still waits for. Throws a loss rather than another failure. */
   async releaseAll(owner: OwnerScope): Promise<void> {
     for (const line of this.#lines.values()) line.rejectOf(owner);
     const holds = [...owner.holds.values()];
@@ -68,8 +68,9 @@ export class Locks {
         throw lostError(hold);
       }),
     );
-    const failed = results.find((result) => result.status === "rejected");
-    if (failed !== undefined) throw failed.reason;
+    const failures = results.flatMap((one) => (one.status === "rejected" ? [one.reason as Error] : []));
+    const failure = failures.find((reason) => reason instanceof LockLostError) ?? failures[0];
+    if (failure !== undefined) throw failure;
   }
 
   /** The token under which a save of this owner is done; `undefined`: it is a plain one. */
