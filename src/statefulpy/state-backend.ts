@@ -67,7 +67,7 @@ export abstract class StateBackend implements AsyncDisposable {
    * Acquires the lock of an id, waiting for others if it must. It is renewed until it is released.
    *
    * Inside of `owner(fn)`, a lock that the scope holds is acquired again, and counted. Outside of a scope, a second call
-   * never re-enters: it waits for the first.
+   * never re-enters: it waits for the first to release, even one that has lost the lock.
    *
    * @param timeoutSeconds How long to wait, in seconds. 0 tries once. Default 10.
    * @returns `true`.

@@ -226,6 +226,14 @@ describe("Redis", () => {
     expect(String(error)).not.toContain("not saved");
   });
 
+  test("a lock whose release found no server is given back when there is one again, before its lease ends", async () => {
+    await backend.acquireLock("x");
+    proxy.fault = ({ name }) => (name === "plainRelease" ? "lose-request" : undefined);
+    await expect(backend.releaseLock("x")).rejects.toEqual(code("UNREACHABLE"));
+    proxy.fault = () => undefined;
+    await poll(() => world.redis.command("EXISTS", "statefulpy:lock:x")).toBe(0);
+  });
+
   test("a call whose state was saved succeeds, even if its release then finds no lock or no server", async () => {
     const count: StatefulFunction<Counts, [], number> = stateful(
       () => (count.state.n = (count.state.n ?? 0) + 1),
