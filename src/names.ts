@@ -20,7 +20,7 @@ export function parseId(id: unknown, what: string): string {
 }
 
 /** What is kept under ids that no user can have, since theirs contain no control characters. */
-export type InternalKind = "once" | "leader" | "semaphore";
+export type InternalKind = "once" | "leader" | "semaphore" | "stamp";
 
 /**
  * The id of the lock, and the state, that a once, a leader or a semaphore consists of. A stored format. Its tag decides the shard, as
@@ -28,6 +28,13 @@ export type InternalKind = "once" | "leader" | "semaphore";
  */
 export function internalId(kind: InternalKind, id: string): string {
   return `${internalMark}${kind}:${id}`;
+}
+
+/** The parts of an internal id; `undefined` if it is not one. */
+export function partsOfInternal(id: string): { readonly kind: string; readonly id: string } | undefined {
+  const colon = id.indexOf(":");
+  if (!isInternal(id) || colon < 0) return undefined;
+  return { kind: id.slice(internalMark.length, colon), id: id.slice(colon + 1) };
 }
 
 /** Whether Holdfast made the id for itself: listings leave it out. */

@@ -5,8 +5,7 @@
  * target is refused here, immediately.
  */
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import type { Backend } from "./backends/contract.ts";
 import {
   isClusterTarget,
@@ -26,7 +25,9 @@ import type { RedisClientLike } from "./backends/redis/client/node-redis-types.t
 import type { SentinelClientLike } from "./backends/redis/client/user/sentinel-types.ts";
 import { isUserClient, type UserClientLike } from "./backends/redis/client/user/recognize.ts";
 import { fileError, parseSqlitePath } from "./backends/sqlite/path.ts";
+import type { Check } from "./backends/examination.ts";
 import { LazyBackend } from "./backends/lazy.ts";
+import { defaultFolder } from "./default-folder.ts";
 import { shardOf } from "./backends/shard-of.ts";
 import { InvalidArgumentError } from "./errors.ts";
 import * as parse from "./options.ts";
@@ -103,7 +104,8 @@ export function open(target?: Target | Backend | readonly Target[], options?: Op
   return new StoreHandle(backend, settings);
 }
 
-function backendOf(target: unknown, options: Parsed): Backend {
+/** The backend of a store, which is not connected yet; of one with several shards, the one that is made of them. */
+export function backendOf(target: unknown, options: Parsed): Backend {
   const clientId = newClientId();
   if (isBackend(target)) return ownBackend(target, options);
   const parts = partsOf(target, options, { clientId });
@@ -129,7 +131,7 @@ export function partsOf(
   target: unknown,
   options: Pick<Parsed, "prefix" | "operationMs" | "shards" | "declareKeys">,
   { clientId = newClientId(), isShard }: { clientId?: string; isShard?: true } = {},
-): Backend[] {
+): LazyBackend[] {
   const { prefix = defaults.prefix, shards = 1 } = options;
   if (Array.isArray(target)) {
     checkList(target, options.shards);
@@ -145,7 +147,7 @@ export function partsOf(
   );
 }
 
-function partOf(target: unknown, shared: Shared): Backend {
+function partOf(target: unknown, shared: Shared): LazyBackend {
   if (target === undefined) return defaultBackend(shared);
   if (typeof target === "string" || target instanceof URL) return backendOfUrl(String(target), shared);
   if (isUserClient(target))
@@ -166,7 +168,7 @@ function onCluster(shared: Shared): Shared {
   return { ...shared, prefix: names.clusterPrefix(shared.prefix) };
 }
 
-function backendOfUrl(url: string, shared: Shared): Backend {
+function backendOfUrl(url: string, shared: Shared): LazyBackend {
   const scheme = /^([a-z+]+):/i.exec(url)?.[1]?.toLowerCase();
   switch (scheme) {
     case "redis":
@@ -187,7 +189,7 @@ function backendOfUrl(url: string, shared: Shared): Backend {
   }
 }
 
-function redisBackend(target: string | Address | UserClientLike, name: string, shared: Shared): Backend {
+function redisBackend(target: string | Address | UserClientLike, name: string, shared: Shared): LazyBackend {
   const {
     clientId,
     isShard,
@@ -199,22 +201,24 @@ function redisBackend(target: string | Address | UserClientLike, name: string, s
   const { duplicate } = target as { duplicate?: unknown };
   const isOurs = typeof target === "string" || "server" in target;
   const hasReplicas = isOurs || typeof duplicate === "function";
-  const load = async (): Promise<Backend> => {
-    const { createRedisBackend } = await import("./backends/redis/backend.ts");
-    return createRedisBackend({ target, clientId, isShard, prefix, operationMs, declareKeys });
-  };
-  return new LazyBackend({ name, clientId, ...pushing, hasReplicas, load });
+  const place = { target, clientId, isShard, prefix, operationMs, declareKeys };
+  const load = async (): Promise<Backend> =>
+    (await import("./backends/redis/backend.ts")).createRedisBackend(place);
+  const examine = async (): Promise<readonly Check[]> =>
+    (await import("./backends/redis/doctor/examine.ts")).examineRedis(place);
+  return new LazyBackend({ name, clientId, ...pushing, hasReplicas, load, examine });
 }
 
-function sqliteBackend(path: string, { clientId, isShard, prefix = defaults.prefix }: Shared): Backend {
-  const load = async (): Promise<Backend> => {
-    const { createSqliteBackend } = await import("./backends/sqlite/backend.ts");
-    return createSqliteBackend({ path, clientId, isShard, prefix });
-  };
-  return new LazyBackend({ name: `sqlite:${path}`, clientId, ...polling, hasReplicas: false, load });
+function sqliteBackend(path: string, { clientId, isShard, prefix = defaults.prefix }: Shared): LazyBackend {
+  const place = { path, clientId, isShard, prefix };
+  const load = async (): Promise<Backend> =>
+    (await import("./backends/sqlite/backend.ts")).createSqliteBackend(place);
+  const examine = async (): Promise<readonly Check[]> =>
+    (await import("./backends/sqlite/doctor/examine.ts")).examineSqlite(place);
+  return new LazyBackend({ name: `sqlite:${path}`, clientId, ...polling, hasReplicas: false, load, examine });
 }
 
-function memoryBackend(url: string, { clientId }: Shared): Backend {
+function memoryBackend(url: string, { clientId }: Shared): LazyBackend {
   if (!/^memory:$/i.test(url))
     // [P3] the target may contain a password
     throw new InvalidArgumentError('A memory: URL has nothing after the colon: use open("memory:").');
@@ -246,7 +250,7 @@ function ownBackend(backend: Backend, options: Parsed): Backend {
   return backend;
 }
 
-function defaultBackend(shared: Shared): Backend {
+function defaultBackend(shared: Shared): LazyBackend {
   const url = process.env["HOLDFAST_URL"];
   if (url !== undefined && url !== "") return backendOfUrl(url, shared);
   if (process.env["NODE_ENV"] === "production") {
@@ -254,30 +258,18 @@ function defaultBackend(shared: Shared): Backend {
       "With NODE_ENV=production, open() needs a target: set HOLDFAST_URL (redis://host:6379, or sqlite:/path/to/store.db), or call open(target).",
     );
   }
-  return sqliteBackend(join(defaultFolder(), "store.db"), shared);
+  return sqliteBackend(join(createdFolder(), "store.db"), shared);
 }
 
-function defaultFolder(): string {
+function createdFolder(): string {
   try {
-    const folder = join(nearestPackage(process.cwd()), ".holdfast");
-    mkdirSync(folder, { recursive: true });
-    const ignore = join(folder, ".gitignore");
-    if (!existsSync(ignore)) writeFileSync(ignore, "*\n");
-    return folder;
+    return defaultFolder();
   } catch (cause) {
     throw fileError(
       cause,
       `Without a target, open() uses .holdfast/store.db next to the nearest package.json, but it could not be ` +
         `created (${(cause as Error).message}). Set HOLDFAST_URL, or call open(target).`,
     );
-  }
-}
-
-/** The folder of the nearest package.json above; without one, the working directory itself. */
-function nearestPackage(from: string): string {
-  for (let folder = from; ; folder = dirname(folder)) {
-    if (existsSync(join(folder, "package.json"))) return folder;
-    if (folder === dirname(folder)) return from;
   }
 }
 

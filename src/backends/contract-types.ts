@@ -259,6 +259,8 @@ export interface Page<Entry> {
   readonly entries: readonly Entry[];
   /** Where the next page begins; `null` at the end. */
   readonly cursor: string | null;
+  /** Ids that were left out since what they have cannot be read, or is gone by now; only if the backend knows them. */
+  readonly skipped?: readonly string[] | undefined;
 }
 
 /** A hint from the backend. It may be lost, late or repeated. */

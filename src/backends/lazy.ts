@@ -3,6 +3,7 @@
  * no SQLite. It adds nothing else: once loaded, it passes on every call.
  */
 import type { Backend, Wake } from "./contract.ts";
+import type { Check } from "./examination.ts";
 import { callOf, ForwardingBackend, type BackendMethod } from "./forward.ts";
 
 /** What is known about a backend before it is loaded. */
@@ -16,6 +17,8 @@ export interface LazyKind {
   /** If it is made of several. */
   readonly shardOf?: Backend["shardOf"];
   readonly load: () => Promise<Backend>;
+  /** What `holdfast doctor` asks, without the backend. */
+  readonly examine?: () => Promise<readonly Check[]>;
 }
 
 export class LazyBackend extends ForwardingBackend {
@@ -51,6 +54,11 @@ export class LazyBackend extends ForwardingBackend {
     if (this.#loaded !== undefined) return this.#loaded.connect?.(id);
     return this.#load().then((backend) => backend.connect?.(id));
   };
+
+  /** Throws UnavailableError if the place of the store cannot be reached. */
+  async examine(): Promise<readonly Check[]> {
+    return (await this.#kind.examine?.()) ?? [];
+  }
 
   onWake(listener: (wake: Wake) => void): void {
     this.#listener = listener;

@@ -1,12 +1,12 @@
 #!/usr/bin/env node
 /** The command `holdfast`: finds the command that is called, and turns what it returns or throws into the exit code. */
 import { readFileSync } from "node:fs";
-import { HoldfastError } from "../errors.ts";
+import { HoldfastError, sentence } from "../errors.ts";
 import { isCommand, loadCommand } from "./commands.ts";
 import { exitCodeOf, exitCodes, UsageError } from "./exit-codes.ts";
 import { helpOf, helpOfAll } from "./help.ts";
 import { parseCall } from "./parse-call.ts";
-import { printable } from "./printable.ts";
+import { printable, withoutPasswords } from "./printable.ts";
 
 async function main([name, ...args]: readonly string[]): Promise<number> {
   if (name === undefined || name === "--help" || name === "-h" || name === "help") {
@@ -19,7 +19,8 @@ async function main([name, ...args]: readonly string[]): Promise<number> {
   }
   if (!isCommand(name)) {
     const advice = "holdfast --help lists the commands.";
-    process.stderr.write(`holdfast: There is no command ${printable(JSON.stringify(name))}; ${advice}\n`);
+    const shown = printable(withoutPasswords(JSON.stringify(name)));
+    process.stderr.write(`holdfast: There is no command ${shown}; ${advice}\n`);
     return exitCodes.usage;
   }
   try {
@@ -29,7 +30,7 @@ async function main([name, ...args]: readonly string[]): Promise<number> {
     process.stdout.write(helpOf(name, command));
     return exitCodes.done;
   } catch (error) {
-    process.stderr.write(`holdfast ${name}: ${messageOf(error, name)}\n`);
+    process.stderr.write(`holdfast ${name}: ${withoutPasswords(messageOf(error, name))}\n`);
     return exitCodeOf(error);
   }
 }
@@ -37,7 +38,7 @@ async function main([name, ...args]: readonly string[]): Promise<number> {
 /** What is thrown on purpose says what to do; a stack is for a defect. */
 function messageOf(error: unknown, name: string): string {
   if (error instanceof UsageError) return printable(`${error.message} See holdfast ${name} --help.`);
-  if (error instanceof HoldfastError) return printable(error.message);
+  if (error instanceof HoldfastError) return printable(sentence(error.message));
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 

@@ -3,7 +3,7 @@
  * for programs; everything else to the standard error.
  */
 import { once } from "node:events";
-import { jsonLine, printable } from "./printable.ts";
+import { jsonLine, printable, withoutPasswords } from "./printable.ts";
 
 /** How many rows are collected before they are printed, so that their columns are aligned. */
 const rowsAtATime = 500;
@@ -48,7 +48,7 @@ export class Output {
 
   /** Progress and remarks, which are not results. */
   note(text: string): void {
-    process.stderr.write(`${printable(text)}\n`);
+    process.stderr.write(`${withoutPasswords(printable(text))}\n`);
   }
 }
 

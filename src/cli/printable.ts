@@ -1,6 +1,6 @@
 /**
  * Text that cannot break a terminal: control characters, and the marks that change the direction of text, are written
- * as escapes.
+ * as escapes. Nor does a message show a password.
  */
 
 /** Controls, separators of lines, marks of direction, lone surrogates. */
@@ -19,6 +19,11 @@ export function jsonLine(value: unknown): string {
 /** The value as JSON on several lines, for people. */
 export function jsonText(value: unknown): string {
   return JSON.stringify(value, null, 2).replace(/[^\n]+/g, printable);
+}
+
+/** [P3] A URL that was given in a wrong place is shown without its password. */
+export function withoutPasswords(text: string): string {
+  return text.replace(/(:\/\/[^\s/:@]*:).*@/g, "$1***@");
 }
 
 function escaped(character: string): string {

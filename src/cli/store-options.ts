@@ -1,7 +1,12 @@
 /** The options that say which store a command works on. */
-import { partsOf, open, type Target } from "../open.ts";
+import { existsSync } from "node:fs";
+import { parseSqlitePath } from "../backends/sqlite/path.ts";
+import { backendOf, partsOf, open, type Target } from "../open.ts";
 import type { Backend } from "../backends/contract.ts";
-import type { OpenOptions } from "../options.ts";
+import type { LazyBackend } from "../backends/lazy.ts";
+import { BackendCalls } from "../calls/backend-calls.ts";
+import { prefix as parsePrefix } from "../names.ts";
+import { defaults, shards as parseShards, type OpenOptions } from "../options.ts";
 import type { Store } from "../store.ts";
 import type { Values } from "./command.ts";
 import { UsageError } from "./exit-codes.ts";
@@ -17,7 +22,7 @@ export const storeOptions = {
   shards: { type: "string", value: "N", help: "the store's option shards. Default: 1" },
 } as const;
 
-type StoreValues = Values<typeof storeOptions>;
+export type StoreValues = Values<typeof storeOptions>;
 
 /** Opens the store, and closes it afterwards. */
 export async function withStore<T>(
@@ -33,9 +38,53 @@ export async function withStore<T>(
   }
 }
 
-/** The backends of the store, one for each shard, for commands that copy bytes. They are the caller's to close. */
-export function backendsOf(values: StoreValues, operationMs: number): Backend[] {
+/** An opened store, and what is below it. `calls` repeats what fails, as the store does; it is not the store's own. */
+export interface Opened {
+  readonly store: Store;
+  readonly backend: Backend;
+  readonly calls: BackendCalls;
+}
+
+/** Opens the store for a command that also needs what no handle tells, and closes it afterwards. */
+export async function withBackend<T>(values: StoreValues, fn: (opened: Opened) => Promise<T>): Promise<T> {
+  const backend = backendAt(values, defaults.operationMs);
+  const store = open(backend);
+  const calls = new BackendCalls(backend, defaults.operationMs);
+  try {
+    return await fn({ store, backend, calls });
+  } finally {
+    calls.close();
+    await store.close({ drainMs: 0 });
+  }
+}
+
+/** The backend of the store, for commands that copy bytes. It is the caller's to close. */
+export function backendAt(values: StoreValues, operationMs: number): Backend {
+  return backendOf(targetOf(values), { ...placeOptions(values), operationMs });
+}
+
+/** Its backends, one for each shard. They are the caller's to close. */
+export function backendsOf(values: StoreValues, operationMs: number): LazyBackend[] {
   return partsOf(targetOf(values), { ...placeOptions(values), operationMs });
+}
+
+/** The number of shards that the options name. */
+export function shardCountOf({ url = [], shards }: StoreValues): number {
+  return shards === undefined ? Math.max(url.length, 1) : wholeNumber(shards, "--shards");
+}
+
+/** The SQLite files of the store that do not exist; the default file, which is made with its folder, is none of them. */
+export function missingFiles({ url = [process.env["HOLDFAST_URL"] ?? ""] }: StoreValues): string[] {
+  return url.map(sqliteFileOf).flatMap((file) => (file?.isMissing === true ? [file.path] : []));
+}
+
+/** The file of a `sqlite:` URL; `undefined` for another one. */
+export function sqliteFileOf(
+  url: string,
+): { readonly path: string; readonly isMissing: boolean } | undefined {
+  if (!/^sqlite:/i.test(url)) return undefined;
+  const path = parseSqlitePath(url);
+  return { path, isMissing: !existsSync(path) };
 }
 
 function targetOf({ url = [] }: StoreValues): Target | readonly Target[] | undefined {
@@ -44,9 +93,15 @@ function targetOf({ url = [] }: StoreValues): Target | readonly Target[] | undef
 
 function placeOptions({ prefix, shards }: StoreValues): Pick<OpenOptions, "prefix" | "shards"> {
   return {
-    ...(prefix === undefined ? {} : { prefix }),
-    ...(shards === undefined ? {} : { shards: wholeNumber(shards, "--shards") }),
+    ...(prefix === undefined ? {} : { prefix: parsePrefix(prefix, "--prefix") }),
+    ...(shards === undefined ? {} : { shards: parseShards(wholeNumber(shards, "--shards"), "--shards") }),
   };
+}
+
+/** A value of an option that is a fence or a revision, which have up to 16 digits. */
+export function stamp(text: string, name: string): number {
+  if (/^[1-9]\d{0,15}$/.test(text) && Number.isSafeInteger(Number(text))) return Number(text);
+  throw new UsageError(`${name} must be a number such as 1796020000000000; got ${JSON.stringify(text)}.`);
 }
 
 /** A value of an option that is a whole number. */

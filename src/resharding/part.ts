@@ -1,4 +1,7 @@
-/** A shard, as the move of a store sees it: its mark, its entries and its states, each call with its retries. */
+/**
+ * A place that states are copied from or to, as the move of a store and the commands that copy see it: its entries, its
+ * states as bytes and, if it is a shard, its mark. Each call has its retries. It may also be a store of several shards.
+ */
 import type {
   Backend,
   LoadedState,
@@ -17,6 +20,13 @@ import { CorruptStateError, InvalidArgumentError, LockTimeoutError, quoted } fro
 /** How many entries are listed at a time. */
 const pageSize = 200;
 
+/** One page of a listing. */
+export interface Listed<Entry> {
+  readonly entries: readonly Entry[];
+  /** Ids of states that could not be described: unreadable, or gone by now. */
+  readonly skipped: readonly string[];
+}
+
 export class Part {
   /** For messages and marks: where it is. */
   readonly label: string;
@@ -31,31 +41,52 @@ export class Part {
     return this.#calls.backend;
   }
 
+  /** Connects, and checks permissions. Without retries, so that a wrong name is noticed at once. */
+  async ready(): Promise<void> {
+    const { keepAlive } = this.#calls;
+    keepAlive.ref(); // [P1]
+    try {
+      await this.#backend.ready();
+    } finally {
+      keepAlive.unref();
+    }
+  }
+
+  /** Which shard has an id, if the place is a store of several. */
+  shardOf(id: string): number {
+    return this.#backend.shardOf?.(id) ?? 0;
+  }
+
   async mark(): Promise<ShardMark | null> {
-    return readMark(this.label, await this.#load(markId));
+    return readMark(this.label, await this.look(markId));
   }
 
   /** Returns a stamp that is greater than every earlier one of this shard, and than `above`. */
   async setMark(mark: ShardMark, above = 0): Promise<number> {
-    const reply = await this.#write(markId, markWrite(mark, { above }));
+    const reply = await this.write(markId, markWrite(mark, { above }));
     if (reply.status === "saved") return reply.revision;
     throw this.#refused(markId, reply);
   }
 
   async deleteMark(): Promise<void> {
-    const reply = await this.#write(markId, { kind: "delete" });
+    const reply = await this.write(markId, { kind: "delete" });
     if (reply.status !== "deleted") throw this.#refused(markId, reply);
   }
 
   /** All states, page by page; the mark is not among them. */
   async *states(): AsyncGenerator<readonly StateEntry[]> {
-    yield* this.#pages((cursor, request) => this.#backend.listStates(cursor, request));
+    for await (const { entries } of this.statePages("")) yield entries;
+  }
+
+  /** The same, of ids that begin with `idPrefix`, with the ids that the listing skips. */
+  statePages(idPrefix: string): AsyncGenerator<Listed<StateEntry>> {
+    return this.#pages(idPrefix, (cursor, request) => this.#backend.listStates(cursor, request));
   }
 
   /** A lock that is held. */
   async heldLock(): Promise<LockEntry | undefined> {
-    for await (const [lock] of this.#pages((cursor, request) => this.#backend.listLocks(cursor, request)))
-      if (lock !== undefined) return lock;
+    const pages = this.#pages("", (cursor, request) => this.#backend.listLocks(cursor, request));
+    for await (const { entries } of pages) if (entries[0] !== undefined) return entries[0];
     return undefined;
   }
 
@@ -66,7 +97,7 @@ export class Part {
 
   /** `null`: it has expired. */
   async load(id: string): Promise<StoredState | null> {
-    const state = await this.#load(id);
+    const state = await this.look(id);
     if (state === null || "bytes" in state) return state;
     throw new CorruptStateError(`${this.label}: the state ${quoted(id)} is ${state.unreadable}`);
   }
@@ -74,13 +105,13 @@ export class Part {
   /** As it was at its old place, with the rest of its time to live. */
   async save(id: string, { bytes, serializer, expiresInMs }: StoredState): Promise<void> {
     const ttlMs = typeof expiresInMs === "number" ? Math.max(Math.ceil(expiresInMs), 1) : "none";
-    const reply = await this.#write(id, { kind: "save", bytes, serializer, ttlMs });
+    const reply = await this.write(id, { kind: "save", bytes, serializer, ttlMs });
     if (reply.status !== "saved") throw this.#refused(id, reply);
   }
 
   /** It must still be what was loaded, or have expired. */
   async delete(id: string, { revision }: StoredState): Promise<void> {
-    const reply = await this.#write(id, { kind: "delete", ifRevision: revision });
+    const reply = await this.write(id, { kind: "delete", ifRevision: revision });
     if (reply.status === "deleted" || (reply.status === "conflict" && reply.revision === null)) return;
     throw this.#refused(id, reply);
   }
@@ -90,13 +121,15 @@ export class Part {
     await this.#backend.close();
   }
 
-  #load(id: string): Promise<LoadedState> {
+  /** What is stored under the id, readable or not. */
+  look(id: string): Promise<LoadedState> {
     const what = { doing: "Loading the state", id };
     return this.#calls.read(what, () => this.#backend.loadState(id, { expiry: true }));
   }
 
-  async #write(id: string, write: StateWrite): Promise<WriteReply> {
-    const operation = { doing: "Moving the state", id };
+  /** One write, which takes effect once. */
+  async write(id: string, write: StateWrite): Promise<WriteReply> {
+    const operation = { doing: "Writing the state", id };
     const { reply } = await this.#calls.exactlyOnce<WriteReply>(operation, (receipt) =>
       this.#backend.writeState(id, write, null, receipt),
     );
@@ -104,15 +137,16 @@ export class Part {
   }
 
   async *#pages<Entry extends { readonly id: string }>(
+    idPrefix: string,
     list: (cursor: string | null, request: ListRequest) => Promise<Page<Entry>>,
-  ): AsyncGenerator<readonly Entry[]> {
+  ): AsyncGenerator<Listed<Entry>> {
     let cursor: string | null = null;
     do {
       const from: string | null = cursor;
       const page: Page<Entry> = await this.#calls.read(`Listing ${this.label}`, () =>
-        list(from, { idPrefix: "", limit: pageSize }),
+        list(from, { idPrefix, limit: pageSize }),
       );
-      yield page.entries.filter(({ id }) => id !== markId);
+      yield { entries: page.entries.filter(({ id }) => id !== markId), skipped: page.skipped ?? [] };
       ({ cursor } = page);
     } while (cursor !== null);
   }

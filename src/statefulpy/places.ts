@@ -42,10 +42,11 @@ export function redisPlace({ url, client, ...options }: RedisPlaceOptions): Plac
   return { name: "server" in target ? target.name : "your Redis client", load };
 }
 
-export function sqlitePlace(path: string): Place {
+/** `isReadOnly`: the file must exist, and is not changed. */
+export function sqlitePlace(path: string, isReadOnly = false): Place {
   const load = async (): Promise<PlainStore> => {
     const { openPlainSqlite } = await import("../backends/sqlite/statefulpy/plain-sqlite.ts");
-    return openPlainSqlite({ path });
+    return openPlainSqlite({ path, isReadOnly });
   };
   return { name: `sqlite:${path}`, load };
 }
@@ -61,10 +62,24 @@ function addressOf(url: string): Address {
 }
 
 function singleClient(client: unknown): UserClientLike {
-  if (!isUserClient(client))
+  if (!isOfUser(client))
     throw new InvalidArgumentError(
       `client must be a connected client of "@redis/client" or a Redis of "ioredis"; got ${show(client)}.`,
     );
   if (isClientOfCluster(client)) throw new InvalidArgumentError(noCluster);
   return client;
+}
+
+/** What the check says of open() is as true here. */
+function isOfUser(client: unknown): client is UserClientLike {
+  try {
+    return isUserClient(client);
+  } catch (error) {
+    if (!(error instanceof InvalidArgumentError)) throw error;
+    throw new InvalidArgumentError(
+      error.message
+        .replace("open() got", "new RedisBackend() got")
+        .replace("open(client, { prefix })", "new RedisBackend({ client, prefix })"),
+    );
+  }
 }

@@ -61,9 +61,10 @@ export class Listing {
       this.#singleCalls.command({ args, read: readScan }),
       this.#followsSlot ? this.#ownsSlot() : undefined,
     ]);
-    const ids = new Set(names.map((name) => this.#keys.idOf(kind, name)));
-    const entries = await Promise.all([...ids].map(page.describe));
-    return { entries: entries.filter((entry) => entry !== null), cursor };
+    const ids = [...new Set(names.map((name) => this.#keys.idOf(kind, name)))];
+    const entries = await Promise.all(ids.map(page.describe));
+    const skipped = ids.filter((_, index) => entries[index] === null);
+    return { entries: entries.filter((entry) => entry !== null), cursor, skipped };
   }
 
   /** A node that has lost the slot finds no keys in a SCAN; a command on a key is refused by it, and the page is retried. */

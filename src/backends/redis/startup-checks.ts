@@ -14,6 +14,7 @@ import type { ScriptSettings } from "./protocol/script-settings.ts";
 import type { RedisArgument, RedisClient, RedisReply } from "./client/client-port.ts";
 import { sentinelFailure, wakesRefused } from "./client/errors.ts";
 import type { Keys } from "./protocol/keys.ts";
+import { evictionOf } from "./eviction.ts";
 import { isOnlyShard } from "../shard-mark.ts";
 import { text } from "./protocol/reply-values.ts";
 import { scripts } from "./scripts/generated.ts";
@@ -166,7 +167,7 @@ export class StartupChecks {
     return this.#runner.run({
       script: scripts.probe,
       keys: [keys.probe, keys.stamp],
-      args: [keys.channel, settings.neverKey === undefined ? `${keys.probe}:undeclared` : ""],
+      args: probeArguments(keys, settings),
       read: (reply) => (Array.isArray(reply) ? text(reply[1] as RedisReply) : undefined),
     });
   }
@@ -187,8 +188,7 @@ export class StartupChecks {
 
   #checkEviction(info: string): void {
     const { client, warn } = this.#options;
-    const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1] ?? "noeviction";
-    const limit = Number(/^maxmemory:(\d+)/m.exec(info)?.[1] ?? 0);
+    const { policy, limit } = evictionOf(info) ?? { policy: "noeviction", limit: 0 };
     if (policy === "noeviction" || limit === 0) return;
     const what = `its maxmemory-policy is ${policy}. Set it to noeviction.`;
     warn("redis-eviction", `${client.name} may evict locks and states when its memory is full: ${what}`);
@@ -200,6 +200,11 @@ export class StartupChecks {
     const { message } = withServerNamed(error, client.name, server) as Error;
     warn("redis-no-wakes", message);
   }
+}
+
+/** `every`: all failures are returned, not only the first. */
+export function probeArguments(keys: Keys, { neverKey }: ScriptSettings, every = false): readonly string[] {
+  return [keys.channel, neverKey === undefined ? `${keys.probe}:undeclared` : "", every ? "every" : ""];
 }
 
 function isDenied(error: unknown): boolean {

@@ -113,8 +113,8 @@ export class ShardedBackend extends ForwardingBackend {
     const at = Number(number);
     const page = await list(this.#shards[at] ?? this.#shards[0], from);
     const entries = page.entries.filter(({ id }) => id !== markId);
-    if (page.cursor !== null) return { entries, cursor: `${number}:${page.cursor}` };
-    return { entries, cursor: at + 1 < this.#shards.length ? String(at + 1) : null };
+    const next = at + 1 < this.#shards.length ? String(at + 1) : null;
+    return { ...page, entries, cursor: page.cursor === null ? next : `${number}:${page.cursor}` };
   }
 }
 

@@ -159,6 +159,11 @@ export function placeIn(db: SqlDatabase, name: string): string | undefined {
   return atOnce(db, () => (checkFormat(db, name) === "empty" ? undefined : readPlace(db)));
 }
 
+/** Of a file that Holdfast may use; `format 2` is brought up when it is opened. Throws CorruptStateError for any other [S6]. */
+export function formatIn(db: SqlDatabase, name: string): "empty" | "format 2" | "current" {
+  return atOnce(db, () => checkFormat(db, name));
+}
+
 export function readPlace(db: SqlDatabase): string | undefined {
   return (db.prepare("SELECT place FROM stamps").get() as { place: string } | undefined)?.place;
 }
@@ -216,7 +221,7 @@ function useWriteAheadLog(db: SqlDatabase, name: string): void {
   );
 }
 
-function pragma(db: SqlDatabase, text: string): unknown {
+export function pragma(db: SqlDatabase, text: string): unknown {
   const row = db.prepare(`PRAGMA ${schemaOf(db)}.${text}`).get();
   return Object.values(row as Record<string, unknown>)[0];
 }

@@ -22,7 +22,15 @@ export class KeyIds {
   readonly #texts = new Map<string, number>();
   readonly #strings = new Map<string, number>();
   readonly #compounds = new Map<Compound, number>();
+  /** By identity: the same bytes may be a key many times. */
+  readonly #bytes = new Map<Uint8Array, number>();
+  readonly #countDigits: (count: number) => void;
   #next = 0;
+
+  /** `countDigits` is told how long the integers are that it has to look at. */
+  constructor(countDigits: (count: number) => void = () => undefined) {
+    this.#countDigits = countDigits;
+  }
 
   /** Two values have the same id if Python holds them equal. `undefined`: it cannot be a key. */
   idOf(value: unknown): number | undefined {
@@ -58,8 +66,18 @@ export class KeyIds {
 
   #idOfSimple(value: unknown): number | undefined {
     if (typeof value === "string") return this.#numbered(value, this.#strings);
+    if (value instanceof Uint8Array) return this.#idOfBytes(value);
     const text = textOf(value);
+    if (typeof value === "bigint") this.#countDigits(text?.length ?? 0);
     return text === notANumber ? this.#fresh() : text === undefined ? undefined : this.#numbered(text);
+  }
+
+  #idOfBytes(bytes: Uint8Array): number {
+    const known = this.#bytes.get(bytes);
+    if (known !== undefined) return known;
+    const id = this.#numbered(`b${latin1(bytes)}`);
+    this.#bytes.set(bytes, id);
+    return id;
   }
 
   #numbered(text: string, numbers = this.#texts): number {
@@ -109,7 +127,6 @@ function textOfNumber(value: number): string {
 
 function textOfObject(value: unknown): string | undefined {
   if (value instanceof PyFloat) return textOfNumber(value.value);
-  if (value instanceof Uint8Array) return `b${latin1(value)}`;
   if (value instanceof PyDate) return `d${value.toString()}`;
   if (value instanceof PyDateTime) return textOfDateTime(value);
   if (value instanceof Date) return textOfDateTime(PyDateTime.fromDate(value));
@@ -130,5 +147,6 @@ function textOfTime({ hour, minute, second, microsecond, tzinfo }: PyTime): stri
   const micros = ((hour * 60 + minute) * 60 + second) * 1e6 + microsecond;
   if (tzinfo === null) return `l${micros}`;
   const { days, seconds, microseconds } = tzinfo.offset;
-  return `u${micros - (days * 86_400 + seconds) * 1e6 - microseconds}`;
+  // CPython hashes the whole offset, and compares without its microseconds.
+  return `u${micros - (days * 86_400 + seconds) * 1e6 - microseconds} ${microsecond}`;
 }

@@ -37,7 +37,13 @@ export const greatestLimits: Limits = Object.freeze({
 export const maxDigits = 10_000;
 
 /**
- * V8 hashes only the last 64 bits of a bigint. Those that agree in them are compared with each other when they are keys of
- * one Map or Set: this many comparisons are allowed, which take less than a second.
+ * V8 hashes numbers and bigints without a secret. Keys of one Map or Set whose hashes agree are compared with each other:
+ * this many comparisons are allowed, which take less than a second.
  */
 export const maxCollisions = 20_000_000;
+
+/**
+ * To use an integer for a key, or once more from the memo, takes time or bytes in proportion to its length. This many
+ * hexadecimal digits are allowed for, and four for each byte of the pickle, which no pickler asks for: a fraction of a second.
+ */
+export const maxRepeatedDigits = 50_000_000;

@@ -12,7 +12,8 @@ export interface PickleOptions {
   floats?: "exact" | "numbers";
   /**
    * What a dict is read as. `"objects"`: an object if all its keys are strings, and a `Map` otherwise; an empty one is an
-   * object. `"maps"`: always a `Map`, which also keeps the order of keys such as "10". Default `"objects"`.
+   * object. So a `Map` of that kind is not written. `"maps"`: always a `Map`, which also keeps the order of keys such as
+   * "10". Default `"objects"`.
    */
   dicts?: "objects" | "maps";
   /** How many lists, tuples, dicts and sets may be nested, 1 … 1 000 000. Default 1000. */

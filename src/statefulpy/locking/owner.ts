@@ -12,7 +12,7 @@ import type { PlainHold } from "./hold.ts";
 
 /** Whose a lock is: made by `backend.owner(fn)` and `backend.createOwner()`. */
 export interface Owner {
-  /** Aborts with a {@link LockLostError} when a lock that this owner holds is lost, and stays aborted. */
+  /** Aborts with a LockLostError when a lock that this owner holds is lost, and stays aborted. */
   readonly signal: AbortSignal;
 }
 

@@ -2,6 +2,7 @@
 import { strict as assert } from "node:assert";
 import { AsyncLocalStorage } from "node:async_hooks";
 import { deserialize, serialize } from "node:v8";
+import { PyDateTime, PyTuple } from "../../pickle.ts";
 import type { Serializer } from "../../serializers/serializer.ts";
 import { rejection, rejectsWith } from "../assertions.ts";
 import { proof, type Case } from "../suite.ts";
@@ -24,6 +25,16 @@ const raw: Serializer = {
   serialize: (value) => value as Uint8Array,
   deserialize: (bytes) => bytes,
 };
+
+/** Writes any bytes as a pickle. */
+const asPickle: Serializer = { ...raw, name: "pickle" };
+
+/** What JSON has no form for, with a list that holds itself. */
+function visits(): { counts: Map<unknown, bigint>; seen: Set<string>; last: unknown[] } {
+  const last: unknown[] = [PyDateTime.fromDate(new Date(0)), new PyTuple(["ada", 1])];
+  last.push(last);
+  return { counts: new Map([[1, 2n ** 64n]]), seen: new Set(["ada"]), last };
+}
 
 /** Reuses one buffer for all its output. */
 function reusing(): Serializer {
@@ -198,4 +209,56 @@ export const serializerCases: readonly Case[] = [
       assert.equal(await store.state<string>(id, { serializer: picky("never") }).load(), "bad");
     },
   ),
+  proof("[S3] [S6] pickle keeps the types of Python, shared parts and cycles", async (fixture) => {
+    const [store, id] = [await fixture.store(), fixture.id()];
+    const state = store.state(id, { initial: visits, serializer: "pickle" });
+    await Promise.all([
+      state.run((draft) => void draft.seen.add("bob")),
+      state.run((draft) => void draft.counts.set(new PyTuple([1]), 2n ** 70n)),
+    ]);
+    await store.lock(id).run(() => state.run((draft) => void draft.seen.delete("ada")));
+    const expected = visits();
+    expected.seen = new Set(["bob"]);
+    expected.counts.set(new PyTuple([1]), 2n ** 70n);
+    const loaded = await state.load();
+    assert.deepStrictEqual(loaded, expected);
+    assert.equal(loaded.last[2], loaded.last);
+    const { revision } = (await state.read()) ?? {};
+    await state.update(() => expected); // equal values give equal bytes: nothing is saved
+    assert.equal((await state.read())?.revision, revision);
+  }),
+  proof("[S1] [S6] a pickle that asks for code is corrupt, and stays as it is", async (fixture) => {
+    const [store, id] = [await fixture.store(), fixture.id()];
+    const written = store.state<Uint8Array>(id, { serializer: asPickle });
+    const bytes = new TextEncoder().encode("cos\nsystem\n(S'true'\ntR.");
+    await written.save(bytes);
+    const state = store.state<number>(id, { initial: () => 0, serializer: "pickle" });
+    await rejectsWith(state.load(), "CORRUPT_STATE");
+    await rejectsWith(
+      state.update((n) => n + 1),
+      "CORRUPT_STATE",
+    );
+    assert.match((await rejection(state.load())).message, /asks for "os.system".* at byte 0/);
+    assert.deepEqual(await written.load(), bytes);
+  }),
+  proof("[S5] a value that pickle cannot keep is refused, and nothing is saved", async (fixture) => {
+    const [store, id] = [await fixture.store(), fixture.id()];
+    const state = store.state<unknown>(id, { serializer: "pickle" });
+    await rejectsWith(state.save({ a: new Map([[[1], 2]]) }), "SERIALIZATION");
+    await rejectsWith(
+      state.update(() => ({ set: new Set([1, true]) })),
+      "SERIALIZATION",
+    );
+    assert.equal(await state.load(), undefined);
+  }),
+  proof("[O1] a once keeps its result as a pickle, undefined included", async (fixture) => {
+    const [store, ids] = [await fixture.store(), [fixture.id(), fixture.id()]];
+    const results = [new Map([[1n, "one"]]), undefined];
+    for (const [index, result] of results.entries()) {
+      const once = store.once(ids[index] ?? "", { keepMs: 60_000, serializer: "pickle", fingerprint: [1n] });
+      await once.run(() => result);
+      const { value } = (await once.peek()) as { value: unknown };
+      assert.deepStrictEqual(value, result && new Map([[1, "one"]]));
+    }
+  }),
 ];

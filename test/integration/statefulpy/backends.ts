@@ -4,6 +4,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { RedisBackend, SqliteBackend, type BackendOptions, type StateBackend } from "holdfast/statefulpy";
 
 import { startRedis, type RedisServer } from "../../support/redis-server.ts";
@@ -40,6 +41,16 @@ export class World {
 
   get path(): string {
     return join(this.#folder, "stateful.db");
+  }
+
+  /** Deletes a lock behind its holder's back. */
+  async dropLock(id: string): Promise<void> {
+    if (this.kind === "redis") await this.redis.command("DEL", `statefulpy:lock:${id}`);
+    else {
+      const db = new DatabaseSync(this.path);
+      db.prepare("DELETE FROM holdfast_locks WHERE fn_id = ?").run(id);
+      db.close();
+    }
   }
 
   open(options: BackendOptions = {}): StateBackend {

@@ -83,6 +83,25 @@ describe.each(kinds)("%s", (kind) => {
     expect(log).toEqual(["a", "b", "c", "d", "e"].flatMap((name) => [`+${name}`, `-${name}`]));
   });
 
+  test("after a second of turns, a process leaves the lock free for longer than the 100 ms after which others ask", async () => {
+    const backend = world.open();
+    const turns: { from: number; to: number }[] = [];
+    const until = performance.now() + 1_700;
+    const lane = async (): Promise<void> => {
+      while (performance.now() < until)
+        await backend.owner(async () => {
+          await backend.acquireLock("turns");
+          const from = performance.now();
+          await new Promise((resolve) => setTimeout(resolve, 5));
+          turns.push({ from, to: performance.now() });
+          await backend.releaseLock("turns");
+        });
+    };
+    await Promise.all([lane(), lane()]);
+    const free = turns.slice(1).map(({ from }, n) => from - turns[n]!.to);
+    expect(free.filter((ms) => ms > 100).length).toBeGreaterThan(0);
+  });
+
   test("tasks that a scope starts belong to it; a nested scope is another owner", async () => {
     const backend = world.open();
     await backend.owner(async () => {
@@ -173,6 +192,23 @@ describe.each(kinds)("%s", (kind) => {
     await dead.saveState("lease", { still: "held" });
     await dead.releaseLock("lease");
     expect(await next.acquireLock("lease", 0)).toBe(true);
+  });
+
+  test("a lock that is deleted: its save is refused, and so is its renewal, which aborts the signal", async () => {
+    const backend = world.open({ lockTimeout: 600 });
+    await backend.owner(async ({ signal }) => {
+      await backend.acquireLock("deleted");
+      await world.dropLock("deleted");
+      await expect(backend.saveState("deleted", {})).rejects.toEqual(code("LOCK_LOST"));
+      expect(signal.reason).toEqual(code("LOCK_LOST"));
+      await expect(backend.releaseLock("deleted")).rejects.toEqual(code("LOCK_LOST"));
+    });
+    const owner = backend.createOwner();
+    await backend.acquireLock("deleted", 0, { owner });
+    await world.dropLock("deleted");
+    await poll(() => owner.signal.reason as unknown).toEqual(code("LOCK_LOST"));
+    expect(await backend.loadState("deleted")).toBeNull();
+    expect(await isFree("deleted")).toBe(true);
   });
 
   test("close releases, rejects what waits, aborts what holds, and refuses the rest", async () => {

@@ -3,6 +3,7 @@
 import * as doors from "./doors.ts";
 import { envelope } from "./envelope.ts";
 import type { Target } from "./harness.ts";
+import { pickleReads, pickleWrites } from "./pickle.ts";
 import { redisNeighbour } from "./redis.ts";
 import { serializerReads, serializerWrites } from "./serializer.ts";
 import { sqliteNeighbour } from "./sqlite.ts";
@@ -11,6 +12,8 @@ export const targets: readonly Target[] = [
   envelope,
   serializerReads,
   serializerWrites,
+  pickleReads,
+  pickleWrites,
   doors.ids,
   doors.options,
   doors.targets,

@@ -40,6 +40,8 @@ export interface PlainFileOptions {
   readonly path: string;
   readonly name: string;
   readonly driver: SqlDriver;
+  /** For what only reads: nothing is made or changed. */
+  readonly isReadOnly?: boolean | undefined;
 }
 
 export class PlainFile {
@@ -50,17 +52,19 @@ export class PlainFile {
   readonly #statements = new Map<string, SqlStatement>();
 
   constructor(options: PlainFileOptions) {
-    const { path, name, driver } = options;
+    const { path, name, driver, isReadOnly: readOnly = false } = options;
     try {
-      mkdirSync(dirname(path), { recursive: true });
+      if (!readOnly) mkdirSync(dirname(path), { recursive: true });
       this.#guard = new FileGuard(options);
     } catch (error) {
       throw toFileError(error, name);
     }
-    this.#db = new driver(path);
+    this.#db = readOnly ? new driver(path, { readOnly }) : new driver(path);
     try {
       this.#guard.opened();
-      this.#setUp(name);
+      this.#db.exec(`PRAGMA busy_timeout = ${String(busyTimeoutMs)}`);
+      if (readOnly) this.#refuseOthers(name);
+      else this.#setUp(name);
     } catch (error) {
       this.close();
       throw error;
@@ -108,7 +112,6 @@ export class PlainFile {
   }
 
   #setUp(name: string): void {
-    this.#db.exec(`PRAGMA busy_timeout = ${String(busyTimeoutMs)}`);
     const schema = schemaOf(this.#db);
     const row = this.#db.prepare(`PRAGMA ${schema}.application_id`).get() as { application_id: number };
     if (row.application_id === holdfastId)
@@ -121,6 +124,15 @@ export class PlainFile {
     } catch (error) {
       if (!isReadOnly(error)) throw error; // then states can be read, if there are any
     }
+  }
+
+  /** For a file in which nothing may be made. */
+  #refuseOthers(name: string): void {
+    const found = this.#db.prepare(
+      `SELECT 1 FROM ${schemaOf(this.#db)}.sqlite_schema WHERE name = 'stateful_state'`,
+    );
+    if (found.get() !== undefined) return;
+    throw new InvalidArgumentError(`${name} is no file of statefulpy: it has no table stateful_state.`);
   }
 
   #statement(sql: string): SqlStatement {

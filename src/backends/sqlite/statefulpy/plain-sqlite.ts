@@ -17,6 +17,8 @@ const pageSize = 500;
 export interface PlainSqliteOptions {
   /** An absolute path. */
   readonly path: string;
+  /** For what only reads. */
+  readonly isReadOnly?: boolean | undefined;
   /** Instead of the wall clock, in milliseconds. */
   readonly wallMs?: (() => number) | undefined;
 }
@@ -51,12 +53,14 @@ class PlainSqlite implements PlainStore {
   readonly #path: string;
   readonly #driver: SqlDriver;
   readonly #wallMs: () => number;
+  readonly #isReadOnly: boolean | undefined;
   #open: PlainFile | undefined;
   #isClosed = false;
   /** The file was replaced or deleted: this store cannot use another one. */
   #isGone = false;
 
-  constructor({ path, wallMs = Date.now }: PlainSqliteOptions, driver: SqlDriver) {
+  constructor({ path, isReadOnly, wallMs = Date.now }: PlainSqliteOptions, driver: SqlDriver) {
+    this.#isReadOnly = isReadOnly;
     this.name = `sqlite:${path}`;
     this.#path = path;
     this.#driver = driver;
@@ -176,7 +180,8 @@ class PlainSqlite implements PlainStore {
   #openFile(): PlainFile {
     if (this.#isGone) throw replaced(this.name, "none");
     if (this.#isClosed) throw new UnavailableError(`${this.name} was closed.`);
-    return new PlainFile({ path: this.#path, name: this.name, driver: this.#driver });
+    const [path, isReadOnly] = [this.#path, this.#isReadOnly];
+    return new PlainFile({ path, isReadOnly, name: this.name, driver: this.#driver });
   }
 
   /** Otherwise what is written is lost, and locks exclude no process that opened the new file. */

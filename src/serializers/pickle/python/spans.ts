@@ -35,13 +35,12 @@ export class PyTimeDelta {
     for (const [name, value] of Object.entries({ days, seconds, microseconds })) {
       wholeNumber(`${name} of a PyTimeDelta`, value, range);
     }
-    const allSeconds = seconds + Math.floor(microseconds / 1e6);
+    // The sum of all seconds may be no safe integer.
+    const restSeconds = remainder(seconds, 86_400) + Math.floor(microseconds / 1e6);
+    const allDays = days + Math.floor(seconds / 86_400) + Math.floor(restSeconds / 86_400);
     this.microseconds = remainder(microseconds, 1e6);
-    this.seconds = remainder(allSeconds, 86_400);
-    this.days = wholeNumber("the days of a PyTimeDelta, in all,", days + Math.floor(allSeconds / 86_400), [
-      -maxDays,
-      maxDays,
-    ]);
+    this.seconds = remainder(restSeconds, 86_400);
+    this.days = wholeNumber("the days of a PyTimeDelta, in all,", allDays, [-maxDays, maxDays]);
     Object.freeze(this);
   }
 

@@ -54,11 +54,16 @@ export const constructorSteps: Steps = listOf(
 
 /** A name for a message: short, and with everything escaped that a terminal might obey. */
 export function shownName(name: string): string {
-  const short = name.length > 80 ? `${name.slice(0, 79)}…` : name;
-  return JSON.stringify(short).replaceAll(
-    /[^\x20-\x7e…]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
+  const quoted = JSON.stringify(name.slice(0, shownLength));
+  const escaped = quoted.slice(1, -1).replaceAll(/[^\x20-\x7e]/g, escapeOf);
+  const isWhole = name.length <= shownLength && escaped.length <= shownLength;
+  return `"${escaped.slice(0, shownLength)}${isWhole ? "" : "…"}"`;
+}
+
+const shownLength = 100;
+
+function escapeOf(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
 
 function find(machine: Machine, module: string, name: string): void {

@@ -10,7 +10,7 @@ export const containerSteps: Steps = listOf(
   [opcode.MARK, (m) => m.mark()],
   [opcode.POP, (m) => m.drop()],
   [opcode.POP_MARK, (m) => void m.popMarked()],
-  [opcode.DUP, (m) => m.push(m.top())],
+  [opcode.DUP, (m) => m.pushAgain(m.top())],
 
   [opcode.EMPTY_LIST, (m) => m.pushContainer([])],
   [opcode.LIST, (m) => m.pushContainer(m.popMarked())],

@@ -5,17 +5,25 @@
  * Keys that Python holds equal are one: the first key stays, and the last value.
  */
 import { isSimple, type FirstKeys } from "./first-keys.ts";
+import { HashBuckets } from "./hash-buckets.ts";
+
+/** What a dict asks the machine for. */
+export interface DictContext {
+  readonly newKeys: () => FirstKeys;
+  readonly countComparisons: (count: number) => void;
+}
 
 export class DictNode {
-  readonly #newKeys: () => FirstKeys;
+  readonly #context: DictContext;
   #isMap: boolean;
   #entries: Map<unknown, unknown> | undefined;
   #first: FirstKeys | undefined;
+  #buckets: HashBuckets | undefined;
   #target: object | undefined;
 
   /** `asMap`: even if all keys are text. */
-  constructor(newKeys: () => FirstKeys, asMap: boolean) {
-    this.#newKeys = newKeys;
+  constructor(context: DictContext, asMap: boolean) {
+    this.#context = context;
     this.#isMap = asMap;
   }
 
@@ -24,12 +32,20 @@ export class DictNode {
     this.#entries ??= new Map();
     if (typeof key !== "string") this.#isMap = true;
     if (this.#first === undefined && !isSimple(key)) {
-      this.#first = this.#newKeys().addAll(this.#entries.keys());
+      this.#first = this.#context.newKeys().addAll(this.#entries.keys());
     }
     const kept = this.#first === undefined ? key : this.#first.of(key);
     if (kept === undefined) return false;
-    this.#entries.set(kept, value);
+    this.#put(this.#entries, kept, value);
     return true;
+  }
+
+  #put(entries: Map<unknown, unknown>, key: unknown, value: unknown): void {
+    const { size } = entries;
+    if (size === HashBuckets.fewestKeys)
+      this.#buckets ??= new HashBuckets(entries.keys(), this.#context.countComparisons);
+    entries.set(key, value);
+    this.#buckets?.used(key, entries.size > size);
   }
 
   /** The object or `Map` with these entries, always the same; asked for when nothing is added any more. */
@@ -42,6 +58,7 @@ export class DictNode {
     const entries = this.#entries ?? new Map<string, unknown>();
     this.#entries = undefined;
     this.#first = undefined;
+    this.#buckets = undefined;
     return this.#isMap ? entries : objectOf(entries as Map<string, unknown>);
   }
 }

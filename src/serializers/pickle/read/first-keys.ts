@@ -15,16 +15,11 @@ export function isSimple(key: unknown): boolean {
 
 export class FirstKeys {
   readonly #keyIds: KeyIds;
-  readonly #countComparisons: (count: number) => void;
   readonly #first = new Map<number, unknown>();
   #hasNaN = false;
-  /** How many bigints there are with the same last 64 bits. */
-  #alike: Map<bigint, number> | undefined;
 
-  /** `countComparisons` is told how many keys the `Map` or `Set` compares a bigint with. */
-  constructor(keyIds: KeyIds, countComparisons: (count: number) => void) {
+  constructor(keyIds: KeyIds) {
     this.#keyIds = keyIds;
-    this.#countComparisons = countComparisons;
   }
 
   /** Takes over the simple keys that are there already. */
@@ -47,18 +42,10 @@ export class FirstKeys {
 
   /** A `Map` turns -0 into 0, and has one NaN, where Python may have several. */
   #keepable(key: unknown): unknown {
-    if (typeof key === "bigint") this.#countCollisions(BigInt.asUintN(64, key));
     if (Object.is(key, -0)) return new PyFloat(-0);
     if (!Number.isNaN(key)) return key;
     if (this.#hasNaN) return new PyFloat(NaN);
     this.#hasNaN = true;
     return key;
-  }
-
-  #countCollisions(lastBits: bigint): void {
-    this.#alike ??= new Map();
-    const count = this.#alike.get(lastBits) ?? 0;
-    this.#alike.set(lastBits, count + 1);
-    this.#countComparisons(count);
   }
 }

@@ -6,10 +6,11 @@
  */
 import { CorruptStateError } from "../../../errors.ts";
 import { KeyIds } from "../key-ids.ts";
-import { maxCollisions, type Limits } from "../limits.ts";
+import { maxCollisions, maxRepeatedDigits, type Limits } from "../limits.ts";
 import { ByteSource } from "./byte-source.ts";
-import { DictNode } from "./dict-node.ts";
-import { FirstKeys, isSimple } from "./first-keys.ts";
+import { DictNode, type DictContext } from "./dict-node.ts";
+import { FirstKeys } from "./first-keys.ts";
+import { SetFiller } from "./set-filler.ts";
 
 /** How a pickle is read. */
 export interface ReadSettings extends Limits {
@@ -25,19 +26,23 @@ export class Machine {
   /** The offset of the current instruction. */
   at = 0;
 
-  readonly #keyIds = new KeyIds();
+  readonly #keyIds = new KeyIds((count) => this.#countDigits(count));
   readonly #stack: unknown[] = [];
   readonly #marks: number[] = [];
   /** Indexes as they are assigned by CPython: 0, 1, 2 … */
   readonly #memo: unknown[] = [];
-  /** All others: a high index takes no more memory than a low one. */
-  readonly #sparseMemo = new Map<number, unknown>();
+  /** All others: a high index takes no more memory than a low one. By text, since the hash of a number has no secret. */
+  readonly #sparseMemo = new Map<string, unknown>();
   #items = 0;
   #containers = 0;
   #copied = 0;
   #comparisons = 0;
-  /** Of sets with members that are not simple. */
-  readonly #setKeys = new Map<Set<unknown>, FirstKeys>();
+  #digits = 0;
+  readonly #context: DictContext = {
+    newKeys: () => new FirstKeys(this.#keyIds),
+    countComparisons: (count) => this.#countComparisons(count),
+  };
+  readonly #setFiller = new SetFiller(this.#context);
 
   constructor(bytes: Uint8Array, settings: ReadSettings) {
     this.source = new ByteSource(bytes);
@@ -67,23 +72,14 @@ export class Machine {
   }
 
   pushDict(): DictNode {
-    const node = new DictNode(this.#newKeys, this.settings.maps);
+    const node = new DictNode(this.#context, this.settings.maps);
     this.pushContainer(node);
     return node;
   }
 
   /** Adds values to a set, and refuses what Python could not. */
   addAll(set: Set<unknown>, members: readonly unknown[]): void {
-    let keys = this.#setKeys.get(set);
-    for (const member of members) {
-      if (keys === undefined && !isSimple(member)) {
-        keys = this.#newKeys().addAll(set);
-        this.#setKeys.set(set, keys);
-      }
-      const kept = keys === undefined ? member : keys.of(member);
-      if (kept === undefined) this.fail("has a member of a set that Python cannot hash");
-      set.add(kept);
-    }
+    if (!this.#setFiller.addAll(set, members)) this.fail("has a member of a set that Python cannot hash");
   }
 
   /** Counts values that are kept without being pushed, such as those that are copied from a list. */
@@ -145,8 +141,8 @@ export class Machine {
   remember(index: number): void {
     const value = this.top();
     if (index < this.#memo.length) this.#memo[index] = value;
-    else if (index === this.#memo.length && !this.#sparseMemo.has(index)) this.#memo.push(value);
-    else this.#sparseMemo.set(index, value);
+    else if (index === this.#memo.length && !this.#sparseMemo.has(`m${index}`)) this.#memo.push(value);
+    else this.#sparseMemo.set(`m${index}`, value);
     const { maxMemo } = this.settings;
     if (this.#memoSize > maxMemo) this.fail(`keeps more than ${maxMemo} values for later (maxMemo)`);
   }
@@ -156,18 +152,27 @@ export class Machine {
   }
 
   recall(index: number): void {
-    if (index < this.#memo.length) this.push(this.#memo[index]);
-    else if (this.#sparseMemo.has(index)) this.push(this.#sparseMemo.get(index));
+    if (index < this.#memo.length) this.pushAgain(this.#memo[index]);
+    else if (this.#sparseMemo.has(`m${index}`)) this.pushAgain(this.#sparseMemo.get(`m${index}`));
     else this.fail(`refers to the value ${index}, which it has not`);
   }
 
-  readonly #newKeys = (): FirstKeys => new FirstKeys(this.#keyIds, this.#countComparisons);
+  /** A bigint is no object: it would be written out for each time that it is there. */
+  pushAgain(value: unknown): void {
+    if (typeof value === "bigint") this.#countDigits(value.toString(16).length);
+    this.push(value);
+  }
 
-  readonly #countComparisons = (count: number): void => {
+  #countComparisons(count: number): void {
     this.#comparisons += count;
-    if (this.#comparisons > maxCollisions)
-      this.fail("has too many integers for keys that agree in their last 64 bits");
-  };
+    if (this.#comparisons > maxCollisions) this.fail("has too many numbers for keys whose hashes agree");
+  }
+
+  #countDigits(count: number): void {
+    this.#digits += count;
+    if (this.#digits > maxRepeatedDigits + 4 * this.source.length)
+      this.fail("uses the same large integers too often");
+  }
 
   get #memoSize(): number {
     return this.#memo.length + this.#sparseMemo.size;

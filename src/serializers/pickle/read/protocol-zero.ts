@@ -46,8 +46,7 @@ const letters: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** What a line of STRING says: quoted, with the escapes of `repr()`. `undefined`: it is not valid. */
-export function decodeEscapes(line: string): string | undefined {
-  const text = line.trimEnd();
+export function decodeEscapes(text: string): string | undefined {
   const quote = text.charAt(0);
   if (text.length < 2 || !/["']/.test(quote) || !text.endsWith(quote)) return undefined;
   const pieces: string[] = [];

@@ -43,23 +43,27 @@ function pushIntLine(machine: Machine): void {
 function decimal(machine: Machine, text: string): number | bigint {
   if (text.length > maxDigits)
     machine.fail(`has a number of ${text.length} decimal digits (${maxDigits} are read)`);
-  if (!/^-?\d+$/.test(text)) machine.fail("has something else in place of a whole number");
-  return text.length <= 15 ? Number(text) + 0 : narrowed(BigInt(text));
+  // CPython reads 010 as octal and -0 as False, or refuses them; no pickler writes them.
+  if (!/^(0|-?[1-9]\d*)$/.test(text)) machine.fail("has something else in place of a whole number");
+  return text.length <= 15 ? Number(text) : narrowed(BigInt(text));
 }
 
-function floatOfLine(machine: Machine): number {
-  const text = latin1(machine.source.line());
-  if (text.length <= maxDigits && /^-?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(text)) return Number(text);
-  return specialFloats.get(text) ?? machine.fail("has something else in place of a float");
-}
-
-/** A Map: an object would also have the names that all objects have. */
+/** A Map, since an object has more names than its own: "constructor", "__proto__". */
 const specialFloats: ReadonlyMap<string, number> = new Map([
   ["nan", NaN],
   ["-nan", NaN],
   ["inf", Infinity],
   ["-inf", -Infinity],
 ]);
+
+function floatOfLine(machine: Machine): number {
+  const text = latin1(machine.source.line());
+  const isDecimal = text.length <= maxDigits && /^-?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(text);
+  const value = isDecimal ? Number(text) : specialFloats.get(text);
+  if (value === undefined) machine.fail("has something else in place of a float");
+  if (isDecimal && !Number.isFinite(value)) machine.fail("has a float that is too large");
+  return value;
+}
 
 /** The rule of `floats: "exact"`: an integral number is an int, and a PyFloat is a float. */
 function float({ settings }: Machine, value: number): number | PyFloat {

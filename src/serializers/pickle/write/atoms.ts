@@ -63,7 +63,7 @@ function writeTimeDelta(out: OpcodeWriter, { days, seconds, microseconds }: PyTi
 /** Equal ones are one in the memo: most dates share theirs. */
 function writeTimeZone(out: OpcodeWriter, zone: PyTimeZone): void {
   const { offset, name } = zone;
-  out.once(`timezone ${zone.toString()} ${name === null ? "" : JSON.stringify(name)}`, () => {
+  out.once([zone.toString(), name], () => {
     out.named("datetime", "timezone");
     writeTimeDelta(out, offset);
     if (name !== null) out.text(name);

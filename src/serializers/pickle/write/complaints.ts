@@ -67,6 +67,14 @@ export function complainOfClass(value: object): Complaint {
   return [found, "Store a plain object or array with its data, such as { ...value }"];
 }
 
+export function complainOfTextMap(hasKeys: boolean): Complaint {
+  const what = hasKeys ? "a Map with only text for keys" : "an empty Map";
+  return [
+    `is ${what}, which would come back as an object`,
+    'Store an object, or use createPickle({ dicts: "maps" })',
+  ];
+}
+
 /** What is wrong with a date that Python could not hold. */
 export function complainOfDate(value: object): Complaint | undefined {
   if (!(value instanceof Date)) return undefined;

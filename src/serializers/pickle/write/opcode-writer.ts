@@ -12,12 +12,13 @@ import { encodeText } from "../utf8.ts";
 import { ByteSink } from "./byte-sink.ts";
 
 const int32 = 2 ** 31;
+const nanBytes = new Uint8Array([opcode.BINFLOAT, 0x7f, 0xf8, 0, 0, 0, 0, 0, 0]);
 
 export class OpcodeWriter {
   readonly sink = new ByteSink();
   readonly #limits: Limits;
   readonly #memo = new Map<unknown, number>();
-  readonly #keys = new Map<string, symbol>();
+  readonly #marks = new Map<string, Map<string | null, symbol>>();
   #items = 0;
   #containers = 0;
 
@@ -72,7 +73,9 @@ export class OpcodeWriter {
 
   float(value: number): void {
     this.#count();
-    this.sink.withDouble(opcode.BINFLOAT, value);
+    // There are many NaNs by their bits, and JavaScript does not say which one a calculation gives.
+    if (Number.isNaN(value)) this.sink.raw(nanBytes);
+    else this.sink.withDouble(opcode.BINFLOAT, value);
   }
 
   text(value: string): void {
@@ -94,18 +97,19 @@ export class OpcodeWriter {
     this.sink.raw(value);
   }
 
-  /** Pushes what `write` makes, which is the same for every use of this key. */
-  once(key: string, write: () => void): void {
-    if (this.recall(this.#keys.get(key))) return;
+  /** Pushes what `write` makes, which is the same for every use of these keys. They are not joined: one may be long. */
+  once([key, subkey]: readonly [string, string | null], write: () => void): void {
+    const marks = this.#marks.get(key) ?? new Map<string | null, symbol>();
+    if (this.recall(marks.get(subkey))) return;
     write();
     const mark = Symbol(key); // the key itself would be taken for a text of the value
-    this.#keys.set(key, mark);
+    this.#marks.set(key, marks.set(subkey, mark));
     this.memoize(mark);
   }
 
   /** A constructor, by its name. */
   named(module: string, name: string): void {
-    this.once(`${module}.${name}`, () => {
+    this.once([module, name], () => {
       this.text(module);
       this.text(name);
       this.op(opcode.STACK_GLOBAL);

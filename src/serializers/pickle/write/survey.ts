@@ -10,6 +10,7 @@ import type { Limits } from "../limits.ts";
 import type { PyTuple, PyFrozenSet } from "../python/collections.ts";
 import {
   accessorComplaint,
+  complainOfTextMap,
   complaintOfGap,
   complainOfClass,
   complainOfDate,
@@ -24,6 +25,8 @@ import { shown, stepTo, type Graph, type Kind, type Node } from "./graph.ts";
 export interface WriteSettings extends Limits {
   /** Whether integers beyond 2⁵³ are floats. */
   readonly plainFloats: boolean;
+  /** Whether every dict is read as a `Map`. */
+  readonly maps: boolean;
 }
 
 interface Frame {
@@ -98,8 +101,15 @@ class Survey {
       node.isOpen = false;
       return;
     }
+    if (value instanceof Map && !this.#settings.maps) this.#refuseTextMap(node);
     this.#frames.push({ node, next: 0 });
     this.#checkLimits();
+  }
+
+  /** It would come back as an object, sooner or later: without methods, for a caller that has not expected it. */
+  #refuseTextMap({ children }: Node): void {
+    if (keysOf(children).every((key) => typeof key === "string"))
+      this.#refuse(complainOfTextMap(children.length > 0));
   }
 
   #checkLimits(): void {

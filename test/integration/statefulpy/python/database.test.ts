@@ -8,7 +8,7 @@ import { SqliteBackend } from "holdfast/statefulpy";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import { serializers, World } from "../backends.ts";
-import { needs, python } from "./python.ts";
+import { needs, Program, python } from "./python.ts";
 
 const code = (name: string): unknown => expect.objectContaining({ code: name });
 let world: World;
@@ -58,12 +58,17 @@ describe.skipIf(python === undefined)(`a file of Python ${needs}`, () => {
   });
 });
 
-test("a lock is a row with a lease: it survives its process, and then ends; Python's table of locks stays empty", async () => {
-  const [one, two] = [world.open({ lockTimeout: 300 }), world.open()];
-  await one.acquireLock("x");
-  await expect(two.acquireLock("x", 0.5)).rejects.toThrow(/held by process \d+/);
-  await one.close();
-  expect(await two.acquireLock("x", 0)).toBe(true);
+test("Node processes exclude each other on one file; the lock of one that is killed ends with its lease", async () => {
+  const programs = [1, 2, 3].map(() => Program.node(world.path, "json", 1_000));
+  await Promise.all(programs.map((program, n) => program.call("count", "counter", 30, String(n))));
+  const backend = world.open();
+  expect(await backend.loadState("counter")).toEqual({ count: 90 });
+  const [holder] = programs;
+  await holder?.call("acquire", "x", 5);
+  await expect(backend.acquireLock("x", 0)).rejects.toThrow(/held by process \d+/);
+  await holder?.kill();
+  expect(await backend.acquireLock("x", 5)).toBe(true);
+  await Promise.all(programs.map((program) => program.kill()));
 });
 
 test("many ids are listed in order, over several pages", async () => {
@@ -102,7 +107,7 @@ test("nothing is created before the first call; a missing folder is", async () =
 });
 
 test.skipIf(process.getuid?.() === 0)(
-  "skipped for root: a file that may only be read can be read",
+  "a file that may only be read can be read (not as root, who may write it)",
   async () => {
     const writer = world.open();
     await writer.saveState("x", { a: 1 });

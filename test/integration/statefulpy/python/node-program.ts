@@ -1,20 +1,22 @@
-// A Node process with holdfast/statefulpy, with the same orders as protocol.py. Arguments: url serializer lockTimeout.
+// A Node process with holdfast/statefulpy, with the same orders as protocol.py. Arguments: a URL or a file, serializer,
+// lockTimeout.
 
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { createClient } from "@redis/client";
 
-import { RedisBackend } from "../../../../src/statefulpy/index.ts";
+import { RedisBackend, SqliteBackend } from "../../../../src/statefulpy/index.ts";
 
 const [url = "", serializer = "json", lockTimeout = "30000"] = process.argv.slice(2);
-const backend = new RedisBackend({
-  redisUrl: url,
-  serializer: serializer as "json",
-  lockTimeout: Number(lockTimeout),
-});
-const client = createClient({ url, RESP: 2 });
-await client.connect();
+const options = { serializer: serializer as "json", lockTimeout: Number(lockTimeout) };
+const isRedis = url.startsWith("redis:");
+const backend = isRedis
+  ? new RedisBackend({ redisUrl: url, ...options })
+  : new SqliteBackend({ dbPath: url, ...options });
+const client = createClient({ url: isRedis ? url : "redis://localhost", RESP: 2 });
+if (isRedis) await client.connect();
+const trace = async (entry: string): Promise<unknown> => isRedis && client.rPush("statefulpy:trace", entry);
 
 type Orders = Record<string, (...args: never[]) => Promise<unknown>>;
 
@@ -28,11 +30,11 @@ const operations: Orders = {
       await backend.owner(async () => {
         await backend.acquireLock(id, 60);
         longest = Math.max(longest, performance.now() - began);
-        await client.rPush("statefulpy:trace", `+${lane}`);
+        await trace(`+${lane}`);
         const state = ((await backend.loadState(id)) ?? { count: 0 }) as { count: number };
         await sleep(Math.random() * 4);
         await backend.saveState(id, { ...state, count: state.count + 1 });
-        await client.rPush("statefulpy:trace", `-${lane}`);
+        await trace(`-${lane}`);
         await backend.releaseLock(id);
       });
     };

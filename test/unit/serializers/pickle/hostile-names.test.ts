@@ -7,7 +7,7 @@ import { describe, expect, test } from "vitest";
 
 import { CorruptStateError } from "../../../../src/errors.ts";
 import { pickle } from "../../../../src/pickle.ts";
-import { assemble, named, op, stackNamed, text, type Part } from "../../../support/pickle-assembler.ts";
+import { assemble, named, op, stackNamed, text, type Part } from "./assembler.ts";
 
 function refusal(...parts: readonly Part[]): string {
   try {

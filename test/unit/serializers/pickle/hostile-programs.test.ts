@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 
 import { CorruptStateError } from "../../../../src/errors.ts";
 import { pickle } from "../../../../src/pickle.ts";
-import { assemble, length, named, op, repeat, text, type Part } from "../../../support/pickle-assembler.ts";
+import { assemble, length, named, op, repeat, text, type Part } from "./assembler.ts";
 
 function refusal(bytes: Uint8Array): string {
   try {

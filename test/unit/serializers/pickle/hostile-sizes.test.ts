@@ -4,7 +4,7 @@
 import { describe, expect, test } from "vitest";
 
 import { createPickle, pickle, type PickleOptions } from "../../../../src/pickle.ts";
-import { assemble, length, named, op, repeat, text, type Part } from "../../../support/pickle-assembler.ts";
+import { assemble, length, named, op, repeat, text, type Part } from "./assembler.ts";
 
 const read = (parts: Part, options?: PickleOptions): unknown =>
   createPickle(options).deserialize(assemble(parts));

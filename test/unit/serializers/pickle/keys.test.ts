@@ -17,7 +17,7 @@ import {
 } from "../../../../src/pickle.ts";
 import { KeyIds } from "../../../../src/serializers/pickle/key-ids.ts";
 import { equalityText, plainKey } from "../../../property/pickle/values.ts";
-import { assemble, op, text } from "../../../support/pickle-assembler.ts";
+import { assemble, op, text } from "./assembler.ts";
 
 const zone = (seconds: number, name: string | null = null): PyTimeZone =>
   new PyTimeZone(new PyTimeDelta({ seconds }), name);

@@ -2,7 +2,7 @@
 
 import { Buffer } from "node:buffer";
 
-import { opcode } from "../../src/serializers/pickle/opcodes.ts";
+import { opcode } from "../../../../src/serializers/pickle/opcodes.ts";
 
 export { opcode as op };
 

@@ -1,0 +1,24 @@
+/** `holdfast init`: opens the store, so that a SQLite file is created and the rights of a server's user are checked. */
+import { defineCommand } from "../command.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { storeOptions, withBackend } from "../store-options.ts";
+
+export const initCommand = defineCommand({
+  usage: "[options]",
+  description: `Opens the store and says where it is. A SQLite file is created with its folder, unless it is there already. On Redis,
+nothing has to be created: the connection, the rights of the user and what else is needed of the server are checked. May
+be repeated. As JSON: {"store"}.`,
+  options: storeOptions,
+  operands: { min: 0, max: 0 },
+  examples: ["holdfast init", "holdfast init --url sqlite:data/store.db"],
+  async run({ values, output }) {
+    const store = await withBackend(values, async ({ store, backend, calls }) => {
+      await store.ready();
+      // A file that can only be read opens, too. This changes nothing, but asks for the right to write.
+      await calls.idempotent("Checking the right to write", () => backend.renewLocks([]));
+      return store.name;
+    });
+    await output.result({ store }, `The store is ready: ${store}`);
+    return exitCodes.done;
+  },
+});

@@ -1,0 +1,28 @@
+/** `holdfast ls`: `store.states()` as a table. */
+import { defineCommand } from "../command.ts";
+import { durationText } from "../durations.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { storeOptions, withStore } from "../store-options.ts";
+
+export const lsCommand = defineCommand({
+  usage: "[ID-PREFIX] [options]",
+  description: `Lists the states, or those whose ids begin with ID-PREFIX: revision, size in bytes, serializer and remaining time to
+live. They come in no particular order, and are printed while they are read, so a large store takes no memory.
+As JSON: {"id","revision","bytes","serializer","expiresInMs"}.`,
+  options: storeOptions,
+  operands: { min: 0, max: 1 },
+  examples: ["holdfast ls", "holdfast ls user: --json | jq -r .id"],
+  async run({ values, operands: [idPrefix = ""], output }) {
+    const count = await withStore(values, (store) =>
+      output.table(store.states({ idPrefix }), {
+        ID: ({ id }) => id,
+        REVISION: ({ revision }) => revision,
+        BYTES: ({ bytes }) => bytes,
+        SERIALIZER: ({ serializer }) => serializer,
+        EXPIRES: ({ expiresInMs }) => durationText(expiresInMs),
+      }),
+    );
+    if (count === 0 && !output.isJson) output.note("There are no such states.");
+    return exitCodes.done;
+  },
+});

@@ -1,0 +1,50 @@
+/** `holdfast set`: saves a value that is given as JSON. */
+import type { SaveOptions } from "../../handles/state.ts";
+import { defineCommand } from "../command.ts";
+import { jsonInput } from "../data/json-input.ts";
+import { ifRevisionOf, stateId } from "../data/stored.ts";
+import { durationMs } from "../durations.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { storeOptions, withStore } from "../store-options.ts";
+import { waitOption, waitMsOf } from "../data/wait-option.ts";
+
+export const setCommand = defineCommand({
+  usage: "ID VALUE|- [options]",
+  description: `Saves VALUE, which is JSON, or what the standard input has (-). A value that begins with "-" follows after --. While
+others hold the lock of the state, waits for it. A state that another serializer wrote is left as it is.
+As JSON: {"id","revision"}.`,
+  options: {
+    "if-revision": {
+      type: "string",
+      value: "N|absent",
+      help: "only if the state is at this revision, or absent",
+    },
+    ttl: {
+      type: "string",
+      value: "DURATION",
+      help: "delete it after this time: 90, 250ms, 24h; none: never. Default: unchanged",
+    },
+    ...waitOption,
+    ...storeOptions,
+  },
+  operands: { min: 2, max: 2 },
+  examples: [
+    `holdfast set limits '{"perMinute": 60}'`,
+    "holdfast set claim '\"me\"' --if-revision absent --ttl 10m",
+    "holdfast set debt -- -5",
+    "holdfast get a | holdfast set b -",
+  ],
+  async run({ values, operands: [operand = "", input = ""], output }) {
+    const { "if-revision": revision, ttl } = values;
+    const id = stateId(operand);
+    const options: SaveOptions = {
+      ...(revision === undefined ? {} : { ifRevision: ifRevisionOf(revision) }),
+      ...(ttl === undefined ? {} : { ttlMs: ttl === "none" ? ttl : Math.round(durationMs(ttl, "--ttl")) }),
+      ...waitMsOf(values),
+    };
+    const value = await jsonInput(input);
+    const saved = await withStore(values, (store) => store.state(id).save(value, options));
+    await output.result({ id, revision: saved }, `Saved at revision ${String(saved)}.`);
+    return exitCodes.done;
+  },
+});

@@ -1,0 +1,124 @@
+/** `holdfast watch`: asks again and again, and prints a line each time a state, or the holder of its lock, has changed. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { defineCommand } from "../command.ts";
+import { lockOf, stateOf, type StateView } from "../data/everything.ts";
+import { tokenOf, type LockView } from "../data/holders.ts";
+import { stateId } from "../data/stored.ts";
+import { durationMs } from "../durations.ts";
+import { exitCodes, UsageError } from "../exit-codes.ts";
+import type { Output } from "../output.ts";
+import { storeOptions, wholeNumber, withBackend, type Opened } from "../store-options.ts";
+import { lockText, stateText } from "./inspect.ts";
+
+const shortestMs = 10;
+const longestMs = 86_400_000;
+
+export const watchCommand = defineCommand({
+  usage: "ID [options]",
+  description: `Prints what is under an id now, and then a line each time the revision of the state, or who holds the lock, has changed.
+It asks at an interval, so what changes twice in between is one change. Ends with 0 when it is interrupted (SIGINT or
+SIGTERM), and with 3 when the store does not answer. Each time it asks, it reads the whole state.
+As JSON: {"at","id","changed","state","lock"}; "changed" is a list of "state" and "lock", empty in the first line.`,
+  options: {
+    interval: {
+      type: "string",
+      value: "DURATION",
+      help: "how long to wait before asking again, from 10ms. Default: 1s",
+    },
+    count: { type: "string", value: "N", help: "end after so many changes" },
+    ...storeOptions,
+  },
+  operands: { min: 1, max: 1 },
+  examples: ["holdfast watch report", "holdfast watch report --interval 100ms --count 1 --json"],
+  async run({ values, operands: [operand = ""], output }) {
+    const id = stateId(operand);
+    const intervalMs = durationMs(values.interval ?? "1s", "--interval");
+    if (intervalMs < shortestMs || intervalMs > longestMs)
+      throw new UsageError("--interval must be 10ms to 24h.");
+    const count = values.count === undefined ? Infinity : wholeNumber(values.count, "--count");
+    if (count === 0) throw new UsageError("--count must be at least 1.");
+    const interrupted = interruption();
+    await withBackend(values, (opened) => watch({ opened, output, id, intervalMs, count }, interrupted));
+    return exitCodes.done;
+  },
+});
+
+/** Aborts at the first signal; a second one ends the process as usual. */
+function interruption(): AbortSignal {
+  const interrupted = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => interrupted.abort());
+  return interrupted.signal;
+}
+
+interface Watching {
+  readonly opened: Opened;
+  readonly output: Output;
+  readonly id: string;
+  readonly intervalMs: number;
+  readonly count: number;
+}
+
+interface Seen {
+  readonly state: StateView | null;
+  readonly lock: LockView | null;
+}
+
+async function watch(watching: Watching, interrupted: AbortSignal): Promise<void> {
+  const { output, id, intervalMs, count } = watching;
+  let before = await look(watching);
+  await print(output, id, { ...before, changed: [] });
+  let changes = 0;
+  while (changes < count) {
+    if (await isInterrupted(intervalMs, interrupted)) return;
+    const seen = await look(watching);
+    const changed = [
+      ...(stateMark(seen) === stateMark(before) ? [] : ["state"]),
+      ...(lockMark(seen) === lockMark(before) ? [] : ["lock"]),
+    ];
+    before = seen;
+    if (changed.length === 0) continue;
+    changes += 1;
+    await print(output, id, { ...seen, changed });
+  }
+}
+
+/** Whether that is so within this time. */
+function isInterrupted(ms: number, signal: AbortSignal): Promise<boolean> {
+  return sleep(ms, false, { signal }).catch(() => true);
+}
+
+async function look({ opened, id }: Watching): Promise<Seen> {
+  const [state, lock] = await Promise.all([stateOf(opened, id), lockOf(opened, id)]);
+  return { state, lock };
+}
+
+function stateMark({ state }: Seen): string {
+  return state === null ? "absent" : "unreadable" in state ? state.unreadable : String(state.revision);
+}
+
+function lockMark({ lock }: Seen): string {
+  return lock === null
+    ? "free"
+    : lock.holders
+        .map(({ holder }) => tokenOf(holder))
+        .sort()
+        .join(" ");
+}
+
+async function print(
+  output: Output,
+  id: string,
+  seen: Seen & { readonly changed: readonly string[] },
+): Promise<void> {
+  const at = new Date().toISOString();
+  const { state, lock, changed } = seen;
+  const parts = [
+    ...(changed.length === 0 || changed.includes("state")
+      ? [`state ${state === null ? "absent" : stateText(state)}`]
+      : []),
+    ...(changed.length === 0 || changed.includes("lock")
+      ? [`lock ${lock === null ? "free" : lockText(lock)}`]
+      : []),
+  ];
+  await output.result({ at, id, changed, state, lock }, parts.map((part) => `${at}  ${part}`).join("\n"));
+}
