@@ -17,10 +17,10 @@ const apart = [
   "test/integration/redis/cluster/**",
   "test/integration/redis/connections/slow-link.test.ts",
   "test/contract/clients.test.ts",
-  "test/integration/cli/transfer/many-records.test.ts",
   "test/integration/processes/{contention,crossed-orders,defaults,leader,once,readers-and-writers,updates}.test.ts",
   "test/integration/processes/shares/**",
-  "test/integration/cli/child/crontab.test.ts",
+  "test/integration/cli/{child,transfer}/**",
+  "test/integration/cli/data/refusals.test.ts",
   "test/integration/statefulpy/node-versions.test.ts",
   "test/property/fuzz/huge.test.ts",
 ];

@@ -4,7 +4,7 @@
  * The public classes keep theirs in a WeakMap, so that their declarations show nothing of it.
  */
 import type { PlainEntry, PlainPage } from "../backends/contract-plain.ts";
-import { ClosedError, InvalidArgumentError, LockLostError, quoted } from "../errors.ts";
+import { ClosedError, InvalidArgumentError, LockLostError, quoted, UnavailableError } from "../errors.ts";
 import { fromCaller } from "../caller-stacks.ts";
 import { show } from "../options.ts";
 import type { Serializer } from "../serializers/serializer.ts";
@@ -132,6 +132,7 @@ export class Core {
     try {
       await this.#endScope(owner);
     } catch (error) {
+      if (error instanceof UnavailableError) return result; // the function ended while it held: the lease ends the lock
       if (!(error instanceof LockLostError)) throw error;
       throw new LockLostError(error.message, { outcome: error.outcome, cause: error, result });
     }

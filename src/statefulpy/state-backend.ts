@@ -67,7 +67,7 @@ export abstract class StateBackend implements AsyncDisposable {
    * Acquires the lock of an id, waiting for others if it must. It is renewed until it is released.
    *
    * Inside of `owner(fn)`, a lock that the scope holds is acquired again, and counted. Outside of a scope, a second call
-   * never re-enters: it waits for the first.
+   * never re-enters: it waits for the first to release, even one that has lost the lock.
    *
    * @param timeoutSeconds How long to wait, in seconds. 0 tries once. Default 10.
    * @returns `true`.
@@ -104,7 +104,7 @@ export abstract class StateBackend implements AsyncDisposable {
 
   /**
    * Runs `fn` as an owner of locks, which its calls and the async tasks that it starts belong to. Locks that it still holds
-   * when `fn` has ended are released. An `owner()` inside of another one is another owner.
+   * when `fn` has ended are released; if the server does not answer that, they end with their leases. An `owner()` inside of another one is another owner.
    *
    * @returns What `fn` returns.
    * @throws What `fn` throws; LockLostError, with `result`, if `fn` returned although a lock that it had not released was

@@ -6,7 +6,7 @@
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { fromCaller, withCallersStack } from "../caller-stacks.ts";
-import { CorruptStateError, InvalidArgumentError, LockLostError, quoted } from "../errors.ts";
+import { CorruptStateError, HoldfastError, InvalidArgumentError, LockLostError, quoted } from "../errors.ts";
 import { parseOptions, show, type Parser } from "../options.ts";
 import { findCore, type Core } from "./core.ts";
 import { scopesHere, type OwnerScope } from "./locking/owner.ts";
@@ -143,7 +143,14 @@ class Memory {
 
   async #first<R>(owner: OwnerScope, fn: () => Promise<R>): Promise<R> {
     const turn = { id: this.#id, owner, waitMs };
-    return this.#locked(owner, () => inTurn(turn, () => this.#whole(owner, fn)));
+    let isSaved = false;
+    const body = async (): Promise<R> => {
+      const result = await inTurn(turn, () => this.#whole(owner, fn));
+      isSaved = true;
+      return result;
+    };
+    // What is saved stays saved, even if the lock is lost, or the server away, before the release: then the lease ends it.
+    return this.#locked(owner, body, (error) => isSaved && error instanceof HoldfastError);
   }
 
   async #whole<R>(owner: OwnerScope, fn: () => Promise<R>): Promise<R> {
@@ -174,8 +181,12 @@ class Memory {
     });
   }
 
-  /** The error of `body` counts more than that of the release. */
-  async #locked<R>(owner: OwnerScope, body: () => Promise<R>): Promise<R> {
+  /** The error of `body` counts more than that of the release, which may not matter. */
+  async #locked<R>(
+    owner: OwnerScope,
+    body: () => Promise<R>,
+    isNoMatter: (error: unknown) => boolean = () => false,
+  ): Promise<R> {
     const [id, { locks }] = [this.#id, this.#core];
     await locks.acquire({ id, owner, waitMs, signal: undefined, isInside: scopesHere() });
     let result: R;
@@ -185,7 +196,9 @@ class Memory {
       await locks.release(id, owner).catch(() => undefined);
       throw error;
     }
-    await locks.release(id, owner);
+    await locks.release(id, owner).catch((error: unknown) => {
+      if (!isNoMatter(error)) throw error;
+    });
     return result;
   }
 

@@ -52,6 +52,11 @@ export class StoreCalls implements CallSettings {
 
   /** Repeats an attempt until it is answered. */
   run<R>(subject: Subject, attempt: Attempt<R>): Promise<R> {
+    return this.keepingAlive(() => this.runInBackground(subject, attempt));
+  }
+
+  /** The same, but does not keep the process alive. */
+  runInBackground<R>(subject: Subject, attempt: Attempt<R>): Promise<R> {
     let isRetry = false;
     const once = async (): Promise<R> => {
       try {
@@ -61,13 +66,10 @@ export class StoreCalls implements CallSettings {
         throw error;
       }
     };
-    return this.keepingAlive(
-      () =>
-        new Promise<R>((resolve, reject) => {
-          const of = { calls: this, subject, attempt: once, onOver: () => undefined };
-          new BackendCall<R>({ ...of, listener: { resolve, reject } }).begin(now());
-        }),
-    );
+    return new Promise<R>((resolve, reject) => {
+      const of = { calls: this, subject, attempt: once, onOver: () => undefined };
+      new BackendCall<R>({ ...of, listener: { resolve, reject } }).begin(now());
+    });
   }
 
   /** Does not repeat an attempt that may have been carried out: it would undo what others have written since. */

@@ -4,18 +4,21 @@
  * A token is never used twice, so an answer that comes late can be taken for no other ask's.
  */
 import { randomBytes } from "node:crypto";
-import { type ClosedError, HoldfastError, LockLostError, quoted } from "../../errors.ts";
+import { type ClosedError, HoldfastError, LockLostError, quoted, UnavailableError } from "../../errors.ts";
 import { fromCaller } from "../../caller-stacks.ts";
 import { usablePart } from "../../leases/hold.ts";
 import { TicketMaker } from "../../leases/ticket.ts";
 import { Watchdog } from "../../leases/watchdog.ts";
-import { now } from "../../timers.ts";
+import { now, pause } from "../../timers.ts";
 import { PlainHold } from "./hold.ts";
 import { Line, type Asked } from "./line.ts";
 import { nameOf, notHeld, timeoutError } from "./messages.ts";
 import { lostError, type OwnerScope } from "./owner.ts";
 import type { StoreCalls } from "../store-calls.ts";
 import type { Wait } from "./waiter.ts";
+
+/** Between two attempts of giving back, each of which lasts for some seconds if the server is away. */
+const giveBackPauseMs = 100;
 
 export class Locks {
   readonly #calls: StoreCalls;
@@ -56,7 +59,7 @@ export class Locks {
     throw lostError(hold);
   }
 
-  /** All that the owner holds, however often it is nested, and all that it still waits for. Throws the first failure. */
+  /** All that the owner holds, however often it is nested, and all that it still waits for. Throws a loss rather than another failure. */
   async releaseAll(owner: OwnerScope): Promise<void> {
     for (const line of this.#lines.values()) line.rejectOf(owner);
     const holds = [...owner.holds.values()];
@@ -68,8 +71,9 @@ export class Locks {
         throw lostError(hold);
       }),
     );
-    const failed = results.find((result) => result.status === "rejected");
-    if (failed !== undefined) throw failed.reason;
+    const failures = results.flatMap((one) => (one.status === "rejected" ? [one.reason as Error] : []));
+    const failure = failures.find((reason) => reason instanceof LockLostError) ?? failures[0];
+    if (failure !== undefined) throw failure;
   }
 
   /** The token under which a save of this owner is done; `undefined`: it is a plain one. */
@@ -177,16 +181,38 @@ export class Locks {
         throw new LockLostError(
           `The lock ${quoted(id)} was lost before it was released: the server had another holder.`,
         );
+    } catch (error) {
+      if (error instanceof UnavailableError) void this.#tracked(this.#giveBackLater(id, ticket));
+      throw error;
     } finally {
       hold.end();
       this.#lines.get(id)?.freed(hold);
     }
   }
 
-  /** In the background: a failure leaves it to the lease. */
   #giveBack(id: string, token: string): void {
     const subject = { doing: "releasing the lock", id };
-    void this.#tracked(this.#calls.run(subject, (store) => store.release(id, token))).catch(() => undefined);
+    const giving = this.#calls
+      .run(subject, (store) => store.release(id, token))
+      .then(
+        () => undefined,
+        () => this.#giveBackLater(id, token),
+      );
+    void this.#tracked(giving);
+  }
+
+  /** Once the server answers again; until its lease has ended by itself. Never rejects. */
+  async #giveBackLater(id: string, token: string): Promise<void> {
+    const subject = { doing: "releasing the lock", id };
+    for (const until = now() + this.#leaseMs; !this.#calls.isClosed && now() < until;) {
+      try {
+        await this.#calls.runInBackground(subject, (store) => store.release(id, token));
+        return;
+      } catch (error) {
+        if (!(error instanceof UnavailableError) || error.lasting) return;
+      }
+      await pause(giveBackPauseMs);
+    }
   }
 
   #tracked<R>(call: Promise<R>): Promise<R> {

@@ -8,20 +8,22 @@ import { isCommand, loadCommand, summaries } from "../../../src/cli/commands.ts"
 import { parseCall } from "../../../src/cli/parse-call.ts";
 
 const page = readFileSync(join(import.meta.dirname, "../../../docs/cli.md"), "utf8");
-const blocks = [...page.matchAll(/^```(?:sh)?\n(.*?)^```$/gms)].map(([, block = ""]) => block);
+const blocks = [...page.matchAll(/^```(\w*)\n(.*?)^```$/gms)]
+  .filter(([, language]) => language === "" || language === "sh")
+  .map(([, , block = ""]) => block);
 /** Each with what follows the word `holdfast`; the lines of other programs are left out. */
 const documented = blocks.flatMap((block) =>
   [...block.matchAll(/\bholdfast (?=[a-z])(.*)$/gm)].map(([, line = ""]) => line),
 );
 
-/** As a shell splits it, but for escapes and variables. */
+/** As a shell splits it, without redirections, escapes and variables. */
 function wordsOf(line: string): string[] {
   const words = line.matchAll(/(?:[^\s"']+|"[^"]*"|'[^']*')+/g);
   return [...words].map(([word]) => word.replaceAll(/["']/g, ""));
 }
 
 async function accepts(line: string): Promise<void> {
-  const [name = "", ...args] = wordsOf(line.split(" | ")[0] ?? "");
+  const [name = "", ...args] = wordsOf(line.split(/ [|<>] /)[0] ?? "");
   if (!isCommand(name)) throw new Error(`There is no command ${name}.`);
   parseCall(await loadCommand(name), args);
 }

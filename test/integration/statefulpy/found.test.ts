@@ -226,6 +226,47 @@ describe("Redis", () => {
     expect(String(error)).not.toContain("not saved");
   });
 
+  test("a lock whose release found no server is given back when there is one again, before its lease ends", async () => {
+    await backend.acquireLock("x");
+    proxy.fault = ({ name }) => (name === "plainRelease" ? "lose-request" : undefined);
+    await expect(backend.releaseLock("x")).rejects.toEqual(code("UNREACHABLE"));
+    proxy.fault = () => undefined;
+    await poll(() => world.redis.command("EXISTS", "statefulpy:lock:x")).toBe(0);
+  });
+
+  test("a call whose state was saved succeeds, even if its release then finds no lock or no server", async () => {
+    const count: StatefulFunction<Counts, [], number> = stateful(
+      () => (count.state.n = (count.state.n ?? 0) + 1),
+      { backend, id: "x" },
+    );
+    await count();
+    proxy.strike("plainSave", { delayMs: 200 });
+    const second = settled(count());
+    await poll(() => world.redis.command("GET", "statefulpy:state:x")).toBe('{"n": 2}');
+    await world.redis.command("DEL", "statefulpy:lock:x");
+    expect(await second).toEqual({ status: "fulfilled", value: 2 });
+    proxy.fault = ({ name }) => {
+      if (name !== "plainRelease") return undefined;
+      void backend.close(); // so that the release is not repeated
+      return "lose-request";
+    };
+    expect(await settled(count())).toEqual({ status: "fulfilled", value: 3 });
+  });
+
+  test("an owner() returns its result, even if no server answers its release", async () => {
+    await backend.loadState("x");
+    proxy.fault = ({ name }) => {
+      if (name !== "plainRelease") return undefined;
+      void backend.close();
+      return "lose-request";
+    };
+    const work = backend.owner(async () => {
+      await backend.acquireLock("x");
+      return 7;
+    });
+    expect(await settled(work)).toEqual({ status: "fulfilled", value: 7 });
+  });
+
   test("a health check that cannot remove what it wrote says so", async () => {
     await backend.loadState("x");
     proxy.fault = ({ name }) => {
