@@ -5,6 +5,7 @@ import { backendOf, partsOf, open, type Target } from "../open.ts";
 import type { Backend } from "../backends/contract.ts";
 import type { LazyBackend } from "../backends/lazy.ts";
 import { BackendCalls } from "../calls/backend-calls.ts";
+import { UnavailableError } from "../errors.ts";
 import { prefix as parsePrefix } from "../names.ts";
 import { defaults, shards as parseShards, type OpenOptions } from "../options.ts";
 import type { Store } from "../store.ts";
@@ -45,8 +46,16 @@ export interface Opened {
   readonly calls: BackendCalls;
 }
 
-/** Opens the store for a command that also needs what no handle tells, and closes it afterwards. */
-export async function withBackend<T>(values: StoreValues, fn: (opened: Opened) => Promise<T>): Promise<T> {
+/**
+ * Opens the store for a command that also needs what no handle tells, and closes it afterwards. A SQLite file must be there,
+ * unless the command may create it.
+ */
+export async function withBackend<T>(
+  values: StoreValues,
+  fn: (opened: Opened) => Promise<T>,
+  { mayCreate = false } = {},
+): Promise<T> {
+  if (!mayCreate) requireFiles(values);
   const backend = backendAt(values, defaults.operationMs);
   const store = open(backend);
   const calls = new BackendCalls(backend, defaults.operationMs);
@@ -76,6 +85,20 @@ export function shardCountOf({ url = [], shards }: StoreValues): number {
 /** The SQLite files of the store that do not exist; the default file, which is made with its folder, is none of them. */
 export function missingFiles({ url = [process.env["HOLDFAST_URL"] ?? ""] }: StoreValues): string[] {
   return url.map(sqliteFileOf).flatMap((file) => (file?.isMissing === true ? [file.path] : []));
+}
+
+/**
+ * For commands that only find something in a store that is there: a path that was mistyped makes no file.
+ *
+ * @throws UnavailableError if a SQLite file does not exist.
+ */
+export function requireFiles(values: StoreValues): void {
+  placeOptions(values); // wrong usage comes first
+  const [missing] = missingFiles(values);
+  if (missing === undefined) return;
+  throw new UnavailableError(`There is no file ${missing}. To create a store there, use holdfast init.`, {
+    lasting: true,
+  });
 }
 
 /** The file of a `sqlite:` URL; `undefined` for another one. */

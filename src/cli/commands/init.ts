@@ -1,7 +1,7 @@
 /** `holdfast init`: opens the store, so that a SQLite file is created and the rights of a server's user are checked. */
 import { defineCommand } from "../command.ts";
 import { exitCodes } from "../exit-codes.ts";
-import { storeOptions, withBackend } from "../store-options.ts";
+import { storeOptions, withBackend, type Opened } from "../store-options.ts";
 
 export const initCommand = defineCommand({
   usage: "[options]",
@@ -12,12 +12,13 @@ be repeated. As JSON: {"store"}.`,
   operands: { min: 0, max: 0 },
   examples: ["holdfast init", "holdfast init --url sqlite:data/store.db"],
   async run({ values, output }) {
-    const store = await withBackend(values, async ({ store, backend, calls }) => {
+    const open = async ({ store, backend, calls }: Opened): Promise<string> => {
       await store.ready();
       // A file that can only be read opens, too. This changes nothing, but asks for the right to write.
       await calls.idempotent("Checking the right to write", () => backend.renewLocks([]));
       return store.name;
-    });
+    };
+    const store = await withBackend(values, open, { mayCreate: true });
     await output.result({ store }, `The store is ready: ${store}`);
     return exitCodes.done;
   },

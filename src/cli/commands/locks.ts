@@ -4,7 +4,7 @@ import { defineCommand } from "../command.ts";
 import { holderText } from "../data/holders.ts";
 import { durationText } from "../durations.ts";
 import { exitCodes } from "../exit-codes.ts";
-import { storeOptions, withStore } from "../store-options.ts";
+import { requireFiles, storeOptions, withStore } from "../store-options.ts";
 
 export const locksCommand = defineCommand({
   usage: "[ID-PREFIX] [options]",
@@ -16,6 +16,7 @@ As JSON: {"id","holder","fence","expiresInMs","waiters"}, and "holders" if it is
   operands: { min: 0, max: 1 },
   examples: ["holdfast locks", "holdfast locks job: --json"],
   async run({ values, operands: [idPrefix = ""], output }) {
+    requireFiles(values);
     const count = await withStore(values, (store) =>
       output.table<LockInfo>(store.locks({ idPrefix }), {
         ID: ({ id }) => id,

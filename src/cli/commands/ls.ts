@@ -2,7 +2,7 @@
 import { defineCommand } from "../command.ts";
 import { durationText } from "../durations.ts";
 import { exitCodes } from "../exit-codes.ts";
-import { storeOptions, withStore } from "../store-options.ts";
+import { requireFiles, storeOptions, withStore } from "../store-options.ts";
 
 export const lsCommand = defineCommand({
   usage: "[ID-PREFIX] [options]",
@@ -13,6 +13,7 @@ As JSON: {"id","revision","bytes","serializer","expiresInMs"}.`,
   operands: { min: 0, max: 1 },
   examples: ["holdfast ls", "holdfast ls user: --json | jq -r .id"],
   async run({ values, operands: [idPrefix = ""], output }) {
+    requireFiles(values);
     const count = await withStore(values, (store) =>
       output.table(store.states({ idPrefix }), {
         ID: ({ id }) => id,

@@ -3,10 +3,10 @@
  * where states are read, and a dry run makes nothing at all.
  */
 import type { Backend } from "../../backends/contract.ts";
-import { InvalidArgumentError, UnavailableError } from "../../errors.ts";
+import { InvalidArgumentError } from "../../errors.ts";
 import { backendOf } from "../../open.ts";
 import { Part } from "../../resharding/part.ts";
-import { backendAt, backendsOf, missingFiles, type StoreValues } from "../store-options.ts";
+import { backendAt, backendsOf, missingFiles, requireFiles, type StoreValues } from "../store-options.ts";
 
 /** For each call of a store, in milliseconds: a server that restarts meanwhile is waited for. */
 const operationMs = 10_000;
@@ -33,11 +33,9 @@ export async function withPlace<T>(
 }
 
 async function backendFor(values: StoreValues, use: Use): Promise<Backend> {
-  const missing = use === "write" ? [] : missingFiles(values);
-  if (use === "read" && missing[0] !== undefined)
-    throw new UnavailableError(`There is no file ${missing[0]}.`, { lasting: true });
+  if (use === "read") requireFiles(values);
   if (use !== "dry run") return backendAt(values, operationMs);
-  return missing.length > 0 || (await isNewStore(values))
+  return missingFiles(values).length > 0 || (await isNewStore(values))
     ? backendOf("memory:", {})
     : backendAt(values, operationMs);
 }

@@ -85,6 +85,17 @@ test("a store that cannot be reached is exit code 3", async () => {
   }
 });
 
+test("a path that was mistyped is exit code 3, and makes no file", async () => {
+  const path = join(folder, "mistyped.db");
+  const calls = [["ls"], ["get", "a"], ["rm", "a"], ["locks"], ["inspect", "a"], ["watch", "a"]];
+  const run = (args: readonly string[]) => runCli([...args, "--url", `sqlite:${path}`]);
+  for (const { code, stdout, stderr, args } of await together(calls, run)) {
+    expect({ code, stdout }, args.join(" ")).toEqual({ code: 3, stdout: "" });
+    expect(stderr).toContain(`There is no file ${path}. To create a store there, use holdfast init.`);
+  }
+  expect(existsSync(path)).toBe(false);
+});
+
 test("init creates the file and its folder, and says where it is; more than once", async () => {
   const path = join(folder, "deep", "er", "store.db");
   for (let times = 0; times < 2; times += 1) {
