@@ -48,6 +48,10 @@ function lead(store: Store, value: unknown): () => Promise<void> {
     .run((term) => new Promise<void>((resolve) => term.signal.addEventListener("abort", () => resolve())), {
       value,
       signal: shutdown.signal,
+    })
+    // What it proclaims may be seen before its function begins, and be ended then.
+    .catch((error: unknown) => {
+      if (error !== shutdown.signal.reason) throw error;
     });
   return () => {
     shutdown.abort();
