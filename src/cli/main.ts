@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 /** The command `holdfast`: finds the command that is called, and turns what it returns or throws into the exit code. */
 import { readFileSync } from "node:fs";
+import module from "node:module";
+import { fileURLToPath } from "node:url";
 import { HoldfastError, sentence } from "../errors.ts";
 import { isCommand, loadCommand } from "./commands.ts";
 import { exitCodeOf, exitCodes, UsageError } from "./exit-codes.ts";
@@ -47,6 +49,10 @@ function version(): string {
   return (JSON.parse(file) as { version: string }).version;
 }
 
+// Since Node 22.8: what is compiled from now on is kept for the next start, inside of the package. A place that other users
+// can write to, such as Node's default, would let them choose what root runs.
+const compiled = fileURLToPath(new URL("../../node_modules/.cache/holdfast/compiled", import.meta.url));
+(module as Partial<typeof module>).enableCompileCache?.(compiled);
 // A reader that has seen enough, such as `head`, closes the pipe: that is no failure of ours.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   process.exit(error.code === "EPIPE" ? exitCodes.done : exitCodes.no);
