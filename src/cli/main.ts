@@ -55,6 +55,8 @@ const compiled = fileURLToPath(new URL("../../node_modules/.cache/holdfast/compi
 (module as Partial<typeof module>).enableCompileCache?.(compiled);
 // A reader that has seen enough, such as `head`, closes the pipe: that is no failure of ours.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === "EPIPE" ? exitCodes.done : exitCodes.no);
+  if (error.code === "EPIPE") process.exit(exitCodes.done);
+  process.stderr.write(`holdfast: The standard output cannot be written: ${error.message}.\n`);
+  process.exit(exitCodes.no);
 });
 process.exitCode = await main(process.argv.slice(2));

@@ -40,7 +40,7 @@ function parse({ options }: Command, args: readonly string[]): Parsed {
   try {
     return parseArgs({ args: [...args], options: { ...options, ...commonOptions }, allowPositionals: true });
   } catch (error) {
-    const [what = ""] = (error as Error).message.split(". "); // what follows is about arguments that begin with "-"
+    const [what = ""] = (error as Error).message.split(/\.\s/); // what follows is about arguments that begin with "-"
     throw new UsageError(sentence(what));
   }
 }

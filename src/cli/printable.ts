@@ -21,9 +21,38 @@ export function jsonText(value: unknown): string {
   return JSON.stringify(value, null, 2).replace(/[^\n]+/g, printable);
 }
 
-/** [P3] A URL that was given in a wrong place is shown without its password. */
-export function withoutPasswords(text: string): string {
-  return text.replace(/(:\/\/[^\s/:@]*:).*@/g, "$1***@");
+/** What a password is shown as. */
+const mask = "***";
+/** Of a password that was cut short, so many characters are enough to know it by. */
+const enough = 4;
+
+/** [P3] The text without the passwords of the URLs that were given, wherever on the command line, also where they are cut short. */
+export function withoutPasswords(text: string, given: readonly string[] = givenTexts()): string {
+  let masked = text;
+  for (const url of given) {
+    const [, head, password] = /(\w+:\/\/[^\s/:@]*:)(.+)@/s.exec(url) ?? [];
+    if (head === undefined || password === undefined) continue;
+    for (const form of new Set([password, printable(password), JSON.stringify(password).slice(1, -1)]))
+      masked = withoutPassword(masked, { head, password: form });
+  }
+  return masked;
+}
+
+function withoutPassword(
+  text: string,
+  { head, password }: { readonly head: string; readonly password: string },
+): string {
+  const [first = "", ...rest] = text.split(head);
+  const masked = rest.map((piece) => {
+    let same = 0;
+    while (same < password.length && piece[same] === password[same]) same += 1;
+    return same < Math.min(password.length, enough) ? piece : mask + piece.slice(same);
+  });
+  return [first, ...masked].join(head);
+}
+
+function givenTexts(): string[] {
+  return [...process.argv.slice(2), process.env["HOLDFAST_URL"] ?? ""];
 }
 
 function escaped(character: string): string {

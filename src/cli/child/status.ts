@@ -37,7 +37,7 @@ export class StoppedWaiting extends Error {
   readonly signal: NodeJS.Signals;
 
   constructor(signal: NodeJS.Signals) {
-    super(`${signal} ended the waiting: the command was not run.`);
+    super(`${signal} ended the waiting.`);
     this.signal = signal;
   }
 }

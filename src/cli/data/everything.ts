@@ -3,7 +3,8 @@ import type { LoadedState } from "../../backends/contract.ts";
 import { CorruptStateError } from "../../errors.ts";
 import type { LeaderInfo } from "../../handles/leader/leader.ts";
 import type { SemaphoreInfo } from "../../handles/semaphore.ts";
-import { internalId } from "../../names.ts";
+
+import { internalId, partsOfInternal } from "../../names.ts";
 import type { Opened } from "../store-options.ts";
 import { lockView, type LockView } from "./holders.ts";
 
@@ -60,7 +61,8 @@ export async function stateOf({ backend, calls }: Opened, id: string): Promise<S
 
 async function recordOf(opened: Opened, id: string): Promise<RecordView | null> {
   const [lock, record] = await Promise.all([lockOf(opened, id), stateOf(opened, id)]);
-  return lock === null && record === null ? null : { lock, record };
+  const named = lock && { ...lock, id: partsOfInternal(id)?.id ?? id };
+  return lock === null && record === null ? null : { lock: named, record };
 }
 
 /** What it proclaims can be read if Holdfast's own serializer wrote it. */

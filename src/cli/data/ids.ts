@@ -15,6 +15,7 @@ export type GivenIds =
 export function givenIds(ids: readonly string[], values: Values<typeof idsOption>): GivenIds {
   const { "id-prefix": idPrefix, yes = false } = values;
   if (idPrefix !== undefined && ids.length > 0) throw new UsageError("Give ids, or --id-prefix, not both.");
+  if (idPrefix === "") throw new UsageError("--id-prefix must not be empty: it would reach all ids.");
   if (idPrefix !== undefined) return { idPrefix };
   if (ids.length === 0) throw new UsageError("Give at least one id, or --id-prefix.");
   if (yes) throw new UsageError("--yes is for --id-prefix.");

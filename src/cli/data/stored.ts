@@ -7,13 +7,16 @@ import { clause, CorruptStateError, SerializationError } from "../../errors.ts";
 import * as names from "../../names.ts";
 import { defaults } from "../../options.ts";
 import { json } from "../../serializers/json.ts";
-import { pickle } from "../../serializers/pickle/pickle.ts";
+import { createPickle } from "../../serializers/pickle/pickle.ts";
 import type { Serializer } from "../../serializers/serializer.ts";
 import { Codec } from "../../updates/codec.ts";
 import { stamp, type Opened } from "../store-options.ts";
 
-/** By the names that are stored with states. */
-const serializers: Readonly<Record<string, Serializer>> = { json, pickle };
+/** By the names that are stored with states. What is shown is not written back, so a float may look like an int. */
+const serializers: Readonly<Record<string, Serializer>> = {
+  json,
+  pickle: createPickle({ floats: "numbers" }),
+};
 
 export function stateId(text: string): string {
   return names.parseId(text, "A state's id");

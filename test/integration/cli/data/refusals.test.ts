@@ -96,6 +96,27 @@ test("a path that was mistyped is exit code 3, and makes no file", async () => {
   expect(existsSync(path)).toBe(false);
 });
 
+test("an empty --id-prefix does not reach all ids", async () => {
+  const store = open(url);
+  await store.state("kept").save(1);
+  for (const name of ["rm", "unlock"])
+    expect(await runCli([name, "--id-prefix", "", "--yes"], { env: { HOLDFAST_URL: url } })).toMatchObject({
+      code: 2,
+    });
+  expect(await store.state("kept").load()).toBe(1);
+  await store.close();
+});
+
+test("[P3] only passwords are left out of a message, and also of one that was cut short", async () => {
+  const { stderr } = await runCli(["ls", "--url", "localhost:6379"]);
+  expect(stderr).toContain("redis://host");
+  expect(stderr).toContain("sqlite:");
+  const long = `x://user:${"s3cret-".repeat(20)}@host`;
+  const cut = await runCli(["ls", long, "more"]);
+  expect(cut.code).toBe(2);
+  expect(cut.stdout + cut.stderr).not.toContain("s3cret");
+});
+
 test("init creates the file and its folder, and says where it is; more than once", async () => {
   const path = join(folder, "deep", "er", "store.db");
   for (let times = 0; times < 2; times += 1) {
