@@ -1,12 +1,10 @@
 /** Moves every state to the shard that has its id: copied, read back, then deleted at its old place. */
 import { randomBytes } from "node:crypto";
 import { shardOf } from "../backends/shard-of.ts";
+import { forEachOf } from "../calls/each-of.ts";
 import { quoted, UnavailableError } from "../errors.ts";
 import type { Part } from "./part.ts";
 import { finish, look, markAll, markPlaces, type Sides } from "./places.ts";
-
-/** States that are moved at the same time: each may be as large as `maxStateBytes`. */
-const concurrency = 16;
 
 /** Returns how many states were moved. */
 export async function moveStates(from: readonly Part[], to: readonly Part[]): Promise<number> {
@@ -31,7 +29,7 @@ async function movePass({ from, to }: Sides, shared: ReadonlyMap<number, number>
   for (const [index, source] of from.entries()) {
     for await (const page of source.states()) {
       const ids = page.map(({ id }) => id).filter((id) => shardOf(id, to.length) !== shared.get(index));
-      await each(ids, async (id) => {
+      await forEachOf(ids, async (id) => {
         const target = to[shardOf(id, to.length)];
         if (target !== undefined && (await move(id, source, target))) moved += 1;
       });
@@ -53,13 +51,4 @@ async function move(id: string, source: Part, target: Part): Promise<boolean> {
     throw new UnavailableError(`${target.label} does not have the state ${quoted(id)} as it was saved.`);
   await source.delete(id, state);
   return true;
-}
-
-/** Several at a time. */
-async function each(ids: readonly string[], work: (id: string) => Promise<void>): Promise<void> {
-  const rest = ids.values();
-  const workers = Array.from({ length: concurrency }, async () => {
-    for (const id of rest) await work(id);
-  });
-  await Promise.all(workers);
 }

@@ -3,7 +3,7 @@ import { HoldfastError, UnavailableError } from "../../errors.ts";
 import type { DeleteOptions } from "../../handles/state.ts";
 import { defineCommand } from "../command.ts";
 import { confirmed, requireTerminal } from "../data/confirm.ts";
-import { forEachOf } from "../data/each.ts";
+import { forEachOf } from "../../calls/each-of.ts";
 import { givenIds, idsOption } from "../data/ids.ts";
 import { stateId } from "../data/stored.ts";
 import { waitMsOf, waitOption } from "../data/wait-option.ts";

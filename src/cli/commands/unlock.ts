@@ -3,7 +3,7 @@ import type { LockEntry } from "../../backends/contract.ts";
 import * as names from "../../names.ts";
 import { defineCommand } from "../command.ts";
 import { confirmed, requireTerminal } from "../data/confirm.ts";
-import { forEachOf } from "../data/each.ts";
+import { forEachOf } from "../../calls/each-of.ts";
 import { heldText, lockView, tokenOf, type HeldView } from "../data/holders.ts";
 import { givenIds, idsOption } from "../data/ids.ts";
 import { exitCodes, UsageError } from "../exit-codes.ts";

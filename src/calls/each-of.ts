@@ -1,4 +1,6 @@
-/** Many entries, some at a time: enough to keep the server busy, few enough to need no memory. */
+/** Calls for many entries, some at a time. */
+
+/** Enough to keep a server busy, few enough to need little memory: each may be about a state of `maxStateBytes`. */
 const atATime = 16;
 
 /** Calls `fn` for each entry. Rejects with the first error, once the calls that are under way have ended. */
