@@ -180,7 +180,11 @@ export class Dispatcher implements Lender {
 
   /** The operations that a run of changes may use. */
   get #runHost(): RunHost {
+    const queue = this.#queue;
     return (this.#host ??= {
+      get onSlow() {
+        return queue.hasExpired ? () => queue.timeOut() : undefined;
+      },
       nextChange: (batch) => this.#nextChange(batch),
       release: (write, durability) => this.#release(write, durability),
       releaseUnlessWanted: async () => {
@@ -219,7 +223,6 @@ export class Dispatcher implements Lender {
     // Requests that still wait can be served under another ticket.
     if (hold.isTainted || !batch.takes(request.change) || !hold.isLiveAt(at)) return undefined;
     this.#queue.remove(request);
-    if (request.change.isLong) this.#queue.lockIs("taken");
     hold.countServed();
     return request.change;
   }

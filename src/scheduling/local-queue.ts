@@ -7,7 +7,7 @@
  * | lock | reported by the acquirer | reported by the dispatcher | a request that expires now | requests that expired before |
  * |---|---|---|---|---|
  * | unknown | before it asks | when the lock was released or lost, or replicas are waited for | stays: a reply that may serve it is still to come | stay |
- * | ours | – | while changes are applied under it | fails | stay: they came in time, and may still be served |
+ * | ours | – | while changes are applied under it | fails | stay, unless a change's function does not end at once: they came in time, and may still be served |
  * | taken | when another ticket has it | when it is lent to a caller of this process | fails | fail |
  *
  * A request that leaves the queue leaves no timer and no listener behind [L7]. The queue knows no tickets and no
@@ -72,6 +72,11 @@ export class LocalQueue {
   /** Whether any request wants to wait for the lock, and not only to try. */
   get hasPatience(): boolean {
     return this.#size > this.#expired;
+  }
+
+  /** Whether any request is past its waiting time. */
+  get hasExpired(): boolean {
+    return this.#expired > 0;
   }
 
   /** Appends the request. */

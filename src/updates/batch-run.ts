@@ -33,6 +33,8 @@ export interface RunHost {
   release(write: StateWrite | undefined, durability?: Batch["durability"]): Promise<Done<ReleaseReply>>;
   /** Releases the lock unless the next request may have it at once. */
   releaseUnlessWanted(): Promise<void>;
+  /** To be called if a function does not end at once: requests whose time is over do not wait for it. */
+  readonly onSlow: (() => void) | undefined;
   /** What the next run may start from, if the lock is still held. */
   leaveKnownState(known: { readonly loaded: LoadedState; readonly at: number }): void;
 }
@@ -40,6 +42,7 @@ export interface RunHost {
 export class BatchRun {
   readonly #calls: BackendCalls;
   readonly #hold: Hold;
+  #host: RunHost | undefined;
   /** When the state that the batch assumes to be stored was known to be stored. */
   #knownAt = 0;
 
@@ -50,6 +53,7 @@ export class BatchRun {
 
   /** Settles every change that it takes. If the state cannot be loaded, it rejects and has taken none. */
   async serve(host: RunHost): Promise<void> {
+    this.#host = host;
     const batch = new Batch(this.#hold, await this.#load());
     const error =
       (await this.#applyAll(batch, host)) ?? (await caught(() => this.#saveAndRelease(batch, host)));
@@ -115,9 +119,12 @@ export class BatchRun {
     return lossError;
   }
 
-  /** Changes before a slow function do not wait for it. */
+  /** Neither changes before a slow function wait for it, nor requests whose waiting time is over. */
   async #answerOthers(batch: Batch, over: Promise<void>): Promise<Error | undefined> {
-    if (batch.isEmpty || (await isOverSoon(over))) return undefined;
+    const onSlow = this.#host?.onSlow;
+    if ((batch.isEmpty && onSlow === undefined) || (await isOverSoon(over))) return undefined;
+    onSlow?.();
+    if (batch.isEmpty) return undefined;
     const error = await caught(() => this.#saveAndHold(batch));
     if (error !== undefined) batch.refuse(error);
     return error;

@@ -35,8 +35,6 @@ export abstract class Change<R = unknown> {
   readonly maxHoldMs: number | undefined;
   /** Whether its caller learns the revision. Then nothing may be applied on top of it before it is saved. */
   abstract readonly wantsRevision: boolean;
-  /** Whether it runs for so long that requests which only try the lock must not wait for it. */
-  readonly isLong: boolean = false;
   #resolve!: (value: unknown) => void;
   #reject!: (error: Error) => void;
   /** Not a snapshot of AsyncLocalStorage, which takes three times as long to make. */

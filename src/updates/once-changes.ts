@@ -42,7 +42,6 @@ const countedMs = 86_400_000;
 /** Resolves with what is remembered; with `undefined` if the attempt was begun. */
 export class BeginOnce extends Change<OnceOutcome | undefined> {
   readonly wantsRevision = false;
-  override readonly isLong = true;
   readonly call: OnceCall;
   #attempt: Attempt | undefined;
   #outcome: OnceOutcome | undefined;

@@ -48,7 +48,7 @@ const mends: readonly Mend[] = [
     name: "await-earlier-update",
     undo: {
       file: "updates/batch-run.ts",
-      find: "if (batch.isEmpty || (await isOverSoon(over))) return undefined;",
+      find: "if ((batch.isEmpty && onSlow === undefined) || (await isOverSoon(over))) return undefined;",
       replace: "if (over !== undefined) return undefined;",
     },
     finds: "not-settled",

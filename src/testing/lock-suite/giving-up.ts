@@ -1,8 +1,8 @@
 /** Giving up [L7]: a call that is aborted, or out of time, leaves nothing behind. */
 import { strict as assert } from "node:assert";
-import { getEventListeners } from "node:events";
+import { getEventListeners, once } from "node:events";
 import type { Store } from "../../store.ts";
-import { eventually, inTime, pause, rejection } from "../assertions.ts";
+import { eventually, inTime, pause, rejection, rejectsWith } from "../assertions.ts";
 import { delay, failBefore, meanwhile } from "../faults.ts";
 import { needing, proof, type Case } from "../suite.ts";
 
@@ -131,6 +131,24 @@ export const givingUpCases: readonly Case[] = [
     assert.equal(await store.state(id).load(), undefined);
     await fixture.becomesFree(id);
   }),
+  proof(
+    "[L2] a call that only tries does not wait for the slow function of another's update",
+    async (fixture) => {
+      const store = await fixture.store();
+      const state = store.state<number>(fixture.id(), { initial: () => 0 });
+      const ending = new AbortController();
+      const slow = state.update(async (n) => {
+        await once(ending.signal, "abort");
+        return n + 1;
+      });
+      await rejectsWith(
+        state.update((n) => n + 1, { waitMs: 0 }),
+        "LOCK_TIMEOUT",
+      );
+      ending.abort();
+      assert.equal(await slow, 1);
+    },
+  ),
   proof("[L7] a signal that has already aborted: the backend is not called", async (fixture) => {
     const { store, faults } = await fixture.faultyStore();
     const reason = new Error("before");

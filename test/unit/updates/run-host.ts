@@ -16,6 +16,7 @@ export class Host implements RunHost {
   readonly log: string[] = [];
   readonly replies: Reply[];
   readonly known: unknown[] = [];
+  readonly onSlow = undefined;
   writes: (StateWrite | undefined)[] = [];
   /** The release that is left to the host waits for this. */
   givenUp: Later<void> | undefined;
