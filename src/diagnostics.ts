@@ -1,7 +1,7 @@
 /**
  * What Holdfast reports through `node:diagnostics_channel`: all names and payloads are defined here.
  *
- * Nothing is built or published without a subscriber. Payloads contain ids, never values or passwords [P3].
+ * Nothing is built or published without a subscriber; only warnings then go to the process. Payloads contain ids, never values or passwords [P3].
  *
  * | channel | when | payload |
  * |---|---|---|
@@ -12,6 +12,7 @@
  * | `holdfast:warning` | something needs attention; a lasting condition is reported once per store | {@link WarningEvent} |
  */
 import { channel } from "node:diagnostics_channel";
+import { now } from "./timers.ts";
 
 export interface AcquireEvent {
   readonly id: string;
@@ -52,3 +53,28 @@ export const diagnostics = {
   update: channel("holdfast:update"),
   warning: channel("holdfast:warning"),
 } as const;
+
+/** At most this many warnings of one cause go to the process in a minute: an outage makes one for each caller. */
+const maxPerMinute = 10;
+const minuteMs = 60_000;
+const emitted = new Map<string, { readonly from: number; count: number }>();
+
+/**
+ * Reports something that needs attention: to the subscribers of `holdfast:warning`; without any, as a warning of the
+ * process, which Node prints to stderr.
+ */
+export function warn(cause: string, message: string): void {
+  if (diagnostics.warning.hasSubscribers)
+    diagnostics.warning.publish({ cause, message } satisfies WarningEvent);
+  else if (mayEmit(cause)) process.emitWarning(message, { type: "HoldfastWarning", code: cause });
+}
+
+function mayEmit(cause: string): boolean {
+  const last = emitted.get(cause);
+  if (last === undefined || now() - last.from >= minuteMs) {
+    emitted.set(cause, { from: now(), count: 1 });
+    return true;
+  }
+  last.count += 1;
+  return last.count <= maxPerMinute;
+}

@@ -5,7 +5,6 @@
  * target is refused here, immediately.
  */
 import { randomBytes } from "node:crypto";
-import { join } from "node:path";
 import type { Backend } from "./backends/contract.ts";
 import {
   isClusterTarget,
@@ -24,10 +23,9 @@ import type { IoredisClientLike } from "./backends/redis/client/user/ioredis-typ
 import type { RedisClientLike } from "./backends/redis/client/node-redis-types.ts";
 import type { SentinelClientLike } from "./backends/redis/client/user/sentinel-types.ts";
 import { isUserClient, type UserClientLike } from "./backends/redis/client/user/recognize.ts";
-import { fileError, parseSqlitePath } from "./backends/sqlite/path.ts";
+import { parseSqlitePath } from "./backends/sqlite/path.ts";
 import type { Check } from "./backends/examination.ts";
 import { LazyBackend } from "./backends/lazy.ts";
-import { defaultFolder } from "./default-folder.ts";
 import { shardOf } from "./backends/shard-of.ts";
 import { InvalidArgumentError } from "./errors.ts";
 import * as parse from "./options.ts";
@@ -35,7 +33,10 @@ import { defaults, type DurabilityOptions, type OpenOptions } from "./options.ts
 import type { Serializer } from "./serializers/serializer.ts";
 import { checkList, checkNames, nameOf, prefixesOf, yourClient } from "./backends/shard-targets.ts";
 import { json } from "./serializers/json.ts";
+import { Session } from "./session.ts";
 import { StoreHandle, type Store } from "./store.ts";
+import { defaultStore } from "./opening/default-store.ts";
+import { watchOpen } from "./opening/open-stores.ts";
 import * as names from "./names.ts";
 import { unknownScheme, unknownTarget } from "./backends/unknown-target.ts";
 
@@ -74,9 +75,10 @@ const opened = new WeakSet<object>();
  * @param target `redis:`, `rediss:`, `redis+unix:`, `redis+sentinel:` or `redis+cluster:` URL; `{ cluster: nodes }`;
  * `sqlite:path`; `memory:`; a connected client of `@redis/client`; a client of `ioredis`; your own backend; or a list of these (but for backends), one for
  * each shard of the store. Default: the environment variable `HOLDFAST_URL`; otherwise, outside
- * production, a SQLite file `.holdfast/store.db` next to the nearest `package.json`.
- * @throws InvalidArgumentError for a target or an option that cannot work; UnavailableError if the file system does not
- * allow the default.
+ * production, a SQLite file `.holdfast/store.db` in the root of the workspace, or next to the nearest `package.json`
+ * that is in none. Its first use creates it. In production, and if the file system does not allow it, each call rejects
+ * with an error that says what to set.
+ * @throws InvalidArgumentError for a target or an option that cannot work.
  * @example
  * ```ts
  * const store = open("redis://localhost:6379", { leaseMs: 10_000 });
@@ -101,7 +103,9 @@ export function open(target?: Target | Backend | readonly Target[], options?: Op
     parsed.durability === undefined ? undefined : readDurability(parsed.durability, "durability");
   const serializer = parsed.serializer ?? json;
   const settings = { serializer, leaseMs, waitMs, operationMs, maxStateBytes, durability, readDurability };
-  return new StoreHandle(backend, settings);
+  const session = new Session(backend, settings);
+  if (backend instanceof LazyBackend) watchOpen(session, target);
+  return new StoreHandle(session);
 }
 
 /** The backend of a store, which is not connected yet; of one with several shards, the one that is made of them. */
@@ -209,12 +213,18 @@ function redisBackend(target: string | Address | UserClientLike, name: string, s
   return new LazyBackend({ name, clientId, ...pushing, hasReplicas, load, examine });
 }
 
-function sqliteBackend(path: string, { clientId, isShard, prefix = defaults.prefix }: Shared): LazyBackend {
+/** @param prepare is called before the file is first used; it throws if that cannot be. */
+function sqliteBackend(path: string, shared: Shared, prepare?: () => void): LazyBackend {
+  const { clientId, isShard, prefix = defaults.prefix } = shared;
   const place = { path, clientId, isShard, prefix };
-  const load = async (): Promise<Backend> =>
-    (await import("./backends/sqlite/backend.ts")).createSqliteBackend(place);
-  const examine = async (): Promise<readonly Check[]> =>
-    (await import("./backends/sqlite/doctor/examine.ts")).examineSqlite(place);
+  const load = async (): Promise<Backend> => {
+    prepare?.();
+    return (await import("./backends/sqlite/backend.ts")).createSqliteBackend(place);
+  };
+  const examine = async (): Promise<readonly Check[]> => {
+    prepare?.();
+    return (await import("./backends/sqlite/doctor/examine.ts")).examineSqlite(place);
+  };
   return new LazyBackend({ name: `sqlite:${path}`, clientId, ...polling, hasReplicas: false, load, examine });
 }
 
@@ -253,24 +263,8 @@ function ownBackend(backend: Backend, options: Parsed): Backend {
 function defaultBackend(shared: Shared): LazyBackend {
   const url = process.env["HOLDFAST_URL"];
   if (url !== undefined && url !== "") return backendOfUrl(url, shared);
-  if (process.env["NODE_ENV"] === "production") {
-    throw new InvalidArgumentError(
-      "With NODE_ENV=production, open() needs a target: set HOLDFAST_URL (redis://host:6379, or sqlite:/path/to/store.db), or call open(target).",
-    );
-  }
-  return sqliteBackend(join(createdFolder(), "store.db"), shared);
-}
-
-function createdFolder(): string {
-  try {
-    return defaultFolder();
-  } catch (cause) {
-    throw fileError(
-      cause,
-      `Without a target, open() uses .holdfast/store.db next to the nearest package.json, but it could not be ` +
-        `created (${(cause as Error).message}). Set HOLDFAST_URL, or call open(target).`,
-    );
-  }
+  const { path, prepare } = defaultStore();
+  return sqliteBackend(path, shared, prepare);
 }
 
 function isBackend(value: unknown): value is Backend {

@@ -3,8 +3,8 @@
  *
  * It contains no logic: the session manages the life cycle, scheduling the order, the backend the data.
  */
-import type { Backend, ListRequest, Page, StateEntry } from "./backends/contract.ts";
-import { Session, type Settings } from "./session.ts";
+import type { ListRequest, Page, StateEntry } from "./backends/contract.ts";
+import type { Session } from "./session.ts";
 import { withCallersStack } from "./caller-stacks.ts";
 import { LockHandle, type Lock, type LockOptions } from "./handles/lock.ts";
 import { lockInfo, type LockInfo } from "./handles/lock-info.ts";
@@ -129,8 +129,8 @@ export class StoreHandle implements Store {
   readonly #session: Session;
   readonly #reads: SharedReads;
 
-  constructor(backend: Backend, settings: Settings) {
-    this.#session = new Session(backend, settings);
+  constructor(session: Session) {
+    this.#session = session;
     this.#reads = new SharedReads(this.#session);
   }
 

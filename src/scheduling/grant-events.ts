@@ -1,5 +1,5 @@
-/** What is reported about grants through node:diagnostics_channel. Nothing is built without a subscriber. */
-import { diagnostics, type AcquireEvent, type ReleaseEvent, type WarningEvent } from "../diagnostics.ts";
+/** What is reported about grants through node:diagnostics_channel. No event is built without a subscriber. */
+import { diagnostics, warn, type AcquireEvent, type ReleaseEvent } from "../diagnostics.ts";
 import { HoldfastError, quoted, shownId } from "../errors.ts";
 import type { HeldGrant } from "../ownership/grant.ts";
 import { now } from "../timers.ts";
@@ -22,7 +22,6 @@ export function publishReleased(grant: HeldGrant): void {
 
 /** No caller waits for this release. Backend failures are reported elsewhere; any other error becomes a warning. */
 export function warnOfRelease(error: unknown, id: string): void {
-  if (error instanceof HoldfastError || !diagnostics.warning.hasSubscribers) return;
-  const message = `Releasing the lock ${quoted(id)} failed: ${String(error)}`;
-  diagnostics.warning.publish({ cause: "release-failed", message } satisfies WarningEvent);
+  if (error instanceof HoldfastError) return;
+  warn("release-failed", `Releasing the lock ${quoted(id)} failed: ${String(error)}`);
 }

@@ -24,6 +24,7 @@ const floors = [
   /^(index|backend|pickle|reshard)\.ts$/,
   /^(resharding|statefulpy)\//, // how the number of shards is changed; the interface of the Python library
   /^open\.ts$/,
+  /^opening\//, // the default store; what is left open
   /^store\.ts$/,
   /^handles\//, // what users hold
   /^session\.ts$/,
@@ -120,6 +121,7 @@ test("only the doors name backends, and load them when a target asks for one", (
   const names = ({ from, to, kind }: Import): boolean =>
     roomOf(to) !== undefined &&
     roomOf(from) === undefined &&
+    !(from.startsWith("opening/") && targetParsers.includes(to)) &&
     !(from === "cli/store-options.ts" && to === "backends/sqlite/path.ts") && // whether there is a file
     !(doors.includes(from) && (kind !== "static" || targetParsers.includes(to))) && // a target is read at the door
     !(from === "testing/index.ts" && to === "backends/memory/backend.ts") && // what a FaultyBackend can wrap

@@ -1,5 +1,5 @@
 /** Warnings of one backend: each cause is reported once, at its first occurrence. */
-import { diagnostics, type WarningEvent } from "../../diagnostics.ts";
+import { warn } from "../../diagnostics.ts";
 
 export type Warn = (cause: string, message: string) => void;
 
@@ -8,6 +8,6 @@ export function warnOncePerCause(): Warn {
   return (cause, message) => {
     if (reported.has(cause)) return;
     reported.add(cause);
-    diagnostics.warning.publish({ cause, message } satisfies WarningEvent);
+    warn(cause, message);
   };
 }

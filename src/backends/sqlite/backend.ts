@@ -9,7 +9,7 @@
 import { randomBytes } from "node:crypto";
 import { resolve } from "node:path";
 
-import { diagnostics } from "../../diagnostics.ts";
+import { warn } from "../../diagnostics.ts";
 import { UnavailableError } from "../../errors.ts";
 import type {
   AcquireReply,
@@ -259,12 +259,12 @@ export class SqliteBackend implements Backend {
 
   #warnOfOldVersion(connection: Connection): void {
     const { version } = connection.get("SELECT sqlite_version() AS version") as { version: string };
-    if (this.#warned || !hasWalResetBug(version) || !diagnostics.warning.hasSubscribers) return;
+    if (this.#warned || !hasWalResetBug(version)) return;
     this.#warned = true;
     const message =
       `${this.name} uses SQLite ${version}, which in rare cases corrupts the file when several processes write at once. ` +
       `Use a Node with SQLite 3.51.3 or later (3.50.7 and 3.44.6 are also safe).`;
-    diagnostics.warning.publish({ cause: "sqlite-version", message });
+    warn("sqlite-version", message);
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import type { Durability } from "../../backends/contract.ts";
 import { fromCaller, isFromCaller, runForCaller, withCallersStack } from "../../caller-stacks.ts";
-import { diagnostics, type WarningEvent } from "../../diagnostics.ts";
+import { warn } from "../../diagnostics.ts";
 import { InvalidArgumentError, LockLostError, shownId, UnavailableError } from "../../errors.ts";
 import * as names from "../../names.ts";
 import * as parse from "../../options.ts";
@@ -172,9 +172,8 @@ export class LeaderHandle<T> implements Leader<T> {
   }
 
   #warn(error: UnavailableError): void {
-    if (!diagnostics.warning.hasSubscribers) return;
     const message = `The campaign for ${shownId(this.#key)} goes on, but the backend fails: ${error.message}`;
-    diagnostics.warning.publish({ cause: "leader-campaign", message } satisfies WarningEvent);
+    warn("leader-campaign", message);
   }
 }
 

@@ -54,6 +54,13 @@ describe("the default", () => {
     vi.spyOn(process, "cwd").mockReturnValue(join(folder, path));
   };
 
+  const firstUse = async (): Promise<unknown> => {
+    const store = open();
+    const error = await store.ready().catch((thrown: unknown) => thrown);
+    await store.close();
+    return error;
+  };
+
   test("is a SQLite file beside the nearest package.json, with a .gitignore of its own", async () => {
     writeFileSync(join(folder, "package.json"), "{}");
     at("src/deep");
@@ -72,7 +79,9 @@ describe("the default", () => {
     mkdirSync(join(folder, ".holdfast"));
     writeFileSync(join(folder, ".holdfast/.gitignore"), "mine");
     at(".");
-    await open().close();
+    const store = open();
+    await store.ready();
+    await store.close();
     expect(readFileSync(join(folder, ".holdfast/.gitignore"), "utf8")).toBe("mine");
   });
 
@@ -89,7 +98,10 @@ describe("the default", () => {
     await passed.ready();
     await passed.close();
     vi.stubEnv("HOLDFAST_URL", "");
-    await open().close();
+    const store = open();
+    expect(existsSync(join(folder, ".holdfast"))).toBe(false); // nothing is made before the first use
+    await store.ready();
+    await store.close();
     expect(existsSync(join(folder, ".holdfast"))).toBe(true);
   });
 
@@ -106,44 +118,55 @@ describe("the default", () => {
   test.each([
     ["EEXIST", () => writeFileSync(join(folder, ".holdfast"), ""), "ACCESS_DENIED"],
     ["ENOENT", () => vi.spyOn(process, "cwd").mockImplementation(gone), "ACCESS_DENIED"],
-  ])("that cannot be made (%s) is an error of ours that says what to set", (cause, spoil, code) => {
-    at(".");
-    spoil();
-    let error: unknown;
-    try {
-      open();
-    } catch (thrown) {
-      error = thrown;
-    }
-    expect(error).toMatchObject({ name: "UnavailableError", code, outcome: "none", lasting: true });
-    expect((error as Error).message).toMatch(new RegExp(`${cause}.*HOLDFAST_URL.*open\\(target\\)`));
-  });
+  ])(
+    "that cannot be made (%s) is an error of ours, at the first use, that says what to set",
+    async (cause, spoil, code) => {
+      at(".");
+      spoil();
+      const error = await firstUse();
+      expect(error).toMatchObject({ name: "UnavailableError", code, outcome: "none", lasting: true });
+      expect((error as Error).message).toMatch(new RegExp(`${cause}.*HOLDFAST_URL.*open\\(target\\)`));
+    },
+  );
 
-  test("in a folder that may not be written: an error of ours that says what to set", () => {
+  test("in a folder that may not be written: an error of ours that says what to set", async () => {
     at(".");
     const isRoot = process.geteuid?.() === 0;
     chmodSync(folder, 0o555);
     if (isRoot) process.seteuid?.(65_534); // root may do everything, so be nobody for a moment
     try {
-      expect(() => open()).toThrow(
-        expect.objectContaining({
-          code: "ACCESS_DENIED",
-          message: expect.stringMatching(/EACCES.*HOLDFAST_URL/) as string,
-        }),
-      );
+      expect(await firstUse()).toMatchObject({
+        code: "ACCESS_DENIED",
+        message: expect.stringMatching(/EACCES.*HOLDFAST_URL/) as string,
+      });
     } finally {
       if (isRoot) process.seteuid?.(0);
       chmodSync(folder, 0o700);
     }
   });
 
-  test("in production there is none: the error says what to set", () => {
+  test("in production there is none: the first use, and not open(), says what to set", async () => {
     writeFileSync(join(folder, "package.json"), "{}");
     at(".");
     vi.stubEnv("NODE_ENV", "production");
-    expect(refusal(undefined).message).toMatch(/HOLDFAST_URL.*open\(target\)/);
-    expect(existsSync(join(folder, ".holdfast"))).toBe(false);
+    const store = open(); // a build imports modules that open stores
+    const calls = [
+      store.ready(),
+      store.state("x").load(),
+      store.lock("x").run(() => 1),
+      store.state("x").save(1),
+    ];
+    for (const call of calls) {
+      await expect(call).rejects.toMatchObject({
+        code: "INVALID_ARGUMENT",
+        outcome: "none",
+        message: expect.stringMatching(/NODE_ENV=production.*HOLDFAST_URL.*open\(target\)/) as string,
+      });
+    }
     vi.stubEnv("HOLDFAST_URL", "memory:");
+    await expect(store.ready()).rejects.toThrow(/HOLDFAST_URL was set after open\(\) was called/);
+    await store.close();
+    expect(existsSync(join(folder, ".holdfast"))).toBe(false);
     expect(open().name).toBe("memory:");
   });
 });
