@@ -1,6 +1,7 @@
 import { configDefaults, defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
+import { TestProgress } from "./scripts/test-progress.ts";
 import { notOnACluster } from "./test/scenarios/not-on-a-cluster.ts";
 
 /** What `npm test` leaves to `npm run test:all`: the same promises under more load, and what is published. */
@@ -89,6 +90,7 @@ export default defineConfig({
     ],
     // Real servers and real processes, which wait more than they work: three files at a time keep two cores busy.
     sequence: { sequencer: LongestFirst },
+    reporters: ["default", new TestProgress()],
     pool: "forks",
     maxWorkers: 3,
     maxConcurrency: 2, // programs of the docs, each a process of its own

@@ -5,8 +5,9 @@ import { parseArgs } from "node:util";
 
 export const help = `Tallies the words of text files with several processes that share one store.
 
-  npm start                              four workers, on SQLite; one of them is killed half-way
-  npm start -- --naive                   the same work with bare load and save: most words get lost
+  npm start                              four workers, on SQLite; one of them is killed half-way;
+                                         then the same work with bare load and save: most words get lost
+  npm start -- --naive                   only the latter
   npm start -- a.txt b.txt               the words of these files; without any, those of the declaration
                                          files that TypeScript ships, several megabytes
   HOLDFAST_URL=redis://localhost npm start

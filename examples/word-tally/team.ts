@@ -40,6 +40,7 @@ export class Team {
   readonly size: number;
   readonly #job: Omit<Job, "worker">;
   readonly #audience: Audience;
+  readonly #storeName: string;
   readonly #crew: ChildProcess[] = [];
   readonly #claims: Claim[] = [];
   #ready = 0;
@@ -47,10 +48,11 @@ export class Team {
   /** The kill, once it has happened. */
   kill: Kill | undefined;
 
-  constructor(job: Omit<Job, "worker">, audience: Audience) {
+  constructor(job: Omit<Job, "worker">, how: { readonly audience: Audience; readonly storeName: string }) {
     this.size = job.workers;
     this.#job = job;
-    this.#audience = audience;
+    this.#audience = how.audience;
+    this.#storeName = how.storeName;
   }
 
   /** Resolves when every worker has finished; rejects if one ends unexpectedly. */
@@ -70,7 +72,9 @@ export class Team {
   }
 
   async #employ(worker: number): Promise<void> {
-    const child = fork(join(import.meta.dirname, "worker.ts"), []);
+    // The store without a target says on stderr where it is; once is enough. A name is a URL without the password.
+    const env = process.env["HOLDFAST_URL"] ? process.env : { ...process.env, HOLDFAST_URL: this.#storeName };
+    const child = fork(join(import.meta.dirname, "worker.ts"), [], { env });
     this.#crew[worker - 1] = child;
     child.on("message", (news: News) => this.#hear(worker, news));
     const [code, signal] = (await once(child, "exit")) as [number | null, string | null];

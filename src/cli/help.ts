@@ -14,7 +14,7 @@ Commands:
 ${lines.join("\n")}
 
 holdfast COMMAND --help describes a command; holdfast --version prints the version.
-Without --url, a command uses $HOLDFAST_URL, otherwise .holdfast/store.db next to the nearest package.json.
+Without --url, a command uses $HOLDFAST_URL, otherwise .holdfast/store.db of the project.
 
 Exit codes: 0 done; 1 no (absent, held by another, not fit, failed); 2 wrong usage; 3 unreachable.
 `;
