@@ -12,7 +12,7 @@ const folder = mkdtempSync(join(tmpdir(), "holdfast-pack-"));
 try {
   const tarball = pack(folder);
   run("publint", "run", tarball, "--strict");
-  run("attw", tarball, "--profile", "esm-only");
+  run("attw", tarball);
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;

@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 
 const root = join(import.meta.dirname, "..");
-const expected = /^(dist\/.+\.(js|d\.ts)|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/;
+const expected = /^(dist\/.+\.(js|d\.ts)|(dist\/cjs\/)?package\.json|README\.md|LICENSE|CHANGELOG\.md)$/;
 
 /** Puts the tarball into this folder and answers its path. */
 export function pack(folder: string): string {
