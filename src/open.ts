@@ -35,6 +35,7 @@ import { defaults, type DurabilityOptions, type OpenOptions } from "./options.ts
 import type { Serializer } from "./serializers/serializer.ts";
 import { checkList, checkNames, nameOf, prefixesOf, yourClient } from "./backends/shard-targets.ts";
 import { json } from "./serializers/json.ts";
+import { onePerProcess } from "./process/one-per-process.ts";
 import { StoreHandle, type Store } from "./store.ts";
 import * as names from "./names.ts";
 import { unknownScheme, unknownTarget } from "./backends/unknown-target.ts";
@@ -66,7 +67,7 @@ const pushing = { pushes: true, askAgainMs: 5_000 };
 const polling = { pushes: false, askAgainMs: 3 };
 
 /** A backend keeps the tickets of one store, so a second store on it would confuse them. */
-const opened = new WeakSet<object>();
+const opened = onePerProcess("opened", 1, () => new WeakSet<object>());
 
 /**
  * Opens a store: shared states and locks. Synchronous and lazy: it connects on first use.
