@@ -27,7 +27,7 @@ export type Outcome = "none" | "unknown";
 
 /** Details that every error can carry. */
 export interface ErrorDetails {
-  readonly outcome?: Outcome;
+  readonly outcome?: Outcome | undefined;
   readonly cause?: unknown;
 }
 
@@ -70,7 +70,10 @@ export class InvalidArgumentError extends HoldfastError {
 export class LockTimeoutError extends HoldfastError {
   readonly code: "LOCK_TIMEOUT" | "DEADLOCK";
 
-  constructor(message: string, details: ErrorDetails & { readonly code?: "LOCK_TIMEOUT" | "DEADLOCK" } = {}) {
+  constructor(
+    message: string,
+    details: ErrorDetails & { readonly code?: "LOCK_TIMEOUT" | "DEADLOCK" | undefined } = {},
+  ) {
     super(message, details);
     this.code = details.code ?? "LOCK_TIMEOUT";
   }
@@ -110,7 +113,10 @@ export class UnavailableError extends HoldfastError {
 
   constructor(
     message: string,
-    details: ErrorDetails & { readonly code?: UnavailableCode; readonly lasting?: boolean } = {},
+    details: ErrorDetails & {
+      readonly code?: UnavailableCode | undefined;
+      readonly lasting?: boolean | undefined;
+    } = {},
   ) {
     super(message, details);
     this.code = details.code ?? "UNREACHABLE";

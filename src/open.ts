@@ -31,7 +31,7 @@ import { defaultFolder } from "./default-folder.ts";
 import { shardOf } from "./backends/shard-of.ts";
 import { InvalidArgumentError } from "./errors.ts";
 import * as parse from "./options.ts";
-import { defaults, type DurabilityOptions, type OpenOptions } from "./options.ts";
+import { defaults, type DurabilityOptions, type Given, type OpenOptions } from "./options.ts";
 import type { Serializer } from "./serializers/serializer.ts";
 import { checkList, checkNames, nameOf, prefixesOf, yourClient } from "./backends/shard-targets.ts";
 import { json } from "./serializers/json.ts";
@@ -43,7 +43,7 @@ import { unknownScheme, unknownTarget } from "./backends/unknown-target.ts";
 export type { ClusterClientLike, IoredisClientLike, IoredisClusterLike, RedisClientLike, SentinelClientLike };
 export type { ClusterTarget, NodeAddress, NodeAddressMap };
 
-type Parsed = Omit<OpenOptions, "serializer"> & { serializer?: Serializer };
+type Parsed = Omit<Given<OpenOptions>, "serializer"> & { serializer?: Serializer };
 
 /** A target of `open()`, other than your own backend. */
 export type Target =
