@@ -9,7 +9,8 @@ export interface SuiteHooks {
   /** Removes the lock as if its lease had ended unnoticed; waiters stay in the queue. */
   readonly deleteLock?: ((id: string) => Promise<void>) | undefined;
   /** Takes the lock, if free, as a client with another protocol [L11]; `null`: no expiry. Returns whether it did. */
-  readonly putForeignLock?: ((id: string, token: string, leaseMs: number | null) => Promise<boolean>) | undefined;
+  readonly putForeignLock?:
+    ((id: string, token: string, leaseMs: number | null) => Promise<boolean>) | undefined;
   /** Releases that client's lock, if its token is still there. Returns whether it was released. */
   readonly removeForeignLock?: ((id: string, token: string) => Promise<boolean>) | undefined;
   /** Stores data that is not a state under the state's name [S6]. */
