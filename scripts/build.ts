@@ -1,4 +1,5 @@
-// Builds dist/: embeds the Lua scripts, compiles src/, and removes from dist/ what has no source any more.
+// Builds dist/: embeds the Lua scripts, compiles src/, and removes from dist/ what has no source any more. dist/cjs/ is the
+// same once more in CommonJS, without the command line, for loaders that can load nothing else.
 // dist/ is written over, never emptied first, so that a process that runs from it meanwhile does not break.
 //   --if-stale  do nothing when no input is newer than the last successful build
 //   --clean     remove what building and testing leave behind, and stop
@@ -18,6 +19,7 @@ import { join, relative } from "node:path";
 
 const root = join(import.meta.dirname, "..");
 const dist = join(root, "dist");
+const commonJs = join(dist, "cjs");
 // Its modification time is when the last successful build began: what changed during that build counts as newer.
 const stamp = join(root, "node_modules/.cache/holdfast/built");
 const inputs = [
@@ -25,6 +27,7 @@ const inputs = [
   "package.json",
   "tsconfig.json",
   "tsconfig.build.json",
+  "tsconfig.cjs.json",
   "scripts/build.ts",
   "scripts/embed-lua.ts",
 ];
@@ -51,6 +54,8 @@ function build(): void {
   const begun = new Date();
   runNode("scripts/embed-lua.ts");
   runNode("node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json");
+  runNode("node_modules/typescript/bin/tsc", "-p", "tsconfig.cjs.json");
+  writeFileSync(join(commonJs, "package.json"), '{ "type": "commonjs" }\n');
   removeOrphans();
   finishDeclarations();
   mkdirSync(join(stamp, ".."), { recursive: true });
@@ -72,7 +77,7 @@ function finishDeclarations(): void {
     const text = readFileSync(file, "utf8").replaceAll(/(\bfrom |\bimport\()"(\.[^"]*)\.ts"/g, '$1"$2.js"');
     writeFileSync(
       file,
-      entries.includes(relative(dist, file).replaceAll("\\", "/")) ? referToDisposable(text) : text,
+      entries.includes(compiledFrom(file).replaceAll("\\", "/")) ? referToDisposable(text) : text,
     );
   }
 }
@@ -84,13 +89,21 @@ function referToDisposable(declarations: string): string {
 
 function removeOrphans(): void {
   for (const file of filesBelow(dist)) {
-    const source = join(root, "src", relative(dist, file)).replace(/(\.d\.ts|\.js)$/, ".ts");
+    if (file === join(commonJs, "package.json")) continue;
+    const source = join(root, "src", compiledFrom(file)).replace(/(\.d\.ts|\.js)$/, ".ts");
     if (!existsSync(source)) rmSync(file);
   }
 }
 
+/** The path of a file in its build, which is that of its source in src/. */
+function compiledFrom(file: string): string {
+  const isCommonJs = !relative(commonJs, file).startsWith("..");
+  return relative(isCommonJs ? commonJs : dist, file);
+}
+
 function isStale(): boolean {
-  if (!existsSync(stamp) || !existsSync(join(dist, "index.js"))) return true;
+  if (!existsSync(stamp) || !existsSync(join(dist, "index.js")) || !existsSync(join(commonJs, "index.js")))
+    return true;
   const builtAt = statSync(stamp).mtimeMs;
   return inputs.some((input) => newestMs(join(root, input)) > builtAt);
 }

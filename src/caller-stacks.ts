@@ -7,9 +7,10 @@
  * caller's own error is rethrown unchanged, as the same object.
  */
 import { HoldfastError, isOfOurs } from "./errors.ts";
+import { onePerProcess } from "./process/one-per-process.ts";
 
 /** Errors that callers already have: Holdfast errors that were thrown to them, or that they made themselves. */
-const callersOwn = new WeakSet<HoldfastError>();
+const callersOwn = onePerProcess("callers-own", 1, () => new WeakSet<HoldfastError>());
 
 /** Returns the result of `call`. A Holdfast error is thrown with the stack of the caller that awaits it. */
 export async function withCallersStack<R>(call: () => R | PromiseLike<R>): Promise<R> {

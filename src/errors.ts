@@ -1,10 +1,11 @@
 /**
  * Every error that Holdfast throws on purpose.
  *
- * Match on `code`, not on the class: two copies of the package have two sets of classes. `outcome` says what happened
- * to the operation: "none" means that nothing was changed, "unknown" that the backend may have carried it out [S5].
- * Messages never contain a password [P3].
+ * Each has a stable `code`. `outcome` says what happened to the operation: "none" means that nothing was changed,
+ * "unknown" that the backend may have carried it out [S5]. Messages never contain a password [P3]. If two copies of the
+ * package are loaded, such as the ES module and the CommonJS build, `instanceof` holds for the errors of both.
  */
+import { types } from "node:util";
 
 /** The closed set of codes. A new code is a breaking change. */
 export type ErrorCode =
@@ -26,7 +27,7 @@ export type Outcome = "none" | "unknown";
 
 /** Details that every error can carry. */
 export interface ErrorDetails {
-  readonly outcome?: Outcome;
+  readonly outcome?: Outcome | undefined;
   readonly cause?: unknown;
 }
 
@@ -69,7 +70,10 @@ export class InvalidArgumentError extends HoldfastError {
 export class LockTimeoutError extends HoldfastError {
   readonly code: "LOCK_TIMEOUT" | "DEADLOCK";
 
-  constructor(message: string, details: ErrorDetails & { readonly code?: "LOCK_TIMEOUT" | "DEADLOCK" } = {}) {
+  constructor(
+    message: string,
+    details: ErrorDetails & { readonly code?: "LOCK_TIMEOUT" | "DEADLOCK" | undefined } = {},
+  ) {
     super(message, details);
     this.code = details.code ?? "LOCK_TIMEOUT";
   }
@@ -109,7 +113,10 @@ export class UnavailableError extends HoldfastError {
 
   constructor(
     message: string,
-    details: ErrorDetails & { readonly code?: UnavailableCode; readonly lasting?: boolean } = {},
+    details: ErrorDetails & {
+      readonly code?: UnavailableCode | undefined;
+      readonly lasting?: boolean | undefined;
+    } = {},
   ) {
     super(message, details);
     this.code = details.code ?? "UNREACHABLE";
@@ -137,7 +144,7 @@ export class ClosedError extends HoldfastError {
 
 /**
  * The names as text, since a bundler that minifies renames the classes. On the prototypes, as with JavaScript's own
- * errors.
+ * errors, and so is the brand, by which another copy of this package recognizes them.
  */
 const classes = {
   HoldfastError,
@@ -150,17 +157,45 @@ const classes = {
   CorruptStateError,
   ClosedError,
 };
-const prototypes: ReadonlySet<unknown> = new Set(
-  Object.values(classes).map(({ prototype }) => prototype as unknown),
-);
+/** With the version of what an error looks like: another one is not taken for one of these. */
+const brand = Symbol.for("holdfast.error.1");
+
+for (const [name, errorClass] of Object.entries(classes)) {
+  Object.defineProperties(errorClass.prototype, {
+    name: { value: name, writable: true, configurable: true },
+    [brand]: { value: name },
+  });
+}
+
+Object.defineProperty(HoldfastError, Symbol.hasInstance, {
+  value(this: { readonly prototype: object }, value: unknown): boolean {
+    return (
+      Function.prototype[Symbol.hasInstance].call(this, value) || isOfTwin(value, brandOf(this.prototype))
+    );
+  },
+});
+
+/** Whether one of its prototypes is that of the class with this brand, in any copy. A user's subclass has no brand. */
+function isOfTwin(value: unknown, name: string | undefined): boolean {
+  if (name === undefined || typeof value !== "object") return false;
+  for (let link = value; link !== null; link = Object.getPrototypeOf(link) as object | null) {
+    if (brandOf(link) === name) return true;
+  }
+  return false;
+}
+
+function brandOf(prototype: object): string | undefined {
+  return Object.hasOwn(prototype, brand) ? (prototype as { [brand]?: string })[brand] : undefined;
+}
 
 /** Whether it is an instance of one of these very classes, and so has no fields that only its own class knows. */
 export function isOfOurs(error: unknown): error is HoldfastError {
-  return error instanceof HoldfastError && prototypes.has(Object.getPrototypeOf(error));
+  return error instanceof HoldfastError && brandOf(Object.getPrototypeOf(error) as object) !== undefined;
 }
 
-for (const [name, { prototype }] of Object.entries(classes)) {
-  Object.defineProperty(prototype, "name", { value: name, writable: true, configurable: true });
+/** Whether it is an error, of this realm or another: in Jest, Node's own errors are no instances of the global Error. */
+export function isError(value: unknown): value is Error {
+  return value instanceof Error || types.isNativeError(value);
 }
 
 /** The text with one full stop at its end. */

@@ -29,11 +29,12 @@ import { LazyBackend } from "./backends/lazy.ts";
 import { shardOf } from "./backends/shard-of.ts";
 import { InvalidArgumentError } from "./errors.ts";
 import * as parse from "./options.ts";
-import { defaults, type DurabilityOptions, type OpenOptions } from "./options.ts";
+import { defaults, type DurabilityOptions, type Given, type OpenOptions } from "./options.ts";
 import type { Serializer } from "./serializers/serializer.ts";
 import { checkList, checkNames, nameOf, prefixesOf, yourClient } from "./backends/shard-targets.ts";
 import { json } from "./serializers/json.ts";
 import { Session } from "./session.ts";
+import { onePerProcess } from "./process/one-per-process.ts";
 import { StoreHandle, type Store } from "./store.ts";
 import { defaultStore } from "./opening/default-store.ts";
 import { watchOpen } from "./opening/open-stores.ts";
@@ -43,7 +44,7 @@ import { unknownScheme, unknownTarget } from "./backends/unknown-target.ts";
 export type { ClusterClientLike, IoredisClientLike, IoredisClusterLike, RedisClientLike, SentinelClientLike };
 export type { ClusterTarget, NodeAddress, NodeAddressMap };
 
-type Parsed = Omit<OpenOptions, "serializer"> & { serializer?: Serializer };
+type Parsed = Omit<Given<OpenOptions>, "serializer"> & { serializer?: Serializer };
 
 /** A target of `open()`, other than your own backend. */
 export type Target =
@@ -67,7 +68,7 @@ const pushing = { pushes: true, askAgainMs: 5_000 };
 const polling = { pushes: false, askAgainMs: 3 };
 
 /** A backend keeps the tickets of one store, so a second store on it would confuse them. */
-const opened = new WeakSet<object>();
+const opened = onePerProcess("opened", 1, () => new WeakSet<object>());
 
 /**
  * Opens a store: shared states and locks. Synchronous and lazy: it connects on first use.

@@ -6,39 +6,39 @@
  */
 import type { Backend, Durability, Ttl } from "./backends/contract.ts";
 import { InvalidArgumentError } from "./errors.ts";
-import { parseOptions, show, type Parser } from "./parse-options.ts";
+import { parseOptions, show, type Given, type Parser } from "./parse-options.ts";
 import { json } from "./serializers/json.ts";
 import { pickle } from "./serializers/pickle/pickle.ts";
 import type { Serializer } from "./serializers/serializer.ts";
 
-export { parseOptions, show, type Parser } from "./parse-options.ts";
+export { parseOptions, show, type Given, type Parser } from "./parse-options.ts";
 
 /** Options of `open()`. A call's options override its handle's, which override these. */
 export interface OpenOptions {
   /** Every key and channel begins with it. Default `"holdfast:"`; on a Redis Cluster `"{holdfast}:"`. */
-  prefix?: string;
+  prefix?: string | undefined;
   /**
    * On how many shards the states and locks are spread, 1 … 64; on a cluster, each can be on another server. All clients
    * of a store must open it with the same number. Default 1.
    */
-  shards?: number;
+  shards?: number | undefined;
   /**
    * Declares all keys of each script, which servers and proxies that are not Redis or Valkey may require; Redis only. It is
    * always done on a Redis Cluster. Default: false.
    */
-  declareKeys?: boolean;
+  declareKeys?: boolean | undefined;
   /** How values are serialized. Default `"json"`. */
-  serializer?: "json" | "pickle" | Serializer;
+  serializer?: "json" | "pickle" | Serializer | undefined;
   /** How long the backend keeps a grant that is not renewed, in milliseconds, 100 … 86 400 000. Default 10 000. */
-  leaseMs?: number;
+  leaseMs?: number | undefined;
   /** How long a call waits for others, in milliseconds; 0 tries once, `Infinity` has no deadline. Default 15 000. */
-  waitMs?: number;
+  waitMs?: number | undefined;
   /** How long one call of the backend may take, with its retries, in milliseconds. Default 5 000. */
-  operationMs?: number;
+  operationMs?: number | undefined;
   /** The largest serialized state, in bytes. Default 8 MiB. */
-  maxStateBytes?: number;
+  maxStateBytes?: number | undefined;
   /** How many replicas must have a grant or a save before it is acknowledged; Redis only. Default: none. */
-  durability?: DurabilityOptions;
+  durability?: DurabilityOptions | undefined;
 }
 
 /**
@@ -49,7 +49,7 @@ export interface DurabilityOptions {
   /** The minimum number of replicas, 0 … 100. 0 waits for none, even if the handle or the store asks for some. */
   replicas: number;
   /** How long to wait for them, in milliseconds; less than `operationMs`. Default 1 000, or half of `operationMs`. */
-  timeoutMs?: number;
+  timeoutMs?: number | undefined;
 }
 
 /** A time to live for new states only; an existing state keeps its expiry. */
@@ -61,13 +61,13 @@ export interface WhenNew {
 /** Options of `store.states()` and `store.locks()`. */
 export interface ListOptions {
   /** Only ids that begin with this. */
-  idPrefix?: string;
+  idPrefix?: string | undefined;
 }
 
 /** Options of `store.close()`. */
 export interface CloseOptions {
   /** How long running functions may continue, in milliseconds. Default 10 000. */
-  drainMs?: number;
+  drainMs?: number | undefined;
 }
 
 /** All defaults, in one place. */
@@ -87,7 +87,7 @@ const dayMs = 86_400_000;
 const maxTtlMs = 36_525 * dayMs;
 
 /** Options after parsing: a durability is complete. */
-export type Parsed<T> = Omit<T, "durability"> & { durability?: Durability };
+export type Parsed<T> = Omit<Given<T>, "durability"> & { durability?: Durability };
 
 function milliseconds(min: number, max: number, isWhole = false): Parser<number> {
   const what = isWhole ? "a whole number of milliseconds" : "a number of milliseconds";

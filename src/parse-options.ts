@@ -8,13 +8,16 @@ import { InvalidArgumentError } from "./errors.ts";
 /** Parses one option: returns the valid value, or throws an InvalidArgumentError that says what is allowed. */
 export type Parser<T> = (value: unknown, name: string) => T;
 
+/** Options after parsing: a property is there if it was given, and is never `undefined`. */
+export type Given<T> = { [K in keyof T]: Exclude<T[K], undefined> };
+
 /** Checks an options object with its parsers. A missing option and `undefined` are the same. */
 export function parseOptions<T extends object>(
   what: string,
   options: unknown,
   parsers: { readonly [K in keyof T]-?: Parser<Exclude<T[K], undefined>> },
-): T {
-  if (options === undefined) return {} as T;
+): Given<T> {
+  if (options === undefined) return {} as Given<T>;
   if (typeof options !== "object" || options === null) {
     const hint =
       typeof options === "function" ? " Did you mean { initial: … }, or should the function come first?" : "";
@@ -28,7 +31,7 @@ export function parseOptions<T extends object>(
     }
     if (value !== undefined) parsed[name] = parsers[name as keyof T](value, name);
   }
-  return parsed as T;
+  return parsed as Given<T>;
 }
 
 /** A value for a message: short, on one line, never a whole object. */

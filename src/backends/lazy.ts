@@ -4,6 +4,7 @@
  */
 import type { Backend, Wake } from "./contract.ts";
 import type { Check } from "./examination.ts";
+import { clause, HoldfastError, InvalidArgumentError, isError } from "../errors.ts";
 import { callOf, ForwardingBackend, type BackendMethod } from "./forward.ts";
 
 /** What is known about a backend before it is loaded. */
@@ -84,9 +85,20 @@ export class LazyBackend extends ForwardingBackend {
       },
       (error: unknown) => {
         this.#loading = undefined;
-        throw error;
+        throw notLoaded(this.name, error);
       },
     );
     return this.#loading;
   }
+}
+
+/** A file of this package, or what it imports, failed to load: no outage, and repeating the call does not help. */
+function notLoaded(name: string, cause: unknown): unknown {
+  if (cause instanceof HoldfastError) return cause;
+  const [reason = ""] = (isError(cause) ? cause.message : String(cause)).split("\n");
+  return new InvalidArgumentError(
+    `The code for ${name} could not be loaded: ${clause(reason)}. If Holdfast was bundled, deploy every file that the bundler ` +
+      `wrote; otherwise, install Holdfast again.`,
+    { cause },
+  );
 }

@@ -29,7 +29,7 @@ export interface Move {
 }
 
 export const howToChange =
-  'To change the number of shards, use "npx holdfast reshard" (docs/redis.md, "Several servers")';
+  'To change the number of shards, use "npx holdfast reshard" ("npx holdfast reshard --help" says how)';
 
 export function isPlace(mark: ShardMark): mark is Place {
   return "shard" in mark;

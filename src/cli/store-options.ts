@@ -7,7 +7,7 @@ import type { LazyBackend } from "../backends/lazy.ts";
 import { BackendCalls } from "../calls/backend-calls.ts";
 import { UnavailableError } from "../errors.ts";
 import { prefix as parsePrefix } from "../names.ts";
-import { defaults, shards as parseShards, type OpenOptions } from "../options.ts";
+import { defaults, shards as parseShards, type Given, type OpenOptions } from "../options.ts";
 import type { Store } from "../store.ts";
 import type { Values } from "./command.ts";
 import { UsageError } from "./exit-codes.ts";
@@ -114,7 +114,7 @@ function targetOf({ url = [] }: StoreValues): Target | readonly Target[] | undef
   return url.length > 1 ? url : url[0];
 }
 
-function placeOptions({ prefix, shards }: StoreValues): Pick<OpenOptions, "prefix" | "shards"> {
+function placeOptions({ prefix, shards }: StoreValues): Pick<Given<OpenOptions>, "prefix" | "shards"> {
   return {
     ...(prefix === undefined ? {} : { prefix: parsePrefix(prefix, "--prefix") }),
     ...(shards === undefined ? {} : { shards: parseShards(wholeNumber(shards, "--shards"), "--shards") }),

@@ -22,45 +22,45 @@ import { checkFunction, runUnder } from "./run-under.ts";
 /** Options of `store.lock()`; options of a call override them. */
 export interface LockOptions {
   /** How long the backend keeps a grant that is not renewed, in milliseconds, 100 … 86 400 000. */
-  leaseMs?: number;
+  leaseMs?: number | undefined;
   /** How long `acquire` and `run` wait for others, in milliseconds; 0 tries once, `Infinity` has no deadline. */
-  waitMs?: number;
+  waitMs?: number | undefined;
   /**
    * How long a caller may hold the lock, in milliseconds. Then its signal aborts, and a second later the lock is given
    * up. Default: no limit. A re-entry has the limit of the outer grant.
    */
-  maxHoldMs?: number;
+  maxHoldMs?: number | undefined;
   /** How many replicas must have a grant before it is returned. */
-  durability?: DurabilityOptions;
+  durability?: DurabilityOptions | undefined;
 }
 
 /** Options of `lock.acquire()` and `lock.run()`. */
 export interface AcquireOptions extends LockOptions {
   /** Ends waiting: the promise rejects with `signal.reason`. Ignored once the lock is granted. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** Re-enter this grant; needed only outside `run(fn)`. A re-entry keeps the outer lease and fence. */
-  grant?: Grant | GrantSet;
+  grant?: Grant | GrantSet | undefined;
   /**
    * Holds the lock together with others that share it, and with no exclusive holder [L12]. The state of the same id can be
    * read under it, not written. Default: false.
    */
-  shared?: boolean;
+  shared?: boolean | undefined;
 }
 
 /** Options of `lock.tryAcquire()`. */
 export interface TryAcquireOptions {
-  leaseMs?: number;
-  maxHoldMs?: number;
-  durability?: DurabilityOptions;
-  signal?: AbortSignal;
-  grant?: Grant | GrantSet;
-  shared?: boolean;
+  leaseMs?: number | undefined;
+  maxHoldMs?: number | undefined;
+  durability?: DurabilityOptions | undefined;
+  signal?: AbortSignal | undefined;
+  grant?: Grant | GrantSet | undefined;
+  shared?: boolean | undefined;
 }
 
 /** Options of `lock.forceRelease()`. */
 export interface ForceReleaseOptions {
   /** Only if the holder has this fence. */
-  ifFence?: number;
+  ifFence?: number | undefined;
 }
 
 /**

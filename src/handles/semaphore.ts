@@ -8,23 +8,23 @@ export interface SemaphoreOptions {
    * How many permits there are, 1 … 1 000 000. The server keeps this number: all handles must name it, or the number that
    * the semaphore was created with, or leave it out if the semaphore exists.
    */
-  permits?: number;
+  permits?: number | undefined;
   /** How long the backend keeps a grant that is not renewed, in milliseconds, 100 … 86 400 000. */
-  leaseMs?: number;
+  leaseMs?: number | undefined;
   /** How long `acquire` and `run` wait for others, in milliseconds; 0 tries once, `Infinity` has no deadline. */
-  waitMs?: number;
+  waitMs?: number | undefined;
   /** How many replicas must have a grant before it is returned. */
-  durability?: DurabilityOptions;
+  durability?: DurabilityOptions | undefined;
   /** How long a caller may hold its permits, in milliseconds, as for a lock. */
-  maxHoldMs?: number;
+  maxHoldMs?: number | undefined;
 }
 
 /** Options of `semaphore.acquire()` and `semaphore.run()`. */
 export interface PermitOptions extends Omit<SemaphoreOptions, "permits"> {
   /** How many permits to take. Default: 1. */
-  weight?: number;
+  weight?: number | undefined;
   /** Ends waiting: the promise rejects with `signal.reason`. Ignored once the permits are granted. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** Options of `semaphore.tryAcquire()`. */

@@ -13,63 +13,63 @@ export type Revision = number;
 /** Options of `store.state()`. */
 export interface StateOptions<T> {
   /** Makes the value of an absent state. Must be synchronous and return a new value each time. */
-  initial?: () => T;
+  initial?: (() => T) | undefined;
   /**
    * How long the state lives after each write, in milliseconds. `{ whenNew }`: counted from its creation; later writes
    * do not extend it. If omitted, a write leaves the expiry unchanged.
    */
-  ttlMs?: number | WhenNew;
+  ttlMs?: number | WhenNew | undefined;
   /** How values are serialized. */
-  serializer?: "json" | "pickle" | Serializer;
+  serializer?: "json" | "pickle" | Serializer | undefined;
   /** How long a function of `update` or `run` may take: see {@link UpdateOptions.maxHoldMs}. */
-  maxHoldMs?: number;
+  maxHoldMs?: number | undefined;
   /** How many replicas must have a write before it is acknowledged. */
-  durability?: DurabilityOptions;
+  durability?: DurabilityOptions | undefined;
 }
 
 /** Options of every write. */
 export interface WriteOptions {
   /** Write under this grant of the state's lock; found automatically inside `lock.run(fn)`. */
-  grant?: Grant | GrantSet;
+  grant?: Grant | GrantSet | undefined;
   /** How long to wait while others hold the state's lock, in milliseconds. */
-  waitMs?: number;
+  waitMs?: number | undefined;
   /** Ends waiting: the promise rejects with `signal.reason`. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** How many replicas must have the write before it is acknowledged. */
-  durability?: DurabilityOptions;
+  durability?: DurabilityOptions | undefined;
 }
 
 /** Options of `state.touch()`. */
 export interface TouchOptions {
-  durability?: DurabilityOptions;
+  durability?: DurabilityOptions | undefined;
 }
 
 /** Options of `state.save()` and `state.trySave()`. */
 export interface SaveOptions extends WriteOptions {
   /** Save only if the state is at this revision, or absent. */
-  ifRevision?: Revision | "absent";
+  ifRevision?: Revision | "absent" | undefined;
   /**
    * The new time to live in milliseconds. "keep": unchanged (the handle's `ttlMs` for a new state). "none": never
    * expires. `{ whenNew }`: applies to a new state only. Default: the handle's `ttlMs`, otherwise "keep".
    */
-  ttlMs?: number | "keep" | "none" | WhenNew;
+  ttlMs?: number | "keep" | "none" | WhenNew | undefined;
 }
 
 /** Options of `state.update()` and `state.run()`. */
 export interface UpdateOptions extends WriteOptions {
   /** As in {@link SaveOptions.ttlMs}. */
-  ttlMs?: number | "keep" | "none" | WhenNew;
+  ttlMs?: number | "keep" | "none" | WhenNew | undefined;
   /**
    * How long the function may take, in milliseconds. Then its signal aborts, and a second later the lock is given up:
    * nothing is saved, and other calls go on. Default: no limit. Under a grant that the caller has, its limit counts.
    */
-  maxHoldMs?: number;
+  maxHoldMs?: number | undefined;
 }
 
 /** Options of `state.delete()`. */
 export interface DeleteOptions extends WriteOptions {
   /** Delete only if the state is at this revision. */
-  ifRevision?: Revision | "absent";
+  ifRevision?: Revision | "absent" | undefined;
 }
 
 /** A stored value, with its revision and remaining time to live. */

@@ -9,7 +9,7 @@ import { accessSync, constants, existsSync, mkdirSync, writeFileSync, writeSync 
 import { join } from "node:path";
 import { fileError } from "../backends/sqlite/path.ts";
 import { InvalidArgumentError } from "../errors.ts";
-import { perProcess } from "./per-process.ts";
+import { onePerProcess } from "../process/one-per-process.ts";
 import { projectFolder } from "./workspace.ts";
 
 export interface DefaultStore {
@@ -60,7 +60,7 @@ function refuseInProduction(): never {
 }
 
 function announce(path: string): void {
-  const announced = perProcess("announced", () => new Set<string>());
+  const announced = onePerProcess("announced", 1, () => new Set<string>());
   if (announced.has(path)) return;
   announced.add(path);
   try {

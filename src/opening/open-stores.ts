@@ -12,7 +12,7 @@
 import { isUserClient } from "../backends/redis/client/user/recognize.ts";
 import { warn } from "../diagnostics.ts";
 import type { Session } from "../session.ts";
-import { perProcess } from "./per-process.ts";
+import { onePerProcess } from "../process/one-per-process.ts";
 
 /** A program with a reason for several stores has one per tenant or per test, and closes some; ten are a mistake. */
 const manyStores = 10;
@@ -45,7 +45,7 @@ export function watchOpen(session: Session, target: unknown): void {
 /** Counts one more store of this target. Returns a function that takes it back. */
 function counted(target: unknown, name: string): () => void {
   if (name === "memory:") return nothing; // no connections, and each is a store of its own
-  const { open, warned } = perProcess("openStores", newCounts);
+  const { open, warned } = onePerProcess("openStores", 1, newCounts);
   const key = isUserClient(target) ? target : name; // all clients have one name
   const count = (open.get(key) ?? 0) + 1;
   open.set(key, count);

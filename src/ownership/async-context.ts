@@ -3,11 +3,9 @@
  * this package. `held-grants.ts` defines its content.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
+import { onePerProcess } from "../process/one-per-process.ts";
 
-const key = Symbol.for("holdfast.context.1");
-const shared: { [key]?: AsyncLocalStorage<unknown> } = globalThis as object;
-// eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- another copy of the package may have set it
-export const context = (shared[key] ??= new AsyncLocalStorage<unknown>());
+export const context = onePerProcess("context", 1, () => new AsyncLocalStorage<unknown>());
 
 /**
  * Runs code that belongs to no caller's function, such as listeners of signals, outside the context that triggered it

@@ -16,9 +16,9 @@ import * as names from "../names.ts";
 /** A store, named as for `open()`: a target or a list of targets, and the options that say where its data is. */
 export interface StorePlace {
   target: Target | readonly Target[];
-  prefix?: string;
-  shards?: number;
-  declareKeys?: boolean;
+  prefix?: string | undefined;
+  shards?: number | undefined;
+  declareKeys?: boolean | undefined;
 }
 
 /** What was done. */

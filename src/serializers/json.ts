@@ -11,7 +11,7 @@
 
 import { Buffer, isAscii } from "node:buffer";
 
-import { CorruptStateError, sentence, SerializationError } from "../errors.ts";
+import { CorruptStateError, isError, sentence, SerializationError } from "../errors.ts";
 import { parseByHand } from "./json-reader.ts";
 import { findTrouble, maxDepth } from "./json-refusals.ts";
 import type { Serializer } from "./serializer.ts";
@@ -273,5 +273,5 @@ function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
 }
 
 function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : "no reason given";
+  return isError(cause) ? cause.message : "no reason given";
 }

@@ -35,5 +35,5 @@ export interface Serializer {
    * Then neither is copied, which saves time for large values. Leave it out if in doubt: decoders of typed arrays
    * (`node:v8`, MessagePack, CBOR) return views of their input.
    */
-  readonly isolated?: boolean;
+  readonly isolated?: boolean | undefined;
 }

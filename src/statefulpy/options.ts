@@ -12,48 +12,48 @@ export interface BackendOptions {
    * How states are written: as Python's `pickle` or `json` does, or with your own serializer. Default `"pickle"`, as in
    * the Python library.
    */
-  serializer?: "pickle" | "json" | Serializer;
+  serializer?: "pickle" | "json" | Serializer | undefined;
   /** Reads `NaN` and `Infinity` in Python's JSON, which are never written; only with `"json"`. Default: false. */
-  allowNaN?: boolean;
+  allowNaN?: boolean | undefined;
   /**
    * How long a lock outlives its holder, in milliseconds, 100 … 86 400 000. Default 30 000. A lock that is held is
    * renewed when a third of it has passed.
    */
-  lockTimeout?: number;
+  lockTimeout?: number | undefined;
 }
 
 /** Options of `new RedisBackend()`. */
 export interface RedisBackendOptions extends BackendOptions {
   /** `redis://`, `rediss://` or `unix://`, each with `?db=`. Default `"redis://localhost:6379/0"`. */
-  redisUrl?: string;
+  redisUrl?: string | undefined;
   /** A connected client of your own instead of `redisUrl`, which you close yourself. Not of a cluster. */
-  client?: PlainClient;
+  client?: PlainClient | undefined;
   /** Every key begins with it. Default `"statefulpy:"`. */
-  prefix?: string;
+  prefix?: string | undefined;
 }
 
 /** Options of `new SqliteBackend()`. */
 export interface SqliteBackendOptions extends BackendOptions {
   /** The file, from the current working directory; created if it is missing. Default `"stateful.db"`. */
-  dbPath?: string;
+  dbPath?: string | undefined;
 }
 
 /** Options of `saveState()` and `releaseLock()`. */
 export interface OwnerOptions {
   /** Whose call it is. Default: the innermost `backend.owner(fn)` around the call; outside of one, nobody's. */
-  owner?: Owner;
+  owner?: Owner | undefined;
 }
 
 /** Options of `acquireLock()`. */
 export interface AcquireOptions extends OwnerOptions {
   /** Aborts the wait; the call then rejects with its reason. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** Options of `list()`. */
 export interface ListOptions {
   /** Only ids that begin with this. */
-  idPrefix?: string;
+  idPrefix?: string | undefined;
 }
 
 const maxBytes = 512;

@@ -4,6 +4,7 @@ import {
   CorruptStateError,
   HoldfastError,
   InvalidArgumentError,
+  isError,
   quoted,
   SerializationError,
 } from "../errors.ts";
@@ -38,7 +39,7 @@ export function encode(serializer: Serializer, id: string, value: unknown): Uint
     bytes = serializer.serialize(value);
   } catch (cause) {
     if (cause instanceof HoldfastError) throw cause;
-    throw refused(id, cause instanceof Error ? cause.message : String(cause), cause);
+    throw refused(id, isError(cause) ? cause.message : String(cause), cause);
   }
   if (bytes instanceof Uint8Array) return serializer.isolated === true ? bytes : new Uint8Array(bytes);
   throw refused(
@@ -57,7 +58,7 @@ export function decode(serializer: Serializer, id: string, bytes: Uint8Array): u
   try {
     value = serializer.deserialize(serializer.isolated === true ? bytes : new Uint8Array(bytes));
   } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause);
+    const message = isError(cause) ? cause.message : String(cause);
     throw new CorruptStateError(
       `The state ${quoted(id)} cannot be read with serializer ${JSON.stringify(serializer.name)}: ${clause(message)}. It was left as it is.`,
       { cause },

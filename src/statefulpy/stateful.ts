@@ -19,7 +19,7 @@ import type { StateBackend } from "./state-backend.ts";
 export interface StatefulOptions {
   backend: StateBackend;
   /** Of the state and its lock. Default: the function's name. In Python it is `"module.function"`. */
-  id?: string;
+  id?: string | undefined;
 }
 
 /** What `stateful()` returns. */

@@ -51,7 +51,10 @@ export function hang(): Fault {
 }
 
 /** Runs `before` and `after` around the call, which itself succeeds or fails normally. */
-export function meanwhile(happens: { before?: () => unknown; after?: () => unknown }): Fault {
+export function meanwhile(happens: {
+  before?: (() => unknown) | undefined;
+  after?: (() => unknown) | undefined;
+}): Fault {
   return async ({ carryOut }) => {
     await happens.before?.();
     const reply = await carryOut();

@@ -6,7 +6,7 @@
  * compared, kept or sent are never changed through a value made from them, or by the next call [S3].
  */
 import type { LoadedState, StoredState } from "../backends/contract.ts";
-import { clause, CorruptStateError, HoldfastError, quoted, SerializationError } from "../errors.ts";
+import { clause, CorruptStateError, HoldfastError, isError, quoted, SerializationError } from "../errors.ts";
 import type { Serializer } from "../serializers/serializer.ts";
 
 export class Codec {
@@ -113,7 +113,7 @@ export class Codec {
 }
 
 function messageOf(error: unknown): string {
-  return clause(error instanceof Error ? error.message : String(error));
+  return clause(isError(error) ? error.message : String(error));
 }
 
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {

@@ -6,7 +6,7 @@
  */
 import { createHash } from "node:crypto";
 import type { LoadedState } from "../backends/contract.ts";
-import { ConflictError, shownId } from "../errors.ts";
+import { ConflictError, isError, shownId } from "../errors.ts";
 import type { Codec } from "./codec.ts";
 
 /** How an attempt ended: what is remembered, or what its caller gets. */
@@ -107,7 +107,7 @@ function errorOf(parts: Stored["error"]): Error {
 
 /** Texts only: what else an error has may be anything. */
 function partsOf(thrown: unknown): NonNullable<Stored["error"]> {
-  if (!(thrown instanceof Error)) return { name: "Error", message: wellFormed(thrown) };
+  if (!isError(thrown)) return { name: "Error", message: wellFormed(thrown) };
   const { code } = thrown as { readonly code?: unknown };
   const parts = { name: wellFormed(thrown.name), message: wellFormed(thrown.message) };
   return typeof code === "string" ? { ...parts, code: wellFormed(code) } : parts;

@@ -77,6 +77,18 @@ describe("links", () => {
   }
 });
 
+test("messages cite only pages that users have, by the path where they have them", () => {
+  const texts = filesBelow("src").flatMap((file) => {
+    const code = read(file).replaceAll(/^\s*(\/\/|\/?\*|--).*$|\s\/\/ .*$/gm, "");
+    return [...code.matchAll(/[\w./-]+\.md\b|\bdocs\/[\w./-]*/g)].map(([cited]) => ({ file, cited }));
+  });
+  const shipped = ({ cited }: { cited: string }): boolean =>
+    cited.startsWith("node_modules/holdfast/docs/") &&
+    existsSync(join(root, cited.slice("node_modules/holdfast/".length)));
+  expect(texts.length).toBeGreaterThan(0);
+  expect(texts.filter((text) => !shipped(text))).toEqual([]);
+});
+
 describe("lists", () => {
   test("docs/promises.md has every promise, once, and no other", () => {
     const listed = [...read("docs/promises.md").matchAll(/^### \[(\w+)\]$/gm)].map(([, id]) => id);

@@ -68,9 +68,11 @@ const programs = {
   "refused.mjs": `
     import { open } from "holdfast";
     const store = open(process.argv[2], { operationMs: 1000 });
+    const begun = performance.now();
     const { name, code, message } = await store.ready().then(() => ({}), (error) => error);
+    const wasRetried = performance.now() - begun > 900;
     await store.close();
-    console.log(JSON.stringify({ name, code, message }));`,
+    console.log(JSON.stringify({ name, code, message, wasRetried }));`,
 };
 
 beforeAll(() => {
@@ -114,6 +116,41 @@ describe.each([20, 22, 24])("on Node %i", (major) => {
     expect(error).not.toMatchObject({ message: expect.stringContaining("secret") as string });
   });
 
+  test("a file of the package that does not load is named, and is no outage", async () => {
+    const folder = join(workplace, `incomplete-${String(major)}`);
+    cpSync(alone, folder, { recursive: true });
+    rmSync(join(folder, "node_modules/holdfast/dist/backends/redis/backend.js"));
+    const error = await run(folder, "refused.mjs", "redis://user:secret@127.0.0.1:1");
+    expect(error).toMatchObject({ name: "InvalidArgumentError", wasRetried: false });
+    expect(error).toMatchObject({
+      message: expect.stringMatching(
+        /redis:\/\/127\.0\.0\.1:1 could not be loaded: Cannot find module .*redis\/backend\.js/,
+      ) as string,
+    });
+  });
+
+  if (major === 20)
+    test("a SQLite package that is broken is named with what it threw", async () => {
+      const folder = join(workplace, "broken-sqlite");
+      cpSync(alone, folder, { recursive: true });
+      const peer = join(folder, "node_modules/@photostructure/sqlite");
+      mkdirSync(peer, { recursive: true });
+      for (const [text, reason] of [
+        ['throw new Error("no native build for this platform");', "no native build for this platform"],
+        ['require("its-own-dependency");', "Cannot find module 'its-own-dependency'"],
+      ] as const) {
+        writeFileSync(join(peer, "index.js"), text);
+        const error = await run(folder, "refused.mjs", "sqlite:store.db");
+        expect(error).toMatchObject({ name: "InvalidArgumentError", wasRetried: false });
+        const message = `The package @photostructure/sqlite, which Holdfast needs for SQLite on Node v20.`;
+        expect(error).toMatchObject({ message: expect.stringContaining(message) as string });
+        expect(error).toMatchObject({
+          message: expect.stringContaining(`could not be loaded: ${reason}`) as string,
+        });
+        expect(adviceIn(error)).toBe("@photostructure/sqlite@1");
+      }
+    });
+
   test("an error's stack names the function that awaited the call", async () => {
     const { stack } = (await run(alone, "stack.mjs", "memory:")) as { stack?: string };
     expect(stack).toMatch(/^LockTimeoutError: The lock "x" was not free .*\n[^]*at async theUsersFunction/);
@@ -135,13 +172,18 @@ describe.each([20, 22, 24])("on Node %i", (major) => {
 describe("its declarations compile in a project that knows no more than ES2022 and Node", () => {
   const user = `import { open, type Store } from "holdfast";
     import { FaultyBackend, MemoryBackend } from "holdfast/testing";
+    import type { Backend } from "holdfast/backend";
+    import { PyTuple } from "holdfast/pickle";
+    import { reshard } from "holdfast/reshard";
+    import { SqliteBackend } from "holdfast/statefulpy";
+    export type All = [Backend, PyTuple, typeof reshard, SqliteBackend];
     export async function main(): Promise<void> {
       await using store: Store = open(new FaultyBackend(new MemoryBackend()));
       const sold: boolean = await store.state("stock", { initial: () => ({ left: 1 }) }).run((s) => s.left > 0);
       await store.lock("invoice").run((grant) => void [sold, grant.fence.toFixed(), grant.signal.aborted]);
     }`;
   const lib = ["--lib", "es2022", "--types", "node", "--typeRoots", join(root, "node_modules/@types")];
-  const strict = ["--strict", "--noEmit", "--target", "es2022", ...lib];
+  const strict = ["--strict", "--exactOptionalPropertyTypes", "--noEmit", "--target", "es2022", ...lib];
   const tsc = join(root, "node_modules/typescript/bin/tsc");
 
   test.each([
@@ -149,7 +191,9 @@ describe("its declarations compile in a project that knows no more than ES2022 a
     ["for a bundler", "user.ts", ["--module", "esnext", "--moduleResolution", "bundler"]],
     ["CommonJS, as it was resolved up to TypeScript 5", "user.cts", old("commonjs")],
     ["CommonJS of today", "user.cts", ["--module", "commonjs", "--ignoreDeprecations", "6.0"]],
-    ["require() of ESM", "user.cts", ["--module", "nodenext"]],
+    ["CommonJS with node16", "user.cts", ["--module", "node16"]],
+    ["CommonJS with nodenext", "user.cts", ["--module", "nodenext"]],
+    ["CommonJS for a bundler", "user.ts", ["--module", "commonjs", "--moduleResolution", "bundler"]],
   ])(
     "%s",
     (_what, file, how) => {

@@ -25,7 +25,7 @@ export interface Setting {
   readonly lists: number;
   /** All want the same one. */
   readonly isCrowded: boolean;
-  readonly options: Required<Pick<OpenOptions, "leaseMs" | "waitMs" | "operationMs">>;
+  readonly options: Readonly<Record<keyof Pick<OpenOptions, "leaseMs" | "waitMs" | "operationMs">, number>>;
   readonly leasesMs: readonly number[];
   readonly limits: Limits;
   readonly pushes: boolean;

@@ -3,7 +3,7 @@
  * from a server. Nothing else depends on it: what a server can do is tried (scripts/probe.lua), never concluded from its
  * name, and a server that hides INFO, or a proxy that does, is used like any other.
  */
-import { InvalidArgumentError, UnavailableError } from "../../errors.ts";
+import { InvalidArgumentError, isError, UnavailableError } from "../../errors.ts";
 
 export interface ServerIdentity {
   /** With its version, such as "Valkey 9.1.2"; `undefined` if it does not say. */
@@ -51,7 +51,7 @@ function productOf(fields: ReadonlyMap<string, string>): string | undefined {
 
 /** The same error, with the server's name after its address. */
 export function withServerNamed(error: unknown, address: string, { name }: ServerIdentity): unknown {
-  if (name === undefined || !(error instanceof Error) || !error.message.startsWith(address)) return error;
+  if (name === undefined || !isError(error) || !error.message.startsWith(address)) return error;
   const message = `${address} (${name})${error.message.slice(address.length)}`;
   if (error instanceof UnavailableError) {
     const { outcome, code, lasting, cause } = error;

@@ -7,7 +7,7 @@
  * waits.
  */
 import { randomBytes } from "node:crypto";
-import { UnavailableError, type HoldfastError } from "../../errors.ts";
+import { isError, UnavailableError, type HoldfastError } from "../../errors.ts";
 import { Deadlines } from "../../timers.ts";
 import type { Wake } from "../contract.ts";
 import type { ScriptRunner } from "./protocol/script-runner.ts";
@@ -267,5 +267,5 @@ function nthOf(pausesMs: readonly number[], nth: number): number {
 }
 
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return isError(error) ? error.message : String(error);
 }

@@ -6,7 +6,7 @@
  */
 import type * as NodeSqlite from "node:sqlite";
 
-import { InvalidArgumentError } from "../../errors.ts";
+import { clause, InvalidArgumentError, isError } from "../../errors.ts";
 
 export type SqlValue = string | number | null | Uint8Array;
 
@@ -27,19 +27,45 @@ export interface SqlDatabase {
 /** The class `DatabaseSync`. */
 export type SqlDriver = new (path: string, options?: { readonly readOnly?: boolean }) => SqlDatabase;
 
-/** @throws InvalidArgumentError that says what to install, if neither is available. */
+const peer = "@photostructure/sqlite";
+const otherwise = "or use Node 22.13 or later, or open a redis:// or memory: store";
+
+/** @throws InvalidArgumentError that says what to do, if neither can be loaded. */
 export async function loadDriver(): Promise<SqlDriver> {
   const own = process.getBuiltinModule("node:sqlite") as typeof NodeSqlite | undefined;
   if (own !== undefined) return own.DatabaseSync;
   try {
     return attaching((await import("@photostructure/sqlite")).DatabaseSync);
   } catch (cause) {
-    throw new InvalidArgumentError(
-      `Node has included SQLite since 22.13; this is ${process.version}. Install it beside Holdfast with ` +
-        `"npm install @photostructure/sqlite@1", or use Node 22.13 or later, or open a redis:// or memory: store.`,
-      { cause },
-    );
+    throw new InvalidArgumentError(isMissing(cause) ? notInstalled() : broken(cause), { cause });
   }
+}
+
+/** Not there at all. If one of its own files or dependencies is missing, it is there and broken. */
+function isMissing(cause: unknown): boolean {
+  const { code, message = "" } = cause as { readonly code?: unknown; readonly message?: string };
+  const isNotFound = code === "ERR_MODULE_NOT_FOUND" || code === "MODULE_NOT_FOUND";
+  return isNotFound && /^Cannot find (?:package|module) '@photostructure\/sqlite'/.test(message);
+}
+
+function notInstalled(): string {
+  const why = hasSqlite()
+    ? `This Node, ${process.version}, was built without SQLite`
+    : `Node has included SQLite since 22.13; this is ${process.version}`;
+  return `${why}. Install it beside Holdfast with "npm install ${peer}@1", ${otherwise}.`;
+}
+
+function hasSqlite(): boolean {
+  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+  return major > 22 || (major === 22 && minor >= 13);
+}
+
+function broken(cause: unknown): string {
+  const [reason = ""] = (isError(cause) ? cause.message : String(cause)).split("\n");
+  return (
+    `The package ${peer}, which Holdfast needs for SQLite on Node ${process.version}, is installed, but could not be ` +
+    `loaded: ${clause(reason)}. Install it again on this machine with "npm install ${peer}@1", ${otherwise}.`
+  );
 }
 
 /**

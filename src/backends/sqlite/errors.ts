@@ -4,7 +4,7 @@
  * The outcome is usually "none": what fails inside a transaction is rolled back. Only a commit whose sync failed may
  * have reached the disk nevertheless, and reappear after a crash: its outcome is "unknown" [S5].
  */
-import { CorruptStateError, HoldfastError, UnavailableError, type Outcome } from "../../errors.ts";
+import { CorruptStateError, HoldfastError, isError, UnavailableError, type Outcome } from "../../errors.ts";
 import type { UnavailableCode } from "../../errors.ts";
 import { fileError } from "./path.ts";
 
@@ -63,13 +63,13 @@ export interface Failure {
 
 /** Errors that are neither SQLite's nor Holdfast's are returned unchanged: they are defects. */
 export function toHoldfastError(error: unknown, where: Failure): unknown {
-  if (error instanceof HoldfastError || !(error instanceof Error)) return error;
+  if (error instanceof HoldfastError || !isError(error)) return error;
   const result = resultCode(error);
   if ((error as NodeJS.ErrnoException).code === "ERR_INVALID_STATE") {
     return new UnavailableError(`${where.name} was closed in the meantime.`, { cause: error });
   }
   // Holdfast does not write numbers that JavaScript cannot represent.
-  if (error instanceof RangeError || strange.has(result ?? 0)) return notAsWritten(where.name, error);
+  if (error.name === "RangeError" || strange.has(result ?? 0)) return notAsWritten(where.name, error);
   if (result === undefined) return isSystemError(error) ? toFileError(error, where.name) : error;
   if (result === sqlite.CORRUPT || result === sqlite.NOTADB) {
     return new CorruptStateError(`${where.name} cannot be read (${error.message}). It was left as it is.`, {

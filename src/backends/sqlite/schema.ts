@@ -207,7 +207,7 @@ function checkFormat(db: SqlDatabase, name: string): "empty" | "format 2" | "cur
 function otherFormat(format: number): string {
   const said = `has format ${String(format)}, not ${String(formatVersion)}, and was left as it is.`;
   if (format > formatVersion) return `${said} Use the version of Holdfast that wrote it, or a later one.`;
-  return `${said} Name another file, or take its states over as docs/sqlite.md says under "Format 1".`;
+  return `${said} Name another file, or take its states over as node_modules/holdfast/docs/sqlite.md says under "Format 1".`;
 }
 
 /** Fails with "locked" if two processes open a new file at once; the caller tries again. */

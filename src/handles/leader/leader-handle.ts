@@ -66,7 +66,7 @@ export class LeaderHandle<T> implements Leader<T> {
     const how = parse.parseOptions<Parsed<CampaignOptions<T>>>("run()", options, {
       ...this.#parsers,
       signal: parse.signal,
-      value: (value) => value as Exclude<T, undefined>,
+      value: (value) => value as never, // anything but `undefined`, which is the same as no value
     });
     recordOf(this.#codec, { fence: 0, since: 0, value: how.value }); // a value that cannot be kept is refused now
     const { keepAlive } = this.#session.calls;

@@ -4,17 +4,17 @@ import type { DurabilityOptions } from "../../options.ts";
 /** Options of `store.leader()`. */
 export interface LeaderOptions {
   /** How long the backend keeps the office of a leader that does not renew it, in milliseconds. */
-  leaseMs?: number;
+  leaseMs?: number | undefined;
   /** How many replicas must have a term before its function is called. */
-  durability?: DurabilityOptions;
+  durability?: DurabilityOptions | undefined;
 }
 
 /** Options of `leader.run()`. */
 export interface CampaignOptions<T> extends LeaderOptions {
   /** Ends the campaign: the promise rejects with `signal.reason`. Ends the term: `term.signal` aborts. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** What the leader proclaims: `current()` and `watch()` return it. */
-  value?: T;
+  value?: T | undefined;
 }
 
 /** Options of `leader.watch()`. */
@@ -23,7 +23,7 @@ export interface WatchOptions {
    * How often the backend is asked, in milliseconds, 10 … 86 400 000, besides when it pushes a change. Default: 5 000
    * while it pushes changes, otherwise 1 000.
    */
-  intervalMs?: number;
+  intervalMs?: number | undefined;
 }
 
 /** A leader's time in office. */

@@ -16,41 +16,41 @@ export interface OnceOptions {
    * What becomes of an error that the function throws. "retry": nothing is remembered, and the next caller runs the
    * function again. "remember": later callers get an error with the same name, message and code. Default "retry".
    */
-  errors?: "retry" | "remember";
+  errors?: "retry" | "remember" | undefined;
   /**
    * The result is remembered at least until this long after the function was called, in milliseconds, by the server's
    * clock, even if `keepMs` is less. So a job that is shorter than the difference between two machines' clocks does not
    * run on both. Default 0.
    */
-  minHoldMs?: number;
+  minHoldMs?: number | undefined;
   /** How the result is serialized. */
-  serializer?: "json" | "pickle" | Serializer;
+  serializer?: "json" | "pickle" | Serializer | undefined;
   /** How long the backend keeps the lock of a runner that does not renew it, in milliseconds. */
-  leaseMs?: number;
+  leaseMs?: number | undefined;
   /** How long a call waits for another one that runs the function, in milliseconds. */
-  waitMs?: number;
+  waitMs?: number | undefined;
   /** How many replicas must have the result before it is acknowledged. */
-  durability?: DurabilityOptions;
+  durability?: DurabilityOptions | undefined;
 }
 
 /** Options of `once.run()`; they override those of the handle. */
 export interface OnceRunOptions extends OnceTryOptions {
-  waitMs?: number;
+  waitMs?: number | undefined;
 }
 
 /** Options of `once.tryRun()`. */
 export interface OnceTryOptions {
-  leaseMs?: number;
-  durability?: DurabilityOptions;
+  leaseMs?: number | undefined;
+  durability?: DurabilityOptions | undefined;
   /** Ends waiting: the promise rejects with `signal.reason`. Ignored once the function runs. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** Options of `once.forget()`. */
 export interface ForgetOptions {
-  waitMs?: number;
-  durability?: DurabilityOptions;
-  signal?: AbortSignal;
+  waitMs?: number | undefined;
+  durability?: DurabilityOptions | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 /** The result of `once.tryRun()`. `ran`: this call ran the function; otherwise the value was remembered. */

@@ -15,18 +15,18 @@ export type Drafts<States extends readonly AnyState[]> = {
 /** Options of `store.transact()`. */
 export interface TransactOptions {
   /** How long to wait while others hold the locks of the states, in milliseconds, for all of them together. */
-  waitMs?: number;
+  waitMs?: number | undefined;
   /** Ends waiting: the promise rejects with `signal.reason`. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** How many replicas must have the commit before it is acknowledged. */
-  durability?: DurabilityOptions;
+  durability?: DurabilityOptions | undefined;
   /** A grant of some of the locks, which is used for these; found automatically inside `lock.run(fn)`. */
-  grant?: Grant | GrantSet;
+  grant?: Grant | GrantSet | undefined;
   /**
    * How long the function may take, in milliseconds. Then its signal aborts, and a second later the locks are given up:
    * nothing is saved, and other calls go on. Default: no limit. If the caller holds all the locks, their limits count.
    */
-  maxHoldMs?: number;
+  maxHoldMs?: number | undefined;
 }
 
 /** What the function of `store.transact()` learns about the locks that it runs under, besides its drafts. */

@@ -9,21 +9,21 @@ export interface PickleOptions {
    * What a Python float with an integral value, such as 1.0, is read as. `"exact"`: a {@link PyFloat}, which is written as
    * a float again. `"numbers"`: a number, which is written as an int, unless it is beyond 2^53. Default `"exact"`.
    */
-  floats?: "exact" | "numbers";
+  floats?: "exact" | "numbers" | undefined;
   /**
    * What a dict is read as. `"objects"`: an object if all its keys are strings, and a `Map` otherwise; an empty one is an
    * object. So a `Map` of that kind is not written. `"maps"`: always a `Map`, which also keeps the order of keys such as
    * "10". Default `"objects"`.
    */
-  dicts?: "objects" | "maps";
+  dicts?: "objects" | "maps" | undefined;
   /** How many lists, tuples, dicts and sets may be nested, 1 … 1 000 000. Default 1000. */
-  maxDepth?: number;
+  maxDepth?: number | undefined;
   /** How many steps there may be, about one for each value and each reference to one, 1 … 1 000 000 000. Default 10 000 000. */
-  maxItems?: number;
+  maxItems?: number | undefined;
   /** How many lists, tuples, dicts, sets, bytes and dates there may be, 1 … 16 000 000. Default 1 000 000. */
-  maxContainers?: number;
+  maxContainers?: number | undefined;
   /** How many values may be kept for later references, 1 … 1 000 000 000. Default 10 000 000. */
-  maxMemo?: number;
+  maxMemo?: number | undefined;
 }
 
 /** All options, complete. */

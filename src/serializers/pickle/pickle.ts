@@ -4,7 +4,7 @@
  * A pickle is a program. This reader has no instruction that imports, calls or fills anything of Python; what asks for it is
  * refused, with the name that it asked for. What is read is written back as the same types of Python [S6].
  */
-import { SerializationError, sentence } from "../../errors.ts";
+import { isError, SerializationError, sentence } from "../../errors.ts";
 import type { Serializer } from "../serializer.ts";
 import { parsePickleOptions, type PickleOptions } from "./pickle-options.ts";
 import { readPickle } from "./read/read-pickle.ts";
@@ -54,7 +54,7 @@ function keptExactly(write: () => Uint8Array): Uint8Array {
   } catch (cause) {
     if (cause instanceof SerializationError) throw cause;
     // A value too large for one buffer, or a proxy that throws.
-    const reason = cause instanceof Error ? cause.message : "no reason given";
+    const reason = isError(cause) ? cause.message : "no reason given";
     throw new SerializationError(`Pickle cannot keep this value: ${sentence(reason)}`, { cause });
   }
 }

@@ -95,7 +95,7 @@ const troubles: Readonly<Record<string, Trouble>> = {
   },
   "denies a command": {
     code: "ACCESS_DENIED",
-    says: /denies access .* that the user may run the commands of docs\/redis\.md/,
+    says: /denies access .* that the user may run the commands that Holdfast needs/,
     begin: (server) =>
       server.command("ACL", "SETUSER", "keeper", "-evalsha", "-get", `-${wakesBy.subscribe}`),
     end: (server) => server.command("ACL", "SETUSER", "keeper", "+evalsha", "+get", `+${wakesBy.subscribe}`),

@@ -34,7 +34,7 @@ export interface Subscriber {
 
 export interface Subscription {
   /** Whether the channel is one of those that a cluster keeps at the owner of its slot. Default: it is not. */
-  readonly isSharded?: boolean;
+  readonly isSharded?: boolean | undefined;
   /**
    * Listens on another channel of the same slot, over the connection that there is now; its messages come to the same
    * subscriber. Resolves once it is subscribed, and rejects if it is not. For a new connection it must be called again.
@@ -58,7 +58,7 @@ export interface RedisClient {
   /** For messages: where the server is; never with a password [P3]. */
   readonly name: string;
   /** It leads to the node of a cluster that owns the slot of the store's keys. Default: there is no cluster. */
-  readonly followsSlot?: boolean;
+  readonly followsSlot?: boolean | undefined;
   /**
    * `undefined`: there is a connection, and commands can be sent now. Else the pending attempt to connect; rejects with
    * its error, whose outcome is "none".

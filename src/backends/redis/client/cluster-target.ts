@@ -9,7 +9,7 @@ import { defaultPort, isHost, isPort, shownAll, type Address, type NetworkEndpoi
 export interface NodeAddress {
   host: string;
   /** Default 6379. */
-  port?: number;
+  port?: number | undefined;
 }
 
 /**
@@ -24,12 +24,12 @@ export interface ClusterTarget {
   /** Some of its nodes, through which the others are found. */
   cluster: readonly NodeAddress[];
   /** Default: the server's user `default`. */
-  username?: string;
-  password?: string;
+  username?: string | undefined;
+  password?: string | undefined;
   /** Whether to connect with TLS. Default: false. */
-  tls?: boolean;
+  tls?: boolean | undefined;
   /** For a cluster behind NAT or port forwarding. */
-  nodeAddressMap?: NodeAddressMap;
+  nodeAddressMap?: NodeAddressMap | undefined;
 }
 
 const known = ["cluster", "username", "password", "tls", "nodeAddressMap"];

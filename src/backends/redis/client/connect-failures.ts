@@ -3,6 +3,7 @@
  *
  * `lasting`: it will not go away by itself, so it is not retried.
  */
+import { isError } from "../../../errors.ts";
 
 interface Cause {
   /** Matched with the code of the error, otherwise with its text. */
@@ -96,8 +97,9 @@ export function adviceFor(error: Error): { readonly advice: string; readonly las
 
 /** A name with several addresses fails with one error for each, and no text of its own. */
 export function textOfCause(error: Error): string {
-  if (!(error instanceof AggregateError) || error.errors.length === 0) return error.message;
-  const each = error.errors.map((one: unknown) => (one instanceof Error ? one.message : String(one)));
+  const { errors } = error as { readonly errors?: unknown };
+  if (!Array.isArray(errors) || errors.length === 0) return error.message;
+  const each = errors.map((one: unknown) => (isError(one) ? one.message : String(one)));
   return [...new Set(each)].join("; ");
 }
 

@@ -5,7 +5,7 @@
  * are ours: none keeps the process alive [P1], and nothing is sent twice. After a lasting refusal (a wrong password) it
  * does not retry in the background, only on demand and after a pause, so that an idle store stops logging in.
  */
-import { UnavailableError, type HoldfastError } from "../../../errors.ts";
+import { isError, UnavailableError, type HoldfastError } from "../../../errors.ts";
 import { after, now, pause } from "../../../timers.ts";
 
 /** What is connected: a socket of ours, or a client of the package. */
@@ -239,7 +239,7 @@ function isLasting(failure: HoldfastError | undefined): boolean {
 }
 
 export function toError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
+  return isError(error) ? error : new Error(String(error));
 }
 
 function within<T>(ms: number, promise: Promise<T>): Promise<T> {

@@ -54,7 +54,7 @@ const refusals: readonly Refusal[] = [
     is: /syntax error|wrong number of arg|attempt to (call|index)|(nonexistent|unexisting) global/i,
     code: "ACCESS_DENIED",
     what: "lacks something that the scripts use",
-    advice: "Use Redis 6.2 or later, or Valkey; docs/servers.md lists what is known of other servers",
+    advice: "Use Redis 6.2 or later, or Valkey",
     atStart: true,
   },
   {
@@ -76,13 +76,16 @@ const refusals: readonly Refusal[] = [
     is: /^NOPERM\b|has no permissions|ACL failure|executing the script/i,
     code: "ACCESS_DENIED",
     what: "denies access",
-    advice: "Check that the user may run the commands of docs/redis.md on the keys of this prefix",
+    advice:
+      "Check that the user may run the commands that Holdfast needs on the keys of this prefix: npx holdfast doctor " +
+      "names those that are missing",
   },
   {
     is: /unknown (redis )?command/i,
     code: "ACCESS_DENIED",
     what: "lacks a command",
-    advice: "Use Redis 6.2 or later, or Valkey, where no command of docs/redis.md is renamed or disabled",
+    advice:
+      "Use Redis 6.2 or later, or Valkey, with no command renamed or disabled: npx holdfast doctor names what is missing",
   },
   {
     is: /^OOM\b/,

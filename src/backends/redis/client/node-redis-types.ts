@@ -5,7 +5,7 @@ import { ErrorReply } from "./resp.ts";
 
 /** A connected client of `@redis/client` (or `redis`) 5 or 6, as given to `open()`. It stays yours: we never close it. */
 export interface RedisClientLike {
-  readonly isReady?: boolean;
+  readonly isReady?: boolean | undefined;
   sendCommand(args: readonly (string | Buffer)[], options?: object): Promise<unknown>;
   /** Makes the connection for wakes, which is ours. Without it, waiters ask more often. */
   duplicate?(overrides?: object): object;

@@ -5,6 +5,7 @@
  */
 import { connect as connectPlain, isIP, type NetConnectOpts, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
+import { isError } from "../../../errors.ts";
 import type { RedisArgument, RedisReply } from "./client-port.ts";
 import type { Endpoint } from "./target-url.ts";
 import { wantsBytes } from "./node-redis-types.ts";
@@ -159,7 +160,7 @@ export class RespConnection {
     try {
       if (!this.#isOver) this.#reader.read(chunk, length);
     } catch (error) {
-      this.#end(error instanceof Error ? error : new Error(String(error)));
+      this.#end(isError(error) ? error : new Error(String(error)));
     }
     return true;
   }

@@ -22,12 +22,13 @@ export async function protocolCheck(inquiry: Inquiry): Promise<Check> {
     return fail(
       "protocol",
       error.message,
-      "A store cannot be opened here: read docs/redis.md and docs/servers.md.",
+      "A store cannot be opened here. Use Redis 6.2 or later, or Valkey.",
     );
   }
 }
 
-const advice = "Give the user the rights that docs/redis.md lists, for this prefix.";
+const advice =
+  "Permit them on the keys and channels of this prefix; node_modules/holdfast/docs/redis.md has the whole ACL rule.";
 
 /** Tries every command, in the forms in which the scripts use it. */
 export async function rightsCheck(inquiry: Inquiry): Promise<Check> {
@@ -78,6 +79,6 @@ async function besidesScripts(inquiry: Inquiry): Promise<Check> {
     status: "warning",
     found: `${all}, but not ${missing.join(", ")}`,
     advice:
-      "docs/redis.md says what these are for: listings (SCAN), the eviction warning (INFO), durability (WAIT).",
+      "These are for listings (SCAN), the warning of eviction (INFO) and durability (WAIT); all else works without them.",
   };
 }

@@ -46,7 +46,10 @@ export async function examineSqlite(options: SqliteOptions): Promise<readonly Ch
   } catch (error) {
     const failure = toHoldfastError(error, { name, committing: false });
     if (!(failure instanceof HoldfastError)) throw error;
-    return [...around, fail("open", failure.message, "Read docs/sqlite.md.")];
+    return [
+      ...around,
+      fail("open", failure.message, "Until this is resolved, no store can be opened on the file."),
+    ];
   } finally {
     db?.close();
   }

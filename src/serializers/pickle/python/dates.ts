@@ -8,14 +8,14 @@ import { PyTimeZone } from "./spans.ts";
 
 /** The parts of a {@link PyTime}; those that are left out are 0. */
 export interface PyTimeParts {
-  hour?: number;
-  minute?: number;
-  second?: number;
-  microsecond?: number;
+  hour?: number | undefined;
+  minute?: number | undefined;
+  second?: number | undefined;
+  microsecond?: number | undefined;
   /** 1: the second of two equal local times, when clocks are set back. */
-  fold?: 0 | 1;
+  fold?: 0 | 1 | undefined;
   /** `null` or left out: naive. */
-  tzinfo?: PyTimeZone | null;
+  tzinfo?: PyTimeZone | null | undefined;
 }
 
 /** The parts of a {@link PyDateTime}. */

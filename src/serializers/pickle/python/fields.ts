@@ -25,7 +25,10 @@ export interface ClockFields {
 }
 
 /** Fills in what was left out. Throws InvalidArgumentError. */
-export function clockFields(what: string, parts: Partial<ClockFields>): ClockFields {
+export function clockFields(
+  what: string,
+  parts: { readonly [K in keyof ClockFields]?: ClockFields[K] | undefined },
+): ClockFields {
   const { hour = 0, minute = 0, second = 0, microsecond = 0, fold = 0 } = parts;
   return {
     hour: wholeNumber(`The hour of a ${what}`, hour, [0, 23]),

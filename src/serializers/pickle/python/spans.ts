@@ -4,9 +4,9 @@ import { wholeNumber, twoDigits, microsText } from "./fields.ts";
 
 /** The parts of a {@link PyTimeDelta}: whole numbers, of any sign. */
 export interface PyTimeDeltaParts {
-  days?: number;
-  seconds?: number;
-  microseconds?: number;
+  days?: number | undefined;
+  seconds?: number | undefined;
+  microseconds?: number | undefined;
 }
 
 const maxDays = 999_999_999;
