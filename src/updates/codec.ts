@@ -11,11 +11,12 @@ import type { Serializer } from "../serializers/serializer.ts";
 
 export class Codec {
   readonly serializer: Serializer;
-  readonly #id: string;
+  /** Of the state. */
+  readonly id: string;
   readonly #maxBytes: number;
 
   constructor(id: string, serializer: Serializer, maxBytes: number) {
-    this.#id = id;
+    this.id = id;
     this.serializer = serializer;
     this.#maxBytes = maxBytes;
   }
@@ -104,7 +105,7 @@ export class Codec {
   }
 
   get #state(): string {
-    return `the state ${quoted(this.#id)}`;
+    return `the state ${quoted(this.id)}`;
   }
 
   get #name(): string {
