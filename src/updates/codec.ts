@@ -27,6 +27,10 @@ export class Codec {
     try {
       bytes = this.serializer.serialize(value);
     } catch (error) {
+      if (error instanceof SerializationError)
+        throw new SerializationError(`The new value of ${this.#state} was not saved. ${error.message}`, {
+          cause: error,
+        });
       if (error instanceof HoldfastError) throw error;
       throw new SerializationError(
         `The serializer ${this.#name} cannot keep the new value of ${this.#state}.`,
