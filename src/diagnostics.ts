@@ -78,3 +78,15 @@ function mayEmit(cause: string): boolean {
   last.count += 1;
   return last.count <= maxPerMinute;
 }
+
+/** Mistakes in programs that were reported. A program that makes ever new ones hears of the first. */
+const reported = new Set<string>();
+const maxReported = 1_000;
+
+/** Reports a likely mistake of the program that uses Holdfast, once per process for each cause and what it is about. */
+export function warnOnce(cause: string, about: string, message: () => string): void {
+  const key = `${cause} ${about}`;
+  if (reported.size >= maxReported || reported.has(key)) return;
+  reported.add(key);
+  warn(cause, message());
+}

@@ -61,21 +61,55 @@ export class InvalidArgumentError extends HoldfastError {
   readonly code = "INVALID_ARGUMENT";
 }
 
+/** Who held a lock that was waited for: a Holdfast client (`here`: this store), or a foreign client by its token. */
+export type BlockingHolder =
+  { readonly host: string; readonly pid: number; readonly here: boolean } | { readonly foreign: string };
+
+/** What a {@link LockTimeoutError} can carry. */
+export interface LockTimeoutDetails extends ErrorDetails {
+  readonly code?: "LOCK_TIMEOUT" | "DEADLOCK" | undefined;
+  readonly id?: string | undefined;
+  readonly holder?: BlockingHolder | undefined;
+  readonly heldForMs?: number | undefined;
+  readonly waiters?: number | undefined;
+  readonly holding?: readonly string[] | undefined;
+}
+
 /**
- * Others held the lock until `waitMs` had passed. The message says who, and what the caller holds itself.
+ * Others held the lock until `waitMs` had passed. The message and the fields say who, for how long, how many wait, and
+ * what the caller holds itself.
  *
  * With the code "DEADLOCK", `waitMs` has not passed: its caller holds a lock that the holder waits for, so neither would
  * go on. The message names the cycle.
+ *
+ * @example
+ * ```ts
+ * catch (error) {
+ *   if (error instanceof LockTimeoutError) log.warn({ id: error.id, holder: error.holder, heldForMs: error.heldForMs });
+ * }
+ * ```
  */
 export class LockTimeoutError extends HoldfastError {
   readonly code: "LOCK_TIMEOUT" | "DEADLOCK";
+  /** The lock that was waited for. */
+  readonly id: string | undefined;
+  /** Who had it at the end, as far as is known; of several holders, one. */
+  readonly holder: BlockingHolder | undefined;
+  /** For how long that holder had had it, in milliseconds; `undefined`: not known, as with `waitMs: 0`. */
+  readonly heldForMs: number | undefined;
+  /** How many others waited for it: other processes, and other calls of this one. */
+  readonly waiters: number | undefined;
+  /** The ids of the locks that the caller held itself. */
+  readonly holding: readonly string[];
 
-  constructor(
-    message: string,
-    details: ErrorDetails & { readonly code?: "LOCK_TIMEOUT" | "DEADLOCK" | undefined } = {},
-  ) {
+  constructor(message: string, details: LockTimeoutDetails = {}) {
     super(message, details);
     this.code = details.code ?? "LOCK_TIMEOUT";
+    this.id = details.id;
+    this.holder = details.holder;
+    this.heldForMs = details.heldForMs;
+    this.waiters = details.waiters;
+    this.holding = details.holding ?? [];
   }
 }
 

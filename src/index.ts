@@ -79,4 +79,11 @@ export {
   SerializationError,
   UnavailableError,
 } from "./errors.ts";
-export type { ErrorCode, ErrorDetails, Outcome, UnavailableCode } from "./errors.ts";
+export type {
+  BlockingHolder,
+  ErrorCode,
+  ErrorDetails,
+  LockTimeoutDetails,
+  Outcome,
+  UnavailableCode,
+} from "./errors.ts";

@@ -5,6 +5,7 @@
  * is silently ignored is hard to find.
  */
 import type { Backend, Durability, Ttl } from "./backends/contract.ts";
+import { warnOnce } from "./diagnostics.ts";
 import { InvalidArgumentError } from "./errors.ts";
 import { parseOptions, show, type Given, type Parser } from "./parse-options.ts";
 import { json } from "./serializers/json.ts";
@@ -98,13 +99,30 @@ function milliseconds(min: number, max: number, isWhole = false): Parser<number>
   };
 }
 
+/** An hour, a day and a week in seconds: as milliseconds, a minute or less would be an unusual choice. */
+const usualSeconds: ReadonlySet<number> = new Set([3_600, 86_400, 604_800]);
+
+/** A time to live that looks like seconds is warned of, once. */
+function unlikelySeconds(ms: number, name: string): number {
+  if (ms >= 1_000 && !usualSeconds.has(ms)) return ms;
+  warnOnce(
+    "short-ttl",
+    "",
+    () =>
+      `${name} is ${ms}: that is ${ms} milliseconds (${ms / 1_000} s). If you meant seconds, write ${ms} * 1000. This is ` +
+      `said once.`,
+  );
+  return ms;
+}
+
 function wholeMilliseconds(min: number, max: number): Parser<number> {
   return milliseconds(min, max, true);
 }
 
 /** Leases and TTLs are counted by the backend, in whole milliseconds. */
 export const leaseMs: Parser<number> = wholeMilliseconds(100, dayMs);
-export const ttlMs: Parser<number> = wholeMilliseconds(1, maxTtlMs);
+export const ttlMs: Parser<number> = (value, name) => unlikelySeconds(wholeTtlMs(value, name), name);
+const wholeTtlMs: Parser<number> = wholeMilliseconds(1, maxTtlMs);
 export const waitMs: Parser<number> = milliseconds(0, Infinity);
 /** `Infinity`: no limit, even if the handle has one. */
 export const maxHoldMs: Parser<number> = milliseconds(1, Infinity);
@@ -114,7 +132,8 @@ export const minHoldMs: Parser<number> = wholeMilliseconds(0, maxTtlMs);
 export const intervalMs: Parser<number> = milliseconds(10, dayMs);
 export const keepMs: Parser<number> = (value, name) => {
   if (value === Infinity) return value;
-  if (Number.isInteger(value) && Number(value) >= 1 && Number(value) <= maxTtlMs) return Number(value);
+  if (Number.isInteger(value) && Number(value) >= 1 && Number(value) <= maxTtlMs)
+    return unlikelySeconds(Number(value), name);
   throw new InvalidArgumentError(
     `${name} must be a whole number of milliseconds from 1 to ${maxTtlMs}, or Infinity; got ${show(value)}.`,
   );

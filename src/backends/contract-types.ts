@@ -243,6 +243,8 @@ export interface LockEntry {
   /** `null`: it never expires (a foreign lock without a lease). */
   readonly expiresInMs: number | null;
   readonly waiters: number;
+  /** For how long `holder` has had this grant, in milliseconds of the server's clock; omitted: not known. */
+  readonly heldForMs?: number | undefined;
   /** All holders if it is held in shares, by fence; omitted if it is held exclusively. */
   readonly shares?: readonly ShareEntry[] | undefined;
 }

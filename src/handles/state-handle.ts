@@ -9,6 +9,7 @@ import { withCallersStack, isFromCaller, runForCaller } from "../caller-stacks.t
 import { ConflictError, InvalidArgumentError, quoted } from "../errors.ts";
 import type { Grant, HeldGrant } from "../ownership/grant.ts";
 import { insideDraft, nearestHeld } from "../ownership/held-grants.ts";
+import { outlivedError } from "../ownership/outlived.ts";
 import { parseGrant } from "../ownership/parse-grant.ts";
 import { ChangeRequest } from "../scheduling/request.ts";
 import { throwIfAborted } from "../ownership/abort-listeners.ts";
@@ -242,7 +243,8 @@ export class StateHandle<T, D> implements State<T, D> {
     }
     const grant = given ?? nearestHeld(store, this.id)?.grant;
     const lost = grant?.lossError;
-    if (lost !== undefined) throw lost; // [S4] a caller whose inherited grant has ended must not write as if it held it
+    if (grant !== undefined && lost !== undefined)
+      throw given === undefined ? outlivedError(grant, lost) : lost; // [S4] a caller whose inherited grant has ended must not write as if it held it
     if (grant?.hold.share !== undefined) {
       throw new InvalidArgumentError(
         `${call} of ${JSON.stringify(this.id)} under a shared lock, which others may hold as well: shared holders can only ` +

@@ -9,7 +9,7 @@
  *
  * It does not call the backend: the acquirer asks, the registry cancels.
  */
-import type { Granted, Holder, Share, Ticket, Wake } from "../backends/contract.ts";
+import type { Granted, Holder, Share, Ticket, Waiting, Wake } from "../backends/contract.ts";
 import type { Sequence } from "../calls/receipt-sequences.ts";
 import { shownId } from "../errors.ts";
 import { Hold } from "./hold.ts";
@@ -35,6 +35,7 @@ export class Acquisition implements OwnTicket {
   readonly store: object;
   #state: AcquisitionState = "asking";
   #holder: Holder | undefined;
+  #ahead = 0;
   #waitingSince: number | undefined;
   #asks = 0;
   #refused = false;
@@ -68,6 +69,11 @@ export class Acquisition implements OwnTicket {
     return this.#holder;
   }
 
+  /** The tickets before it in the backend's queue, as last reported. */
+  get ahead(): number {
+    return this.#ahead;
+  }
+
   /** When the last ask with the reply "waiting" was sent: the lease of a woken grant counts from then [L5]. */
   get waitingSince(): number | undefined {
     return this.#waitingSince;
@@ -89,8 +95,9 @@ export class Acquisition implements OwnTicket {
   }
 
   /** An ask sent at `sentAt` got its reply: another client has the lock, and this ticket may be in the queue. */
-  answered(status: "waiting" | "busy", holder: Holder, sentAt: number): void {
+  answered({ status, holder, ahead }: Waiting, sentAt: number): void {
     this.#holder = holder;
+    this.#ahead = ahead;
     if (status === "busy") {
       this.#refused = true;
       return;

@@ -58,6 +58,11 @@ export class TicketMaker {
   }
 }
 
+/** As the tickets of this process name it. */
+export function thisProcess(): Pick<TicketParts, "host" | "pid"> {
+  return { host, pid: process.pid };
+}
+
 /** The index of the sequence of one of this client's tickets. */
 export function indexOf(ticket: Ticket): number {
   return Number(ticket.slice(-indexDigits));

@@ -7,8 +7,9 @@
 import type { Durability } from "../backends/contract.ts";
 import type { BackendCalls } from "../calls/backend-calls.ts";
 import { tooFewForLock } from "../calls/durability.ts";
-import { InvalidArgumentError, LockTimeoutError, quoted } from "../errors.ts";
+import { InvalidArgumentError, LockTimeoutError, quoted, shownId } from "../errors.ts";
 import { confirmHold } from "../leases/confirm-hold.ts";
+import { thisProcess } from "../leases/ticket.ts";
 import { onAbort, onCallersAbort, throwIfAborted } from "./abort-listeners.ts";
 import { HeldGrant, type Lender } from "./grant.ts";
 import type { Unlock } from "./mutex.ts";
@@ -101,5 +102,6 @@ function siblingTimeoutError(id: string, waitMs: number): LockTimeoutError {
   return new LockTimeoutError(
     `The lock ${quoted(id)} is already held by this owner, but another of its concurrent calls was still using it` +
       `${waitMs === 0 ? "" : ` after waitMs (${waitMs} ms)`}: such calls run one at a time.`,
+    { id: shownId(id), holder: { ...thisProcess(), here: true }, holding: [shownId(id)] },
   );
 }

@@ -30,6 +30,10 @@ export function parseGrantsFor(
 function parseGrants(value: unknown, store: object): readonly HeldGrant[] {
   const grants = value instanceof HeldSet ? value.grants : value instanceof HeldGrant ? [value] : [];
   if (grants.length === 0) {
+    if (value instanceof Promise)
+      throw new InvalidArgumentError(
+        "grant must be a grant; got a Promise. Await it: const grant = await lock.acquire().",
+      );
     throw new InvalidArgumentError(
       "grant must come from lock.acquire() or lock.run(fn) of this store, or from those of lockAll().",
     );

@@ -191,9 +191,11 @@ function isTimeout(error: unknown): error is LockTimeoutError {
   return error instanceof LockTimeoutError && !isFromCaller(error);
 }
 
-function mustNotWait({ message }: LockTimeoutError, greater: string): LockTimeoutError {
+function mustNotWait(tried: LockTimeoutError, greater: string): LockTimeoutError {
+  const { message, id, holder, heldForMs, waiters, holding } = tried;
   return new LockTimeoutError(
     `${message} This call did not wait for it, since its caller holds the lock ${JSON.stringify(greater)}, which comes ` +
       `after it in the order of ids: two such callers could wait for each other. Acquire all of them with one lockAll().`,
+    { id, holder, heldForMs, waiters, holding },
   );
 }

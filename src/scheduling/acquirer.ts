@@ -17,7 +17,7 @@ import { writePlain } from "./plain-write.ts";
 import { hadTheirTime, isPassing } from "./refused-asks.ts";
 import { ChangeRequest, type Request } from "./request.ts";
 import { SharedDispatcher } from "./shared-dispatcher.ts";
-import { timeoutError } from "./timeout-error.ts";
+import { LastLook } from "./timeouts/last-look.ts";
 
 export interface AcquirerOptions {
   readonly tickets: TicketRegistry;
@@ -40,6 +40,7 @@ export class Acquirer implements QueueCallbacks, Asker, AwaitedLock {
   readonly #waits: WaitGraph;
   readonly #dispatcher: Dispatcher | SharedDispatcher;
   readonly #asking: Asking;
+  #lastLook: LastLook | undefined;
   #isRunning = false;
   /** The reason why all waiting was ended while a plain write was in progress. */
   #rejection: { readonly error: unknown } | undefined;
@@ -99,8 +100,11 @@ export class Acquirer implements QueueCallbacks, Asker, AwaitedLock {
   }
 
   /** Called by the queue: the error for a request that waited too long. */
-  timeoutError(request: Request): Error {
-    return timeoutError(this.id, request, { holder: this.#asking.holder, tickets: this.#tickets });
+  timeoutError(request: Request): Error | Promise<Error> {
+    const { holder, ahead, isWaiting } = this.#asking;
+    const others = this.queue.size - 1;
+    this.#lastLook ??= new LastLook(this.id, this.#tickets);
+    return this.#lastLook.errorFor(request, { holder, ahead, ownTickets: isWaiting ? 1 : 0, others });
   }
 
   /** Called by the queue: a request gave up. */

@@ -44,6 +44,11 @@ export class Asking {
     return this.#acquisition?.holder;
   }
 
+  /** The tickets before it in the backend's queue, as last reported. */
+  get ahead(): number {
+    return this.#acquisition?.ahead ?? 0;
+  }
+
   /** Whether the ticket that asks now has a place in the backend's queue. */
   get isWaiting(): boolean {
     return this.#acquisition?.waitingSince !== undefined;
@@ -149,9 +154,9 @@ export class Asking {
       acquisition.takeWake(); // it says the same
       return this.#tickets.granted(acquisition, reply, sentAt);
     }
-    const { status, holder } = reply;
+    const { holder } = reply;
     const isNew = !acquisition.isWaiting;
-    acquisition.answered(status, holder, sentAt);
+    acquisition.answered(reply, sentAt);
     if (!holder.foreign) this.#tickets.noteHolder(this.#id, holder.token);
     this.#asker.isTaken(this, isNew);
     return undefined;

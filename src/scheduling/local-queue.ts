@@ -30,8 +30,8 @@ const none: readonly Request[] = [];
 export type LockKnowledge = "unknown" | "ours" | "taken";
 
 export interface QueueCallbacks {
-  /** The error for a request that waited too long. */
-  timeoutError(request: Request): Error;
+  /** The error for a request that waited too long, or a promise of it, which resolves. */
+  timeoutError(request: Request): Error | Promise<Error>;
   /** A request gave up, or has failed. */
   onFail(): void;
   /** A request has come whose caller holds other locks; it may be rejected at once. */
@@ -200,8 +200,13 @@ export class LocalQueue {
     if (this.#lock !== "unknown") this.#timeOut(request);
   }
 
+  /** It leaves now, and cannot be served any more, even if its error is still being made. */
   #timeOut(request: Request): void {
-    this.reject(request, this.#callbacks.timeoutError(request));
+    const error = this.#callbacks.timeoutError(request);
+    if (error instanceof Error) return this.reject(request, error);
+    if (!this.remove(request)) return;
+    void error.then((made) => request.fail(made));
+    this.#callbacks.onFail();
   }
 
   /** A copy of the queue, since requests that fail leave it. */

@@ -5,6 +5,7 @@ import type { Share } from "../backends/contract.ts";
 import { ClosedError } from "../errors.ts";
 import { InFlight } from "../calls/in-flight-counter.ts";
 import type { TicketRegistry } from "../leases/ticket-registry.ts";
+import { warnIfOutlived } from "../ownership/outlived.ts";
 import { Acquirer } from "./acquirer.ts";
 import { WaitGraph } from "./deadlocks/wait-graph.ts";
 import { PermitQueue } from "./permits/permit-queue.ts";
@@ -33,6 +34,7 @@ export class LockManager {
 
   /** Adds a request for the whole lock to the queue of its id. */
   add(id: string, request: Request): void {
+    if (request.context !== undefined) warnIfOutlived(this.#tickets.store, id, request.context);
     if (this.#shared.size > 0) this.#shared.get(id)?.takeNoMore();
     let acquirer = this.#acquirers.get(id);
     if (acquirer === undefined) this.#acquirers.set(id, (acquirer = this.#create(id)));
@@ -46,6 +48,7 @@ export class LockManager {
   addGrant(id: string, request: GrantRequest): void {
     const { share } = request;
     if (share === undefined) return this.add(id, request);
+    if (request.context !== undefined) warnIfOutlived(this.#tickets.store, id, request.context);
     if (share.kind === "permits") return this.#permitQueue(id).add(request);
     let acquirer = this.#shared.get(id);
     if (acquirer === undefined)

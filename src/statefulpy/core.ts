@@ -5,8 +5,6 @@
  */
 import type { PlainEntry, PlainPage } from "../backends/contract-plain.ts";
 import { ClosedError, InvalidArgumentError, LockLostError, quoted, UnavailableError } from "../errors.ts";
-import { fromCaller } from "../caller-stacks.ts";
-import { show } from "../options.ts";
 import type { Serializer } from "../serializers/serializer.ts";
 import { Locks } from "./locking/locks.ts";
 import { OwnerScope, ownerOf, scopeAround } from "./locking/owner.ts";
@@ -119,15 +117,13 @@ export class Core {
 
   /** Runs `fn` in a new scope, and releases what it holds in the end. */
   async runOwner<R>(fn: (owner: OwnerScope) => R | PromiseLike<R>): Promise<R> {
-    if (typeof fn !== "function")
-      throw new InvalidArgumentError(`owner() takes a function; got ${show(fn)}.`);
     const owner = this.newOwner();
     let result: R;
     try {
       result = await owner.run(() => fn(owner));
     } catch (error) {
       await this.#endScope(owner).catch(() => undefined); // the function's own error counts
-      throw fromCaller(error);
+      throw error;
     }
     try {
       await this.#endScope(owner);

@@ -2,7 +2,9 @@
  * The methods that both backends of holdfast/statefulpy have, with the names, the order of arguments and the units of the
  * Python library. docs/from-statefulpy.md has the table of them, and of each difference.
  */
-import { withCallersStack } from "../caller-stacks.ts";
+import { fromCaller, withCallersStack } from "../caller-stacks.ts";
+import { InvalidArgumentError } from "../errors.ts";
+import { show } from "../options.ts";
 import { coreOf } from "./core.ts";
 import { checkHealth } from "./healthcheck.ts";
 import { scopesHere, type Owner } from "./locking/owner.ts";
@@ -121,7 +123,15 @@ export abstract class StateBackend implements AsyncDisposable {
     return withCallersStack(() => {
       const core = coreOf(this);
       core.refuseClosed();
-      return core.runOwner(fn);
+      if (typeof fn !== "function")
+        throw new InvalidArgumentError(`owner() takes a function; got ${show(fn)}.`);
+      return core.runOwner(async (owner) => {
+        try {
+          return await fn(owner);
+        } catch (error) {
+          throw fromCaller(error);
+        }
+      });
     });
   }
 
@@ -145,7 +155,12 @@ export abstract class StateBackend implements AsyncDisposable {
   async *list(options?: ListOptions): AsyncGenerator<StateEntry, void, undefined> {
     const core = coreOf(this);
     const { idPrefix = "" } = parse.parseListOptions(options);
-    yield* core.list(idPrefix);
+    const entries = core.list(idPrefix);
+    for (;;) {
+      const next = await withCallersStack(() => entries.next());
+      if (next.done === true) return;
+      yield next.value;
+    }
   }
 
   /**

@@ -18,6 +18,7 @@ import { fromCaller, runForCaller } from "../caller-stacks.ts";
 import { ConflictError, InvalidArgumentError, quoted, shownId } from "../errors.ts";
 import { now } from "../timers.ts";
 import { equalBytes, type Codec } from "./codec.ts";
+import { noteNothingChanged } from "./lost-assignment.ts";
 import { ContextView, type UpdateContext } from "./update-context.ts";
 
 /** The reply to a plain write that was decided on: carried out, or refused because of what is stored. */
@@ -148,6 +149,8 @@ export class UpdateChange extends DraftChange {
           "Either change the draft and return nothing, or leave the draft alone and return the new value.",
       );
     }
+    if (returned === undefined && isUnchanged(before, after))
+      noteNothingChanged("update", codec.id, this.call.fn);
     this.#result = after === undefined ? undefined : codec.readBack(after);
     return after;
   }
@@ -168,18 +171,17 @@ export class UpdateChange extends DraftChange {
 export class RunChange extends DraftChange {
   #result: unknown;
 
-  protected after(
-    draft: unknown,
-    _before: Uint8Array | undefined,
-    returned: unknown,
-  ): Uint8Array | undefined {
+  protected after(draft: unknown, before: Uint8Array | undefined, returned: unknown): Uint8Array | undefined {
     if (draft !== undefined && !isObject(draft)) {
       throw new InvalidArgumentError(
         `run() is for objects, which a function can change in place; this state is ${draft === null ? "null" : `a ${typeof draft}`}. Use update().`,
       );
     }
     this.#result = returned;
-    return draft === undefined ? undefined : this.call.codec.encode(draft);
+    const { codec, fn } = this.call;
+    const after = draft === undefined ? undefined : codec.encode(draft);
+    if (returned === undefined && isUnchanged(before, after)) noteNothingChanged("run", codec.id, fn);
+    return after;
   }
 
   protected settle(): void {
@@ -277,6 +279,11 @@ function refuse(error: unknown): never {
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return isObject(value) && "then" in value && typeof value.then === "function";
+}
+
+/** Whether a draft function has changed nothing, even if that is saved, since nothing was stored. */
+function isUnchanged(before: Uint8Array | undefined, after: Uint8Array | undefined): boolean {
+  return after === undefined || (before !== undefined && equalBytes(after, before));
 }
 
 function isObject(value: unknown): value is object {

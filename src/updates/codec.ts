@@ -11,11 +11,12 @@ import type { Serializer } from "../serializers/serializer.ts";
 
 export class Codec {
   readonly serializer: Serializer;
-  readonly #id: string;
+  /** Of the state. */
+  readonly id: string;
   readonly #maxBytes: number;
 
   constructor(id: string, serializer: Serializer, maxBytes: number) {
-    this.#id = id;
+    this.id = id;
     this.serializer = serializer;
     this.#maxBytes = maxBytes;
   }
@@ -26,6 +27,10 @@ export class Codec {
     try {
       bytes = this.serializer.serialize(value);
     } catch (error) {
+      if (error instanceof SerializationError)
+        throw new SerializationError(`The new value of ${this.#state} was not saved. ${error.message}`, {
+          cause: error,
+        });
       if (error instanceof HoldfastError) throw error;
       throw new SerializationError(
         `The serializer ${this.#name} cannot keep the new value of ${this.#state}.`,
@@ -104,7 +109,7 @@ export class Codec {
   }
 
   get #state(): string {
-    return `the state ${quoted(this.#id)}`;
+    return `the state ${quoted(this.id)}`;
   }
 
   get #name(): string {

@@ -31,9 +31,9 @@ export interface Comparison {
 export type Both<T> = readonly [T, T];
 
 const stampKeys = new Set(["revision", "fence", "lastFence"]);
-const durationKeys = new Set(["retryInMs", "expiresInMs"]);
+const durationKeys = new Set(["retryInMs", "expiresInMs", "heldForMs"]);
 /** Which of several holders they are about depends on whose lease ends first: on two clocks, not always the same one. */
-const ofOneHolder = new Set(["holder", "fence", "lastFence"]);
+const ofOneHolder = new Set(["holder", "fence", "lastFence", "heldForMs"]);
 
 export class Answers {
   readonly #options: Comparison;

@@ -19,6 +19,7 @@ export function inspect(item: Item): LockEntry | null {
     fence: holder.fence,
     lastFence: holder.fence + holder.fences - 1,
     expiresInMs: item.pending.remainingMs(holder),
+    heldForMs: item.pending.passedMs(holder.fence),
     waiters: countWaiting(presentWaiters(item), lock.ticket),
   };
   return holders === undefined

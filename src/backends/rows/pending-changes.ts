@@ -65,6 +65,11 @@ export class PendingChanges {
     return Math.ceil(Math.min(leaseMs, since + leaseMs + this.rules.grainMs - this.now));
   }
 
+  /** Since a stamp was given, which is the time then, or a little more. */
+  passedMs(stamp: number): number {
+    return Math.max(0, Math.floor((this.#micros - stamp) / 1_000));
+  }
+
   record(receipt: Receipt, reply: Recorded): void {
     this.changes.push({ kind: "receipt", receipt, reply });
   }

@@ -5,6 +5,7 @@
  * get the lock without a call of the backend, never has the record of an earlier one [E1].
  */
 import type { Durability } from "../../backends/contract.ts";
+import { withCallersStack } from "../../caller-stacks.ts";
 import { LockLostError, shownId } from "../../errors.ts";
 import { onAbort, onCallersAbort } from "../../ownership/abort-listeners.ts";
 import type { HeldGrant } from "../../ownership/grant.ts";
@@ -60,18 +61,22 @@ export class HeldTerm<T> implements Term<T> {
     return this.#wasLost ?? !this.#of.grant.isLive;
   }
 
-  async proclaim(value: T | undefined): Promise<void> {
-    const { codec } = this.#of;
-    const bytes = recordOf(codec, { fence: this.fence, since: this.since.getTime(), value });
-    const save = { bytes, ttlMs: "none", ifRevision: undefined } as const;
-    await this.#make(new SaveChange(this.#target, save));
-    this.#announce();
+  proclaim(value: T | undefined): Promise<void> {
+    return withCallersStack(() => this.#proclaim(value));
   }
 
   resign(): Promise<void> {
     const text = `The term of ${shownId(this.#of.grant.id)} (fence ${this.fence}) was resigned.`;
     if (this.#ended === undefined) this.#controller.abort(new LockLostError(text));
     return this.end();
+  }
+
+  async #proclaim(value: T | undefined): Promise<void> {
+    const { codec } = this.#of;
+    const bytes = recordOf(codec, { fence: this.fence, since: this.since.getTime(), value });
+    const save = { bytes, ttlMs: "none", ifRevision: undefined } as const;
+    await this.#make(new SaveChange(this.#target, save));
+    this.#announce();
   }
 
   /** Ends the term, if it has not been lost. Every call returns the promise of the first. */

@@ -16,7 +16,7 @@ import { LocalQueue, maxFences, type QueueCallbacks } from "../local-queue.ts";
 import { PermitLoan, type LoanHost } from "./permit-loan.ts";
 import { hadTheirTime, isPassing } from "../refused-asks.ts";
 import { GrantRequest, isLike, type Request } from "../request.ts";
-import { timeoutError } from "../timeout-error.ts";
+import { LastLook } from "../timeouts/last-look.ts";
 
 /** As many as one script serves. */
 const maxAsking = 64;
@@ -29,6 +29,7 @@ interface Coming {
   readonly share: Share | undefined;
   readonly isWaiting: boolean;
   readonly holder?: Holder | undefined;
+  readonly ahead?: number;
   notify(): void;
 }
 
@@ -46,6 +47,7 @@ export class PermitQueue implements Asker, LoanHost, QueueCallbacks {
   readonly serving: InFlight;
   readonly queue: LocalQueue;
   readonly #onIdle: () => void;
+  #lastLook: LastLook | undefined;
   /** In the order of the requests that they are for. */
   readonly #coming: Coming[] = [];
   #loans = 0;
@@ -83,9 +85,13 @@ export class PermitQueue implements Asker, LoanHost, QueueCallbacks {
   }
 
   /** Called by the queue: the error for a request that waited too long. */
-  timeoutError(request: Request): Error {
-    const holder = this.#coming.find((one) => one.holder !== undefined)?.holder;
-    return timeoutError(this.id, request, { holder, tickets: this.tickets });
+  timeoutError(request: Request): Error | Promise<Error> {
+    const { holder, ahead = 0 } = this.#coming.find((one) => one.holder !== undefined) ?? {
+      holder: undefined,
+    };
+    const ownTickets = this.#coming.filter(({ isWaiting }) => isWaiting).length;
+    this.#lastLook ??= new LastLook(this.id, this.tickets);
+    return this.#lastLook.errorFor(request, { holder, ahead, ownTickets, others: this.queue.size - 1 });
   }
 
   /** Called by the queue: a request gave up. */

@@ -162,6 +162,7 @@ describe("locks", () => {
         lastFence: fence + 1,
         expiresInMs: anyNumber,
         waiters: 1,
+        heldForMs: anyNumber,
       },
       {
         id: "l:foreign",

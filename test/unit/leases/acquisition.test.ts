@@ -22,7 +22,7 @@ describe("an acquisition", () => {
     expect(acquisition.isUnknownThere).toBe(true);
     acquisition.asked();
     expect(acquisition.isUnknownThere).toBe(false); // the answer is still to come
-    acquisition.answered("busy", holder, 1);
+    acquisition.answered({ status: "busy", holder, retryInMs: 1, ahead: 2 }, 1);
     expect([acquisition.isUnknownThere, acquisition.holder]).toEqual([true, holder]);
     acquisition.asked();
     expect(acquisition.isUnknownThere).toBe(false);
@@ -31,7 +31,7 @@ describe("an acquisition", () => {
   test("[L7] is known from when it waits", () => {
     const acquisition = make();
     acquisition.asked();
-    acquisition.answered("waiting", holder, 5);
+    acquisition.answered({ status: "waiting", holder, retryInMs: 1, ahead: 0 }, 5);
     expect([acquisition.isUnknownThere, acquisition.waitingSince]).toEqual([false, 5]);
     expect(acquisition.hasAskedAgain).toBe(false);
     acquisition.asked();

@@ -41,8 +41,11 @@ export function readMismatch(reply: readonly RedisReply[]): Mismatch {
 export function readInspect(id: string, reply: RedisReply): LockEntry | null {
   if (reply === 0) return null;
   const [held, left, waiters, ...rest] = list(reply);
-  if (typeof held !== "number")
-    return { id, ...readHolder(held), expiresInMs: remainingMs(left), waiters: integer(waiters) };
+  if (typeof held !== "number") {
+    const holder = readHolder(held);
+    const entry = { id, ...holder, expiresInMs: remainingMs(left), waiters: integer(waiters) };
+    return holder.fence === null ? entry : { ...entry, heldForMs: passedMs(holder.fence, rest) };
+  }
   const shares = readShares(rest);
   const [first] = [...shares].sort((one, two) => one.leftMicros - two.leftMicros); // equal ones stay by fence
   if (first === undefined) return null;
@@ -54,8 +57,14 @@ export function readInspect(id: string, reply: RedisReply): LockEntry | null {
     lastFence,
     expiresInMs,
     waiters: integer(waiters),
+    heldForMs: passedMs(fence, rest),
     shares: shares.map(({ entry }) => entry),
   };
+}
+
+/** Fences are stamps: the server's time in microseconds, or a little more. The last of the fields is its time now. */
+function passedMs(fence: number, fields: readonly RedisReply[]): number {
+  return Math.max(0, Math.floor((integer(fields.at(-1)) - fence) / 1_000));
 }
 
 /** `null`: there is no such semaphore. */

@@ -1373,7 +1373,7 @@ export const scripts = {
   },
   inspect: {
     name: "inspect",
-    sha1: "1e62f5386e989a3330aeb59c6018e967f9dff0de",
+    sha1: "affee59eb14acb613a08249b576a7008671b9322",
     text: [
       "local lock, queue, sharing = KEYS[1], KEYS[2], KEYS[3]",
       lib.bounds,
@@ -1384,7 +1384,9 @@ export const scripts = {
       "return redis.call('ZCOUNT', queue, '-inf', '(' .. string.format('%.0f', BEYOND))",
       "end",
       "if not held or is_marker(held) then S.load(held, '') end",
-      "if held and not (shares and shares.is_held) then return { held, redis.call('PTTL', lock), count_waiters() } end",
+      "if held and not (shares and shares.is_held) then",
+      "return { held, redis.call('PTTL', lock), count_waiters(), clock() }",
+      "end",
       "if not held and not shares.limit then return 0 end",
       "local reply = { shares.limit or -1, shares.created or -1, count_waiters() }",
       "if held then",
@@ -1394,6 +1396,7 @@ export const scripts = {
       "reply[#reply + 1] = ticket",
       "reply[#reply + 1] = S.text_of(expires - now, first, last, weight)",
       "end)",
+      "reply[#reply + 1] = now",
       "end",
       "return reply",
     ].join("\n"),
