@@ -24,6 +24,7 @@ const apart = [
   "test/integration/cli/data/refusals.test.ts",
   "test/integration/statefulpy/node-versions.test.ts",
   "test/property/fuzz/huge.test.ts",
+  "test/integration/test-runners/jest.test.ts",
 ];
 
 /** What `npm run test:apart` runs on a cluster of three primaries and three replicas as well. */

@@ -82,6 +82,7 @@ export class Session {
     await this.#within(operationMs, Promise.all([tickets.settled(), calls.over()]));
     await this.#within(operationMs, this.backend.close());
     keepAlive.unref();
+    tickets.close();
     calls.close();
   }
 

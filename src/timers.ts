@@ -1,40 +1,50 @@
 /**
  * Time for the library: the monotonic clock, cheap deadlines, and what keeps a process alive.
  *
- * Timers here never keep the process alive; only a {@link KeepAlive} does [P1]. The wall clock is not read here. Node's
- * timers are captured once, when this file is loaded: a test that replaces the global ones does not stop Holdfast's.
+ * Timers here never keep the process alive; only a {@link KeepAlive} does [P1]. All come from one source: Node's own
+ * (time/node-time.ts), even in a test that has replaced the global ones, or one that a test has set on purpose.
  */
 
 import { LinkedList, ListNode } from "./linked-list.ts";
+import { globalImmediate, nodeTime } from "./time/node-time.ts";
+import type { KeepsAlive, Stoppable, TimeSource } from "./time/time-source.ts";
 
-const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, queueMicrotask, performance } =
-  globalThis;
-const readClock = performance.now.bind(performance);
+export { nextTick, soon } from "./time/node-time.ts";
+export type { Stoppable } from "./time/time-source.ts";
 
-/** The monotonic clock of this process, in milliseconds. */
-export const now = (): number => readClock();
+let source: TimeSource = nodeTime;
 
-/** Calls `fn` after `ms`, unless it is stopped before. */
-export function after(ms: number, fn: () => void): { stop(): void } {
-  const timer = setTimeout(fn, ms).unref();
-  return { stop: () => clearTimeout(timer) };
+/** Takes the time from elsewhere from now on, for tests. Returns the source that was in use. */
+export function useTimeSource(next: TimeSource): TimeSource {
+  const previous = source;
+  source = next;
+  return previous;
 }
 
-/** Calls `fn` once the code that is running now has returned, before anything else. */
-export const soon: (fn: () => void) => void = queueMicrotask;
+/** The monotonic clock of this process, in milliseconds. */
+export const now = (): number => source.now();
+
+/** The time of day, in milliseconds since 1970; it may be set at any time. */
+export const wallNow = (): number => source.wallNow();
+
+/** A clock that goes on even while a test holds the time: for how long code has kept the event loop. */
+export const loopClock: () => number = nodeTime.now;
+
+/** Calls `fn` after `ms`, unless it is stopped before. */
+export const after = (ms: number, fn: () => void): Stoppable => source.later(ms, fn);
 
 /**
  * Calls `fn` in the next turn of the event loop, after the sockets have been read. Keeps the process alive until then.
  */
 export function nextTurn(fn: () => void): void {
-  setImmediate(fn);
+  source.turn(fn);
 }
 
 /** Calls `fn` with Node's own setImmediate, even if a test has replaced the global one: for code that looks it up. */
 export function underNodesImmediate<T>(fn: () => T): T {
   const present = globalThis.setImmediate;
-  if (present === setImmediate) return fn();
-  globalThis.setImmediate = setImmediate;
+  if (present === globalImmediate || globalImmediate === undefined) return fn();
+  globalThis.setImmediate = globalImmediate;
   try {
     return fn();
   } finally {
@@ -90,7 +100,8 @@ export class Deadlines {
   readonly #isStrict: boolean;
   readonly #queues = new Map<number, Queue>();
   readonly #strays = new LinkedList<Deadline>();
-  #timer: NodeJS.Timeout | undefined;
+  readonly #source = source;
+  #timer: Stoppable | undefined;
   #timerAt = Infinity;
 
   constructor(how: { readonly strict?: boolean } = {}) {
@@ -113,7 +124,7 @@ export class Deadlines {
 
   /** Clears all deadlines. */
   clearAll(): void {
-    clearTimeout(this.#timer);
+    this.#timer?.stop();
     this.#queues.clear();
     for (let stray = this.#strays.first; stray !== undefined; stray = this.#strays.first) stray.unlink();
     this.#timerAt = Infinity;
@@ -126,12 +137,12 @@ export class Deadlines {
   }
 
   #arm(at: number): void {
-    clearTimeout(this.#timer);
+    this.#timer?.stop();
     this.#timerAt = at;
     const from = now();
     // Rounded up: a timer that fires a fraction early would have to be set again.
     const ms = Math.min(Math.max(Math.ceil(at - from), 0), maxTimerMs);
-    this.#timer = setTimeout(() => this.#due(from + ms), ms).unref();
+    this.#timer = this.#source.later(ms, () => this.#due(from + ms));
   }
 
   #due(at: number): void {
@@ -142,7 +153,7 @@ export class Deadlines {
 
   #fireAfter(turns: number): void {
     if (turns === 0) this.#fire();
-    else setImmediate(() => this.#fireAfter(turns - 1));
+    else this.#source.turn(() => this.#fireAfter(turns - 1));
   }
 
   #fire(): void {
@@ -171,23 +182,23 @@ function end(deadline: Deadline): void {
 /** Keeps the process alive while something is pending. Nothing else in the library does [P1]. */
 export class KeepAlive {
   #count = 0;
-  readonly #timer = setInterval(() => undefined, maxTimerMs).unref();
+  readonly #handle: KeepsAlive = source.keepAlive();
 
   ref(): void {
-    if (this.#count++ === 0) this.#timer.ref();
+    if (this.#count++ === 0) this.#handle.ref();
   }
 
   unref(): void {
-    if (--this.#count === 0) this.#timer.unref();
+    if (--this.#count === 0) this.#handle.unref();
   }
 
   /** Stops it permanently. */
   close(): void {
-    clearInterval(this.#timer);
+    this.#handle.close();
   }
 }
 
 /** Resolves after `ms`; does not keep the process alive on its own. */
 export function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms).unref());
+  return new Promise((resolve) => source.later(ms, resolve));
 }

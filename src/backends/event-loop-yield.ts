@@ -5,7 +5,7 @@
  * microtasks: no timer runs, no socket is read, and no lease is renewed [L5]. So steps run at once for a few
  * milliseconds. Then the next one waits for a turn of the loop, and later calls wait behind it, in order.
  */
-import { nextTurn, now } from "../timers.ts";
+import { loopClock, nextTurn } from "../timers.ts";
 
 /** Far below any lease or deadline. A turn takes a few microseconds, so one in this time costs almost nothing. */
 const longestRunMs = 5;
@@ -28,7 +28,7 @@ export class EventLoopYield {
   }
 
   readonly #turn = (): void => {
-    this.#turnedAt = now();
+    this.#turnedAt = loopClock();
     const steps = this.#waiting;
     let done = 0;
     while (done < steps.length && this.#hasTime()) steps[done++]?.();
@@ -37,7 +37,7 @@ export class EventLoopYield {
   };
 
   #hasTime(): boolean {
-    return now() - this.#turnedAt < longestRunMs;
+    return loopClock() - this.#turnedAt < longestRunMs;
   }
 }
 

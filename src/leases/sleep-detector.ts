@@ -5,7 +5,7 @@
  *
  * The core reads the wall clock only here. If the clock was merely set, the cost is one unnecessary renewal.
  */
-import { now, type Deadlines } from "../timers.ts";
+import { now, wallNow, type Deadlines } from "../timers.ts";
 
 /** How often the clocks are compared. A body that continues after a sleep learns of its loss up to this much later. */
 const lookEveryMs = 1_000;
@@ -49,5 +49,5 @@ export class SleepDetector {
 }
 
 function wallClockAheadMs(): number {
-  return Date.now() - now();
+  return wallNow() - now();
 }

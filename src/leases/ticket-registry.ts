@@ -140,6 +140,11 @@ export class TicketRegistry {
     }
   }
 
+  /** The last of them is over, or has been given up. */
+  close(): void {
+    this.#watchdog.close();
+  }
+
   #renewAll(): void {
     for (const entry of this.#entries)
       if (entry instanceof Hold && entry.watch !== undefined) this.#watchdog.renewNow(entry);

@@ -85,6 +85,11 @@ export class Watchdog {
   }
 
   /** [L6] Stops renewing at once; a reply that is still to come is ignored. */
+  /** Nothing is watched any more. */
+  close(): void {
+    this.#deadlines.clearAll();
+  }
+
   unwatch(ticket: Watched): void {
     this.#deadlines.clear(ticket.watch?.deadline);
     ticket.watchedBy(undefined);

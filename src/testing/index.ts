@@ -1,7 +1,16 @@
 /**
  * The public API `holdfast/testing`: contract suites for any backend, a backend that fails on command, and a suite for
- * adapters of Redis clients with the port that they implement.
+ * adapters of Redis clients with the port that they implement; and a world for the tests of applications.
  */
+export { createTestWorld } from "./applications/test-world.ts";
+export type { Held } from "./applications/held.ts";
+export type {
+  Outage,
+  OutageOptions,
+  TestProcess,
+  TestWorld,
+  TestWorldOptions,
+} from "./applications/types.ts";
 export { stateSuite } from "./state-suite.ts";
 export { lockSuite } from "./lock-suite.ts";
 export type { SuiteHooks, SuiteOptions } from "./options.ts";

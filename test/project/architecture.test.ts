@@ -33,7 +33,7 @@ const floors = [
   /^ownership\//, // who may nest
   /^leases\//, // how long a ticket is ours
   /^calls\//, // one call of a backend
-  /^backends\/(contract|forward|lazy|contract-commit|contract-plain|contract-shares|contract-types|contract-waits|event-loop-yield|examination|retry-proofs|shard-mark|shard-of|shard-targets|unknown-target)\.ts$|^(serializers|process)\/|^[^/]+\.ts$/, // the contract, errors, options, timers …
+  /^backends\/(contract|forward|lazy|contract-commit|contract-plain|contract-shares|contract-types|contract-waits|event-loop-yield|examination|retry-proofs|shard-mark|shard-of|shard-targets|unknown-target)\.ts$|^(serializers|process|time)\/|^[^/]+\.ts$/, // the contract, errors, options, timers …
 ];
 /** The same within the Redis backend. */
 const redisFloors = [
@@ -124,7 +124,7 @@ test("only the doors name backends, and load them when a target asks for one", (
     !(from.startsWith("opening/") && targetParsers.includes(to)) &&
     !(from === "cli/store-options.ts" && to === "backends/sqlite/path.ts") && // whether there is a file
     !(doors.includes(from) && (kind !== "static" || targetParsers.includes(to))) && // a target is read at the door
-    !(from === "testing/index.ts" && to === "backends/memory/backend.ts") && // what a FaultyBackend can wrap
+    !(/^testing\/(index\.ts|applications\/)/.test(from) && to === "backends/memory/backend.ts") && // what a FaultyBackend can wrap, and a world is made of
     !(from.startsWith("testing/") && to === "backends/redis/client/client-port.ts"); // what a client suite describes
   expect(offenders(names)).toEqual([]);
 });

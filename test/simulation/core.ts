@@ -1,5 +1,5 @@
-// Copies of the library, one for each process of a world and one for its server: each takes the timers and the clock of its
-// own process when it is loaded. A copy stays for all runs; which event loop it works on is set anew for each.
+// Copies of the library, one for each process of a world and one for its server: each has the timers and the clock of its
+// own process. A copy stays for all runs; which event loop it works on is set anew for each.
 
 import { registerHooks } from "node:module";
 import { join } from "node:path";
@@ -9,6 +9,8 @@ import type { Memory, MemoryTables } from "../../src/backends/memory/tables.ts";
 import type { Proofs } from "../../src/backends/retry-proofs.ts";
 import type { Executor } from "../../src/backends/rows/executor.ts";
 import type * as index from "../../src/index.ts";
+import type { TimeSource } from "../../src/time/time-source.ts";
+import type * as timers from "../../src/timers.ts";
 import type { Random } from "../torture/random.ts";
 import { Loop, Timeline } from "./clock.ts";
 
@@ -31,15 +33,6 @@ export interface Copy {
   loop: Loop;
 }
 
-const real = {
-  setTimeout: globalThis.setTimeout,
-  clearTimeout: globalThis.clearTimeout,
-  setInterval: globalThis.setInterval,
-  clearInterval: globalThis.clearInterval,
-  setImmediate: globalThis.setImmediate,
-  performance: globalThis.performance,
-};
-
 /** The whole of a copy is loaded anew: what it imports has the same mark in its address. */
 registerHooks({
   resolve(specifier, context, next) {
@@ -56,30 +49,26 @@ export async function loadCopy(folder: string): Promise<Copy> {
   const mark = `?copy=${(copies += 1)}`;
   const load = (file: string): Promise<unknown> => import(`${pathToFileURL(join(folder, file)).href}${mark}`);
   const copy = { loop: new Loop({ timeline: new Timeline() }) };
-  install(copy);
-  try {
-    const library = (await load("index.ts")) as Library;
-    const parts = Object.assign({}, ...(await Promise.all(partsIn.map(load)))) as Parts;
-    return Object.assign(copy, { library, parts });
-  } finally {
-    Object.assign(globalThis, real);
-  }
+  const { useTimeSource } = (await load("timers.ts")) as typeof timers;
+  useTimeSource(timeOf(copy));
+  const library = (await load("index.ts")) as Library;
+  const parts = Object.assign({}, ...(await Promise.all(partsIn.map(load)))) as Parts;
+  return Object.assign(copy, { library, parts });
 }
 
-/** What a copy finds in place of Node's: it takes them once, so each of them looks for its loop when it is called. */
-function install(copy: { readonly loop: Loop }): void {
-  const of =
-    <A extends unknown[], R>(fn: (loop: Loop) => (...args: A) => R) =>
-    (...args: A): R =>
-      fn(copy.loop)(...args);
-  Object.assign(globalThis, {
-    setTimeout: of((loop) => loop.setTimeout),
-    clearTimeout: of((loop) => loop.clearTimeout),
-    setInterval: of((loop) => loop.setInterval),
-    clearInterval: of((loop) => loop.clearTimeout),
-    setImmediate: of((loop) => loop.setImmediate),
-    performance: { now: of((loop) => loop.now) },
-  });
+/** The time of a copy is that of its loop, which is looked up at each call. */
+function timeOf(copy: { readonly loop: Loop }): TimeSource {
+  return {
+    now: () => copy.loop.now(),
+    wallNow: () => Date.now(),
+    later: (ms, fn) => {
+      const { loop } = copy;
+      const timer = loop.setTimeout(fn, ms);
+      return { stop: () => loop.clearTimeout(timer) };
+    },
+    turn: (fn) => copy.loop.setImmediate(fn),
+    keepAlive: () => ({ ref: () => undefined, unref: () => undefined, close: () => undefined }),
+  };
 }
 
 /** For the length of a run: what is read at random, or by the wall clock, comes from the seed as well. */

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
+import { onFakeTimers } from "./support/on-fake-timers.ts";
 import { Deadlines, KeepAlive, pause } from "../../src/timers.ts";
 
 describe("deadlines", () => {
@@ -21,7 +22,7 @@ describe("deadlines", () => {
       timers.push(ms);
       return fake(fire, ms);
     });
-    vi.resetModules(); // timers are taken when the library is loaded
+    await onFakeTimers();
     deadlines = new (await import("../../src/timers.ts")).Deadlines();
   });
   afterEach(() => {

@@ -9,7 +9,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { InvalidArgumentError } from "../../errors.ts";
-import { Deadlines, now } from "../../timers.ts";
+import { Deadlines, nextTick, now } from "../../timers.ts";
 import type { Durability, Kept } from "../contract.ts";
 import { ScriptRunner } from "./protocol/script-runner.ts";
 import type { ScriptSettings } from "./protocol/script-settings.ts";
@@ -138,7 +138,7 @@ class WaitQueue {
       });
       if (this.#isBusy) return;
       this.#isBusy = true;
-      process.nextTick(() => void this.#waitForAll());
+      nextTick(() => void this.#waitForAll());
     });
   }
 

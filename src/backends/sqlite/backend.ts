@@ -32,6 +32,7 @@ import type {
   TouchReply,
   WriteReply,
 } from "../contract.ts";
+import { wallNow } from "../../timers.ts";
 import { Proofs, type Attempt } from "../retry-proofs.ts";
 import { Executor } from "../rows/executor.ts";
 import { isEffect } from "../rows/receipts.ts";
@@ -87,7 +88,7 @@ export class SqliteBackend implements Backend {
   #closed = false;
 
   constructor(options: SqliteOptions) {
-    const clock = options.now ?? Date.now;
+    const clock = options.now ?? wallNow;
     this.#grainMs = options.now === undefined ? 1 : 0; // the wall clock counts whole milliseconds
     this.#micros = options.now === undefined ? wallMicros : undefined;
     this.#path = resolve(options.path);

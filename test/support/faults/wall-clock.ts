@@ -1,6 +1,9 @@
 // A wall clock that jumps, inside of the process that calls this: `Date.now()` and `new Date()` tell another time from
 // then on. The monotonic clock goes on as it was, as it does when somebody sets a machine's clock.
 
+import { nodeTime } from "../../../src/time/node-time.ts";
+import { useTimeSource } from "../../../src/timers.ts";
+
 export interface WallClock {
   /** How far it is off, in milliseconds. */
   readonly offsetMs: number;
@@ -22,6 +25,8 @@ export function fakeWallClock(): WallClock {
     }
   }
   globalThis.Date = JumpingDate as DateConstructor;
+  const previous = useTimeSource(nodeTime);
+  useTimeSource({ ...previous, wallNow: () => Date.now() });
   return {
     get offsetMs() {
       return offsetMs;
@@ -31,6 +36,7 @@ export function fakeWallClock(): WallClock {
     },
     restore() {
       globalThis.Date = Real;
+      useTimeSource(previous);
     },
   };
 }

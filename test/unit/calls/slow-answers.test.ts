@@ -5,6 +5,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { Memory, MemoryBackend } from "../../../src/backends/memory/backend.ts";
 import type { Wake } from "../../../src/backends/contract.ts";
 import { open } from "../../../src/index.ts";
+import { onFakeTimers } from "../support/on-fake-timers.ts";
 import { FaultyBackend, delay, failBefore } from "../../../src/testing/index.ts";
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -103,7 +104,7 @@ test("[L4] a branch that waits for another one learns that their grant has ended
 test("[L2] a process that is kept from running between its grant and its caller does not lose its turn", async () => {
   let time = 0;
   const clock = vi.spyOn(performance, "now").mockImplementation(() => (time += 12)); // longer than a turn may last
-  vi.resetModules(); // the library takes its clock when it is loaded
+  await onFakeTimers();
   const { open: openAnew } = await import("../../../src/index.ts");
   const memory = new Memory();
   const stores = [1, 2, 3].map(() => openAnew(new MemoryBackend({ memory }), { waitMs: 1e7, leaseMs: 1e7 }));
@@ -129,7 +130,7 @@ describe("in virtual time", () => {
     vi.useFakeTimers({
       toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "performance"],
     });
-    vi.resetModules(); // the library takes its timers when it is loaded
+    await onFakeTimers();
     const [library, testing, rows] = await Promise.all([
       import("../../../src/index.ts"),
       import("../../../src/testing/index.ts"),

@@ -3,6 +3,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
 import { Sequence } from "../../../src/calls/receipt-sequences.ts";
+import { onFakeTimers } from "../support/on-fake-timers.ts";
 import type { Hold as HoldType } from "../../../src/leases/hold.ts";
 
 const grant = { fence: 7, fences: 2, leaseMs: 6_400 };
@@ -18,7 +19,7 @@ describe("a hold", () => {
 
   beforeEach(async () => {
     vi.useFakeTimers({ toFake: ["performance"] });
-    vi.resetModules(); // the clock is taken when the library is loaded
+    await onFakeTimers();
     ({ Hold } = await import("../../../src/leases/hold.ts"));
   });
   afterEach(() => vi.useRealTimers());

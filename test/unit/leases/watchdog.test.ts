@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { MemoryBackend } from "../../../src/backends/memory/backend.ts";
 import type { RenewEntry } from "../../../src/backends/contract.ts";
 import type { BackendCalls } from "../../../src/calls/backend-calls.ts";
+import { onFakeTimers } from "../support/on-fake-timers.ts";
 import type { Watch, Watchdog, Watched } from "../../../src/leases/watchdog.ts";
 
 type Answer = "renewed" | "lost";
@@ -72,7 +73,7 @@ describe("[L5] the watchdog", () => {
     vi.useFakeTimers({
       toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "performance"],
     });
-    vi.resetModules(); // timers are taken when the library is loaded
+    await onFakeTimers();
     const [core, lock] = await Promise.all([
       import("../../../src/calls/backend-calls.ts"),
       import("../../../src/leases/watchdog.ts"),

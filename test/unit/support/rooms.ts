@@ -1,11 +1,11 @@
 // For tests of one room of the core: its modules on a clock that is set by hand, a backend that answers what the test says, and
 // requests and changes made by hand.
 //
-// Timers and the clock are taken when the library is loaded, so that it is loaded again under the clock of the file. Classes
-// are then others than those that a test imports at its top: take them from here, or import them when a test begins.
+// The library is loaded again under the clock of the file. Classes are then others than those that a test imports at its top: take them from here, or import them when a test begins.
 
 import { afterAll, afterEach, beforeAll, beforeEach, vi } from "vitest";
 
+import { onFakeTimers } from "./on-fake-timers.ts";
 import type { Backend, Granted } from "../../../src/backends/contract.ts";
 import { MemoryBackend } from "../../../src/backends/memory/backend.ts";
 import type * as LocalQueues from "../../../src/scheduling/local-queue.ts";
@@ -175,7 +175,7 @@ export function withRoom(told: (room: Room) => void | Promise<void>): void {
     vi.useFakeTimers({
       toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "performance"],
     });
-    vi.resetModules();
+    await onFakeTimers();
     modules = await load();
   });
   beforeEach(async () => {

@@ -6,6 +6,7 @@
 import { connect as connectPlain, isIP, type NetConnectOpts, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { isError } from "../../../errors.ts";
+import { nextTick } from "../../../timers.ts";
 import type { RedisArgument, RedisReply } from "./client-port.ts";
 import type { Endpoint } from "./target-url.ts";
 import { wantsBytes } from "./node-redis-types.ts";
@@ -138,7 +139,7 @@ export class RespConnection {
   #add(args: readonly RedisArgument[], command: PendingCommand): void {
     if (this.#isOver || this.#socket === undefined) return command.reject(new Error("The client is closed"));
     this.#pending.push(command);
-    if (this.#written.length === 0) process.nextTick(this.#write);
+    if (this.#written.length === 0) nextTick(this.#write);
     for (const part of encodeCommand(args)) this.#written.push(part);
   }
 

@@ -53,6 +53,7 @@ export class RedisSocket implements Transport {
 
   destroy(why?: Error): void {
     this.#why ??= why;
+    this.#stallDetector.end();
     this.#client.destroy(why);
   }
 

@@ -5,7 +5,7 @@
  * they are buffered on their way; so a large command gets as much time as it takes on a slow line. Time in which the
  * event loop was blocked does not count, since nothing could be read. It costs a few additions per command.
  */
-import { after, now } from "../../../timers.ts";
+import { after, now, type Stoppable } from "../../../timers.ts";
 
 /** The slowest line that a large command gets enough time for. */
 const slowestBytesPerMs = 64;
@@ -30,7 +30,8 @@ export class StallDetector {
   /** When the last reply came, or bytes were last seen to be read, or the first command after an idle time was sent. */
   #quietSince = 0;
   #lastBytesRead: number | undefined;
-  #isScheduled = false;
+  #scheduled: Stoppable | undefined;
+  #isOver = false;
 
   constructor(options: StallDetectorOptions) {
     this.#options = options;
@@ -43,13 +44,20 @@ export class StallDetector {
     if (this.#pending > 1) return;
     this.#quietSince = now();
     this.#lastBytesRead = this.#options.bytesRead();
-    if (!this.#isScheduled) this.#schedule();
+    if (this.#scheduled === undefined) this.#schedule();
   }
 
   answered(bytes: number): void {
     this.#pending -= 1;
     this.#pendingBytes -= bytes;
     this.#quietSince = now();
+    if (this.#isOver) this.end();
+  }
+
+  /** The connection is being ended: it is not followed any more, once nothing is pending. */
+  end(): void {
+    this.#isOver = true;
+    if (this.isIdle) this.#scheduled?.stop();
   }
 
   get isIdle(): boolean {
@@ -57,13 +65,12 @@ export class StallDetector {
   }
 
   #schedule(): void {
-    this.#isScheduled = true;
     const dueAt = now() + this.#stepMs;
-    after(this.#stepMs, () => this.#check(now() - dueAt));
+    this.#scheduled = after(this.#stepMs, () => this.#check(now() - dueAt));
   }
 
   #check(lateMs: number): void {
-    this.#isScheduled = false;
+    this.#scheduled = undefined;
     if (this.#pending === 0) return;
     if (lateMs > this.#stepMs / 2) this.#quietSince += lateMs;
     const read = this.#options.bytesRead();

@@ -5,6 +5,7 @@
  * No operation waits for another tick: a single one is sent alone. pacer.ts decides over how many scripts those of a
  * tick are spread, and when their replies are handled.
  */
+import { nextTick } from "../../../timers.ts";
 import { ScriptBatch, type BatchTarget, type PendingOperation } from "./script-batch.ts";
 import { sendAlone } from "./single-script.ts";
 import type { Operation } from "../protocol/operation.ts";
@@ -23,7 +24,7 @@ export class Batcher {
   add<T>(operation: Operation<T>): Promise<T> {
     // After the callers of the last replies have gone on, which may add operations, and before the next replies are
     // read.
-    if (this.#pending.length === 0) process.nextTick(this.#flush);
+    if (this.#pending.length === 0) nextTick(this.#flush);
     this.#pacer.operationAdded();
     return new Promise((resolve, reject) => {
       this.#pending.push({ operation, resolve: resolve as PendingOperation["resolve"], reject });

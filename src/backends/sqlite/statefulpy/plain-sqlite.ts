@@ -7,6 +7,7 @@
 import type { PlainAnswer, PlainAsk, PlainEntry, PlainPage, PlainStore } from "../../contract-plain.ts";
 import type { RenewEntry } from "../../contract-types.ts";
 import { CorruptStateError, quoted, UnavailableError, type Outcome } from "../../../errors.ts";
+import { wallNow } from "../../../timers.ts";
 import { loadDriver, type SqlDriver } from "../driver.ts";
 import { isFatal, toHoldfastError } from "../errors.ts";
 import { replaced } from "../file-guard.ts";
@@ -59,7 +60,7 @@ class PlainSqlite implements PlainStore {
   /** The file was replaced or deleted: this store cannot use another one. */
   #isGone = false;
 
-  constructor({ path, isReadOnly, wallMs = Date.now }: PlainSqliteOptions, driver: SqlDriver) {
+  constructor({ path, isReadOnly, wallMs = wallNow }: PlainSqliteOptions, driver: SqlDriver) {
     this.#isReadOnly = isReadOnly;
     this.name = `sqlite:${path}`;
     this.#path = path;

@@ -1,0 +1,21 @@
+/** Finds what a test holds, by its fences, among the rows of the memory backend. */
+import type { Ticket } from "../../backends/contract.ts";
+import type { Memory } from "../../backends/memory/backend.ts";
+
+/** What can be lost: a grant of a lock, of several, or of a semaphore; an attempt of a once; a term of a leader. */
+export type Held = { readonly fence: number } | { readonly fences: Readonly<Record<string, number>> };
+
+export function fencesOf(held: Held): readonly number[] {
+  return "fence" in held ? [held.fence] : Object.values(held.fences);
+}
+
+/** The tickets that hold something with one of these fences. Each hold has reserved a range of them for itself [L3]. */
+export function ticketsOf(memory: Memory, fences: readonly number[]): { id: string; ticket: Ticket }[] {
+  const found: { id: string; ticket: Ticket }[] = [];
+  for (const [id, row] of memory.locks) {
+    const rows = row.ticket === null ? [...(memory.holders.get(id)?.values() ?? [])] : [row];
+    for (const { ticket, fence, fences: reserved } of rows)
+      if (fences.some((one) => one >= fence && one < fence + reserved)) found.push({ id, ticket });
+  }
+  return found;
+}

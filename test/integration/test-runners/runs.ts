@@ -1,0 +1,14 @@
+// Runs a program of this folder in a process of its own.
+
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
+
+/** What it printed, as JSON. */
+export async function run(program: string, args: readonly string[]): Promise<unknown> {
+  const path = join(import.meta.dirname, program);
+  const { stdout } = await promisify(execFile)(process.execPath, ["--expose-gc", path, ...args], {
+    timeout: 18_000,
+  });
+  return JSON.parse(stdout);
+}
