@@ -104,6 +104,7 @@ export default defineConfig({
     alias: [
       { find: /^holdfast$/, replacement: `${import.meta.dirname}/src/index.ts` },
       { find: /^holdfast\/backend$/, replacement: `${import.meta.dirname}/src/backend.ts` },
+      { find: /^holdfast\/opentelemetry$/, replacement: `${import.meta.dirname}/src/opentelemetry/index.ts` },
       { find: /^holdfast\/pickle$/, replacement: `${import.meta.dirname}/src/pickle.ts` },
       { find: /^holdfast\/reshard$/, replacement: `${import.meta.dirname}/src/resharding/index.ts` },
       { find: /^holdfast\/statefulpy$/, replacement: `${import.meta.dirname}/src/statefulpy/index.ts` },

@@ -34,6 +34,7 @@ const inputs = [
 const entries = [
   "index.d.ts",
   "backend.d.ts",
+  "opentelemetry/index.d.ts",
   "pickle.d.ts",
   "resharding/index.d.ts",
   "statefulpy/index.d.ts",

@@ -22,6 +22,11 @@ export async function withCallersStack<R>(call: () => R | PromiseLike<R>): Promi
   }
 }
 
+/** The error as the caller gets it, for one that is told of it as well. Call it in the caller's own async call. */
+export function asCallerSees(error: unknown): unknown {
+  return isOfOurs(error) && !callersOwn.has(error) ? copyOf(error) : error;
+}
+
 /** Marks an error that a caller's function threw, or the reason of a caller's signal: it must not be copied. */
 export function fromCaller<E>(error: E): E {
   if (error instanceof HoldfastError) callersOwn.add(error);

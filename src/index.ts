@@ -68,6 +68,16 @@ export type { GrantSet } from "./ownership/grant-set.ts";
 export type { Serializer } from "./serializers/serializer.ts";
 export { json } from "./serializers/json.ts";
 export type { AcquireEvent, LostEvent, ReleaseEvent, UpdateEvent, WarningEvent } from "./diagnostics.ts";
+export type {
+  AcquireTrace,
+  CallTrace,
+  HoldTrace,
+  LockKind,
+  SaveTrace,
+  TraceOutcome,
+  UpdateKind,
+  UpdateTrace,
+} from "./diagnostics/traces.ts";
 export {
   ClosedError,
   ConflictError,

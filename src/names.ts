@@ -37,6 +37,11 @@ export function partsOfInternal(id: string): { readonly kind: string; readonly i
   return { kind: id.slice(internalMark.length, colon), id: id.slice(colon + 1) };
 }
 
+/** An id as its caller knows it. */
+export function userId(id: string): string {
+  return partsOfInternal(id)?.id ?? id;
+}
+
 /** Whether Holdfast made the id for itself: listings leave it out. */
 export function isInternal(id: string): boolean {
   return id.startsWith(internalMark);

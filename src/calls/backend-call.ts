@@ -5,9 +5,12 @@
  * connects was not carried out, and is not sent after its caller has the error.
  */
 import type { Backend } from "../backends/contract.ts";
+import { traceCall } from "../diagnostics/trace-call.ts";
+import { traces, type CallTrace } from "../diagnostics/traces.ts";
 import { HoldfastError, UnavailableError, type Outcome } from "../errors.ts";
+import { userId } from "../names.ts";
 import { now, pause, type Deadline, type Deadlines } from "../timers.ts";
-import { idOf, noAnswer, outOfTime, withOutcome, type Subject } from "./call-errors.ts";
+import { doingOf, idOf, noAnswer, outOfTime, withOutcome, type Subject } from "./call-errors.ts";
 
 /** The first pause between two attempts; it doubles up to the longest. */
 const firstPauseMs = 1;
@@ -41,6 +44,7 @@ export class BackendCall<R> {
   /** Whether an attempt has been sent and has no reply yet. */
   #isSent = false;
   #isOver = false;
+  #attempts = 0;
   #outcome: Outcome = "none";
   #cause: HoldfastError | undefined;
 
@@ -92,6 +96,7 @@ export class BackendCall<R> {
   #send(sentAt: number): void {
     this.#isSent = true;
     this.#sentAt = sentAt;
+    this.#attempts += 1;
     this.#attempted(sentAt).then(
       (reply) => {
         if (this.#isOver) return; // its callers already have the error for a call without an answer
@@ -111,10 +116,18 @@ export class BackendCall<R> {
 
   #attempted(sentAt: number): Promise<R> {
     try {
+      if (traces.call.hasSubscribers) return this.#traced(sentAt);
       return Promise.resolve(this.#attempt(sentAt));
     } catch (error) {
       return Promise.reject(error); // from a user's own backend
     }
+  }
+
+  #traced(sentAt: number): Promise<R> {
+    const id = idOf(this.#subject);
+    const ids = id === undefined ? [] : [userId(id)];
+    const trace: CallTrace = { doing: doingOf(this.#subject), ids, attempt: this.#attempts };
+    return traceCall(traces.call, { trace, answered: () => "answered" }, () => this.#attempt(sentAt));
   }
 
   #failed(error: unknown, outcome: Outcome): void {

@@ -16,6 +16,11 @@ export function idOf(subject: Subject): string | undefined {
   return typeof subject === "string" ? undefined : subject.id;
 }
 
+/** `Saving the state`. */
+export function doingOf(subject: Subject): string {
+  return typeof subject === "string" ? subject : subject.doing;
+}
+
 const loadFirst = "It may have taken effect: check before you retry.";
 
 /**

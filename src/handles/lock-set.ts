@@ -1,6 +1,8 @@
 /** The handle of several locks. It parses ids and options; acquire-set.ts acquires them. */
 import type { Durability } from "../backends/contract.ts";
 import { withCallersStack } from "../caller-stacks.ts";
+import { handedOut } from "../diagnostics/hold-tracing.ts";
+import { traces } from "../diagnostics/traces.ts";
 import { InvalidArgumentError } from "../errors.ts";
 import * as parse from "../options.ts";
 import { someOf } from "../options.ts";
@@ -17,6 +19,7 @@ import { acquireSet } from "./acquire-set.ts";
 import { shareOf, type AcquireOptions, type LockOptions, type TryAcquireOptions } from "./lock.ts";
 import { nullIfBusy } from "./null-if-busy.ts";
 import { checkFunction, runUnder } from "./run-under.ts";
+import { traceAcquire } from "./trace-handles.ts";
 
 /** Each of them is renewed, and waited for in turn: work that needs more locks needs a coarser one. */
 const maxIds = 64;
@@ -71,7 +74,7 @@ export class LockSetHandle<Id extends string> implements LockSet<Id> {
   }
 
   acquire(options?: AcquireOptions): Promise<GrantSet<Id>> {
-    return withCallersStack(() => this.#acquire(this.#parse("acquire()", options)));
+    return withCallersStack(() => handedOut(this.#acquire(this.#parse("acquire()", options))));
   }
 
   tryAcquire(options?: TryAcquireOptions): Promise<GrantSet<Id> | null> {
@@ -90,10 +93,17 @@ export class LockSetHandle<Id extends string> implements LockSet<Id> {
   async #tryAcquire(options: TryAcquireOptions | undefined): Promise<GrantSet<Id> | null> {
     const { waitMs: _, ...parsers } = this.#parsers;
     const own = parse.parseOptions<ParsedCall<TryAcquireOptions>>("tryAcquire()", options, parsers);
-    return nullIfBusy(this.#acquire({ ...own, waitMs: 0 }));
+    return nullIfBusy(handedOut(this.#acquire({ ...own, waitMs: 0 })));
   }
 
   #acquire(options: ParsedCall<AcquireOptions>): Promise<HeldSet<Id>> {
+    if (!traces.acquire.hasSubscribers) return this.#request(options);
+    const { signal, waitMs = this.#own.waitMs ?? this.#session.settings.waitMs } = options;
+    const of = { kind: "locks", ids: this.ids, signal, waitMs } as const;
+    return traceAcquire(of, () => this.#request(options));
+  }
+
+  #request(options: ParsedCall<AcquireOptions>): Promise<HeldSet<Id>> {
     const { settings } = this.#session;
     const { leaseMs, waitMs, maxHoldMs, durability, shared = false } = { ...this.#own, ...options };
     throwIfAborted(options.signal);

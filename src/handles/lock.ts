@@ -5,6 +5,8 @@
 import type { Durability, LockEntry, Share } from "../backends/contract.ts";
 import type { Session } from "../session.ts";
 import { withCallersStack } from "../caller-stacks.ts";
+import { handedOut } from "../diagnostics/hold-tracing.ts";
+import { traces } from "../diagnostics/traces.ts";
 import * as parse from "../options.ts";
 import { someOf, type DurabilityOptions, type Parsed } from "../options.ts";
 import { acquireNested } from "../ownership/nested-acquire.ts";
@@ -18,6 +20,7 @@ import * as names from "../names.ts";
 import { lockInfo, type LockInfo } from "./lock-info.ts";
 import { nullIfBusy } from "./null-if-busy.ts";
 import { checkFunction, runUnder } from "./run-under.ts";
+import { traceAcquire } from "./trace-handles.ts";
 
 /** Options of `store.lock()`; options of a call override them. */
 export interface LockOptions {
@@ -128,7 +131,7 @@ export class LockHandle implements Lock {
   }
 
   acquire(options?: AcquireOptions): Promise<Grant> {
-    return withCallersStack(() => this.#acquire(this.#parse("acquire()", options)));
+    return withCallersStack(() => handedOut(this.#acquire(this.#parse("acquire()", options))));
   }
 
   tryAcquire(options?: TryAcquireOptions): Promise<Grant | null> {
@@ -153,7 +156,7 @@ export class LockHandle implements Lock {
   async #tryAcquire(options: TryAcquireOptions | undefined): Promise<Grant | null> {
     const { waitMs: _, ...parsers } = this.#parsers;
     const own = parse.parseOptions<Parsed<TryAcquireOptions>>("tryAcquire()", options, parsers);
-    return nullIfBusy(this.#acquire({ ...own, waitMs: 0 }));
+    return nullIfBusy(handedOut(this.#acquire({ ...own, waitMs: 0 })));
   }
 
   async #run<R>(fn: (grant: Grant) => R | Promise<R>, options: AcquireOptions | undefined): Promise<R> {
@@ -192,6 +195,13 @@ export class LockHandle implements Lock {
   }
 
   #acquire(options: Parsed<AcquireOptions>): Promise<HeldGrant> {
+    if (!traces.acquire.hasSubscribers) return this.#request(options);
+    const { shared, signal, waitMs = this.#waitMs } = options;
+    const of = { kind: shared === true ? "shared" : "lock", ids: [this.id], signal, waitMs } as const;
+    return traceAcquire(of, () => this.#request(options));
+  }
+
+  #request(options: Parsed<AcquireOptions>): Promise<HeldGrant> {
     const { calls, locks, store } = this.#session;
     const { leaseMs = this.#leaseMs, waitMs = this.#waitMs, maxHoldMs = this.#maxHoldMs } = options;
     const { signal, grant, shared = false } = options;

@@ -1,18 +1,17 @@
 /** Runs a caller's function under what it holds, and always releases that afterwards. */
 import { fromCaller } from "../caller-stacks.ts";
 import type { BackendCalls } from "../calls/backend-calls.ts";
+import { whileHolding, type Traceable } from "../diagnostics/hold-tracing.ts";
 import { InvalidArgumentError, LockLostError, UnavailableError } from "../errors.ts";
 import { show } from "../options.ts";
 import { warnOfUnanswered } from "../ownership/unanswered-release.ts";
 
 /** A grant of one lock or of several. */
-export interface Held {
+export interface Held extends Traceable {
   /** For messages: `the lock "x" (fence 7)`. */
   readonly title: string;
   /** Releases it. Returns whether it was still held. */
   end(): Promise<boolean>;
-  /** Why it was lost. */
-  readonly lossError: Error | undefined;
 }
 
 export function checkFunction(fn: unknown): void {
@@ -32,7 +31,7 @@ export async function runUnder<R>(
   try {
     let result: R;
     try {
-      result = await body();
+      result = await whileHolding(held, body);
     } catch (error) {
       throw fromCaller(error);
     }

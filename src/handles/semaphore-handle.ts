@@ -1,6 +1,8 @@
 /** The handle of a semaphore. It parses options; scheduling/ does the waiting, with a ticket for each grant. */
 import type { SemaphoreChange, SemaphoreEntry, SemaphoreReply, Share } from "../backends/contract.ts";
 import { withCallersStack } from "../caller-stacks.ts";
+import { handedOut } from "../diagnostics/hold-tracing.ts";
+import { traces } from "../diagnostics/traces.ts";
 import * as names from "../names.ts";
 import * as parse from "../options.ts";
 import { someOf, type Parsed } from "../options.ts";
@@ -12,6 +14,7 @@ import type { Session } from "../session.ts";
 import { sharedHolder } from "./lock-info.ts";
 import { nullIfBusy } from "./null-if-busy.ts";
 import { checkFunction, runUnder } from "./run-under.ts";
+import { traceAcquire } from "./trace-handles.ts";
 import type {
   PermitGrant,
   PermitOptions,
@@ -39,7 +42,9 @@ export class SemaphoreHandle implements Semaphore {
   }
 
   acquire(options?: PermitOptions): Promise<PermitGrant> {
-    return withCallersStack(async () => this.#view(await this.#acquire(this.#parse("acquire()", options))));
+    return withCallersStack(async () =>
+      this.#view(await handedOut(this.#acquire(this.#parse("acquire()", options)))),
+    );
   }
 
   tryAcquire(options?: TryPermitOptions): Promise<PermitGrant | null> {
@@ -85,7 +90,7 @@ export class SemaphoreHandle implements Semaphore {
   async #tryAcquire(options: TryPermitOptions | undefined): Promise<PermitGrant | null> {
     const { waitMs: _, ...parsers } = this.#parsers;
     const own = parse.parseOptions<Parsed<TryPermitOptions>>("tryAcquire()", options, parsers);
-    const grant = await nullIfBusy(this.#acquire({ ...own, waitMs: 0 }));
+    const grant = await nullIfBusy(handedOut(this.#acquire({ ...own, waitMs: 0 })));
     return grant && this.#view(grant);
   }
 
@@ -94,6 +99,13 @@ export class SemaphoreHandle implements Semaphore {
   }
 
   #acquire(options: Parsed<PermitOptions>): Promise<HeldGrant> {
+    if (!traces.acquire.hasSubscribers) return this.#request(options);
+    const { signal, weight = 1, waitMs = this.#own.waitMs ?? this.#session.settings.waitMs } = options;
+    const of = { kind: "semaphore", ids: [this.id], weight, signal, waitMs } as const;
+    return traceAcquire(of, () => this.#request(options));
+  }
+
+  #request(options: Parsed<PermitOptions>): Promise<HeldGrant> {
     const { locks, settings } = this.#session;
     const { permits, ...usual } = this.#own;
     const { weight = 1, signal, durability, ...how } = { ...usual, ...options };

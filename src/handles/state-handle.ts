@@ -2,10 +2,11 @@
  * The handle of a state. Reads go straight to the backend; writes wait in the local queue of its id, or are made under
  * a grant that the caller holds [S8]. It parses options; it knows no queues and no leases.
  */
-import type { Durability, Ttl, StoredState, TouchReply } from "../backends/contract.ts";
+import type { Durability, StoredState, TouchReply } from "../backends/contract.ts";
 import type { Session } from "../session.ts";
 import { Codec } from "../updates/codec.ts";
 import { withCallersStack, isFromCaller, runForCaller } from "../caller-stacks.ts";
+import { traces } from "../diagnostics/traces.ts";
 import { ConflictError, InvalidArgumentError, quoted } from "../errors.ts";
 import type { Grant, HeldGrant } from "../ownership/grant.ts";
 import { insideDraft, nearestHeld } from "../ownership/held-grants.ts";
@@ -25,9 +26,9 @@ import {
   type Change,
   type DraftCall,
 } from "../updates/change.ts";
+import { expiryOf } from "../updates/merged-ttl.ts";
 import type { Participant } from "../updates/transaction.ts";
 import type { UpdateContext } from "../updates/update-context.ts";
-
 import type { WaitOptions } from "../ownership/wait-options.ts";
 import type {
   DeleteOptions,
@@ -40,6 +41,7 @@ import type {
   UpdateOptions,
   WriteOptions,
 } from "./state.ts";
+import { traceChange, type WriteCall } from "./trace-handles.ts";
 import * as names from "../names.ts";
 
 interface ParsedStateOptions<T> {
@@ -93,7 +95,7 @@ export class StateHandle<T, D> implements State<T, D> {
 
   /** Its part in a change of several states. */
   get participant(): Participant {
-    const ttlMs = this.#expiry(undefined);
+    const ttlMs = expiryOf(undefined, this.#ttlMs);
     return { id: this.id, codec: this.#codec, initial: this.#initial, ttlMs };
   }
 
@@ -167,7 +169,7 @@ export class StateHandle<T, D> implements State<T, D> {
       ifRevision: parse.ifRevision,
       ttlMs: parse.saveTtlMs,
     });
-    const save = { bytes, ifRevision, ttlMs: this.#expiry(ttlMs) };
+    const save = { bytes, ifRevision, ttlMs: expiryOf(ttlMs, this.#ttlMs) };
     return this.#write("save()", how, () => new SaveChange(this.#target(how), save));
   }
 
@@ -207,7 +209,13 @@ export class StateHandle<T, D> implements State<T, D> {
   }
 
   /** Queues the change for its id, or makes it under the grant that the caller holds. */
-  #write<R>(call: string, how: Parsed<WriteOptions>, makeChange: () => Change<R>): Promise<R> {
+  #write<R>(call: WriteCall, how: Parsed<WriteOptions>, makeChange: () => Change<R>): Promise<R> {
+    if (!traces.update.hasSubscribers) return this.#change(call, how, makeChange);
+    const of = { call, ids: [this.id], signal: how.signal };
+    return traceChange(of, makeChange, (make) => this.#change(call, how, make));
+  }
+
+  #change<R>(call: string, how: Parsed<WriteOptions>, makeChange: () => Change<R>): Promise<R> {
     const { calls, locks, settings } = this.#session;
     throwIfAborted(how.signal);
     const grant = this.#grant(call, how.grant as HeldGrant | undefined);
@@ -255,7 +263,7 @@ export class StateHandle<T, D> implements State<T, D> {
   }
 
   #draftCall(
-    name: string,
+    name: WriteCall,
     fn: unknown,
     options: UpdateOptions | undefined,
   ): { call: DraftCall; how: Parsed<WriteOptions> } {
@@ -272,19 +280,12 @@ export class StateHandle<T, D> implements State<T, D> {
     const call: DraftCall = {
       codec: this.#codec,
       initial: this.#initial,
-      ttlMs: this.#expiry(ttlMs),
+      ttlMs: expiryOf(ttlMs, this.#ttlMs),
       durability: this.#durabilityOf(how),
       maxHoldMs: maxHoldMs ?? this.#maxHoldMs,
       fn: fn as DraftCall["fn"],
     };
     return { call, how };
-  }
-
-  /** [S7] A new state has no expiry to keep: "keep" then means the handle's. */
-  #expiry(own: Ttl | undefined): Ttl {
-    const usual = this.#ttlMs;
-    if (own !== undefined && own !== "keep") return own;
-    return own === "keep" && typeof usual === "number" ? { whenNew: usual } : (usual ?? "keep");
   }
 
   get #writeParsers() {

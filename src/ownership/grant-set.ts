@@ -5,6 +5,8 @@
  * others are released.
  */
 import { withCallersStack } from "../caller-stacks.ts";
+import type { HoldTracing, Traceable } from "../diagnostics/hold-tracing.ts";
+import type { HoldTrace } from "../diagnostics/traces.ts";
 import { lockLost, type HeldGrant } from "./grant.ts";
 import type { Limited } from "./hold-limit.ts";
 import { warnOfUnanswered } from "./unanswered-release.ts";
@@ -37,7 +39,7 @@ export interface GrantSet<Id extends string = string> extends AsyncDisposable {
   release(): Promise<boolean>;
 }
 
-export class HeldSet<Id extends string = string> implements GrantSet<Id>, Limited {
+export class HeldSet<Id extends string = string> implements GrantSet<Id>, Limited, Traceable {
   readonly ids: readonly Id[];
   readonly fences: Readonly<Record<Id, number>>;
   /** The grant of each id, in order. */
@@ -46,6 +48,7 @@ export class HeldSet<Id extends string = string> implements GrantSet<Id>, Limite
   #lossError: Error | undefined;
   #onOver: (() => void) | undefined;
   #signal: AbortSignal | undefined;
+  #tracing: HoldTracing | undefined;
   #released: Promise<boolean> | undefined;
   #answer: Promise<boolean> | undefined;
 
@@ -79,7 +82,7 @@ export class HeldSet<Id extends string = string> implements GrantSet<Id>, Limite
 
   /** What `release()` does, for internal callers. */
   end(): Promise<boolean> {
-    return (this.#released ??= this.#release());
+    return (this.#released ??= this.#tracing?.until(this.#release()) ?? this.#release());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -99,6 +102,16 @@ export class HeldSet<Id extends string = string> implements GrantSet<Id>, Limite
     this.#end();
     for (const grant of this.grants) grant.giveUp(reason);
     this.#lossError = this.grants.find(({ lossError }) => lossError !== undefined)?.lossError;
+    this.#tracing?.lost(this.#lossError);
+  }
+
+  describe(): HoldTrace | undefined {
+    if (this.grants.every(({ parent }) => parent !== undefined)) return undefined;
+    return { kind: "locks", ids: this.ids, fences: this.grants.map(({ fence }) => fence) };
+  }
+
+  traceBy(tracing: HoldTracing): void {
+    this.#tracing = tracing;
   }
 
   /** One of the grants was lost, or released by this set. */
@@ -106,6 +119,7 @@ export class HeldSet<Id extends string = string> implements GrantSet<Id>, Limite
     if (this.#isOver) return;
     this.#end();
     this.#lossError = lost.lossError;
+    this.#tracing?.lost(this.#lossError);
     for (const grant of this.grants) {
       const ended = grant.end(
         `the lock ${JSON.stringify(lost.id)}, which was acquired together with it, was lost`,

@@ -5,10 +5,13 @@
  * Work under one grant is ordered by its mutex. A grant that has ended never becomes live again, and its signal never
  * aborts after a normal release.
  */
-import type { Receipt } from "../backends/contract.ts";
+import type { Receipt, Share } from "../backends/contract.ts";
 import { diagnostics, type LostEvent } from "../diagnostics.ts";
+import type { HoldTracing, Traceable } from "../diagnostics/hold-tracing.ts";
+import type { HoldTrace, LockKind } from "../diagnostics/traces.ts";
 import { withCallersStack } from "../caller-stacks.ts";
 import { LockLostError, quoted, shownId } from "../errors.ts";
+import { partsOfInternal } from "../names.ts";
 import { Mutex } from "./mutex.ts";
 import { runOutside } from "./async-context.ts";
 import type { Hold } from "../leases/hold.ts";
@@ -61,7 +64,7 @@ export interface JoinedRelease {
   readonly refused: () => void;
 }
 
-export class HeldGrant implements Grant {
+export class HeldGrant implements Grant, Traceable {
   readonly hold: Hold;
   readonly fence: number;
   readonly parent: HeldGrant | undefined;
@@ -78,6 +81,7 @@ export class HeldGrant implements Grant {
   #onOver: (() => void) | undefined;
   #onOverOfWaits: (() => void) | undefined;
   #controller: AbortController | undefined;
+  #tracing: HoldTracing | undefined;
   #released: Promise<boolean> | undefined;
   /** One promise for all calls of `release()`: if it rejects, handling one of them is enough. */
   #answer: Promise<boolean> | undefined;
@@ -133,7 +137,7 @@ export class HeldGrant implements Grant {
   /** What `release()` does, for internal callers. `because`: what later calls under it are told. */
   end(because?: string): Promise<boolean> {
     if (because !== undefined && this.#phase === "live") this.#reason ??= this.#lost(because);
-    return (this.#released ??= this.#release());
+    return (this.#released ??= this.#tracing?.until(this.#release()) ?? this.#release());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -145,11 +149,25 @@ export class HeldGrant implements Grant {
     if (this.#phase !== "live") return;
     this.#phase = "lost";
     this.#reason = typeof reason === "string" ? this.#lost(reason) : reason;
+    this.#tracing?.lost(this.#reason);
     this.#endChildren(this.#reason);
     runOutside(() => this.#tell(this.#reason));
     this.#lender.onLose?.(this);
     this.#onOver?.();
     this.#onOverOfWaits?.();
+  }
+
+  describe(): HoldTrace | undefined {
+    if (this.parent !== undefined) return undefined;
+    const { share } = this.hold;
+    const own = partsOfInternal(this.id);
+    const kind = kindOf(share, own?.kind);
+    const [ids, fences] = [[own?.id ?? this.id], [this.fence]];
+    return share?.kind === "permits" ? { kind, ids, fences, weight: share.weight } : { kind, ids, fences };
+  }
+
+  traceBy(tracing: HoldTracing): void {
+    this.#tracing = tracing;
   }
 
   /** Calls `listener` once, when it has been released or lost. At most one listener. */
@@ -250,6 +268,12 @@ export class HeldGrant implements Grant {
     for (const child of this.#children ?? []) child.lose(reason);
     this.#children?.clear();
   }
+}
+
+function kindOf(share: Share | undefined, own: string | undefined): LockKind {
+  if (share?.kind === "permits") return "semaphore";
+  if (share?.kind === "shared") return "shared";
+  return own === "leader" ? "leader" : "lock";
 }
 
 export function lockLost(id: string, fence: number, reason: string): LockLostError {

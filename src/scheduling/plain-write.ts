@@ -4,6 +4,7 @@ import type { BackendCalls } from "../calls/backend-calls.ts";
 import { shownId } from "../errors.ts";
 import { publishUpdate } from "../updates/batch.ts";
 import type { PlainChange } from "../updates/change.ts";
+import { noteBegin, traceSave } from "../updates/trace-save.ts";
 
 /** Settles the change, unless the lock is busy: then it must wait for it. */
 export async function writePlain(
@@ -11,10 +12,13 @@ export async function writePlain(
   id: string,
   change: PlainChange,
 ): Promise<"settled" | "busy"> {
+  if (change.trace !== undefined) noteBegin(change.trace, change.arrivedAt);
   try {
     const operation = { doing: "Writing the state", id, durability: change.durability };
-    const { reply, shortage } = await calls.exactlyOnce<WriteReply>(operation, (receipt) =>
-      calls.backend.writeState(id, change.plain, null, receipt),
+    const { reply, shortage } = await traceSave(change, change.plain, () =>
+      calls.exactlyOnce<WriteReply>(operation, (receipt) =>
+        calls.backend.writeState(id, change.plain, null, receipt),
+      ),
     );
     if (shortage !== undefined) throw shortage;
     if (reply.status === "busy") return "busy";

@@ -20,6 +20,7 @@ import { nextTurn, now } from "../timers.ts";
 import { Batch, type Applied } from "./batch.ts";
 import type { Change } from "./change.ts";
 import { endOrGivenUp } from "./limited-function.ts";
+import { traceSave } from "./trace-save.ts";
 import { writeUnderTicket } from "./write-under-ticket.ts";
 
 /** The most times that changes are applied from the beginning. The lock makes repetitions rare. */
@@ -136,7 +137,7 @@ export class BatchRun {
       const { write, durability } = batch;
       if (write !== undefined) {
         this.#knownAt = now();
-        const { reply, shortage } = await host.release(write, durability);
+        const { reply, shortage } = await traceSave(batch, write, () => host.release(write, durability));
         if (shortage !== undefined) return shortage;
         if (isDone(reply)) return this.#saved(batch, host, reply);
         if (reply.status === "lost")
@@ -155,7 +156,7 @@ export class BatchRun {
       if (write !== undefined) {
         this.#knownAt = now();
         const guard = { calls: this.#calls, hold: this.#hold, fence, durability };
-        const reply = await batch.track(writeUnderTicket(guard, write));
+        const reply = await traceSave(batch, write, () => batch.track(writeUnderTicket(guard, write)));
         if (reply.status === "saved" || reply.status === "deleted") {
           batch.saved(reply.status === "saved" ? reply.revision : null);
           return undefined;

@@ -14,6 +14,7 @@ import { runHolding } from "../ownership/held-grants.ts";
 import { clause, shownId } from "../errors.ts";
 import type { Change } from "./change.ts";
 import { expiryOnTop } from "./merged-ttl.ts";
+import { noteBegin, type WrittenTogether } from "./trace-save.ts";
 
 /** Means "changed, but not saved yet": no caller can get this revision. */
 const unsaved = 0;
@@ -122,6 +123,12 @@ export class Batch {
     return this.#newestAt;
   }
 
+  /** The ids, and the calls that the next save answers. */
+  describe(): WrittenTogether {
+    const changes = this.#applied.filter(({ failure }) => failure === undefined);
+    return { ids: [this.#hold.id], changes: changes.map(({ change }) => change) };
+  }
+
   /** What is stored, as far as is known: the next batch of this hold may start from it. */
   get stored(): LoadedState {
     return this.#stored;
@@ -155,6 +162,7 @@ export class Batch {
   /** Applies one change to the result of the others, in its caller's context, as the owner of the lock. */
   apply(change: Change): Applied {
     this.#first ??= change;
+    if (change.trace !== undefined) noteBegin(change.trace, change.arrivedAt, this.fence);
     const hold = this.#hold;
     const grant = this.#grant ?? new HeldGrant({ hold, fence: this.fence, lender: silentLender });
     const application = new Application(change, {

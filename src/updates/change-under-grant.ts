@@ -10,6 +10,7 @@ import type { WaitOptions } from "../ownership/wait-options.ts";
 import { publishUpdate } from "./batch.ts";
 import { BatchRun } from "./batch-run.ts";
 import { PlainChange, type Change } from "./change.ts";
+import { noteBegin, traceSave } from "./trace-save.ts";
 import { writeUnderTicket } from "./write-under-ticket.ts";
 
 /** Always settles the change. */
@@ -41,7 +42,9 @@ async function writePlain(calls: BackendCalls, change: PlainChange, grant: HeldG
   if (lost !== undefined) throw lost;
   const { hold, fence } = grant;
   const { plain, durability } = change;
-  const reply = await grant.track(writeUnderTicket({ calls, hold, fence, durability }, plain));
+  if (change.trace !== undefined) noteBegin(change.trace, change.arrivedAt, fence);
+  const guard = { calls, hold, fence, durability };
+  const reply = await traceSave(change, plain, () => grant.track(writeUnderTicket(guard, plain)));
   if (reply.status === "saved" || reply.status === "deleted") publishUpdate(hold.id, 1, plain);
   change.answer(reply);
 }

@@ -15,6 +15,7 @@ import type {
   WriteReply,
 } from "../backends/contract.ts";
 import { fromCaller, runForCaller } from "../caller-stacks.ts";
+import type { UpdateTrace } from "../diagnostics/traces.ts";
 import { ConflictError, InvalidArgumentError, quoted, shownId } from "../errors.ts";
 import { now } from "../timers.ts";
 import { equalBytes, type Codec } from "./codec.ts";
@@ -34,6 +35,8 @@ export abstract class Change<R = unknown> {
   readonly durability: Durability | undefined;
   /** How long its function may take. */
   readonly maxHoldMs: number | undefined;
+  /** What is traced of its call. */
+  trace: UpdateTrace | undefined;
   /** Whether its caller learns the revision. Then nothing may be applied on top of it before it is saved. */
   abstract readonly wantsRevision: boolean;
   #resolve!: (value: unknown) => void;
@@ -217,6 +220,11 @@ export abstract class PlainChange<R = unknown> extends Change<R> {
       throw this.#conflict(stored?.revision ?? null);
     }
     return stored === null && this.plain.kind === "delete" ? undefined : this.plain;
+  }
+
+  /** It is written alone. */
+  describe(): { readonly ids: readonly string[]; readonly changes: readonly Change[] } {
+    return { ids: [this.id], changes: [this] };
   }
 
   /** Settles it with the reply to its write. */

@@ -8,12 +8,14 @@
 import type { Durability, StateWrite, StoredState, Ttl } from "../backends/contract.ts";
 import type { BackendCalls } from "../calls/backend-calls.ts";
 import { fromCaller } from "../caller-stacks.ts";
+import type { UpdateTrace } from "../diagnostics/traces.ts";
 import { ConflictError, quoted, SerializationError } from "../errors.ts";
 import type { HeldGrant } from "../ownership/grant.ts";
 import type { HeldSet } from "../ownership/grant-set.ts";
 import { runHoldingAll } from "../ownership/held-grants.ts";
 import { equalBytes, type Codec } from "./codec.ts";
 import { commitUnderGrants, type StateChange } from "./commit-under-grants.ts";
+import { traceSave, type WrittenTogether } from "./trace-save.ts";
 
 /** The most times that the function is called. The locks make repetitions rare. */
 const maxTries = 16;
@@ -34,6 +36,8 @@ export interface TransactionOptions {
   /** How many bytes all states together may have. */
   readonly maxBytes: number;
   readonly durability: Durability | undefined;
+  /** What is traced of its call. */
+  readonly trace: UpdateTrace | undefined;
 }
 
 /** What the function may do besides changing the drafts. */
@@ -86,6 +90,10 @@ export class Transaction {
     throw tooManyConflicts(this.#of.states);
   }
 
+  describe(): WrittenTogether {
+    return { ids: this.#set.ids, changes: [this.#of] };
+  }
+
   /** Whatever it throws is the caller's own. */
   async #call(fn: Fn, drafts: unknown[], removed: Set<string>): Promise<unknown> {
     const { store } = this.#of;
@@ -104,7 +112,9 @@ export class Transaction {
   async #commit(changes: readonly StateChange[]): Promise<boolean> {
     const { calls, durability } = this.#of;
     this.#checkHeld();
-    const reply = await commitUnderGrants(calls, changes, durability);
+    const commit = () => commitUnderGrants(calls, changes, durability);
+    const writes = changes.flatMap(({ write }) => (write === undefined ? [] : [write]));
+    const reply = await (writes.length === 0 ? commit() : traceSave(this, writes, commit));
     if (reply.status === "unreadable") throw this.#state(reply.index).codec.corrupt(reply.unreadable);
     return reply.status === "committed";
   }

@@ -22,7 +22,7 @@ const imports = [...files].flatMap(([path, text]) => importsOf(path, text));
 const floors = [
   /^cli\//, // the command line
   /^(index|backend|pickle|reshard)\.ts$/,
-  /^(resharding|statefulpy)\//, // how the number of shards is changed; the interface of the Python library
+  /^(resharding|statefulpy|opentelemetry)\//, // how the number of shards is changed; the interface of the Python library; spans and metrics
   /^open\.ts$/,
   /^opening\//, // the default store; what is left open
   /^store\.ts$/,
@@ -33,7 +33,7 @@ const floors = [
   /^ownership\//, // who may nest
   /^leases\//, // how long a ticket is ours
   /^calls\//, // one call of a backend
-  /^backends\/(contract|forward|lazy|contract-commit|contract-plain|contract-shares|contract-types|contract-waits|event-loop-yield|examination|retry-proofs|shard-mark|shard-of|shard-targets|unknown-target)\.ts$|^(serializers|process|time)\/|^[^/]+\.ts$/, // the contract, errors, options, timers …
+  /^backends\/(contract|forward|lazy|contract-commit|contract-plain|contract-shares|contract-types|contract-waits|event-loop-yield|examination|retry-proofs|shard-mark|shard-of|shard-targets|unknown-target)\.ts$|^(serializers|process|time|diagnostics)\/|^[^/]+\.ts$/, // the contract, errors, options, timers …
 ];
 /** The same within the Redis backend. */
 const redisFloors = [
@@ -129,9 +129,12 @@ test("only the doors name backends, and load them when a target asks for one", (
   expect(offenders(names)).toEqual([]);
 });
 
-test("only backends import packages; what is Node's own is imported as node:", () => {
+test("only backends import packages, and opentelemetry/ the one that it is for; what is Node's own is imported as node:", () => {
   const isForeign = ({ from, to }: Import): boolean =>
-    !to.endsWith(".ts") && !to.startsWith("node:") && roomOf(from) === undefined;
+    !to.endsWith(".ts") &&
+    !to.startsWith("node:") &&
+    roomOf(from) === undefined &&
+    !(from.startsWith("opentelemetry/") && to === "@opentelemetry/api");
   expect(offenders(isForeign)).toEqual([]);
 });
 

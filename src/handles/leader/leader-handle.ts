@@ -4,6 +4,8 @@
  */
 import type { Durability } from "../../backends/contract.ts";
 import { fromCaller, isFromCaller, runForCaller, withCallersStack } from "../../caller-stacks.ts";
+import { whileHolding } from "../../diagnostics/hold-tracing.ts";
+import { traces } from "../../diagnostics/traces.ts";
 import { warn } from "../../diagnostics.ts";
 import { InvalidArgumentError, LockLostError, shownId, UnavailableError } from "../../errors.ts";
 import * as names from "../../names.ts";
@@ -17,6 +19,7 @@ import type { Session } from "../../session.ts";
 import { pause } from "../../timers.ts";
 import { Codec } from "../../updates/codec.ts";
 import { leaderOf, recordOf, type SeenLeader } from "./leader-record.ts";
+import { traceAcquire } from "../trace-handles.ts";
 import { HeldTerm } from "./leader-term.ts";
 import { changesOf } from "./leader-watch.ts";
 import type { CampaignOptions, Leader, LeaderInfo, LeaderOptions, Term, WatchOptions } from "./leader.ts";
@@ -73,13 +76,19 @@ export class LeaderHandle<T> implements Leader<T> {
     keepAlive.ref(); // [P1]
     try {
       for (;;) {
-        const grant = await this.#campaign(how);
+        const grant = await this.#traced(how);
         const returned = await this.#lead(grant, fn, how);
         if (returned !== undefined) return returned.value;
       }
     } finally {
       keepAlive.unref();
     }
+  }
+
+  #traced(how: Parsed<CampaignOptions<T>>): Promise<HeldGrant> {
+    if (!traces.acquire.hasSubscribers) return this.#campaign(how);
+    const of = { kind: "leader", ids: [this.id], signal: how.signal, waitMs: Infinity } as const;
+    return traceAcquire(of, () => this.#campaign(how));
   }
 
   /** Waits for the office, also while the backend does not answer. */
@@ -126,7 +135,7 @@ export class LeaderHandle<T> implements Leader<T> {
       throwIfAborted(how.signal);
       session.ending.throwIfAborted();
       const link = { store: session.store, grant, draft: false };
-      const value = await runForCaller(() => runHolding(link, () => fn(term)));
+      const value = await runForCaller(() => whileHolding(grant, () => runHolding(link, () => fn(term))));
       return term.isLost() ? undefined : { value };
     } catch (error) {
       if (term.isLost() && comesFrom(error, term.signal.reason)) return undefined;

@@ -4,6 +4,7 @@
  */
 import type { Durability } from "../../backends/contract.ts";
 import { withCallersStack } from "../../caller-stacks.ts";
+import { traces, type UpdateTrace } from "../../diagnostics/traces.ts";
 import { InvalidArgumentError, LockTimeoutError, shownId } from "../../errors.ts";
 import * as names from "../../names.ts";
 import * as parse from "../../options.ts";
@@ -27,6 +28,7 @@ import type {
 } from "./once.ts";
 import { parseOnceOptions, type ParsedOnceOptions } from "./once-options.ts";
 import type { SharedReads } from "./shared-reads.ts";
+import { traceUpdate } from "../trace-handles.ts";
 
 type Fn = (attempt: OnceAttempt) => unknown;
 
@@ -105,12 +107,21 @@ export class OnceHandle implements Once {
     }
   }
 
-  async #end(fn: Fn, how: Parsed<OnceRunOptions>): Promise<Ended> {
+  #end(fn: Fn, how: Parsed<OnceRunOptions>): Promise<Ended> {
+    if (!traces.update.hasSubscribers) return this.#attempt(fn, how);
+    const { signal, waitMs } = how;
+    const hasFailed = ({ outcome }: Ended): boolean => "error" in outcome;
+    const of = { call: "once()", ids: [this.id], signal, tries: waitMs === 0, hasFailed } as const;
+    return traceUpdate(of, (trace) => this.#attempt(fn, how, trace));
+  }
+
+  async #attempt(fn: Fn, how: Parsed<OnceRunOptions>, trace?: UpdateTrace): Promise<Ended> {
     this.#admit("run()", how.signal);
     const known = await this.#remembered();
     if (known !== undefined) return { ran: false, outcome: known };
     this.#session.admit(); // it may have begun to close meanwhile
     const begin = new BeginOnce(this.#call(fn, how));
+    begin.trace = trace;
     this.#session.locks.add(this.#key, new ChangeRequest(this.#wait(how), begin));
     try {
       const found = await begin.promise;

@@ -3,6 +3,7 @@
  * the rest.
  */
 import type { Durability } from "../../backends/contract.ts";
+import { traces, type UpdateTrace } from "../../diagnostics/traces.ts";
 import { InvalidArgumentError, quoted } from "../../errors.ts";
 import * as parse from "../../options.ts";
 import { someOf, type Parsed } from "../../options.ts";
@@ -12,11 +13,14 @@ import type { HeldSet } from "../../ownership/grant-set.ts";
 import { insideDraft, nearestHeld } from "../../ownership/held-grants.ts";
 import { parseGrantsFor } from "../../ownership/parse-grant.ts";
 import { warnOfUnanswered } from "../../ownership/unanswered-release.ts";
+import type { WaitOptions } from "../../ownership/wait-options.ts";
 import { compareIds } from "../../scheduling/id-order.ts";
 import type { Session } from "../../session.ts";
+import { now } from "../../timers.ts";
 import { Transaction, type TransactionContext } from "../../updates/transaction.ts";
-import { acquireSet } from "../acquire-set.ts";
+import { acquireSet, type WantedSet } from "../acquire-set.ts";
 import { StateHandle } from "../state-handle.ts";
+import { traceUpdate } from "../trace-handles.ts";
 import type { AnyState, TransactContext, TransactOptions } from "./transact.ts";
 
 /** One script writes all of them, and the server does nothing else meanwhile. */
@@ -34,7 +38,7 @@ interface Call {
 }
 
 export async function transact(session: Session, { states: given, fn, options }: Call): Promise<unknown> {
-  const { calls, settings, store } = session;
+  const { settings } = session;
   const states = parseStates(session, given);
   if (typeof fn !== "function")
     throw new InvalidArgumentError(
@@ -54,15 +58,36 @@ export async function transact(session: Session, { states: given, fn, options }:
     maxHoldMs,
     load: true,
   };
-  const set = await acquireSet(session, { ids, given: grant }, how);
+  const changing = { states, fn: fn as UserFunction, wanted: { ids, given: grant }, how, durability };
+  if (!traces.update.hasSubscribers) return change(session, changing);
+  return traceUpdate({ call: "transact()", ids, signal }, (trace) => change(session, changing, trace));
+}
+
+/** A call that was checked. */
+interface Changing {
+  readonly states: readonly Handle[];
+  readonly fn: UserFunction;
+  readonly wanted: WantedSet<string>;
+  readonly how: WaitOptions;
+  readonly durability: Durability | undefined;
+}
+
+async function change(session: Session, call: Changing, trace?: UpdateTrace): Promise<unknown> {
+  const { calls, settings, store } = session;
+  const { states, fn, durability } = call;
+  const beganAt = now();
+  const set = await acquireSet(session, call.wanted, call.how);
+  if (trace !== undefined) {
+    trace.waitedMs = now() - beganAt;
+    trace.fences = set.grants.map(({ fence }) => fence);
+  }
   calls.keepAlive.ref(); // [P1]
   try {
     const participants = states.map((state) => state.participant);
     const maxBytes = settings.maxStateBytes;
-    const transaction = new Transaction({ calls, states: participants, store, maxBytes, durability }, set);
-    return await transaction.run((drafts, context) =>
-      (fn as UserFunction)(drafts, new Context(states, context)),
-    );
+    const of = { calls, states: participants, store, maxBytes, durability, trace };
+    const transaction = new Transaction(of, set);
+    return await transaction.run((drafts, context) => fn(drafts, new Context(states, context)));
   } finally {
     // What was committed is committed, and an error of the function or the commit takes precedence.
     await set.end().catch((error: unknown) => warnOfUnanswered(set.title, error));
