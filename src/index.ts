@@ -12,7 +12,14 @@ export type {
   SentinelClientLike,
   Target,
 } from "./open.ts";
-export type { CloseOptions, DurabilityOptions, ListOptions, OpenOptions, WhenNew } from "./options.ts";
+export type {
+  CloseOptions,
+  CloseSignal,
+  DurabilityOptions,
+  ListOptions,
+  OpenOptions,
+  WhenNew,
+} from "./options.ts";
 export type { StateInfo, Store } from "./store.ts";
 export type {
   DeleteOptions,

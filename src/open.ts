@@ -34,6 +34,7 @@ import * as parse from "./options.ts";
 import { defaults, type DurabilityOptions, type OpenOptions } from "./options.ts";
 import type { Serializer } from "./serializers/serializer.ts";
 import { checkList, checkNames, nameOf, prefixesOf, yourClient } from "./backends/shard-targets.ts";
+import { closeOn, closeOnSignals } from "./opening/close-on.ts";
 import { json } from "./serializers/json.ts";
 import { StoreHandle, type Store } from "./store.ts";
 import * as names from "./names.ts";
@@ -92,6 +93,7 @@ export function open(target?: Target | Backend | readonly Target[], options?: Op
     waitMs: parse.waitMs,
     operationMs: parse.operationMs,
     maxStateBytes: parse.maxStateBytes,
+    closeOn,
     durability: (value) => value as DurabilityOptions, // parsed below: what is possible depends on the other options
   });
   const { leaseMs, waitMs, operationMs, maxStateBytes } = { ...defaults, ...parsed };
@@ -101,7 +103,9 @@ export function open(target?: Target | Backend | readonly Target[], options?: Op
     parsed.durability === undefined ? undefined : readDurability(parsed.durability, "durability");
   const serializer = parsed.serializer ?? json;
   const settings = { serializer, leaseMs, waitMs, operationMs, maxStateBytes, durability, readDurability };
-  return new StoreHandle(backend, settings);
+  const store = new StoreHandle(backend, settings);
+  if (parsed.closeOn !== undefined) closeOnSignals(parsed.closeOn, store);
+  return store;
 }
 
 /** The backend of a store, which is not connected yet; of one with several shards, the one that is made of them. */

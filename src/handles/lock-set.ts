@@ -71,7 +71,7 @@ export class LockSetHandle<Id extends string> implements LockSet<Id> {
   }
 
   acquire(options?: AcquireOptions): Promise<GrantSet<Id>> {
-    return withCallersStack(() => this.#acquire(this.#parse("acquire()", options)));
+    return withCallersStack(() => this.#byHand(this.#parse("acquire()", options)));
   }
 
   tryAcquire(options?: TryAcquireOptions): Promise<GrantSet<Id> | null> {
@@ -90,7 +90,11 @@ export class LockSetHandle<Id extends string> implements LockSet<Id> {
   async #tryAcquire(options: TryAcquireOptions | undefined): Promise<GrantSet<Id> | null> {
     const { waitMs: _, ...parsers } = this.#parsers;
     const own = parse.parseOptions<ParsedCall<TryAcquireOptions>>("tryAcquire()", options, parsers);
-    return nullIfBusy(this.#acquire({ ...own, waitMs: 0 }));
+    return nullIfBusy(this.#byHand({ ...own, waitMs: 0 }));
+  }
+
+  async #byHand(options: ParsedCall<AcquireOptions>): Promise<HeldSet<Id>> {
+    return this.#session.heldByHand(await this.#acquire(options));
   }
 
   #acquire(options: ParsedCall<AcquireOptions>): Promise<HeldSet<Id>> {

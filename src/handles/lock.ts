@@ -128,7 +128,7 @@ export class LockHandle implements Lock {
   }
 
   acquire(options?: AcquireOptions): Promise<Grant> {
-    return withCallersStack(() => this.#acquire(this.#parse("acquire()", options)));
+    return withCallersStack(() => this.#byHand(this.#parse("acquire()", options)));
   }
 
   tryAcquire(options?: TryAcquireOptions): Promise<Grant | null> {
@@ -153,7 +153,7 @@ export class LockHandle implements Lock {
   async #tryAcquire(options: TryAcquireOptions | undefined): Promise<Grant | null> {
     const { waitMs: _, ...parsers } = this.#parsers;
     const own = parse.parseOptions<Parsed<TryAcquireOptions>>("tryAcquire()", options, parsers);
-    return nullIfBusy(this.#acquire({ ...own, waitMs: 0 }));
+    return nullIfBusy(this.#byHand({ ...own, waitMs: 0 }));
   }
 
   async #run<R>(fn: (grant: Grant) => R | Promise<R>, options: AcquireOptions | undefined): Promise<R> {
@@ -189,6 +189,10 @@ export class LockHandle implements Lock {
     return options === undefined
       ? noOptions
       : parse.parseOptions<Parsed<AcquireOptions>>(call, options, this.#parsers);
+  }
+
+  async #byHand(options: Parsed<AcquireOptions>): Promise<HeldGrant> {
+    return this.#session.heldByHand(await this.#acquire(options));
   }
 
   #acquire(options: Parsed<AcquireOptions>): Promise<HeldGrant> {

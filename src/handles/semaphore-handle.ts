@@ -39,7 +39,7 @@ export class SemaphoreHandle implements Semaphore {
   }
 
   acquire(options?: PermitOptions): Promise<PermitGrant> {
-    return withCallersStack(async () => this.#view(await this.#acquire(this.#parse("acquire()", options))));
+    return withCallersStack(() => this.#byHand(this.#parse("acquire()", options)));
   }
 
   tryAcquire(options?: TryPermitOptions): Promise<PermitGrant | null> {
@@ -85,12 +85,15 @@ export class SemaphoreHandle implements Semaphore {
   async #tryAcquire(options: TryPermitOptions | undefined): Promise<PermitGrant | null> {
     const { waitMs: _, ...parsers } = this.#parsers;
     const own = parse.parseOptions<Parsed<TryPermitOptions>>("tryAcquire()", options, parsers);
-    const grant = await nullIfBusy(this.#acquire({ ...own, waitMs: 0 }));
-    return grant && this.#view(grant);
+    return nullIfBusy(this.#byHand({ ...own, waitMs: 0 }));
   }
 
   #parse(call: string, options: PermitOptions | undefined): Parsed<PermitOptions> {
     return parse.parseOptions<Parsed<PermitOptions>>(call, options, this.#parsers);
+  }
+
+  async #byHand(options: Parsed<PermitOptions>): Promise<PermitGrant> {
+    return this.#view(this.#session.heldByHand(await this.#acquire(options)));
   }
 
   #acquire(options: Parsed<PermitOptions>): Promise<HeldGrant> {
@@ -169,6 +172,10 @@ class PermitGrantView implements PermitGrant {
 
   get signal(): AbortSignal {
     return this.#grant.signal;
+  }
+
+  get closing(): AbortSignal {
+    return this.#grant.closing;
   }
 
   release(): Promise<boolean> {

@@ -15,7 +15,7 @@ import type { Granted, LoadedState, ReleaseDone, Share, Ticket } from "../backen
 import type { Sequence } from "../calls/receipt-sequences.ts";
 import { CorruptStateError, quoted, shownId } from "../errors.ts";
 import { now } from "../timers.ts";
-import type { OwnTicket } from "./ticket.ts";
+import type { OwnTicket, StoreOfTickets } from "./ticket.ts";
 import type { Watch, Watched } from "./watchdog.ts";
 
 export type HoldState = "held" | "releasing" | "lost" | "over";
@@ -34,6 +34,8 @@ export const usablePart = 63 / 64;
 export interface Borrower {
   /** The lock is lost. `reason`: text for a LockLostError, or the error itself. */
   lose(reason: string | Error): void;
+  /** Its store is closing: if its caller does not use it, it is released. */
+  closeIfIdle?(reason: Error): void;
 }
 
 /** Shared, since every hold begins and ends with it. */
@@ -53,7 +55,7 @@ export class Hold implements OwnTicket, Watched {
   readonly leaseMs: number;
   readonly share: Share | undefined;
   readonly sequence: Sequence;
-  readonly store: object;
+  readonly store: StoreOfTickets;
   /** The length of the first lease: the full one, or the short one of a hand-over. */
   #grantedMs: number;
   #until: number;
@@ -262,6 +264,11 @@ export class Hold implements OwnTicket, Watched {
     const left = this.#borrowers;
     this.#borrowers =
       left.length === 1 && left[0] === borrower ? none : left.filter((one) => one !== borrower);
+  }
+
+  /** The store is closing: releases what was acquired by hand and is not used. */
+  closeIdle(reason: Error): void {
+    for (const borrower of this.#borrowers) borrower.closeIfIdle?.(reason);
   }
 
   /** The borrower has had it for too long. With it, the hold loses the lock, unless others have borrowed it as well. */

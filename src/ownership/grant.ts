@@ -12,6 +12,8 @@ import { LockLostError, quoted, shownId } from "../errors.ts";
 import { Mutex } from "./mutex.ts";
 import { runOutside } from "./async-context.ts";
 import type { Hold } from "../leases/hold.ts";
+import type { HeldByHand } from "./held-by-hand.ts";
+import { warnOfUnanswered } from "./unanswered-release.ts";
 
 /**
  * A lock that you hold. Release it, or let `await using` do it.
@@ -31,6 +33,11 @@ export interface Grant extends AsyncDisposable {
    * never after release.
    */
   readonly signal: AbortSignal;
+  /**
+   * Aborts when the store begins to close (`reason`: ClosedError), while the lock is still held: finish what must be
+   * finished, within `drainMs`. One signal for the whole store.
+   */
+  readonly closing: AbortSignal;
   /**
    * Releases the lock. May be repeated: every call returns the result of the first.
    *
@@ -75,6 +82,9 @@ export class HeldGrant implements Grant {
   #reason: Error | undefined;
   /** `maxHoldMs` is over: why its signal has aborted. */
   #overdue: Error | undefined;
+  #byHand: HeldByHand | undefined;
+  /** It was released because its store is closing. */
+  #wasClosed = false;
   #onOver: (() => void) | undefined;
   #onOverOfWaits: (() => void) | undefined;
   #controller: AbortController | undefined;
@@ -121,9 +131,38 @@ export class HeldGrant implements Grant {
   get signal(): AbortSignal {
     this.#controller ??= new AbortController();
     this.hold.checkExpiry();
-    if (this.#phase === "lost") this.#controller.abort(this.#reason);
+    if (this.#phase === "lost" || this.#wasClosed) this.#controller.abort(this.#reason);
     else if (this.#phase === "live" && this.#overdue !== undefined) this.#controller.abort(this.#overdue);
     return this.#controller.signal;
+  }
+
+  get closing(): AbortSignal {
+    return this.hold.store.closing;
+  }
+
+  /** Whether no call is in progress under it. */
+  get isIdle(): boolean {
+    if (this.#writes?.size || this.#mutex?.isLocked === true) return false;
+    return [...(this.#children ?? [])].every((child) => child.#byHand?.isIdle === true);
+  }
+
+  /** A caller has acquired it by hand, alone or as one of several. */
+  markByHand(as: HeldByHand = this): void {
+    this.#byHand = as;
+  }
+
+  closeIfIdle(reason: Error): void {
+    if (this.#byHand?.isIdle === true) this.#byHand.close(reason);
+  }
+
+  close(reason: Error): Promise<boolean> {
+    if (this.#phase === "live" && this.#released === undefined) {
+      this.#reason = reason;
+      this.#wasClosed = true;
+      runOutside(() => this.#controller?.abort(reason));
+      this.end().catch((error: unknown) => warnOfUnanswered(this.title, error));
+    }
+    return this.end();
   }
 
   release(): Promise<boolean> {

@@ -24,6 +24,7 @@ const floors = [
   /^(index|backend|pickle|reshard)\.ts$/,
   /^(resharding|statefulpy)\//, // how the number of shards is changed; the interface of the Python library
   /^open\.ts$/,
+  /^opening\//, // what an opened store has to do with its process
   /^store\.ts$/,
   /^handles\//, // what users hold
   /^session\.ts$/,

@@ -35,6 +35,11 @@ export interface TransactContext {
   readonly fences: Readonly<Record<string, number>>;
   /** Aborts when one of the locks is lost: nothing will be saved. */
   readonly signal: AbortSignal;
+  /**
+   * Aborts when the store begins to close (`reason`: ClosedError), while the locks are still held: finish what must be
+   * finished, within `drainMs`. One signal for the whole store.
+   */
+  readonly closing: AbortSignal;
   /** Deletes this state, whatever its draft is. It must be one of those of the call. */
   delete(state: Pick<AnyState, "id">): void;
 }
