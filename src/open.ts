@@ -93,16 +93,26 @@ export function open(target?: Target | Backend | readonly Target[], options?: Op
     waitMs: parse.waitMs,
     operationMs: parse.operationMs,
     maxStateBytes: parse.maxStateBytes,
+    passOverDead: parse.boolean,
     closeOn,
     durability: (value) => value as DurabilityOptions, // parsed below: what is possible depends on the other options
   });
-  const { leaseMs, waitMs, operationMs, maxStateBytes } = { ...defaults, ...parsed };
+  const { leaseMs, waitMs, operationMs, maxStateBytes, passOverDead } = { ...defaults, ...parsed };
   const backend = backendOf(target, parsed);
   const readDurability = parse.durabilityOn(backend, operationMs);
   const durability =
     parsed.durability === undefined ? undefined : readDurability(parsed.durability, "durability");
   const serializer = parsed.serializer ?? json;
-  const settings = { serializer, leaseMs, waitMs, operationMs, maxStateBytes, durability, readDurability };
+  const settings = {
+    serializer,
+    leaseMs,
+    waitMs,
+    operationMs,
+    maxStateBytes,
+    passOverDead,
+    durability,
+    readDurability,
+  };
   const store = new StoreHandle(backend, settings);
   if (parsed.closeOn !== undefined) closeOnSignals(parsed.closeOn, store);
   return store;

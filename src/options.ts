@@ -40,6 +40,12 @@ export interface OpenOptions {
   /** How many replicas must have a grant or a save before it is acknowledged; Redis only. Default: none. */
   durability?: DurabilityOptions;
   /**
+   * Whether other processes of this machine may take over the locks of this store at once when this process has died,
+   * instead of when their leases end; Linux only. Set it to `false` if work under a lock may outlive the process, such as
+   * child processes. Default: true.
+   */
+  passOverDead?: boolean;
+  /**
    * Signals of the process, such as `["SIGTERM", "SIGINT"]`, at which the store closes. If the program does not listen to
    * the signal itself, the process then ends as it would have without this option. Main thread only. Default: none.
    */
@@ -86,6 +92,7 @@ export const defaults = Object.freeze({
   waitMs: 15_000, // longer than a lease, so that a call outlasts the lease of a crashed holder
   operationMs: 5_000,
   maxStateBytes: 8 * 1024 * 1024,
+  passOverDead: true,
   drainMs: 6_000, // with what follows it, close() takes less than the 10 s between SIGTERM and SIGKILL
   durabilityTimeoutMs: 1_000,
 });

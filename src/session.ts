@@ -23,6 +23,7 @@ export interface Settings {
   readonly waitMs: number;
   readonly operationMs: number;
   readonly maxStateBytes: number;
+  readonly passOverDead: boolean;
   /** The durability of calls that do not set one. */
   readonly durability: Durability | undefined;
   /** Parses the durability option of a handle or call. */
@@ -46,7 +47,7 @@ export class Session {
   constructor(backend: Backend, settings: Settings) {
     this.settings = settings;
     this.calls = new BackendCalls(backend, settings.operationMs);
-    this.tickets = new TicketRegistry(this.calls);
+    this.tickets = new TicketRegistry(this.calls, settings.passOverDead);
     this.locks = new LockManager(this.tickets);
   }
 

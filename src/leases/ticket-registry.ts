@@ -37,14 +37,15 @@ export class TicketRegistry implements StoreOfTickets {
   readonly #closing = new AbortController();
   #isAborted = false;
 
-  constructor(calls: BackendCalls) {
+  /** `isMarked`: whether others may pass over its holds once this process is gone. */
+  constructor(calls: BackendCalls, isMarked = true) {
     this.calls = calls;
     this.#watchdog = new Watchdog(calls);
     this.#sleep = new SleepDetector(calls.deadlines, {
       isNeeded: () => this.#alive.count > 0,
       onSleep: () => this.#renewAll(),
     });
-    this.#tickets = new TicketMaker(calls.backend.clientId);
+    this.#tickets = new TicketMaker(calls.backend.clientId, isMarked);
     setMaxListeners(0, this.closing); // each running function may have some
     calls.backend.onWake((wake) => this.#onWake(wake));
   }
@@ -52,6 +53,10 @@ export class TicketRegistry implements StoreOfTickets {
   /** Aborts with a ClosedError when the store begins to close. */
   get closing(): AbortSignal {
     return this.#closing.signal;
+  }
+
+  lookForSleep(): void {
+    this.#sleep.lookNow();
   }
 
   /** The store begins to close: tells the functions that run. */
@@ -164,8 +169,12 @@ export class TicketRegistry implements StoreOfTickets {
   }
 
   #renewAll(): void {
-    for (const entry of this.#entries)
-      if (entry instanceof Hold && entry.watch !== undefined) this.#watchdog.renewNow(entry);
+    const at = now();
+    for (const entry of this.#entries) {
+      if (!(entry instanceof Hold) || entry.watch === undefined) continue;
+      entry.becomeUnsure(at);
+      this.#watchdog.renewNow(entry);
+    }
   }
 
   #onWake(wake: Wake): void {

@@ -25,6 +25,8 @@ export interface OwnTicket {
 export interface StoreOfTickets {
   /** Aborts when it begins to close. */
   readonly closing: AbortSignal;
+  /** If the machine has slept, all its holds are unsure from now on. */
+  lookForSleep(): void;
 }
 
 /** What a ticket says about the client that made it. */
@@ -51,8 +53,9 @@ export class TicketMaker {
   readonly #ends: string[] = [];
   #last = 0;
 
-  constructor(clientId: string) {
-    const mark = ownMark();
+  /** `isMarked`: whether its tickets say which process this is. */
+  constructor(clientId: string, isMarked: boolean) {
+    const mark = isMarked ? ownMark() : undefined;
     const where = mark === undefined ? host : `${host}+${markText(mark)}`;
     this.#start = `${where}:${process.pid}:${clientId}:`;
   }

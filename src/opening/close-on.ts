@@ -10,8 +10,6 @@ import { isMainThread } from "node:worker_threads";
 import { InvalidArgumentError } from "../errors.ts";
 import { show, type CloseSignal, type Parser } from "../options.ts";
 
-const key: unique symbol = Symbol.for("holdfast/close-on/1");
-
 const allowed: readonly string[] = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGBREAK", "SIGUSR2"];
 
 /** What is closed. `closing` aborts when it begins to close, for whatever reason. */
@@ -34,8 +32,8 @@ type Entries = Map<CloseSignal, Entry>;
 const numbers: Partial<Record<string, number>> = constants.signals;
 
 /** One for the whole process. */
-const shared = globalThis as { [key]?: Entries };
-const entries: Entries = (shared[key] ??= new Map());
+const shared = globalThis as unknown as Partial<Record<symbol, Entries>>;
+const entries = (shared[Symbol.for("holdfast/close-on/1")] ??= new Map<CloseSignal, Entry>());
 
 export const closeOn: Parser<readonly CloseSignal[]> = (value, name) => {
   const isList = Array.isArray(value) && value.every((one) => allowed.includes(one as string));

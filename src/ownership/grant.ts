@@ -131,6 +131,7 @@ export class HeldGrant implements Grant {
   get signal(): AbortSignal {
     this.#controller ??= new AbortController();
     this.hold.checkExpiry();
+    this.hold.store.lookForSleep();
     if (this.#phase === "lost" || this.#wasClosed) this.#controller.abort(this.#reason);
     else if (this.#phase === "live" && this.#overdue !== undefined) this.#controller.abort(this.#overdue);
     return this.#controller.signal;

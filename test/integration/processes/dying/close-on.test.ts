@@ -11,10 +11,10 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { open, type Store } from "../../../src/index.ts";
-import { served, type Served } from "../../support/served.ts";
-import { startServer, type TestServer } from "../../support/setting.ts";
-import { killAll, Worker } from "../../support/workers.ts";
+import { open, type Store } from "../../../../src/index.ts";
+import { served, type Served } from "../../../support/served.ts";
+import { startServer, type TestServer } from "../../../support/setting.ts";
+import { killAll, Worker } from "../../../support/workers.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
 

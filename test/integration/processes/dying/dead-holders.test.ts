@@ -11,11 +11,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 
-import { open, type Store } from "../../../src/index.ts";
-import { ownMark } from "../../../src/leases/dead-holders/process-mark.ts";
-import { poll } from "../../support/poll.ts";
-import { served, type Served } from "../../support/served.ts";
-import { killAll, Worker } from "../../support/workers.ts";
+import { open, type Store } from "../../../../src/index.ts";
+import { ownMark } from "../../../../src/leases/dead-holders/process-mark.ts";
+import { poll } from "../../../support/poll.ts";
+import { served, type Served } from "../../../support/served.ts";
+import { killAll, Worker } from "../../../support/workers.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -97,6 +97,16 @@ for (const name of ["Redis", "SQLite"] as const) {
       expect(await writing).toBe("got it");
       const others = Object.entries(calls).filter(([kind]) => !kind.startsWith("an exclusive"));
       await Promise.all(others.map(([, call]) => call(store)));
+    });
+
+    test("[L10] with passOverDead: false, the lease decides, since what it has started may go on", async () => {
+      const worker = new Worker(backend.url);
+      const how = { id: "outlived", as: "it", options: { leaseMs: 2_500, passOverDead: false } };
+      await worker.order("acquire", how);
+      await worker.kill();
+      const from = performance.now();
+      await store.lock("outlived").run(() => undefined);
+      expect(performance.now() - from).toBeGreaterThan(1_000);
     });
 
     test("[L10] a stopped process is there: its lease decides", async () => {

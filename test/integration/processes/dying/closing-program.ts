@@ -1,6 +1,6 @@
 // A process whose stores close at SIGTERM and SIGINT, and that never ends by itself. Arguments: URL, and how it lives.
 
-import { open, type Store } from "../../../src/index.ts";
+import { open, type Store } from "../../../../src/index.ts";
 
 const [url = "", life = ""] = process.argv.slice(2);
 const tell = (line: object): boolean => process.stdout.write(`${JSON.stringify(line)}\n`);

@@ -1,7 +1,7 @@
 // A process that holds all kinds of locks until it is killed, or that calls for one and tells how long that took.
 // Arguments: URL, `hold` or `next`, and the lease in milliseconds.
 
-import { open } from "../../../src/index.ts";
+import { open } from "../../../../src/index.ts";
 
 const [url = "", life = "hold", leaseMs = "60000"] = process.argv.slice(2);
 const store = open(url, { leaseMs: Number(leaseMs), waitMs: 20_000 });
