@@ -1,6 +1,6 @@
 // What functions and holders learn when their store begins to close, and what becomes of idle grants [P2].
 //
-// Seen failing with src/session.ts changed: without beginToClose(), and without closeIdle() (drainMs is long here).
+// Seen failing with src/session.ts changed: without closeIdle(), and (they hang) without beginToClose().
 
 import { expect, test, vi } from "vitest";
 

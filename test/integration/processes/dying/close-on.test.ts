@@ -1,8 +1,4 @@
 // `closeOn`, and a stop as docker does it: SIGTERM, and SIGKILL after 10 s [P2].
-//
-// Seen failing with src/opening/close-on.ts changed: without the second raise (the process goes on), without the look for
-// other listeners (the handler's exit code), without process.exit for PID 1 (SIGKILL), without isEnding (a second signal);
-// and with drainMs 10 000 and the old two operationMs after it (the stubborn process is killed).
 
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { spawn } from "node:child_process";

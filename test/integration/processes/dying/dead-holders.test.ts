@@ -1,8 +1,5 @@
 // [L10] A holder of the same machine whose process is gone is passed over at once; all others keep their locks until their
 // leases end. Leases are long here, so that what is free soon was passed over.
-//
-// Seen failing with src/leases/dead-holders/whereabouts.ts changed: without the look at the start time (a reused PID), the
-// namespace (another PID namespace), "T" counted as gone (a stopped process); and with holder-watch.ts that never looks.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";

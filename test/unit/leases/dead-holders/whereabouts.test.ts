@@ -1,5 +1,6 @@
-// Of which tickets it is certain that their processes are gone [L10]. Each condition alone was left out once: a test fails
-// for each of them.
+// Of which tickets it is certain that their processes are gone [L10]. Seen failing without: the start time, the signal 0, the
+// threads of a zombie, the look at NSpid, the PID namespace and the time namespace in the digest.
+
 
 import { expect, test } from "vitest";
 
