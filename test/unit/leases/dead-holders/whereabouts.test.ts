@@ -1,7 +1,6 @@
 // Of which tickets it is certain that their processes are gone [L10]. Seen failing without: the start time, the signal 0, the
 // threads of a zombie, the look at NSpid, the PID namespace and the time namespace in the digest.
 
-
 import { expect, test } from "vitest";
 
 import { markOf, markText } from "../../../../src/leases/dead-holders/process-mark.ts";
