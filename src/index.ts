@@ -12,7 +12,14 @@ export type {
   SentinelClientLike,
   Target,
 } from "./open.ts";
-export type { CloseOptions, DurabilityOptions, ListOptions, OpenOptions, WhenNew } from "./options.ts";
+export type {
+  CloseOptions,
+  CloseSignal,
+  DurabilityOptions,
+  ListOptions,
+  OpenOptions,
+  WhenNew,
+} from "./options.ts";
 export type { StateInfo, Store } from "./store.ts";
 export type {
   DeleteOptions,
@@ -63,7 +70,7 @@ export type {
   Term,
   WatchOptions,
 } from "./handles/leader/leader.ts";
-export type { Grant } from "./ownership/grant.ts";
+export type { Grant } from "./ownership/public-grant.ts";
 export type { GrantSet } from "./ownership/grant-set.ts";
 export type { Serializer } from "./serializers/serializer.ts";
 export { json } from "./serializers/json.ts";

@@ -32,6 +32,7 @@ import * as parse from "./options.ts";
 import { defaults, type DurabilityOptions, type Given, type OpenOptions } from "./options.ts";
 import type { Serializer } from "./serializers/serializer.ts";
 import { checkList, checkNames, nameOf, prefixesOf, yourClient } from "./backends/shard-targets.ts";
+import { closeOn, closeOnSignals } from "./opening/close-on.ts";
 import { json } from "./serializers/json.ts";
 import { Session } from "./session.ts";
 import { onePerProcess } from "./process/one-per-process.ts";
@@ -95,18 +96,31 @@ export function open(target?: Target | Backend | readonly Target[], options?: Op
     waitMs: parse.waitMs,
     operationMs: parse.operationMs,
     maxStateBytes: parse.maxStateBytes,
+    passOverDead: parse.boolean,
+    closeOn,
     durability: (value) => value as DurabilityOptions, // parsed below: what is possible depends on the other options
   });
-  const { leaseMs, waitMs, operationMs, maxStateBytes } = { ...defaults, ...parsed };
+  const { leaseMs, waitMs, operationMs, maxStateBytes, passOverDead } = { ...defaults, ...parsed };
   const backend = backendOf(target, parsed);
   const readDurability = parse.durabilityOn(backend, operationMs);
   const durability =
     parsed.durability === undefined ? undefined : readDurability(parsed.durability, "durability");
   const serializer = parsed.serializer ?? json;
-  const settings = { serializer, leaseMs, waitMs, operationMs, maxStateBytes, durability, readDurability };
+  const settings = {
+    serializer,
+    leaseMs,
+    waitMs,
+    operationMs,
+    maxStateBytes,
+    passOverDead,
+    durability,
+    readDurability,
+  };
   const session = new Session(backend, settings);
   if (backend instanceof LazyBackend) watchOpen(session, target);
-  return new StoreHandle(session);
+  const store = new StoreHandle(session);
+  if (parsed.closeOn !== undefined) closeOnSignals(parsed.closeOn, store);
+  return store;
 }
 
 /** The backend of a store, which is not connected yet; of one with several shards, the one that is made of them. */

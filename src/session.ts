@@ -6,10 +6,14 @@ import type { Backend, Durability } from "./backends/contract.ts";
 import { BackendCalls } from "./calls/backend-calls.ts";
 import { ClosedError } from "./errors.ts";
 import { TicketRegistry } from "./leases/ticket-registry.ts";
+import type { StoreOfTickets } from "./leases/ticket.ts";
 import type { Parser } from "./options.ts";
 import type { HeldGrant } from "./ownership/grant.ts";
+import type { HeldSet } from "./ownership/grant-set.ts";
+import { runOutside } from "./ownership/async-context.ts";
 import { insideBody } from "./ownership/held-grants.ts";
 import { LockManager } from "./scheduling/lock-manager.ts";
+import { now, type Deadline } from "./timers.ts";
 import type { Serializer } from "./serializers/serializer.ts";
 
 /** Parsed options of `open()`, complete. */
@@ -19,11 +23,18 @@ export interface Settings {
   readonly waitMs: number;
   readonly operationMs: number;
   readonly maxStateBytes: number;
+  readonly passOverDead: boolean;
   /** The durability of calls that do not set one. */
   readonly durability: Durability | undefined;
   /** Parses the durability option of a handle or call. */
   readonly readDurability: Parser<Durability>;
 }
+
+/** After the drain, what is left is released within this time, and the connections are closed within the next. */
+export const releaseMs = 1_500;
+export const disconnectMs = 500;
+/** How often a closing store looks for grants that have become idle. */
+const lookEveryMs = 50;
 
 export class Session {
   readonly settings: Settings;
@@ -31,13 +42,12 @@ export class Session {
   readonly tickets: TicketRegistry;
   readonly locks: LockManager;
   #life: "open" | "draining" | "closed" = "open";
-  readonly #ending = new AbortController();
   #closing: Promise<void> | undefined;
 
   constructor(backend: Backend, settings: Settings) {
     this.settings = settings;
     this.calls = new BackendCalls(backend, settings.operationMs);
-    this.tickets = new TicketRegistry(this.calls);
+    this.tickets = new TicketRegistry(this.calls, settings.passOverDead);
     this.locks = new LockManager(this.tickets);
   }
 
@@ -46,13 +56,13 @@ export class Session {
   }
 
   /** Identifies this store in async contexts. */
-  get store(): object {
+  get store(): StoreOfTickets {
     return this.tickets.store;
   }
 
   /** Aborts with a ClosedError when the store begins to close: for calls that would go on for ever. */
   get ending(): AbortSignal {
-    return this.#ending.signal;
+    return this.tickets.closing;
   }
 
   /** [P2] While the store drains, only calls from functions that still run under a lock are admitted. */
@@ -60,6 +70,15 @@ export class Session {
     if (this.#life === "open") return;
     if (this.#life === "draining" && (grant?.isLive === true || insideBody(this.store))) return;
     throw new ClosedError("The store is closed: open a new one.");
+  }
+
+  /**
+   * What a caller has acquired by hand: it is released when the store closes, unless it is in use. What a function of this
+   * store has acquired is in use until that function ends.
+   */
+  heldByHand<Held extends HeldGrant | HeldSet>(held: Held): Held {
+    if (!insideBody(this.store)) held.markByHand();
+    return held;
   }
 
   /** Every call returns the promise of the first. */
@@ -70,20 +89,37 @@ export class Session {
   async #close(drainMs: number): Promise<void> {
     const { calls, tickets, locks } = this;
     const { keepAlive, operationMs } = calls;
+    const drainedBy = now() + drainMs;
     this.#life = "draining";
     keepAlive.ref(); // a close in progress keeps the process alive
     locks.rejectWaiters();
-    this.#ending.abort(new ClosedError("The store is closing."));
-    await this.#within(drainMs, locks.served());
+    runOutside(() => tickets.beginToClose()); // in the context of none of the functions that are told
+    await this.#drain(drainMs);
     this.#life = "closed";
     locks.rejectWaiters();
     tickets.abort();
     // Calls in progress get their replies. Without a reply, leases expire.
-    await this.#within(operationMs, Promise.all([tickets.settled(), calls.over()]));
-    await this.#within(operationMs, this.backend.close());
+    const settleMs = Math.min(operationMs, Math.max(drainedBy - now(), 0) + releaseMs);
+    await this.#within(settleMs, Promise.all([tickets.settled(), calls.over()]));
+    calls.endRetries();
+    await this.#within(Math.min(operationMs, disconnectMs), this.backend.close());
     keepAlive.unref();
     tickets.close();
     calls.close();
+  }
+
+  /** Lets running functions finish. What was acquired by hand is released as soon as no call is in progress under it. */
+  async #drain(drainMs: number): Promise<void> {
+    const { calls, tickets, locks } = this;
+    const closed = new ClosedError("The store is closing: it has released what was acquired by hand.");
+    let deadline: Deadline | undefined;
+    const closeIdle = (): void => {
+      tickets.closeIdle(closed);
+      deadline = calls.deadlines.set(lookEveryMs, closeIdle);
+    };
+    closeIdle();
+    await this.#within(drainMs, locks.served());
+    calls.deadlines.clear(deadline);
   }
 
   async #within(ms: number, event: Promise<unknown>): Promise<void> {

@@ -118,9 +118,13 @@ export interface Store extends AsyncDisposable {
   states(options?: ListOptions): AsyncIterable<StateInfo>;
   /** Lists all locks that are held, in no particular order. */
   locks(options?: ListOptions): AsyncIterable<LockInfo>;
+  /** Aborts when the store begins to close (`reason`: ClosedError). */
+  readonly closing: AbortSignal;
   /**
-   * Refuses new calls and rejects waiting ones. Gives running functions up to `drainMs` to finish (calls made inside
-   * them still work). Then aborts their signals, releases every lock and closes what the store opened. May be repeated.
+   * Refuses new calls and rejects waiting ones. Aborts `closing` of the store and of running functions, and gives those up
+   * to `drainMs` to finish (calls made inside them still work). Grants that were acquired by hand are released as soon as no
+   * call is in progress under them. Then aborts the signals of what still runs, releases every lock and closes what the
+   * store opened, within 2 s, even if the backend does not answer. May be repeated.
    */
   close(options?: CloseOptions): Promise<void>;
 }
@@ -136,6 +140,10 @@ export class StoreHandle implements Store {
 
   get name(): string {
     return this.#session.backend.name;
+  }
+
+  get closing(): AbortSignal {
+    return this.#session.ending;
   }
 
   ready(): Promise<this> {

@@ -128,6 +128,11 @@ export class BackendCalls {
     return this.#running.none();
   }
 
+  /** What fails from now on is not tried again. */
+  endRetries(): void {
+    this.#closed = true;
+  }
+
   /** Ends retries. Calls in progress keep their deadlines; the last one ends the timers. */
   close(): void {
     this.#closed = true;

@@ -31,7 +31,8 @@ export async function withStore<T>(
   fn: (store: Store) => Promise<T>,
   options: OpenOptions = {},
 ): Promise<T> {
-  const store = open(targetOf(values), { ...placeOptions(values), ...options });
+  // A command that was started under a lock outlives us for a moment if we are killed.
+  const store = open(targetOf(values), { ...placeOptions(values), ...options, passOverDead: false });
   try {
     return await fn(store);
   } finally {

@@ -74,7 +74,7 @@ export class LockSetHandle<Id extends string> implements LockSet<Id> {
   }
 
   acquire(options?: AcquireOptions): Promise<GrantSet<Id>> {
-    return withCallersStack(() => handedOut(this.#acquire(this.#parse("acquire()", options))));
+    return withCallersStack(() => this.#byHand(this.#parse("acquire()", options)));
   }
 
   tryAcquire(options?: TryAcquireOptions): Promise<GrantSet<Id> | null> {
@@ -93,7 +93,11 @@ export class LockSetHandle<Id extends string> implements LockSet<Id> {
   async #tryAcquire(options: TryAcquireOptions | undefined): Promise<GrantSet<Id> | null> {
     const { waitMs: _, ...parsers } = this.#parsers;
     const own = parse.parseOptions<ParsedCall<TryAcquireOptions>>("tryAcquire()", options, parsers);
-    return nullIfBusy(handedOut(this.#acquire({ ...own, waitMs: 0 })));
+    return nullIfBusy(this.#byHand({ ...own, waitMs: 0 }));
+  }
+
+  async #byHand(options: ParsedCall<AcquireOptions>): Promise<HeldSet<Id>> {
+    return this.#session.heldByHand(await handedOut(this.#acquire(options)));
   }
 
   #acquire(options: ParsedCall<AcquireOptions>): Promise<HeldSet<Id>> {

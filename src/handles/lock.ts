@@ -10,7 +10,8 @@ import { traces } from "../diagnostics/traces.ts";
 import * as parse from "../options.ts";
 import { someOf, type DurabilityOptions, type Parsed } from "../options.ts";
 import { acquireNested } from "../ownership/nested-acquire.ts";
-import type { Grant, HeldGrant } from "../ownership/grant.ts";
+import type { HeldGrant } from "../ownership/grant.ts";
+import type { Grant } from "../ownership/public-grant.ts";
 import type { GrantSet } from "../ownership/grant-set.ts";
 import { parseGrant } from "../ownership/parse-grant.ts";
 import { liveGrant, runHolding } from "../ownership/held-grants.ts";
@@ -131,7 +132,7 @@ export class LockHandle implements Lock {
   }
 
   acquire(options?: AcquireOptions): Promise<Grant> {
-    return withCallersStack(() => handedOut(this.#acquire(this.#parse("acquire()", options))));
+    return withCallersStack(() => this.#byHand(this.#parse("acquire()", options)));
   }
 
   tryAcquire(options?: TryAcquireOptions): Promise<Grant | null> {
@@ -156,7 +157,7 @@ export class LockHandle implements Lock {
   async #tryAcquire(options: TryAcquireOptions | undefined): Promise<Grant | null> {
     const { waitMs: _, ...parsers } = this.#parsers;
     const own = parse.parseOptions<Parsed<TryAcquireOptions>>("tryAcquire()", options, parsers);
-    return nullIfBusy(handedOut(this.#acquire({ ...own, waitMs: 0 })));
+    return nullIfBusy(this.#byHand({ ...own, waitMs: 0 }));
   }
 
   async #run<R>(fn: (grant: Grant) => R | Promise<R>, options: AcquireOptions | undefined): Promise<R> {
@@ -192,6 +193,10 @@ export class LockHandle implements Lock {
     return options === undefined
       ? noOptions
       : parse.parseOptions<Parsed<AcquireOptions>>(call, options, this.#parsers);
+  }
+
+  async #byHand(options: Parsed<AcquireOptions>): Promise<HeldGrant> {
+    return this.#session.heldByHand(await handedOut(this.#acquire(options)));
   }
 
   #acquire(options: Parsed<AcquireOptions>): Promise<HeldGrant> {

@@ -42,9 +42,7 @@ export class SemaphoreHandle implements Semaphore {
   }
 
   acquire(options?: PermitOptions): Promise<PermitGrant> {
-    return withCallersStack(async () =>
-      this.#view(await handedOut(this.#acquire(this.#parse("acquire()", options)))),
-    );
+    return withCallersStack(() => this.#byHand(this.#parse("acquire()", options)));
   }
 
   tryAcquire(options?: TryPermitOptions): Promise<PermitGrant | null> {
@@ -90,12 +88,15 @@ export class SemaphoreHandle implements Semaphore {
   async #tryAcquire(options: TryPermitOptions | undefined): Promise<PermitGrant | null> {
     const { waitMs: _, ...parsers } = this.#parsers;
     const own = parse.parseOptions<Parsed<TryPermitOptions>>("tryAcquire()", options, parsers);
-    const grant = await nullIfBusy(handedOut(this.#acquire({ ...own, waitMs: 0 })));
-    return grant && this.#view(grant);
+    return nullIfBusy(this.#byHand({ ...own, waitMs: 0 }));
   }
 
   #parse(call: string, options: PermitOptions | undefined): Parsed<PermitOptions> {
     return parse.parseOptions<Parsed<PermitOptions>>(call, options, this.#parsers);
+  }
+
+  async #byHand(options: Parsed<PermitOptions>): Promise<PermitGrant> {
+    return this.#view(this.#session.heldByHand(await handedOut(this.#acquire(options))));
   }
 
   #acquire(options: Parsed<PermitOptions>): Promise<HeldGrant> {
@@ -181,6 +182,10 @@ class PermitGrantView implements PermitGrant {
 
   get signal(): AbortSignal {
     return this.#grant.signal;
+  }
+
+  get closing(): AbortSignal {
+    return this.#grant.closing;
   }
 
   release(): Promise<boolean> {

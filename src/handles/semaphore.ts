@@ -46,6 +46,8 @@ export interface PermitGrant extends AsyncDisposable {
    * never after release.
    */
   readonly signal: AbortSignal;
+  /** Aborts when the store begins to close, while the permits are still held: see {@link Grant.closing}. */
+  readonly closing: AbortSignal;
   /**
    * Gives the permits back. May be repeated: every call returns the result of the first.
    *

@@ -2,7 +2,7 @@
  * The public interface of a state: its options, its methods, what is stored. The handle itself is in state-handle.ts.
  */
 import type { DurabilityOptions, WhenNew } from "../options.ts";
-import type { Grant } from "../ownership/grant.ts";
+import type { Grant } from "../ownership/public-grant.ts";
 import type { GrantSet } from "../ownership/grant-set.ts";
 import type { Serializer } from "../serializers/serializer.ts";
 import type { UpdateContext } from "../updates/update-context.ts";

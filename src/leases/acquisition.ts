@@ -13,7 +13,7 @@ import type { Granted, Holder, Share, Ticket, Waiting, Wake } from "../backends/
 import type { Sequence } from "../calls/receipt-sequences.ts";
 import { shownId } from "../errors.ts";
 import { Hold } from "./hold.ts";
-import type { OwnTicket } from "./ticket.ts";
+import type { OwnTicket, StoreOfTickets } from "./ticket.ts";
 
 export type AcquisitionState = "asking" | "waiting" | "over";
 
@@ -32,7 +32,7 @@ export class Acquisition implements OwnTicket {
   readonly leaseMs: number;
   readonly share: Share | undefined;
   readonly sequence: Sequence;
-  readonly store: object;
+  readonly store: StoreOfTickets;
   #state: AcquisitionState = "asking";
   #holder: Holder | undefined;
   #ahead = 0;

@@ -15,7 +15,9 @@ import type { Granted, LoadedState, ReleaseDone, Share, Ticket } from "../backen
 import type { Sequence } from "../calls/receipt-sequences.ts";
 import { CorruptStateError, quoted, shownId } from "../errors.ts";
 import { now } from "../timers.ts";
-import type { OwnTicket } from "./ticket.ts";
+import type { Borrower, KnownState } from "./lent.ts";
+import type { OwnTicket, StoreOfTickets } from "./ticket.ts";
+import { Unsure } from "./unsure.ts";
 import type { Watch, Watched } from "./watchdog.ts";
 
 export type HoldState = "held" | "releasing" | "lost" | "over";
@@ -30,20 +32,8 @@ const transitions: Readonly<Record<HoldState, readonly HoldState[]>> = {
 /** The lease is used up to a little before its end [L5]: timers run late, and no two clocks run equally fast. */
 export const usablePart = 63 / 64;
 
-/** What a hold can be lent to. */
-export interface Borrower {
-  /** The lock is lost. `reason`: text for a LockLostError, or the error itself. */
-  lose(reason: string | Error): void;
-}
-
 /** Shared, since every hold begins and ends with it. */
 const none: readonly Borrower[] = [];
-
-/** A state that is known to have been stored at some time. */
-export interface KnownState {
-  readonly loaded: LoadedState;
-  readonly at: number;
-}
 
 type Fences = Pick<Granted, "fence" | "fences" | "leaseMs"> & { readonly state?: LoadedState | undefined };
 
@@ -53,7 +43,7 @@ export class Hold implements OwnTicket, Watched {
   readonly leaseMs: number;
   readonly share: Share | undefined;
   readonly sequence: Sequence;
-  readonly store: object;
+  readonly store: StoreOfTickets;
   /** The length of the first lease: the full one, or the short one of a hand-over. */
   #grantedMs: number;
   #until: number;
@@ -71,6 +61,7 @@ export class Hold implements OwnTicket, Watched {
   #isTainted = false;
   #replicas = 0;
   #watch: Watch | undefined;
+  #unsure: Unsure | undefined;
   #borrowers: readonly Borrower[] = none;
   #lostFor: string | Error | undefined;
 
@@ -206,7 +197,6 @@ export class Hold implements OwnTicket, Watched {
     this.#since = now();
   }
 
-  /** Used by the watchdog. */
   get watch(): Watch | undefined {
     return this.#watch;
   }
@@ -219,6 +209,28 @@ export class Hold implements OwnTicket, Watched {
   renewed(sentAt: number): void {
     this.#until = sentAt + this.leaseMs * usablePart;
     this.#grantedMs = this.leaseMs;
+    if (this.#unsure !== undefined && sentAt >= this.#unsure.since) this.#endUnsure();
+  }
+
+  /** The machine has slept: by the server's clock, the lease may have ended. */
+  becomeUnsure(at: number): void {
+    (this.#unsure ??= new Unsure()).since = at;
+  }
+
+  /** Whether nothing new may begin under it, since the machine has slept and no renewal was answered yet. */
+  get isUnsure(): boolean {
+    this.store.lookForSleep();
+    return this.#unsure !== undefined;
+  }
+
+  /** Resolves once it is known whether it is still held. */
+  async whenSure(): Promise<void> {
+    await this.#unsure?.over;
+  }
+
+  #endUnsure(): void {
+    this.#unsure?.end();
+    this.#unsure = undefined;
   }
 
   /** A release is being sent. */
@@ -236,6 +248,7 @@ export class Hold implements OwnTicket, Watched {
   lose(reason: string | Error): void {
     if (this.#state !== "held" && this.#state !== "releasing") return;
     this.#become("lost");
+    this.#endUnsure();
     this.#lostFor = reason;
     const borrowers = this.#borrowers;
     this.#borrowers = none;
@@ -251,6 +264,7 @@ export class Hold implements OwnTicket, Watched {
   end(): void {
     if (this.#state !== "over") this.#become("over");
     this.#known = undefined; // it may be large
+    this.#endUnsure();
   }
 
   lendTo(borrower: Borrower): void {
@@ -262,6 +276,11 @@ export class Hold implements OwnTicket, Watched {
     const left = this.#borrowers;
     this.#borrowers =
       left.length === 1 && left[0] === borrower ? none : left.filter((one) => one !== borrower);
+  }
+
+  /** The store is closing: releases what was acquired by hand and is not used. */
+  closeIdle(reason: Error): void {
+    for (const borrower of this.#borrowers) borrower.closeIfIdle?.(reason);
   }
 
   /** The borrower has had it for too long. With it, the hold loses the lock, unless others have borrowed it as well. */

@@ -3,6 +3,7 @@
  * certainly forgotten it. Wakes find their ticket here. A ticket that is no longer wanted is cancelled in the
  * background [L7].
  */
+import { setMaxListeners } from "node:events";
 import type { Granted, ReleaseDone, Share, Wake } from "../backends/contract.ts";
 import type { BackendCalls } from "../calls/backend-calls.ts";
 import { ClosedError } from "../errors.ts";
@@ -11,7 +12,7 @@ import { now, pause } from "../timers.ts";
 import { Acquisition } from "./acquisition.ts";
 import { Hold } from "./hold.ts";
 import { SleepDetector } from "./sleep-detector.ts";
-import { indexOf, parseTicket, TicketMaker } from "./ticket.ts";
+import { indexOf, parseTicket, TicketMaker, type StoreOfTickets } from "./ticket.ts";
 import { Watchdog } from "./watchdog.ts";
 
 /**
@@ -21,29 +22,51 @@ const forgottenMs = 30_000;
 
 type Entry = Acquisition | Hold;
 
-export class TicketRegistry {
+export class TicketRegistry implements StoreOfTickets {
   readonly calls: BackendCalls;
   /** Identifies the opened store in async contexts. */
-  readonly store: object = this;
+  readonly store: StoreOfTickets = this;
   /** By the index of the sequence. An array, since a Map with such traffic is slow (see linked-list.ts). */
   readonly #entries: (Entry | undefined)[] = [];
   readonly #alive = new InFlight();
-  /** Tickets of this client that are not live but were named in a reply, while they are being cancelled. */
-  readonly #stray = new Set<string>();
+  /** Tickets that are not live but were named in a reply, while they are being cancelled: this client's, and dead ones. */
+  readonly #stray = new Map<string, Promise<void>>();
   readonly #watchdog: Watchdog;
   readonly #sleep: SleepDetector;
   readonly #tickets: TicketMaker;
+  readonly #closing = new AbortController();
   #isAborted = false;
 
-  constructor(calls: BackendCalls) {
+  /** `isMarked`: whether others may pass over its holds once this process is gone. */
+  constructor(calls: BackendCalls, isMarked = true) {
     this.calls = calls;
     this.#watchdog = new Watchdog(calls);
     this.#sleep = new SleepDetector(calls.deadlines, {
       isNeeded: () => this.#alive.count > 0,
       onSleep: () => this.#renewAll(),
     });
-    this.#tickets = new TicketMaker(calls.backend.clientId);
+    this.#tickets = new TicketMaker(calls.backend.clientId, isMarked);
+    setMaxListeners(0, this.closing); // each running function may have some
     calls.backend.onWake((wake) => this.#onWake(wake));
+  }
+
+  /** Aborts with a ClosedError when the store begins to close. */
+  get closing(): AbortSignal {
+    return this.#closing.signal;
+  }
+
+  lookForSleep(): void {
+    this.#sleep.lookNow();
+  }
+
+  /** The store begins to close: tells the functions that run. */
+  beginToClose(): void {
+    this.#closing.abort(new ClosedError("The store is closing."));
+  }
+
+  /** Releases what callers acquired by hand and do not use. `reason`: what their signals abort with. */
+  closeIdle(reason: ClosedError): void {
+    for (const entry of this.#entries) if (entry instanceof Hold) entry.closeIdle(reason);
   }
 
   /** Whether other clients may wait for a lock of this client without it being notified [L2]. This may change. */
@@ -118,6 +141,11 @@ export class TicketRegistry {
     if (this.#entry(token) === undefined) void this.#cancelStray(id, token);
   }
 
+  /** [L10] The process that made this ticket is gone: ends it, wherever it stands, and passes the lock on. */
+  passOver(id: string, ticket: string): Promise<void> {
+    return this.#cancelStray(id, ticket);
+  }
+
   /** This ticket was just released by force: its holder in this process is notified at once, with or without wakes. */
   forced(id: string, ticket: string): void {
     this.#onWake({ kind: "forced", id, ticket });
@@ -146,8 +174,12 @@ export class TicketRegistry {
   }
 
   #renewAll(): void {
-    for (const entry of this.#entries)
-      if (entry instanceof Hold && entry.watch !== undefined) this.#watchdog.renewNow(entry);
+    const at = now();
+    for (const entry of this.#entries) {
+      if (!(entry instanceof Hold) || entry.watch === undefined) continue;
+      entry.becomeUnsure(at);
+      this.#watchdog.renewNow(entry);
+    }
   }
 
   #onWake(wake: Wake): void {
@@ -195,15 +227,20 @@ export class TicketRegistry {
     this.end(entry);
   }
 
-  /** A lost reply, or a server that lost recent data, left a ticket that this client no longer knows. */
-  async #cancelStray(id: string, ticket: string): Promise<void> {
-    if (this.#stray.has(ticket)) return;
-    this.#stray.add(ticket);
+  /**
+   * A lost reply, or a server that lost recent data, left a ticket that this client no longer knows; or a dead process
+   * left it.
+   */
+  #cancelStray(id: string, ticket: string): Promise<void> {
+    const known = this.#stray.get(ticket);
+    if (known !== undefined) return known;
     const { backend } = this.calls;
     const operation = { doing: "Cancelling a ticket for the lock", id };
-    await this.calls
+    const cancelled = this.calls
       .exactlyOnce(operation, (receipt) => backend.cancelLock(id, ticket, receipt))
-      .catch(() => undefined); // the next reply that names it tries again; failing that, its lease ends
-    this.#stray.delete(ticket);
+      .catch(() => undefined) // the next reply that names it tries again; failing that, its lease ends
+      .then(() => void this.#stray.delete(ticket));
+    this.#stray.set(ticket, cancelled);
+    return cancelled;
   }
 }

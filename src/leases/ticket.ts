@@ -1,10 +1,12 @@
 /**
  * Tickets: strings `<host>:<pid>:<client id>:<n>`, unique, without spaces, made before the first ask. Makes this
- * client's and parses all.
+ * client's and parses all. Behind the host, `+<mark>` says which process it is, if that can be known: see
+ * dead-holders/process-mark.ts.
  */
 import { hostname } from "node:os";
 import type { Share, Ticket } from "../backends/contract.ts";
 import type { Sequence } from "../calls/receipt-sequences.ts";
+import { markText, ownMark, parseMark, type ProcessMark } from "./dead-holders/process-mark.ts";
 
 /** A ticket of this store: the parts that do not change from before its first ask until it is settled. */
 export interface OwnTicket {
@@ -16,8 +18,15 @@ export interface OwnTicket {
   readonly share: Share | undefined;
   /** Operations with this ticket belong to this sequence. */
   readonly sequence: Sequence;
-  /** Identifies the opened store. */
-  readonly store: object;
+  readonly store: StoreOfTickets;
+}
+
+/** Identifies an opened store in async contexts. */
+export interface StoreOfTickets {
+  /** Aborts when it begins to close. */
+  readonly closing: AbortSignal;
+  /** If the machine has slept, all its holds are unsure from now on. */
+  lookForSleep(): void;
 }
 
 /** What a ticket says about the client that made it. */
@@ -25,6 +34,8 @@ export interface TicketParts {
   readonly host: string;
   readonly pid: number;
   readonly clientId: string;
+  /** Of the process; `undefined`: nothing is known about it. */
+  readonly mark: ProcessMark | undefined;
 }
 
 /** For people only, so an unusual or long name may be shortened. */
@@ -42,8 +53,11 @@ export class TicketMaker {
   readonly #ends: string[] = [];
   #last = 0;
 
-  constructor(clientId: string) {
-    this.#start = `${host}:${process.pid}:${clientId}:`;
+  /** `isMarked`: whether its tickets say which process this is. */
+  constructor(clientId: string, isMarked: boolean) {
+    const mark = isMarked ? ownMark() : undefined;
+    const where = mark === undefined ? host : `${host}+${markText(mark)}`;
+    this.#start = `${where}:${process.pid}:${clientId}:`;
   }
 
   make(index: number): Ticket {
@@ -69,6 +83,7 @@ export function indexOf(ticket: Ticket): number {
 }
 
 export function parseTicket(ticket: Ticket): TicketParts {
-  const [name = "", pid = "", clientId = ""] = ticket.split(":");
-  return { host: name, pid: Number(pid), clientId };
+  const [place = "", pid = "", clientId = ""] = ticket.split(":");
+  const [name = "", mark] = place.split("+");
+  return { host: name, pid: Number(pid), clientId, mark: parseMark(mark) };
 }

@@ -28,6 +28,8 @@ export interface Watched extends RenewEntry {
   watchedBy(watch: Watch | undefined): void;
   /** A renewal sent at `sentAt` succeeded. */
   renewed(sentAt: number): void;
+  /** The machine has slept since the last renewal was sent. */
+  readonly isUnsure?: boolean;
   lose(reason: string): void;
 }
 
@@ -169,6 +171,7 @@ export class Watchdog {
     const isUnderWay = watch.state === "renewing" && watch.sentAt !== sentAt; // a later renewal
     if (isUnderWay) this.#become(watch, "renewing", this.#localDeadline(ticket));
     else this.#become(watch, "valid", this.#nextRenewal(ticket, now()));
+    if (!isUnderWay && ticket.isUnsure === true) this.#renewSoon(ticket);
   }
 
   #unsure(ticket: Watched, watch: Watch): void {

@@ -35,9 +35,10 @@ const leftOpen = new FinalizationRegistry<Remains>((remains) => void closeWhenOv
 export function watchOpen(session: Session, target: unknown): void {
   const { calls, tickets, locks } = session;
   const closed = counted(target, session.backend.name); // not a closure of this function, which would keep the session
-  leftOpen.register(session, { calls, tickets, locks, closed }, session);
+  const token = {}; // the tickets keep the listener, which must not keep the session
+  leftOpen.register(session, { calls, tickets, locks, closed }, token);
   session.ending.addEventListener("abort", () => {
-    leftOpen.unregister(session);
+    leftOpen.unregister(token);
     closed();
   });
 }

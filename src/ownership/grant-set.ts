@@ -8,6 +8,7 @@ import { withCallersStack } from "../caller-stacks.ts";
 import type { HoldTracing, Traceable } from "../diagnostics/hold-tracing.ts";
 import type { HoldTrace } from "../diagnostics/traces.ts";
 import { lockLost, type HeldGrant } from "./grant.ts";
+import type { HeldByHand } from "./held-by-hand.ts";
 import type { Limited } from "./hold-limit.ts";
 import { warnOfUnanswered } from "./unanswered-release.ts";
 
@@ -30,6 +31,8 @@ export interface GrantSet<Id extends string = string> extends AsyncDisposable {
    * (ClosedError); never after release. When one is lost, the others are released.
    */
   readonly signal: AbortSignal;
+  /** Aborts when the store begins to close, while the locks are still held: see {@link Grant.closing}. */
+  readonly closing: AbortSignal;
   /**
    * Releases the locks. May be repeated: every call returns the result of the first.
    *
@@ -39,7 +42,7 @@ export interface GrantSet<Id extends string = string> extends AsyncDisposable {
   release(): Promise<boolean>;
 }
 
-export class HeldSet<Id extends string = string> implements GrantSet<Id>, Limited, Traceable {
+export class HeldSet<Id extends string = string> implements GrantSet<Id>, Limited, Traceable, HeldByHand {
   readonly ids: readonly Id[];
   readonly fences: Readonly<Record<Id, number>>;
   /** The grant of each id, in order. */
@@ -69,6 +72,28 @@ export class HeldSet<Id extends string = string> implements GrantSet<Id>, Limite
   get signal(): AbortSignal {
     const signals = this.grants.map(({ signal }) => signal); // [L5] checks the clock
     return (this.#signal ??= AbortSignal.any(signals));
+  }
+
+  get closing(): AbortSignal {
+    const [first] = this.grants;
+    if (first === undefined) throw new Error("HOLDFAST_EMPTY_SET");
+    return first.closing;
+  }
+
+  get isIdle(): boolean {
+    return this.grants.every((grant) => grant.isIdle);
+  }
+
+  /** A caller has acquired it by hand. */
+  markByHand(): void {
+    for (const grant of this.grants) grant.markByHand(this);
+  }
+
+  close(reason: Error): void {
+    if (this.#isOver) return;
+    this.#end();
+    const released = Promise.allSettled(this.grants.map((grant) => grant.close(reason)));
+    this.#released = released.then((ends) => ends.every((end) => end.status === "fulfilled" && end.value));
   }
 
   /** Why they were lost; `undefined` if they were not. */

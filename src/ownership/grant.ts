@@ -15,33 +15,9 @@ import { partsOfInternal } from "../names.ts";
 import { Mutex } from "./mutex.ts";
 import { runOutside } from "./async-context.ts";
 import type { Hold } from "../leases/hold.ts";
-
-/**
- * A lock that you hold. Release it, or let `await using` do it.
- *
- * @example
- * ```ts
- * await using grant = await store.lock("report:today").acquire();
- * await writeReport({ fence: grant.fence, signal: grant.signal });
- * ```
- */
-export interface Grant extends AsyncDisposable {
-  readonly id: string;
-  /** Rises with every grant of this lock: give it to other systems, so that they can refuse a stale holder. */
-  readonly fence: number;
-  /**
-   * Aborts when the lock is lost or `maxHoldMs` is over (`reason`: LockLostError), or its store closes (ClosedError);
-   * never after release.
-   */
-  readonly signal: AbortSignal;
-  /**
-   * Releases the lock. May be repeated: every call returns the result of the first.
-   *
-   * @returns true: it was still held until now. false: it had been lost before.
-   * @throws UnavailableError if the backend did not answer within `operationMs`; the lease then expires.
-   */
-  release(): Promise<boolean>;
-}
+import type { HeldByHand } from "./held-by-hand.ts";
+import type { Grant } from "./public-grant.ts";
+import { warnOfUnanswered } from "./unanswered-release.ts";
 
 type Phase = "live" | "ended" | "lost";
 
@@ -78,6 +54,9 @@ export class HeldGrant implements Grant, Traceable {
   #reason: Error | undefined;
   /** `maxHoldMs` is over: why its signal has aborted. */
   #overdue: Error | undefined;
+  #byHand: HeldByHand | undefined;
+  /** It was released because its store is closing. */
+  #wasClosed = false;
   #onOver: (() => void) | undefined;
   #onOverOfWaits: (() => void) | undefined;
   #controller: AbortController | undefined;
@@ -125,9 +104,39 @@ export class HeldGrant implements Grant, Traceable {
   get signal(): AbortSignal {
     this.#controller ??= new AbortController();
     this.hold.checkExpiry();
-    if (this.#phase === "lost") this.#controller.abort(this.#reason);
+    this.hold.store.lookForSleep();
+    if (this.#phase === "lost" || this.#wasClosed) this.#controller.abort(this.#reason);
     else if (this.#phase === "live" && this.#overdue !== undefined) this.#controller.abort(this.#overdue);
     return this.#controller.signal;
+  }
+
+  get closing(): AbortSignal {
+    return this.hold.store.closing;
+  }
+
+  /** Whether no call is in progress under it. */
+  get isIdle(): boolean {
+    if (this.#writes?.size || this.#mutex?.isLocked === true) return false;
+    return [...(this.#children ?? [])].every((child) => child.#byHand?.isIdle === true);
+  }
+
+  /** A caller has acquired it by hand, alone or as one of several. */
+  markByHand(as: HeldByHand = this): void {
+    this.#byHand = as;
+  }
+
+  closeIfIdle(reason: Error): void {
+    if (this.#byHand?.isIdle === true) this.#byHand.close(reason);
+  }
+
+  close(reason: Error): Promise<boolean> {
+    if (this.#phase === "live" && this.#released === undefined) {
+      this.#reason = reason;
+      this.#wasClosed = true;
+      runOutside(() => this.#controller?.abort(reason));
+      this.end().catch((error: unknown) => warnOfUnanswered(this.title, error));
+    }
+    return this.end();
   }
 
   release(): Promise<boolean> {

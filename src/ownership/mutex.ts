@@ -11,6 +11,10 @@ export class Mutex {
   readonly #waiting = new Set<() => void>();
   #isLocked = false;
 
+  get isLocked(): boolean {
+    return this.#isLocked;
+  }
+
   /** Locks it if it is free; otherwise returns `undefined`. */
   tryLock(): Unlock | undefined {
     if (this.#isLocked) return undefined;

@@ -2,8 +2,17 @@
  * Asks for one lock with one ticket, until the lock is granted, refused or no longer wanted. On whose behalf it asks,
  * and what becomes of a grant, is decided by its asker.
  */
-import type { AcquireReply, AcquireRequest, Granted, Holder, Share, Ticket } from "../backends/contract.ts";
+import type {
+  AcquireReply,
+  AcquireRequest,
+  Granted,
+  Holder,
+  Share,
+  Ticket,
+  Waiting,
+} from "../backends/contract.ts";
 import type { Acquisition } from "../leases/acquisition.ts";
+import { HolderWatch } from "../leases/dead-holders/holder-watch.ts";
 import type { Hold } from "../leases/hold.ts";
 import type { TicketRegistry } from "../leases/ticket-registry.ts";
 import { now } from "../timers.ts";
@@ -32,6 +41,10 @@ export class Asking {
   readonly #tickets: TicketRegistry;
   readonly #asker: Asker;
   #acquisition: Acquisition | undefined;
+  /** Made once a reply says that others have the lock. */
+  #holders: HolderWatch | undefined;
+  /** The asker does not know yet that its ticket waits. */
+  #isUntold = false;
 
   constructor(id: string, tickets: TicketRegistry, asker: Asker) {
     this.#id = id;
@@ -72,6 +85,8 @@ export class Asking {
   start(leaseMs: number, share: Share | undefined): void {
     const acquisition = this.#tickets.start(this.#id, leaseMs, share);
     this.#acquisition = acquisition;
+    this.#holders = undefined;
+    this.#isUntold = false;
     this.#ask(acquisition);
   }
 
@@ -135,19 +150,18 @@ export class Asking {
     reply: AcquireReply,
     sent: { readonly first: number; readonly last: number },
   ): void {
-    let hold: Hold | undefined;
+    let answer: Hold | Waiting;
     try {
-      hold = this.#noteReply(acquisition, reply, sent.last);
+      answer = this.#noteReply(acquisition, reply, sent.last);
     } catch (error) {
       return this.#failed(acquisition, error, sent.first); // a user's own backend may return an unreadable reply
     }
-    if (hold !== undefined) this.#granted(hold);
-    else if (reply.status !== "waiting" || !this.#asker.wants(this)) this.#recheck(acquisition);
-    else this.#wait(acquisition, this.#askAgainMs(reply.ahead === 0 ? reply.retryInMs : null));
+    if ("status" in answer) this.#isTaken(acquisition, answer);
+    else this.#granted(answer);
   }
 
   /** Records the reply. Returns the hold if the lock was granted. */
-  #noteReply(acquisition: Acquisition, reply: AcquireReply, sentAt: number): Hold | undefined {
+  #noteReply(acquisition: Acquisition, reply: AcquireReply, sentAt: number): Hold | Waiting {
     if (reply.status === "settled") throw settledTicket(acquisition.ticket);
     if (reply.status === "mismatch") throw mismatch(this.#id, acquisition.share, reply);
     if (reply.status === "granted") {
@@ -155,11 +169,21 @@ export class Asking {
       return this.#tickets.granted(acquisition, reply, sentAt);
     }
     const { holder } = reply;
-    const isNew = !acquisition.isWaiting;
+    this.#isUntold ||= !acquisition.isWaiting;
     acquisition.answered(reply, sentAt);
     if (!holder.foreign) this.#tickets.noteHolder(this.#id, holder.token);
-    this.#asker.isTaken(this, isNew);
-    return undefined;
+    return reply;
+  }
+
+  /** [L10] If the holder's process is gone, the ticket asks again once the lock was passed on. */
+  #isTaken(acquisition: Acquisition, reply: Waiting): void {
+    const holders = (this.#holders ??= new HolderWatch(this.#id, this.#tickets));
+    const passing = holders.passOver(reply, acquisition.hasAskedAgain);
+    if (passing !== undefined) return void passing.then(() => this.#recheck(acquisition));
+    this.#asker.isTaken(this, this.#isUntold);
+    this.#isUntold = false;
+    if (reply.status !== "waiting" || !this.#asker.wants(this)) this.#recheck(acquisition);
+    else this.#wait(acquisition, this.#askAgainMs(reply.ahead === 0 ? reply.retryInMs : null));
   }
 
   /** [L8] The first ticket in the backend's queue asks again when the reported lease ends. */
@@ -194,9 +218,13 @@ export class Asking {
 
   #wait(acquisition: Acquisition, withinMs: number): void {
     const { deadlines } = this.#tickets.calls;
-    const deadline = deadlines.set(Math.ceil(withinMs), () => acquisition.notify());
+    const notify = (): void => acquisition.notify();
+    const askWithinMs = Math.min(withinMs, this.#holders?.askWithinMs ?? Infinity);
+    const deadline = deadlines.set(Math.ceil(askWithinMs), notify);
+    const stopLooking = this.#holders?.whileWaiting(askWithinMs, notify);
     void acquisition.changed().then(() => {
       deadlines.clear(deadline);
+      stopLooking?.();
       this.#recheck(acquisition);
     });
   }

@@ -222,6 +222,7 @@ export class Dispatcher implements Lender {
     if (hold.served > this.#servedBefore && !isWithinBounds(hold, at)) return undefined;
     // Requests that still wait can be served under another ticket.
     if (hold.isTainted || !batch.takes(request.change) || !hold.isLiveAt(at)) return undefined;
+    if (hold.isUnsure) return undefined;
     this.#queue.remove(request);
     hold.countServed();
     return request.change;
@@ -231,7 +232,7 @@ export class Dispatcher implements Lender {
   #mayGoOn(at: number): boolean {
     const hold = this.#hold;
     if (this.#queue.head?.leaseMs !== hold.leaseMs) return false;
-    if (!hold.isLiveAt(at) || hold.isTainted || hold.fencesLeft === 0) return false;
+    if (!hold.isLiveAt(at) || hold.isTainted || hold.fencesLeft === 0 || hold.isUnsure) return false;
     // One is always served: a process that had to wait for the CPU or for a slow reply has had no share yet [L2].
     if (hold.served === 0) return true;
     // Near the end of its lease, the lock is renewed before the next request gets it.

@@ -79,7 +79,8 @@ export class SharedDispatcher implements Lender {
 
   #mayJoin(hold: Hold, { leaseMs }: Request): boolean {
     const at = now();
-    if (leaseMs !== hold.leaseMs || hold.fencesLeft === 0 || !hold.isLiveAt(at)) return false;
+    if (leaseMs !== hold.leaseMs || hold.fencesLeft === 0 || !hold.isLiveAt(at) || hold.isUnsure)
+      return false;
     if (this.#isBeginning) return true;
     return !hold.isWanted && isWithinBounds(hold, at);
   }

@@ -22,6 +22,11 @@ export interface OnceAttempt {
   readonly attempt: number;
   /** Aborts when the lock is lost: the result will be refused, and the function called again by another caller. */
   readonly signal: AbortSignal;
+  /**
+   * Aborts when the store begins to close (`reason`: ClosedError), while the lock is still held: finish what must be
+   * finished, within `drainMs`. One signal for the whole store.
+   */
+  readonly closing: AbortSignal;
 }
 
 /** One call of `once.run()`. */
@@ -165,6 +170,10 @@ class AttemptView implements OnceAttempt {
 
   get signal(): AbortSignal {
     return this.#of.signal;
+  }
+
+  get closing(): AbortSignal {
+    return this.#of.closing;
   }
 }
 

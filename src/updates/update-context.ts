@@ -4,6 +4,11 @@ export interface UpdateContext {
   readonly fence: number;
   /** Aborts when the lock is lost: what the function does from then on will not be saved. */
   readonly signal: AbortSignal;
+  /**
+   * Aborts when the store begins to close (`reason`: ClosedError), while the lock is still held: finish what must be
+   * finished, within `drainMs`. One signal for the whole store.
+   */
+  readonly closing: AbortSignal;
 }
 
 /**
@@ -22,5 +27,9 @@ export class ContextView implements UpdateContext {
 
   get signal(): AbortSignal {
     return this.#of.signal;
+  }
+
+  get closing(): AbortSignal {
+    return this.#of.closing;
   }
 }

@@ -24,7 +24,7 @@ const floors = [
   /^(index|backend|pickle|reshard)\.ts$/,
   /^(resharding|statefulpy|opentelemetry)\//, // how the number of shards is changed; the interface of the Python library; spans and metrics
   /^open\.ts$/,
-  /^opening\//, // the default store; what is left open
+  /^opening\//, // what an opened store has to do with its process
   /^store\.ts$/,
   /^handles\//, // what users hold
   /^session\.ts$/,

@@ -32,7 +32,14 @@ import type {
   WriteOptions,
 } from "holdfast";
 import type { PickleOptions } from "holdfast/pickle";
-import type { ClientSuiteHooks, ClientSuiteOptions, SuiteHooks, SuiteOptions } from "holdfast/testing";
+import type {
+  ClientSuiteHooks,
+  ClientSuiteOptions,
+  OutageOptions,
+  SuiteHooks,
+  SuiteOptions,
+  TestWorldOptions,
+} from "holdfast/testing";
 import type * as statefulpy from "holdfast/statefulpy";
 
 type OptionalKeys<T> = { [K in keyof T]-?: object extends Pick<T, K> ? K : never }[keyof T];
@@ -73,6 +80,8 @@ interface Exacts {
   ClientSuiteOptions: Exact<ClientSuiteOptions>;
   SuiteHooks: Exact<SuiteHooks>;
   SuiteOptions: Exact<SuiteOptions>;
+  OutageOptions: Exact<OutageOptions>;
+  TestWorldOptions: Exact<TestWorldOptions>;
   "statefulpy.AcquireOptions": Exact<statefulpy.AcquireOptions>;
   "statefulpy.BackendOptions": Exact<statefulpy.BackendOptions>;
   "statefulpy.ListOptions": Exact<statefulpy.ListOptions>;

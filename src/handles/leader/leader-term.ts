@@ -56,6 +56,10 @@ export class HeldTerm<T> implements Term<T> {
     return this.#controller.signal;
   }
 
+  get closing(): AbortSignal {
+    return this.#of.grant.closing;
+  }
+
   /** Whether it ended although nobody wanted that. */
   isLost(): boolean {
     return this.#wasLost ?? !this.#of.grant.isLive;

@@ -38,6 +38,8 @@ export interface Term<T> {
    * campaign's own signal aborts; when the store begins to close (ClosedError).
    */
   readonly signal: AbortSignal;
+  /** Aborts when the store begins to close (`reason`: ClosedError), as `signal` does then. */
+  readonly closing: AbortSignal;
   /**
    * Replaces what `current()` and `watch()` return as the value.
    *

@@ -115,6 +115,10 @@ class Context implements TransactContext {
     return this.#set.signal;
   }
 
+  get closing(): AbortSignal {
+    return this.#set.closing;
+  }
+
   delete(state: Pick<AnyState, "id">): void {
     const id = (state as typeof state | null | undefined)?.id; // a caller in JavaScript may pass anything
     if (id === undefined || !this.#states.some((one) => one.id === id)) {

@@ -1,6 +1,6 @@
 /** The public interface of a change of several states: its options, and what its function gets. */
 import type { DurabilityOptions } from "../../options.ts";
-import type { Grant } from "../../ownership/grant.ts";
+import type { Grant } from "../../ownership/public-grant.ts";
 import type { GrantSet } from "../../ownership/grant-set.ts";
 import type { State } from "../state.ts";
 
@@ -35,6 +35,11 @@ export interface TransactContext {
   readonly fences: Readonly<Record<string, number>>;
   /** Aborts when one of the locks is lost: nothing will be saved. */
   readonly signal: AbortSignal;
+  /**
+   * Aborts when the store begins to close (`reason`: ClosedError), while the locks are still held: finish what must be
+   * finished, within `drainMs`. One signal for the whole store.
+   */
+  readonly closing: AbortSignal;
   /** Deletes this state, whatever its draft is. It must be one of those of the call. */
   delete(state: Pick<AnyState, "id">): void;
 }

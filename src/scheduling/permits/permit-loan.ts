@@ -112,6 +112,7 @@ export class PermitLoan implements Lender {
     const hold = this.#hold;
     const request = this.#host.queue.head;
     if (!(request instanceof GrantRequest) || !isLike(request, hold) || !hold.isLiveAt(at)) return undefined;
+    if (hold.isUnsure) return undefined;
     if ((request.durability?.replicas ?? 0) > hold.replicas) return undefined;
     return this.#resizes === this.#host.resizes && permitsGoOn(hold, at) ? request : undefined;
   }

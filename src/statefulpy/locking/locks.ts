@@ -24,7 +24,7 @@ export class Locks {
   readonly #calls: StoreCalls;
   readonly #leaseMs: number;
   readonly #clientId = randomBytes(12).toString("hex");
-  readonly #tokens = new TicketMaker(this.#clientId);
+  readonly #tokens = new TicketMaker(this.#clientId, false);
   readonly #watchdog: Watchdog;
   readonly #lines = new Map<string, Line>();
   /** Asks and releases that no caller waits for any more. */

@@ -5,17 +5,17 @@ import type { Held } from "./held.ts";
 
 export interface TestWorldOptions {
   /** Options of the store of the first process, as for `open()`. */
-  open?: OpenOptions;
+  open?: OpenOptions | undefined;
   /**
    * Moves the fake timers of your test by so many milliseconds, and awaits what they call, such as
    * `(ms) => vi.advanceTimersByTimeAsync(ms)`. Install the fake timers first. Without it, the world has timers of its own.
    */
-  advanceTimers?: (ms: number) => unknown;
+  advanceTimers?: ((ms: number) => unknown) | undefined;
 }
 
 export interface OutageOptions {
   /** It ends after so many milliseconds of the world's time. Default: when `end()` is called. */
-  forMs?: number;
+  forMs?: number | undefined;
 }
 
 /** The backend cannot be reached until it ends. */

@@ -1,7 +1,7 @@
 /** Re-entry [L4]: by owner, nested, and still exclusive. */
 import { strict as assert } from "node:assert";
 import { getEventListeners } from "node:events";
-import type { Grant } from "../../ownership/grant.ts";
+import type { Grant } from "../../ownership/public-grant.ts";
 import { aborted, deferred, pause, rejection, rejectsWith, stillPending } from "../assertions.ts";
 import { proof, type Case } from "../suite.ts";
 

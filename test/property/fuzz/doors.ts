@@ -99,6 +99,8 @@ const rules: Readonly<Record<keyof OpenOptions, (value: unknown) => boolean>> = 
   operationMs: within(1, dayMs),
   maxStateBytes: whole(1, 512 * 1024 * 1024),
   durability: isForNone,
+  passOverDead: (value) => typeof value === "boolean",
+  closeOn: (value) => Array.isArray(value) && value.length === 0, // no signal is called so by chance
 };
 /** Memory has no replicas: none can be asked for. */
 function isForNone(value: unknown): boolean {

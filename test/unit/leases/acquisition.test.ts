@@ -12,7 +12,14 @@ const wake = { kind: "granted", id: "x", ticket: "t", ...grant } as const;
 
 const make = (assumeWanted = false): Acquisition =>
   new Acquisition(
-    { id: "x", ticket: "t", leaseMs: 1_000, share: undefined, sequence: new Sequence(0), store: {} },
+    {
+      id: "x",
+      ticket: "t",
+      leaseMs: 1_000,
+      share: undefined,
+      sequence: new Sequence(0),
+      store: { closing: new AbortController().signal, lookForSleep: () => undefined },
+    },
     assumeWanted,
   );
 

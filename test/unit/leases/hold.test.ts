@@ -10,7 +10,13 @@ const grant = { fence: 7, fences: 2, leaseMs: 6_400 };
 
 describe("a hold", () => {
   let Hold: typeof HoldType;
-  const ticket = { id: "x", ticket: "t", leaseMs: 6_400, share: undefined, store: {} };
+  const ticket = {
+    id: "x",
+    ticket: "t",
+    leaseMs: 6_400,
+    share: undefined,
+    store: { closing: new AbortController().signal, lookForSleep: () => undefined },
+  };
   const make = (given: Partial<typeof grant> = {}, wanted = false): HoldType => {
     const sequence = new Sequence(0);
     return new Hold({ ...ticket, sequence }, { ...grant, ...given }, { from: performance.now(), wanted });

@@ -7,6 +7,8 @@ import { runInNewContext } from "node:vm";
 import { afterEach, describe, expect, test, vi } from "vitest";
 
 import { Memory, MemoryBackend } from "../../../src/backends/memory/backend.ts";
+import { nodeTime } from "../../../src/time/node-time.ts";
+import { useTimeSource } from "../../../src/timers.ts";
 import { open, type Store } from "../../../src/index.ts";
 import { FaultyBackend } from "../../../src/testing/index.ts";
 
@@ -85,13 +87,12 @@ test("[P1] async resources of calls that have settled are destroyed", async () =
 
 describe("the machine sleeps: its monotonic clock stands still, and the wall clock does not", () => {
   afterEach(() => {
-    vi.restoreAllMocks();
+    useTimeSource(nodeTime);
   });
 
   /** The wall clock is `ms` ahead of where the monotonic clock says that it should be. */
   function sleep(ms: number): void {
-    const { now } = Date;
-    vi.spyOn(Date, "now").mockImplementation(() => now() + ms);
+    useTimeSource({ ...nodeTime, wallNow: () => nodeTime.wallNow() + ms });
   }
 
   test("[L5] awake again, a grant that was lost meanwhile is known to be long before its renewal was due", async () => {
@@ -103,6 +104,44 @@ describe("the machine sleeps: its monotonic clock stands still, and the wall clo
     sleep(7_200_000);
     await vi.waitFor(() => expect(grant.signal.aborted).toBe(true), { timeout: 15_000 });
     expect(await grant.release()).toBe(false);
+  });
+
+  /** Another process gets the lock while the machine sleeps; this one has a renewal under way that is not answered yet. */
+  async function lostAsleep(): Promise<{ memory: Memory; faults: FaultyBackend; store: Store }> {
+    const memory = new Memory();
+    const faults = new FaultyBackend(new MemoryBackend({ memory }));
+    const store = open(faults, { leaseMs: 3_600_000, waitMs: 60 });
+    return { memory, faults, store };
+  }
+
+  test("[L5] awake again, the next caller of this process does not get the lock without asking", async () => {
+    const { memory, store } = await lostAsleep();
+    const other = open(new MemoryBackend({ memory }));
+    const grant = await store.lock("x").acquire();
+    const next = store.lock("x").run(() => "in");
+    memory.locks.delete("x"); // its lease ended
+    const theirs = await other.lock("x").acquire();
+    sleep(7_200_000);
+    expect(await grant.release()).toBe(false);
+    await expect(next).rejects.toMatchObject({ code: "LOCK_TIMEOUT" });
+    expect(await theirs.release()).toBe(true);
+    await Promise.all([store.close(), other.close()]);
+  });
+
+  test("[L4] [L5] awake again, a re-entry waits for the renewal: refused if the lock was lost, granted if not", async () => {
+    const { memory, store } = await lostAsleep();
+    await using kept = await store.lock("y").acquire();
+    const lost = await store.lock("x").acquire();
+    memory.locks.delete("x");
+    sleep(7_200_000);
+    await expect(store.lock("x").acquire({ grant: lost })).rejects.toMatchObject({ code: "LOCK_LOST" });
+    await using again = await store.lock("y").acquire({ grant: kept });
+    expect(again.fence).toBe(kept.fence);
+    expect(lost.signal.aborted).toBe(true);
+    expect(kept.signal.aborted).toBe(false);
+    await again.release();
+    await kept.release();
+    await store.close();
   });
 
   test("[L5] a clock that was merely set costs a renewal, and changes nothing", async () => {

@@ -1,6 +1,6 @@
 /** Shared locks as a user sees them [L12]. */
 import { strict as assert } from "node:assert";
-import type { Grant } from "../../../ownership/grant.ts";
+import type { Grant } from "../../../ownership/public-grant.ts";
 import type { Store } from "../../../store.ts";
 import { aborted, assertRises, eventually, pause, rejectsWith, stillPending } from "../../assertions.ts";
 import type { Fixture } from "../../fixture.ts";

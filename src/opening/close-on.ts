@@ -1,0 +1,99 @@
+/**
+ * `closeOn`: closes stores at a signal of the process, and then lets the process end as it would have.
+ *
+ * All stores of the process share one listener per signal, also if this module is loaded twice. When its stores are
+ * closed, the listener is removed and the signal is raised again, unless the program listens to it as well: then how the
+ * process ends is up to the program. A second signal does not wait for the stores any more.
+ */
+import { constants } from "node:os";
+import { isMainThread } from "node:worker_threads";
+import { InvalidArgumentError } from "../errors.ts";
+import { show, type CloseSignal, type Parser } from "../options.ts";
+import { onePerProcess } from "../process/one-per-process.ts";
+
+const allowed: readonly string[] = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGBREAK", "SIGUSR2"];
+
+/** What is closed. `closing` aborts when it begins to close, for whatever reason. */
+export interface Closable {
+  readonly closing: AbortSignal;
+  close(): Promise<void>;
+}
+
+/** The stores that close at one signal. */
+interface Entry {
+  readonly stores: Set<Closable>;
+  readonly listener: () => void;
+  /** The signal has come: the stores are being closed. */
+  isEnding: boolean;
+}
+
+/** Each system has some of them. */
+const numbers: Partial<Record<string, number>> = constants.signals;
+
+const entries = onePerProcess("closeOn", 1, () => new Map<CloseSignal, Entry>());
+
+export const closeOn: Parser<readonly CloseSignal[]> = (value, name) => {
+  const isList = Array.isArray(value) && value.every((one) => allowed.includes(one as string));
+  if (!isList)
+    throw new InvalidArgumentError(`${name} must be an array of ${allowed.join(", ")}; got ${show(value)}.`);
+  if (isMainThread) return value as readonly CloseSignal[];
+  throw new InvalidArgumentError(
+    `${name} works in the main thread only, since worker threads get no signals: close the store when the main thread tells you to.`,
+  );
+};
+
+/** Closes the store at each of these signals, until it is closed. */
+export function closeOnSignals(signals: readonly CloseSignal[], store: Closable): void {
+  for (const signal of new Set(signals)) entryOf(signal).stores.add(store);
+  const forget = (): void => {
+    for (const signal of signals) remove(signal, store);
+  };
+  store.closing.addEventListener("abort", () => void closed(store).then(forget), { once: true });
+}
+
+/** Not at once: its `close()` has only just been called. */
+async function closed(store: Closable): Promise<void> {
+  await Promise.resolve();
+  await store.close().catch(() => undefined);
+}
+
+function entryOf(signal: CloseSignal): Entry {
+  const known = entries.get(signal);
+  if (known !== undefined) return known;
+  const entry: Entry = { stores: new Set(), listener: () => void onSignal(signal, entry), isEnding: false };
+  entries.set(signal, entry);
+  // First, so that it still finds listeners that are called once.
+  process.prependListener(signal, entry.listener);
+  return entry;
+}
+
+function remove(signal: CloseSignal, store: Closable): void {
+  const entry = entries.get(signal);
+  if (entry?.stores.delete(store) !== true || entry.stores.size > 0 || entry.isEnding) return;
+  stopListening(signal, entry);
+}
+
+function stopListening(signal: CloseSignal, { listener }: Entry): void {
+  process.removeListener(signal, listener);
+  entries.delete(signal);
+}
+
+async function onSignal(signal: CloseSignal, entry: Entry): Promise<void> {
+  const isOurs = process.listeners(signal).every((listener) => listener === entry.listener);
+  if (entry.isEnding) {
+    if (isOurs) endProcess(signal, entry);
+    return;
+  }
+  entry.isEnding = true;
+  await Promise.allSettled([...entry.stores].map((store) => store.close()));
+  if (isOurs) endProcess(signal, entry);
+  else stopListening(signal, entry);
+}
+
+/** Ends the process as if nothing had listened to the signal. */
+function endProcess(signal: CloseSignal, entry: Entry): void {
+  stopListening(signal, entry);
+  // The kernel does not let a signal without a listener end the first process of a container.
+  if (process.pid === 1) process.exit(128 + (numbers[signal] ?? 0));
+  process.kill(process.pid, signal);
+}
