@@ -11,6 +11,7 @@ import type { Tool, Workplace } from "./tool.ts";
 
 export const bundlers: readonly Tool[] = configs.map((bundler) => ({
   name: bundler.name,
+  packages: bundler.packages,
   test: (folder, workplace) => testBundler(bundler, folder, workplace),
 }));
 

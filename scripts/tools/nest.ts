@@ -49,6 +49,7 @@ export const nestTools: readonly Tool[] = [
   { name: "nest-12", cli: "@nestjs/cli@12.0.8", runner: ["vitest", "run"], end: ".js" },
 ].map(({ name, cli, runner, end }) => ({
   name,
+  packages: [cli],
   async test(folder: string, workplace: Workplace): Promise<string> {
     project.writeManifest(folder);
     await project.install(folder, [cli]);

@@ -27,10 +27,11 @@ const env = { NEXT_TELEMETRY_DISABLED: "1", CI: "1" };
 
 export const next: Tool = {
   name: "next",
+  packages: ["next@16.4.6"],
   async test(folder, workplace) {
     const shop = join(folder, "shop");
     project.writeManifest(shop);
-    await project.install(shop, ["next@16.4.6", "react@19.3.1", "react-dom@19.3.1"]);
+    await project.install(shop, [...next.packages, "react@19.3.1", "react-dom@19.3.1"]);
     project.addHoldfast(shop, workplace);
     project.addPrograms(shop, "everyday");
     mkdirSync(join(shop, "app/everyday"), { recursive: true });

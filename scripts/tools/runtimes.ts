@@ -44,6 +44,7 @@ const runtimes: readonly Runtime[] = [
 
 export const runtimeTools: readonly Tool[] = runtimes.map((runtime) => ({
   name: runtime.name,
+  packages: [runtime.package],
   async test(folder, workplace) {
     const shop = join(folder, "shop");
     project.writeManifest(shop, { type: "module" });

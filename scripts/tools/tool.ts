@@ -12,6 +12,8 @@ export interface Workplace {
 
 export interface Tool {
   readonly name: string;
+  /** By exact versions, as in docs/supported-versions.md. */
+  readonly packages: readonly string[];
   /** Works in this folder, which is empty. Throws if anything is not as it should be; returns what was tested. */
   test(folder: string, workplace: Workplace): Promise<string>;
 }
