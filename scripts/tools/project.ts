@@ -31,9 +31,8 @@ export async function install(folder: string, packages: readonly string[]): Prom
     await command(folder, ["npm", ...args, ...packages]);
   } catch (error) {
     const reason = (error as Error).message.split("\n").find((line) => /npm (error|ERR!)/.test(line));
-    throw new NotInstalled(
-      `npm cannot install ${packages.join(" ")}${reason === undefined ? "" : `: ${reason}`}`,
-    );
+    const why = reason ?? "it did not say why, or took longer than 200 s";
+    throw new NotInstalled(`npm cannot install ${packages.join(" ")}: ${why}`);
   }
 }
 

@@ -64,12 +64,13 @@ export const runtimeTools: readonly Tool[] = runtimes.map((runtime) => ({
   },
 }));
 
-/** A process for each backend, since they wait more than they work. Returns the last lines. */
+/** A process for each backend, since they wait more than they work. Returns the line with the counts, and what ran twice. */
 async function runSuites(run: readonly string[]): Promise<string[]> {
   const outputs = ["memory", "SQLite", "Redis"].map((backend) =>
     project.command(root, [...run, "test/tools/suites.ts", backend]),
   );
-  return (await Promise.all(outputs)).map((output) => output.trimEnd().split("\n").at(-1) ?? "");
+  const told = (line: string): boolean => /^(suites on|once more:) /.test(line);
+  return (await Promise.all(outputs)).flatMap((output) => output.split("\n").filter(told));
 }
 
 /** The binary of this platform, if there is one that runs. */
