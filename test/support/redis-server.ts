@@ -188,7 +188,7 @@ export class RedisServer {
     const clean = `cat; kill -9 ${String(child.pid)}; rm -rf '${this.folder}'`;
     this.#guard = spawn("sh", ["-c", clean], { stdio: ["pipe", "ignore", "ignore"] });
     this.#guard.unref();
-    (this.#guard.stdin as unknown as { unref(): void }).unref();
+    (this.#guard.stdin as unknown as { unref?(): void }).unref?.(); // Bun's has none
     await this.#answering(child);
   }
 
