@@ -34,13 +34,14 @@ export const contractCases: readonly Case[] = [
       assert.equal(tried.holder.token, one.ticket);
       const entry = await b.backend.inspectLock(id);
       assert.deepEqual(
-        { ...entry, expiresInMs: 0 },
+        { ...entry, expiresInMs: 0, heldForMs: 0 },
         {
           id,
           holder: { token: one.ticket, foreign: false },
           fence: granted.fence,
           lastFence: granted.fence,
           expiresInMs: 0,
+          heldForMs: 0,
           waiters: 2,
         },
       );

@@ -110,7 +110,7 @@ test("hold: of several locks, one of which is lost; of a store that closes", asy
   await store.close({ drainMs: 0 });
   expect(seen.ended("hold")).toMatchObject([
     { outcome: "lost", ids: ["a", "b"] },
-    { outcome: "closed", ids: ["c"] },
+    { outcome: "released", ids: ["c"] }, // by close()
   ]);
 });
 

@@ -105,7 +105,7 @@ describe.each(storagesHere)("%s", (_, create) => {
       expect(await store.state(id).load()).toBeUndefined();
     }
     expect(toldOf(worker, "aborted")).toBe("CLOSED");
-    expect(worker.told.at(-1)).toEqual({ byHand: "CLOSED", released: false });
+    expect(worker.told.at(-1)).toEqual({ byHand: "CLOSED", released: true });
     for (const id of ["body", "draft"]) expect(await store.state(id).load()).toBe("saved while closing");
     expect(await store.state("endless draft").load()).toBeUndefined();
     await expectSaves(ends);
@@ -128,7 +128,7 @@ describe.each(storagesHere)("%s", (_, create) => {
 
   test("[P1] [P2] [L7] [L10] the same while nobody answers: all settle, the process ends, leases free the rest", async () => {
     const grant = await store.lock("elsewhere").acquire();
-    const worker = new Worker(storage.url, "unanswered", {}, program);
+    const worker = new Worker(storage.url, "unanswered", { NODE_NO_WARNINGS: "1" }, program);
     await worker.until((told) => told.some((line) => "waiting" in line));
     storage.freeze();
     try {
@@ -142,7 +142,7 @@ describe.each(storagesHere)("%s", (_, create) => {
         call,
         expect.stringMatching(/^(CLOSED|LOCK_LOST|UNREACHABLE) (none|unknown)$/),
       ]);
-    expect(worker.told.at(-1)).toEqual({ byHand: "CLOSED", released: false });
+    expect(worker.told.at(-1)).toEqual({ byHand: "CLOSED", released: "UNREACHABLE" });
     // It could take its tickets back from nobody: leases end, and its place in the queue holds nobody up.
     await poll(async () => (await left()).held).toEqual([]);
     expect(await grant.release()).toBe(true);

@@ -95,4 +95,5 @@ watch("after close", store.state("late").save(1));
 closing.reach();
 await closed;
 tell({ ends: Object.fromEntries(await Promise.all(ends)) });
-tell({ byHand: (grant.signal.reason as HoldfastError).code, released: await grant.release() });
+const released = await grant.release().catch((error: unknown) => (error as HoldfastError).code);
+tell({ byHand: (grant.signal.reason as HoldfastError).code, released });

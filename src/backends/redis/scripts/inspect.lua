@@ -9,19 +9,18 @@ local lock, queue, sharing = KEYS[1], KEYS[2], KEYS[3]
 -- @include bounds
 -- @include stamp
 -- @include shares
-local held, S = redis.call('GET', lock), with_shares()
+local held, S, now = redis.call('GET', lock), with_shares(), clock()
 local function count_waiters()
   -- Tickets beyond this score are passed over; a new holder is one of them until its first command (lib/queue.lua).
   return redis.call('ZCOUNT', queue, '-inf', '(' .. string.format('%.0f', BEYOND))
 end
 if not held or is_marker(held) then S.load(held, '') end
 if held and not (shares and shares.is_held) then
-  return { held, redis.call('PTTL', lock), count_waiters(), clock() }
+  return { held, redis.call('PTTL', lock), count_waiters(), now }
 end
 if not held and not shares.limit then return 0 end
 local reply = { shares.limit or -1, shares.created or -1, count_waiters() }
 if held then
-  local now = clock()
   S.each(function(ticket, expires, first, last, weight)
     if not expires or expires <= now then return end
     reply[#reply + 1] = ticket

@@ -259,8 +259,8 @@ describe("renew and inspect", () => {
     await run.acquire(a, { leaseMs: 5_000 });
     await run.acquire(b, { wish: "q" });
     await run.acquire(c, { wish: "q" });
-    expect(await inspect()).toEqual([expect.stringContaining(a), expect.any(Number), 2]);
+    expect(await inspect()).toEqual([expect.stringContaining(a), expect.any(Number), 2, expect.any(Number)]);
     await run.release(a);
-    expect(await inspect()).toEqual([expect.stringContaining(b), expect.any(Number), 1]);
+    expect(await inspect()).toEqual([expect.stringContaining(b), expect.any(Number), 1, expect.any(Number)]);
   });
 });
