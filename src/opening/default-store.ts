@@ -5,9 +5,9 @@
  * first use creates the folder and says once on stderr where it is, or refuses: in production, or where the file
  * system does not allow it. A refusal is repeated at each use until its cause is gone.
  */
-import { accessSync, constants, existsSync, mkdirSync, writeFileSync, writeSync } from "node:fs";
+import { accessSync, constants, existsSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { fileError } from "../backends/sqlite/path.ts";
+import { createFolder, fileError } from "../backends/sqlite/path.ts";
 import { InvalidArgumentError } from "../errors.ts";
 import { onePerProcess } from "../process/one-per-process.ts";
 import { projectFolder } from "./workspace.ts";
@@ -37,7 +37,7 @@ const unknownPath = join(".holdfast", "store.db");
 
 function prepare(folder: string, path: string): void {
   try {
-    mkdirSync(folder, { recursive: true });
+    createFolder(folder);
     const ignore = join(folder, ".gitignore");
     if (!existsSync(ignore)) writeFileSync(ignore, "*\n");
     accessSync(folder, constants.W_OK); // SQLite creates files beside the store

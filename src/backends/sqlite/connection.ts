@@ -6,7 +6,7 @@
  * one. So the steps requested in one turn of the event loop share a transaction. If one of them fails, all are rolled
  * back and each is run again alone, so that no call is affected by another.
  */
-import { mkdirSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { dirname } from "node:path";
 
 import { UnavailableError, type CorruptStateError, type Outcome } from "../../errors.ts";
@@ -15,6 +15,7 @@ import { EventLoopYield } from "../event-loop-yield.ts";
 import type { SqlDatabase, SqlStatement, SqlValue } from "./driver.ts";
 import { isFatal, notAsWritten, toFileError, toHoldfastError } from "./errors.ts";
 import { FileGuard, isOfSameFile, overtaken, replaced, type GuardOptions } from "./file-guard.ts";
+import { createFolder } from "./path.ts";
 import { keepPlace, readPlace, rollBack, schemaOf, setUp } from "./schema.ts";
 
 /** Waiting for another process's commit blocks the event loop, and with it renewals: 20 ms at most. */
@@ -216,7 +217,7 @@ function concernsAll(error: unknown): boolean {
 function openFile(options: GuardOptions): OpenFile {
   const { path, name } = options;
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    createFolder(dirname(path));
     if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) {
       throw new Error("it is a directory");
     }

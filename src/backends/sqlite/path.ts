@@ -5,7 +5,8 @@
  * percent-encoding. Parts that would be ignored, or that other programs would interpret, are refused: otherwise two
  * spellings could mean two files, and their processes would not exclude each other [L1].
  */
-import { resolve } from "node:path";
+import { mkdirSync, statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { InvalidArgumentError, UnavailableError, type Outcome, type UnavailableCode } from "../../errors.ts";
@@ -28,6 +29,22 @@ export function parseSqlitePath(url: string): string {
   } catch (cause) {
     const { message } = cause as Error;
     throw fileError(cause, `A relative path cannot be resolved (${message}). Use an absolute path.`);
+  }
+}
+
+/**
+ * Creates a folder and those above it. `mkdirSync` with `recursive` blocks the process for ever where the parent exists
+ * but the file system answers ENOENT, as `/proc` does (Node 20 to 24).
+ */
+export function createFolder(folder: string): void {
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true) return;
+  const parent = dirname(folder);
+  if (parent !== folder) createFolder(parent);
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    // Another process may have created it at the same moment.
+    if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) throw error;
   }
 }
 

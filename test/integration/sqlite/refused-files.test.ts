@@ -1,5 +1,6 @@
 // Files that are refused, that cannot be opened or not written, and what the errors say.
 
+import { spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { dirname, join } from "node:path";
@@ -125,6 +126,25 @@ describe("what cannot be opened or written", () => {
       chmodSync(dirname(folder.path), 0o700);
     }
   });
+
+  // In a process of its own, which mkdirSync would block: it does not return if the parent exists and mkdir says ENOENT.
+  test.runIf(process.platform === "linux").each([
+    ["sqlite:/proc/holdfast/a/store.db", "/"],
+    ["", "/proc"],
+  ])(
+    "a file system that creates no folders: open(%j) in %s",
+    (target, cwd) => {
+      const open = join(import.meta.dirname, "../../../src/open.ts");
+      const code = `import { open } from ${JSON.stringify(open)};
+      const error = await open(${target && JSON.stringify(target)}).ready().catch((error) => error);
+      console.log(error.code, error.message);`;
+      const env = { ...process.env, NODE_ENV: "test", HOLDFAST_URL: "" };
+      const args = ["--input-type=module", "-e", code];
+      const { stdout } = spawnSync(process.execPath, args, { cwd, env, encoding: "utf8", timeout: 10_000 });
+      expect(stdout).toMatch(/^ACCESS_DENIED .*ENOENT.*open\(target\)/);
+    },
+    30_000,
+  );
 
   test("a file that may only be read is read", async () => {
     const folder = sqliteFolder();

@@ -4,12 +4,12 @@
  * It is opened as Python opens it: with a write-ahead log, and with tables that are created if they are missing. Unlike a
  * store of Holdfast, the file does not record its place, so that a log that was left beside another file is not noticed.
  */
-import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { InvalidArgumentError } from "../../../errors.ts";
 import type { SqlDatabase, SqlDriver, SqlStatement, SqlValue } from "../driver.ts";
 import { FileGuard } from "../file-guard.ts";
 import { isReadOnly, toFileError } from "../errors.ts";
+import { createFolder } from "../path.ts";
 import { rollBack, schemaOf } from "../schema.ts";
 
 /** Waiting for another process's commit blocks the event loop, and with it renewals. A failed call is tried again. */
@@ -142,7 +142,7 @@ export class PlainFile {
 /** Of the file at the path, whose folder is made unless it is only to be read. */
 function guardOf(options: PlainFileOptions): FileGuard {
   try {
-    if (options.isReadOnly !== true) mkdirSync(dirname(options.path), { recursive: true });
+    if (options.isReadOnly !== true) createFolder(dirname(options.path));
     return new FileGuard(options);
   } catch (error) {
     throw toFileError(error, options.name);
