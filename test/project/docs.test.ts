@@ -52,11 +52,29 @@ describe("programs", () => {
 
 describe("links", () => {
   test.each(pages())("of %s lead somewhere", (page) => {
-    const text = read(page).replaceAll(/^```.*?^```$/gms, "");
-    const targets = [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = ""]) => target);
-    const broken = targets.filter((target) => !/^[a-z]+:/.test(target) && !leadsSomewhere(page, target));
+    const broken = linksOf(page).filter(
+      (target) => !/^[a-z]+:/.test(target) && !leadsSomewhere(page, target),
+    );
     expect(broken).toEqual([]);
   });
+
+  test("of pages in the package lead to what is in the package", () => {
+    const { files } = JSON.parse(read("package.json")) as { files: string[] };
+    const shipped = (path: string): boolean =>
+      ["README.md", "LICENSE"].includes(path) ||
+      files.some((entry) => path === entry || path.startsWith(`${entry}/`));
+    const missing = pages()
+      .filter(shipped)
+      .flatMap((page) => linksOf(page).map((target) => ({ page, target: target.replace(/#.*/, "") })))
+      .filter(({ target }) => target !== "" && !/^[a-z]+:/.test(target))
+      .filter(({ page, target }) => !shipped(join(dirname(page), target)));
+    expect(missing).toEqual([]);
+  });
+
+  function linksOf(page: string): string[] {
+    const text = read(page).replaceAll(/^```.*?^```$/gms, "");
+    return [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = ""]) => target);
+  }
 
   function leadsSomewhere(page: string, target: string): boolean {
     const [path = "", anchor] = target.split("#");
