@@ -118,9 +118,8 @@ export function open(target?: Target | Backend | readonly Target[], options?: Op
   };
   const session = new Session(backend, settings);
   if (backend instanceof LazyBackend) watchOpen(session, target);
-  const store = new StoreHandle(session);
-  if (parsed.closeOn !== undefined) closeOnSignals(parsed.closeOn, store);
-  return store;
+  if (parsed.closeOn !== undefined) closeOnSignals(parsed.closeOn, session);
+  return new StoreHandle(session);
 }
 
 /** The backend of a store, which is not connected yet; of one with several shards, the one that is made of them. */

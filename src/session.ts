@@ -41,13 +41,15 @@ export class Session {
   readonly calls: BackendCalls;
   readonly tickets: TicketRegistry;
   readonly locks: LockManager;
+  /** Its session alone keeps it: see TicketRegistry. */
+  readonly #ending = new AbortController();
   #life: "open" | "draining" | "closed" = "open";
   #closing: Promise<void> | undefined;
 
   constructor(backend: Backend, settings: Settings) {
     this.settings = settings;
     this.calls = new BackendCalls(backend, settings.operationMs);
-    this.tickets = new TicketRegistry(this.calls, settings.passOverDead);
+    this.tickets = new TicketRegistry(this.calls, { isMarked: settings.passOverDead, closing: this.#ending });
     this.locks = new LockManager(this.tickets);
   }
 
@@ -62,7 +64,7 @@ export class Session {
 
   /** Aborts with a ClosedError when the store begins to close: for calls that would go on for ever. */
   get ending(): AbortSignal {
-    return this.tickets.closing;
+    return this.#ending.signal;
   }
 
   /** [P2] While the store drains, only calls from functions that still run under a lock are admitted. */

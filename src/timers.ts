@@ -198,6 +198,9 @@ export class KeepAlive {
   }
 }
 
+/** A number from 0 to 1, by which pauses of several processes differ. */
+export const spread = (): number => source.random?.() ?? Math.random();
+
 /** Resolves after `ms`; does not keep the process alive on its own. */
 export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => source.later(ms, resolve));

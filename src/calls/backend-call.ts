@@ -9,7 +9,7 @@ import { traceCall } from "../diagnostics/trace-call.ts";
 import { traces, type CallTrace } from "../diagnostics/traces.ts";
 import { HoldfastError, UnavailableError, type Outcome } from "../errors.ts";
 import { userId } from "../names.ts";
-import { now, pause, type Deadline, type Deadlines } from "../timers.ts";
+import { now, pause, spread, type Deadline, type Deadlines } from "../timers.ts";
 import { doingOf, idOf, noAnswer, outOfTime, withOutcome, type Subject } from "./call-errors.ts";
 
 /** The first pause between two attempts; it doubles up to the longest. */
@@ -137,7 +137,7 @@ export class BackendCall<R> {
     if (outcome === "unknown") this.#outcome = "unknown";
     if (!isPassing(error) || this.#calls.isClosed) return this.#giveUp(withOutcome(error, this.#outcome));
     this.#cause = error;
-    const waitMs = this.#pauseMs * (0.5 + Math.random() / 2);
+    const waitMs = this.#pauseMs * (0.5 + spread() / 2);
     if (!this.#hasTimeFor(waitMs)) return this.#giveUp(this.#outOfTime());
     this.#pauseMs = Math.min(this.#pauseMs * 2, longestPauseMs);
     void pause(waitMs).then(() => {

@@ -22,6 +22,9 @@ const forgottenMs = 30_000;
 
 type Entry = Acquisition | Hold;
 
+const never = new AbortController().signal;
+setMaxListeners(0, never);
+
 export class TicketRegistry implements StoreOfTickets {
   readonly calls: BackendCalls;
   /** Identifies the opened store in async contexts. */
@@ -34,25 +37,27 @@ export class TicketRegistry implements StoreOfTickets {
   readonly #watchdog: Watchdog;
   readonly #sleep: SleepDetector;
   readonly #tickets: TicketMaker;
-  readonly #closing = new AbortController();
+  /** Weakly, since listeners on its signal may refer to the store, which the tickets must not keep: its session does. */
+  readonly #closing: WeakRef<AbortController>;
   #isAborted = false;
 
-  /** `isMarked`: whether others may pass over its holds once this process is gone. */
-  constructor(calls: BackendCalls, isMarked = true) {
+  /** `isMarked`: whether others may pass over its holds once this process is gone. The caller keeps `closing`. */
+  constructor(calls: BackendCalls, { isMarked, closing }: { isMarked: boolean; closing: AbortController }) {
     this.calls = calls;
+    this.#closing = new WeakRef(closing);
     this.#watchdog = new Watchdog(calls);
     this.#sleep = new SleepDetector(calls.deadlines, {
       isNeeded: () => this.#alive.count > 0,
       onSleep: () => this.#renewAll(),
     });
     this.#tickets = new TicketMaker(calls.backend.clientId, isMarked);
-    setMaxListeners(0, this.closing); // each running function may have some
+    setMaxListeners(0, closing.signal); // each running function may have some
     calls.backend.onWake((wake) => this.#onWake(wake));
   }
 
   /** Aborts with a ClosedError when the store begins to close. */
   get closing(): AbortSignal {
-    return this.#closing.signal;
+    return this.#closing.deref()?.signal ?? never; // what no code can use any more cannot be closed
   }
 
   lookForSleep(): void {
@@ -61,7 +66,7 @@ export class TicketRegistry implements StoreOfTickets {
 
   /** The store begins to close: tells the functions that run. */
   beginToClose(): void {
-    this.#closing.abort(new ClosedError("The store is closing."));
+    this.#closing.deref()?.abort(new ClosedError("The store is closing."));
   }
 
   /** Releases what callers acquired by hand and do not use. `reason`: what their signals abort with. */

@@ -1,22 +1,25 @@
 /**
  * `closeOn`: closes stores at a signal of the process, and then lets the process end as it would have.
  *
- * All stores of the process share one listener per signal, also if this module is loaded twice. When its stores are
- * closed, the listener is removed and the signal is raised again, unless the program listens to it as well: then how the
+ * All stores of the process share one listener per signal, also if this module is loaded twice. It does not keep stores:
+ * one that no code can use any more may be collected (see open-stores.ts), and then only what it holds is released at
+ * the signal. When its stores are closed, the listener is removed and the signal is raised again, unless the program listens to it as well: then how the
  * process ends is up to the program. A second signal does not wait for the stores any more.
  */
 import { constants } from "node:os";
 import { isMainThread } from "node:worker_threads";
-import { InvalidArgumentError } from "../errors.ts";
-import { show, type CloseSignal, type Parser } from "../options.ts";
+import { ClosedError, InvalidArgumentError } from "../errors.ts";
+import { defaults, show, type CloseSignal, type Parser } from "../options.ts";
 import { onePerProcess } from "../process/one-per-process.ts";
+import { releaseMs, type Session } from "../session.ts";
+import { pause } from "../timers.ts";
 
 const allowed: readonly string[] = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGBREAK", "SIGUSR2"];
 
-/** What is closed. `closing` aborts when it begins to close, for whatever reason. */
-export interface Closable {
-  readonly closing: AbortSignal;
-  close(): Promise<void>;
+/** A store that is closed at a signal, as long as there is one. */
+interface Closable {
+  readonly session: WeakRef<Session>;
+  readonly tickets: Session["tickets"];
 }
 
 /** The stores that close at one signal. */
@@ -42,19 +45,40 @@ export const closeOn: Parser<readonly CloseSignal[]> = (value, name) => {
   );
 };
 
+interface Collected {
+  readonly signals: readonly CloseSignal[];
+  readonly closable: Closable;
+}
+
+const collected = new FinalizationRegistry<Collected>(({ signals, closable }) => {
+  void closable.tickets.settled().then(() => remove(signals, closable));
+});
+
 /** Closes the store at each of these signals, until it is closed. */
-export function closeOnSignals(signals: readonly CloseSignal[], store: Closable): void {
-  for (const signal of new Set(signals)) entryOf(signal).stores.add(store);
-  const forget = (): void => {
-    for (const signal of signals) remove(signal, store);
-  };
-  store.closing.addEventListener("abort", () => void closed(store).then(forget), { once: true });
+export function closeOnSignals(signals: readonly CloseSignal[], session: Session): void {
+  const closable = { session: new WeakRef(session), tickets: session.tickets };
+  for (const signal of new Set(signals)) entryOf(signal).stores.add(closable);
+  collected.register(session, { signals, closable });
+  session.ending.addEventListener(
+    "abort",
+    () => void closed(closable).then(() => remove(signals, closable)),
+    {
+      once: true,
+    },
+  );
 }
 
 /** Not at once: its `close()` has only just been called. */
-async function closed(store: Closable): Promise<void> {
+async function closed({ session }: Closable): Promise<void> {
   await Promise.resolve();
-  await store.close().catch(() => undefined);
+  await session.deref()?.close(defaults.drainMs);
+}
+
+function close({ session, tickets }: Closable): Promise<void> {
+  const open = session.deref();
+  if (open !== undefined) return open.close(defaults.drainMs);
+  tickets.closeIdle(new ClosedError("The process ends: what was acquired by hand has been released."));
+  return Promise.race([tickets.settled(), pause(releaseMs)]);
 }
 
 function entryOf(signal: CloseSignal): Entry {
@@ -67,10 +91,12 @@ function entryOf(signal: CloseSignal): Entry {
   return entry;
 }
 
-function remove(signal: CloseSignal, store: Closable): void {
-  const entry = entries.get(signal);
-  if (entry?.stores.delete(store) !== true || entry.stores.size > 0 || entry.isEnding) return;
-  stopListening(signal, entry);
+function remove(signals: readonly CloseSignal[], store: Closable): void {
+  for (const signal of signals) {
+    const entry = entries.get(signal);
+    if (entry?.stores.delete(store) !== true || entry.stores.size > 0 || entry.isEnding) continue;
+    stopListening(signal, entry);
+  }
 }
 
 function stopListening(signal: CloseSignal, { listener }: Entry): void {
@@ -85,7 +111,7 @@ async function onSignal(signal: CloseSignal, entry: Entry): Promise<void> {
     return;
   }
   entry.isEnding = true;
-  await Promise.allSettled([...entry.stores].map((store) => store.close()));
+  await Promise.allSettled([...entry.stores].map(close));
   if (isOurs) endProcess(signal, entry);
   else stopListening(signal, entry);
 }

@@ -27,4 +27,6 @@ export interface TimeSource {
   /** Calls `fn` in the next turn of the event loop. Keeps the process alive until then. */
   readonly turn: (fn: () => void) => void;
   readonly keepAlive: () => KeepsAlive;
+  /** From 0 to 1, for how long a pause is. Without it, at random; with it, the same program takes the same time again. */
+  readonly random?: () => number;
 }

@@ -5,7 +5,7 @@
 import { InvalidArgumentError } from "../../errors.ts";
 import { nodeTime } from "../../time/node-time.ts";
 import type { Stoppable, TimeSource } from "../../time/time-source.ts";
-import { CountedTurns, type MovedTime } from "./virtual-time.ts";
+import { CountedTurns, repeatable, type MovedTime } from "./virtual-time.ts";
 
 /** Fake timers do not tell when the next one is due, so that a wait looks this often whether it is over. */
 const stepMs = 50;
@@ -38,7 +38,7 @@ export class FakeTimersTime implements MovedTime {
           "(vi.useFakeTimers(), jest.useFakeTimers()), or leave advanceTimers out.",
       );
     this.#advanceTimers = advanceTimers;
-    this.source = { ...globalTime, turn: (fn) => this.#turns.turn(fn) };
+    this.source = { ...globalTime, turn: (fn) => this.#turns.turn(fn), random: repeatable() };
   }
 
   settle(): Promise<void> {

@@ -35,7 +35,7 @@ let present: World | undefined;
  *
  * @param options `open`: options of the first store. `advanceTimers(ms)`: with fake timers, the function that moves them,
  * such as `vi.advanceTimersByTimeAsync`; then the timers of the application and those of the world are one line.
- * @throws InvalidArgumentError if a world is open already, or if `advanceTimers` is given and the timers are not fake.
+ * @throws InvalidArgumentError if a world is open already (`cause`: where it was created), or if `advanceTimers` is given and the timers are not fake.
  * @example
  * ```ts
  * await using world = createTestWorld();
@@ -55,7 +55,8 @@ export function createTestWorld(options?: TestWorldOptions): TestWorld {
   if (present !== undefined) {
     throw new InvalidArgumentError(
       "A test world is open already, and there is one at a time: close it first. `await using world = createTestWorld()` " +
-        "closes it even if the test fails.",
+        "closes it even if the test fails. Where it was created, the cause says.",
+      { cause: present.createdAt },
     );
   }
   const { advanceTimers } = parsed;
@@ -65,6 +66,7 @@ export function createTestWorld(options?: TestWorldOptions): TestWorld {
 }
 
 class World implements TestWorld {
+  readonly createdAt = new Error("The world that is open was created here.");
   readonly store: Store;
   readonly #time: MovedTime;
   readonly #beganAt: number;

@@ -46,6 +46,7 @@ export class VirtualTime implements MovedTime {
       later: (ms, fn) => this.#later(ms, fn),
       turn: (fn) => this.#turns.turn(fn),
       keepAlive: () => ({ ref: () => undefined, unref: () => undefined, close: () => undefined }),
+      random: repeatable(),
     };
   }
 
@@ -83,6 +84,13 @@ export class VirtualTime implements MovedTime {
       },
     };
   }
+}
+
+/** Numbers from 0 to 1 that are spread evenly, and are the same in each world. */
+export function repeatable(): () => number {
+  const step = (Math.sqrt(5) - 1) / 2;
+  let last = 0;
+  return () => (last = (last + step) % 1);
 }
 
 /** Turns of the real event loop that something waits for. */

@@ -1,7 +1,7 @@
 // Opens many stores, uses each, and closes none. Prints what is left of them before and after they were collected.
 
 import { readdirSync, readlinkSync } from "node:fs";
-import { open, type Grant } from "holdfast";
+import { open, type Grant, type OpenOptions } from "holdfast";
 
 const [target = "", mode = ""] = process.argv.slice(2);
 const { gc } = globalThis as { gc?: () => void };
@@ -29,6 +29,14 @@ async function use(index: number): Promise<void> {
   for await (const { id } of store.states()) if (id === "count") break;
 }
 
+/** What listens to the end of a store refers to it, as a rule. */
+async function useUntilClosing(): Promise<void> {
+  const store = open(target, { closeOn: ["SIGTERM", "SIGINT"] });
+  const tell = (): void => console.log(store.name);
+  store.closing.addEventListener("abort", tell);
+  await store.lock("lock").run(({ closing }) => closing.addEventListener("abort", tell));
+}
+
 async function untilCollected(isEnough: () => boolean): Promise<void> {
   for (let turn = 0; turn < 400 && !isEnough(); turn += 1) {
     gc?.();
@@ -37,15 +45,23 @@ async function untilCollected(isEnough: () => boolean): Promise<void> {
 }
 
 /** A grant whose store no code refers to. */
-async function grantAlone(): Promise<Grant> {
-  return open(target).lock("held").acquire();
+async function grantAlone(options?: OpenOptions): Promise<Grant> {
+  return open(target, options).lock("held").acquire();
 }
 
-if (mode === "many") {
-  for (let index = 0; index < 50; index += 1) await use(index);
+if (mode === "at a signal") {
+  const grant = await grantAlone({ closeOn: ["SIGTERM"] });
+  grant.signal.addEventListener("abort", () => console.log(JSON.stringify(String(grant.signal.reason))));
+  let turns = 0;
+  await untilCollected(() => ++turns === 20);
+  setInterval(() => undefined, 60_000);
+  process.kill(process.pid, "SIGTERM");
+} else if (mode === "many" || mode === "listened to") {
+  for (let index = 0; index < 50; index += 1) await (mode === "many" ? use(index) : useUntilClosing());
   const before = handles() - atStart;
   await untilCollected(() => handles() === atStart);
-  console.log(JSON.stringify({ before, after: handles() - atStart }));
+  const listeners = process.listenerCount("SIGTERM");
+  console.log(JSON.stringify({ before, after: handles() - atStart, listeners }));
 } else {
   const grant = await grantAlone();
   const [handle, function_] = [

@@ -8,12 +8,14 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { createClient } from "@redis/client";
+import { open } from "../../../src/index.ts";
 import { buildIfStale, ending, root } from "../../project/examples/run.ts";
 import { poll } from "../../support/poll.ts";
 import { startRedis, type RedisServer } from "../../support/redis-server.ts";
 
 const program = join(import.meta.dirname, "left-open-program.ts");
 const folder = mkdtempSync(join(tmpdir(), "holdfast-left-open-"));
+const atLeastOne = expect.toSatisfy((n: number) => n > 0) as number;
 let redis: RedisServer;
 
 beforeAll(async () => {
@@ -39,10 +41,28 @@ describe.each([
 ])("on %s", (kind, target) => {
   test("50 stores that were used and not closed leave nothing once they were collected", async () => {
     const { printed, stderr } = await run(target(), "many");
-    expect(printed).toMatchObject({ before: expect.toSatisfy((n: number) => n > 0) as number, after: 0 });
+    expect(printed).toEqual({ before: atLeastOne, after: 0, listeners: 0 });
     expect(stderr).toContain("[many-stores] HoldfastWarning");
     expect(stderr.match(/HoldfastWarning/g)).toHaveLength(1);
     if (kind === "redis") expect(stderr).not.toContain(new URL(redis.url).password || "\0");
+  });
+
+  test("nor do those with listeners that refer to them, or with closeOn", async () => {
+    const { printed } = await run(target(), "listened to");
+    expect(printed).toEqual({ before: atLeastOne, after: 0, listeners: 0 });
+  });
+
+  test("closeOn releases what a collected store holds", async () => {
+    const ran = await ending(
+      spawn(process.execPath, ["--expose-gc", program, target(), "at a signal"], {
+        cwd: root,
+        stdio: "pipe",
+      }),
+    );
+    expect(ran.stdout).toContain("The process ends");
+    const store = open(target());
+    expect(await store.lock("held").inspect()).toBeNull();
+    await store.close();
   });
 
   test("a store goes on while there is a grant, a handle or a function of it", async () => {

@@ -1,7 +1,7 @@
 // What a closed store leaves behind: nothing that a test runner would name as an open handle.
 //
-// Seen failing: Session.#close() does not close the tickets → the timer of the renewals stays; RedisSocket.destroy() does not
-// end its stall detector → its timer stays, and keeps the whole backend.
+// Seen failing: Session.#close() does not close the calls → the timer that keeps the process alive stays. It does not notice if
+// only the tickets, or only the stall detector of a socket, are not closed.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,31 +1,29 @@
-// Jest 30, in a project of its own: its modern timers, installed before and after Holdfast is loaded; a test world together
-// with them; and what --detectOpenHandles says.
+// Jest 30 as it is, without flags, so that it loads the CommonJS build (test/project/jest.test.ts has it with ts-jest): its
+// modern timers, installed before and after Holdfast is loaded; a test world together with them; and what
+// --detectOpenHandles says.
 
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { startRedis, type RedisServer } from "../../support/redis-server.ts";
 
 const run = promisify(execFile);
 const folder = mkdtempSync(join(tmpdir(), "holdfast-jest-"));
-const built = pathToFileURL(join(import.meta.dirname, "../../../dist/")).href;
+const built = join(import.meta.dirname, "../../../dist/cjs");
 
 const program = `
-import { afterEach, expect, jest, test } from "@jest/globals";
-
 const { TARGET: target, BUILT: built } = process.env;
 afterEach(() => jest.useRealTimers());
 
 test.each(["after", "before"])("fake timers installed %s Holdfast is loaded", async (order) => {
-  if (order === "after") await import(built + "index.js");
-  jest.useFakeTimers();
   jest.resetModules();
-  const { open } = await import(built + "index.js?" + order);
+  if (order === "after") require(built + "/index.js");
+  jest.useFakeTimers();
+  const { open } = require(built + "/index.js");
   const store = open(target, { leaseMs: 500, prefix: order + ":" });
   for (let n = 0; n < 20; n += 1) await store.state("n", { initial: () => 0 }).update((n) => n + 1);
   const grant = await store.lock("l").acquire();
@@ -40,7 +38,7 @@ test.each(["after", "before"])("fake timers installed %s Holdfast is loaded", as
 
 test("a world on fake timers", async () => {
   jest.useFakeTimers();
-  const { createTestWorld } = await import(built + "testing/index.js");
+  const { createTestWorld } = require(built + "/testing/index.js");
   const world = createTestWorld({ advanceTimers: (ms) => jest.advanceTimersByTimeAsync(ms) });
   const order = [];
   const theirs = world.process("b").store.lock("x").run(async () => {
@@ -58,14 +56,13 @@ test("a world on fake timers", async () => {
 `;
 const project = {
   private: true,
-  type: "module",
-  jest: { testMatch: ["**/*.test.mjs"], transform: {}, testTimeout: 15_000 },
+  jest: { transform: {}, testTimeout: 15_000 },
 };
 
 let server: RedisServer;
 beforeAll(async () => {
   writeFileSync(join(folder, "package.json"), JSON.stringify(project));
-  writeFileSync(join(folder, "timers.test.mjs"), program);
+  writeFileSync(join(folder, "timers.test.js"), program);
   server = await startRedis();
   await run("npm", ["install", "--no-audit", "--no-fund", "--ignore-scripts", "jest@30"], { cwd: folder });
 });
@@ -83,7 +80,7 @@ const targets = {
 test.each(Object.entries(targets))(
   "Jest's tests pass on %s, and nothing is left open",
   async (_, target) => {
-    const args = ["--experimental-vm-modules", "node_modules/jest/bin/jest.js", "--detectOpenHandles"];
+    const args = ["node_modules/jest/bin/jest.js", "--detectOpenHandles"];
     const env = { ...process.env, TARGET: target(), BUILT: built };
     const { stderr } = await run(process.execPath, args, { cwd: folder, env, timeout: 60_000 });
     expect(stderr).toMatch(/Tests: +3 passed, 3 total/);

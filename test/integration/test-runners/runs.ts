@@ -4,11 +4,12 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
-/** What it printed, as JSON. */
+/** What it printed, as JSON. Fails if it printed a warning of fake timers. */
 export async function run(program: string, args: readonly string[]): Promise<unknown> {
   const path = join(import.meta.dirname, program);
-  const { stdout } = await promisify(execFile)(process.execPath, ["--expose-gc", path, ...args], {
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, ["--expose-gc", path, ...args], {
     timeout: 18_000,
   });
+  if (stderr.includes("FakeTimers")) throw new Error(stderr);
   return JSON.parse(stdout);
 }

@@ -96,12 +96,13 @@ export class Room {
   readonly modules: Modules;
   readonly backend = new ScriptedBackend();
   readonly calls: InstanceType<Modules["BackendCalls"]>;
+  readonly #closing = new AbortController();
   readonly tickets: InstanceType<Modules["TicketRegistry"]>;
 
   constructor(modules: Modules) {
     this.modules = modules;
     this.calls = new modules.BackendCalls(this.backend, 5_000);
-    this.tickets = new modules.TicketRegistry(this.calls);
+    this.tickets = new modules.TicketRegistry(this.calls, { isMarked: true, closing: this.#closing });
   }
 
   /** A lock that a ticket of ours holds from now on: fences 100, 101 … */

@@ -162,3 +162,39 @@ test("fake timers: what is not fake is refused, and a failed world is not in the
   expect(() => createTestWorld({ open: { leaseMs: 1 } })).toThrow(/leaseMs/);
   await createTestWorld().close();
 });
+
+test("the same program takes the same turns again, also in an outage", async () => {
+  async function turns(): Promise<string[]> {
+    await using world = createTestWorld();
+    const order: string[] = [];
+    const runs = ["a", "b", "c"].map(async (name) => {
+      const lock = world.process(name).store.lock("x");
+      for (let n = 0; n < 3; n += 1)
+        await lock.run(
+          async () => {
+            order.push(`${name}@${String(world.now)}`);
+            await world.sleep(10);
+          },
+          { waitMs: 60_000 },
+        );
+    });
+    world.outage({ forMs: 700 });
+    await world.until(Promise.all(runs));
+    return order;
+  }
+  const first = await turns();
+  expect(first).toHaveLength(9);
+  expect([await turns(), await turns()]).toEqual([first, first]);
+});
+
+test("a world that was left open is named with the place where it was created", async () => {
+  await using _world = createTestWorld();
+  expect(() => createTestWorld()).toThrow(
+    expect.objectContaining({
+      message: expect.stringContaining("close it first") as string,
+      cause: expect.objectContaining({
+        stack: expect.stringContaining("test-world-failures.test.ts") as string,
+      }) as Error,
+    }) as Error,
+  );
+});

@@ -1,6 +1,6 @@
 // A test world whose time is that of fake timers: timers of the application and leases of Holdfast are one line.
 //
-// Seen failing: the source of the world is not that of the fake timers → the wait is over before the pause of the application.
+// Seen failing: the clock and the timers of the world are Node's own → the waits do not end, however far the time is moved.
 
 import { afterEach, expect, test, vi } from "vitest";
 
