@@ -3,13 +3,15 @@
  *
  * All stores of the process share one listener per signal, also if this module is loaded twice. When its stores are
  * closed, the listener is removed and the signal is raised again, unless the program listens to it as well: then how the
- * process ends is up to the program. A second signal does not wait for the stores any more.
+ * process ends is up to the program. A second signal does not wait for the stores any more. A signal that Node has
+ * received when the last store has just been closed is not lost.
  */
 import { constants } from "node:os";
 import { isMainThread } from "node:worker_threads";
 import { InvalidArgumentError } from "../errors.ts";
 import { show, type CloseSignal, type Parser } from "../options.ts";
 import { onePerProcess } from "../process/one-per-process.ts";
+import { nextTurn } from "../timers.ts";
 
 const allowed: readonly string[] = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGBREAK", "SIGUSR2"];
 
@@ -69,8 +71,14 @@ function entryOf(signal: CloseSignal): Entry {
 
 function remove(signal: CloseSignal, store: Closable): void {
   const entry = entries.get(signal);
-  if (entry?.stores.delete(store) !== true || entry.stores.size > 0 || entry.isEnding) return;
-  stopListening(signal, entry);
+  if (entry?.stores.delete(store) !== true) return;
+  const stopIfUnused = (): void => {
+    if (entry.stores.size === 0 && !entry.isEnding && entries.get(signal) === entry)
+      stopListening(signal, entry);
+  };
+  // Node forgets a signal that it has received but not yet told of when the last listener goes. It tells of it when it reads
+  // its sockets the next time, which is between these two.
+  nextTurn(() => nextTurn(stopIfUnused));
 }
 
 function stopListening(signal: CloseSignal, { listener }: Entry): void {
