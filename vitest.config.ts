@@ -21,10 +21,17 @@ const apart = [
   "test/integration/processes/{contention,crossed-orders,defaults,leader,once,readers-and-writers,updates}.test.ts",
   "test/integration/processes/{dying,shares}/**",
   "test/integration/cli/{child,transfer}/**",
-  "test/integration/cli/data/refusals.test.ts",
   "test/integration/statefulpy/node-versions.test.ts",
   "test/property/fuzz/huge.test.ts",
-  "test/integration/test-runners/jest.test.ts",
+  "test/integration/test-runners/**",
+  "test/unit/fake-timers.test.ts",
+  "test/unit/mistakes/every-method.test.ts",
+  "test/integration/errors/mistakes-in-targets.test.ts",
+  "test/integration/opening/left-open.test.ts",
+  "test/integration/statefulpy/python/**",
+  "test/property/pickle/python.test.ts",
+  "test/unit/serializers/pickle/hostile-sizes.test.ts",
+  "test/integration/cli/data/{refusals,states}.test.ts",
 ];
 
 /** What `npm run test:apart` runs on a cluster of three primaries and three replicas as well. */

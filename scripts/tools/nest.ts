@@ -76,9 +76,9 @@ export const nestTools: readonly Tool[] = [
 
 /** Node 20 has no SQLite of its own. */
 function targetsIn(folder: string, { redisUrl }: Workplace): readonly (readonly [number, string])[] {
-  const file = `sqlite:${join(folder, "store.db")}`;
   return [
-    ...[20, 24].flatMap((major) => [[major, "memory:"] as const, [major, redisUrl] as const]),
-    [24, file],
+    [20, redisUrl],
+    [24, "memory:"],
+    [24, `sqlite:${join(folder, "store.db")}`],
   ];
 }

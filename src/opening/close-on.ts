@@ -3,8 +3,9 @@
  *
  * All stores of the process share one listener per signal, also if this module is loaded twice. It does not keep stores:
  * one that no code can use any more may be collected (see open-stores.ts), and then only what it holds is released at
- * the signal. When its stores are closed, the listener is removed and the signal is raised again, unless the program listens to it as well: then how the
- * process ends is up to the program. A second signal does not wait for the stores any more.
+ * the signal. When its stores are closed, the listener is removed and the signal is raised again, unless the program
+ * listens to it as well: then how the process ends is up to the program. A second signal does not wait for the stores any
+ * more. A signal that Node has received when the last store has just been closed is not lost.
  */
 import { constants } from "node:os";
 import { isMainThread } from "node:worker_threads";
@@ -12,7 +13,7 @@ import { ClosedError, InvalidArgumentError } from "../errors.ts";
 import { defaults, show, type CloseSignal, type Parser } from "../options.ts";
 import { onePerProcess } from "../process/one-per-process.ts";
 import { releaseMs, type Session } from "../session.ts";
-import { pause } from "../timers.ts";
+import { nextTurn, pause } from "../timers.ts";
 
 const allowed: readonly string[] = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGBREAK", "SIGUSR2"];
 
@@ -94,8 +95,14 @@ function entryOf(signal: CloseSignal): Entry {
 function remove(signals: readonly CloseSignal[], store: Closable): void {
   for (const signal of signals) {
     const entry = entries.get(signal);
-    if (entry?.stores.delete(store) !== true || entry.stores.size > 0 || entry.isEnding) continue;
-    stopListening(signal, entry);
+    if (entry?.stores.delete(store) !== true) continue;
+    const stopIfUnused = (): void => {
+      if (entry.stores.size === 0 && !entry.isEnding && entries.get(signal) === entry)
+        stopListening(signal, entry);
+    };
+    // Node forgets a signal that it has received but not yet told of when the last listener goes. It tells of it when it
+    // reads its sockets the next time, which is between these two.
+    nextTurn(() => nextTurn(stopIfUnused));
   }
 }
 

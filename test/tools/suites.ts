@@ -39,8 +39,10 @@ async function runSuite(title: string, suite: Suite, backend: BackendUnderTest):
 }
 
 /**
- * A case that fails is run once more, and that is told: these runs are about what a runtime lacks, and some cases need a
- * machine that is not too busy. On Node, vitest runs the same cases, each once.
+ * A case that fails is run once more, and that is told. Some cases need the CPU in time: those that expect several calls to
+ * share one hold, which goes on for 100 ms at most, or 10 ms while others wait (src/scheduling/hold-bounds.ts), and then
+ * serves them one by one; and those with leases of some 100 ms. Three processes of a runtime run here beside the other
+ * tools. On Node, vitest runs the same cases, each once.
  */
 async function runTest(name: string, run: () => Promise<void>): Promise<void> {
   try {

@@ -98,6 +98,16 @@ async function grants({
   }
 }
 
+/** Renewals that are under way at a look are not what a grant costs. */
+async function leastHeapBytes(leaseMs: number): Promise<number> {
+  let least = Infinity;
+  for (let looks = 0; looks < 12; looks += 1) {
+    least = Math.min(least, await heapBytes());
+    await sleep(leaseMs / 30);
+  }
+  return least;
+}
+
 /** Acquired and forgotten, never released: they are kept alive, cost little, and are gone after close(). */
 async function dropped({ url, open: how, count = 0 }: LifeOptions): Promise<Record<string, number>> {
   const leaseMs = how?.leaseMs ?? Math.max(4_000, count * 1.5);
@@ -111,17 +121,12 @@ async function dropped({ url, open: how, count = 0 }: LifeOptions): Promise<Reco
   await take("warm", 200);
   const before = await heapBytes();
   await take("drop", count);
-  const after = await heapBytes();
+  const after = await leastHeapBytes(leaseMs);
   await sleep(leaseMs * 1.5); // without renewals they would have ended
   let held = 0;
   for await (const lock of store.locks({ idPrefix: "drop:" }))
     held += "here" in lock.holder && lock.holder.here ? 1 : 0;
-  // Renewals that are under way at a look are not what a grant costs.
-  let later = Infinity;
-  for (let looks = 0; looks < 12; looks += 1) {
-    later = Math.min(later, await heapBytes());
-    await sleep(leaseMs / 30);
-  }
+  const later = await leastHeapBytes(leaseMs);
   const from = performance.now();
   await store.close({ drainMs: 0 });
   const bytesPerGrant = Math.round((after - before) / count);

@@ -13,7 +13,10 @@ export const sizes = {
   workMs: isLong ? 30_000 : 4_000,
 } as const;
 
-/** What a grant that is held may cost: the turn, its cohort, line and serving, the grant and its watch. About 1 200 today, with 10 000 of them. */
-export const heapPerGrantBytes = 2_048;
+/**
+ * What a grant that is held may cost: the turn, its cohort, line and serving, the grant and its watch. About 1 800 today with
+ * 10 000 of them, and up to 2 000 with 2 000, of which what the process has loaded meanwhile is a part.
+ */
+export const heapPerGrantBytes = 2_304;
 
 export const timeout = isLong ? 600_000 : 90_000;

@@ -63,7 +63,7 @@ test("what the command leaves behind is not waited for", async () => {
   const one = run("left", "--", "sh", "-c", "sleep 100 & echo pid $!");
   const sleeper = Number(await one.says("pid"));
   expect(await one.ended).toBe(0);
-  expect(stateOf(sleeper)).toBe("S");
+  expect(["R", "S"]).toContain(stateOf(sleeper)); // on a busy machine, it may still be starting
   process.kill(sleeper, "SIGKILL");
 });
 

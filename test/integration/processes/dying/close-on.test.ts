@@ -93,6 +93,13 @@ for (const name of ["Redis", "SQLite"] as const) {
   });
 }
 
+test("[P2] a signal that comes when the stores have just been closed is not lost", async () => {
+  const worker = new Worker("memory:", "closed just now", undefined, program);
+  const kill = setTimeout(() => worker.signal("SIGKILL"), dockerMs);
+  expect(await worker.ended).toBe("SIGTERM");
+  clearTimeout(kill);
+});
+
 describe("a server that does not answer", () => {
   let server: TestServer;
   beforeAll(async () => {

@@ -21,6 +21,8 @@ const lives: Readonly<Record<string, () => void>> = {
   },
   "closed before": () =>
     void Promise.all(stores.map((store) => store.close())).then(() => tell({ closed: true })),
+  "closed just now": () =>
+    void Promise.all(stores.map((store) => store.close())).then(() => process.kill(process.pid, "SIGTERM")),
 };
 
 async function body(name: string, { closing }: { readonly closing: AbortSignal }): Promise<void> {
