@@ -108,6 +108,15 @@ describe("a function that assigns to its parameter, and returns nothing", () => 
     ["function () { [native code] }", undefined],
     ["(...all) => { all = 1; }", undefined],
     ["class {}", undefined],
+    ["(d) => { d = d.filter(Boolean); }", "d"],
+    ["(d) => { while (d.next) d = d.next; d.last = true; }", undefined],
+    ["(d) => { all.forEach(function (d) { d += 1; }); }", undefined],
+    ["(d) => { const add = (d) => { d += 1; }; }", undefined],
+    ["(d) => { for (let i = 0, d = 1; d < 3; d++) log(i); }", undefined],
+    ["(d) => { try { log(); } catch (d) { d = 1; } }", undefined],
+    ["({ list }) => { list = list ?? []; list.push(1); }", undefined],
+    ["(n) => { log(/n = 1/.test(text)); }", undefined],
+    ["(d) => { ++d?.count; }", undefined],
   ])("%s: %s", (text, name) => {
     expect(assignedName(text)).toBe(name);
   });
@@ -154,7 +163,7 @@ describe("work that outlives lock.run", () => {
       setTimeout(call, 1);
     });
     emitter.emit("message");
-    await poll(() => calls.length === 2);
+    await poll(() => calls.length).toBe(2);
     await Promise.all(calls);
     expect(warnings).toEqual([]);
 
