@@ -46,7 +46,7 @@ test("a call that is never answered ends when its caller gets the error", async 
   backend.always("acquireLock", hang());
   using seen = record(["call"]);
   await expect(store.lock("a").acquire()).rejects.toMatchObject({ code: "UNREACHABLE" });
-  await poll(() => seen.ended("call").length > 0);
+  await poll(() => seen.ended("call").length).toBe(1);
   expect(seen.ended("call")).toMatchObject([{ doing: "Acquiring the lock", outcome: "unavailable" }]);
 });
 
@@ -115,6 +115,6 @@ test.each([1, 2, 3])("random calls on a backend with faults, seed %i", async (se
     await Promise.allSettled(Array.from({ length: 6 }, () => call()));
   }
   await store.close({ drainMs: 100 });
-  await poll(() => unbalanced(seen).length === 0);
+  await poll(() => unbalanced(seen)).toEqual([]);
   expect(seen.ended("hold").length).toBeGreaterThan(5);
 });
