@@ -12,10 +12,18 @@ import { onePerProcess } from "./process/one-per-process.ts";
 /** Errors that callers already have: Holdfast errors that were thrown to them, or that they made themselves. */
 const callersOwn = onePerProcess("callers-own", 1, () => new WeakSet<HoldfastError>());
 
-/** Returns the result of `call`. A Holdfast error is thrown with the stack of the caller that awaits it. */
-export async function withCallersStack<R>(call: () => R | PromiseLike<R>): Promise<R> {
+/**
+ * Returns the result of `call`. A Holdfast error is thrown with the stack of the caller that awaits it. `note` is told the
+ * result: an async function around `call` would cost each caller another promise.
+ */
+export async function withCallersStack<R>(
+  call: () => R | PromiseLike<R>,
+  note?: (result: R) => void,
+): Promise<R> {
   try {
-    return await call();
+    const result = await call();
+    note?.(result);
+    return result;
   } catch (error) {
     if (!isOfOurs(error) || callersOwn.has(error)) throw error;
     throw fromCaller(copyOf(error));

@@ -6,7 +6,7 @@
  */
 
 import { LinkedList, ListNode } from "./linked-list.ts";
-import { globalImmediate, nodeTime } from "./time/node-time.ts";
+import { globalImmediate, nodeNow, nodeTime } from "./time/node-time.ts";
 import type { KeepsAlive, Stoppable, TimeSource } from "./time/time-source.ts";
 
 export { nextTick, soon } from "./time/node-time.ts";
@@ -22,13 +22,13 @@ export function useTimeSource(next: TimeSource): TimeSource {
 }
 
 /** The monotonic clock of this process, in milliseconds. */
-export const now = (): number => source.now();
+export const now = (): number => (source === nodeTime ? nodeNow() : source.now());
 
 /** The time of day, in milliseconds since 1970; it may be set at any time. */
 export const wallNow = (): number => source.wallNow();
 
 /** A clock that goes on even while a test holds the time: for how long code has kept the event loop. */
-export const loopClock: () => number = nodeTime.now;
+export const loopClock: () => number = nodeNow;
 
 /** Calls `fn` after `ms`, unless it is stopped before. */
 export const after = (ms: number, fn: () => void): Stoppable => source.later(ms, fn);

@@ -45,6 +45,7 @@ export class BackendCall<R> {
   #isSent = false;
   #isOver = false;
   #attempts = 0;
+  #endTrace: ((error: unknown) => void) | undefined;
   #outcome: Outcome = "none";
   #cause: HoldfastError | undefined;
 
@@ -127,7 +128,11 @@ export class BackendCall<R> {
     const id = idOf(this.#subject);
     const ids = id === undefined ? [] : [userId(id)];
     const trace: CallTrace = { doing: doingOf(this.#subject), ids, attempt: this.#attempts };
-    return traceCall(traces.call, { trace, answered: () => "answered" }, () => this.#attempt(sentAt));
+    // An attempt may never be answered; what is traced of it ends with the call.
+    const over = new Promise<never>((_, reject) => (this.#endTrace = reject));
+    const attempted = async (): Promise<R> => this.#attempt(sentAt);
+    const attempt = (): Promise<R> => Promise.race([attempted(), over]);
+    return traceCall(traces.call, { trace, answered: () => "answered" }, attempt);
   }
 
   #failed(error: unknown, outcome: Outcome): void {
@@ -173,6 +178,7 @@ export class BackendCall<R> {
 
   #giveUp(error: unknown): void {
     this.#end();
+    this.#endTrace?.(error);
     this.#listener.reject(error);
   }
 

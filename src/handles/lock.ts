@@ -132,7 +132,10 @@ export class LockHandle implements Lock {
   }
 
   acquire(options?: AcquireOptions): Promise<Grant> {
-    return withCallersStack(() => this.#byHand(this.#parse("acquire()", options)));
+    return withCallersStack(
+      () => handedOut(this.#acquire(this.#parse("acquire()", options))),
+      (grant) => this.#session.heldByHand(grant),
+    );
   }
 
   tryAcquire(options?: TryAcquireOptions): Promise<Grant | null> {
@@ -157,7 +160,8 @@ export class LockHandle implements Lock {
   async #tryAcquire(options: TryAcquireOptions | undefined): Promise<Grant | null> {
     const { waitMs: _, ...parsers } = this.#parsers;
     const own = parse.parseOptions<Parsed<TryAcquireOptions>>("tryAcquire()", options, parsers);
-    return nullIfBusy(this.#byHand({ ...own, waitMs: 0 }));
+    const grant = await nullIfBusy(handedOut(this.#acquire({ ...own, waitMs: 0 })));
+    return grant && this.#session.heldByHand(grant);
   }
 
   async #run<R>(fn: (grant: Grant) => R | Promise<R>, options: AcquireOptions | undefined): Promise<R> {
@@ -193,10 +197,6 @@ export class LockHandle implements Lock {
     return options === undefined
       ? noOptions
       : parse.parseOptions<Parsed<AcquireOptions>>(call, options, this.#parsers);
-  }
-
-  async #byHand(options: Parsed<AcquireOptions>): Promise<HeldGrant> {
-    return this.#session.heldByHand(await handedOut(this.#acquire(options)));
   }
 
   #acquire(options: Parsed<AcquireOptions>): Promise<HeldGrant> {

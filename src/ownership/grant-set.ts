@@ -92,8 +92,10 @@ export class HeldSet<Id extends string = string> implements GrantSet<Id>, Limite
   close(reason: Error): void {
     if (this.#isOver) return;
     this.#end();
-    const released = Promise.allSettled(this.grants.map((grant) => grant.close(reason)));
-    this.#released = released.then((ends) => ends.every((end) => end.status === "fulfilled" && end.value));
+    const released = Promise.allSettled(this.grants.map((grant) => grant.close(reason))).then((ends) =>
+      ends.every((end) => end.status === "fulfilled" && end.value),
+    );
+    this.#released = this.#tracing?.until(released) ?? released;
   }
 
   /** Why they were lost; `undefined` if they were not. */

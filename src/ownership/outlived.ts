@@ -5,9 +5,14 @@
  * A call for another id from there is warned of, once for each lock. One for the same id is not: to take the lock again
  * later, from a timer, is a usual way to repeat something. A write of the guarded state fails in any case [S4], and its
  * error says this.
+ *
+ * A timer, a socket or a server that was made inside of a function keeps its context for the life of the process, and so do
+ * all that its callbacks call, which is no mistake. So there is no warning in a call that an event has made, nor once the
+ * lease of the ended hold would be over: work that someone forgot to await calls soon.
  */
 import { warnOnce } from "../diagnostics.ts";
 import { LockLostError, quoted } from "../errors.ts";
+import { now } from "../timers.ts";
 import type { HeldGrant } from "./grant.ts";
 import type { Held } from "./held-grants.ts";
 
@@ -18,6 +23,7 @@ const advice =
 export function warnIfOutlived(store: object, id: string, context: Held): void {
   const { grant, draft } = context;
   if (draft || context.store !== store || !grant.isEnded || grant.id === id) return;
+  if (now() >= grant.hold.until || isCalledByEvent()) return;
   warnOnce(
     "outlived-run",
     grant.id,
@@ -25,6 +31,22 @@ export function warnIfOutlived(store: object, id: string, context: Held): void {
       `A call for ${quoted(id)} comes from work that run() of the lock ${quoted(grant.id)} began, and that has outlived it: ` +
       `the function had ended, and the lock was released. ${advice}.`,
   );
+}
+
+/** Continues a function that has awaited something: what is below in the stack has only settled its promise. */
+const continuation = /\n[^\n]*(?:node:internal\/process\/task_queues|\bat async )/;
+const event = /\bnode:(?:internal\/timers|events|internal\/event_target)\b/;
+/** More than there usually are; the deepest frame is the one that tells. */
+const maxFrames = 200;
+
+/** Whether this is the turn of a timer or a listener, which was made to go on by itself. */
+function isCalledByEvent(): boolean {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = maxFrames;
+  const stack = String(new Error().stack);
+  Error.stackTraceLimit = stackTraceLimit;
+  const [own = ""] = stack.split(continuation);
+  return event.test(own);
 }
 
 /** The error of a write of the state that an ended function guarded; `lost`: that of a grant which ended otherwise. */

@@ -123,12 +123,17 @@ abstract class DraftChange extends Change {
     const view = new ContextView(context);
     const written = (returned: unknown): StateWrite | undefined => {
       const after = this.after(draft, before, returned);
-      if (after === undefined || (stored !== null && equalBytes(after, stored.bytes))) return undefined;
+      const isUnchanged = after === undefined || (before !== undefined && equalBytes(after, before));
+      if (isUnchanged && returned === undefined) noteNothingChanged(this.method, codec.id, fn);
+      if (after === undefined || (isUnchanged && stored !== null)) return undefined;
       return { kind: "save", bytes: after, serializer: codec.serializer.name, ttlMs: this.call.ttlMs };
     };
     const returned = runForCaller(() => fn(draft, view));
     return isThenable(returned) ? Promise.resolve(returned).then(written, refuse) : written(returned);
   }
+
+  /** As messages name it. */
+  protected abstract readonly method: "update" | "run";
 
   /** The value to store; `undefined` to store nothing. */
   protected abstract after(
@@ -140,6 +145,7 @@ abstract class DraftChange extends Change {
 
 /** `update`: the draft was changed, or the new value returned; resolves with what is now stored. */
 export class UpdateChange extends DraftChange {
+  protected readonly method = "update";
   #result: unknown;
 
   protected after(draft: unknown, before: Uint8Array | undefined, returned: unknown): Uint8Array | undefined {
@@ -152,8 +158,6 @@ export class UpdateChange extends DraftChange {
           "Either change the draft and return nothing, or leave the draft alone and return the new value.",
       );
     }
-    if (returned === undefined && isUnchanged(before, after))
-      noteNothingChanged("update", codec.id, this.call.fn);
     this.#result = after === undefined ? undefined : codec.readBack(after);
     return after;
   }
@@ -172,19 +176,17 @@ export class UpdateChange extends DraftChange {
 
 /** `run`: the draft was changed; resolves with the function's own result. */
 export class RunChange extends DraftChange {
+  protected readonly method = "run";
   #result: unknown;
 
-  protected after(draft: unknown, before: Uint8Array | undefined, returned: unknown): Uint8Array | undefined {
+  protected after(draft: unknown, _: Uint8Array | undefined, returned: unknown): Uint8Array | undefined {
     if (draft !== undefined && !isObject(draft)) {
       throw new InvalidArgumentError(
         `run() is for objects, which a function can change in place; this state is ${draft === null ? "null" : `a ${typeof draft}`}. Use update().`,
       );
     }
     this.#result = returned;
-    const { codec, fn } = this.call;
-    const after = draft === undefined ? undefined : codec.encode(draft);
-    if (returned === undefined && isUnchanged(before, after)) noteNothingChanged("run", codec.id, fn);
-    return after;
+    return draft === undefined ? undefined : this.call.codec.encode(draft);
   }
 
   protected settle(): void {
@@ -287,11 +289,6 @@ function refuse(error: unknown): never {
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return isObject(value) && "then" in value && typeof value.then === "function";
-}
-
-/** Whether a draft function has changed nothing, even if that is saved, since nothing was stored. */
-function isUnchanged(before: Uint8Array | undefined, after: Uint8Array | undefined): boolean {
-  return after === undefined || (before !== undefined && equalBytes(after, before));
 }
 
 function isObject(value: unknown): value is object {

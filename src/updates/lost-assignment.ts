@@ -40,11 +40,14 @@ export function assignedName(text: string): string | undefined {
   if (parts === null) return undefined;
   const [, parameter = "", body = ""] = parts;
   if (/\breturn\b[ \t]*[^\s;}]/.test(body)) return undefined;
-  return boundNames(parameter).find((name) => isAssigned(name, body));
+  if (regularExpression.test(body)) return undefined; // its text is not told from code here
+  return boundNames(parameter).find((name) => isAssigned(name, body) && !hasOtherUse(name, body));
 }
 
 /** Comments and strings. */
 const notCode = /\/\*.*?\*\/|\/\/[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`/gs;
+
+const regularExpression = /[=(,:[!&|?{};]\s*\/(?![*/=])/;
 
 /** An arrow function, a function or a method. The first parameter has no parentheses of its own. */
 const withParentheses = /^(?:async\b\s*)?(?:function\b\s*)?(?:[\w$]+\s*)?\(([^()]*)\)(.*)$/s;
@@ -64,4 +67,17 @@ function isAssigned(name: string, body: string): boolean {
   const before = String.raw`(?<![\w$.])(?<!\b(?:let|const|var)\s+)`;
   const operator = String.raw`(?:=(?![=>])|(?:\*\*|<<|>>>?|&&|\|\||\?\?|[-+*/%&|^])=(?!=)|\+\+|--)`;
   return new RegExp(String.raw`${before}${word}\s*${operator}|(?:\+\+|--)\s*${word}(?![\w$.\[])`).test(body);
+}
+
+/**
+ * Whether it may be right: properties are used, other than those of `draft = draft.filter()`, as when a function walks
+ * along a list; or the body declares another variable of that name.
+ */
+function hasOtherUse(name: string, body: string): boolean {
+  const word = String.raw`(?<![\w$.])${name.replaceAll("$", "\\$")}(?![\w$])`;
+  const rest = body.replaceAll(new RegExp(String.raw`(${word}\s*=\s*)${word}`, "g"), "$1");
+  const property = String.raw`${word}\s*(?:\?\.|\.|\[)`;
+  const declared = String.raw`\b(?:let|const|var|catch|function)\b[^;]*?${word}`;
+  const parameter = String.raw`(?:${word}|\([^()]*${word}[^()]*\))\s*(?:=>|\{)`;
+  return new RegExp(`${property}|${declared}|${parameter}`).test(rest.replace(/^\s*=>/, ""));
 }

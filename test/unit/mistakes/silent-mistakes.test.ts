@@ -2,12 +2,16 @@
 //
 // Seen failing: without each of the warnings; with a warning whenever a function changed nothing; with one for each call.
 
+import { AsyncResource } from "node:async_hooks";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { EventEmitter } from "node:events";
+import { setTimeout as pause } from "node:timers/promises";
 import { runInThisContext } from "node:vm";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import { open, type Store, type WarningEvent } from "../../../src/index.ts";
 import { assignedName } from "../../../src/updates/lost-assignment.ts";
+import { poll } from "../../support/poll.ts";
 
 let store: Store;
 let warnings: WarningEvent[] = [];
@@ -104,6 +108,15 @@ describe("a function that assigns to its parameter, and returns nothing", () => 
     ["function () { [native code] }", undefined],
     ["(...all) => { all = 1; }", undefined],
     ["class {}", undefined],
+    ["(d) => { d = d.filter(Boolean); }", "d"],
+    ["(d) => { while (d.next) d = d.next; d.last = true; }", undefined],
+    ["(d) => { all.forEach(function (d) { d += 1; }); }", undefined],
+    ["(d) => { const add = (d) => { d += 1; }; }", undefined],
+    ["(d) => { for (let i = 0, d = 1; d < 3; d++) log(i); }", undefined],
+    ["(d) => { try { log(); } catch (d) { d = 1; } }", undefined],
+    ["({ list }) => { list = list ?? []; list.push(1); }", undefined],
+    ["(n) => { log(/n = 1/.test(text)); }", undefined],
+    ["(d) => { ++d?.count; }", undefined],
   ])("%s: %s", (text, name) => {
     expect(assignedName(text)).toBe(name);
   });
@@ -139,6 +152,40 @@ describe("work that outlives lock.run", () => {
     expect(warnings[0]?.message).toMatch(
       /^A call for "stock" comes from work that run\(\) of the lock "order" began, and that has outlived it: .*\. Await all promises/,
     );
+  });
+
+  test("a call that a timer or a listener makes, or one that comes much later: nothing", async () => {
+    const calls: Promise<unknown>[] = [];
+    const emitter = new EventEmitter();
+    const call = (): void => void calls.push(store.lock("elsewhere").run(() => 1));
+    await store.lock("setup").run(() => {
+      emitter.on("message", AsyncResource.bind(call));
+      setTimeout(call, 1);
+    });
+    emitter.emit("message");
+    await poll(() => calls.length).toBe(2);
+    await Promise.all(calls);
+    expect(warnings).toEqual([]);
+
+    const leaseMs = 100;
+    let later: Promise<unknown> | undefined;
+    await store.lock("short").run(
+      () => {
+        later = pause(2 * leaseMs).then(() => store.lock("elsewhere").run(() => 1));
+      },
+      { leaseMs },
+    );
+    await later;
+    expect(warnings).toEqual([]);
+  });
+
+  test("a call that continues after a timer: a warning", async () => {
+    let work: Promise<unknown> | undefined;
+    await store.lock("continued").run(() => {
+      work = pause(1).then(() => store.lock("elsewhere").run(() => 1));
+    });
+    await work;
+    expect(warnings).toMatchObject([{ cause: "outlived-run" }]);
   });
 
   test("[S4] a write of the guarded state: an error that says so", async () => {
