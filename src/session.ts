@@ -11,7 +11,7 @@ import type { Parser } from "./options.ts";
 import type { HeldGrant } from "./ownership/grant.ts";
 import type { HeldSet } from "./ownership/grant-set.ts";
 import { runOutside } from "./ownership/async-context.ts";
-import { insideBody } from "./ownership/held-grants.ts";
+import { heldHere, insideBody } from "./ownership/held-grants.ts";
 import { LockManager } from "./scheduling/lock-manager.ts";
 import { now, type Deadline } from "./timers.ts";
 import type { Serializer } from "./serializers/serializer.ts";
@@ -79,7 +79,8 @@ export class Session {
    * store has acquired is in use until that function ends.
    */
   heldByHand<Held extends HeldGrant | HeldSet>(held: Held): Held {
-    if (!insideBody(this.store)) held.markByHand();
+    const outer = heldHere();
+    held.markByHand(outer && (() => insideBody(this.store, outer)));
     return held;
   }
 

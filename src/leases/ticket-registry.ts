@@ -40,6 +40,8 @@ export class TicketRegistry implements StoreOfTickets {
   /** Weakly, since listeners on its signal may refer to the store, which the tickets must not keep: its session does. */
   readonly #closing: WeakRef<AbortController>;
   #isAborted = false;
+  /** When it was noticed last that the machine had slept. */
+  #sleptAt = -Infinity;
 
   /** `isMarked`: whether others may pass over its holds once this process is gone. The caller keeps `closing`. */
   constructor(calls: BackendCalls, { isMarked, closing }: { isMarked: boolean; closing: AbortController }) {
@@ -62,6 +64,12 @@ export class TicketRegistry implements StoreOfTickets {
 
   lookForSleep(): void {
     this.#sleep.lookNow();
+  }
+
+  /** Whether the machine has slept since then: a lease that counts from there may have ended. */
+  hasSleptSince(at: number): boolean {
+    this.lookForSleep();
+    return at <= this.#sleptAt;
   }
 
   /** The store begins to close: tells the functions that run. */
@@ -87,6 +95,7 @@ export class TicketRegistry implements StoreOfTickets {
     const acquisition = new Acquisition({ id, ticket, leaseMs, share, sequence, store }, this.assumesWanted);
     this.#entries[sequence.index] = acquisition;
     this.#alive.begin();
+    this.#sleep.start(); // from before its first ask
     return acquisition;
   }
 
@@ -102,6 +111,7 @@ export class TicketRegistry implements StoreOfTickets {
     const next = hold.kept(reply, from, this.assumesWanted);
     hold.end();
     this.#register(next);
+    if (from <= this.#sleptAt) this.#renewUnsure(next);
     return next;
   }
 
@@ -113,7 +123,6 @@ export class TicketRegistry implements StoreOfTickets {
   /** Renews its lease from now on. `at`: the current time, if the caller has just read it. */
   watch(hold: Hold, at?: number): void {
     this.#watchdog.watch(hold, at);
-    this.#sleep.start();
   }
 
   unwatch(hold: Hold): void {
@@ -179,12 +188,14 @@ export class TicketRegistry implements StoreOfTickets {
   }
 
   #renewAll(): void {
-    const at = now();
-    for (const entry of this.#entries) {
-      if (!(entry instanceof Hold) || entry.watch === undefined) continue;
-      entry.becomeUnsure(at);
-      this.#watchdog.renewNow(entry);
-    }
+    this.#sleptAt = now();
+    for (const entry of this.#entries) if (entry instanceof Hold) this.#renewUnsure(entry);
+  }
+
+  #renewUnsure(hold: Hold): void {
+    if (hold.watch === undefined) return;
+    hold.becomeUnsure(this.#sleptAt);
+    this.#watchdog.renewNow(hold);
   }
 
   #onWake(wake: Wake): void {

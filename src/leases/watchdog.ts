@@ -86,12 +86,12 @@ export class Watchdog {
     ticket.watchedBy({ state: "valid", deadline, sentAt: -Infinity, provenAt: -Infinity });
   }
 
-  /** [L6] Stops renewing at once; a reply that is still to come is ignored. */
   /** Nothing is watched any more. */
   close(): void {
     this.#deadlines.clearAll();
   }
 
+  /** [L6] Stops renewing at once; a reply that is still to come is ignored. */
   unwatch(ticket: Watched): void {
     this.#deadlines.clear(ticket.watch?.deadline);
     ticket.watchedBy(undefined);

@@ -112,15 +112,41 @@ function stopListening(signal: CloseSignal, { listener }: Entry): void {
 }
 
 async function onSignal(signal: CloseSignal, entry: Entry): Promise<void> {
-  const isOurs = process.listeners(signal).every((listener) => listener === entry.listener);
-  if (entry.isEnding) {
-    if (isOurs) endProcess(signal, entry);
+  const isOurs = isLeftToUs(signal, entry);
+  if (entry.isEnding && isOurs) {
+    endProcess(signal, entry);
     return;
   }
   entry.isEnding = true;
-  await Promise.allSettled([...entry.stores].map(close));
-  if (isOurs) endProcess(signal, entry);
-  else stopListening(signal, entry);
+  const stores = [...entry.stores];
+  await Promise.allSettled(stores.map(close));
+  if (isOurs) {
+    endProcess(signal, entry);
+    return;
+  }
+  entry.isEnding = false;
+  for (const store of stores) entry.stores.delete(store);
+  // The program may have opened others, in its own listener.
+  if (entry.stores.size === 0 && entries.get(signal) === entry) stopListening(signal, entry);
+}
+
+/** Whether no other listener decides how the process ends. */
+function isLeftToUs(signal: CloseSignal, { listener }: Entry): boolean {
+  const others = process.listeners(signal).filter((one) => one !== listener).length;
+  return others === 0 || (signal !== "SIGBREAK" && others === listenersOfSignalExit());
+}
+
+/**
+ * The package signal-exit, which many others load, listens to all these signals except SIGBREAK. It ends the process only
+ * if nothing else listens, which it finds out with these counts of its listeners. So it waits for this listener to go.
+ */
+function listenersOfSignalExit(): number {
+  const versions: unknown[] = [
+    (process as { readonly __signal_exit_emitter__?: unknown }).__signal_exit_emitter__, // up to 3
+    (globalThis as Readonly<Record<symbol, unknown>>)[Symbol.for("signal-exit emitter")], // 4
+  ];
+  const counts = versions.map((emitter) => Number((emitter as { count?: unknown } | undefined)?.count ?? 0));
+  return counts.reduce((sum, count) => sum + count, 0);
 }
 
 /** Ends the process as if nothing had listened to the signal. */

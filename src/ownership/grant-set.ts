@@ -84,9 +84,9 @@ export class HeldSet<Id extends string = string> implements GrantSet<Id>, Limite
     return this.grants.every((grant) => grant.isIdle);
   }
 
-  /** A caller has acquired it by hand. */
-  markByHand(): void {
-    for (const grant of this.grants) grant.markByHand(this);
+  /** A caller has acquired it by hand. `isInside`: whether a function that it belongs to is still running. */
+  markByHand(isInside: (() => boolean) | undefined): void {
+    for (const grant of this.grants) grant.markByHand(isInside, this);
   }
 
   close(reason: Error): void {

@@ -55,6 +55,7 @@ export class HeldGrant implements Grant, Traceable {
   /** `maxHoldMs` is over: why its signal has aborted. */
   #overdue: Error | undefined;
   #byHand: HeldByHand | undefined;
+  #isInside: (() => boolean) | undefined;
   /** It was released because its store is closing. */
   #wasClosed = false;
   #onOver: (() => void) | undefined;
@@ -116,12 +117,13 @@ export class HeldGrant implements Grant, Traceable {
 
   /** Whether no call is in progress under it. */
   get isIdle(): boolean {
-    if (this.#writes?.size || this.#mutex?.isLocked === true) return false;
+    if (this.#isInside?.() === true || this.#writes?.size || this.#mutex?.isLocked === true) return false;
     return [...(this.#children ?? [])].every((child) => child.#byHand?.isIdle === true);
   }
 
-  /** A caller has acquired it by hand, alone or as one of several. */
-  markByHand(as: HeldByHand = this): void {
+  /** A caller has acquired it by hand, alone or as one of several. `isInside`: a function that it belongs to still runs. */
+  markByHand(isInside: (() => boolean) | undefined, as: HeldByHand = this): void {
+    this.#isInside = isInside;
     this.#byHand = as;
   }
 

@@ -148,9 +148,9 @@ export function insideDraft(store: object, id: string): boolean {
   return false;
 }
 
-/** Whether this context runs inside a body of this store. Then its calls still work while the store drains [P2]. */
-export function insideBody(store: object): boolean {
-  for (let held = context.getStore(); held !== undefined; held = held.up) {
+/** Whether a context runs inside a body of this store. Then its calls still work while the store drains [P2]. */
+export function insideBody(store: object, chain = context.getStore()): boolean {
+  for (let held = chain; held !== undefined; held = held.up) {
     if (held.store === store && held.grant.isLive) return true;
   }
   return false;

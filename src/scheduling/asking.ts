@@ -150,6 +150,8 @@ export class Asking {
     reply: AcquireReply,
     sent: { readonly first: number; readonly last: number },
   ): void {
+    // By now, another client may have the lock.
+    if (reply.status === "granted" && this.#tickets.hasSleptSince(sent.last)) return this.#ask(acquisition);
     let answer: Hold | Waiting;
     try {
       answer = this.#noteReply(acquisition, reply, sent.last);
@@ -209,7 +211,7 @@ export class Asking {
     const { waitingSince } = acquisition;
     if (wake === undefined || waitingSince === undefined) return undefined;
     // After a second ask, the wake may be a late one, of a grant that has ended. Another ask decides [L1].
-    if (acquisition.hasAskedAgain) return undefined;
+    if (acquisition.hasAskedAgain || this.#tickets.hasSleptSince(waitingSince)) return undefined;
     const left = waitingSince + wake.leaseMs - now();
     // Little of the hand-over lease is left: ask first, to get the full lease.
     if (left < wake.leaseMs / 2) return undefined;

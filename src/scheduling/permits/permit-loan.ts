@@ -69,7 +69,7 @@ export class PermitLoan implements Lender {
 
   #serve(): void {
     const hold = this.#hold;
-    const request = hold.isLive ? this.#firstLikeIt() : undefined;
+    const request = hold.isLive && !hold.isUnsure ? this.#firstLikeIt() : undefined;
     if (request === undefined) return this.#giveBackQuietly();
     const { durability } = request;
     if (durability !== undefined && hold.replicas < durability.replicas) void this.#awaitReplicas(durability);

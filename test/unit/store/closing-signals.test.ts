@@ -5,7 +5,7 @@
 import { expect, test, vi } from "vitest";
 
 import { Memory, MemoryBackend } from "../../../src/backends/memory/backend.ts";
-import { open, type Store } from "../../../src/index.ts";
+import { open, type Grant, type Store } from "../../../src/index.ts";
 import { FaultyBackend, hang } from "../../../src/testing/index.ts";
 import { defaults } from "../../../src/options.ts";
 import { disconnectMs, releaseMs } from "../../../src/session.ts";
@@ -156,4 +156,19 @@ test("[P2] at its defaults, close() takes less than docker's 10 s, even if nothi
   await store.close({ drainMs: 100 });
   expect(performance.now() - from).toBeLessThan(100 + releaseMs + disconnectMs + 500);
   expect(performance.now() - from).toBeGreaterThan(1_000);
+});
+
+test("[P2] what a function has acquired by hand and left is released at once, when the function has ended", async () => {
+  const store = open("memory:");
+  let left: Grant | undefined;
+  const ended = store.lock("outer").run(async ({ closing }) => {
+    left = await store.lock("inner").acquire();
+    await new Promise((resolve) => closing.addEventListener("abort", () => setTimeout(resolve, 200)));
+    return left.signal.aborted;
+  });
+  await vi.waitFor(() => expect(left).toBeDefined());
+  const from = performance.now();
+  await store.close();
+  expect(await ended).toBe(false);
+  expect(performance.now() - from).toBeLessThan(3_000);
 });

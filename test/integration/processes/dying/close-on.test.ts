@@ -85,6 +85,20 @@ for (const name of ["Redis", "SQLite"] as const) {
       expect(ending).toBe(7);
     });
 
+    test("[P2] beside a package that ends the process only if nothing else listens, it ends by the signal", async () => {
+      const worker = await started(backend.url, "beside signal-exit");
+      expect((await dockerStop(worker)).ending).toBe("SIGTERM");
+      expect(worker.told).toContainEqual({ exits: true });
+      expect(worker.told).toContainEqual({ ended: "update 1" });
+    });
+
+    test("[P2] a store that a program's own listener opens is closed by the next signal", async () => {
+      const worker = await started(backend.url, "opens another");
+      worker.signal("SIGTERM");
+      await worker.until((told) => told.some((line) => "opened" in line));
+      expect((await dockerStop(worker)).ending).toBe(7);
+    });
+
     test("[P2] a store that was closed before does not listen any more", async () => {
       const worker = new Worker(backend.url, "closed before", undefined, program);
       await worker.until((told) => told.some((line) => "closed" in line));

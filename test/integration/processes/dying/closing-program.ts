@@ -19,8 +19,31 @@ const lives: Readonly<Record<string, () => void>> = {
       void Promise.all(stores.map((store) => store.close())).then(() => process.exit(7));
     });
   },
+  /** A package listens that ends the process only if it is the only one: as signal-exit 4 does. */
+  "beside signal-exit": () => {
+    const emitter = { count: 1 };
+    Object.assign(globalThis, { [Symbol.for("signal-exit emitter")]: emitter });
+    const listener = (): void => {
+      if (process.listeners("SIGTERM").length !== emitter.count) return;
+      tell({ exits: true });
+      process.removeListener("SIGTERM", listener);
+      process.kill(process.pid, "SIGTERM");
+    };
+    process.on("SIGTERM", listener);
+  },
+  /** Its own listener opens the next store. */
+  "opens another": () => {
+    process.on("SIGTERM", () => {
+      const next = open(url, { closeOn: ["SIGTERM"] });
+      next.closing.addEventListener("abort", () => process.exit(7));
+      void Promise.all(stores.map((store) => store.close())).then(() => tell({ opened: true }));
+    });
+  },
+  /** Told only when the listeners are gone: Node loses a signal that comes at the very moment when the last one goes. */
   "closed before": () =>
-    void Promise.all(stores.map((store) => store.close())).then(() => tell({ closed: true })),
+    void Promise.all(stores.map((store) => store.close())).then(() =>
+      setImmediate(() => tell({ closed: true })),
+    ),
   "closed just now": () =>
     void Promise.all(stores.map((store) => store.close())).then(() => process.kill(process.pid, "SIGTERM")),
 };
