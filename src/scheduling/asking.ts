@@ -150,23 +150,26 @@ export class Asking {
     reply: AcquireReply,
     sent: { readonly first: number; readonly last: number },
   ): void {
-    // By now, another client may have the lock.
-    if (reply.status === "granted" && this.#tickets.hasSleptSince(sent.last)) return this.#ask(acquisition);
-    let answer: Hold | Waiting;
+    let answer: Hold | Waiting | undefined;
     try {
       answer = this.#noteReply(acquisition, reply, sent.last);
     } catch (error) {
       return this.#failed(acquisition, error, sent.first); // a user's own backend may return an unreadable reply
     }
-    if ("status" in answer) this.#isTaken(acquisition, answer);
+    if (answer === undefined) this.#ask(acquisition);
+    else if ("status" in answer) this.#isTaken(acquisition, answer);
     else this.#granted(answer);
   }
 
-  /** Records the reply. Returns the hold if the lock was granted. */
-  #noteReply(acquisition: Acquisition, reply: AcquireReply, sentAt: number): Hold | Waiting {
+  /**
+   * Records the reply. Returns the hold if the lock was granted; `undefined` if the machine has slept since it was asked
+   * for: by now, another client may have the lock.
+   */
+  #noteReply(acquisition: Acquisition, reply: AcquireReply, sentAt: number): Hold | Waiting | undefined {
     if (reply.status === "settled") throw settledTicket(acquisition.ticket);
     if (reply.status === "mismatch") throw mismatch(this.#id, acquisition.share, reply);
     if (reply.status === "granted") {
+      if (this.#tickets.hasSleptSince(sentAt)) return undefined;
       acquisition.takeWake(); // it says the same
       return this.#tickets.granted(acquisition, reply, sentAt);
     }
