@@ -74,7 +74,13 @@ export type { Grant } from "./ownership/public-grant.ts";
 export type { GrantSet } from "./ownership/grant-set.ts";
 export type { Serializer } from "./serializers/serializer.ts";
 export { json } from "./serializers/json.ts";
-export type { AcquireEvent, LostEvent, ReleaseEvent, UpdateEvent, WarningEvent } from "./diagnostics.ts";
+export type {
+  AcquireEvent,
+  LostEvent,
+  ReleaseEvent,
+  UpdateEvent,
+  WarningEvent,
+} from "./diagnostics/events.ts";
 export type {
   AcquireTrace,
   CallTrace,

@@ -5,7 +5,7 @@
  * is silently ignored is hard to find.
  */
 import type { Backend, Durability, Ttl } from "./backends/contract.ts";
-import { warnOnce } from "./diagnostics.ts";
+import { warnOnce } from "./diagnostics/events.ts";
 import { InvalidArgumentError } from "./errors.ts";
 import { parseOptions, show, type Given, type Parser } from "./parse-options.ts";
 import { json } from "./serializers/json.ts";

@@ -10,7 +10,7 @@
  * below a session refers to it. Own backends are not watched, since other code may use them.
  */
 import { isUserClient } from "../backends/redis/client/user/recognize.ts";
-import { warn } from "../diagnostics.ts";
+import { warn } from "../diagnostics/events.ts";
 import type { Session } from "../session.ts";
 import { onePerProcess } from "../process/one-per-process.ts";
 

@@ -6,7 +6,7 @@
  * aborts after a normal release.
  */
 import type { Receipt, Share } from "../backends/contract.ts";
-import { diagnostics, type LostEvent } from "../diagnostics.ts";
+import { diagnostics, type LostEvent } from "../diagnostics/events.ts";
 import type { HoldTracing, Traceable } from "../diagnostics/hold-tracing.ts";
 import type { HoldTrace, LockKind } from "../diagnostics/traces.ts";
 import { withCallersStack } from "../caller-stacks.ts";

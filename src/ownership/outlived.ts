@@ -10,7 +10,7 @@
  * all that its callbacks call, which is no mistake. So there is no warning in a call that an event has made, nor once the
  * lease of the ended hold would be over: work that someone forgot to await calls soon.
  */
-import { warnOnce } from "../diagnostics.ts";
+import { warnOnce } from "../diagnostics/events.ts";
 import { LockLostError, quoted } from "../errors.ts";
 import { now } from "../timers.ts";
 import type { HeldGrant } from "./grant.ts";

@@ -1,5 +1,5 @@
 /** What is reported about grants through node:diagnostics_channel. No event is built without a subscriber. */
-import { diagnostics, warn, type AcquireEvent, type ReleaseEvent } from "../diagnostics.ts";
+import { diagnostics, warn, type AcquireEvent, type ReleaseEvent } from "../diagnostics/events.ts";
 import { HoldfastError, quoted, shownId } from "../errors.ts";
 import type { HeldGrant } from "../ownership/grant.ts";
 import { now } from "../timers.ts";

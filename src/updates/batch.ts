@@ -7,7 +7,7 @@
  * The saving is in batch-run.ts.
  */
 import type { Durability, LoadedState, StateWrite } from "../backends/contract.ts";
-import { diagnostics, type UpdateEvent } from "../diagnostics.ts";
+import { diagnostics, type UpdateEvent } from "../diagnostics/events.ts";
 import type { Hold } from "../leases/hold.ts";
 import { HeldGrant, lockLost, type Lender } from "../ownership/grant.ts";
 import { runHolding } from "../ownership/held-grants.ts";

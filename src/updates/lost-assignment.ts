@@ -7,7 +7,7 @@
  * ever the reason for a warning. It is looked at only when a call has changed nothing, once for each text, for a bounded
  * number of texts. Where the text cannot be understood, there is no warning.
  */
-import { warnOnce } from "../diagnostics.ts";
+import { warnOnce } from "../diagnostics/events.ts";
 import { quoted } from "../errors.ts";
 
 /** A program has few functions that change nothing; one that makes them without end is not looked at for ever. */

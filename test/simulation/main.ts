@@ -1,6 +1,7 @@
 // `npm run simulate`: the real core in virtual time. See --help, world.ts for what a run is, checker.ts for what is demanded.
 
 import { createHash } from "node:crypto";
+import { subscribe } from "node:diagnostics_channel";
 
 import { UsageError } from "../torture/options.ts";
 import { judge } from "./checker.ts";
@@ -9,6 +10,8 @@ import { help, readOptions, type Options } from "./options.ts";
 import { Tally } from "./report.ts";
 import { mostProcesses } from "./setting.ts";
 import { runWorld, type Copies } from "./world.ts";
+
+subscribe("holdfast:warning", () => undefined); // faults are planned here: warnings of them would fill stderr
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 

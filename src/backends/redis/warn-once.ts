@@ -1,5 +1,5 @@
 /** Warnings of one backend: each cause is reported once, at its first occurrence. */
-import { warn } from "../../diagnostics.ts";
+import { warn } from "../../diagnostics/events.ts";
 
 export type Warn = (cause: string, message: string) => void;
 

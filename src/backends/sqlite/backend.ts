@@ -9,7 +9,7 @@
 import { randomBytes } from "node:crypto";
 import { resolve } from "node:path";
 
-import { warn } from "../../diagnostics.ts";
+import { warn } from "../../diagnostics/events.ts";
 import { UnavailableError } from "../../errors.ts";
 import type {
   AcquireReply,

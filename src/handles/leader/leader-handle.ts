@@ -6,7 +6,7 @@ import type { Durability } from "../../backends/contract.ts";
 import { fromCaller, isFromCaller, runForCaller, withCallersStack } from "../../caller-stacks.ts";
 import { whileHolding } from "../../diagnostics/hold-tracing.ts";
 import { traces } from "../../diagnostics/traces.ts";
-import { warn } from "../../diagnostics.ts";
+import { warn } from "../../diagnostics/events.ts";
 import { InvalidArgumentError, LockLostError, shownId, UnavailableError } from "../../errors.ts";
 import * as names from "../../names.ts";
 import * as parse from "../../options.ts";

@@ -10,7 +10,7 @@ import {
   type RedisBackend,
   type RedisBackendOptions,
 } from "../../../src/backends/redis/backend.ts";
-import { diagnostics, type WarningEvent } from "../../../src/diagnostics.ts";
+import { diagnostics, type WarningEvent } from "../../../src/diagnostics/events.ts";
 import { HoldfastError } from "../../../src/errors.ts";
 import { ContractClient } from "../../../src/testing/contract-client.ts";
 import { startProxy, type Proxy } from "../../support/proxy.ts";

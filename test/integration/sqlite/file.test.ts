@@ -6,7 +6,7 @@ import { DatabaseSync } from "node:sqlite";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 
-import type { WarningEvent } from "../../../src/diagnostics.ts";
+import type { WarningEvent } from "../../../src/diagnostics/events.ts";
 import type { SqlDriver } from "../../../src/backends/sqlite/driver.ts";
 import { setUp } from "../../../src/backends/sqlite/schema.ts";
 import { hasWalResetBug } from "../../../src/backends/sqlite/wal-reset-bug.ts";

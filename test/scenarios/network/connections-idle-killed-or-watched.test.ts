@@ -7,7 +7,7 @@
 import { createClient } from "@redis/client";
 import { afterEach, expect, test, vi } from "vitest";
 
-import { diagnostics } from "../../../src/diagnostics.ts";
+import { diagnostics } from "../../../src/diagnostics/events.ts";
 import { open, type Store } from "../../../src/index.ts";
 import { poll } from "../../support/poll.ts";
 import type { RedisOptions } from "../../support/redis-server.ts";

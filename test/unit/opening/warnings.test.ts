@@ -3,7 +3,7 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { afterEach, expect, test, vi } from "vitest";
 
-import { warn } from "../../../src/diagnostics.ts";
+import { warn } from "../../../src/diagnostics/events.ts";
 import { open } from "../../../src/index.ts";
 
 afterEach(() => void vi.restoreAllMocks());

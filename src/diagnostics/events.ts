@@ -1,7 +1,9 @@
 /**
- * What Holdfast reports through `node:diagnostics_channel`: all names and payloads are defined here.
+ * What Holdfast reports through `node:diagnostics_channel`: single events and warnings. What traces each call
+ * is in traces.ts.
  *
- * Nothing is built or published without a subscriber; only warnings then go to the process. Payloads contain ids, never values or passwords [P3].
+ * Nothing is built or published without a subscriber; only warnings then go to the process. Payloads contain ids, never
+ * values or passwords [P3].
  *
  * | channel | when | payload |
  * |---|---|---|
@@ -12,7 +14,7 @@
  * | `holdfast:warning` | something needs attention; a lasting condition is reported once per store | {@link WarningEvent} |
  */
 import { channel } from "node:diagnostics_channel";
-import { now } from "./timers.ts";
+import { now } from "../timers.ts";
 
 export interface AcquireEvent {
   readonly id: string;
