@@ -17,6 +17,8 @@ export class SleepDetector {
   readonly #onSleep: () => void;
   readonly #isNeeded: () => boolean;
   #isLooking = false;
+  /** The wall clock at the last comparison, and how far it was ahead of the monotonic one. */
+  #wallAt = 0;
   #aheadMs = 0;
 
   constructor(deadlines: Deadlines, on: { readonly isNeeded: () => boolean; readonly onSleep: () => void }) {
@@ -29,7 +31,7 @@ export class SleepDetector {
   start(): void {
     if (this.#isLooking) return;
     this.#isLooking = true;
-    this.#aheadMs = wallClockAheadMs();
+    this.#compare(wallNow());
     this.#lookLater();
   }
 
@@ -47,13 +49,17 @@ export class SleepDetector {
   /** Before something is begun that relies on a lock. */
   lookNow(): void {
     if (!this.#isLooking) return;
-    const aheadMs = wallClockAheadMs();
-    const hasSlept = aheadMs - this.#aheadMs > sleptMs;
-    this.#aheadMs = aheadMs;
-    if (hasSlept) this.#onSleep();
+    const wallAt = wallNow();
+    // Awake and asleep together, less time has passed than is looked for: this is by far the usual case, and cheap.
+    if (wallAt >= this.#wallAt && wallAt - this.#wallAt < sleptMs) return;
+    if (this.#compare(wallAt) > sleptMs) this.#onSleep();
   }
-}
 
-function wallClockAheadMs(): number {
-  return wallNow() - now();
+  /** Returns by how much more than at the last comparison the wall clock is ahead. */
+  #compare(wallAt: number): number {
+    const before = this.#aheadMs;
+    this.#wallAt = wallAt;
+    this.#aheadMs = wallAt - now();
+    return this.#aheadMs - before;
+  }
 }
