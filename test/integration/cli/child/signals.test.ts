@@ -115,7 +115,8 @@ describe.runIf(existsSync("/usr/bin/script"))("on a terminal (needs script of ut
   function inTerminal(args: readonly string[]): Supervised["child"] & { text: string } {
     const words = [process.execPath, main, "run", "--url", place.url, ...args];
     const line = words.map((word) => `'${word.replaceAll("'", String.raw`'\''`)}'`).join(" ");
-    const child = spawn("/usr/bin/script", ["-qec", line, "/dev/null"]);
+    // Not every shell executes its last command in its own place, and one that waits would die of Ctrl-C.
+    const child = spawn("/usr/bin/script", ["-qec", `exec ${line}`, "/dev/null"]);
     const known = Object.assign(child, { text: "" });
     child.stdout.on("data", (chunk) => (known.text += String(chunk)));
     return known;
