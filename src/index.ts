@@ -20,7 +20,7 @@ export type {
   OpenOptions,
   WhenNew,
 } from "./options.ts";
-export type { StateInfo, Store } from "./store.ts";
+export type { StateInfo, Store } from "./store/store.ts";
 export type {
   DeleteOptions,
   Revision,
@@ -31,7 +31,7 @@ export type {
   TouchOptions,
   UpdateOptions,
   WriteOptions,
-} from "./handles/state.ts";
+} from "./handles/state/state.ts";
 export type { AnyState, Drafts, TransactContext, TransactOptions } from "./handles/transact/transact.ts";
 export type { UpdateContext } from "./updates/update-context.ts";
 export type {

@@ -8,7 +8,7 @@ import { BackendCalls } from "../calls/backend-calls.ts";
 import { UnavailableError } from "../errors.ts";
 import { prefix as parsePrefix } from "../names.ts";
 import { defaults, shards as parseShards, type Given, type OpenOptions } from "../options.ts";
-import type { Store } from "../store.ts";
+import type { Store } from "../store/store.ts";
 import type { Values } from "./command.ts";
 import { UsageError } from "./exit-codes.ts";
 

@@ -7,7 +7,7 @@ import { randomBytes } from "node:crypto";
 import type { Backend } from "../backends/contract.ts";
 import { open } from "../open.ts";
 import type { OpenOptions } from "../options.ts";
-import type { Store } from "../store.ts";
+import type { Store } from "../store/store.ts";
 import { eventually } from "./assertions.ts";
 import { FaultyBackend } from "./faulty-backend.ts";
 import { ListeningClient } from "./contract-client.ts";

@@ -25,7 +25,7 @@ const floors = [
   /^(resharding|statefulpy|opentelemetry)\//, // how the number of shards is changed; the interface of the Python library; spans and metrics
   /^open\.ts$/,
   /^opening\//, // what an opened store has to do with its process
-  /^store\.ts$/,
+  /^store\//, // an opened store
   /^handles\//, // what users hold
   /^session\.ts$/,
   /^scheduling\//, // who is next in this process

@@ -1,5 +1,5 @@
 /** `holdfast run`: runs a command under a lock, or with permits of a semaphore. */
-import type { Store } from "../../store.ts";
+import type { Store } from "../../store/store.ts";
 import { defineCommand, type Values } from "../command.ts";
 import { UsageError } from "../exit-codes.ts";
 import { withStore } from "../store-options.ts";

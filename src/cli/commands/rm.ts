@@ -1,6 +1,6 @@
 /** `holdfast rm`: deletes states by id, or all whose ids begin with a text. */
 import { HoldfastError, UnavailableError } from "../../errors.ts";
-import type { DeleteOptions } from "../../handles/state.ts";
+import type { DeleteOptions } from "../../handles/state/state.ts";
 import { defineCommand } from "../command.ts";
 import { confirmed, requireTerminal } from "../data/confirm.ts";
 import { forEachOf } from "../../calls/each-of.ts";

@@ -1,5 +1,5 @@
 /** `holdfast set`: saves a value that is given as JSON. */
-import type { SaveOptions } from "../../handles/state.ts";
+import type { SaveOptions } from "../../handles/state/state.ts";
 import { defineCommand } from "../command.ts";
 import { jsonInput } from "../data/json-input.ts";
 import { ifRevisionOf, stateId } from "../data/stored.ts";

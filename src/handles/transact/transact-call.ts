@@ -19,7 +19,7 @@ import type { Session } from "../../session.ts";
 import { now } from "../../timers.ts";
 import { Transaction, type TransactionContext } from "../../updates/transaction.ts";
 import { acquireSet, type WantedSet } from "../acquire-set.ts";
-import { StateHandle } from "../state-handle.ts";
+import { StateHandle } from "../state/state-handle.ts";
 import { traceUpdate } from "../trace-handles.ts";
 import type { AnyState, TransactContext, TransactOptions } from "./transact.ts";
 

@@ -2,7 +2,7 @@
 import type { DurabilityOptions } from "../../options.ts";
 import type { Grant } from "../../ownership/public-grant.ts";
 import type { GrantSet } from "../../ownership/grant-set.ts";
-import type { State } from "../state.ts";
+import type { State } from "../state/state.ts";
 
 /** A state of any type. */
 export type AnyState = State<unknown, unknown>;

@@ -12,7 +12,7 @@ import { open } from "../../open.ts";
 import * as parse from "../../options.ts";
 import type { OpenOptions } from "../../options.ts";
 import { parseOptions, show, type Parser } from "../../parse-options.ts";
-import type { Store } from "../../store.ts";
+import type { Store } from "../../store/store.ts";
 import type { TimeSource } from "../../time/time-source.ts";
 import { useTimeSource } from "../../timers.ts";
 import { FakeTimersTime } from "./global-time.ts";

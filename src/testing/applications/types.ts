@@ -1,6 +1,6 @@
 /** What `createTestWorld()` takes and gives. */
 import type { OpenOptions } from "../../options.ts";
-import type { Store } from "../../store.ts";
+import type { Store } from "../../store/store.ts";
 import type { Held } from "./held.ts";
 
 export interface TestWorldOptions {

@@ -1,7 +1,7 @@
 /** Locks as a user sees them: acquire, tryAcquire, run, inspect, forceRelease, and grants. */
 import { strict as assert } from "node:assert";
 import type { Grant } from "../../ownership/public-grant.ts";
-import type { Store } from "../../store.ts";
+import type { Store } from "../../store/store.ts";
 import {
   aborted,
   assertRises,

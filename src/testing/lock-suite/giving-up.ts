@@ -1,7 +1,7 @@
 /** Giving up [L7]: a call that is aborted, or out of time, leaves nothing behind. */
 import { strict as assert } from "node:assert";
 import { getEventListeners, once } from "node:events";
-import type { Store } from "../../store.ts";
+import type { Store } from "../../store/store.ts";
 import { eventually, inTime, pause, rejection, rejectsWith } from "../assertions.ts";
 import { delay, failBefore, meanwhile } from "../faults.ts";
 import { needing, proof, type Case } from "../suite.ts";

@@ -1,6 +1,6 @@
 /** Lost replies of lock calls [S5]: no lock blocks itself, and one release frees it. */
 import { strict as assert } from "node:assert";
-import type { Store } from "../../store.ts";
+import type { Store } from "../../store/store.ts";
 import { eventually, inTime, pause, rejection } from "../assertions.ts";
 import { failBefore, LateCopy, loseReply, type Fault } from "../faults.ts";
 import { proof, type Case } from "../suite.ts";

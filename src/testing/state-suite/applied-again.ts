@@ -1,6 +1,6 @@
 /** Changes that are saved together, when the state that they began with is gone, or the lock is. */
 import { strict as assert } from "node:assert";
-import type { Store } from "../../store.ts";
+import type { Store } from "../../store/store.ts";
 import { aborted, deferred, rejection, rejectsWith } from "../assertions.ts";
 import { hang, meanwhile } from "../faults.ts";
 import type { FaultyBackend } from "../faulty-backend.ts";

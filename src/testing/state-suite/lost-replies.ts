@@ -3,8 +3,8 @@
  * once, and has the result of a call without failures.
  */
 import { strict as assert } from "node:assert";
-import type { State } from "../../handles/state.ts";
-import type { Store } from "../../store.ts";
+import type { State } from "../../handles/state/state.ts";
+import type { Store } from "../../store/store.ts";
 import { eventually, pause, rejectsWith } from "../assertions.ts";
 import { failBefore, LateCopy, loseReply, type Fault } from "../faults.ts";
 import { needing, proof, type Case } from "../suite.ts";

@@ -1,7 +1,7 @@
 /** Many updates at once: none is lost, none is applied twice, each fails alone, and each gets its own copies [S3]. */
 import { strict as assert } from "node:assert";
 import { AsyncLocalStorage } from "node:async_hooks";
-import type { Store } from "../../store.ts";
+import type { Store } from "../../store/store.ts";
 import { assertRises, deferred, pause, rejection, rejectsWith } from "../assertions.ts";
 import { delay } from "../faults.ts";
 import { proof, type Case } from "../suite.ts";

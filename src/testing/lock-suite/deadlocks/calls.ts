@@ -1,6 +1,6 @@
 /** Deadlocks as callers meet them: one of the calls in a cycle is ended, and the others go on [L15]. */
 import { strict as assert } from "node:assert";
-import type { Store } from "../../../store.ts";
+import type { Store } from "../../../store/store.ts";
 import { deferred, eventually, inTime, rejectsWith, stillPending, type Failure } from "../../assertions.ts";
 import type { Fixture } from "../../fixture.ts";
 import { proof, type Case } from "../../suite.ts";

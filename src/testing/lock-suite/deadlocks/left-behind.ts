@@ -1,6 +1,6 @@
 /** Calls that their function has left behind: what is outside of it does not wait for them, and closes no circle [L15]. */
 import { strict as assert } from "node:assert";
-import type { Store } from "../../../store.ts";
+import type { Store } from "../../../store/store.ts";
 import { deferred, inTime, stillPending } from "../../assertions.ts";
 import { proof, type Case } from "../../suite.ts";
 import { idsTogether, noted, notesIn } from "./helpers.ts";

@@ -1,7 +1,7 @@
 /** `leader.watch()`, and the hints by which it sees changes at once [E1]. */
 import { strict as assert } from "node:assert";
 import type { LeaderInfo } from "../../../handles/leader/leader.ts";
-import type { Store } from "../../../store.ts";
+import type { Store } from "../../../store/store.ts";
 import { eventually, inTime, rejectsWith } from "../../assertions.ts";
 import type { ListeningClient } from "../../contract-client.ts";
 import { failBefore, meanwhile } from "../../faults.ts";

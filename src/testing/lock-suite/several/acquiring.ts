@@ -1,6 +1,6 @@
 /** Acquiring several locks [L14]: all or nothing, in one order, and nothing left behind. */
 import { strict as assert } from "node:assert";
-import type { Store } from "../../../store.ts";
+import type { Store } from "../../../store/store.ts";
 import { aborted, eventually, inTime, pause, rejection, rejectsWith } from "../../assertions.ts";
 import { failBefore, meanwhile } from "../../faults.ts";
 import { proof, type Case } from "../../suite.ts";

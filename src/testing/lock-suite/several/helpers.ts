@@ -1,5 +1,5 @@
 /** What the cases of several locks use. */
-import type { Store } from "../../../store.ts";
+import type { Store } from "../../../store/store.ts";
 import type { Fixture } from "../../fixture.ts";
 
 /** Three new ids, in the order in which they are acquired. */

@@ -1,7 +1,7 @@
 /** Shared locks as a user sees them [L12]. */
 import { strict as assert } from "node:assert";
 import type { Grant } from "../../../ownership/public-grant.ts";
-import type { Store } from "../../../store.ts";
+import type { Store } from "../../../store/store.ts";
 import { aborted, assertRises, eventually, pause, rejectsWith, stillPending } from "../../assertions.ts";
 import type { Fixture } from "../../fixture.ts";
 import { proof, type Case } from "../../suite.ts";

@@ -1,7 +1,7 @@
 /** Accounts that money is moved between: their sum shows a change that was made in part, or twice. */
 import { strict as assert } from "node:assert";
-import type { State } from "../../../handles/state.ts";
-import type { Store } from "../../../store.ts";
+import type { State } from "../../../handles/state/state.ts";
+import type { Store } from "../../../store/store.ts";
 import type { Fixture } from "../../fixture.ts";
 
 export interface Account {

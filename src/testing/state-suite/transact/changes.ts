@@ -1,7 +1,7 @@
 /** What a transaction does with its states, and under which locks [S9]. */
 import { strict as assert } from "node:assert";
 import type { AnyState } from "../../../handles/transact/transact.ts";
-import type { Store } from "../../../store.ts";
+import type { Store } from "../../../store/store.ts";
 import { deferred, rejection, rejectsWith } from "../../assertions.ts";
 import { proof, type Case } from "../../suite.ts";
 import { accountIds, allFree, assertCents, move, twoAccounts } from "./accounts.ts";

@@ -1,11 +1,11 @@
 /**
  * The public interface of a state: its options, its methods, what is stored. The handle itself is in state-handle.ts.
  */
-import type { DurabilityOptions, WhenNew } from "../options.ts";
-import type { Grant } from "../ownership/public-grant.ts";
-import type { GrantSet } from "../ownership/grant-set.ts";
-import type { Serializer } from "../serializers/serializer.ts";
-import type { UpdateContext } from "../updates/update-context.ts";
+import type { DurabilityOptions, WhenNew } from "../../options.ts";
+import type { Grant } from "../../ownership/public-grant.ts";
+import type { GrantSet } from "../../ownership/grant-set.ts";
+import type { Serializer } from "../../serializers/serializer.ts";
+import type { UpdateContext } from "../../updates/update-context.ts";
 
 /** Rises with each save of a state. Never reused, not even after the state is deleted and created again. */
 export type Revision = number;

@@ -1,6 +1,6 @@
 /** A function with a memory: its first argument is kept in a state. */
-import { InvalidArgumentError } from "../errors.ts";
-import { show } from "../options.ts";
+import { InvalidArgumentError } from "../../errors.ts";
+import { show } from "../../options.ts";
 import type { State } from "./state.ts";
 
 /** Returns a function of `fn`'s other arguments; its first argument is kept in `state`. */

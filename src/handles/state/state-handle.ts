@@ -1,0 +1,206 @@
+/**
+ * The handle of a state. Reads go straight to the backend; writes are made by state-writes.ts. It parses options; it knows
+ * no queues and no leases.
+ */
+import type { Durability, StoredState, TouchReply } from "../../backends/contract.ts";
+import { withCallersStack, isFromCaller } from "../../caller-stacks.ts";
+import { ConflictError, InvalidArgumentError } from "../../errors.ts";
+import * as parse from "../../options.ts";
+import { someOf, type Parsed } from "../../options.ts";
+import type { Session } from "../../session.ts";
+import { DeleteChange, RunChange, SaveChange, UpdateChange, type DraftCall } from "../../updates/change.ts";
+import type { Codec } from "../../updates/codec.ts";
+import { expiryOf } from "../../updates/merged-ttl.ts";
+import type { Participant } from "../../updates/transaction.ts";
+import type { UpdateContext } from "../../updates/update-context.ts";
+import type { WriteCall } from "../trace-handles.ts";
+import { parseOwnOptions, type OwnOptions } from "./own-options.ts";
+import { StateWrites } from "./state-writes.ts";
+import type {
+  DeleteOptions,
+  Revision,
+  SaveOptions,
+  Snapshot,
+  State,
+  StateOptions,
+  TouchOptions,
+  UpdateOptions,
+  WriteOptions,
+} from "./state.ts";
+
+export class StateHandle<T, D> implements State<T, D> {
+  readonly id: string;
+  readonly #session: Session;
+  readonly #own: OwnOptions;
+  readonly #codec: Codec;
+  readonly #writes: StateWrites;
+
+  constructor(session: Session, id: string, options: StateOptions<T> | undefined) {
+    const own = parseOwnOptions(session, id, options);
+    this.#session = session;
+    this.id = own.id;
+    this.#own = own;
+    this.#codec = own.codec;
+    this.#writes = new StateWrites(session, own.id);
+  }
+
+  /** Whether it is a state of this opened store. */
+  isOf(session: Session): boolean {
+    return this.#session === session;
+  }
+
+  /** How many replicas its writes wait for, unless a call says otherwise. */
+  get durability(): Durability | undefined {
+    return this.#own.durability;
+  }
+
+  /** Its part in a change of several states. */
+  get participant(): Participant {
+    const ttlMs = expiryOf(undefined, this.#own.ttlMs);
+    return { id: this.id, codec: this.#codec, initial: this.#own.initial, ttlMs };
+  }
+
+  load(): Promise<D> {
+    return withCallersStack(() => this.#load());
+  }
+
+  read(): Promise<Snapshot<T> | undefined> {
+    return withCallersStack(() => this.#read());
+  }
+
+  save(value: T, options?: SaveOptions): Promise<Revision> {
+    return withCallersStack(() => this.#save(value, options));
+  }
+
+  trySave(value: T, options?: SaveOptions): Promise<Revision | null> {
+    return withCallersStack(() => this.#trySave(value, options));
+  }
+
+  update(
+    fn: (draft: D, context: UpdateContext) => T | void | Promise<T | void>,
+    options?: UpdateOptions,
+  ): Promise<D> {
+    return withCallersStack(() => {
+      const { call, how } = this.#draftCall("update()", fn, options);
+      return this.#writes.make("update()", how, () => new UpdateChange(call)) as Promise<D>;
+    });
+  }
+
+  run<R>(
+    fn: (draft: D & (object | undefined), context: UpdateContext) => R,
+    options?: UpdateOptions,
+  ): Promise<Awaited<R>> {
+    return withCallersStack(() => {
+      const { call, how } = this.#draftCall("run()", fn, options);
+      return this.#writes.make("run()", how, () => new RunChange(call)) as Promise<Awaited<R>>;
+    });
+  }
+
+  touch(ttlMs: number, options?: TouchOptions): Promise<boolean> {
+    return withCallersStack(() => this.#touch(ttlMs, options));
+  }
+
+  delete(options?: DeleteOptions): Promise<void> {
+    return withCallersStack(() => {
+      const { ifRevision, ...how } = parse.parseOptions<Parsed<DeleteOptions>>("delete()", options, {
+        ...this.#writes.parsers,
+        ifRevision: parse.ifRevision,
+      });
+      return this.#writes.make("delete()", how, () => new DeleteChange(this.#target(how), ifRevision));
+    });
+  }
+
+  async #load(): Promise<D> {
+    const stored = await this.#stored(false);
+    if (stored !== null) return this.#codec.decode(stored.bytes) as D;
+    return (this.#own.initial === undefined ? undefined : this.#codec.copy(this.#own.initial())) as D;
+  }
+
+  async #read(): Promise<Snapshot<T> | undefined> {
+    const stored = await this.#stored(true);
+    if (stored === null) return undefined;
+    const { revision, expiresInMs = null, bytes } = stored;
+    return { value: this.#codec.decode(bytes) as T, revision, expiresInMs };
+  }
+
+  #save(value: T, options: SaveOptions | undefined): Promise<Revision> {
+    const bytes = this.#codec.encode(value); // now: later changes by the caller are not saved
+    const { ifRevision, ttlMs, ...how } = parse.parseOptions<Parsed<SaveOptions>>("save()", options, {
+      ...this.#writes.parsers,
+      ifRevision: parse.ifRevision,
+      ttlMs: parse.saveTtlMs,
+    });
+    const save = { bytes, ifRevision, ttlMs: expiryOf(ttlMs, this.#own.ttlMs) };
+    return this.#writes.make("save()", how, () => new SaveChange(this.#target(how), save));
+  }
+
+  async #trySave(value: T, options: SaveOptions | undefined): Promise<Revision | null> {
+    try {
+      return await this.#save(value, options);
+    } catch (error) {
+      if (error instanceof ConflictError && !isFromCaller(error)) return null;
+      throw error;
+    }
+  }
+
+  async #touch(ttlMs: number, options: TouchOptions | undefined): Promise<boolean> {
+    const ms = parse.ttlMs(ttlMs, "ttlMs");
+    const { calls, settings } = this.#session;
+    const own = parse.parseOptions<Parsed<TouchOptions>>("touch()", options, {
+      durability: settings.readDurability,
+    });
+    this.#session.admit();
+    const durability = this.#durabilityOf(own);
+    const what = { doing: "Touching the state", id: this.id, durability };
+    const { reply, shortage } = await calls.exactlyOnce<TouchReply>(what, (receipt) =>
+      calls.backend.touchState(this.id, ms, receipt),
+    );
+    if (shortage !== undefined) throw shortage;
+    if (reply.status === "unreadable") throw this.#codec.corrupt(reply.unreadable);
+    return reply.status === "touched";
+  }
+
+  async #stored(expiry: boolean): Promise<StoredState | null> {
+    this.#session.admit();
+    const { calls } = this.#session;
+    const loaded = await calls.read({ doing: "Loading the state", id: this.id }, () =>
+      calls.backend.loadState(this.id, { expiry }),
+    );
+    return this.#codec.readable(loaded);
+  }
+
+  /** The target of a plain write. */
+  #target(how: Parsed<WriteOptions>): ConstructorParameters<typeof SaveChange>[0] {
+    return { id: this.id, codec: this.#codec, durability: this.#durabilityOf(how) };
+  }
+
+  #durabilityOf(how: { readonly durability?: Durability }): Durability | undefined {
+    return someOf(how.durability ?? this.#own.durability);
+  }
+
+  #draftCall(
+    name: WriteCall,
+    fn: unknown,
+    options: UpdateOptions | undefined,
+  ): { call: DraftCall; how: Parsed<WriteOptions> } {
+    if (typeof fn !== "function") {
+      throw new InvalidArgumentError(
+        `${name} takes a function that changes the draft; got ${parse.show(fn)}.`,
+      );
+    }
+    const { ttlMs, maxHoldMs, ...how } = parse.parseOptions<Parsed<UpdateOptions>>(name, options, {
+      ...this.#writes.parsers,
+      ttlMs: parse.saveTtlMs,
+      maxHoldMs: parse.maxHoldMs,
+    });
+    const call: DraftCall = {
+      codec: this.#codec,
+      initial: this.#own.initial,
+      ttlMs: expiryOf(ttlMs, this.#own.ttlMs),
+      durability: this.#durabilityOf(how),
+      maxHoldMs: maxHoldMs ?? this.#own.maxHoldMs,
+      fn: fn as DraftCall["fn"],
+    };
+    return { call, how };
+  }
+}
