@@ -42,6 +42,8 @@ export class Acquirer implements QueueCallbacks, Asker, AwaitedLock {
   readonly #asking: Asking;
   #lastLook: LastLook | undefined;
   #isRunning = false;
+  /** The last save or delete that has come and may not have been sent. */
+  #lastWrite: PlainChange | undefined;
   /** The reason why all waiting was ended while a plain write was in progress. */
   #rejection: { readonly error: unknown } | undefined;
 
@@ -65,9 +67,19 @@ export class Acquirer implements QueueCallbacks, Asker, AwaitedLock {
   /** Appends the request to the queue. Every request is settled in the end. */
   add(request: Request): void {
     this.queue.add(request);
+    if (request instanceof ChangeRequest && request.change instanceof PlainChange)
+      this.#lastWrite = request.change;
     if (this.#isRunning) return this.#dispatcher.arrived();
     this.#isRunning = true;
     soon(() => this.#startNext()); // requests made in the same tick share the first ticket
+  }
+
+  /**
+   * Settles when the saves and deletes that have come are saved, or have to wait for others or for the function of a change;
+   * `undefined`: there are none that were not sent, or they have to wait now.
+   */
+  writesAhead(): Promise<void> | undefined {
+    return this.#lastWrite && this.queue.settledOrDelayed(this.#lastWrite);
   }
 
   /** An exclusive request for the same id has come: those that come after it ask with a ticket of their own. */
@@ -130,6 +142,7 @@ export class Acquirer implements QueueCallbacks, Asker, AwaitedLock {
 
   #becomeIdle(): void {
     this.#isRunning = false;
+    this.#lastWrite = undefined;
     this.#onIdle();
   }
 
@@ -137,6 +150,7 @@ export class Acquirer implements QueueCallbacks, Asker, AwaitedLock {
   async #writeAlone(request: ChangeRequest, change: PlainChange): Promise<void> {
     this.queue.remove(request); // [S5] its wait cannot be ended while its write is in progress
     this.#rejection = undefined;
+    if (this.#lastWrite === change) this.#lastWrite = undefined; // what is sent after it follows it
     const result = await writePlain(this.#tickets.calls, this.id, change);
     if (result === "busy") this.#waitAfterAll(request);
     else this.#startNext();

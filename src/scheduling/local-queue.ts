@@ -15,6 +15,7 @@
  */
 import type { BackendCalls } from "../calls/backend-calls.ts";
 import { LinkedList } from "../linked-list.ts";
+import { PlainChange } from "../updates/change.ts";
 import { wantedBounds } from "./hold-bounds.ts";
 import { ChangeRequest, type Request } from "./request.ts";
 
@@ -50,6 +51,8 @@ export class LocalQueue {
   #expired = 0;
   #underLocks = 0;
   #lock: LockKnowledge = "unknown";
+  /** Who waits for a write in this queue, unless it is delayed. */
+  readonly #untilDelayed = new Set<() => void>();
 
   constructor(calls: Pick<BackendCalls, "deadlines" | "keepAlive">, callbacks: QueueCallbacks) {
     this.#calls = calls;
@@ -148,7 +151,36 @@ export class LocalQueue {
   /** Sets what is known about the lock. */
   lockIs(known: LockKnowledge): void {
     this.#lock = known;
+    if (known !== "unknown" && this.#untilDelayed.size > 0 && !this.#isNextPlain) this.#delayed();
     if (known === "taken") this.timeOut();
+  }
+
+  /**
+   * Resolves when this write, which is in the queue, is settled or delayed: it has to wait for others, or for the function
+   * of a change. `undefined`: it is delayed now.
+   */
+  settledOrDelayed({ promise }: PlainChange): Promise<void> | undefined {
+    if (this.#lock !== "unknown") return undefined;
+    return new Promise((resolve) => {
+      const settled = (): void => {
+        this.#untilDelayed.delete(resolve);
+        resolve();
+      };
+      this.#untilDelayed.add(resolve);
+      promise.then(settled, settled);
+    });
+  }
+
+  /** Whether the lock is ours, and the next request is a write that is ready. */
+  get #isNextPlain(): boolean {
+    return (
+      this.#lock === "ours" && this.head instanceof ChangeRequest && this.head.change instanceof PlainChange
+    );
+  }
+
+  #delayed(): void {
+    for (const resolve of this.#untilDelayed) resolve();
+    this.#untilDelayed.clear();
   }
 
   /** Fails the requests that have expired, or those of them that `which` selects: they cannot be served now. */

@@ -43,6 +43,14 @@ export class LockManager {
   }
 
   /**
+   * What a read of this state waits for, so that it sees the saves and deletes that this process has called before; see
+   * Acquirer.
+   */
+  writesAhead(id: string): Promise<void> | undefined {
+    return this.#acquirers.get(id)?.writesAhead();
+  }
+
+  /**
    * Adds a request for a grant. Callers that share a lock share a ticket.
    */
   addGrant(id: string, request: GrantRequest): void {

@@ -9,6 +9,7 @@ import { onceAttemptCases } from "./state-suite/once-attempts.ts";
 import { onceCases } from "./state-suite/once.ts";
 import { neighbourCases } from "./state-suite/shared-batch.ts";
 import { appliedAgainCases } from "./state-suite/applied-again.ts";
+import { programOrderCases } from "./state-suite/reads/program-order.ts";
 import { receiptCases } from "./state-suite/receipts.ts";
 import { serializerCases } from "./state-suite/serializers.ts";
 import { transactCases } from "./state-suite/transact/changes.ts";
@@ -36,6 +37,7 @@ export function stateSuite(options: SuiteOptions): void {
   register(options, [
     ...writeCases,
     ...receiptCases,
+    ...programOrderCases,
     ...commitCases,
     ...dataCases,
     ...valueCases,

@@ -162,7 +162,9 @@ export class StateHandle<T, D> implements State<T, D> {
 
   async #stored(expiry: boolean): Promise<StoredState | null> {
     this.#session.admit();
-    const { calls } = this.#session;
+    const { calls, locks } = this.#session;
+    const ahead = locks.writesAhead(this.id);
+    if (ahead !== undefined) await ahead;
     const loaded = await calls.read({ doing: "Loading the state", id: this.id }, () =>
       calls.backend.loadState(this.id, { expiry }),
     );

@@ -1,0 +1,54 @@
+/** Reads of a state, and the writes of the same process that were called before and not awaited. */
+import { strict as assert } from "node:assert";
+import { deferred } from "../../assertions.ts";
+import { proof, type Case } from "../../suite.ts";
+
+export const programOrderCases: readonly Case[] = [
+  proof("[S1] a read sees the saves and deletes that its process has called before", async (fixture) => {
+    const [store, id] = [await fixture.store(), fixture.id()];
+    const [state, other] = [store.state<number>(id), store.state<number>(id)];
+    for (const round of [1, 2, 3]) {
+      const saving = state.save(round);
+      assert.equal(await other.load(), round);
+      await saving;
+      const several = [state.save(10), state.save(11), state.save(12)]; // they take the lock, and are saved together
+      assert.equal((await other.read())?.value, 12);
+      const deleting = state.delete();
+      assert.equal(await other.load(), undefined);
+      await Promise.all([...several, deleting]);
+    }
+  }),
+  proof("[S1] a read does not wait for a write that waits for the lock", async (fixture) => {
+    const [mine, theirs] = await fixture.stores(2);
+    const id = fixture.id();
+    await mine.state<number>(id).save(1);
+    const grant = await theirs.lock(id).acquire();
+    const saving = mine.state<number>(id).save(2);
+    assert.equal(await mine.state<number>(id).load(), 1);
+    await grant.release();
+    await saving;
+    assert.equal(await mine.state<number>(id).load(), 2);
+  }),
+  proof(
+    "[S1] a function that changes the state may read it, also while writes wait for it",
+    async (fixture) => {
+      const [store, id] = [await fixture.store(), fixture.id()];
+      const state = store.state(id, { initial: () => 0 });
+      const running = deferred();
+      const go = deferred();
+      const updating = state.update(async (n) => {
+        running.resolve();
+        await go.promise;
+        return n + 1 + (await state.load()); // not what it changes, but what is stored
+      });
+      const saving = state.save(40);
+      const reading = state.load();
+      await running.promise;
+      assert.equal(await reading, 0);
+      go.resolve();
+      assert.equal(await updating, 1);
+      await saving;
+      assert.equal(await state.load(), 40);
+    },
+  ),
+];
