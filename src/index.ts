@@ -20,7 +20,9 @@ export type {
   OpenOptions,
   WhenNew,
 } from "./options.ts";
-export type { StateInfo, Store } from "./store/store.ts";
+export { id } from "./id.ts";
+export type { IdPart } from "./id.ts";
+export type { StateInfo, Store, StoreView } from "./store/store.ts";
 export type {
   DeleteOptions,
   Revision,

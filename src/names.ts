@@ -2,7 +2,7 @@
 import { InvalidArgumentError, internalMark } from "./errors.ts";
 import { defaults, show, type Parser } from "./options.ts";
 
-const maxIdBytes = 512;
+export const maxIdBytes = 512;
 
 /**
  * Ids: 1–512 bytes of UTF-8, no control characters, no lone surrogates, no leading `}` (it would end the hash tag of
@@ -75,6 +75,7 @@ export function clusterPrefix(prefix: string | undefined): string {
 
 const hashTag = /\{[^{}]+\}/;
 
+/** What the ids that are meant begin with; in a view, `Scope.idPrefix` is used instead. */
 export const idPrefix: Parser<string> = (value, name) => {
   if (typeof value !== "string")
     throw new InvalidArgumentError(`${name} must be a string; got ${show(value)}.`);

@@ -36,7 +36,7 @@ import { closeOn, closeOnSignals } from "./opening/close-on.ts";
 import { json } from "./serializers/json.ts";
 import { Session } from "./session.ts";
 import { onePerProcess } from "./process/one-per-process.ts";
-import { StoreHandle } from "./store/store-handle.ts";
+import { OpenedStore } from "./store/opened-store.ts";
 import type { Store } from "./store/store.ts";
 import { defaultStore } from "./opening/default-store.ts";
 import { watchOpen } from "./opening/open-stores.ts";
@@ -120,7 +120,7 @@ export function open(target?: Target | Backend | readonly Target[], options?: Op
   const session = new Session(backend, settings);
   if (backend instanceof LazyBackend) watchOpen(session, target);
   if (parsed.closeOn !== undefined) closeOnSignals(parsed.closeOn, session);
-  return new StoreHandle(session);
+  return new OpenedStore(session);
 }
 
 /** The backend of a store, which is not connected yet; of one with several shards, the one that is made of them. */

@@ -10,15 +10,16 @@ import { throwIfAborted } from "../ownership/abort-listeners.ts";
 import type { HeldGrant } from "../ownership/grant.ts";
 import type { HeldSet } from "../ownership/grant-set.ts";
 import { type GrantSet } from "../ownership/grant-set.ts";
+import { GrantSetView } from "../ownership/grant-views.ts";
 import { runHoldingAll } from "../ownership/held-grants.ts";
 import { parseGrantsFor } from "../ownership/parse-grant.ts";
 import { compareIds } from "../scheduling/id-order.ts";
 import type { Session } from "../session.ts";
-import * as names from "../names.ts";
 import { acquireSet } from "./acquire-set.ts";
 import { shareOf, type AcquireOptions, type LockOptions, type TryAcquireOptions } from "./lock.ts";
 import { nullIfBusy } from "./null-if-busy.ts";
 import { checkFunction, runUnder } from "./run-under.ts";
+import type { Scope } from "./scope.ts";
 import { traceAcquire } from "./trace-handles.ts";
 
 /** Each of them is renewed, and waited for in turn: work that needs more locks needs a coarser one. */
@@ -64,13 +65,17 @@ type ParsedCall<T> = Parsed<T> & { grant?: readonly HeldGrant[] };
 
 export class LockSetHandle<Id extends string> implements LockSet<Id> {
   readonly ids: readonly Id[];
+  /** In the same order, since they have one prefix. */
+  readonly #keys: readonly string[];
   readonly #session: Session;
   readonly #own: Parsed<LockOptions>;
 
-  constructor(session: Session, ids: readonly Id[], options: LockOptions | undefined) {
+  constructor(scope: Scope, ids: readonly Id[], options: LockOptions | undefined) {
+    const { session } = scope;
     this.#own = parse.parseOptions<Parsed<LockOptions>>("lockAll()", options, parsersOf(session));
     this.#session = session;
-    this.ids = parseIds(ids);
+    this.ids = parseIds(scope, ids);
+    this.#keys = this.ids.map((id) => scope.prefix + id);
   }
 
   acquire(options?: AcquireOptions): Promise<GrantSet<Id>> {
@@ -86,7 +91,8 @@ export class LockSetHandle<Id extends string> implements LockSet<Id> {
       checkFunction(fn);
       const { store, calls } = this.#session;
       const set = await this.#acquire(this.#parse("run()", options));
-      return runUnder(calls, set, () => runHoldingAll({ store, draft: false }, set.grants, () => fn(set)));
+      const shown = this.#shown(set);
+      return runUnder(calls, set, () => runHoldingAll({ store, draft: false }, set.grants, () => fn(shown)));
     });
   }
 
@@ -96,18 +102,18 @@ export class LockSetHandle<Id extends string> implements LockSet<Id> {
     return nullIfBusy(this.#byHand({ ...own, waitMs: 0 }));
   }
 
-  async #byHand(options: ParsedCall<AcquireOptions>): Promise<HeldSet<Id>> {
-    return this.#session.heldByHand(await handedOut(this.#acquire(options)));
+  async #byHand(options: ParsedCall<AcquireOptions>): Promise<GrantSet<Id>> {
+    return this.#shown(this.#session.heldByHand(await handedOut(this.#acquire(options))));
   }
 
-  #acquire(options: ParsedCall<AcquireOptions>): Promise<HeldSet<Id>> {
+  #acquire(options: ParsedCall<AcquireOptions>): Promise<HeldSet> {
     if (!traces.acquire.hasSubscribers) return this.#request(options);
     const { signal, waitMs = this.#own.waitMs ?? this.#session.settings.waitMs } = options;
-    const of = { kind: "locks", ids: this.ids, signal, waitMs } as const;
+    const of = { kind: "locks", ids: this.#keys, signal, waitMs } as const;
     return traceAcquire(of, () => this.#request(options));
   }
 
-  #request(options: ParsedCall<AcquireOptions>): Promise<HeldSet<Id>> {
+  #request(options: ParsedCall<AcquireOptions>): Promise<HeldSet> {
     const { settings } = this.#session;
     const { leaseMs, waitMs, maxHoldMs, durability, shared = false } = { ...this.#own, ...options };
     throwIfAborted(options.signal);
@@ -119,15 +125,20 @@ export class LockSetHandle<Id extends string> implements LockSet<Id> {
       durability: someOf(durability ?? settings.durability),
       maxHoldMs,
     };
-    return acquireSet(this.#session, { ids: this.ids, given: options.grant ?? [] }, how);
+    return acquireSet(this.#session, { ids: this.#keys, given: options.grant ?? [] }, how);
   }
 
   #parse(call: string, options: AcquireOptions | undefined): ParsedCall<AcquireOptions> {
     return parse.parseOptions<ParsedCall<AcquireOptions>>(call, options, this.#parsers);
   }
 
+  /** The grant as its caller is to see it. */
+  #shown(set: HeldSet): GrantSet<Id> {
+    return new GrantSetView(this.ids, set);
+  }
+
   get #parsers() {
-    const { ids } = this;
+    const ids = this.#keys;
     const { store } = this.#session;
     const grant = (value: unknown): readonly HeldGrant[] =>
       parseGrantsFor(value, { store, ids, call: "lockAll()" });
@@ -145,12 +156,12 @@ function parsersOf({ settings }: Session) {
 }
 
 /** In order, without duplicates. */
-function parseIds<Id extends string>(ids: readonly Id[]): readonly Id[] {
+function parseIds<Id extends string>(scope: Scope, ids: readonly Id[]): readonly Id[] {
   if (!isArray(ids) || ids.length === 0) {
     throw new InvalidArgumentError(`lockAll() takes an array of at least one id; got ${parse.show(ids)}.`);
   }
   const known = new Set(ids);
-  for (const id of known) names.parseId(id, "A lock's id");
+  for (const id of known) scope.key(id, "A lock's id");
   if (known.size > maxIds) {
     throw new InvalidArgumentError(
       `lockAll() takes at most ${maxIds} ids; got ${known.size}. Use a lock that stands for all of them.`,

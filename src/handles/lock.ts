@@ -13,14 +13,15 @@ import { acquireNested } from "../ownership/nested-acquire.ts";
 import type { HeldGrant } from "../ownership/grant.ts";
 import type { Grant } from "../ownership/public-grant.ts";
 import type { GrantSet } from "../ownership/grant-set.ts";
+import { GrantView } from "../ownership/grant-views.ts";
 import { parseGrant } from "../ownership/parse-grant.ts";
 import { liveGrant, runHolding } from "../ownership/held-grants.ts";
 import { GrantRequest } from "../scheduling/request.ts";
 import { throwIfAborted } from "../ownership/abort-listeners.ts";
-import * as names from "../names.ts";
 import { lockInfo, type LockInfo } from "./lock-info.ts";
 import { nullIfBusy } from "./null-if-busy.ts";
 import { checkFunction, runUnder } from "./run-under.ts";
+import type { Scope } from "./scope.ts";
 import { traceAcquire } from "./trace-handles.ts";
 
 /** Options of `store.lock()`; options of a call override them. */
@@ -109,13 +110,15 @@ export interface Lock {
 
 export class LockHandle implements Lock {
   readonly id: string;
+  readonly #key: string;
   readonly #session: Session;
   readonly #leaseMs: number;
   readonly #waitMs: number;
   readonly #maxHoldMs: number | undefined;
   readonly #durability: Durability | undefined;
 
-  constructor(session: Session, id: string, options: LockOptions | undefined) {
+  constructor(scope: Scope, id: string, options: LockOptions | undefined) {
+    const { session } = scope;
     const { settings } = session;
     const own = parse.parseOptions<Parsed<LockOptions>>("lock()", options, {
       leaseMs: parse.leaseMs,
@@ -124,7 +127,8 @@ export class LockHandle implements Lock {
       durability: settings.readDurability,
     });
     this.#session = session;
-    this.id = names.parseId(id, "A lock's id");
+    this.#key = scope.key(id, "A lock's id");
+    this.id = id;
     this.#leaseMs = own.leaseMs ?? settings.leaseMs;
     this.#waitMs = own.waitMs ?? settings.waitMs;
     this.#maxHoldMs = own.maxHoldMs;
@@ -132,10 +136,9 @@ export class LockHandle implements Lock {
   }
 
   acquire(options?: AcquireOptions): Promise<Grant> {
-    return withCallersStack(
-      () => handedOut(this.#acquire(this.#parse("acquire()", options))),
-      (grant) => this.#session.heldByHand(grant),
-    );
+    const acquire = (): Promise<HeldGrant> => handedOut(this.#acquire(this.#parse("acquire()", options)));
+    if (this.#isInView) return withCallersStack(async () => this.#byHand(await acquire()));
+    return withCallersStack(acquire, (grant) => this.#session.heldByHand(grant));
   }
 
   tryAcquire(options?: TryAcquireOptions): Promise<Grant | null> {
@@ -149,7 +152,7 @@ export class LockHandle implements Lock {
   inspect(): Promise<LockInfo | null> {
     return withCallersStack(async () => {
       const entry = await this.#inspect();
-      return entry && lockInfo(entry, this.#session.backend.clientId);
+      return entry && { ...lockInfo(entry, this.#session.backend.clientId), id: this.id };
     });
   }
 
@@ -161,14 +164,16 @@ export class LockHandle implements Lock {
     const { waitMs: _, ...parsers } = this.#parsers;
     const own = parse.parseOptions<Parsed<TryAcquireOptions>>("tryAcquire()", options, parsers);
     const grant = await nullIfBusy(handedOut(this.#acquire({ ...own, waitMs: 0 })));
-    return grant && this.#session.heldByHand(grant);
+    return grant && this.#byHand(grant);
   }
 
   async #run<R>(fn: (grant: Grant) => R | Promise<R>, options: AcquireOptions | undefined): Promise<R> {
     checkFunction(fn);
     const { store, calls } = this.#session;
     const grant = await this.#acquire(this.#parse("run()", options));
-    return runUnder(calls, grant, () => runHolding({ store, grant, draft: false }, () => fn(grant)));
+    return runUnder(calls, grant, () =>
+      runHolding({ store, grant, draft: false }, () => fn(this.#shown(grant))),
+    );
   }
 
   async #forceRelease(options: ForceReleaseOptions | undefined): Promise<boolean> {
@@ -184,12 +189,12 @@ export class LockHandle implements Lock {
 
   async #forceOut(token: string, ifFence: number | undefined): Promise<boolean> {
     const { calls, tickets } = this.#session;
-    const operation = { doing: "Force-releasing the lock", id: this.id };
+    const operation = { doing: "Force-releasing the lock", id: this.#key };
     const { reply } = await calls.exactlyOnce(operation, (receipt) =>
-      calls.backend.releaseLock(this.id, token, { forced: { ifFence } }, receipt),
+      calls.backend.releaseLock(this.#key, token, { forced: { ifFence } }, receipt),
     );
     if (reply.status !== "released") return false;
-    tickets.forced(this.id, token);
+    tickets.forced(this.#key, token);
     return true;
   }
 
@@ -202,7 +207,7 @@ export class LockHandle implements Lock {
   #acquire(options: Parsed<AcquireOptions>): Promise<HeldGrant> {
     if (!traces.acquire.hasSubscribers) return this.#request(options);
     const { shared, signal, waitMs = this.#waitMs } = options;
-    const of = { kind: shared === true ? "shared" : "lock", ids: [this.id], signal, waitMs } as const;
+    const of = { kind: shared === true ? "shared" : "lock", ids: [this.#key], signal, waitMs } as const;
     return traceAcquire(of, () => this.#request(options));
   }
 
@@ -212,13 +217,26 @@ export class LockHandle implements Lock {
     const { signal, grant, shared = false } = options;
     const durability = someOf(options.durability ?? this.#durability);
     throwIfAborted(signal);
-    const outer = (grant as HeldGrant | undefined) ?? liveGrant(store, this.id);
+    const outer = (grant as HeldGrant | undefined) ?? liveGrant(store, this.#key);
     this.#session.admit(outer);
     const how = { leaseMs, waitMs, maxHoldMs, signal, durability, share: shareOf(shared) };
     if (outer !== undefined) return acquireNested(calls, outer, how);
     const request = new GrantRequest(how);
-    locks.addGrant(this.id, request);
+    locks.addGrant(this.#key, request);
     return request.granted;
+  }
+
+  get #isInView(): boolean {
+    return this.id !== this.#key;
+  }
+
+  #byHand(grant: HeldGrant): Grant {
+    return this.#shown(this.#session.heldByHand(grant));
+  }
+
+  /** The grant as its caller is to see it. */
+  #shown(grant: HeldGrant): Grant {
+    return this.#isInView ? new GrantView(this.id, grant) : grant;
   }
 
   get #parsers() {
@@ -227,7 +245,7 @@ export class LockHandle implements Lock {
       waitMs: parse.waitMs,
       maxHoldMs: parse.maxHoldMs,
       signal: parse.signal,
-      grant: (value: unknown): Grant => parseGrant(value, this.#session.store, this.id),
+      grant: (value: unknown): Grant => parseGrant(value, this.#session.store, this.#key),
       durability: this.#session.settings.readDurability,
       shared: parse.boolean,
     };
@@ -236,8 +254,8 @@ export class LockHandle implements Lock {
   #inspect(): Promise<LockEntry | null> {
     this.#session.admit();
     const { calls } = this.#session;
-    const what = { doing: "Inspecting the lock", id: this.id };
-    return calls.read(what, () => calls.backend.inspectLock(this.id));
+    const what = { doing: "Inspecting the lock", id: this.#key };
+    return calls.read(what, () => calls.backend.inspectLock(this.#key));
   }
 }
 

@@ -14,6 +14,7 @@ import type { Session } from "../session.ts";
 import { sharedHolder } from "./lock-info.ts";
 import { nullIfBusy } from "./null-if-busy.ts";
 import { checkFunction, runUnder } from "./run-under.ts";
+import type { Scope } from "./scope.ts";
 import { traceAcquire } from "./trace-handles.ts";
 import type {
   PermitGrant,
@@ -31,14 +32,15 @@ export class SemaphoreHandle implements Semaphore {
   readonly #session: Session;
   readonly #own: Parsed<SemaphoreOptions>;
 
-  constructor(session: Session, id: string, options: SemaphoreOptions | undefined) {
+  constructor(scope: Scope, id: string, options: SemaphoreOptions | undefined) {
+    const { session } = scope;
     this.#own = parse.parseOptions<Parsed<SemaphoreOptions>>("semaphore()", options, {
       ...commonParsers(session),
       permits: parse.permits,
     });
     this.#session = session;
-    this.id = names.parseId(id, "A semaphore's id");
-    this.#lockId = names.internalId("semaphore", this.id);
+    this.#lockId = names.internalId("semaphore", scope.key(id, "A semaphore's id"));
+    this.id = id;
   }
 
   acquire(options?: PermitOptions): Promise<PermitGrant> {
@@ -102,7 +104,7 @@ export class SemaphoreHandle implements Semaphore {
   #acquire(options: Parsed<PermitOptions>): Promise<HeldGrant> {
     if (!traces.acquire.hasSubscribers) return this.#request(options);
     const { signal, weight = 1, waitMs = this.#own.waitMs ?? this.#session.settings.waitMs } = options;
-    const of = { kind: "semaphore", ids: [this.id], weight, signal, waitMs } as const;
+    const of = { kind: "semaphore", ids: [names.userId(this.#lockId)], weight, signal, waitMs } as const;
     return traceAcquire(of, () => this.#request(options));
   }
 

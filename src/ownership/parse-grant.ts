@@ -2,6 +2,7 @@
 import { InvalidArgumentError, quoted } from "../errors.ts";
 import { HeldGrant } from "./grant.ts";
 import { HeldSet } from "./grant-set.ts";
+import { GrantSetView, GrantView } from "./grant-views.ts";
 
 /** It must be a grant of this store and this id, since a grant fences only its own id. */
 export function parseGrant(value: unknown, store: object, id: string): HeldGrant {
@@ -27,7 +28,8 @@ export function parseGrantsFor(
 }
 
 /** The grants of each id that it has. */
-function parseGrants(value: unknown, store: object): readonly HeldGrant[] {
+function parseGrants(given: unknown, store: object): readonly HeldGrant[] {
+  const value = given instanceof GrantView || given instanceof GrantSetView ? given.held : given;
   const grants = value instanceof HeldSet ? value.grants : value instanceof HeldGrant ? [value] : [];
   if (grants.length === 0) {
     if (value instanceof Promise)

@@ -1,15 +1,17 @@
 /**
- * An opened store: its states and locks, listings, and close.
+ * The states and locks of a store, or of a view of it, and its listings.
  *
- * It contains no logic: the session manages the life cycle, scheduling the order, the backend the data.
+ * It contains no logic: the session manages the life cycle, scheduling the order, the backend the data. Every id that a
+ * user gives goes through the scope, which knows the prefix of the view: `key()` on the way in, `idOf()` on the way out.
  */
 import type { Session } from "../session.ts";
 import { withCallersStack } from "../caller-stacks.ts";
 import { LockHandle, type Lock, type LockOptions } from "../handles/lock.ts";
 import { lockInfo, type LockInfo } from "../handles/lock-info.ts";
 import { LockSetHandle, type LockSet } from "../handles/lock-set.ts";
-import * as parse from "../options.ts";
-import { defaults, type CloseOptions, type ListOptions } from "../options.ts";
+import { idOf, type IdPart } from "../id.ts";
+import type { ListOptions } from "../options.ts";
+import type { Scope } from "../handles/scope.ts";
 import type { Semaphore, SemaphoreOptions } from "../handles/semaphore.ts";
 import { SemaphoreHandle } from "../handles/semaphore-handle.ts";
 import type { State, StateOptions } from "../handles/state/state.ts";
@@ -23,50 +25,55 @@ import { OnceHandle } from "../handles/once/once-handle.ts";
 import type { Once, OnceOptions } from "../handles/once/once.ts";
 import { SharedReads } from "../handles/once/shared-reads.ts";
 import { list } from "./listing.ts";
-import type { StateInfo, Store } from "./store.ts";
+import type { StateInfo, StoreView } from "./store.ts";
 
-export class StoreHandle implements Store {
+export class StoreHandle implements StoreView {
   readonly #session: Session;
+  readonly #scope: Scope;
   readonly #reads: SharedReads;
 
-  constructor(session: Session) {
-    this.#session = session;
-    this.#reads = new SharedReads(this.#session);
+  constructor(scope: Scope, reads = new SharedReads(scope.session)) {
+    this.#session = scope.session;
+    this.#scope = scope;
+    this.#reads = reads;
   }
 
   get name(): string {
     return this.#session.backend.name;
   }
 
+  get idPrefix(): string {
+    return this.#scope.prefix;
+  }
+
   get closing(): AbortSignal {
     return this.#session.ending;
   }
 
-  ready(): Promise<this> {
-    return withCallersStack(async () => {
-      this.#session.admit();
-      const { calls, backend } = this.#session;
-      await calls.read(`Connecting to ${backend.name}`, () => backend.ready());
-      return this;
-    });
+  within(prefix: string): StoreView {
+    return new StoreHandle(this.#scope.within(prefix), this.#reads);
+  }
+
+  id(...parts: readonly IdPart[]): string {
+    return idOf(parts, this.#scope.maxIdBytes);
   }
 
   state<T>(id: string, options: StateOptions<T> & { initial: () => T }): State<T, T>;
   state<T>(id: string, options?: StateOptions<T>): State<T>;
   state<T>(id: string, options?: StateOptions<T>): State<T, never> {
-    return new StateHandle<T, never>(this.#session, id, options);
+    return new StateHandle<T, never>(this.#scope, id, options);
   }
 
   lock(id: string, options?: LockOptions): Lock {
-    return new LockHandle(this.#session, id, options);
+    return new LockHandle(this.#scope, id, options);
   }
 
   semaphore(id: string, options?: SemaphoreOptions): Semaphore {
-    return new SemaphoreHandle(this.#session, id, options);
+    return new SemaphoreHandle(this.#scope, id, options);
   }
 
   lockAll<const Id extends string>(ids: readonly Id[], options?: LockOptions): LockSet<Id> {
-    return new LockSetHandle(this.#session, ids, options);
+    return new LockSetHandle(this.#scope, ids, options);
   }
 
   stateful<S extends object, A extends unknown[], R>(
@@ -82,39 +89,28 @@ export class StoreHandle implements Store {
     fn: (drafts: Drafts<States>, context: TransactContext) => R,
     options?: TransactOptions,
   ): Promise<Awaited<R>> {
-    return withCallersStack(() => transact(this.#session, { states, fn, options }) as Promise<Awaited<R>>);
+    return withCallersStack(() => transact(this.#scope, { states, fn, options }) as Promise<Awaited<R>>);
   }
 
   once(id: string, options: OnceOptions): Once {
-    return new OnceHandle({ session: this.#session, reads: this.#reads }, id, options);
+    return new OnceHandle({ scope: this.#scope, reads: this.#reads }, id, options);
   }
 
   leader<T = unknown>(id: string, options?: LeaderOptions): Leader<T> {
-    return new LeaderHandle<T>(this.#session, id, options);
+    return new LeaderHandle<T>(this.#scope, id, options);
   }
 
   states(options?: ListOptions): AsyncIterable<StateInfo> {
-    return list(this.#session, { call: "states()", options }, (cursor, request) =>
+    return list(this.#scope, { call: "states()", options }, (cursor, request) =>
       this.#session.backend.listStates(cursor, request),
     );
   }
 
   locks(options?: ListOptions): AsyncIterable<LockInfo> {
     const { backend } = this.#session;
-    return list(this.#session, { call: "locks()", options }, async (cursor, request) => {
+    return list(this.#scope, { call: "locks()", options }, async (cursor, request) => {
       const page = await backend.listLocks(cursor, request);
       return { ...page, entries: page.entries.map((entry) => lockInfo(entry, backend.clientId)) };
     });
-  }
-
-  close(options?: CloseOptions): Promise<void> {
-    return withCallersStack(() => {
-      const { drainMs } = parse.parseOptions<CloseOptions>("close()", options, { drainMs: parse.drainMs });
-      return this.#session.close(drainMs ?? defaults.drainMs);
-    });
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
   }
 }

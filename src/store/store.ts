@@ -1,8 +1,9 @@
 /**
- * The public interface of an opened store: its states and locks, listings, and close. The store itself is in
- * store-handle.ts.
+ * The public interface of an opened store: its states and locks, listings, and close; and that of a view of it. The store
+ * itself is in opened-store.ts, and what it has in common with its views in store-handle.ts.
  */
 import type { StateEntry } from "../backends/contract.ts";
+import type { IdPart } from "../id.ts";
 import type { Lock, LockOptions } from "../handles/lock.ts";
 import type { LockInfo } from "../handles/lock-info.ts";
 import type { LockSet } from "../handles/lock-set.ts";
@@ -35,6 +36,30 @@ export interface Store extends AsyncDisposable {
    * @throws UnavailableError, within `operationMs`, that names where it tried to connect.
    */
   ready(): Promise<this>;
+  /** What the ids of this view begin with in the store, which errors, events and traces name; empty for the store itself. */
+  readonly idPrefix: string;
+  /**
+   * Returns a view: the same states and locks, as far as their ids begin with `prefix`, on the same connections. In a view,
+   * ids are given, and returned by handles, grants and listings, without the prefix. Views nest. A function that takes a
+   * `StoreView` takes a store as well.
+   *
+   * @param prefix 1–448 bytes, with those of the views around it; end it with a separator, so that no other view's
+   * prefix begins with it. Make untrusted text part of it with `id()`: `store.within(id("tenant", name) + ":")`.
+   * @throws InvalidArgumentError for a prefix that no id can begin with.
+   * @example
+   * ```ts
+   * const cache = store.within("cache:");
+   * await cache.state("front-page").save("<html>"); // the state cache:front-page of the store
+   * ```
+   */
+  within(prefix: string): StoreView;
+  /**
+   * Makes an id of parts, as the function `id`. In a view, it leaves room for the prefix: it is hashed if it would be longer
+   * than 512 bytes with it.
+   *
+   * @throws InvalidArgumentError without parts, or for a part that is not a string, a safe integer or a bigint.
+   */
+  id(...parts: readonly IdPart[]): string;
   /** Returns the handle of a state that has a value when it is absent. */
   state<T>(id: string, options: StateOptions<T> & { initial: () => T }): State<T, T>;
   /** Returns the handle of a state that is `undefined` when it is absent. */
@@ -113,3 +138,9 @@ export interface Store extends AsyncDisposable {
    */
   close(options?: CloseOptions): Promise<void>;
 }
+
+/**
+ * A store, or a part of it: its states and locks whose ids begin with `idPrefix`, without the life of the store, which only
+ * the store itself has. What `store.within()` returns.
+ */
+export type StoreView = Omit<Store, "ready" | "close" | typeof Symbol.asyncDispose>;

@@ -17,6 +17,7 @@ import { transactFailureCases } from "./state-suite/transact/failures.ts";
 import { updateCases } from "./state-suite/updates.ts";
 import { valueCases } from "./state-suite/values.ts";
 import { ttlCases } from "./state-suite/ttl.ts";
+import { viewCases } from "./state-suite/views/isolation.ts";
 import { writeCases } from "./state-suite/writes.ts";
 import type { SuiteOptions } from "./options.ts";
 import { register } from "./suite.ts";
@@ -52,5 +53,6 @@ export function stateSuite(options: SuiteOptions): void {
     ...onceAttemptCases,
     ...transactCases,
     ...transactFailureCases,
+    ...viewCases,
   ]);
 }

@@ -19,6 +19,7 @@ import type { Session } from "../../session.ts";
 import { pause } from "../../timers.ts";
 import { Codec } from "../../updates/codec.ts";
 import { leaderOf, recordOf, type SeenLeader } from "./leader-record.ts";
+import type { Scope } from "../scope.ts";
 import { traceAcquire } from "../trace-handles.ts";
 import { HeldTerm } from "./leader-term.ts";
 import { changesOf } from "./leader-watch.ts";
@@ -36,12 +37,13 @@ export class LeaderHandle<T> implements Leader<T> {
   readonly #options: Parsed<LeaderOptions>;
   readonly #codec: Codec;
 
-  constructor(session: Session, id: string, options: LeaderOptions | undefined) {
+  constructor(scope: Scope, id: string, options: LeaderOptions | undefined) {
+    const { session } = scope;
     const { settings } = session;
     this.#session = session;
     this.#options = parse.parseOptions<Parsed<LeaderOptions>>("leader()", options, this.#parsers);
-    this.id = names.parseId(id, "A leader's id");
-    this.#key = names.internalId("leader", id);
+    this.#key = names.internalId("leader", scope.key(id, "A leader's id"));
+    this.id = id;
     this.#codec = new Codec(this.#key, settings.serializer, settings.maxStateBytes);
   }
 
@@ -87,7 +89,12 @@ export class LeaderHandle<T> implements Leader<T> {
 
   #traced(how: Parsed<CampaignOptions<T>>): Promise<HeldGrant> {
     if (!traces.acquire.hasSubscribers) return this.#campaign(how);
-    const of = { kind: "leader", ids: [this.id], signal: how.signal, waitMs: Infinity } as const;
+    const of = {
+      kind: "leader",
+      ids: [names.userId(this.#key)],
+      signal: how.signal,
+      waitMs: Infinity,
+    } as const;
     return traceAcquire(of, () => this.#campaign(how));
   }
 

@@ -27,6 +27,7 @@ import type {
   Remembered,
 } from "./once.ts";
 import { parseOnceOptions, type ParsedOnceOptions } from "./once-options.ts";
+import type { Scope } from "../scope.ts";
 import type { SharedReads } from "./shared-reads.ts";
 import { traceUpdate } from "../trace-handles.ts";
 
@@ -46,14 +47,15 @@ export class OnceHandle implements Once {
   readonly #options: ParsedOnceOptions;
   readonly #records: OnceRecords;
 
-  constructor(of: { session: Session; reads: SharedReads }, id: string, options: OnceOptions) {
-    const { settings } = of.session;
+  constructor(of: { scope: Scope; reads: SharedReads }, id: string, options: OnceOptions) {
+    const { session } = of.scope;
+    const { settings } = session;
     const own = parseOnceOptions(options, settings.readDurability);
-    this.#session = of.session;
+    this.#session = session;
     this.#reads = of.reads;
     this.#options = own;
-    this.id = names.parseId(id, "The key of a once");
-    this.#key = names.internalId("once", id);
+    this.#key = names.internalId("once", of.scope.key(id, "The key of a once"));
+    this.id = id;
     const codec = new Codec(this.#key, own.serializer ?? settings.serializer, settings.maxStateBytes);
     const fingerprint = own.fingerprint === undefined ? undefined : { of: own.fingerprint };
     this.#records = new OnceRecords(this.#key, codec, fingerprint);
@@ -111,7 +113,13 @@ export class OnceHandle implements Once {
     if (!traces.update.hasSubscribers) return this.#attempt(fn, how);
     const { signal, waitMs } = how;
     const hasFailed = ({ outcome }: Ended): boolean => "error" in outcome;
-    const of = { call: "once()", ids: [this.id], signal, tries: waitMs === 0, hasFailed } as const;
+    const of = {
+      call: "once()",
+      ids: [names.userId(this.#key)],
+      signal,
+      tries: waitMs === 0,
+      hasFailed,
+    } as const;
     return traceUpdate(of, (trace) => this.#attempt(fn, how, trace));
   }
 

@@ -1,16 +1,15 @@
 /** The options of a state's handle, parsed and complete with those of its store. */
 import type { Durability } from "../../backends/contract.ts";
 import { runForCaller } from "../../caller-stacks.ts";
-import * as names from "../../names.ts";
 import * as parse from "../../options.ts";
 import type { WhenNew } from "../../options.ts";
 import type { Serializer } from "../../serializers/serializer.ts";
-import type { Session } from "../../session.ts";
 import { Codec } from "../../updates/codec.ts";
+import type { Scope } from "../scope.ts";
 import type { StateOptions } from "./state.ts";
 
 export interface OwnOptions {
-  readonly id: string;
+  readonly key: string;
   readonly codec: Codec;
   /** Makes the value of an absent state, in the name of the caller. */
   readonly initial: (() => unknown) | undefined;
@@ -28,10 +27,11 @@ interface ParsedStateOptions<T> {
 }
 
 export function parseOwnOptions<T>(
-  { settings }: Session,
+  scope: Scope,
   id: string,
   options: StateOptions<T> | undefined,
 ): OwnOptions {
+  const { settings } = scope.session;
   const own = parse.parseOptions<ParsedStateOptions<T>>("state()", options, {
     initial: parse.initial,
     ttlMs: parse.stateTtlMs,
@@ -40,10 +40,10 @@ export function parseOwnOptions<T>(
     durability: settings.readDurability,
   });
   const { initial, ttlMs, maxHoldMs } = own;
-  const parsedId = names.parseId(id, "A state's id");
+  const key = scope.key(id, "A state's id");
   return {
-    id: parsedId,
-    codec: new Codec(parsedId, own.serializer ?? settings.serializer, settings.maxStateBytes),
+    key,
+    codec: new Codec(key, own.serializer ?? settings.serializer, settings.maxStateBytes),
     initial: initial && ((): T => runForCaller(initial)),
     ttlMs,
     maxHoldMs,

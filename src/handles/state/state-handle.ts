@@ -13,6 +13,7 @@ import type { Codec } from "../../updates/codec.ts";
 import { expiryOf } from "../../updates/merged-ttl.ts";
 import type { Participant } from "../../updates/transaction.ts";
 import type { UpdateContext } from "../../updates/update-context.ts";
+import type { Scope } from "../scope.ts";
 import type { WriteCall } from "../trace-handles.ts";
 import { parseOwnOptions, type OwnOptions } from "./own-options.ts";
 import { StateWrites } from "./state-writes.ts";
@@ -30,18 +31,22 @@ import type {
 
 export class StateHandle<T, D> implements State<T, D> {
   readonly id: string;
+  /** Its id in the store: of a state of a view, with the prefix. */
+  readonly key: string;
   readonly #session: Session;
   readonly #own: OwnOptions;
   readonly #codec: Codec;
   readonly #writes: StateWrites;
 
-  constructor(session: Session, id: string, options: StateOptions<T> | undefined) {
-    const own = parseOwnOptions(session, id, options);
+  constructor(scope: Scope, id: string, options: StateOptions<T> | undefined) {
+    const { session } = scope;
+    const own = parseOwnOptions(scope, id, options);
     this.#session = session;
-    this.id = own.id;
+    this.id = id;
+    this.key = own.key;
     this.#own = own;
     this.#codec = own.codec;
-    this.#writes = new StateWrites(session, own.id);
+    this.#writes = new StateWrites(session, own.key);
   }
 
   /** Whether it is a state of this opened store. */
@@ -57,7 +62,7 @@ export class StateHandle<T, D> implements State<T, D> {
   /** Its part in a change of several states. */
   get participant(): Participant {
     const ttlMs = expiryOf(undefined, this.#own.ttlMs);
-    return { id: this.id, codec: this.#codec, initial: this.#own.initial, ttlMs };
+    return { id: this.key, codec: this.#codec, initial: this.#own.initial, ttlMs };
   }
 
   load(): Promise<D> {
@@ -151,9 +156,9 @@ export class StateHandle<T, D> implements State<T, D> {
     });
     this.#session.admit();
     const durability = this.#durabilityOf(own);
-    const what = { doing: "Touching the state", id: this.id, durability };
+    const what = { doing: "Touching the state", id: this.key, durability };
     const { reply, shortage } = await calls.exactlyOnce<TouchReply>(what, (receipt) =>
-      calls.backend.touchState(this.id, ms, receipt),
+      calls.backend.touchState(this.key, ms, receipt),
     );
     if (shortage !== undefined) throw shortage;
     if (reply.status === "unreadable") throw this.#codec.corrupt(reply.unreadable);
@@ -163,17 +168,17 @@ export class StateHandle<T, D> implements State<T, D> {
   async #stored(expiry: boolean): Promise<StoredState | null> {
     this.#session.admit();
     const { calls, locks } = this.#session;
-    const ahead = locks.writesAhead(this.id);
+    const ahead = locks.writesAhead(this.key);
     if (ahead !== undefined) await ahead;
-    const loaded = await calls.read({ doing: "Loading the state", id: this.id }, () =>
-      calls.backend.loadState(this.id, { expiry }),
+    const loaded = await calls.read({ doing: "Loading the state", id: this.key }, () =>
+      calls.backend.loadState(this.key, { expiry }),
     );
     return this.#codec.readable(loaded);
   }
 
   /** The target of a plain write. */
   #target(how: Parsed<WriteOptions>): ConstructorParameters<typeof SaveChange>[0] {
-    return { id: this.id, codec: this.#codec, durability: this.#durabilityOf(how) };
+    return { id: this.key, codec: this.#codec, durability: this.#durabilityOf(how) };
   }
 
   #durabilityOf(how: { readonly durability?: Durability }): Durability | undefined {

@@ -10,6 +10,7 @@ import { someOf, type Parsed } from "../../options.ts";
 import { throwIfAborted } from "../../ownership/abort-listeners.ts";
 import type { HeldGrant } from "../../ownership/grant.ts";
 import type { HeldSet } from "../../ownership/grant-set.ts";
+import { fencesById } from "../../ownership/grant-views.ts";
 import { insideDraft, nearestHeld } from "../../ownership/held-grants.ts";
 import { parseGrantsFor } from "../../ownership/parse-grant.ts";
 import { warnOfUnanswered } from "../../ownership/unanswered-release.ts";
@@ -19,6 +20,7 @@ import type { Session } from "../../session.ts";
 import { now } from "../../timers.ts";
 import { Transaction, type TransactionContext } from "../../updates/transaction.ts";
 import { acquireSet, type WantedSet } from "../acquire-set.ts";
+import type { Scope } from "../scope.ts";
 import { StateHandle } from "../state/state-handle.ts";
 import { traceUpdate } from "../trace-handles.ts";
 import type { AnyState, TransactContext, TransactOptions } from "./transact.ts";
@@ -37,20 +39,21 @@ interface Call {
   readonly options: TransactOptions | undefined;
 }
 
-export async function transact(session: Session, { states: given, fn, options }: Call): Promise<unknown> {
+export async function transact(scope: Scope, { states: given, fn, options }: Call): Promise<unknown> {
+  const { session } = scope;
   const { settings } = session;
-  const states = parseStates(session, given);
+  const states = parseStates(scope, given);
   if (typeof fn !== "function")
     throw new InvalidArgumentError(
       `transact() takes the states and a function that changes their drafts: transact([a, b], ([a, b]) => { … }); got ` +
         `${parse.show(fn)}.`,
     );
-  const ids = states.map(({ id }) => id).sort(compareIds);
+  const ids = states.map(({ key }) => key).sort(compareIds);
   const own = parseOptions(session, ids, options);
   const { signal, maxHoldMs, grant = [] } = own;
   const durability = someOf(own.durability ?? durabilityOf(states));
   throwIfAborted(signal);
-  for (const state of states) checkContext(session, state.id, grant);
+  for (const state of states) checkContext(session, state.key, grant);
   const how = {
     leaseMs: settings.leaseMs,
     waitMs: own.waitMs ?? settings.waitMs,
@@ -58,13 +61,14 @@ export async function transact(session: Session, { states: given, fn, options }:
     maxHoldMs,
     load: true,
   };
-  const changing = { states, fn: fn as UserFunction, wanted: { ids, given: grant }, how, durability };
-  if (!traces.update.hasSubscribers) return change(session, changing);
-  return traceUpdate({ call: "transact()", ids, signal }, (trace) => change(session, changing, trace));
+  const changing = { scope, states, fn: fn as UserFunction, wanted: { ids, given: grant }, how, durability };
+  if (!traces.update.hasSubscribers) return change(changing);
+  return traceUpdate({ call: "transact()", ids, signal }, (trace) => change(changing, trace));
 }
 
 /** A call that was checked. */
 interface Changing {
+  readonly scope: Scope;
   readonly states: readonly Handle[];
   readonly fn: UserFunction;
   readonly wanted: WantedSet<string>;
@@ -72,7 +76,8 @@ interface Changing {
   readonly durability: Durability | undefined;
 }
 
-async function change(session: Session, call: Changing, trace?: UpdateTrace): Promise<unknown> {
+async function change(call: Changing, trace?: UpdateTrace): Promise<unknown> {
+  const { session } = call.scope;
   const { calls, settings, store } = session;
   const { states, fn, durability } = call;
   const beganAt = now();
@@ -87,7 +92,7 @@ async function change(session: Session, call: Changing, trace?: UpdateTrace): Pr
     const maxBytes = settings.maxStateBytes;
     const of = { calls, states: participants, store, maxBytes, durability, trace };
     const transaction = new Transaction(of, set);
-    return await transaction.run((drafts, context) => fn(drafts, new Context(states, context)));
+    return await transaction.run((drafts, context) => fn(drafts, new Context(call, context)));
   } finally {
     // What was committed is committed, and an error of the function or the commit takes precedence.
     await set.end().catch((error: unknown) => warnOfUnanswered(set.title, error));
@@ -100,12 +105,14 @@ type UserFunction = (drafts: unknown[], context: TransactContext) => unknown;
 /** A view, so that a function finds only the documented members. */
 class Context implements TransactContext {
   readonly fences: Readonly<Record<string, number>>;
+  readonly #prefix: string;
   readonly #states: readonly Handle[];
   readonly #set: HeldSet;
-  readonly #remove: (id: string) => void;
+  readonly #remove: (key: string) => void;
 
-  constructor(states: readonly Handle[], { set, remove }: TransactionContext) {
-    this.fences = set.fences;
+  constructor({ scope, states }: Changing, { set, remove }: TransactionContext) {
+    this.fences = fencesById(set, (key) => scope.idOf(key));
+    this.#prefix = scope.prefix;
     this.#states = states;
     this.#set = set;
     this.#remove = remove;
@@ -120,17 +127,24 @@ class Context implements TransactContext {
   }
 
   delete(state: Pick<AnyState, "id">): void {
-    const id = (state as typeof state | null | undefined)?.id; // a caller in JavaScript may pass anything
-    if (id === undefined || !this.#states.some((one) => one.id === id)) {
+    const key = this.#keyOf(state);
+    if (key === undefined || !this.#states.some((one) => one.key === key)) {
       throw new InvalidArgumentError(
-        `delete() takes one of the states of this transact(); got ${typeof id === "string" ? quoted(id) : parse.show(state)}.`,
+        `delete() takes one of the states of this transact(); got ${key === undefined ? parse.show(state) : quoted(key)}.`,
       );
     }
-    this.#remove(id);
+    this.#remove(key);
+  }
+
+  /** A caller in JavaScript may pass anything. */
+  #keyOf(state: unknown): string | undefined {
+    if (state instanceof StateHandle) return state.key;
+    const id = (state as { id?: unknown } | null | undefined)?.id;
+    return typeof id === "string" ? this.#prefix + id : undefined;
   }
 }
 
-function parseStates(session: Session, given: unknown): readonly Handle[] {
+function parseStates(scope: Scope, given: unknown): readonly Handle[] {
   if (!Array.isArray(given) || given.length === 0)
     throw new InvalidArgumentError(
       `transact() takes an array of at least one state; got ${parse.show(given)}.`,
@@ -140,28 +154,34 @@ function parseStates(session: Session, given: unknown): readonly Handle[] {
       `transact() takes at most ${maxStates} states; got ${given.length}. Keep what changes together in fewer states.`,
     );
   }
-  const states = given.map((one) => parseState(session, one));
+  const states = given.map((one) => parseState(scope, one));
   const known = new Set<string>();
-  for (const { id } of states) {
-    if (known.size === known.add(id).size)
+  for (const { key } of states) {
+    if (known.size === known.add(key).size)
       throw new InvalidArgumentError(
-        `transact() was given the state ${quoted(id)} twice: name each state once.`,
+        `transact() was given the state ${quoted(key)} twice: name each state once.`,
       );
   }
-  checkShards(session, states);
+  checkShards(scope.session, states);
   return states;
 }
 
-function parseState(session: Session, given: unknown): Handle {
+function parseState(scope: Scope, given: unknown): Handle {
   if (!(given instanceof StateHandle))
     throw new InvalidArgumentError(
       `transact() takes states of this store: store.state(id); got ${parse.show(given)}.`,
     );
   const state = given as Handle;
-  if (!state.isOf(session))
+  if (!state.isOf(scope.session))
     throw new InvalidArgumentError(
-      `The state ${quoted(state.id)} belongs to another store: transact() takes states of its own.`,
+      `The state ${quoted(state.key)} belongs to another store: transact() takes states of its own.`,
     );
+  if (!scope.has(state.key)) {
+    throw new InvalidArgumentError(
+      `The state ${quoted(state.key)} is not in the view ${quoted(scope.prefix)}, and transact() of a view takes states of ` +
+        `its own. Call transact() of the store, which takes those of all views.`,
+    );
+  }
   return state;
 }
 
@@ -169,12 +189,12 @@ function parseState(session: Session, given: unknown): Handle {
 function checkShards({ backend }: Session, [first, ...others]: readonly Handle[]): void {
   const shardOf = backend.shardOf;
   if (shardOf === undefined || first === undefined) return;
-  const elsewhere = others.find(({ id }) => shardOf(id) !== shardOf(first.id));
+  const elsewhere = others.find(({ key }) => shardOf(key) !== shardOf(first.key));
   if (elsewhere === undefined) return;
   throw new InvalidArgumentError(
-    `The states ${quoted(first.id)} and ${quoted(elsewhere.id)} are on different shards, so they cannot be changed in one ` +
+    `The states ${quoted(first.key)} and ${quoted(elsewhere.key)} are on different shards, so they cannot be changed in one ` +
       `step. Give their ids a common tag in braces, which then decides the shard: ` +
-      `${JSON.stringify(`{bank}:${first.id}`)}, ${JSON.stringify(`{bank}:${elsewhere.id}`)}.`,
+      `${JSON.stringify(`{bank}:${first.key}`)}, ${JSON.stringify(`{bank}:${elsewhere.key}`)}.`,
   );
 }
 
