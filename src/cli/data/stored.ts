@@ -35,6 +35,7 @@ export async function readStored({ backend, calls }: Opened, id: string): Promis
   if (loaded === null || !("unreadable" in loaded)) return loaded;
   throw new CorruptStateError(
     `The state ${JSON.stringify(id)} cannot be read: ${clause(loaded.unreadable)}.`,
+    { id },
   );
 }
 
@@ -45,6 +46,7 @@ export function valueOf(id: string, { serializer, bytes }: StoredState): unknown
   throw new CorruptStateError(
     `The state ${JSON.stringify(id)} was written by the serializer "${serializer}", which this command cannot read. ` +
       `Its bytes can be had with --raw.`,
+    { id },
   );
 }
 
@@ -56,7 +58,7 @@ function asJson(id: string, value: unknown): unknown {
     if (!(error instanceof SerializationError)) throw error;
     throw new CorruptStateError(
       `The state ${JSON.stringify(id)} cannot be shown as JSON (${clause(error.message)}). Its bytes can be had with --raw.`,
-      { cause: error },
+      { id, cause: error },
     );
   }
 }
