@@ -18,7 +18,8 @@ export interface SealOptions {
   keys: readonly SealKey[];
 }
 
-const prefix = "sealed-";
+/** Of the names of sealed serializers. */
+export const sealedPrefix = "sealed-";
 /** As for every serializer. */
 const longestName = 32;
 
@@ -64,10 +65,10 @@ function keysOf(options: unknown): Keys {
 
 function sealedWith(inner: Serializer, keys: Keys): Serializer {
   const [first] = keys;
-  const name = `${prefix}${inner.name}`;
+  const name = `${sealedPrefix}${inner.name}`;
   if (name.length > longestName)
     throw new InvalidArgumentError(
-      `The name of inner must have at most ${longestName - prefix.length} characters, since "${prefix}" is put before it; got ${show(inner.name)}.`,
+      `The name of inner must have at most ${longestName - sealedPrefix.length} characters, since "${sealedPrefix}" is put before it; got ${show(inner.name)}.`,
     );
   const binding = (id: string) => ({ serializer: inner.name, id });
   return withSealing(
