@@ -111,6 +111,7 @@ export default defineConfig({
     alias: [
       { find: /^holdfast$/, replacement: `${import.meta.dirname}/src/index.ts` },
       { find: /^holdfast\/backend$/, replacement: `${import.meta.dirname}/src/backend.ts` },
+      { find: /^holdfast\/msgpack$/, replacement: `${import.meta.dirname}/src/msgpack.ts` },
       { find: /^holdfast\/opentelemetry$/, replacement: `${import.meta.dirname}/src/opentelemetry/index.ts` },
       { find: /^holdfast\/pickle$/, replacement: `${import.meta.dirname}/src/pickle.ts` },
       { find: /^holdfast\/reshard$/, replacement: `${import.meta.dirname}/src/resharding/index.ts` },

@@ -9,6 +9,7 @@ const root = join(import.meta.dirname, "..");
 const entries = {
   holdfast: "dist/index.d.ts",
   backend: "dist/backend.d.ts",
+  msgpack: "dist/msgpack.d.ts",
   opentelemetry: "dist/opentelemetry/index.d.ts",
   pickle: "dist/pickle.d.ts",
   reshard: "dist/resharding/index.d.ts",

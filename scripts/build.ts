@@ -35,6 +35,7 @@ const inputs = [
 const entries = [
   "index.d.ts",
   "backend.d.ts",
+  "msgpack.d.ts",
   "opentelemetry/index.d.ts",
   "pickle.d.ts",
   "resharding/index.d.ts",

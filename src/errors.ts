@@ -20,6 +20,7 @@ export type ErrorCode =
   | "OUT_OF_MEMORY"
   | "SERIALIZATION"
   | "CORRUPT_STATE"
+  | "SEAL"
   | "CLOSED";
 
 /** Whether the failed operation took effect: "none" means certainly not, "unknown" means that it may have. */
@@ -158,9 +159,21 @@ export class UnavailableError extends HoldfastError {
   }
 }
 
+/** What an error about the value of a state can carry. */
+export interface ValueErrorDetails extends ErrorDetails {
+  readonly id?: string | undefined;
+}
+
 /** The serializer cannot keep the value exactly, or the value is too large. Nothing was written. */
 export class SerializationError extends HoldfastError {
   readonly code = "SERIALIZATION";
+  /** The state that was not saved; `undefined` if there is none, or if there are several. */
+  readonly id: string | undefined;
+
+  constructor(message: string, details: ValueErrorDetails = {}) {
+    super(message, details);
+    this.id = details.id;
+  }
 }
 
 /**
@@ -169,6 +182,31 @@ export class SerializationError extends HoldfastError {
  */
 export class CorruptStateError extends HoldfastError {
   readonly code = "CORRUPT_STATE";
+  /** Of the state or lock that cannot be read; `undefined` if it is something else, such as the file of the store. */
+  readonly id: string | undefined;
+
+  constructor(message: string, details: ValueErrorDetails = {}) {
+    super(message, details);
+    this.id = details.id;
+  }
+}
+
+/**
+ * A sealed value cannot be read with the keys of this process: its key is missing, or it was changed, or it was sealed
+ * for another id. It is left as it is.
+ */
+export class SealError extends HoldfastError {
+  readonly code = "SEAL";
+  /** The state that cannot be read. */
+  readonly id: string | undefined;
+  /** The key that is missing among `keys`; `undefined` if the value itself is refused. */
+  readonly keyId: string | undefined;
+
+  constructor(message: string, details: ValueErrorDetails & { readonly keyId?: string | undefined } = {}) {
+    super(message, details);
+    this.id = details.id;
+    this.keyId = details.keyId;
+  }
 }
 
 /** The store was closed, or is closing and accepts no new calls. */
@@ -189,6 +227,7 @@ const classes = {
   UnavailableError,
   SerializationError,
   CorruptStateError,
+  SealError,
   ClosedError,
 };
 /** With the version of what an error looks like: another one is not taken for one of these. */

@@ -76,6 +76,10 @@ export type { Grant } from "./ownership/public-grant.ts";
 export type { GrantSet } from "./ownership/grant-set.ts";
 export type { Serializer } from "./serializers/serializer.ts";
 export { json } from "./serializers/json.ts";
+export type { SerializerName } from "./serializers/named.ts";
+export { sealed } from "./serializers/sealed/sealed.ts";
+export type { SealOptions } from "./serializers/sealed/sealed.ts";
+export type { SealKey } from "./serializers/sealed/keys.ts";
 export type {
   AcquireEvent,
   LostEvent,
@@ -101,6 +105,7 @@ export {
   InvalidArgumentError,
   LockLostError,
   LockTimeoutError,
+  SealError,
   SerializationError,
   UnavailableError,
 } from "./errors.ts";
@@ -111,4 +116,5 @@ export type {
   LockTimeoutDetails,
   Outcome,
   UnavailableCode,
+  ValueErrorDetails,
 } from "./errors.ts";

@@ -8,11 +8,11 @@ import type { Backend, Durability, Ttl } from "./backends/contract.ts";
 import { warnOnce } from "./diagnostics/events.ts";
 import { InvalidArgumentError } from "./errors.ts";
 import { parseOptions, show, type Given, type Parser } from "./parse-options.ts";
-import { json } from "./serializers/json.ts";
-import { pickle } from "./serializers/pickle/pickle.ts";
+import type { SerializerName } from "./serializers/named.ts";
 import type { Serializer } from "./serializers/serializer.ts";
 
 export { parseOptions, show, type Given, type Parser } from "./parse-options.ts";
+export { recordSerializer, serializer } from "./serializers/named.ts";
 
 /** Options of `open()`. A call's options override its handle's, which override these. */
 export interface OpenOptions {
@@ -29,14 +29,14 @@ export interface OpenOptions {
    */
   declareKeys?: boolean | undefined;
   /** How values are serialized. Default `"json"`. */
-  serializer?: "json" | "pickle" | Serializer | undefined;
+  serializer?: SerializerName | Serializer | undefined;
   /** How long the backend keeps a grant that is not renewed, in milliseconds, 100 … 86 400 000. Default 10 000. */
   leaseMs?: number | undefined;
   /** How long a call waits for others, in milliseconds; 0 tries once, `Infinity` has no deadline. Default 15 000. */
   waitMs?: number | undefined;
   /** How long one call of the backend may take, with its retries, in milliseconds. Default 5 000. */
   operationMs?: number | undefined;
-  /** The largest serialized state, in bytes. Default 8 MiB. */
+  /** The largest serialized state, in bytes, before it is sealed. Default 8 MiB. */
   maxStateBytes?: number | undefined;
   /** How many replicas must have a grant or a save before it is acknowledged; Redis only. Default: none. */
   durability?: DurabilityOptions | undefined;
@@ -261,21 +261,3 @@ export const stateTtlMs: Parser<number | WhenNew> = (value, name) => life(value,
 /** The `ttlMs` of a write. */
 export const saveTtlMs: Parser<Ttl> = (value, name) =>
   value === "keep" || value === "none" ? value : life(value, name, ', "keep", "none"');
-
-/** One of ours by its name, or the user's own serializer. */
-export const serializer: Parser<Serializer> = (value, name) => {
-  if (value === "json") return json;
-  if (value === "pickle") return pickle;
-  const own = value as Partial<Serializer> | null;
-  if (typeof own?.serialize !== "function" || typeof own.deserialize !== "function") {
-    throw new InvalidArgumentError(
-      `${name} must be "json", "pickle" or an object with name, serialize(value) and deserialize(bytes); got ${show(value)}.`,
-    );
-  }
-  if (typeof own.name !== "string" || !/^[A-Za-z0-9._-]{1,32}$/.test(own.name)) {
-    throw new InvalidArgumentError(
-      `A serializer's name is 1 to 32 characters of A-Z a-z 0-9 . _ -; got ${show(own.name)}.`,
-    );
-  }
-  return own as Serializer;
-};

@@ -62,7 +62,7 @@ export function withOutcome(error: HoldfastError, outcome: Outcome): HoldfastErr
     return new UnavailableError(message, { code, lasting, outcome, cause: error.cause ?? error });
   }
   return error instanceof CorruptStateError
-    ? new CorruptStateError(error.message, { outcome, cause: error })
+    ? new CorruptStateError(error.message, { id: error.id, outcome, cause: error })
     : error;
 }
 

@@ -63,6 +63,7 @@ const outcomes: Record<ErrorCode, TraceOutcome> = {
   OUT_OF_MEMORY: "unavailable",
   SERIALIZATION: "refused",
   CORRUPT_STATE: "refused",
+  SEAL: "refused",
   CLOSED: "closed",
 };
 

@@ -71,6 +71,7 @@ export class Hold implements OwnTicket, Watched {
       throw new CorruptStateError(
         `The lock ${quoted(of.id)} was granted without a usable fence (${grant.fence}, ${grant.fences}): ` +
           `find out what else writes its keys.`,
+        { id: shownId(of.id) },
       );
     this.id = of.id;
     this.ticket = of.ticket;

@@ -15,7 +15,7 @@ import type {
 } from "../backends/contract.ts";
 import { markId, markWrite, readMark, type ShardMark } from "../backends/shard-mark.ts";
 import { BackendCalls } from "../calls/backend-calls.ts";
-import { CorruptStateError, InvalidArgumentError, LockTimeoutError, quoted } from "../errors.ts";
+import { CorruptStateError, InvalidArgumentError, LockTimeoutError, quoted, shownId } from "../errors.ts";
 
 /** How many entries are listed at a time. */
 const pageSize = 200;
@@ -99,7 +99,9 @@ export class Part {
   async load(id: string): Promise<StoredState | null> {
     const state = await this.look(id);
     if (state === null || "bytes" in state) return state;
-    throw new CorruptStateError(`${this.label}: the state ${quoted(id)} is ${state.unreadable}`);
+    throw new CorruptStateError(`${this.label}: the state ${quoted(id)} is ${state.unreadable}`, {
+      id: shownId(id),
+    });
   }
 
   /** As it was at its old place, with the rest of its time to live. */

@@ -10,6 +10,7 @@ import {
 } from "../errors.ts";
 import * as parse from "../options.ts";
 import { pickle } from "../serializers/pickle/pickle.ts";
+import { sealingOf } from "../serializers/sealed/sealing.ts";
 import type { Serializer } from "../serializers/serializer.ts";
 import type { BackendOptions } from "./options.ts";
 import { pythonJson } from "./python-json.ts";
@@ -22,7 +23,12 @@ export function serializerOf({ serializer = "pickle", allowNaN }: BackendOptions
 }
 
 function own(value: unknown): Serializer {
-  if (typeof value === "object") return parse.serializer(value, "serializer");
+  const found = typeof value === "object" ? parse.serializer(value, "serializer") : undefined;
+  if (found !== undefined && sealingOf(found) !== undefined)
+    throw new InvalidArgumentError(
+      "serializer must not be sealed: Python programs could not read the states. Seal them in a store of open().",
+    );
+  if (found !== undefined) return found;
   throw new InvalidArgumentError(
     `serializer must be "pickle", "json" or a serializer of your own; got ${parse.show(value)}.`,
   );
@@ -49,7 +55,7 @@ export function encode(serializer: Serializer, id: string, value: unknown): Uint
 }
 
 function refused(id: string, why: string, cause?: unknown): SerializationError {
-  return new SerializationError(`The state ${quoted(id)} cannot be saved: ${clause(why)}.`, { cause });
+  return new SerializationError(`The state ${quoted(id)} cannot be saved: ${clause(why)}.`, { id, cause });
 }
 
 /** [S6] What cannot be read is refused, and left as it is. */
@@ -61,11 +67,12 @@ export function decode(serializer: Serializer, id: string, bytes: Uint8Array): u
     const message = isError(cause) ? cause.message : String(cause);
     throw new CorruptStateError(
       `The state ${quoted(id)} cannot be read with serializer ${JSON.stringify(serializer.name)}: ${clause(message)}. It was left as it is.`,
-      { cause },
+      { id, cause },
     );
   }
   if (value !== null && value !== undefined) return value;
   throw new CorruptStateError(
     `The state ${quoted(id)} is Python's None, which cannot be told from an absent state. It was left as it is.`,
+    { id },
   );
 }

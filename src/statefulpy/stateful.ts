@@ -221,6 +221,7 @@ class Memory {
     if (typeof value === "object" && value !== null) return value;
     throw new CorruptStateError(
       `The state ${quoted(this.#id)} is ${show(value)}, not an object, which the state of a function is. It was left as it is.`,
+      { id: this.#id },
     );
   }
 

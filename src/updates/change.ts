@@ -118,15 +118,17 @@ abstract class DraftChange extends Change {
   ): StateWrite | undefined | Promise<StateWrite | undefined> {
     const { codec, initial, fn } = this.call;
     const stored = codec.readable(loaded);
-    const before = stored?.bytes ?? (initial === undefined ? undefined : codec.encode(initial()));
+    const opened = stored === null ? undefined : codec.open(stored);
+    const before = opened?.bytes ?? (initial === undefined ? undefined : codec.encode(initial()));
     const draft = before === undefined ? undefined : codec.decode(before);
     const view = new ContextView(context);
     const written = (returned: unknown): StateWrite | undefined => {
       const after = this.after(draft, before, returned);
       const isUnchanged = after === undefined || (before !== undefined && equalBytes(after, before));
       if (isUnchanged && returned === undefined) noteNothingChanged(this.method, codec.id, fn);
-      if (after === undefined || (isUnchanged && stored !== null)) return undefined;
-      return { kind: "save", bytes: after, serializer: codec.serializer.name, ttlMs: this.call.ttlMs };
+      if (after === undefined || (isUnchanged && opened?.isCurrent === true)) return undefined;
+      // An unchanged value that is only sealed again keeps its expiry.
+      return codec.toSave(after, isUnchanged && opened !== undefined ? "keep" : this.call.ttlMs);
     };
     const returned = runForCaller(() => fn(draft, view));
     return isThenable(returned) ? Promise.resolve(returned).then(written, refuse) : written(returned);
@@ -253,7 +255,7 @@ export abstract class PlainChange<R = unknown> extends Change<R> {
 
 export class SaveChange extends PlainChange<number> {
   constructor(of: PlainTarget, save: { bytes: Uint8Array; ttlMs: Ttl; ifRevision: Condition }) {
-    super(of, { kind: "save", serializer: of.codec.serializer.name, ...save });
+    super(of, { ...of.codec.toSave(save.bytes, save.ttlMs), ifRevision: save.ifRevision });
   }
 
   protected settle(revision: number | null): void {

@@ -4,44 +4,70 @@
  *
  * No bytes are shared with user code: a serializer gets a copy, and what it returns is copied. So bytes that are
  * compared, kept or sent are never changed through a value made from them, or by the next call [S3].
+ *
+ * A sealed value has two forms: the bytes of the value, which are compared and counted, and those that are stored.
+ * `open` and `toSave` are the only ways from one to the other.
  */
-import type { LoadedState, StoredState } from "../backends/contract.ts";
-import { clause, CorruptStateError, HoldfastError, isError, quoted, SerializationError } from "../errors.ts";
+import type { LoadedState, SaveWrite, StoredState, Ttl } from "../backends/contract.ts";
+import {
+  clause,
+  CorruptStateError,
+  HoldfastError,
+  isError,
+  quoted,
+  SealError,
+  SerializationError,
+  shownId,
+} from "../errors.ts";
+import { sealingOf, type Sealing } from "../serializers/sealed/sealing.ts";
 import type { Serializer } from "../serializers/serializer.ts";
 
+/** The bytes of a stored value. */
+export interface Opened {
+  readonly bytes: Uint8Array;
+  /** Whether it may stay as it is stored. `false`: it was sealed with an older key, and the next update seals it again. */
+  readonly isCurrent: boolean;
+}
+
 export class Codec {
+  /** Its name is stored. */
   readonly serializer: Serializer;
   /** Of the state. */
   readonly id: string;
   readonly #maxBytes: number;
+  readonly #sealing: Sealing | undefined;
+  /** Between values and bytes. */
+  readonly #inner: Serializer;
 
   constructor(id: string, serializer: Serializer, maxBytes: number) {
     this.id = id;
     this.serializer = serializer;
     this.#maxBytes = maxBytes;
+    this.#sealing = sealingOf(serializer);
+    this.#inner = this.#sealing?.inner ?? serializer;
   }
 
   /** Throws SerializationError if the value cannot be kept exactly, or is too large. */
   encode(value: unknown): Uint8Array {
     let bytes: Uint8Array;
     try {
-      bytes = this.serializer.serialize(value);
+      bytes = this.#inner.serialize(value);
     } catch (error) {
       if (error instanceof SerializationError)
-        throw new SerializationError(`The new value of ${this.#state} was not saved. ${error.message}`, {
-          cause: error,
-        });
+        throw this.#notSaved(`The new value of ${this.#state} was not saved. ${error.message}`, error);
       if (error instanceof HoldfastError) throw error;
-      throw new SerializationError(
+      throw this.#notSaved(
         `The serializer ${this.#name} cannot keep the new value of ${this.#state}.`,
-        { cause: error },
+        error,
       );
     }
     if (!(bytes instanceof Uint8Array)) {
-      throw new SerializationError(`The serializer ${this.#name} must return a Uint8Array.`);
+      throw this.#notSaved(
+        `The new value of ${this.#state} was not saved: the serializer ${this.#name} must return a Uint8Array.`,
+      );
     }
     if (bytes.byteLength > this.#maxBytes) {
-      throw new SerializationError(
+      throw this.#notSaved(
         `The new value of ${this.#state} takes ${bytes.byteLength} bytes, more than maxStateBytes ` +
           `(${this.#maxBytes}). Split it into several states, or raise maxStateBytes.`,
       );
@@ -66,10 +92,10 @@ export class Codec {
     try {
       return this.#deserialize(bytes);
     } catch (error) {
-      throw new SerializationError(
+      throw this.#notSaved(
         `The serializer ${this.#name} cannot read what it wrote for the new value of ${this.#state} ` +
           `(${messageOf(error)}). Nothing was saved: fix the serializer.`,
-        { cause: error },
+        error,
       );
     }
   }
@@ -84,6 +110,26 @@ export class Codec {
     );
   }
 
+  /** The bytes of a stored value. Throws SealError if they are sealed, and cannot be had. */
+  open({ bytes }: StoredState): Opened {
+    if (this.#sealing === undefined) return { bytes, isCurrent: true };
+    const unsealed = this.#sealing.unseal(bytes, this.id);
+    if ("bytes" in unsealed) return unsealed;
+    const { problem, keyId } = unsealed;
+    throw new SealError(this.#leftAlone(problem), { id: shownId(this.id), keyId });
+  }
+
+  /** The value of a stored state: `open` and `decode`. */
+  valueOf(stored: StoredState): unknown {
+    return this.decode(this.open(stored).bytes);
+  }
+
+  /** What is stored for a value that was encoded, sealed if this serializer seals. */
+  toSave(bytes: Uint8Array, ttlMs: Ttl): SaveWrite {
+    const stored = this.#sealing?.seal(bytes, this.id) ?? bytes;
+    return { kind: "save", bytes: stored, serializer: this.serializer.name, ttlMs };
+  }
+
   /** What the value would be after a save and a load with this handle: the caller's own copy. */
   copy(value: unknown): unknown {
     return this.readBack(this.encode(value));
@@ -95,17 +141,23 @@ export class Codec {
   }
 
   #deserialize(bytes: Uint8Array): unknown {
-    return this.serializer.deserialize(this.#own(bytes));
+    return this.#inner.deserialize(this.#own(bytes));
   }
 
   #own(bytes: Uint8Array): Uint8Array {
-    return this.serializer.isolated === true ? bytes : new Uint8Array(bytes);
+    return this.#inner.isolated === true ? bytes : new Uint8Array(bytes);
   }
 
   #corrupt(found: string, cause?: unknown): CorruptStateError {
-    return new CorruptStateError(`${this.#state} cannot be read and was left as it is: ${clause(found)}.`, {
-      cause,
-    });
+    return new CorruptStateError(this.#leftAlone(found), { id: shownId(this.id), cause });
+  }
+
+  #leftAlone(found: string): string {
+    return `${this.#state} cannot be read and was left as it is: ${clause(found)}.`;
+  }
+
+  #notSaved(message: string, cause?: unknown): SerializationError {
+    return new SerializationError(message, { id: shownId(this.id), cause });
   }
 
   get #state(): string {

@@ -178,8 +178,7 @@ class AttemptView implements OnceAttempt {
 }
 
 function saveOf(records: OnceRecords, bytes: Uint8Array, ttlMs: number): StateWrite {
-  const { name } = records.codec.serializer;
-  return { kind: "save", bytes, serializer: name, ttlMs: ttlMs === Infinity ? "none" : ttlMs };
+  return records.codec.toSave(bytes, ttlMs === Infinity ? "none" : ttlMs);
 }
 
 function notBegun(): never {

@@ -54,7 +54,7 @@ export class OnceRecords {
   read(loaded: LoadedState): OnceRecord {
     const state = this.codec.readable(loaded);
     if (state === null) return noRecord;
-    const stored = this.codec.decode(state.bytes) as Partial<Stored> | null | undefined;
+    const stored = this.codec.valueOf(state) as Partial<Stored> | null | undefined;
     const attempt = stored?.attempt;
     if (typeof attempt !== "number") throw this.codec.corrupt("it is not a record of a once");
     const { fingerprint } = stored as Stored;

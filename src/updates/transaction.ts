@@ -5,7 +5,7 @@
  * a state may have expired, or another program may have changed it. Then all are loaded again, and the function is
  * called again.
  */
-import type { Durability, StateWrite, StoredState, Ttl } from "../backends/contract.ts";
+import type { Durability, StoredState, Ttl } from "../backends/contract.ts";
 import type { BackendCalls } from "../calls/backend-calls.ts";
 import { fromCaller } from "../caller-stacks.ts";
 import type { UpdateTrace } from "../diagnostics/traces.ts";
@@ -55,6 +55,13 @@ interface Loaded {
   readonly stored: StoredState | null;
   /** What the draft was made from; `undefined`: there was nothing. */
   readonly before: Uint8Array | undefined;
+  /** Whether it may stay as it is stored: not if it must be sealed again. */
+  readonly isCurrent: boolean;
+}
+
+/** The change of one state, and the size of its new value. */
+interface SizedChange extends StateChange {
+  readonly bytes: number;
 }
 
 export class Transaction {
@@ -130,8 +137,9 @@ export class Transaction {
       this.#grants.map(async (grant, index) => {
         const { codec, initial } = this.#state(index);
         const stored = codec.readable(await this.#loadOne(grant, known));
-        const before = stored?.bytes ?? (initial === undefined ? undefined : codec.encode(initial()));
-        return { grant, stored, before };
+        const opened = stored === null ? undefined : codec.open(stored);
+        const before = opened?.bytes ?? (initial === undefined ? undefined : codec.encode(initial()));
+        return { grant, stored, before, isCurrent: opened?.isCurrent ?? true };
       }),
     );
   }
@@ -150,30 +158,31 @@ export class Transaction {
     drafts: readonly unknown[],
     removed: ReadonlySet<string>,
   ): StateChange[] {
-    const changes = loaded.map(({ grant, stored, before }, index) => {
+    const changes = loaded.map(({ grant, stored, ...from }, index): SizedChange => {
       const draft = removed.has(grant.id) ? undefined : drafts[index];
-      return { grant, stored, write: this.#write(index, { stored, before, draft }) };
+      return { grant, stored, ...this.#write(index, { stored, ...from, draft }) };
     });
     this.#checkSize(changes);
     return changes;
   }
 
-  /** `undefined`: the draft was not changed. */
+  /** No write: the draft was not changed. */
   #write(
     index: number,
-    { stored, before, draft }: Omit<Loaded, "grant"> & { readonly draft: unknown },
-  ): StateWrite | undefined {
+    { stored, before, isCurrent, draft }: Omit<Loaded, "grant"> & { readonly draft: unknown },
+  ): Pick<SizedChange, "write" | "bytes"> {
     const { codec, ttlMs } = this.#state(index);
-    if (draft === undefined) return stored === null ? undefined : { kind: "delete" };
+    if (draft === undefined) return { write: stored === null ? undefined : { kind: "delete" }, bytes: 0 };
     const bytes = codec.encode(draft);
-    if (before !== undefined && equalBytes(bytes, before)) return undefined;
-    return { kind: "save", bytes, serializer: codec.serializer.name, ttlMs };
+    const isUnchanged = before !== undefined && equalBytes(bytes, before);
+    if (isUnchanged && isCurrent) return { write: undefined, bytes: 0 };
+    // An unchanged value that is only sealed again keeps its expiry.
+    return { write: codec.toSave(bytes, isUnchanged ? "keep" : ttlMs), bytes: bytes.byteLength };
   }
 
-  #checkSize(changes: readonly StateChange[]): void {
+  #checkSize(changes: readonly SizedChange[]): void {
     const { maxBytes } = this.#of;
-    const sizes = changes.map(({ write }) => (write?.kind === "save" ? write.bytes.byteLength : 0));
-    const bytes = sizes.reduce((sum, size) => sum + size, 0);
+    const bytes = changes.reduce((sum, change) => sum + change.bytes, 0);
     if (bytes <= maxBytes) return;
     throw new SerializationError(
       `The new values of the states ${titles(this.#of.states)} take ${bytes} bytes together, more than maxStateBytes ` +

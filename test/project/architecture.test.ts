@@ -21,7 +21,7 @@ const imports = [...files].flatMap(([path, text]) => importsOf(path, text));
 /** A file may import from its own floor and from those below. Backends and the suites stand beside the house. */
 const floors = [
   /^cli\//, // the command line
-  /^(index|backend|pickle|reshard)\.ts$/,
+  /^(index|backend|msgpack|pickle|reshard)\.ts$/,
   /^(resharding|statefulpy|opentelemetry)\//, // how the number of shards is changed; the interface of the Python library; spans and metrics
   /^open\.ts$/,
   /^opening\//, // what an opened store has to do with its process
@@ -129,13 +129,22 @@ test("only the doors name backends, and load them when a target asks for one", (
   expect(offenders(names)).toEqual([]);
 });
 
-test("only backends import packages, and opentelemetry/ the one that it is for; what is Node's own is imported as node:", () => {
+/** Each is in an entry of its own, which nothing else of src/ imports. */
+const ownPackages: readonly (readonly [RegExp, string])[] = [
+  [/^opentelemetry\//, "@opentelemetry/api"],
+  [/^serializers\/msgpack\//, "msgpackr"],
+];
+
+test("only backends import packages, and two entries the one that they are for; what is Node's own is imported as node:", () => {
   const isForeign = ({ from, to }: Import): boolean =>
     !to.endsWith(".ts") &&
     !to.startsWith("node:") &&
     roomOf(from) === undefined &&
-    !(from.startsWith("opentelemetry/") && to === "@opentelemetry/api");
+    !ownPackages.some(([folder, name]) => folder.test(from) && to === name);
   expect(offenders(isForeign)).toEqual([]);
+  const isReached = ({ from, to }: Import): boolean =>
+    ownPackages.some(([folder]) => folder.test(to) && !folder.test(from)) && from !== "msgpack.ts";
+  expect(offenders(isReached)).toEqual([]);
 });
 
 test("nothing imports testing", () => {

@@ -189,6 +189,7 @@ export function errors(error: unknown): string {
     case "OUT_OF_MEMORY":
     case "SERIALIZATION":
     case "CORRUPT_STATE":
+    case "SEAL":
     case "CLOSED":
       return error.message;
   }

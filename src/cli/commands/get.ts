@@ -8,7 +8,8 @@ import { storeOptions, withBackend } from "../store-options.ts";
 export const getCommand = defineCommand({
   usage: "ID [options]",
   description: `Prints the value of a state as JSON text. If it is absent, says so on the standard error, and ends with 1. The bytes of
-a state that was written by a serializer of your own can be had with --raw.
+a state that was written by the serializer bytes, or by one of your own, can be had with --raw. Sealed states have their
+keys in your programs only.
 As JSON: {"id","revision","value","expiresInMs"} on one line.`,
   options: {
     raw: { type: "boolean", help: "the stored bytes as they are, whatever they may do to a terminal" },

@@ -1,8 +1,8 @@
-/** `holdfast set`: saves a value that is given as JSON. */
+/** `holdfast set`: saves a value that is given as JSON, as a text or as bytes. */
 import type { SaveOptions } from "../../handles/state/state.ts";
 import { defineCommand } from "../command.ts";
-import { jsonInput } from "../data/json-input.ts";
 import { ifRevisionOf, stateId } from "../data/stored.ts";
+import { inputForm, valueInput } from "../data/value-input.ts";
 import { durationMs } from "../durations.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { storeOptions, withStore } from "../store-options.ts";
@@ -12,6 +12,8 @@ export const setCommand = defineCommand({
   usage: "ID VALUE|- [options]",
   description: `Saves VALUE, which is JSON, or what the standard input has (-). A value that begins with "-" follows after --. While
 others hold the lock of the state, waits for it. A state that another serializer wrote is left as it is.
+With --serializer text, VALUE is the text itself; with bytes, they come from the standard input. A state that is sealed
+cannot be set.
 As JSON: {"id","revision"}.`,
   options: {
     "if-revision": {
@@ -24,6 +26,7 @@ As JSON: {"id","revision"}.`,
       value: "DURATION",
       help: "delete it after this time: 90, 250ms, 24h; none: never. Default: unchanged",
     },
+    serializer: { type: "string", value: "json|text|bytes", help: "of the state. Default: json" },
     ...waitOption,
     ...storeOptions,
   },
@@ -33,17 +36,20 @@ As JSON: {"id","revision"}.`,
     "holdfast set claim '\"me\"' --if-revision absent --ttl 10m",
     "holdfast set debt -- -5",
     "holdfast get a | holdfast set b -",
+    "holdfast set motd 'Closed on Monday' --serializer text",
+    "holdfast set picture - --serializer bytes < picture.bin",
   ],
   async run({ values, operands: [operand = "", input = ""], output }) {
-    const { "if-revision": revision, ttl } = values;
+    const { "if-revision": revision, ttl, serializer: name = "json" } = values;
     const id = stateId(operand);
     const options: SaveOptions = {
       ...(revision === undefined ? {} : { ifRevision: ifRevisionOf(revision) }),
       ...(ttl === undefined ? {} : { ttlMs: ttl === "none" ? ttl : Math.round(durationMs(ttl, "--ttl")) }),
       ...waitMsOf(values),
     };
-    const value = await jsonInput(input);
-    const saved = await withStore(values, (store) => store.state(id).save(value, options));
+    const serializer = inputForm(name);
+    const value = await valueInput(serializer, input);
+    const saved = await withStore(values, (store) => store.state(id, { serializer }).save(value, options));
     await output.result({ id, revision: saved }, `Saved at revision ${String(saved)}.`);
     return exitCodes.done;
   },

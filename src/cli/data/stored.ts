@@ -6,15 +6,20 @@ import type { StoredState } from "../../backends/contract.ts";
 import { clause, CorruptStateError, SerializationError } from "../../errors.ts";
 import * as names from "../../names.ts";
 import { defaults } from "../../options.ts";
+import { bytes } from "../../serializers/bytes.ts";
 import { json } from "../../serializers/json.ts";
 import { createPickle } from "../../serializers/pickle/pickle.ts";
+import { sealedPrefix } from "../../serializers/sealed/sealed.ts";
 import type { Serializer } from "../../serializers/serializer.ts";
+import { text } from "../../serializers/text.ts";
 import { Codec } from "../../updates/codec.ts";
 import { stamp, type Opened } from "../store-options.ts";
 
 /** By the names that are stored with states. What is shown is not written back, so a float may look like an int. */
 const serializers: Readonly<Record<string, Serializer>> = {
   json,
+  text,
+  bytes,
   pickle: createPickle({ floats: "numbers" }),
 };
 
@@ -35,16 +40,24 @@ export async function readStored({ backend, calls }: Opened, id: string): Promis
   if (loaded === null || !("unreadable" in loaded)) return loaded;
   throw new CorruptStateError(
     `The state ${JSON.stringify(id)} cannot be read: ${clause(loaded.unreadable)}.`,
+    { id },
   );
 }
 
 /** Throws CorruptStateError if it was written by another serializer, is damaged, or is a pickle that JSON cannot say. */
-export function valueOf(id: string, { serializer, bytes }: StoredState): unknown {
+export function valueOf(id: string, stored: StoredState): unknown {
+  const { serializer } = stored;
   const known = Object.hasOwn(serializers, serializer) ? serializers[serializer] : undefined;
-  if (known !== undefined) return asJson(id, new Codec(id, known, defaults.maxStateBytes).decode(bytes));
+  if (known !== undefined) return asJson(id, new Codec(id, known, defaults.maxStateBytes).valueOf(stored));
+  if (serializer.startsWith(sealedPrefix))
+    throw new CorruptStateError(
+      `The state ${JSON.stringify(id)} is sealed ("${serializer}"), and this command has no keys. What is stored can be had with --raw.`,
+      { id },
+    );
   throw new CorruptStateError(
     `The state ${JSON.stringify(id)} was written by the serializer "${serializer}", which this command cannot read. ` +
       `Its bytes can be had with --raw.`,
+    { id },
   );
 }
 
@@ -56,7 +69,7 @@ function asJson(id: string, value: unknown): unknown {
     if (!(error instanceof SerializationError)) throw error;
     throw new CorruptStateError(
       `The state ${JSON.stringify(id)} cannot be shown as JSON (${clause(error.message)}). Its bytes can be had with --raw.`,
-      { cause: error },
+      { id, cause: error },
     );
   }
 }

@@ -17,6 +17,7 @@ import { liveGrant, runHolding } from "../../ownership/held-grants.ts";
 import { GrantRequest } from "../../scheduling/request.ts";
 import type { Session } from "../../session.ts";
 import { pause } from "../../timers.ts";
+import { forRecords } from "../../serializers/named.ts";
 import { Codec } from "../../updates/codec.ts";
 import { leaderOf, recordOf, type SeenLeader } from "./leader-record.ts";
 import type { Scope } from "../scope.ts";
@@ -44,7 +45,7 @@ export class LeaderHandle<T> implements Leader<T> {
     this.#options = parse.parseOptions<Parsed<LeaderOptions>>("leader()", options, this.#parsers);
     this.#key = names.internalId("leader", scope.key(id, "A leader's id"));
     this.id = id;
-    this.#codec = new Codec(this.#key, settings.serializer, settings.maxStateBytes);
+    this.#codec = new Codec(this.#key, forRecords(settings.serializer), settings.maxStateBytes);
   }
 
   run<R>(fn: Fn<T, R>, options?: CampaignOptions<T>): Promise<R> {

@@ -37,7 +37,7 @@ export function leaderOf<T>(
   if (lock === null || state === null) return null;
   const record = seen.codec.readable(state);
   if (record === null) return null;
-  const stored = seen.codec.decode(record.bytes) as Partial<Stored> | null | undefined;
+  const stored = seen.codec.valueOf(record) as Partial<Stored> | null | undefined;
   const { fence, since } = { fence: stored?.fence, since: stored?.since };
   if (typeof fence !== "number" || typeof since !== "number")
     throw seen.codec.corrupt("it is not the record of a leader");

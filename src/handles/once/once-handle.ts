@@ -14,6 +14,7 @@ import { insideDraft } from "../../ownership/held-grants.ts";
 import { ChangeRequest } from "../../scheduling/request.ts";
 import type { Session } from "../../session.ts";
 import { DeleteChange } from "../../updates/change.ts";
+import { forRecords } from "../../serializers/named.ts";
 import { Codec } from "../../updates/codec.ts";
 import { BeginOnce, type OnceAttempt, type OnceCall } from "../../updates/once-changes.ts";
 import { OnceRecords, type OnceOutcome } from "../../updates/once-record.ts";
@@ -56,7 +57,8 @@ export class OnceHandle implements Once {
     this.#options = own;
     this.#key = names.internalId("once", of.scope.key(id, "The key of a once"));
     this.id = id;
-    const codec = new Codec(this.#key, own.serializer ?? settings.serializer, settings.maxStateBytes);
+    const serializer = own.serializer ?? forRecords(settings.serializer);
+    const codec = new Codec(this.#key, serializer, settings.maxStateBytes);
     const fingerprint = own.fingerprint === undefined ? undefined : { of: own.fingerprint };
     this.#records = new OnceRecords(this.#key, codec, fingerprint);
   }

@@ -14,7 +14,7 @@ export function parseOnceOptions(options: unknown, durability: Parser<Durability
     fingerprint: (value) => value,
     errors,
     minHoldMs: parse.minHoldMs,
-    serializer: parse.serializer,
+    serializer: parse.recordSerializer,
     leaseMs: parse.leaseMs,
     waitMs: parse.waitMs,
     durability,

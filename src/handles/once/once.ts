@@ -1,5 +1,6 @@
 /** The public interface of `store.once()`: its options, its methods. The handle itself is in once-handle.ts. */
 import type { DurabilityOptions } from "../../options.ts";
+import type { SerializerName } from "../../serializers/named.ts";
 import type { Serializer } from "../../serializers/serializer.ts";
 import type { OnceAttempt } from "../../updates/once-changes.ts";
 
@@ -23,8 +24,11 @@ export interface OnceOptions {
    * run on both. Default 0.
    */
   minHoldMs?: number | undefined;
-  /** How the result is serialized. */
-  serializer?: "json" | "pickle" | Serializer | undefined;
+  /**
+   * How the record is serialized: an object that holds the result, so not as `"text"` or `"bytes"`. Default: the store's,
+   * or `"json"` if that keeps texts or bytes only.
+   */
+  serializer?: Exclude<SerializerName, "text" | "bytes"> | Serializer | undefined;
   /** How long the backend keeps the lock of a runner that does not renew it, in milliseconds. */
   leaseMs?: number | undefined;
   /** How long a call waits for another one that runs the function, in milliseconds. */

@@ -117,15 +117,15 @@ export class StateHandle<T, D> implements State<T, D> {
 
   async #load(): Promise<D> {
     const stored = await this.#stored(false);
-    if (stored !== null) return this.#codec.decode(stored.bytes) as D;
+    if (stored !== null) return this.#codec.valueOf(stored) as D;
     return (this.#own.initial === undefined ? undefined : this.#codec.copy(this.#own.initial())) as D;
   }
 
   async #read(): Promise<Snapshot<T> | undefined> {
     const stored = await this.#stored(true);
     if (stored === null) return undefined;
-    const { revision, expiresInMs = null, bytes } = stored;
-    return { value: this.#codec.decode(bytes) as T, revision, expiresInMs };
+    const { revision, expiresInMs = null } = stored;
+    return { value: this.#codec.valueOf(stored) as T, revision, expiresInMs };
   }
 
   #save(value: T, options: SaveOptions | undefined): Promise<Revision> {

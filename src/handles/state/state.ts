@@ -4,6 +4,7 @@
 import type { DurabilityOptions, WhenNew } from "../../options.ts";
 import type { Grant } from "../../ownership/public-grant.ts";
 import type { GrantSet } from "../../ownership/grant-set.ts";
+import type { SerializerName } from "../../serializers/named.ts";
 import type { Serializer } from "../../serializers/serializer.ts";
 import type { UpdateContext } from "../../updates/update-context.ts";
 
@@ -20,7 +21,7 @@ export interface StateOptions<T> {
    */
   ttlMs?: number | WhenNew | undefined;
   /** How values are serialized. */
-  serializer?: "json" | "pickle" | Serializer | undefined;
+  serializer?: SerializerName | Serializer | undefined;
   /** How long a function of `update` or `run` may take: see {@link UpdateOptions.maxHoldMs}. */
   maxHoldMs?: number | undefined;
   /** How many replicas must have a write before it is acknowledged. */

@@ -81,6 +81,7 @@ const codes: Readonly<Record<ErrorCode, true>> = {
   OUT_OF_MEMORY: true,
   SERIALIZATION: true,
   CORRUPT_STATE: true,
+  SEAL: true,
   CLOSED: true,
 };
 

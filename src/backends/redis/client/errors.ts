@@ -10,6 +10,7 @@ import {
   CorruptStateError,
   InvalidArgumentError,
   quoted,
+  shownId,
   UnavailableError,
   type HoldfastError,
   type UnavailableCode,
@@ -262,6 +263,7 @@ function wrongTypeFailure(name: string, shown: string, id: string | undefined): 
   return new CorruptStateError(
     `On ${name}, ${what} is not what Holdfast keeps there (${shown}). It was left as it is: ` +
       `find out what else writes it, or use another prefix.`,
+    { id: id === undefined ? undefined : shownId(id) },
   );
 }
 
