@@ -25,6 +25,7 @@ export type {
   DeleteOptions,
   Revision,
   SaveOptions,
+  SchemaStateOptions,
   Snapshot,
   State,
   StateOptions,
@@ -102,6 +103,14 @@ export {
   SerializationError,
   UnavailableError,
 } from "./errors.ts";
+export { ValidationError, VersionError, type ValidationIssue } from "./value-errors.ts";
+export type {
+  Migration,
+  Schema,
+  SchemaOutput,
+  SchemaResult,
+  SelfAccepting,
+} from "./updates/formats/schema.ts";
 export type {
   BlockingHolder,
   ErrorCode,

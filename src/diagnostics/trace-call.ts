@@ -63,6 +63,8 @@ const outcomes: Record<ErrorCode, TraceOutcome> = {
   OUT_OF_MEMORY: "unavailable",
   SERIALIZATION: "refused",
   CORRUPT_STATE: "refused",
+  VALIDATION: "refused",
+  VERSION: "refused",
   CLOSED: "closed",
 };
 

@@ -125,8 +125,9 @@ abstract class DraftChange extends Change {
       const after = this.after(draft, before, returned);
       const isUnchanged = after === undefined || (before !== undefined && equalBytes(after, before));
       if (isUnchanged && returned === undefined) noteNothingChanged(this.method, codec.id, fn);
-      if (after === undefined || (isUnchanged && stored !== null)) return undefined;
-      return { kind: "save", bytes: after, serializer: codec.serializer.name, ttlMs: this.call.ttlMs };
+      if (after === undefined || (isUnchanged && stored !== null && stored.storedAs === undefined))
+        return undefined;
+      return { kind: "save", bytes: after, serializer: codec.format, ttlMs: this.call.ttlMs };
     };
     const returned = runForCaller(() => fn(draft, view));
     return isThenable(returned) ? Promise.resolve(returned).then(written, refuse) : written(returned);
@@ -253,7 +254,7 @@ export abstract class PlainChange<R = unknown> extends Change<R> {
 
 export class SaveChange extends PlainChange<number> {
   constructor(of: PlainTarget, save: { bytes: Uint8Array; ttlMs: Ttl; ifRevision: Condition }) {
-    super(of, { kind: "save", serializer: of.codec.serializer.name, ...save });
+    super(of, { kind: "save", serializer: of.codec.format, replaces: of.codec.replaces, ...save });
   }
 
   protected settle(revision: number | null): void {
@@ -262,7 +263,7 @@ export class SaveChange extends PlainChange<number> {
   }
 
   protected replaced(loaded: LoadedState): StoredState | null {
-    return this.codec.readable(loaded);
+    return this.codec.replaceable(loaded);
   }
 }
 

@@ -5,19 +5,32 @@
  * No bytes are shared with user code: a serializer gets a copy, and what it returns is copied. So bytes that are
  * compared, kept or sent are never changed through a value made from them, or by the next call [S3].
  */
+import { formatIn } from "../backends/contract-formats.ts";
 import type { LoadedState, StoredState } from "../backends/contract.ts";
 import { clause, CorruptStateError, HoldfastError, isError, quoted, SerializationError } from "../errors.ts";
 import type { Serializer } from "../serializers/serializer.ts";
+import { cannotRead, type Known } from "./formats/format-name.ts";
+
+/** A stored state whose bytes are in the format of the handle that has loaded it. */
+export interface ReadableState extends StoredState {
+  /** The format that is stored, if it is another one. */
+  readonly storedAs?: string | undefined;
+}
 
 export class Codec {
   readonly serializer: Serializer;
   /** Of the state. */
   readonly id: string;
+  /** What it writes. */
+  readonly format: string;
+  /** The other formats that its saves may replace. */
+  readonly replaces: readonly string[] | undefined = undefined;
   readonly #maxBytes: number;
 
   constructor(id: string, serializer: Serializer, maxBytes: number) {
     this.id = id;
     this.serializer = serializer;
+    this.format = serializer.name;
     this.#maxBytes = maxBytes;
   }
 
@@ -75,13 +88,19 @@ export class Codec {
   }
 
   /** The stored state, if this handle can read it; `null` only if it is absent [S1]. */
-  readable(loaded: LoadedState): StoredState | null {
+  readable(loaded: LoadedState): ReadableState | null {
+    const stored = this.replaceable(loaded);
+    if (stored === null || stored.serializer === this.format) return stored;
+    throw cannotRead(this.known, stored.serializer);
+  }
+
+  /** The stored state, if a save of this handle may replace it; it need not be read for that [S6]. */
+  replaceable(loaded: LoadedState): StoredState | null {
     if (loaded === null) return null;
     if ("unreadable" in loaded) throw this.#corrupt(loaded.unreadable);
-    if (loaded.serializer === this.serializer.name) return loaded;
-    throw this.#corrupt(
-      `it was written by the serializer "${loaded.serializer}", and this handle uses ${this.#name}`,
-    );
+    if (loaded.serializer === this.format || this.replaces?.includes(loaded.serializer) === true)
+      return loaded;
+    throw cannotRead(this.known, loaded.serializer);
   }
 
   /** What the value would be after a save and a load with this handle: the caller's own copy. */
@@ -89,9 +108,15 @@ export class Codec {
     return this.readBack(this.encode(value));
   }
 
-  /** The error for stored data that cannot be read. */
-  corrupt(found: string): CorruptStateError {
-    return this.#corrupt(found);
+  /** The error for stored data that cannot be read, or not be replaced. */
+  corrupt(found: string): HoldfastError {
+    const format = formatIn(found);
+    return format === undefined ? this.#corrupt(found) : cannotRead(this.known, format);
+  }
+
+  /** What it reads and writes, for messages. */
+  protected get known(): Known {
+    return { id: this.id, format: { serializer: this.serializer.name, version: 1 }, oldest: 1, previous: [] };
   }
 
   #deserialize(bytes: Uint8Array): unknown {

@@ -5,7 +5,7 @@
  * a state may have expired, or another program may have changed it. Then all are loaded again, and the function is
  * called again.
  */
-import type { Durability, StateWrite, StoredState, Ttl } from "../backends/contract.ts";
+import type { Durability, StateWrite, Ttl } from "../backends/contract.ts";
 import type { BackendCalls } from "../calls/backend-calls.ts";
 import { fromCaller } from "../caller-stacks.ts";
 import type { UpdateTrace } from "../diagnostics/traces.ts";
@@ -13,8 +13,9 @@ import { ConflictError, quoted, SerializationError } from "../errors.ts";
 import type { HeldGrant } from "../ownership/grant.ts";
 import type { HeldSet } from "../ownership/grant-set.ts";
 import { runHoldingAll } from "../ownership/held-grants.ts";
-import { equalBytes, type Codec } from "./codec.ts";
+import { equalBytes, type Codec, type ReadableState } from "./codec.ts";
 import { commitUnderGrants, type StateChange } from "./commit-under-grants.ts";
+import { replacing } from "./formats/on-top-of.ts";
 import { traceSave, type WrittenTogether } from "./trace-save.ts";
 
 /** The most times that the function is called. The locks make repetitions rare. */
@@ -52,7 +53,7 @@ type Fn = (drafts: unknown[], context: TransactionContext) => unknown;
 /** What is known about a state, and what the function got of it. */
 interface Loaded {
   readonly grant: HeldGrant;
-  readonly stored: StoredState | null;
+  readonly stored: ReadableState | null;
   /** What the draft was made from; `undefined`: there was nothing. */
   readonly before: Uint8Array | undefined;
 }
@@ -166,8 +167,9 @@ export class Transaction {
     const { codec, ttlMs } = this.#state(index);
     if (draft === undefined) return stored === null ? undefined : { kind: "delete" };
     const bytes = codec.encode(draft);
-    if (before !== undefined && equalBytes(bytes, before)) return undefined;
-    return { kind: "save", bytes, serializer: codec.serializer.name, ttlMs };
+    const isOther = stored?.storedAs !== undefined; // a format that only this commit brings up to date
+    if (before !== undefined && equalBytes(bytes, before) && !isOther) return undefined;
+    return { kind: "save", bytes, serializer: codec.format, replaces: replacing(stored), ttlMs };
   }
 
   #checkSize(changes: readonly StateChange[]): void {

@@ -189,6 +189,8 @@ export function errors(error: unknown): string {
     case "OUT_OF_MEMORY":
     case "SERIALIZATION":
     case "CORRUPT_STATE":
+    case "VALIDATION":
+    case "VERSION":
     case "CLOSED":
       return error.message;
   }

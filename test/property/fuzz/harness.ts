@@ -81,6 +81,8 @@ const codes: Readonly<Record<ErrorCode, true>> = {
   OUT_OF_MEMORY: true,
   SERIALIZATION: true,
   CORRUPT_STATE: true,
+  VALIDATION: true,
+  VERSION: true,
   CLOSED: true,
 };
 
