@@ -1,5 +1,5 @@
 /**
- * Every error that Holdfast throws on purpose.
+ * Every error that Holdfast throws on purpose, with those of value-errors.ts.
  *
  * Each has a stable `code`. `outcome` says what happened to the operation: "none" means that nothing was changed,
  * "unknown" that the backend may have carried it out [S5]. Messages never contain a password [P3]. If two copies of the
@@ -21,6 +21,8 @@ export type ErrorCode =
   | "SERIALIZATION"
   | "CORRUPT_STATE"
   | "SEAL"
+  | "VALIDATION"
+  | "VERSION"
   | "CLOSED";
 
 /** Whether the failed operation took effect: "none" means certainly not, "unknown" means that it may have. */
@@ -233,11 +235,16 @@ const classes = {
 /** With the version of what an error looks like: another one is not taken for one of these. */
 const brand = Symbol.for("holdfast.error.1");
 
-for (const [name, errorClass] of Object.entries(classes)) {
-  Object.defineProperties(errorClass.prototype, {
-    name: { value: name, writable: true, configurable: true },
-    [brand]: { value: name },
-  });
+brandErrors(classes);
+
+/** Gives each class of errors its name and its brand. */
+export function brandErrors(named: Readonly<Record<string, { readonly prototype: object }>>): void {
+  for (const [name, errorClass] of Object.entries(named)) {
+    Object.defineProperties(errorClass.prototype, {
+      name: { value: name, writable: true, configurable: true },
+      [brand]: { value: name },
+    });
+  }
 }
 
 Object.defineProperty(HoldfastError, Symbol.hasInstance, {

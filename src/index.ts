@@ -27,6 +27,7 @@ export type {
   DeleteOptions,
   Revision,
   SaveOptions,
+  SchemaStateOptions,
   Snapshot,
   State,
   StateOptions,
@@ -109,6 +110,14 @@ export {
   SerializationError,
   UnavailableError,
 } from "./errors.ts";
+export { ValidationError, VersionError, type ValidationIssue } from "./value-errors.ts";
+export type {
+  Migration,
+  Schema,
+  SchemaOutput,
+  SchemaResult,
+  SelfAccepting,
+} from "./updates/formats/schema.ts";
 export type {
   BlockingHolder,
   ErrorCode,

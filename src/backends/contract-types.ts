@@ -1,4 +1,5 @@
 /** The requests of the core and the replies of a backend: plain data, which neither side changes. */
+import type { Replacing } from "./contract-formats.ts";
 import type { Mismatch, Share, ShareEntry } from "./contract-shares.ts";
 
 /**
@@ -44,7 +45,7 @@ export type Kept =
 /** A stored state, as bytes. */
 export interface StoredState {
   readonly revision: number;
-  /** The name of the serializer that wrote the bytes [S6]. */
+  /** The format of the bytes: see contract-formats.ts [S6]. */
   readonly serializer: string;
   readonly bytes: Uint8Array;
   /** Remaining time to live in milliseconds, `null` if it never expires; `undefined` unless it was requested. */
@@ -70,10 +71,9 @@ export type StateWrite = SaveWrite | DeleteWrite;
  */
 export type Ttl = number | "keep" | "none" | { readonly whenNew: number };
 
-export interface SaveWrite {
+export interface SaveWrite extends Replacing {
   readonly kind: "save";
   readonly bytes: Uint8Array;
-  readonly serializer: string;
   /** Decided and set in the same step [S7]. */
   readonly ttlMs: Ttl;
   /**
@@ -102,7 +102,7 @@ export interface Conflict {
   readonly revision: number | null;
 }
 
-/** The write would replace data that is not a state, or a state of another serializer. Nothing was written [S6]. */
+/** The write would replace data that is not a state, or a state of another format ({@link otherFormat}). Nothing was written [S6]. */
 export interface Unreadable extends UnreadableState {
   readonly status: "unreadable";
 }

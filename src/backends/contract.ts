@@ -39,6 +39,7 @@ import type {
 import type { Deadlock, NoteOrder, WaitNote } from "./contract-waits.ts";
 
 export type * from "./contract-commit.ts";
+export type * from "./contract-formats.ts";
 export type * from "./contract-shares.ts";
 export type * from "./contract-types.ts";
 export type * from "./contract-waits.ts";

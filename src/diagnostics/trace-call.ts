@@ -64,6 +64,8 @@ const outcomes: Record<ErrorCode, TraceOutcome> = {
   SERIALIZATION: "refused",
   CORRUPT_STATE: "refused",
   SEAL: "refused",
+  VALIDATION: "refused",
+  VERSION: "refused",
   CLOSED: "closed",
 };
 

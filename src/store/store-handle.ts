@@ -14,7 +14,7 @@ import type { ListOptions } from "../options.ts";
 import type { Scope } from "../handles/scope.ts";
 import type { Semaphore, SemaphoreOptions } from "../handles/semaphore.ts";
 import { SemaphoreHandle } from "../handles/semaphore-handle.ts";
-import type { State, StateOptions } from "../handles/state/state.ts";
+import type { SchemaStateOptions, State, StateOptions } from "../handles/state/state.ts";
 import { StateHandle } from "../handles/state/state-handle.ts";
 import { stateful } from "../handles/state/stateful.ts";
 import { transact } from "../handles/transact/transact-call.ts";
@@ -24,7 +24,9 @@ import type { Leader, LeaderOptions } from "../handles/leader/leader.ts";
 import { OnceHandle } from "../handles/once/once-handle.ts";
 import type { Once, OnceOptions } from "../handles/once/once.ts";
 import { SharedReads } from "../handles/once/shared-reads.ts";
+import type { Schema, SchemaOutput } from "../updates/formats/schema.ts";
 import { list } from "./listing.ts";
+import { infoPage } from "./state-info.ts";
 import type { StateInfo, StoreView } from "./store.ts";
 
 export class StoreHandle implements StoreView {
@@ -58,6 +60,14 @@ export class StoreHandle implements StoreView {
     return idOf(parts, this.#scope.maxIdBytes);
   }
 
+  state<S extends Schema>(
+    id: string,
+    options: SchemaStateOptions<S, SchemaOutput<S>> & { initial: () => SchemaOutput<S> },
+  ): State<SchemaOutput<S>, SchemaOutput<S>>;
+  state<S extends Schema>(
+    id: string,
+    options: SchemaStateOptions<S, SchemaOutput<S>>,
+  ): State<SchemaOutput<S>>;
   state<T>(id: string, options: StateOptions<T> & { initial: () => T }): State<T, T>;
   state<T>(id: string, options?: StateOptions<T>): State<T>;
   state<T>(id: string, options?: StateOptions<T>): State<T, never> {
@@ -101,8 +111,8 @@ export class StoreHandle implements StoreView {
   }
 
   states(options?: ListOptions): AsyncIterable<StateInfo> {
-    return list(this.#scope, { call: "states()", options }, (cursor, request) =>
-      this.#session.backend.listStates(cursor, request),
+    return list(this.#scope, { call: "states()", options }, async (cursor, request) =>
+      infoPage(await this.#session.backend.listStates(cursor, request)),
     );
   }
 

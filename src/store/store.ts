@@ -2,20 +2,20 @@
  * The public interface of an opened store: its states and locks, listings, and close; and that of a view of it. The store
  * itself is in opened-store.ts, and what it has in common with its views in store-handle.ts.
  */
-import type { StateEntry } from "../backends/contract.ts";
 import type { IdPart } from "../id.ts";
 import type { Lock, LockOptions } from "../handles/lock.ts";
 import type { LockInfo } from "../handles/lock-info.ts";
 import type { LockSet } from "../handles/lock-set.ts";
 import type { CloseOptions, ListOptions } from "../options.ts";
 import type { Semaphore, SemaphoreOptions } from "../handles/semaphore.ts";
-import type { State, StateOptions } from "../handles/state/state.ts";
+import type { SchemaStateOptions, State, StateOptions } from "../handles/state/state.ts";
+import type { Schema, SchemaOutput } from "../updates/formats/schema.ts";
+import type { StateInfo } from "./state-info.ts";
 import type { AnyState, Drafts, TransactContext, TransactOptions } from "../handles/transact/transact.ts";
 import type { Leader, LeaderOptions } from "../handles/leader/leader.ts";
 import type { Once, OnceOptions } from "../handles/once/once.ts";
 
-/** What is known about a stored state without loading it. */
-export type StateInfo = StateEntry;
+export type { StateInfo } from "./state-info.ts";
 
 /**
  * An opened backend: shared states and locks. Open it once per process; it connects on first use.
@@ -60,6 +60,16 @@ export interface Store extends AsyncDisposable {
    * @throws InvalidArgumentError without parts, or for a part that is not a string, a safe integer or a bigint.
    */
   id(...parts: readonly IdPart[]): string;
+  /** Returns the handle of a state whose values have the type of a schema, and that has a value when it is absent. */
+  state<S extends Schema>(
+    id: string,
+    options: SchemaStateOptions<S, SchemaOutput<S>> & { initial: () => SchemaOutput<S> },
+  ): State<SchemaOutput<S>, SchemaOutput<S>>;
+  /** Returns the handle of a state whose values have the type of a schema. */
+  state<S extends Schema>(
+    id: string,
+    options: SchemaStateOptions<S, SchemaOutput<S>>,
+  ): State<SchemaOutput<S>>;
   /** Returns the handle of a state that has a value when it is absent. */
   state<T>(id: string, options: StateOptions<T> & { initial: () => T }): State<T, T>;
   /** Returns the handle of a state that is `undefined` when it is absent. */

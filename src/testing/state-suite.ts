@@ -2,6 +2,9 @@
  * What every backend must do with states: the contract, reply by reply, and whole stores that use it.
  */
 import { commitCases } from "./state-suite/commits.ts";
+import { replacesCases } from "./state-suite/formats/replaces.ts";
+import { schemaCases } from "./state-suite/formats/schemas.ts";
+import { versionCases } from "./state-suite/formats/versions.ts";
 import { dataCases } from "./state-suite/stored-data.ts";
 import { grantCases } from "./state-suite/grants.ts";
 import { lostReplyCases } from "./state-suite/lost-replies.ts";
@@ -44,6 +47,9 @@ export function stateSuite(options: SuiteOptions): void {
     ...valueCases,
     ...ttlCases,
     ...serializerCases,
+    ...replacesCases,
+    ...versionCases,
+    ...schemaCases,
     ...updateCases,
     ...neighbourCases,
     ...appliedAgainCases,

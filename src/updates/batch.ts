@@ -13,6 +13,7 @@ import { HeldGrant, lockLost, type Lender } from "../ownership/grant.ts";
 import { runHolding } from "../ownership/held-grants.ts";
 import { clause, shownId } from "../errors.ts";
 import type { Change } from "./change.ts";
+import { onTopOf } from "./formats/on-top-of.ts";
 import { expiryOnTop } from "./merged-ttl.ts";
 import { noteBegin, type WrittenTogether } from "./trace-save.ts";
 
@@ -104,7 +105,7 @@ export class Batch {
     if (this.#write === undefined || this.#stored === null) {
       return this.#write && { ...this.#write, ifRevision: "absent" };
     }
-    return { ...this.#write, ifRevision: "unreadable" in this.#stored ? undefined : this.#stored.revision };
+    return onTopOf(this.#stored, this.#write);
   }
 
   /** No caller waits for the next save. */

@@ -127,7 +127,7 @@ abstract class DraftChange extends Change {
       const isUnchanged = after === undefined || (before !== undefined && equalBytes(after, before));
       if (isUnchanged && returned === undefined) noteNothingChanged(this.method, codec.id, fn);
       if (after === undefined || (isUnchanged && opened?.isCurrent === true)) return undefined;
-      // An unchanged value that is only sealed again keeps its expiry.
+      // An unchanged value that is only stored again keeps its expiry.
       return codec.toSave(after, isUnchanged && opened !== undefined ? "keep" : this.call.ttlMs);
     };
     const returned = runForCaller(() => fn(draft, view));

@@ -5,9 +5,10 @@
  * No bytes are shared with user code: a serializer gets a copy, and what it returns is copied. So bytes that are
  * compared, kept or sent are never changed through a value made from them, or by the next call [S3].
  *
- * A sealed value has two forms: the bytes of the value, which are compared and counted, and those that are stored.
- * `open` and `toSave` are the only ways from one to the other.
+ * A value has two forms: the bytes of the value, which are compared and counted, and those that are stored, which may be
+ * sealed, or of an older format. `open` and `toSave` are the only ways from one to the other.
  */
+import { formatIn } from "../backends/contract-formats.ts";
 import type { LoadedState, SaveWrite, StoredState, Ttl } from "../backends/contract.ts";
 import {
   clause,
@@ -21,11 +22,15 @@ import {
 } from "../errors.ts";
 import { sealingOf, type Sealing } from "../serializers/sealed/sealing.ts";
 import type { Serializer } from "../serializers/serializer.ts";
+import { cannotRead, type Known } from "./formats/format-name.ts";
 
-/** The bytes of a stored value. */
+/** A stored value, as bytes that `decode` reads. */
 export interface Opened {
   readonly bytes: Uint8Array;
-  /** Whether it may stay as it is stored. `false`: it was sealed with an older key, and the next update seals it again. */
+  /**
+   * Whether it may stay as it is stored. `false`: it was stored in another format, or sealed with an older key, and the next
+   * update stores it again, even if the value has not changed.
+   */
   readonly isCurrent: boolean;
 }
 
@@ -34,6 +39,10 @@ export class Codec {
   readonly serializer: Serializer;
   /** Of the state. */
   readonly id: string;
+  /** What it writes. */
+  readonly format: string;
+  /** The other formats that its saves may replace. */
+  readonly replaces: readonly string[] | undefined = undefined;
   readonly #maxBytes: number;
   readonly #sealing: Sealing | undefined;
   /** Between values and bytes. */
@@ -42,6 +51,7 @@ export class Codec {
   constructor(id: string, serializer: Serializer, maxBytes: number) {
     this.id = id;
     this.serializer = serializer;
+    this.format = serializer.name;
     this.#maxBytes = maxBytes;
     this.#sealing = sealingOf(serializer);
     this.#inner = this.#sealing?.inner ?? serializer;
@@ -100,20 +110,21 @@ export class Codec {
     }
   }
 
-  /** The stored state, if this handle can read it; `null` only if it is absent [S1]. */
+  /**
+   * The stored state, if it has a format that this handle reads, and so may replace; `null` only if it is absent [S1] [S6].
+   */
   readable(loaded: LoadedState): StoredState | null {
     if (loaded === null) return null;
     if ("unreadable" in loaded) throw this.#corrupt(loaded.unreadable);
-    if (loaded.serializer === this.serializer.name) return loaded;
-    throw this.#corrupt(
-      `it was written by the serializer "${loaded.serializer}", and this handle uses ${this.#name}`,
-    );
+    if (loaded.serializer === this.format || this.replaces?.includes(loaded.serializer) === true)
+      return loaded;
+    throw cannotRead(this.known, loaded.serializer);
   }
 
-  /** The bytes of a stored value. Throws SealError if they are sealed, and cannot be had. */
-  open({ bytes }: StoredState): Opened {
+  /** The bytes of a stored value in the format of this handle. Throws SealError if they are sealed, and cannot be had. */
+  open({ bytes, serializer: format }: StoredState): Opened {
     if (this.#sealing === undefined) return { bytes, isCurrent: true };
-    const unsealed = this.#sealing.unseal(bytes, this.id);
+    const unsealed = this.#sealing.unseal(bytes, { id: this.id, format });
     if ("bytes" in unsealed) return unsealed;
     const { problem, keyId } = unsealed;
     throw new SealError(this.#leftAlone(problem), { id: shownId(this.id), keyId });
@@ -126,8 +137,9 @@ export class Codec {
 
   /** What is stored for a value that was encoded, sealed if this serializer seals. */
   toSave(bytes: Uint8Array, ttlMs: Ttl): SaveWrite {
-    const stored = this.#sealing?.seal(bytes, this.id) ?? bytes;
-    return { kind: "save", bytes: stored, serializer: this.serializer.name, ttlMs };
+    const { id, format, replaces } = this;
+    const stored = this.#sealing?.seal(bytes, { id, format }) ?? bytes;
+    return { kind: "save", bytes: stored, serializer: format, replaces, ttlMs };
   }
 
   /** What the value would be after a save and a load with this handle: the caller's own copy. */
@@ -135,9 +147,15 @@ export class Codec {
     return this.readBack(this.encode(value));
   }
 
-  /** The error for stored data that cannot be read. */
-  corrupt(found: string): CorruptStateError {
-    return this.#corrupt(found);
+  /** The error for stored data that cannot be read, or not be replaced. */
+  corrupt(found: string): HoldfastError {
+    const format = formatIn(found);
+    return format === undefined ? this.#corrupt(found) : cannotRead(this.known, format);
+  }
+
+  /** What it reads and writes, for messages. */
+  protected get known(): Known {
+    return { id: this.id, format: { serializer: this.serializer.name, version: 1 }, oldest: 1, previous: [] };
   }
 
   #deserialize(bytes: Uint8Array): unknown {

@@ -55,7 +55,7 @@ interface Loaded {
   readonly stored: StoredState | null;
   /** What the draft was made from; `undefined`: there was nothing. */
   readonly before: Uint8Array | undefined;
-  /** Whether it may stay as it is stored: not if it must be sealed again. */
+  /** Whether it may stay as it is stored: not if it must be stored again. */
   readonly isCurrent: boolean;
 }
 
@@ -176,7 +176,7 @@ export class Transaction {
     const bytes = codec.encode(draft);
     const isUnchanged = before !== undefined && equalBytes(bytes, before);
     if (isUnchanged && isCurrent) return { write: undefined, bytes: 0 };
-    // An unchanged value that is only sealed again keeps its expiry.
+    // An unchanged value that is only stored again keeps its expiry.
     return { write: codec.toSave(bytes, isUnchanged ? "keep" : ttlMs), bytes: bytes.byteLength };
   }
 

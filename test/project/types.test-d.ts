@@ -190,6 +190,8 @@ export function errors(error: unknown): string {
     case "SERIALIZATION":
     case "CORRUPT_STATE":
     case "SEAL":
+    case "VALIDATION":
+    case "VERSION":
     case "CLOSED":
       return error.message;
   }

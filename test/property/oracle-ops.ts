@@ -6,7 +6,9 @@ import fc from "fast-check";
 export interface WriteOp {
   readonly kind: "save" | "delete";
   readonly value: number;
-  readonly serializer: "json" | "other";
+  readonly serializer: "json" | "json@2" | "other";
+  /** Other formats that it may replace. */
+  readonly replaces: readonly string[] | undefined;
   /** Which of the durations, for every state or a new one; "keep" or "none". */
   readonly ttl: number | "keep" | "none" | { readonly whenNew: number };
   readonly ifRevision: "any" | "absent" | "latest" | "old";
@@ -120,7 +122,11 @@ const write: fc.Arbitrary<WriteOp> = fc.record({
   value: fc.nat(99),
   serializer: fc.oneof(
     { weight: 9, arbitrary: fc.constant("json" as const) },
-    { weight: 1, arbitrary: fc.constant("other" as const) },
+    { weight: 2, arbitrary: fc.constantFrom("other" as const, "json@2" as const) },
+  ),
+  replaces: fc.oneof(
+    { weight: 6, arbitrary: fc.constant(undefined) },
+    { weight: 4, arbitrary: fc.subarray(["json", "json@2", "other"]) },
   ),
   ttl: fc.oneof(ttl, fc.record({ whenNew: ttl }), fc.constantFrom("keep" as const, "none" as const)),
   ifRevision,

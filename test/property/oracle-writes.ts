@@ -24,7 +24,12 @@ export class Writes {
     const of = (side: 0 | 1): StateWrite => {
       const ifRevision = conditions[side];
       if (op.kind === "delete") return remove({ ifRevision });
-      return save(`value ${op.value}`, { serializer: op.serializer, ttlMs, ifRevision });
+      return save(`value ${op.value}`, {
+        serializer: op.serializer,
+        replaces: op.replaces,
+        ttlMs,
+        ifRevision,
+      });
     };
     return [of(0), of(1)];
   }

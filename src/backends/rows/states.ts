@@ -3,6 +3,7 @@
  *
  * An expired state is absent, whether or not its row still exists.
  */
+import { mayReplace, otherFormat } from "../contract-formats.ts";
 import type { Conflict, Ttl, LoadedState, StateWrite, Unreadable, WriteReply } from "../contract.ts";
 import type { Item } from "./pending-changes.ts";
 import type { StateHead } from "./row-types.ts";
@@ -33,8 +34,8 @@ export function refusalOf(
   const revision = head?.revision ?? null;
   const wanted = ifRevision === "absent" ? null : ifRevision;
   if (wanted !== undefined && wanted !== revision) return { status: "conflict", revision };
-  if (write?.kind !== "save" || head === undefined || head.serializer === write.serializer) return undefined;
-  return { status: "unreadable", unreadable: `a state of the serializer "${head.serializer}"` }; // [S6]
+  if (write?.kind !== "save" || head === undefined || mayReplace(write, head.serializer)) return undefined;
+  return { status: "unreadable", unreadable: otherFormat(head.serializer) }; // [S6]
 }
 
 /** Carries out a write that is not refused. */

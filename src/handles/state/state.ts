@@ -6,6 +6,7 @@ import type { Grant } from "../../ownership/public-grant.ts";
 import type { GrantSet } from "../../ownership/grant-set.ts";
 import type { SerializerName } from "../../serializers/named.ts";
 import type { Serializer } from "../../serializers/serializer.ts";
+import type { Migration, Schema, SelfAccepting } from "../../updates/formats/schema.ts";
 import type { UpdateContext } from "../../updates/update-context.ts";
 
 /** Rises with each save of a state. Never reused, not even after the state is deleted and created again. */
@@ -22,10 +23,32 @@ export interface StateOptions<T> {
   ttlMs?: number | WhenNew | undefined;
   /** How values are serialized. */
   serializer?: SerializerName | Serializer | undefined;
+  /**
+   * What is loaded, drafted and saved is validated with it: a schema of zod, valibot, arktype, or of another library that
+   * implements Standard Schema. It must be synchronous and accept its own output. Default: none.
+   */
+  schema?: Schema<unknown, T> | undefined;
+  /** The version of the values, from 1. Stored with them; newer values than this are refused. Default 1. */
+  version?: number | undefined;
+  /**
+   * For each older version, a function that makes a value of the next one: `{ 1: (v) => …, 2: … }`. Older values are
+   * migrated when they are loaded, and stored by the next save.
+   */
+  migrate?: Readonly<Record<number, Migration>> | undefined;
+  /** Serializers that stored values may have as well: they are read, and saves replace them. Default: none. */
+  previousSerializers?: readonly (SerializerName | Serializer)[] | undefined;
   /** How long a function of `update` or `run` may take: see {@link UpdateOptions.maxHoldMs}. */
   maxHoldMs?: number | undefined;
   /** How many replicas must have a write before it is acknowledged. */
   durability?: DurabilityOptions | undefined;
+}
+
+/** Options of `store.state()` with a schema, whose type the values have. */
+export interface SchemaStateOptions<S extends Schema, T> extends Omit<StateOptions<T>, "initial" | "schema"> {
+  /** As in {@link StateOptions.schema}. */
+  schema: S & SelfAccepting<S>;
+  /** As in {@link StateOptions.initial}. */
+  initial?: (() => T) | undefined;
 }
 
 /** Options of every write. */

@@ -17,20 +17,12 @@
 import { createCipheriv, createDecipheriv, randomFillSync } from "node:crypto";
 
 import type { ParsedKey } from "./keys.ts";
-import type { Unsealed } from "./sealing.ts";
+import type { Binding, Unsealed } from "./sealing.ts";
 
 const version = 1;
 const algorithm = "aes-256-gcm";
 const nonceBytes = 12;
 const authTagLength = 16;
-
-/** What a value is bound to. */
-export interface Binding {
-  /** The name of the inner serializer, which has no NUL. */
-  readonly serializer: string;
-  /** As it is stored. */
-  readonly id: string;
-}
 
 export type Keys = readonly [ParsedKey, ...ParsedKey[]];
 
@@ -91,9 +83,9 @@ function headOf(keyId: string): Uint8Array {
   return Buffer.concat([Uint8Array.of(version, keyId.length), Buffer.from(keyId, "latin1")]);
 }
 
-/** Unambiguous: the head says how long it is, a serializer's name has no NUL, and the id is the rest. */
-function boundTo(head: Uint8Array, { serializer, id }: Binding): Uint8Array {
-  return Buffer.concat([head, Buffer.from(`${serializer}\0${id}`, "utf8")]);
+/** Unambiguous: the head says how long it is, a format has no NUL, and the id is the rest. */
+function boundTo(head: Uint8Array, { format, id }: Binding): Uint8Array {
+  return Buffer.concat([head, Buffer.from(`${format}\0${id}`, "utf8")]);
 }
 
 function missing(keyId: string, keys: Keys): string {

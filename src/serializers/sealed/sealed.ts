@@ -70,13 +70,12 @@ function sealedWith(inner: Serializer, keys: Keys): Serializer {
     throw new InvalidArgumentError(
       `The name of inner must have at most ${longestName - sealedPrefix.length} characters, since "${sealedPrefix}" is put before it; got ${show(inner.name)}.`,
     );
-  const binding = (id: string) => ({ serializer: inner.name, id });
   return withSealing(
     { name, serialize: refuse, deserialize: refuse },
     {
       inner,
-      seal: (bytes, id) => seal(bytes, first, binding(id)),
-      unseal: (bytes, id) => unseal(bytes, keys, binding(id)),
+      seal: (bytes, binding) => seal(bytes, first, binding),
+      unseal: (bytes, binding) => unseal(bytes, keys, binding),
       withInner: (other) => sealedWith(other, keys),
     },
   );

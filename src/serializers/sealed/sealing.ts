@@ -10,6 +10,14 @@ import type { Serializer } from "../serializer.ts";
 /** Two copies of the package in one process share it. With the version of what the property holds. */
 const mark = Symbol.for("holdfast.sealing.1");
 
+/** What a sealed value is bound to. */
+export interface Binding {
+  /** As it is stored. */
+  readonly id: string;
+  /** The stored format, which has the names of both serializers, the version, and no NUL. */
+  readonly format: string;
+}
+
 /** The bytes of a value, or why they cannot be had. */
 export type Unsealed =
   | {
@@ -28,8 +36,8 @@ export interface Sealing {
   /** Between values and the bytes to seal. */
   readonly inner: Serializer;
   /** Other bytes at each call. */
-  seal(bytes: Uint8Array, id: string): Uint8Array;
-  unseal(bytes: Uint8Array, id: string): Unsealed;
+  seal(bytes: Uint8Array, binding: Binding): Uint8Array;
+  unseal(bytes: Uint8Array, binding: Binding): Unsealed;
   /** The same keys around another serializer. */
   withInner(inner: Serializer): Serializer;
 }

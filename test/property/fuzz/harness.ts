@@ -82,6 +82,8 @@ const codes: Readonly<Record<ErrorCode, true>> = {
   SERIALIZATION: true,
   CORRUPT_STATE: true,
   SEAL: true,
+  VALIDATION: true,
+  VERSION: true,
   CLOSED: true,
 };
 

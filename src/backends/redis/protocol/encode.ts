@@ -84,7 +84,7 @@ export function encodeCommit(
 
 /** A write of a state, as the scripts expect it. */
 export interface EncodedWrite {
-  /** kind serializer ttl */
+  /** kind serializer ttl; behind the serializer and commas, others that may be replaced */
   readonly terms: readonly string[];
   readonly ifRevision: string;
   readonly bytes: Buffer | undefined;
@@ -109,8 +109,8 @@ export function encodeWrite(write: StateWrite | undefined, stagingKey: () => str
   if (write === undefined) return noWrite;
   const ifRevision = String(write.ifRevision ?? "");
   if (write.kind === "delete") return { ...noWrite, terms: ["delete", "", ""], ifRevision };
-  const { bytes, serializer, ttlMs } = write;
-  const terms = ["save", serializer, ttlArgument(ttlMs)];
+  const { bytes, serializer, replaces, ttlMs } = write;
+  const terms = ["save", replaces ? [serializer, ...replaces].join() : serializer, ttlArgument(ttlMs)];
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const weight = bytes.byteLength;
   if (!isLarge(weight)) return { ...noWrite, terms, ifRevision, bytes: buffer, weight };

@@ -1,6 +1,6 @@
 /**
- * The value of a state's key: `hf1 <revision> <serializer>\n`, then the bytes [S6]. The revision may have leading
- * zeros. Written by scripts/lib/change.lua, read here.
+ * The value of a state's key: `hf1 <revision> <format>\n`, then the bytes [S6]. The format is the name of a serializer, with
+ * the version of the value unless that is 1: `json`, `json@2`. The revision may have leading zeros. Written by scripts/lib/change.lua, read here.
  */
 import type { LoadedState, UnreadableState } from "../../contract.ts";
 import { endOfStamps } from "./stamp-range.ts";
@@ -23,7 +23,7 @@ export function stagedHead(serializer: string): Buffer {
 /** `null`: not a head of Holdfast's. */
 export function readHead(value: Buffer): Head | null {
   const head = value.toString("latin1", 0, headBytes);
-  const found = /^hf1 (\d+) ([\w.-]+)\n/.exec(head);
+  const found = /^hf1 (\d+) ([\w.@-]+)\n/.exec(head);
   if (found === null || Number(found[1]) >= endOfStamps) return null;
   return { revision: Number(found[1]), serializer: found[2] ?? "", length: found[0].length };
 }

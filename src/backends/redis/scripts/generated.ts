@@ -174,11 +174,14 @@ const lib = {
     "local SEMAPHORE_KEEP_MS = 86400000",
   ].join("\n"),
   change: [
+    "local function may_replace(format)",
+    "return string.find(',' .. serializer .. ',', ',' .. format .. ',', 1, true) ~= nil",
+    "end",
     "local function refusal(revision, written_by, unreadable)",
     "if unreadable then return 'unreadable ' .. unreadable end",
     "local at = revision and text(revision) or 'absent'",
     "if if_revision ~= '' and if_revision ~= at then return 'conflict ' .. at end",
-    "if kind == 'save' and revision and written_by ~= serializer then",
+    "if kind == 'save' and revision and written_by ~= serializer and not may_replace(written_by) then",
     "return 'unreadable a state of the serializer \"' .. written_by .. '\"'",
     "end",
     "return nil",
@@ -217,7 +220,7 @@ const lib = {
     "if failure then return nil, failure end",
     "return revision_text, stamped",
     "end",
-    "local value = 'hf1 ' .. revision_text .. ' ' .. serializer .. '\\n' .. bytes",
+    "local value = 'hf1 ' .. revision_text .. ' ' .. string.match(serializer, '^[^,]*') .. '\\n' .. bytes",
     "if life == 'keep' then",
     "redis.call('SET', state, value, 'KEEPTTL')",
     "elseif life == 'none' then",
@@ -257,9 +260,9 @@ const lib = {
     "local head = redis.pcall('GETRANGE', state, '0', HEAD_END)",
     "if type(head) == 'table' then return nil, nil, 'a Redis ' .. redis.call('TYPE', state).ok end",
     "if head == '' and redis.call('EXISTS', state) == 0 then return nil, nil, nil end",
-    "local revision, serializer = string.match(head, '^hf1 (%d+) ([%w._-]+)\\n')",
+    "local revision, format = string.match(head, '^hf1 (%d+) ([%w._@-]+)\\n')",
     "if not revision or tonumber(revision) >= LAST then return nil, nil, describe(head) end",
-    "return tonumber(revision), serializer, nil",
+    "return tonumber(revision), format, nil",
     "end",
   ].join("\n"),
   handOver: [
@@ -986,7 +989,7 @@ export const scripts = {
   },
   commitStates: {
     name: "commitStates",
-    sha1: "49fa278434428e3370874b6162b9456ff5129c39",
+    sha1: "a84c78cbda2708bcdfde4c1fb68a1f6cc3e9114a",
     text: [
       "local stamp, done = KEYS[1], KEYS[2]",
       "local prefix, seen = ARGV[1], tonumber(ARGV[2])",
@@ -1130,7 +1133,7 @@ export const scripts = {
   },
   commit: {
     name: "commit",
-    sha1: "02e0b938ab52e3b1707d98dacd434320ca93f513",
+    sha1: "bf36902ca91463cb4080f6cbab27ecc4da60d277",
     text: [
       "local stamp, done = KEYS[1], KEYS[2]",
       "local prefix, seen, keep, refresh = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]",
@@ -1871,7 +1874,7 @@ export const scripts = {
   },
   touch: {
     name: "touch",
-    sha1: "f64b223e42190ffeb9741d02dc6fb6ad965b7e81",
+    sha1: "25a698f18b134394a701bbec2e7ca733120a56e1",
     text: [
       "local state, done = KEYS[1], KEYS[2]",
       "local ttl, slot, n, proof, keep, refresh = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]",
@@ -1891,7 +1894,7 @@ export const scripts = {
   },
   write: {
     name: "write",
-    sha1: "1ef1fa63ceec4928511cf45e7b7a091b394ca16a",
+    sha1: "2ad20d69fffd1b323200c2ae20c7b4402c82e441",
     text: [
       "local lock, queue, asks, stamp, done, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]",
       "local sharing = KEYS[7]",

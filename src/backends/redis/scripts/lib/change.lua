@@ -1,12 +1,16 @@
 -- A change of a state: first everything that can refuse it, then the write [S2] [S3] [S6] [S7].
 -- Expects: state, kind, serializer, ttl, if_revision, bytes, staged, seen, and the libraries envelope and stamp.
+-- `serializer`: the format of the bytes; behind commas, other formats that may be replaced.
 -- `ttl`: milliseconds, `keep`, `none`, or `new:<milliseconds>` for a new state and `keep` for another. `if_revision`: a
 -- revision, `absent`, or empty for any.
+local function may_replace(format)
+  return string.find(',' .. serializer .. ',', ',' .. format .. ',', 1, true) ~= nil
+end
 local function refusal(revision, written_by, unreadable)
   if unreadable then return 'unreadable ' .. unreadable end
   local at = revision and text(revision) or 'absent'
   if if_revision ~= '' and if_revision ~= at then return 'conflict ' .. at end
-  if kind == 'save' and revision and written_by ~= serializer then
+  if kind == 'save' and revision and written_by ~= serializer and not may_replace(written_by) then
     return 'unreadable a state of the serializer "' .. written_by .. '"'
   end
   return nil
@@ -52,7 +56,7 @@ local function change(now, revision, stamped)
     if failure then return nil, failure end
     return revision_text, stamped
   end
-  local value = 'hf1 ' .. revision_text .. ' ' .. serializer .. '\n' .. bytes
+  local value = 'hf1 ' .. revision_text .. ' ' .. string.match(serializer, '^[^,]*') .. '\n' .. bytes
   if life == 'keep' then
     redis.call('SET', state, value, 'KEEPTTL')
   elseif life == 'none' then

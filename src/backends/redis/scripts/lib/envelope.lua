@@ -1,4 +1,4 @@
--- The head of a stored state: `hf1 <revision> <serializer>\n`, then the bytes [S6].
+-- The head of a stored state: `hf1 <revision> <format>\n`, then the bytes [S6].
 -- Expects: state (the key), and the library bounds. Numbers are passed to Redis as text: Redis's own conversion takes
 -- as long as a small command.
 local HEAD_END = '127'
@@ -7,13 +7,13 @@ local function describe(head)
   if format and format ~= 'hf1' then return 'format ' .. format end
   return 'data that Holdfast did not write'
 end
--- Returns revision and serializer (both nil if it is absent); or a third result: why it cannot be read.
+-- Returns revision and format (both nil if it is absent); or a third result: why it cannot be read.
 local function read_head()
   local head = redis.pcall('GETRANGE', state, '0', HEAD_END)
   if type(head) == 'table' then return nil, nil, 'a Redis ' .. redis.call('TYPE', state).ok end
   if head == '' and redis.call('EXISTS', state) == 0 then return nil, nil, nil end
-  local revision, serializer = string.match(head, '^hf1 (%d+) ([%w._-]+)\n')
+  local revision, format = string.match(head, '^hf1 (%d+) ([%w._@-]+)\n')
   -- Holdfast never makes a revision after which none could rise [S2].
   if not revision or tonumber(revision) >= LAST then return nil, nil, describe(head) end
-  return tonumber(revision), serializer, nil
+  return tonumber(revision), format, nil
 end
