@@ -86,7 +86,7 @@ export interface Store extends AsyncDisposable {
    * const failed = results.filter(({ error }) => error !== undefined);
    * ```
    */
-  saveMany<T = unknown>(entries: Iterable<SaveEntry<T>>, options?: SaveManyOptions): Promise<SaveResult[]>;
+  saveMany(entries: Iterable<SaveEntry>, options?: SaveManyOptions): Promise<SaveResult[]>;
   /**
    * Deletes many states in as few round trips as possible, each by itself as in `saveMany`.
    *

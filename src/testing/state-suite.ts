@@ -3,6 +3,9 @@
  */
 import { commitCases } from "./state-suite/commits.ts";
 import { dataCases } from "./state-suite/stored-data.ts";
+import { manyContractCases } from "./state-suite/many/contract.ts";
+import { deleteAllCases } from "./state-suite/many/delete-all.ts";
+import { manyCases } from "./state-suite/many/stores.ts";
 import { grantCases } from "./state-suite/grants.ts";
 import { lostReplyCases } from "./state-suite/lost-replies.ts";
 import { onceAttemptCases } from "./state-suite/once-attempts.ts";
@@ -37,6 +40,9 @@ export function stateSuite(options: SuiteOptions): void {
     ...writeCases,
     ...receiptCases,
     ...commitCases,
+    ...manyContractCases,
+    ...manyCases,
+    ...deleteAllCases,
     ...dataCases,
     ...valueCases,
     ...ttlCases,
