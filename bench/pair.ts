@@ -143,6 +143,8 @@ function stub(): Backend {
     renewLocks: (entries) => answered(entries.map(() => "renewed" as const)),
     cancelLock: () => answered({ status: "cancelled" } as const),
     loadState: () => answered(null),
+    loadStates: unused,
+    writeStates: unused,
     touchState: unused,
     commitStates: unused,
     listStates: unused,

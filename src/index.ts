@@ -35,6 +35,16 @@ export type {
   UpdateOptions,
   WriteOptions,
 } from "./handles/state/state.ts";
+export type {
+  DeleteAllOptions,
+  DeleteManyOptions,
+  DeleteResult,
+  LoadManyOptions,
+  LoadResult,
+  SaveEntry,
+  SaveManyOptions,
+  SaveResult,
+} from "./handles/many/many.ts";
 export type { AnyState, Drafts, TransactContext, TransactOptions } from "./handles/transact/transact.ts";
 export type { UpdateContext } from "./updates/update-context.ts";
 export type {

@@ -1,5 +1,14 @@
-/** The part of the contract that is about a commit of several states [S9]. */
-import type { Conflict, Forgotten, Receipt, StateWrite, Ticket, Unreadable } from "./contract-types.ts";
+/** The part of the contract that is about several states in one call: committed together [S9], or each by itself. */
+import type {
+  Conflict,
+  DeleteWrite,
+  Forgotten,
+  Receipt,
+  SaveWrite,
+  StateWrite,
+  Ticket,
+  Unreadable,
+} from "./contract-types.ts";
 
 /** One state of a commit of several, and the lock that guards it. */
 export interface CommitEntry {
@@ -25,3 +34,30 @@ export type CommitReply =
   /** Nothing was written and nothing released. `index`: the first entry that is refused. */
   | (({ readonly status: "lost" } | Conflict | Unreadable) & { readonly index: number })
   | Forgotten;
+
+/** One of several writes in one call, each without a ticket, and atomic by itself. */
+export interface WriteEntry {
+  readonly id: string;
+  readonly write: Omit<SaveWrite, "above"> | DeleteWrite;
+}
+
+/**
+ * What became of one of them. "deleted", "absent": a delete that found a state, or none. "busy": another ticket holds
+ * the lock, or others wait for it [S8]; nothing was written. A backend may also answer "busy" if only `writeState` can
+ * say what is wrong.
+ */
+export type EntryResult = "saved" | "deleted" | "absent" | "busy" | Conflict | Unreadable;
+
+export interface EntriesDone {
+  /** "refused": none of them was carried out. */
+  readonly status: "written" | "refused";
+  /** The revision of the first entry that was saved; `null` if none was. Each later one has the next revision. */
+  readonly firstRevision: number | null;
+  /** By entry. */
+  readonly results: readonly EntryResult[];
+}
+
+export type WriteStatesReply = EntriesDone | Forgotten;
+
+/** At most so many entries are written by one call, and so many states loaded, so that a step is short. */
+export const maxStatesPerCall = 256;

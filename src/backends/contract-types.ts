@@ -294,4 +294,5 @@ export const recordedStatuses: ReadonlySet<string> = new Set([
   "resized",
   "removed",
   "committed",
+  "written",
 ]);

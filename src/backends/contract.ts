@@ -12,7 +12,7 @@
  * Each call cites the promises of docs/promises.md that it must keep.
  */
 
-import type { CommitEntry, CommitReply } from "./contract-commit.ts";
+import type { CommitEntry, CommitReply, WriteEntry, WriteStatesReply } from "./contract-commit.ts";
 import type { SemaphoreChange, SemaphoreEntry, SemaphoreReply } from "./contract-shares.ts";
 import type {
   AcquireReply,
@@ -88,6 +88,20 @@ export interface Backend {
    * a ticket: only while it holds the lock, and exclusively [S4]. Revisions rise, even across delete and expiry [S2].
    */
   writeState(id: string, write: StateWrite, ticket: Ticket | null, receipt: Receipt): Promise<WriteReply>;
+
+  /**
+   * Loads several states, each as `loadState` does, in the order of the ids, without their expiry. They are not read at
+   * one time. At most `maxStatesPerCall`; if the backend is made of several, one of them has all.
+   */
+  loadStates(ids: readonly string[]): Promise<readonly LoadedState[]>;
+
+  /**
+   * Carries out several writes without tickets, each as `writeState` does and atomic by itself, under one receipt: a
+   * retry gets the answers of the first attempt for all of them [S5]. The ids differ. At most `maxStatesPerCall`; if the
+   * backend is made of several, one of them has all. Without memory for it, it throws UnavailableError and has done
+   * nothing.
+   */
+  writeStates(entries: readonly WriteEntry[], receipt: Receipt): Promise<WriteStatesReply>;
 
   /**
    * Sets a new time to live [S7]; "absent" if there is no state. Takes effect once [S5]: a late copy could end a newer

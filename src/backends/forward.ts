@@ -16,6 +16,7 @@ import type {
   TouchReply,
   Wake,
   WriteReply,
+  WriteStatesReply,
 } from "./contract.ts";
 
 /** The calls of a backend, each of which returns a promise. */
@@ -62,6 +63,14 @@ export abstract class ForwardingBackend implements Backend {
 
   writeState(...args: ArgumentsOf<"writeState">): Promise<WriteReply> {
     return this.forward("writeState", args);
+  }
+
+  loadStates(...args: ArgumentsOf<"loadStates">): Promise<readonly LoadedState[]> {
+    return this.forward("loadStates", args);
+  }
+
+  writeStates(...args: ArgumentsOf<"writeStates">): Promise<WriteStatesReply> {
+    return this.forward("writeStates", args);
   }
 
   touchState(...args: ArgumentsOf<"touchState">): Promise<TouchReply> {

@@ -9,6 +9,11 @@ import { withCallersStack } from "../caller-stacks.ts";
 import { LockHandle, type Lock, type LockOptions } from "../handles/lock.ts";
 import { lockInfo, type LockInfo } from "../handles/lock-info.ts";
 import { LockSetHandle, type LockSet } from "../handles/lock-set.ts";
+import { deleteAll } from "../handles/many/delete-all.ts";
+import { deleteMany } from "../handles/many/delete-many.ts";
+import { asCallerSeesAll, loadMany } from "../handles/many/load-many.ts";
+import type * as many from "../handles/many/many.ts";
+import { saveMany } from "../handles/many/save-many.ts";
 import { idOf, type IdPart } from "../id.ts";
 import type { ListOptions } from "../options.ts";
 import type { Scope } from "../handles/scope.ts";
@@ -72,6 +77,22 @@ export class StoreHandle implements StoreView {
   state<T>(id: string, options?: StateOptions<T>): State<T>;
   state<T>(id: string, options?: StateOptions<T>): State<T, never> {
     return new StateHandle<T, never>(this.#scope, id, options);
+  }
+
+  loadMany<T>(ids: Iterable<string>, options?: many.LoadManyOptions): Promise<many.LoadResult<T>[]> {
+    return withCallersStack(() => loadMany<T>(this.#scope, ids, options), asCallerSeesAll);
+  }
+
+  saveMany(entries: Iterable<many.SaveEntry>, options?: many.SaveManyOptions): Promise<many.SaveResult[]> {
+    return withCallersStack(() => saveMany(this.#scope, entries, options), asCallerSeesAll);
+  }
+
+  deleteMany(ids: Iterable<string>, options?: many.DeleteManyOptions): Promise<many.DeleteResult[]> {
+    return withCallersStack(() => deleteMany(this.#scope, ids, options), asCallerSeesAll);
+  }
+
+  deleteAll(options: many.DeleteAllOptions): Promise<number> {
+    return withCallersStack(() => deleteAll(this.#scope, options));
   }
 
   lock(id: string, options?: LockOptions): Lock {

@@ -7,6 +7,16 @@ import type { Lock, LockOptions } from "../handles/lock.ts";
 import type { LockInfo } from "../handles/lock-info.ts";
 import type { LockSet } from "../handles/lock-set.ts";
 import type { CloseOptions, ListOptions } from "../options.ts";
+import type {
+  DeleteAllOptions,
+  DeleteManyOptions,
+  DeleteResult,
+  LoadManyOptions,
+  LoadResult,
+  SaveEntry,
+  SaveManyOptions,
+  SaveResult,
+} from "../handles/many/many.ts";
 import type { Semaphore, SemaphoreOptions } from "../handles/semaphore.ts";
 import type { SchemaStateOptions, State, StateOptions } from "../handles/state/state.ts";
 import type { Schema, SchemaOutput } from "../updates/formats/schema.ts";
@@ -74,6 +84,71 @@ export interface Store extends AsyncDisposable {
   state<T>(id: string, options: StateOptions<T> & { initial: () => T }): State<T, T>;
   /** Returns the handle of a state that is `undefined` when it is absent. */
   state<T>(id: string, options?: StateOptions<T>): State<T>;
+  /**
+   * Loads many states in as few round trips as possible. They are not read at one time: each value is whole, but another
+   * process may save between two of them.
+   *
+   * @param ids any number of them, in any iterable.
+   * @returns an answer for each id, in their order: its value and revision, both without a value if it is absent, or the
+   * `error` of a state that cannot be read. Check `error` before you take a state for absent.
+   * @throws UnavailableError if one of the calls got no answer: then no result is returned. InvalidArgumentError.
+   * @example
+   * ```ts
+   * for (const { id, value, error } of await store.loadMany<Cart>(["cart:1", "cart:2"])) {
+   *   if (error) console.warn(`${id} cannot be read: ${error.message}`);
+   *   else if (value) checkOut(value);
+   * }
+   * ```
+   */
+  loadMany<T = unknown>(ids: Iterable<string>, options?: LoadManyOptions): Promise<LoadResult<T>[]>;
+  /**
+   * Saves many states in as few round trips as possible. Each is saved atomically by itself; together they are not: other
+   * processes may see some of them saved and others not, and so does an end of this process in the middle. Use
+   * `transact` for all or nothing. All entries are checked and serialized before anything is sent.
+   *
+   * A state whose lock others hold waits for its turn, up to `waitMs`, while the others are saved.
+   *
+   * @returns an answer for each entry, in their order: its new revision, or its `error`: ConflictError,
+   * LockTimeoutError, LockLostError, CorruptStateError or UnavailableError, as `state.save` throws them. Check them.
+   * @throws InvalidArgumentError for a bad id or option, or an id that is given twice, and SerializationError: then nothing
+   * was written. UnavailableError if no entry got another answer. The reason of `signal`.
+   * @example
+   * ```ts
+   * const results = await store.saveMany([
+   *   { id: "price:1", value: 250 },
+   *   { id: "price:2", value: 400, ifRevision: "absent" },
+   * ]);
+   * const failed = results.filter(({ error }) => error !== undefined);
+   * ```
+   */
+  saveMany(entries: Iterable<SaveEntry>, options?: SaveManyOptions): Promise<SaveResult[]>;
+  /**
+   * Deletes many states in as few round trips as possible, each by itself as in `saveMany`.
+   *
+   * @returns an answer for each id, in their order: whether there was a state, or its `error` as in `saveMany`.
+   * @throws as `saveMany`.
+   * @example
+   * ```ts
+   * const results = await store.deleteMany(["price:1", "price:2"]);
+   * const found = results.filter(({ deleted }) => deleted).length;
+   * ```
+   */
+  deleteMany(ids: Iterable<string>, options?: DeleteManyOptions): Promise<DeleteResult[]>;
+  /**
+   * Deletes all states whose ids begin with `idPrefix`, in batches, each by itself. `""` deletes all states; locks,
+   * semaphores and what `once` remembers stay. A state that is created meanwhile may be left. A state whose lock others
+   * hold waits for its turn, up to `waitMs`, while the others are deleted.
+   *
+   * @returns how many states were deleted.
+   * @throws an error that says how many were deleted and names some that were not, once all others are deleted:
+   * LockTimeoutError if their locks were held for `waitMs`; CorruptStateError if they cannot be read, which are left as
+   * they are; UnavailableError. Call it again for the rest. InvalidArgumentError without `idPrefix`.
+   * @example
+   * ```ts
+   * const count = await store.deleteAll({ idPrefix: "session:" });
+   * ```
+   */
+  deleteAll(options: DeleteAllOptions): Promise<number>;
   /** Returns the handle of a lock. The lock `x` guards the state `x`. */
   lock(id: string, options?: LockOptions): Lock;
   /** Returns the handle of several locks, which are acquired and released together: up to 64 ids, in any order. */

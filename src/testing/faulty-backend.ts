@@ -4,7 +4,7 @@
  * It changes nothing by itself. A {@link Fault} is planned for one call, or for all calls of a method.
  * Faults work at the contract, between the core and the backend, so the same ones break every backend alike.
  */
-import type { Backend, CommitEntry, Receipt, Wake } from "../backends/contract.ts";
+import type { Backend, CommitEntry, Receipt, Wake, WriteEntry } from "../backends/contract.ts";
 import { callOf, ForwardingBackend, type BackendMethod } from "../backends/forward.ts";
 import { pause } from "./assertions.ts";
 import type { Fault } from "./faults.ts";
@@ -145,7 +145,7 @@ export class FaultyBackend extends ForwardingBackend {
   async #markSent(method: BackendMethod, args: readonly unknown[]): Promise<void> {
     const receipt = receiptOf(method, args);
     if (!this.#isFirst(receipt)) return;
-    const [about] = args as [string | readonly CommitEntry[]];
+    const [about] = args as [string | readonly (CommitEntry | WriteEntry)[]];
     const id = typeof about === "string" ? about : (about[0]?.id ?? "");
     const unknownTicket = `nobody:0:${this.clientId}:0`;
     await this.#inner.releaseLock(id, unknownTicket, {}, receipt).catch(() => undefined); // then nothing can be sent
@@ -179,7 +179,7 @@ export class FaultyBackend extends ForwardingBackend {
 /** The receipt of an operation that takes effect once. (An acquire names the receipt of a later operation.) */
 function receiptOf(method: BackendMethod, args: readonly unknown[]): Receipt | undefined {
   if (method === "writeState" || method === "releaseLock") return args[3] as Receipt;
-  if (method === "commitStates") return args[1] as Receipt;
+  if (method === "commitStates" || method === "writeStates") return args[1] as Receipt;
   const isThird = method === "touchState" || method === "cancelLock" || method === "changeSemaphore";
   return isThird ? (args[2] as Receipt) : undefined;
 }

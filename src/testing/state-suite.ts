@@ -6,6 +6,9 @@ import { replacesCases } from "./state-suite/formats/replaces.ts";
 import { schemaCases } from "./state-suite/formats/schemas.ts";
 import { versionCases } from "./state-suite/formats/versions.ts";
 import { dataCases } from "./state-suite/stored-data.ts";
+import { manyContractCases } from "./state-suite/many/contract.ts";
+import { deleteAllCases } from "./state-suite/many/delete-all.ts";
+import { manyCases } from "./state-suite/many/stores.ts";
 import { grantCases } from "./state-suite/grants.ts";
 import { lostReplyCases } from "./state-suite/lost-replies.ts";
 import { onceAttemptCases } from "./state-suite/once-attempts.ts";
@@ -43,6 +46,9 @@ export function stateSuite(options: SuiteOptions): void {
     ...receiptCases,
     ...programOrderCases,
     ...commitCases,
+    ...manyContractCases,
+    ...manyCases,
+    ...deleteAllCases,
     ...dataCases,
     ...valueCases,
     ...ttlCases,

@@ -50,5 +50,5 @@ function outcomeOf(saved: Saved): TraceOutcome {
   const { status, failed } = "reply" in saved ? saved.reply : saved;
   if (failed !== undefined) return "unavailable";
   if (status === "lost" || status === "conflict" || status === "busy") return status;
-  return status === "unreadable" ? "refused" : "saved";
+  return status === "unreadable" || status === "refused" ? "refused" : "saved";
 }

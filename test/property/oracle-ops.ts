@@ -82,6 +82,14 @@ export type Op =
       readonly write: WriteOp;
     }
   | {
+      readonly op: "write-many";
+      readonly client: number;
+      /** The first of them, and then the others of its place. */
+      readonly id: number;
+      readonly writes: readonly WriteOp[];
+    }
+  | { readonly op: "load-many"; readonly client: number; readonly id: number }
+  | {
       readonly op: "touch";
       readonly client: number;
       readonly id: number;
@@ -218,6 +226,16 @@ const weighted: readonly { weight: number; arbitrary: fc.Arbitrary<Op> }[] = [
   },
   { weight: 4, arbitrary: fc.record({ op: is("write-under"), ticket, write }) },
   { weight: 4, arbitrary: fc.record({ op: is("write"), client, id, write }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      op: is("write-many"),
+      client,
+      id,
+      writes: fc.array(write, { minLength: 1, maxLength: 3 }),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ op: is("load-many"), client, id }) },
   { weight: 1, arbitrary: fc.record({ op: is("touch"), client, id, ttl }) },
   {
     weight: 3,

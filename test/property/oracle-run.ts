@@ -10,21 +10,18 @@ import {
   type Receipt,
   type ReleaseRequest,
   type SemaphoreChange,
-  type Share,
   type Ticket,
   type Wake,
 } from "../../src/backends/contract.ts";
 import { commitOf } from "./oracle-commits.ts";
 import { Answers, everyPage, type Both, type Comparison } from "./oracle-comparison.ts";
+import { manyOf } from "./oracle-many.ts";
 import { History, type Entry } from "./oracle-history.ts";
 import type { Op, WriteOp } from "./oracle-ops.ts";
 import { Writes } from "./oracle-writes.ts";
+import { ids, semaphore, wishOf } from "./oracle-wishes.ts";
 import { Noting } from "./oracle-notes.ts";
 import { receiptOf, Tickets, type TestTicket } from "./oracle-tickets.ts";
-
-/** Of three shards, the first two are on different ones, and the last one is with the first. */
-export const ids = ["x", "y2", "{x}z"];
-const semaphore = "\u0001semaphore:x";
 
 export class OracleRun {
   readonly #options: Comparison;
@@ -115,6 +112,9 @@ export class OracleRun {
       }
       case "write":
         return this.#write(op.client, ids[op.id]!, op);
+      case "write-many":
+      case "load-many":
+        return this.#many(op);
       case "renew":
         return this.#renew(op);
       case "touch":
@@ -195,6 +195,12 @@ export class OracleRun {
       const name = ticket === undefined ? null : this.#name(side, ticket);
       return this.#backend(side, client).writeState(id, write[side], name, receipt);
     });
+  }
+
+  #many(op: Extract<Op, { op: "write-many" | "load-many" }>): Entry {
+    const { client, ids: all, load, write } = manyOf(op, this.#options, { all: ids, writes: this.#writes });
+    if (op.op === "load-many") return this.#without(all[0], load);
+    return { ...this.#ofSequence(client, all[0], write), ids: all };
   }
 
   #touch(op: Extract<Op, { op: "touch" }>): Entry {
@@ -282,11 +288,4 @@ export class OracleRun {
   #name(side: 0 | 1, { client, number }: TestTicket): Ticket {
     return `host:1:${this.#backend(side, client).clientId}:${number}`;
   }
-}
-
-/** What a fresh ticket asks for. */
-function wishOf({ share, id }: Extract<Op, { op: "ask" }>): { id: string; share: Share | undefined } {
-  if (share === "exclusive") return { id: ids[id]!, share: undefined };
-  if (share === "shared") return { id: ids[id]!, share: { kind: "shared" } };
-  return { id: semaphore, share: { kind: "permits", ...share } };
 }

@@ -11,7 +11,7 @@ import { shardOf } from "../../src/backends/shard-of.ts";
 import { oneClient } from "../contract/shards.ts";
 import { startRedis } from "../support/redis-server.ts";
 import { answersAsMemory, realTime, three, threeListening, timeByHand } from "./oracle-property.ts";
-import { ids } from "./oracle-run.ts";
+import { ids } from "./oracle-wishes.ts";
 
 const placeOf = (id: string): number => shardOf(id, 3);
 

@@ -4,6 +4,7 @@ import type { StateWrite, Ttl } from "../../src/backends/contract.ts";
 import { remove, save } from "../../src/testing/contract-client.ts";
 import type { Answers, Both, Comparison } from "./oracle-comparison.ts";
 import type { Entry } from "./oracle-history.ts";
+import { revisionsOfMany } from "./oracle-many.ts";
 import type { WriteOp } from "./oracle-ops.ts";
 
 type Condition = number | "absent" | undefined;
@@ -65,5 +66,6 @@ function revisionsOf(reply: unknown): readonly unknown[] {
     index?: number;
   };
   if (revisions !== undefined) return revisions;
+  if (typeof reply === "object" && reply !== null && "results" in reply) return revisionsOfMany(reply);
   return [...Array<undefined>(index ?? 0), revision];
 }

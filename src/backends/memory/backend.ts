@@ -31,6 +31,7 @@ import type {
   TouchReply,
   Wake,
   WriteReply,
+  WriteStatesReply,
 } from "../contract.ts";
 import { Proofs } from "../retry-proofs.ts";
 import { Executor } from "../rows/executor.ts";
@@ -92,6 +93,15 @@ export class MemoryBackend implements Backend {
   writeState(...args: Parameters<Backend["writeState"]>): Promise<WriteReply> {
     const [id, write, ticket, receipt] = args;
     return this.#once({ kind: "write", id, write, ticket, receipt, attempt: this.#proofs.attempt(receipt) });
+  }
+
+  loadStates(ids: readonly string[]): Promise<readonly LoadedState[]> {
+    return this.#run({ kind: "loadMany", ids });
+  }
+
+  writeStates(...args: Parameters<Backend["writeStates"]>): Promise<WriteStatesReply> {
+    const [entries, receipt] = args;
+    return this.#once({ kind: "writeMany", entries, receipt, attempt: this.#proofs.attempt(receipt) });
   }
 
   touchState(id: string, ttlMs: number, receipt: Receipt): Promise<TouchReply> {

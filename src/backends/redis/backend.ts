@@ -27,6 +27,7 @@ import type {
   TouchReply,
   Wake,
   WriteReply,
+  WriteStatesReply,
 } from "../contract.ts";
 import type { RedisClient, RedisReply } from "./client/client-port.ts";
 import { openClient, type OpenedClient, type RedisTarget } from "./client/open-client.ts";
@@ -34,6 +35,7 @@ import { unreadableType } from "./protocol/envelope.ts";
 import { StartupChecks } from "./startup-checks.ts";
 import { Hints } from "./hints.ts";
 import { makeKeys, type Keys } from "./protocol/keys.ts";
+import { ManyStates } from "./many/many-states.ts";
 import { Listing } from "./listing.ts";
 import { LockCalls } from "./lock-calls.ts";
 import { ServerFacts } from "./protocol/server-facts.ts";
@@ -88,6 +90,7 @@ export class RedisBackend implements Backend {
   readonly #listing: Listing;
   readonly #lockCalls: LockCalls;
   readonly #stateCalls: StateCalls;
+  readonly #many: ManyStates;
   readonly #wakes: WakeSubscription;
   readonly #replicas: Replicas | undefined;
   #listener: ((wake: Wake) => void) | undefined;
@@ -118,6 +121,8 @@ export class RedisBackend implements Backend {
     this.#listing = new Listing(this.#singleCalls, keys, isCluster);
     this.#lockCalls = new LockCalls(this.#singleCalls, keys, facts);
     this.#stateCalls = new StateCalls(this.#singleCalls, keys, facts);
+    const load = (id: string): Promise<LoadedState> => this.loadState(id, { expiry: false });
+    this.#many = new ManyStates({ singleCalls: this.#singleCalls, keys, facts, load });
     const hints = new Hints({ singleCalls: this.#singleCalls, keys, wakes, isCluster });
     ({ watch: this.watch, announce: this.announce } = hints);
     const keepMs = (): string => facts.receipts.expiry().args[0];
@@ -158,6 +163,14 @@ export class RedisBackend implements Backend {
 
   writeState(...args: Parameters<Backend["writeState"]>): Promise<WriteReply> {
     return this.#stateCalls.write(...args);
+  }
+
+  loadStates(ids: readonly string[]): Promise<readonly LoadedState[]> {
+    return this.#many.load(ids);
+  }
+
+  writeStates(...args: Parameters<Backend["writeStates"]>): Promise<WriteStatesReply> {
+    return this.#many.write(...args);
   }
 
   touchState(...args: Parameters<Backend["touchState"]>): Promise<TouchReply> {

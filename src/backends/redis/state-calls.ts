@@ -23,7 +23,7 @@ export class StateCalls {
   write(...args: Parameters<Backend["writeState"]>): Promise<WriteReply> {
     const [id, write, ticket, receipt] = args;
     const encoded = this.encode(id, write, receipt);
-    return this.#runWithAhead({
+    return runWithAhead(this.#singleCalls, {
       script: scripts.write,
       ahead: encoded.ahead === undefined ? [] : [encoded.ahead],
       keys: this.#keys.all(id),
@@ -54,7 +54,7 @@ export class StateCalls {
     const [entries, receipt] = args;
     for (const { id, write } of entries) this.#noteSize(id, write);
     const encoded = encodeCommitStates(entries, (id) => this.#keys.staged(id, receipt));
-    return this.#runWithAhead({
+    return runWithAhead(this.#singleCalls, {
       script: scripts.commitStates,
       ahead: encoded.ahead,
       keys: this.#keys.common,
@@ -75,17 +75,19 @@ export class StateCalls {
   #noteSize(id: string, write: StateWrite | undefined): void {
     if (write?.kind === "save") this.#facts.largeValues.noteSize(id, write.bytes.byteLength);
   }
+}
 
-  async #runWithAhead<T extends RecordedReply>(
-    call: RecordedCall<T> & { readonly ahead: readonly AheadCommand[] },
-  ): Promise<T> {
-    try {
-      return await this.#singleCalls.runRecorded(call);
-    } catch (error) {
-      throw causedByAhead(
-        call.ahead.find(({ failure }) => failure !== undefined),
-        error,
-      );
-    }
+/** A failure is that of a command ahead, if there is one. */
+export async function runWithAhead<T extends RecordedReply>(
+  singleCalls: SingleCalls,
+  call: RecordedCall<T> & { readonly ahead: readonly AheadCommand[] },
+): Promise<T> {
+  try {
+    return await singleCalls.runRecorded(call);
+  } catch (error) {
+    throw causedByAhead(
+      call.ahead.find(({ failure }) => failure !== undefined),
+      error,
+    );
   }
 }

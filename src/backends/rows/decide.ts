@@ -38,6 +38,7 @@ import { clearedWaiters, nextWaiter, noteAsk, presentWaiters, weightOf } from ".
 import { isEffect, isSettled, once } from "./receipts.ts";
 import type { Decision, Kind, ReplyTo, RowRequest } from "./request-types.ts";
 import type { Moment, Rows, WaiterRow } from "./row-types.ts";
+import { writeStates } from "./many/write-states.ts";
 import { changeSemaphore, mismatchOf } from "./semaphores.ts";
 import { isCurrent, isShare } from "./shares.ts";
 import { loadState, touchState, writeState } from "./states.ts";
@@ -51,7 +52,10 @@ export function decide<K extends Kind>(rows: Rows, request: RowRequest<K>, momen
 
 const deciders: { readonly [K in Kind]: (pending: PendingChanges, request: RowRequest<K>) => ReplyTo<K> } = {
   load: (pending, { id, expiry }) => loadState(pending.item(id), expiry),
+  loadMany: (pending, { ids }) => ids.map((id) => loadState(pending.item(id), false)),
   write,
+  writeMany: (pending, request) =>
+    once(pending, request, { decide: () => writeStates(pending, request.entries) }),
   touch: (pending, request) =>
     once(pending, request, { decide: () => touchState(pending.item(request.id), request.ttlMs) }),
   acquire,

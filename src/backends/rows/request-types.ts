@@ -25,7 +25,9 @@ import type {
   Waiting,
   WaitNote,
   Wake,
+  WriteEntry,
   WriteReply,
+  WriteStatesReply,
 } from "../contract.ts";
 import type { Attempt } from "../retry-proofs.ts";
 import type { Change } from "./row-types.ts";
@@ -33,6 +35,9 @@ import type { Change } from "./row-types.ts";
 interface Calls {
   /** Only reads. */
   load: { request: { readonly id: string; readonly expiry: boolean }; reply: LoadedState };
+  /** Only reads. */
+  loadMany: { request: { readonly ids: readonly string[] }; reply: readonly LoadedState[] };
+  writeMany: { request: Once & { readonly entries: readonly WriteEntry[] }; reply: WriteStatesReply };
   write: {
     request: Once & { readonly id: string; readonly write: StateWrite; readonly ticket: Ticket | null };
     reply: WriteReply;

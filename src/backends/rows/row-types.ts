@@ -14,6 +14,7 @@ import type {
   Ticket,
   TouchReply,
   WriteReply,
+  WriteStatesReply,
 } from "../contract.ts";
 
 /** What must be known about a state to decide on a write. */
@@ -106,7 +107,7 @@ export interface WaitsRow {
 
 /** A reply that must be given again to a retry or a late copy [S5]. */
 export type Recorded = Exclude<
-  WriteReply | TouchReply | ReleaseReply | CommitReply | CancelReply | SemaphoreReply,
+  WriteReply | WriteStatesReply | TouchReply | ReleaseReply | CommitReply | CancelReply | SemaphoreReply,
   Forgotten
 >;
 

@@ -65,7 +65,8 @@ function endOf(life: Ttl, head: StateHead | undefined, now: number): number | nu
   return life === "keep" ? null : now + life.whenNew;
 }
 
-function liveHead(item: Item): StateHead | undefined {
+/** What is stored, unless it has expired. */
+export function liveHead(item: Item): StateHead | undefined {
   const head = item.stateHead();
   return head === undefined || isOver(head, item.pending.now) ? undefined : head;
 }

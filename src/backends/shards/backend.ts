@@ -16,6 +16,7 @@ import type {
   LockEntry,
   WaitNote,
   Wake,
+  WriteEntry,
 } from "../contract.ts";
 import { callOf, ForwardingBackend, type BackendMethod } from "../forward.ts";
 import { markId } from "../shard-mark.ts";
@@ -96,7 +97,7 @@ export class ShardedBackend extends ForwardingBackend {
   }
 
   protected forward(method: BackendMethod, args: readonly unknown[]): Promise<never> {
-    const [about] = args as [string | Kept | readonly (CommitEntry | WaitNote)[]];
+    const [about] = args as [About];
     return callOf(this.#of(idOf(about)), method, args);
   }
 
@@ -118,8 +119,12 @@ export class ShardedBackend extends ForwardingBackend {
   }
 }
 
-/** What a call is about. One shard has all states of a commit, and all locks of a call's notes. */
-function idOf(about: string | Kept | readonly (CommitEntry | WaitNote)[]): string {
+/** What a call is about. One shard has all its states, and all locks of its notes. */
+type About = string | Kept | readonly (string | CommitEntry | WriteEntry | WaitNote)[];
+
+function idOf(about: About): string {
   if (typeof about === "string") return about;
-  return "id" in about ? about.id : (about[0]?.id ?? "");
+  if ("id" in about) return about.id;
+  const [first = ""] = about;
+  return typeof first === "string" ? first : first.id;
 }

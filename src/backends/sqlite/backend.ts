@@ -31,6 +31,7 @@ import type {
   Ticket,
   TouchReply,
   WriteReply,
+  WriteStatesReply,
 } from "../contract.ts";
 import { wallNow } from "../../timers.ts";
 import { Proofs, type Attempt } from "../retry-proofs.ts";
@@ -112,6 +113,17 @@ export class SqliteBackend implements Backend {
     const [id, write, ticket, receipt] = args;
     return this.#once(receipt, (attempt, session) =>
       commit(session, { kind: "write", id, write, ticket, receipt, attempt }),
+    );
+  }
+
+  async loadStates(ids: readonly string[]): Promise<readonly LoadedState[]> {
+    return this.#read(({ executor }) => executor.run({ kind: "loadMany", ids }));
+  }
+
+  async writeStates(...args: Parameters<Backend["writeStates"]>): Promise<WriteStatesReply> {
+    const [entries, receipt] = args;
+    return this.#once(receipt, (attempt, { connection, executor }) =>
+      connection.write(() => executor.run({ kind: "writeMany", entries, receipt, attempt }), entries.length),
     );
   }
 

@@ -25,6 +25,8 @@ const maxGroup = 64;
 
 interface Job {
   readonly step: () => unknown;
+  /** How many usual steps it is as long as. */
+  readonly size: number;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -86,10 +88,10 @@ export class Connection {
     return reply;
   }
 
-  /** Runs a step together with the others of this turn. */
-  write<T>(step: () => T): Promise<T> {
+  /** Runs a step together with the others of this turn. `size`: how many usual steps it is as long as. */
+  write<T>(step: () => T, size = 1): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      this.#jobs.push({ step, resolve: resolve as (value: unknown) => void, reject });
+      this.#jobs.push({ step, size, resolve: resolve as (value: unknown) => void, reject });
       if (this.#jobs.length === 1) nextTurn(() => this.#flush());
     });
   }
@@ -148,7 +150,7 @@ export class Connection {
   }
 
   #flush(): void {
-    const jobs = this.#jobs.splice(0, maxGroup);
+    const jobs = this.#nextGroup();
     if (jobs.length === 0) return; // the connection was closed first
     if (this.#jobs.length > 0) nextTurn(() => this.#flush());
     try {
@@ -157,6 +159,17 @@ export class Connection {
       if (jobs.length === 1 || concernsAll(error)) for (const job of jobs) job.reject(error);
       else for (const job of jobs) this.#runAlone(job);
     }
+  }
+
+  /** The first of them, however long it is, and those that fit beside it. */
+  #nextGroup(): readonly Job[] {
+    let [count, size] = [0, 0];
+    for (const job of this.#jobs) {
+      size += job.size;
+      if (count > 0 && size > maxGroup) break;
+      count += 1;
+    }
+    return this.#jobs.splice(0, count);
   }
 
   #runTogether(jobs: readonly Job[]): void {

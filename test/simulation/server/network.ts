@@ -80,6 +80,8 @@ export class Wire implements Backend {
   ready = (...args: Args<"ready">) => this.#call("ready", args);
   loadState = (...args: Args<"loadState">) => this.#call("loadState", args);
   writeState = (...args: Args<"writeState">) => this.#call("writeState", args);
+  loadStates = (...args: Args<"loadStates">) => this.#call("loadStates", args);
+  writeStates = (...args: Args<"writeStates">) => this.#call("writeStates", args);
   touchState = (...args: Args<"touchState">) => this.#call("touchState", args);
   listStates = (...args: Args<"listStates">) => this.#call("listStates", args);
   acquireLock = (...args: Args<"acquireLock">) => this.#call("acquireLock", args);

@@ -132,6 +132,10 @@ function requestOf({ method, args }: Call, attempt: Attempt): RowRequest | undef
       return undefined;
     case "loadState":
       return { kind: "load", id: args[0], ...args[1] };
+    case "loadStates":
+      return { kind: "loadMany", ids: args[0] };
+    case "writeStates":
+      return { kind: "writeMany", entries: args[0], receipt: args[1], attempt };
     case "writeState":
       return { kind: "write", id: args[0], write: args[1], ticket: args[2], receipt: args[3], attempt };
     case "touchState":
@@ -164,14 +168,16 @@ function requestOf({ method, args }: Call, attempt: Attempt): RowRequest | undef
 /** Of an operation that takes effect once; an acquire only names one. */
 export function receiptOf({ method, args }: Call): Receipt | undefined {
   if (method === "writeState" || method === "releaseLock") return args[3];
-  if (method === "commitStates") return args[1];
+  if (method === "commitStates" || method === "writeStates") return args[1];
   const isThird = method === "touchState" || method === "cancelLock" || method === "changeSemaphore";
   return isThird ? args[2] : undefined;
 }
 
 /** Which rows a step may change. */
 function idsOf({ method, args }: Call): readonly string[] {
-  if (method === "renewLocks" || method === "commitStates") return args[0].map(({ id }) => id);
+  if (method === "renewLocks" || method === "commitStates" || method === "writeStates")
+    return args[0].map(({ id }) => id);
+  if (method === "loadStates") return [];
   if (method === "awaitReplicas") return [args[0].id];
   if (method === "noteWaits") return []; // it changes no lock and no state
   return method === "ready" || method === "listStates" || method === "listLocks" ? [] : [args[0]];
@@ -180,6 +186,7 @@ function idsOf({ method, args }: Call): readonly string[] {
 /** Who writes the state of this id, if the call writes it. */
 function writerOf({ method, args }: Call, id: string): Writer | undefined {
   if (method === "writeState") return { ticket: args[2] };
+  if (method === "writeStates") return { ticket: null };
   if (method === "releaseLock") return (args[2] satisfies ReleaseRequest).write && { ticket: args[1] };
   if (method !== "commitStates") return undefined;
   const entry = args[0].find((one) => one.id === id);

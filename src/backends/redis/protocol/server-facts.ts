@@ -6,6 +6,7 @@ import type {
   AcquireReply,
   CancelReply,
   CommitReply,
+  EntriesDone,
   Forgotten,
   LoadedState,
   Receipt,
@@ -15,6 +16,7 @@ import type {
   TouchReply,
   Wake,
   WriteReply,
+  WriteStatesReply,
 } from "../../contract.ts";
 import { recordedStatuses } from "../../contract-types.ts";
 import { LargeValues } from "./large-values.ts";
@@ -23,7 +25,14 @@ import { isStamp } from "./stamp-range.ts";
 
 /** Replies to operations that leave a receipt. */
 export type RecordedReply =
-  WriteReply | TouchReply | ReleaseReply | CommitReply | CancelReply | SemaphoreReply | Forgotten;
+  | WriteReply
+  | WriteStatesReply
+  | TouchReply
+  | ReleaseReply
+  | CommitReply
+  | CancelReply
+  | SemaphoreReply
+  | Forgotten;
 
 /** In microseconds. Stamps of a wake that are this far ahead of those in replies are not trusted. */
 const dayMicros = 86_400_000_000;
@@ -51,6 +60,7 @@ export class ServerFacts {
   noteRecorded<T extends RecordedReply>(reply: T, receipt: Receipt, expiry: ReceiptExpiry): T {
     if (recordedStatuses.has(reply.status)) this.receipts.noteRecorded(receipt, expiry);
     if ("revision" in reply) this.#noteReplied(reply.revision ?? 0);
+    if ("firstRevision" in reply) this.#noteWritten(reply);
     if ("revisions" in reply) for (const revision of reply.revisions) this.#noteReplied(revision ?? 0);
     if ("fence" in reply) this.#noteReplied((reply.fence ?? 0) + (reply.fences ?? 1) - 1);
     return reply;
@@ -85,6 +95,11 @@ export class ServerFacts {
     if (last > this.#highestInReply + dayMicros) return { kind: "again" };
     this.#noteStamp(last);
     return wake;
+  }
+
+  #noteWritten({ firstRevision, results }: EntriesDone): void {
+    if (firstRevision === null) return;
+    this.#noteReplied(firstRevision + results.filter((result) => result === "saved").length - 1);
   }
 
   #noteReplied(stamp: number): void {

@@ -20,19 +20,10 @@ local bytes, staged = ARGV[12], ARGV[13]
 -- @include queue
 -- @include somebody-waits
 -- @include shares
+-- @include is-held
 -- @include envelope
 -- @include change
 local now = clock()
--- Whether there is a holder whose lease is not over.
-local function is_held()
-  local held = redis.pcall('GET', lock)
-  -- What is no string is not free either.
-  if type(held) ~= 'string' or not is_marker(held) then return held end
-  with_shares().load(held, '')
-  if not shares.is_held then return true end
-  with_shares().remove_expired(now)
-  return shares.is_held
-end
 local function write()
   local known = recall(redis.call('HGET', done, slot))
   if known then return known end
@@ -40,7 +31,7 @@ local function write()
     local held = redis.call('GET', lock)
     if not held or string.sub(held, 1, #ticket + 1) ~= ticket .. ' ' then return refuse('lost') end
   elseif redis.call('EXISTS', lock, queue) > 0 then
-    if is_held() or somebody_waits(now) then return refuse('busy') end
+    if is_held(now) or somebody_waits(now) then return refuse('busy') end
   end
   -- The first command after a hand-over confirms it, once nothing can refuse it any more.
   local confirms = ticket ~= '' and redis.call('HEXISTS', asks, ticket) == 1 and redis.call('ZSCORE', queue, ticket)
