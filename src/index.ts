@@ -30,6 +30,7 @@ export type {
   StateOptions,
   TouchOptions,
   UpdateOptions,
+  WatchStateOptions,
   WriteOptions,
 } from "./handles/state/state.ts";
 export type { AnyState, Drafts, TransactContext, TransactOptions } from "./handles/transact/transact.ts";

@@ -15,6 +15,7 @@ import type { Participant } from "../../updates/transaction.ts";
 import type { UpdateContext } from "../../updates/update-context.ts";
 import type { WriteCall } from "../trace-handles.ts";
 import { parseOwnOptions, type OwnOptions } from "./own-options.ts";
+import { watchState } from "./state-watch.ts";
 import { StateWrites } from "./state-writes.ts";
 import type {
   DeleteOptions,
@@ -25,6 +26,7 @@ import type {
   StateOptions,
   TouchOptions,
   UpdateOptions,
+  WatchStateOptions,
   WriteOptions,
 } from "./state.ts";
 
@@ -110,6 +112,12 @@ export class StateHandle<T, D> implements State<T, D> {
     });
   }
 
+  watch(options?: WatchStateOptions): AsyncIterable<Snapshot<T> | undefined> {
+    const load = (): Promise<StoredState | null> => this.#stored(true);
+    const snapshotOf = (stored: StoredState): Snapshot<T> => this.#snapshotOf(stored);
+    return watchState({ session: this.#session, id: this.id, load, snapshotOf }, options);
+  }
+
   async #load(): Promise<D> {
     const stored = await this.#stored(false);
     if (stored !== null) return this.#codec.decode(stored.bytes) as D;
@@ -118,8 +126,10 @@ export class StateHandle<T, D> implements State<T, D> {
 
   async #read(): Promise<Snapshot<T> | undefined> {
     const stored = await this.#stored(true);
-    if (stored === null) return undefined;
-    const { revision, expiresInMs = null, bytes } = stored;
+    return stored === null ? undefined : this.#snapshotOf(stored);
+  }
+
+  #snapshotOf({ revision, expiresInMs = null, bytes }: StoredState): Snapshot<T> {
     return { value: this.#codec.decode(bytes) as T, revision, expiresInMs };
   }
 

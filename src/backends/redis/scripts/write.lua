@@ -1,13 +1,13 @@
 -- Saves or deletes a state: with a ticket only while it holds the lock, without one only while the lock is free and
 -- no ticket waits for it [S4] [S8].
--- KEYS: lock queue asks stamp done state sharing
+-- KEYS: lock queue asks stamp done state sharing watch
 -- ARGV: ticket slot n proof keep refresh seen kind serializer ttl ifRevision bytes staged
 --   ticket: empty for none; slot … refresh: see release.lua; kind: save or delete; staged: see commit.lua
 -- Replies: 'saved <revision>', 'deleted', 'busy', 'lost', 'conflict <revision or absent>', 'unreadable <what it is>'
 --   (the last four: nothing was written), 'forgotten', or the recorded reply of the first attempt
--- Promises: S2 S3 S4 S5 S6 S7 S8 L12
+-- Promises: S2 S3 S4 S5 S6 S7 S8 L12 E2
 local lock, queue, asks, stamp, done, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local sharing = KEYS[7]
+local sharing, watch = KEYS[7], KEYS[8]
 local ticket, slot, n, proof, keep, refresh = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local seen, kind, serializer, ttl, if_revision = tonumber(ARGV[7]), ARGV[8], ARGV[9], ARGV[10], ARGV[11]
 local bytes, staged = ARGV[12], ARGV[13]
@@ -22,6 +22,7 @@ local bytes, staged = ARGV[12], ARGV[13]
 -- @include shares
 -- @include envelope
 -- @include change
+-- @include watchers
 local now = clock()
 -- Whether there is a holder whose lease is not over.
 local function is_held()
@@ -36,20 +37,25 @@ end
 local function write()
   local known = recall(redis.call('HGET', done, slot))
   if known then return known end
+  -- Usually none of these keys is there, which one command tells. Otherwise, the id may be watched.
+  local is_usual
   if ticket ~= '' then
     local held = redis.call('GET', lock)
     if not held or string.sub(held, 1, #ticket + 1) ~= ticket .. ' ' then return refuse('lost') end
-  elseif redis.call('EXISTS', lock, queue) > 0 then
-    if is_held() or somebody_waits(now) then return refuse('busy') end
+    is_usual = redis.call('EXISTS', asks, watch) == 0
+  else
+    is_usual = redis.call('EXISTS', lock, queue, watch) == 0
+    if not is_usual and (is_held() or somebody_waits(now)) then return refuse('busy') end
   end
   -- The first command after a hand-over confirms it, once nothing can refuse it any more.
-  local confirms = ticket ~= '' and redis.call('HEXISTS', asks, ticket) == 1 and redis.call('ZSCORE', queue, ticket)
+  local confirms = ticket ~= '' and not is_usual and redis.call('HEXISTS', asks, ticket) == 1 and redis.call('ZSCORE', queue, ticket)
   local revision, written_by, unreadable = read_head()
   local refused = refusal(revision, written_by, unreadable)
   if refused then return refuse(refused) end
   local written, failure = change(now, revision)
   if not written then return failure end
   if confirms then leave(ticket) end
+  if not is_usual then tell_watchers(prefix_of(stamp), id_of(state, stamp), read_watch(watch)) end
   if kind == 'delete' then return remember('deleted') end
   return remember('saved ' .. written)
 end
