@@ -147,8 +147,8 @@ reply = isolated(function()
   release_all()
   local committed = answer()
   for i, watched in ipairs(redis.call('MGET', unpack(watches))) do
-    local at = first_at + width * (i - 1)
-    if ARGV[at + KIND] ~= 'none' then tell_watchers(prefix, ARGV[at + ID], watched) end
+    take_state(i)
+    if kind ~= 'none' then tell_watchers(prefix, watched) end
   end
   for i = 1, count do
     local at = first_at + width * (i - 1)

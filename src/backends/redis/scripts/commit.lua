@@ -66,21 +66,23 @@ end
 -- @include shares
 -- @include hand-over
 -- @include end-share
--- @include watchers
 
 -- Commands for all operations are called once. Stamps are reserved for each save and each lock that may be kept.
-local locks, queues, watches, slots, needed = {}, {}, {}, {}, 0
+local locks, slots, needed = {}, {}, 0
+-- The queues, and then what says that ids are watched. Usually none of these keys is there, which one command tells.
+local others = {}
 for i = 1, count do
   local at = first_at + width * (i - 1)
   local id, terms = operations[at + ID], terms_at + operations[at + TERMS]
-  locks[i], queues[i], slots[i] = lock_start .. id .. '}', queue_start .. id .. '}', operations[at + SLOT]
-  watches[i] = watch_start .. id .. '}'
+  locks[i], slots[i] = lock_start .. id .. '}', operations[at + SLOT]
+  others[i] = queue_start .. id .. '}'
   needed = needed + operations[terms + FENCES] + (operations[terms + KIND] == 'save' and 1 or 0)
 end
+for i = 1, count do others[count + i] = watch_start .. operations[first_at + width * (i - 1) + ID] .. '}' end
 local holders = alone_at and { lock_value } or redis.call('MGET', unpack(locks))
 local records = alone_at and { record } or redis.call('HMGET', done, unpack(slots))
-local anybody_waits = alone_at or redis.call('EXISTS', unpack(queues)) > 0
-local watched = redis.call('MGET', unpack(watches))
+local anybody_waits = alone_at or redis.call('EXISTS', unpack(others)) > 0
+local watched = anybody_waits and redis.call('MGET', unpack(others, count + 1)) or {}
 local next_stamp = needed > 0 and reserve(now, seen, needed) or nil
 -- How many operations, from the first, were saved and released with consecutive stamps: one reply may serve them.
 local first_revision, consecutive = next_stamp, 0
@@ -131,7 +133,10 @@ local function commit(at, record, held, watched_by)
     set_state_key(operations[at + ID])
     revision, addition, saved_at = save()
     if not revision then return refuse(addition) end
-    if watched_by and addition == '' then tell_watchers(prefix, operations[at + ID], watched_by) end
+    if watched_by and addition == '' then
+-- @include watchers
+      tell_watchers(prefix, watched_by)
+    end
   end
   local is_handed_over = false
   if waited_for then
@@ -156,7 +161,7 @@ for i = 1, count do
   local terms = terms_at + operations[at + TERMS]
   kind, serializer, ttl = operations[terms + KIND], operations[terms + SERIALIZER], operations[terms + TTL]
   lease, fences = operations[terms + LEASE], tonumber(operations[terms + FENCES])
-  lock, queue = locks[i], queues[i]
+  lock, queue = locks[i], others[i]
   bytes = size == #payload and payload or string.sub(payload, taken + 1, taken + size)
   taken = taken + size
   replies[i] = isolated(commit, at, records[i], holders[i], watched[i])

@@ -18,5 +18,5 @@ local revision, _, unreadable = read_head()
 if unreadable then return refuse('unreadable ' .. unreadable) end
 if not revision then return refuse('absent') end
 redis.call('PEXPIRE', state, ttl)
-tell_watchers(prefix_of(stamp), id_of(state, stamp), read_watch(watch))
+tell_watchers(string.sub(stamp, 1, -1 - #'stamp'), redis.pcall('GET', watch))
 return remember('touched')

@@ -17,45 +17,55 @@ local bytes, staged = ARGV[12], ARGV[13]
 -- @include receipt
 -- @include bounds
 -- @include stamp
+-- @include envelope
+-- @include change
+local now = clock()
+-- Where there is a lock, a queue or a client that watches: what else to do. Each function takes time to make, so those for
+-- this are only made here. Returns whether a write without a ticket must wait, and what follows the change.
+local function unusual()
 -- @include queue
 -- @include somebody-waits
 -- @include shares
--- @include envelope
--- @include change
 -- @include watchers
-local now = clock()
--- Whether there is a holder whose lease is not over.
-local function is_held()
-  local held = redis.pcall('GET', lock)
-  -- What is no string is not free either.
-  if type(held) ~= 'string' or not is_marker(held) then return held end
-  with_shares().load(held, '')
-  if not shares.is_held then return true end
-  with_shares().remove_expired(now)
-  return shares.is_held
+  -- Whether there is a holder whose lease is not over.
+  local function is_held()
+    local held = redis.pcall('GET', lock)
+    -- What is no string is not free either.
+    if type(held) ~= 'string' or not is_marker(held) then return held end
+    with_shares().load(held, '')
+    if not shares.is_held then return true end
+    with_shares().remove_expired(now)
+    return shares.is_held
+  end
+  if ticket == '' and (is_held() or somebody_waits(now)) then return true end
+  -- The first command after a hand-over confirms it, once nothing can refuse it any more.
+  local confirms = ticket ~= '' and redis.call('HEXISTS', asks, ticket) == 1 and redis.call('ZSCORE', queue, ticket)
+  return false, function()
+    if confirms then leave(ticket) end
+    tell_watchers(string.sub(stamp, 1, -1 - #'stamp'), redis.pcall('GET', watch))
+  end
 end
 local function write()
   local known = recall(redis.call('HGET', done, slot))
   if known then return known end
-  -- Usually none of these keys is there, which one command tells. Otherwise, the id may be watched.
-  local is_usual
-  if ticket ~= '' then
+  -- Usually none of these keys is there, which one command tells.
+  local there
+  if ticket == '' then
+    there = redis.call('EXISTS', lock, queue, watch)
+  else
     local held = redis.call('GET', lock)
     if not held or string.sub(held, 1, #ticket + 1) ~= ticket .. ' ' then return refuse('lost') end
-    is_usual = redis.call('EXISTS', asks, watch) == 0
-  else
-    is_usual = redis.call('EXISTS', lock, queue, watch) == 0
-    if not is_usual and (is_held() or somebody_waits(now)) then return refuse('busy') end
+    there = redis.call('EXISTS', asks, watch)
   end
-  -- The first command after a hand-over confirms it, once nothing can refuse it any more.
-  local confirms = ticket ~= '' and not is_usual and redis.call('HEXISTS', asks, ticket) == 1 and redis.call('ZSCORE', queue, ticket)
+  local is_busy, finish
+  if there > 0 then is_busy, finish = unusual() end
+  if is_busy then return refuse('busy') end
   local revision, written_by, unreadable = read_head()
   local refused = refusal(revision, written_by, unreadable)
   if refused then return refuse(refused) end
   local written, failure = change(now, revision)
   if not written then return failure end
-  if confirms then leave(ticket) end
-  if not is_usual then tell_watchers(prefix_of(stamp), id_of(state, stamp), read_watch(watch)) end
+  if finish then finish() end
   if kind == 'delete' then return remember('deleted') end
   return remember('saved ' .. written)
 end
