@@ -33,6 +33,7 @@ export type {
   StateOptions,
   TouchOptions,
   UpdateOptions,
+  WatchStateOptions,
   WriteOptions,
 } from "./handles/state/state.ts";
 export type {

@@ -278,7 +278,7 @@ export type Wake =
   | { readonly kind: "ask"; readonly id: string; readonly ticket: Ticket }
   /** This client's ticket was force-released. */
   | { readonly kind: "forced"; readonly id: string; readonly ticket: Ticket }
-  /** `announce` was called for this id, by any client. For clients that watch it; others may get it, too. */
+  /** The state of this id has changed. For clients that watch it; others may get it, too. */
   | { readonly kind: "changed"; readonly id: string }
   /** Wakes may have been lost (the subscription was renewed): every waiting ticket, and who watches, must ask again now. */
   | { readonly kind: "again" };

@@ -182,17 +182,15 @@ export interface Backend {
   readonly awaitReplicas?: ((kept: Kept, durability: Durability) => Promise<number | "gone">) | undefined;
 
   /**
-   * A backend that pushes wakes has this and `announce`, another has neither. From now on, this client gets the wake "changed" for this id, also when its subscription is renewed. Resolves once wakes that are sent now arrive;
-   * rejects if they do not, and may then be called again. May be repeated. It has no opposite: clients that watch many
-   * ids must not cost more and more.
+   * A backend that can notice changes has this and `unwatch`, another has neither. From now on, this client gets the wake
+   * "changed" after each change of the state of this id, or of its time to live, by any client, also when its subscription
+   * is renewed. Not when the state expires. Who asks after the wake sees the change. Resolves once wakes that are sent now
+   * arrive; rejects if they do not, and may then be called again. May be repeated [E2].
    */
   readonly watch?: ((id: string) => Promise<void>) | undefined;
 
-  /**
-   * Sends the wake "changed" for this id to all clients that watch it. The core calls it after the step that changed
-   * something, so whoever asks after the wake sees the change. A hint, like all wakes.
-   */
-  readonly announce?: ((id: string) => Promise<void>) | undefined;
+  /** The opposite; wakes may still arrive. Ids that are no longer watched must cost nothing. */
+  readonly unwatch?: ((id: string) => Promise<void>) | undefined;
 
   /** At most one listener. If wakes are pushed, a hand-over wakes exactly the ticket that got the lock [L8]. */
   onWake(listener: (wake: Wake) => void): void;

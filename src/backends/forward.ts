@@ -27,12 +27,12 @@ export type BackendMethod = Exclude<
 
 export type ArgumentsOf<M extends BackendMethod> = Parameters<NonNullable<Backend[M]>>;
 
-/** Makes the call `method(...args)` of `backend`. One that does not push hints has no `watch` and no `announce`. */
+/** Makes the call `method(...args)` of `backend`. One that does not push hints has no `watch` and no `unwatch`. */
 export function callOf(backend: Backend, method: BackendMethod, args: readonly unknown[]): Promise<never> {
   const calls = backend as unknown as Record<BackendMethod, (...args: readonly unknown[]) => Promise<never>>;
   if (method === "watch" && backend.watch === undefined)
     return Promise.reject(new Error("there are no hints"));
-  if (method === "announce" && backend.announce === undefined) return Promise.resolve(undefined as never);
+  if (method === "unwatch" && backend.unwatch === undefined) return Promise.resolve(undefined as never);
   return calls[method](...args);
 }
 
@@ -125,7 +125,7 @@ export abstract class ForwardingBackend implements Backend {
     return this.forward("watch", args);
   }
 
-  announce(...args: ArgumentsOf<"announce">): Promise<void> {
-    return this.forward("announce", args);
+  unwatch(...args: ArgumentsOf<"unwatch">): Promise<void> {
+    return this.forward("unwatch", args);
   }
 }

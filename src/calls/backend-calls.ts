@@ -53,7 +53,7 @@ export class BackendCalls {
   constructor(backend: Backend, operationMs: number) {
     this.backend = backend;
     this.operationMs = operationMs;
-    this.watchers = new Watchers(backend);
+    this.watchers = new Watchers(backend, this.deadlines);
     // A retry comes at most `operationMs` after the first attempt, and must find a receipt from up to that long before.
     this.#keepMs = Math.max(60_000, 4 * operationMs);
   }
@@ -79,7 +79,7 @@ export class BackendCalls {
 
   /**
    * Takes effect once [S5]: its retries carry the same receipt. `sentAt` is when the first attempt was sent, since the
-   * reply to a later attempt may be the recorded reply to the first.
+   * reply to a later attempt may be the recorded reply to the first. Who watches the id in this process is told at once.
    */
   exactlyOnce<R extends Reply>(
     operation: Operation,
@@ -99,6 +99,7 @@ export class BackendCalls {
       this.#begin(operation, again, {
         resolve: (reply) => {
           if (isOwn) this.sequences.giveBack(sequence);
+          this.watchers.changed(operation.id);
           if (reply.status === "forgotten") reject(forgotten(operation, this.backend.name));
           else resolve({ reply: reply as Exclude<R, Forgotten>, shortage: replication?.shortage });
         },
@@ -108,15 +109,6 @@ export class BackendCalls {
         },
       });
     });
-  }
-
-  /** Something about this id has changed: tells those who watch it, here and, as far as it can, elsewhere. */
-  announce(id: string): void {
-    const { backend } = this;
-    this.watchers.changed(id);
-    if (backend.announce === undefined) return;
-    const announce = async (): Promise<void> => backend.announce?.(id);
-    this.read({ doing: "Announcing a change", id }, announce).catch(() => undefined); // watchers ask as well
   }
 
   get isClosed(): boolean {

@@ -24,12 +24,14 @@ import { updateCases } from "./state-suite/updates.ts";
 import { valueCases } from "./state-suite/values.ts";
 import { ttlCases } from "./state-suite/ttl.ts";
 import { viewCases } from "./state-suite/views/isolation.ts";
+import { watchCases } from "./state-suite/watching/changes.ts";
+import { hintCases } from "./state-suite/watching/hints.ts";
 import { writeCases } from "./state-suite/writes.ts";
 import type { SuiteOptions } from "./options.ts";
 import { register } from "./suite.ts";
 
 /**
- * Tests the state promises [S1]…[S9] and [O1] of a backend. The name of each test begins with the promises that it tests.
+ * Tests the state promises [S1]…[S9], [O1] and [E2] of a backend. The name of each test begins with the promises that it tests.
  *
  * @example
  * ```ts
@@ -66,5 +68,7 @@ export function stateSuite(options: SuiteOptions): void {
     ...transactCases,
     ...transactFailureCases,
     ...viewCases,
+    ...hintCases,
+    ...watchCases,
   ]);
 }

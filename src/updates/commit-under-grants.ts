@@ -52,6 +52,7 @@ export async function commitUnderGrants(
     failed(joined, error);
     throw error;
   });
+  for (const { grant } of changes) calls.watchers.changed(grant.id);
   if (reply.status === "committed")
     committed(changes, joined, { ...reply, at, isShort: shortage !== undefined });
   else for (const release of joined.values()) release?.refused();

@@ -79,6 +79,10 @@ export class MemoryBackend implements Backend {
       now: this.#now,
       limits,
       wake: (wake) => this.#send(wake),
+      changed: (id) => {
+        for (const client of this.#memory.watchers.get(id) ?? [])
+          this.#sendTo(client, { kind: "changed", id });
+      },
     });
   }
 
@@ -171,14 +175,13 @@ export class MemoryBackend implements Backend {
     return this.#run({ kind: "inspectSemaphore", id });
   }
 
-  watch(): Promise<void> {
-    return this.#step(() => undefined); // all clients get all hints
+  watch(id: string): Promise<void> {
+    const { watchers } = this.#memory;
+    return this.#step(() => void watchers.set(id, (watchers.get(id) ?? new Set()).add(this.clientId)));
   }
 
-  announce(id: string): Promise<void> {
-    return this.#step(() => {
-      for (const client of this.#memory.listeners.keys()) this.#sendTo(client, { kind: "changed", id });
-    });
+  unwatch(id: string): Promise<void> {
+    return this.#step(() => this.#unwatch(id));
   }
 
   onWake(listener: (wake: Wake) => void): void {
@@ -190,7 +193,15 @@ export class MemoryBackend implements Backend {
     this.#memory.listeners.delete(this.clientId);
     this.#memory.receipts.delete(this.clientId);
     this.#memory.waits.delete(this.clientId);
+    for (const id of this.#memory.watchers.keys()) this.#unwatch(id);
     return Promise.resolve();
+  }
+
+  #unwatch(id: string): void {
+    const { watchers } = this.#memory;
+    const clients = watchers.get(id);
+    clients?.delete(this.clientId);
+    if (clients?.size === 0) watchers.delete(id);
   }
 
   #run<K extends Kind>(request: RowRequest<K>): Promise<ReplyTo<K>> {

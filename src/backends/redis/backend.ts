@@ -80,7 +80,7 @@ export class RedisBackend implements Backend {
   readonly clientId: string;
   readonly awaitReplicas: Backend["awaitReplicas"];
   readonly watch: (id: string) => Promise<void>;
-  readonly announce: (id: string) => Promise<void>;
+  readonly unwatch: (id: string) => Promise<void>;
   readonly #client: RedisClient;
   readonly #keys: Keys;
   readonly #facts = new ServerFacts();
@@ -92,6 +92,7 @@ export class RedisBackend implements Backend {
   readonly #stateCalls: StateCalls;
   readonly #many: ManyStates;
   readonly #wakes: WakeSubscription;
+  readonly #hints: Hints;
   readonly #replicas: Replicas | undefined;
   #listener: ((wake: Wake) => void) | undefined;
 
@@ -123,8 +124,8 @@ export class RedisBackend implements Backend {
     this.#stateCalls = new StateCalls(this.#singleCalls, keys, facts);
     const load = (id: string): Promise<LoadedState> => this.loadState(id, { expiry: false });
     this.#many = new ManyStates({ singleCalls: this.#singleCalls, keys, facts, load });
-    const hints = new Hints({ singleCalls: this.#singleCalls, keys, wakes, isCluster });
-    ({ watch: this.watch, announce: this.announce } = hints);
+    this.#hints = new Hints({ singleCalls: this.#singleCalls, keys, wakes, isCluster, onWake });
+    ({ watch: this.watch, unwatch: this.unwatch } = this.#hints);
     const keepMs = (): string => facts.receipts.expiry().args[0];
     const commands = mayUseAnotherDatabase ? runner : undefined;
     this.#replicas = makeAnother && new Replicas({ makeAnother, keys, keepMs, commands, settings });
@@ -248,6 +249,7 @@ export class RedisBackend implements Backend {
   async close(): Promise<void> {
     this.#listener = undefined;
     this.#wakes.close();
+    this.#hints.close();
     await this.#replicas?.close();
     await this.#client.close();
   }
@@ -289,5 +291,6 @@ export class RedisBackend implements Backend {
 
   #heard(wake: Wake): void {
     this.#listener?.(this.#facts.noteWake(wake));
+    if (wake.kind === "again" && this.#wakes.pushes) void this.#hints.noteAgain();
   }
 }

@@ -26,7 +26,7 @@ export class StateCalls {
     return runWithAhead(this.#singleCalls, {
       script: scripts.write,
       ahead: encoded.ahead === undefined ? [] : [encoded.ahead],
-      keys: this.#keys.all(id),
+      keys: [...this.#keys.all(id), this.#keys.watch(id)],
       args: (recording) => [
         ticket ?? "",
         ...recording,
@@ -42,7 +42,7 @@ export class StateCalls {
   touch(id: string, ttlMs: number, receipt: Receipt): Promise<TouchReply> {
     return this.#singleCalls.runRecorded({
       script: scripts.touch,
-      keys: [this.#keys.state(id), this.#keys.done],
+      keys: [this.#keys.state(id), this.#keys.done, this.#keys.stamp, this.#keys.watch(id)],
       args: (recording) => [millis(ttlMs), ...recording],
       receipt,
       read: readTouch,
@@ -58,7 +58,7 @@ export class StateCalls {
       script: scripts.commitStates,
       ahead: encoded.ahead,
       keys: this.#keys.common,
-      madeKeys: () => entries.flatMap(({ id }) => this.#keys.made(id)),
+      madeKeys: () => entries.flatMap(({ id }) => this.#keys.changing(id)),
       args: (recording) => [this.#keys.prefix, this.#facts.stampFloor, ...recording, ...encoded.args],
       receipt,
       read: readCommitStates,

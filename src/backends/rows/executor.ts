@@ -24,6 +24,8 @@ export interface ExecutorOptions {
   readonly limits: Limits;
   /** Omitted if nothing can push. */
   readonly wake?: ((wake: TicketWake) => void) | undefined;
+  /** Called for each change of a state or of its time to live, once it is made. */
+  readonly changed?: ((id: string) => void) | undefined;
 }
 
 export class Executor {
@@ -31,6 +33,7 @@ export class Executor {
   readonly #now: () => number;
   readonly #micros: (() => number) | undefined;
   readonly #wake: ((wake: TicketWake) => void) | undefined;
+  readonly #changed: ((id: string) => void) | undefined;
   readonly #rules: Rules;
 
   constructor(options: ExecutorOptions) {
@@ -39,6 +42,7 @@ export class Executor {
     this.#now = options.now;
     this.#micros = options.micros;
     this.#wake = wake;
+    this.#changed = options.changed;
     this.#rules = { limits, grainMs, wakes: wake !== undefined };
   }
 
@@ -48,6 +52,11 @@ export class Executor {
     const { reply, changes, wakes } = decide(this.#store, request, { now, micros, rules: this.#rules });
     if (changes.length > 0) this.#store.apply(changes, now);
     for (const wake of wakes) this.#wake?.(wake);
+    if (this.#changed !== undefined) tellOfStates(changes, this.#changed);
     return reply;
   }
+}
+
+function tellOfStates(changes: readonly Change[], changed: (id: string) => void): void {
+  for (const change of changes) if (change.kind === "state" || change.kind === "expiry") changed(change.id);
 }

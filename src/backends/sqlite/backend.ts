@@ -30,6 +30,7 @@ import type {
   StateEntry,
   Ticket,
   TouchReply,
+  Wake,
   WriteReply,
   WriteStatesReply,
 } from "../contract.ts";
@@ -46,6 +47,7 @@ import { listLockIds, listStates } from "./listing.ts";
 import { refuseShard } from "./refuse-shard.ts";
 import { askLimitMs } from "./sweep.ts";
 import { SqlTables } from "./tables.ts";
+import { FileWatch } from "./watching/file-watch.ts";
 import { hasWalResetBug } from "./wal-reset-bug.ts";
 import { wallMicros } from "./wall-micros.ts";
 
@@ -85,6 +87,8 @@ export class SqliteBackend implements Backend {
   #session: Session | undefined;
   readonly #proofs = new Proofs();
   readonly #lastReplies = new LastReplies();
+  readonly #fileWatch: FileWatch;
+  #listener: ((wake: Wake) => void) | undefined;
   #warned = false;
   #closed = false;
 
@@ -94,6 +98,12 @@ export class SqliteBackend implements Backend {
     this.#micros = options.now === undefined ? wallMicros : undefined;
     this.#path = resolve(options.path);
     this.#prefix = options.prefix;
+    this.#fileWatch = new FileWatch({
+      prefix: options.prefix,
+      connection: () =>
+        this.#session?.connection.isUsable() === true ? this.#session.connection : undefined,
+      onWake: (wake) => this.#listener?.(wake),
+    });
     this.#isShard = options.isShard ?? false;
     this.clientId = options.clientId ?? randomBytes(12).toString("hex");
     this.#driver = options.driver;
@@ -216,13 +226,23 @@ export class SqliteBackend implements Backend {
     return this.#read(({ executor }) => executor.run({ kind: "inspectSemaphore", id }));
   }
 
-  /** Nothing can push here, so a listener is never called; see `pushes`. */
-  onWake(): void {
-    return;
+  async watch(id: string): Promise<void> {
+    return this.#read(({ connection }) => this.#fileWatch.watch(id, connection));
+  }
+
+  unwatch(id: string): Promise<void> {
+    this.#fileWatch.unwatch(id);
+    return Promise.resolve();
+  }
+
+  /** Nothing can push here, so the listener is only told of changes that are seen in the file; see `pushes`. */
+  onWake(listener: (wake: Wake) => void): void {
+    this.#listener = listener;
   }
 
   close(): Promise<void> {
     this.#closed = true;
+    this.#fileWatch.close();
     this.#drop();
     return Promise.resolve();
   }

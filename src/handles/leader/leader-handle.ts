@@ -23,7 +23,7 @@ import { leaderOf, recordOf, type SeenLeader } from "./leader-record.ts";
 import type { Scope } from "../scope.ts";
 import { traceAcquire } from "../trace-handles.ts";
 import { HeldTerm } from "./leader-term.ts";
-import { changesOf } from "./leader-watch.ts";
+import { leadersOf } from "./leader-watch.ts";
 import type { CampaignOptions, Leader, LeaderInfo, LeaderOptions, Term, WatchOptions } from "./leader.ts";
 
 type Fn<T, R> = (term: Term<T>) => R | Promise<R>;
@@ -60,7 +60,7 @@ export class LeaderHandle<T> implements Leader<T> {
     const { intervalMs } = parse.parseOptions<WatchOptions>("watch()", options, {
       intervalMs: parse.intervalMs,
     });
-    return changesOf({ session: this.#session, key: this.#key, look: () => this.#look(), intervalMs });
+    return leadersOf({ session: this.#session, key: this.#key, look: () => this.#look(), intervalMs });
   }
 
   async #run<R>(fn: Fn<T, R>, options: CampaignOptions<T> | undefined): Promise<R> {

@@ -80,7 +80,6 @@ export class HeldTerm<T> implements Term<T> {
     const bytes = recordOf(codec, { fence: this.fence, since: this.since.getTime(), value });
     const save = { bytes, ttlMs: "none", ifRevision: undefined } as const;
     await this.#make(new SaveChange(this.#target, save));
-    this.#announce();
   }
 
   /** Ends the term, if it has not been lost. Every call returns the promise of the first. */
@@ -93,20 +92,12 @@ export class HeldTerm<T> implements Term<T> {
     const { grant } = this.#of;
     for (const stop of this.#stops) stop();
     try {
-      if (grant.isLive) {
-        await this.#make(new DeleteChange(this.#target, undefined));
-        this.#announce();
-      }
+      if (grant.isLive) await this.#make(new DeleteChange(this.#target, undefined));
     } catch {
       grant.hold.taint(); // the record may still be there: the next term gets the lock from the backend, with other fences
     }
     // The function has ended: a release without a reply changes nothing for its caller.
     await grant.end().catch((error: unknown) => warnOfUnanswered(grant.title, error));
-  }
-
-  /** Those who watch then see the record, or that there is none, whether or not the lock has been released by then. */
-  #announce(): void {
-    this.#of.session.calls.announce(this.#of.grant.id);
   }
 
   #make<R>(change: Change<R>): Promise<R> {

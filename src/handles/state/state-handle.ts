@@ -16,6 +16,7 @@ import type { UpdateContext } from "../../updates/update-context.ts";
 import type { Scope } from "../scope.ts";
 import type { WriteCall } from "../trace-handles.ts";
 import { parseOwnOptions, type OwnOptions } from "./own-options.ts";
+import { watchState } from "./state-watch.ts";
 import { StateWrites } from "./state-writes.ts";
 import type {
   DeleteOptions,
@@ -26,6 +27,7 @@ import type {
   StateOptions,
   TouchOptions,
   UpdateOptions,
+  WatchStateOptions,
   WriteOptions,
 } from "./state.ts";
 
@@ -115,6 +117,12 @@ export class StateHandle<T, D> implements State<T, D> {
     });
   }
 
+  watch(options?: WatchStateOptions): AsyncIterable<Snapshot<T> | undefined> {
+    const load = (): Promise<StoredState | null> => this.#stored(true);
+    const snapshotOf = (stored: StoredState): Snapshot<T> => this.#snapshotOf(stored);
+    return watchState({ session: this.#session, id: this.key, load, snapshotOf }, options);
+  }
+
   async #load(): Promise<D> {
     const stored = await this.#stored(false);
     if (stored !== null) return this.#codec.valueOf(stored) as D;
@@ -123,7 +131,10 @@ export class StateHandle<T, D> implements State<T, D> {
 
   async #read(): Promise<Snapshot<T> | undefined> {
     const stored = await this.#stored(true);
-    if (stored === null) return undefined;
+    return stored === null ? undefined : this.#snapshotOf(stored);
+  }
+
+  #snapshotOf(stored: StoredState): Snapshot<T> {
     const { revision, expiresInMs = null } = stored;
     return { value: this.#codec.valueOf(stored) as T, revision, expiresInMs };
   }

@@ -96,6 +96,17 @@ export interface DeleteOptions extends WriteOptions {
   ifRevision?: Revision | "absent" | undefined;
 }
 
+/** Options of `state.watch()`. */
+export interface WatchStateOptions {
+  /** Ends the loop, as `break` does, also while it waits for a change. */
+  signal?: AbortSignal | undefined;
+  /**
+   * How often revisions are compared, in milliseconds, 10 … 86 400 000, besides when the backend notices a change. Default:
+   * 5 000 while it pushes changes, otherwise 1 000.
+   */
+  intervalMs?: number | undefined;
+}
+
 /** A stored value, with its revision and remaining time to live. */
 export interface Snapshot<T> {
   readonly value: T;
@@ -175,4 +186,23 @@ export interface State<T, D = T | undefined> {
    * @throws ConflictError if the state is not at `ifRevision`; otherwise as `save`.
    */
   delete(options?: DeleteOptions): Promise<void>;
+  /**
+   * Yields the state as it is now, then each time that it has changed: its new value, or `undefined` if it was deleted or
+   * has expired. Changes that follow each other while the loop is busy may be skipped; the newest is always seen: on Redis
+   * and in memory at once, in a SQLite file within 100 ms, and within `intervalMs` if a message is lost. A new time to live
+   * alone is no change. Equal bytes that are saved again by `save` are one.
+   *
+   * The loop ends by `break`, when `signal` aborts, and when the store begins to close. While the backend does not answer,
+   * it goes on asking. While it waits, it keeps the process alive.
+   *
+   * @throws UnavailableError if the first value cannot be loaded, or access is denied; CorruptStateError.
+   *
+   * @example
+   * ```ts
+   * for await (const snapshot of store.state<Settings>("settings").watch({ signal: shutdown })) {
+   *   apply(snapshot?.value ?? defaults);
+   * }
+   * ```
+   */
+  watch(options?: WatchStateOptions): AsyncIterable<Snapshot<T> | undefined>;
 }

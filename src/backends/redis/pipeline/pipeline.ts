@@ -69,7 +69,8 @@ export class Pipeline {
 
   #sender(script: Script, shared: () => SharedArguments): OperationSender {
     const { runner, mode, keys } = this.#options;
-    const target = { runner, script, madeKeys: keys.made, shared };
+    const madeKeys = script === scripts.commit ? keys.changing : keys.made;
+    const target = { runner, script, madeKeys, shared };
     return mode === "none" ? new UnbatchedSender(target) : new Batcher(target, this.#pacer);
   }
 

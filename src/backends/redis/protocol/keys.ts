@@ -24,6 +24,12 @@ export interface Keys {
   readonly sharing: (id: string) => string;
   /** The keys of one id that those scripts make: lock queue asks state sharing. */
   readonly made: (id: string) => readonly string[];
+  /** The same, for scripts that may change its state: they look whether it is watched. */
+  readonly changing: (id: string) => readonly string[];
+  /** Exists while a client watches the id; its value says where hints about it are sent: lib/watchers.lua. */
+  readonly watch: (id: string) => string;
+  /** The number of the channel for hints about this id. */
+  readonly hintsNumber: (id: string) => number;
   /** KEYS of the other scripts that may hand a lock over: lock queue asks stamp done state sharing. */
   readonly all: (id: string) => readonly string[];
   /** The key to which the operation with this receipt sends a large value ahead; a retry uses the same key. */
@@ -59,14 +65,20 @@ export function makeKeys(prefix: string, clientId: string): Keys {
   };
   const [state, lock, queue, asks] = [named("state"), named("lock"), named("queue"), named("asks")];
   const sharing = named("holders");
+  const watch = named("watch");
   const stamp = `${prefix}stamp`;
   const done = `${prefix}done:${clientId}`;
+  const made = (id: string): string[] => [lock(id), queue(id), asks(id), state(id), sharing(id)];
+  const hintsNumber = (id: string): number => murmur3(Buffer.from(id)) % hintChannels;
   return {
     state,
     lock,
     queue,
     sharing,
-    made: (id) => [lock(id), queue(id), asks(id), state(id), sharing(id)],
+    made,
+    changing: (id) => [...made(id), watch(id)],
+    watch,
+    hintsNumber,
     all: (id) => [lock(id), queue(id), asks(id), stamp, done, state(id), sharing(id)],
     prefix,
     stamp,
@@ -76,7 +88,7 @@ export function makeKeys(prefix: string, clientId: string): Keys {
     done,
     waits: `${prefix}waits:${clientId}`,
     channel: `${prefix}wake:${clientId}`,
-    hints: (id) => `${prefix}changed:${String(murmur3(Buffer.from(id)) % hintChannels)}`,
+    hints: (id) => `${prefix}changed:${String(hintsNumber(id))}`,
     never: `${prefix}never`,
     probe: `${prefix}probe:{${clientId}}`,
     pattern: (kind, idPrefix) => `${escapeGlob(`${prefix}${kind}:{${idPrefix}`)}*}`,

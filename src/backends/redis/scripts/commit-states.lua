@@ -9,7 +9,7 @@
 -- Replies: 'committed <revision or -> …', one for each state; 'lost <index>', 'conflict <index> <revision or absent>',
 --   'unreadable <index> <what it is>' (all three: nothing was done), 'forgotten', or the recorded reply of the first
 --   attempt
--- Promises: S2 S3 S4 S5 S6 S7 S9 L2 L6 L8 L9
+-- Promises: S2 S3 S4 S5 S6 S7 S9 L2 L6 L8 L9 E2
 local stamp, done = KEYS[1], KEYS[2]
 local prefix, seen = ARGV[1], tonumber(ARGV[2])
 local slot, n, proof, keep, refresh, count, payload = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], tonumber(ARGV[8]), ARGV[9]
@@ -27,11 +27,15 @@ local kind, serializer, ttl, if_revision, size, staged, bytes
 -- @include change
 -- @include holder
 -- @include isolated
-local locks, queues, sent_ahead = {}, {}, {}
+local locks, watches, sent_ahead = {}, {}, {}
+-- Queues and watches: usually none of these keys is there.
+local unusual = {}
 for i = 1, count do
   local at = first_at + width * (i - 1)
   local id, key = ARGV[at + ID], ARGV[at + STAGED]
-  locks[i], queues[i] = lock_start .. id .. '}', queue_start .. id .. '}'
+  locks[i], watches[i] = lock_start .. id .. '}', prefix .. 'watch:{' .. id .. '}'
+  unusual[#unusual + 1] = queue_start .. id .. '}'
+  unusual[#unusual + 1] = watches[i]
   if key ~= '' then sent_ahead[#sent_ahead + 1] = key end
 end
 local function take_state(i)
@@ -108,21 +112,21 @@ local function answer()
   write_down(slot, n .. ' ' .. reply, unpack(receipts))
   return reply
 end
-local anybody_waits = false
+local is_usual = true
 local reply = isolated(function()
   local known = recall(redis.call('HGET', done, slot))
   if known then return known end
   local reason = refused()
   if reason then return refuse(reason) end
-  if redis.call('EXISTS', unpack(queues)) > 0 then
-    anybody_waits = true
+  if redis.call('EXISTS', unpack(unusual)) > 0 then
+    is_usual = false
     return nil
   end
   write_all()
   release_all()
   return answer()
 end)
-if not anybody_waits then
+if is_usual then
   if #sent_ahead > 0 then redis.call('DEL', unpack(sent_ahead)) end
   return reply
 end
@@ -130,6 +134,7 @@ end
 -- @include queue
 -- @include shares
 -- @include hand-over
+-- @include watchers
 reply = isolated(function()
   -- Types are checked before the first write: HLEN for the hash that the walk will read.
   local waited_for = {}
@@ -141,6 +146,10 @@ reply = isolated(function()
   local now = write_all()
   release_all()
   local committed = answer()
+  for i, watched in ipairs(redis.call('MGET', unpack(watches))) do
+    take_state(i)
+    if kind ~= 'none' then tell_watchers(prefix, watched) end
+  end
   for i = 1, count do
     local at = first_at + width * (i - 1)
     if waited_for[i] then

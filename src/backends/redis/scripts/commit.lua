@@ -12,7 +12,7 @@
 -- of these for each commit:
 --   'released <revision or ->', 'released - OUT_OF_MEMORY', 'kept <revision or -> <first fence> <fences>',
 --   'lost', 'conflict <revision or absent>', 'unreadable <what it is>' (all three: nothing was done), 'forgotten'
--- Promises: S2 S3 S4 S5 S6 S7 L2 L3 L6 L8 L9 L12 L13
+-- Promises: S2 S3 S4 S5 S6 S7 L2 L3 L6 L8 L9 L12 L13 E2
 local stamp, done = KEYS[1], KEYS[2]
 local prefix, seen, keep, refresh = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local width = 9
@@ -22,6 +22,7 @@ local KIND, SERIALIZER, TTL, LEASE, FENCES = 0, 1, 2, 3, 4
 local payload, taken = ARGV[6], 0
 local slot, n, proof, kind, serializer, ttl, if_revision, lease, fences, staged
 local bytes
+local watch_start = prefix .. 'watch:{'
 -- @include alone
 -- @include keys
 -- @include bounds
@@ -31,7 +32,8 @@ local bytes
 -- @include envelope
 -- @include change
 
--- The usual case: a single change of a state by the ticket that holds its lock, which has no queue and is released.
+-- The usual case: a single change of a state by the ticket that holds its lock, which has no queue and is released. No
+-- client watches the id.
 local now, lock_value, record = clock(), nil, nil
 if alone_at then
   local base, id, number, _
@@ -41,7 +43,8 @@ if alone_at then
   if type(lock_value) ~= 'string' then lock_value = false end
   local is_first = proof == '' and number_of(record) < tonumber(n)
   local is_held = lock_value and string.sub(lock_value, 1, #holder) == holder
-  if is_first and is_held and kind ~= 'none' and lease == '' and redis.call('EXISTS', queue_start .. id .. '}') == 0 then
+  local may_be_usual = is_first and is_held and kind ~= 'none' and lease == ''
+  if may_be_usual and redis.call('EXISTS', queue_start .. id .. '}', watch_start .. id .. '}') == 0 then
     set_state_key(id)
     bytes = payload
     local revision, written_by, unreadable = read_head()
@@ -65,16 +68,21 @@ end
 -- @include end-share
 
 -- Commands for all operations are called once. Stamps are reserved for each save and each lock that may be kept.
-local locks, queues, slots, needed = {}, {}, {}, 0
+local locks, slots, needed = {}, {}, 0
+-- The queues, and then what says that ids are watched. Usually none of these keys is there, which one command tells.
+local others = {}
 for i = 1, count do
   local at = first_at + width * (i - 1)
   local id, terms = operations[at + ID], terms_at + operations[at + TERMS]
-  locks[i], queues[i], slots[i] = lock_start .. id .. '}', queue_start .. id .. '}', operations[at + SLOT]
+  locks[i], slots[i] = lock_start .. id .. '}', operations[at + SLOT]
+  others[i] = queue_start .. id .. '}'
   needed = needed + operations[terms + FENCES] + (operations[terms + KIND] == 'save' and 1 or 0)
 end
+for i = 1, count do others[count + i] = watch_start .. operations[first_at + width * (i - 1) + ID] .. '}' end
 local holders = alone_at and { lock_value } or redis.call('MGET', unpack(locks))
 local records = alone_at and { record } or redis.call('HMGET', done, unpack(slots))
-local anybody_waits = alone_at or redis.call('EXISTS', unpack(queues)) > 0
+local anybody_waits = alone_at or redis.call('EXISTS', unpack(others)) > 0
+local watched = anybody_waits and redis.call('MGET', unpack(others, count + 1)) or {}
 local next_stamp = needed > 0 and reserve(now, seen, needed) or nil
 -- How many operations, from the first, were saved and released with consecutive stamps: one reply may serve them.
 local first_revision, consecutive = next_stamp, 0
@@ -108,7 +116,7 @@ local function release_share(at, held)
   serve_after_share(now)
   return remember_later('released -')
 end
-local function commit(at, record, held)
+local function commit(at, record, held, watched_by)
   shares = nil
   local known = (record or proof ~= '') and recall(record)
   if known then return known end
@@ -125,6 +133,10 @@ local function commit(at, record, held)
     set_state_key(operations[at + ID])
     revision, addition, saved_at = save()
     if not revision then return refuse(addition) end
+    if watched_by and addition == '' then
+-- @include watchers
+      tell_watchers(prefix, watched_by)
+    end
   end
   local is_handed_over = false
   if waited_for then
@@ -149,10 +161,10 @@ for i = 1, count do
   local terms = terms_at + operations[at + TERMS]
   kind, serializer, ttl = operations[terms + KIND], operations[terms + SERIALIZER], operations[terms + TTL]
   lease, fences = operations[terms + LEASE], tonumber(operations[terms + FENCES])
-  lock, queue = locks[i], queues[i]
+  lock, queue = locks[i], others[i]
   bytes = size == #payload and payload or string.sub(payload, taken + 1, taken + size)
   taken = taken + size
-  replies[i] = isolated(commit, at, records[i], holders[i])
+  replies[i] = isolated(commit, at, records[i], holders[i], watched[i])
   if staged ~= '' then redis.call('DEL', staged) end
 end
 if #freed > 0 then redis.call('DEL', unpack(freed)) end

@@ -10,7 +10,7 @@
 --   reply of the first attempt. first: the revision of the first save, or -; each later one has the next. marks: a letter
 --   for each entry, or one for all: s saved, d deleted, a absent, b busy, c conflict, u unreadable. For each of the last
 --   two follows a line: 'conflict <revision or absent>' or 'unreadable <what it is>'
--- Promises: S2 S3 S5 S6 S7 S8 L12
+-- Promises: S2 S3 S5 S6 S7 S8 L12 E2
 local stamp, done = KEYS[1], KEYS[2]
 local prefix, seen = ARGV[1], tonumber(ARGV[2])
 local slot, n, proof, keep, refresh, payload = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[9]
@@ -32,8 +32,9 @@ local kind, serializer, ttl, if_revision, bytes, staged
 -- @include somebody-waits
 -- @include shares
 -- @include is-held
+-- @include watchers
 local now = clock()
-local states, sent_ahead = {}, {}
+local states, watches, sent_ahead = {}, {}, {}
 local function take(i)
   local at = first_at + width * (i - 1)
   local terms = entries[at + TERMS] + 1
@@ -41,14 +42,16 @@ local function take(i)
   kind, serializer, ttl = entries[terms], entries[terms + 1], entries[terms + 2]
   return at
 end
--- Whether there are such keys at all, so that most calls need not look at each.
+-- Whether there are locks, queues or watches, and states, at all, so that most calls need not look at each.
 local function look_at_all()
   local guards = {}
   for i = 1, count do
     local id = entries[first_at + width * (i - 1) + ID]
     set_state_key(id)
     states[i] = state
-    guards[2 * i - 1], guards[2 * i] = lock_start .. id .. '}', queue_start .. id .. '}'
+    watches[i] = prefix .. 'watch:{' .. id .. '}'
+    local at = 3 * i
+    guards[at - 2], guards[at - 1], guards[at] = lock_start .. id .. '}', queue_start .. id .. '}', watches[i]
   end
   return redis.call('EXISTS', unpack(guards)) > 0, redis.call('EXISTS', unpack(states)) > 0
 end
@@ -59,10 +62,10 @@ local function is_busy(id)
 end
 local marks, reasons, found, highest, saves, deletes = {}, {}, {}, seen, 0, 0
 -- What is to become of the entry.
-local function mark_of(i, some_busy, some_there)
+local function mark_of(i, is_unusual, some_there)
   local at = take(i)
   if staged ~= '' and redis.call('STRLEN', staged) == 0 then error({ err = NOT_STAGED }) end
-  if some_busy then
+  if is_unusual then
     -- What is no lock, or no queue, is reported to the one who asks for it.
     local ok, busy = pcall(is_busy, entries[at + ID])
     state = states[i]
@@ -112,6 +115,14 @@ local function write_all()
   end
   return first and text(first) or '-'
 end
+local function tell_all_watchers()
+  for i, watched in ipairs(redis.call('MGET', unpack(watches))) do
+    if marks[i] == 's' or marks[i] == 'd' then
+      state = states[i]
+      tell_watchers(prefix, watched)
+    end
+  end
+end
 local function answer(status, first)
   local letters = table.concat(marks)
   if letters == string.rep(marks[1], count) then letters = marks[1] end
@@ -120,12 +131,14 @@ end
 local reply = isolated(function()
   local known = recall(redis.call('HGET', done, slot))
   if known then return known end
-  local some_busy, some_there = look_at_all()
+  local is_unusual, some_there = look_at_all()
   for i = 1, count do
-    marks[i] = mark_of(i, some_busy, some_there)
+    marks[i] = mark_of(i, is_unusual, some_there)
   end
   if saves + deletes == 0 then return refuse(answer('refused', '-')) end
-  return remember(answer('written', write_all()))
+  local first = write_all()
+  if is_unusual then tell_all_watchers() end
+  return remember(answer('written', first))
 end)
 for i = 1, count do
   local key = entries[first_at + width * (i - 1) + STAGED]

@@ -2,8 +2,7 @@
 import { strict as assert } from "node:assert";
 import type { LeaderInfo } from "../../../handles/leader/leader.ts";
 import type { Store } from "../../../store/store.ts";
-import { eventually, inTime, rejectsWith } from "../../assertions.ts";
-import type { ListeningClient } from "../../contract-client.ts";
+import { inTime, rejectsWith } from "../../assertions.ts";
 import { failBefore, meanwhile } from "../../faults.ts";
 import { needing, proof, type Case } from "../../suite.ts";
 import { leading } from "./terms.ts";
@@ -27,40 +26,7 @@ function watching(store: Store, id: string): Watching {
   };
 }
 
-/** Resolves once the client gets hints about this id. */
-async function watches({ backend }: ListeningClient, id: string): Promise<void> {
-  await eventually(async () => {
-    assert.ok(backend.watch, "a backend that pushes wakes has watch() and announce()");
-    await backend.watch(id);
-  });
-}
-
-async function assertHinted({ wakes }: ListeningClient, id: string): Promise<void> {
-  await eventually(() =>
-    assert.ok(
-      wakes.some((wake) => wake.kind === "changed" && wake.id === id),
-      `no hint about ${id}`,
-    ),
-  );
-}
-
 export const leaderWatchCases: readonly Case[] = [
-  needing(["pushes"], "[E1] an announcement reaches all clients that watch the id", async (fixture) => {
-    const [a, b, c] = await fixture.clients(3);
-    const [id, other] = [`${fixture.id()} with spaces:é`, fixture.id()];
-    await Promise.all([b, c].map((client) => watches(client, id)));
-    await watches(b, other);
-    await watches(b, id); // again
-    await a.backend.announce?.(id);
-    for (const client of [b, c]) await assertHinted(client, id);
-    b.wakes.length = 0;
-    await c.backend.announce?.(other);
-    await assertHinted(b, other);
-    assert.deepEqual(
-      b.wakes.filter((wake) => wake.kind === "changed"),
-      [{ kind: "changed", id: other }],
-    );
-  }),
   needing(
     ["pushes"],
     "[E1] watch sees the beginning, a new value, and the end of a term without asking at an interval",

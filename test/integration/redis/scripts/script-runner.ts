@@ -210,14 +210,16 @@ export class ScriptRunner {
       ...changeOf(change),
       change.staged ?? "",
     ];
-    return this.run("write", keysOf(ticket, change.id), args);
+    return this.run("write", [...keysOf(ticket, change.id), names(A).watch(change.id ?? "x")], args);
   }
 
   touch(ttlMs: number, told: Told = {}): Promise<Reply> {
-    const [, , , , done, state] = names(A).all(told.id ?? "x");
+    const { all, stamp, watch } = names(A);
+    const id = told.id ?? "x";
+    const [, , , , done, state] = all(id);
     return this.run(
       "touch",
-      [String(state), String(done)],
+      [String(state), String(done), stamp, watch(id)],
       [String(ttlMs), ...receipt(`host:1:${A}:${String(told.slot ?? 1)}`, told).slice(0, 5)],
     );
   }
