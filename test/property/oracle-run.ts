@@ -14,6 +14,7 @@ import {
   type Ticket,
   type Wake,
 } from "../../src/backends/contract.ts";
+import { adoption, askBy, type AdoptOp } from "./oracle-asks.ts";
 import { commitOf } from "./oracle-commits.ts";
 import { Answers, everyPage, type Both, type Comparison } from "./oracle-comparison.ts";
 import { History, type Entry } from "./oracle-history.ts";
@@ -92,6 +93,8 @@ export class OracleRun {
     switch (op.op) {
       case "ask":
         return this.#ask(op);
+      case "adopt":
+        return this.#adopt(op);
       case "release":
         return this.#release(op);
       case "commit":
@@ -135,10 +138,25 @@ export class OracleRun {
     const { queue, load, fences } = op;
     const { share } = ticket;
     const request = { leaseMs: this.#options.leases[op.lease]!, queue, load, fences, share };
-    const receipt = receiptOf(ticket.sequence.index, ticket.n);
     const entry = this.#without(ticket.id, (side) =>
-      this.#backend(side, ticket.client).acquireLock(ticket.id, this.#name(side, ticket), request, receipt),
+      askBy(ticket, { backend: this.#backend(side, ticket.client), name: this.#name(side, ticket) }, request),
     );
+    return { ...entry, done: (status) => void (ticket.isGranted = status === "granted") };
+  }
+
+  #adopt(op: AdoptOp): Entry | undefined {
+    const old = this.#tickets.pick(op.ticket, false);
+    if (old === undefined) return undefined;
+    const ticket = this.#tickets.make({ client: op.client, id: old.id, share: undefined });
+    const [stamps, leaseMs] = [this.#answers.stamp(op.fence), this.#options.leases[op.lease]!];
+    const entry = this.#without(ticket.id, (side) => {
+      const request = adoption(op, { ticket: this.#name(side, old), fence: stamps?.[side] ?? 1 }, leaseMs);
+      return askBy(
+        ticket,
+        { backend: this.#backend(side, op.client), name: this.#name(side, ticket) },
+        request,
+      );
+    });
     return { ...entry, done: (status) => void (ticket.isGranted = status === "granted") };
   }
 
