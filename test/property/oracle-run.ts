@@ -6,26 +6,24 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import {
+  type AcquireRequest,
   type Backend,
   type Receipt,
   type ReleaseRequest,
   type SemaphoreChange,
-  type Share,
   type Ticket,
   type Wake,
 } from "../../src/backends/contract.ts";
-import { adoption, askBy, type AdoptOp } from "./oracle-asks.ts";
 import { commitOf } from "./oracle-commits.ts";
 import { Answers, everyPage, type Both, type Comparison } from "./oracle-comparison.ts";
 import { History, type Entry } from "./oracle-history.ts";
-import type { Op, WriteOp } from "./oracle-ops.ts";
+import { semaphore, wishOf, type Op, type WriteOp } from "./oracle-ops.ts";
 import { Writes } from "./oracle-writes.ts";
 import { Noting } from "./oracle-notes.ts";
 import { receiptOf, Tickets, type TestTicket } from "./oracle-tickets.ts";
 
 /** Of three shards, the first two are on different ones, and the last one is with the first. */
 export const ids = ["x", "y2", "{x}z"];
-const semaphore = "\u0001semaphore:x";
 
 export class OracleRun {
   readonly #options: Comparison;
@@ -132,31 +130,32 @@ export class OracleRun {
 
   #ask(op: Extract<Op, { op: "ask" }>): Entry | undefined {
     const ticket = op.fresh
-      ? this.#tickets.make({ client: op.client, ...wishOf(op) })
+      ? this.#tickets.make({ client: op.client, ...wishOf(op, ids[op.id]!) })
       : this.#tickets.pick(op.ticket, false);
     if (ticket === undefined) return undefined;
     const { queue, load, fences } = op;
-    const { share } = ticket;
-    const request = { leaseMs: this.#options.leases[op.lease]!, queue, load, fences, share };
-    const entry = this.#without(ticket.id, (side) =>
-      askBy(ticket, { backend: this.#backend(side, ticket.client), name: this.#name(side, ticket) }, request),
-    );
-    return { ...entry, done: (status) => void (ticket.isGranted = status === "granted") };
+    const request = { leaseMs: this.#options.leases[op.lease]!, queue, load, fences, share: ticket.share };
+    return this.#askBy(ticket, () => request);
   }
 
-  #adopt(op: AdoptOp): Entry | undefined {
+  #adopt(op: Extract<Op, { op: "adopt" }>): Entry | undefined {
     const old = this.#tickets.pick(op.ticket, false);
     if (old === undefined) return undefined;
     const ticket = this.#tickets.make({ client: op.client, id: old.id, share: undefined });
     const [stamps, leaseMs] = [this.#answers.stamp(op.fence), this.#options.leases[op.lease]!];
-    const entry = this.#without(ticket.id, (side) => {
-      const request = adoption(op, { ticket: this.#name(side, old), fence: stamps?.[side] ?? 1 }, leaseMs);
-      return askBy(
-        ticket,
-        { backend: this.#backend(side, op.client), name: this.#name(side, ticket) },
-        request,
-      );
+    const { load, fences } = op;
+    return this.#askBy(ticket, (side) => {
+      const from = { ticket: this.#name(side, old), fence: stamps?.[side] ?? 1 };
+      return { leaseMs, queue: false, load, fences, from };
     });
+  }
+
+  #askBy(ticket: TestTicket, request: (side: 0 | 1) => AcquireRequest): Entry {
+    const { id, client, sequence, n } = ticket;
+    const receipt = receiptOf(sequence.index, n);
+    const entry = this.#without(id, (side) =>
+      this.#backend(side, client).acquireLock(id, this.#name(side, ticket), request(side), receipt),
+    );
     return { ...entry, done: (status) => void (ticket.isGranted = status === "granted") };
   }
 
@@ -197,12 +196,8 @@ export class OracleRun {
     const fence = op.ifFence === null ? undefined : this.#answers.stamp(op.ifFence);
     return this.#ofSequence(op.client, ticket.id, (side, receipt) => {
       const request = { forced: { ifFence: fence?.[side] } };
-      return this.#backend(side, op.client).releaseLock(
-        ticket.id,
-        this.#name(side, ticket),
-        request,
-        receipt,
-      );
+      const name = this.#name(side, ticket);
+      return this.#backend(side, op.client).releaseLock(ticket.id, name, request, receipt);
     });
   }
 
@@ -300,11 +295,4 @@ export class OracleRun {
   #name(side: 0 | 1, { client, number }: TestTicket): Ticket {
     return `host:1:${this.#backend(side, client).clientId}:${number}`;
   }
-}
-
-/** What a fresh ticket asks for. */
-function wishOf({ share, id }: Extract<Op, { op: "ask" }>): { id: string; share: Share | undefined } {
-  if (share === "exclusive") return { id: ids[id]!, share: undefined };
-  if (share === "shared") return { id: ids[id]!, share: { kind: "shared" } };
-  return { id: semaphore, share: { kind: "permits", ...share } };
 }

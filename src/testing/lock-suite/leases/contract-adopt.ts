@@ -83,15 +83,27 @@ export const adoptCases: readonly Case[] = [
     await waiter.granted();
     await waiter.released();
   }),
-  proof("[L9] a holder that was handed the lock and is taken over waits no longer", async (fixture) => {
-    const [a, b, c, id] = await threeClients(fixture);
-    const [first, handed, next] = [a.ticketFor(id), b.ticketFor(id), c.ticketFor(id)];
-    await first.granted();
-    await handed.queued();
-    await first.released();
-    const fence = (await c.backend.inspectLock(id))?.fence ?? 0;
-    await next.granted(from(handed, fence));
-    await next.released();
-    await fixture.becomesFree(id);
-  }),
+  proof(
+    "[L9] a holder that was handed the lock and is taken over has no place in the queue",
+    async (fixture) => {
+      const [a, b, c, id] = await threeClients(fixture);
+      const [first, handed, waiter, next] = [
+        a.ticketFor(id),
+        b.ticketFor(id),
+        a.ticketFor(id),
+        c.ticketFor(id),
+      ];
+      await first.granted();
+      await handed.queued();
+      await waiter.queued();
+      await first.released();
+      const fence = (await c.backend.inspectLock(id))?.fence ?? 0;
+      assert.equal((await next.grantReply(from(handed, fence))).waiting, 1);
+      assert.equal(await handed.queued(), 1);
+      await handed.cancel();
+      await waiter.cancel();
+      await next.released();
+      await fixture.becomesFree(id);
+    },
+  ),
 ];
