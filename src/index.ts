@@ -55,6 +55,7 @@ export type {
   LockOptions,
   TryAcquireOptions,
 } from "./handles/lock.ts";
+export type { AdoptOptions } from "./handles/adopt.ts";
 export type { ForeignHolder, LockHolder, LockInfo, SharedHolder } from "./handles/lock-info.ts";
 export type {
   PermitGrant,

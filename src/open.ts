@@ -34,6 +34,7 @@ import type { Serializer } from "./serializers/serializer.ts";
 import { checkList, checkNames, nameOf, prefixesOf, yourClient } from "./backends/shard-targets.ts";
 import { closeOn, closeOnSignals } from "./opening/close-on.ts";
 import { json } from "./serializers/json.ts";
+import { placeOf } from "./leases/grant-token.ts";
 import { Session } from "./session.ts";
 import { onePerProcess } from "./process/one-per-process.ts";
 import { OpenedStore } from "./store/opened-store.ts";
@@ -114,6 +115,7 @@ export function open(target?: Target | Backend | readonly Target[], options?: Op
     operationMs,
     maxStateBytes,
     passOverDead,
+    place: placeOf(backend.name, parsed.prefix),
     durability,
     readDurability,
   };

@@ -5,6 +5,7 @@
 import type { Backend, Durability } from "./backends/contract.ts";
 import { BackendCalls } from "./calls/backend-calls.ts";
 import { ClosedError } from "./errors.ts";
+import type { StorePlace } from "./leases/grant-token.ts";
 import { TicketRegistry } from "./leases/ticket-registry.ts";
 import type { StoreOfTickets } from "./leases/ticket.ts";
 import type { Parser } from "./options.ts";
@@ -24,6 +25,8 @@ export interface Settings {
   readonly operationMs: number;
   readonly maxStateBytes: number;
   readonly passOverDead: boolean;
+  /** For tokens. Default: nothing is known of it. */
+  readonly place?: StorePlace | undefined;
   /** The durability of calls that do not set one. */
   readonly durability: Durability | undefined;
   /** Parses the durability option of a handle or call. */
@@ -49,7 +52,8 @@ export class Session {
   constructor(backend: Backend, settings: Settings) {
     this.settings = settings;
     this.calls = new BackendCalls(backend, settings.operationMs);
-    this.tickets = new TicketRegistry(this.calls, { isMarked: settings.passOverDead, closing: this.#ending });
+    const { passOverDead: isMarked, place } = settings;
+    this.tickets = new TicketRegistry(this.calls, { isMarked, closing: this.#ending, place });
     this.locks = new LockManager(this.tickets);
   }
 

@@ -137,6 +137,18 @@ export interface AcquireRequest {
   readonly fences: number;
   /** `undefined`: exclusively. */
   readonly share?: Share | undefined;
+  /** Takes the lock over instead of waiting for it: see {@link TakenFrom}. Without a share; `queue` is false. */
+  readonly from?: TakenFrom | undefined;
+}
+
+/**
+ * The holder that an ask takes an exclusive lock from, in one step. If this ticket holds the lock, with this as one of its
+ * fences, the ticket that asks is granted it with newly reserved fences [L3], and the old one, which is woken with
+ * "forced", holds it no longer. Otherwise the reply is "lost". The waiters keep their places.
+ */
+export interface TakenFrom {
+  readonly ticket: Ticket;
+  readonly fence: number;
 }
 
 export interface Granted {
@@ -174,6 +186,8 @@ export type AcquireReply =
   | Waiting
   /** Only for asks for permits. */
   | Mismatch
+  /** Only for asks with `from`: the lock is not held by that ticket with that fence. Nothing was done. */
+  | { readonly status: "lost" }
   /** This ticket was released or cancelled before: the ask is a late copy, and is refused [S5]. */
   | { readonly status: "settled" };
 
@@ -276,7 +290,7 @@ export type Wake =
   | { readonly kind: "wanted"; readonly id: string; readonly ticket: Ticket }
   /** This client's ticket was removed from a queue, and must ask again now: its semaphore has become too small. */
   | { readonly kind: "ask"; readonly id: string; readonly ticket: Ticket }
-  /** This client's ticket was force-released. */
+  /** This client's ticket was force-released, or an ask with `from` has taken the lock from it. */
   | { readonly kind: "forced"; readonly id: string; readonly ticket: Ticket }
   /** The state of this id has changed. For clients that watch it; others may get it, too. */
   | { readonly kind: "changed"; readonly id: string }

@@ -3,8 +3,12 @@
  * async context of the caller that got it.
  */
 import { AsyncResource } from "node:async_hooks";
+import type { Share } from "../backends/contract.ts";
+import { shownId } from "../errors.ts";
+import { partsOfInternal } from "../names.ts";
+import { diagnostics, type LostEvent } from "./events.ts";
 import { outcomeOf } from "./trace-call.ts";
-import { traces, type HoldTrace, type TraceOutcome } from "./traces.ts";
+import { traces, type HoldTrace, type LockKind, type TraceOutcome } from "./traces.ts";
 
 /** A grant of one lock or of several. */
 export interface Traceable {
@@ -74,4 +78,24 @@ export function whileHolding<R>(held: Traceable, body: () => R): R {
 export function handedOut<G extends Traceable>(granted: Promise<G>): Promise<G> {
   if (!traces.hold.hasSubscribers) return granted;
   return granted.then((grant) => whileHolding(grant, () => grant));
+}
+
+/** What is traced of a grant. */
+export function holdTraceOf(id: string, fence: number, share: Share | undefined): HoldTrace {
+  const own = partsOfInternal(id);
+  const kind = kindOf(share, own?.kind);
+  const [ids, fences] = [[own?.id ?? id], [fence]];
+  return share?.kind === "permits" ? { kind, ids, fences, weight: share.weight } : { kind, ids, fences };
+}
+
+function kindOf(share: Share | undefined, own: string | undefined): LockKind {
+  if (share?.kind === "permits") return "semaphore";
+  if (share?.kind === "shared") return "shared";
+  return own === "leader" ? "leader" : "lock";
+}
+
+export function publishLost(id: string, fence: number, reason: Error | undefined): void {
+  if (!diagnostics.lost.hasSubscribers) return;
+  const event: LostEvent = { id: shownId(id), fence, reason: String(reason?.message) };
+  diagnostics.lost.publish(event);
 }

@@ -1,6 +1,7 @@
 /** What `inspect()` and `locks()` return: a backend's entry, for users. */
 import type { LockEntry, ShareEntry } from "../backends/contract.ts";
 import { parseTicket } from "../leases/ticket.ts";
+import { wallNow } from "../timers.ts";
 
 /** A Holdfast client that holds a lock. */
 export interface LockHolder {
@@ -31,6 +32,11 @@ export interface LockInfo {
   readonly fence: number | null;
   /** Milliseconds until the lease ends if it is not renewed; `null`: it never ends. */
   readonly expiresInMs: number | null;
+  /**
+   * Since when the holder has had this grant, by the clock of this process: the server says how long ago that was, and the
+   * reply takes a while, so it is late by less than the time of the call. `null`: not known, as for a foreign holder.
+   */
+  readonly acquiredAt: Date | null;
   /** How many processes wait for it. */
   readonly waiters: number;
   /** All holders, if it is shared, of which `holder` is the one whose lease ends first; absent if it is held exclusively. */
@@ -45,6 +51,7 @@ export function lockInfo(entry: LockEntry, clientId: string): LockInfo {
     holder: foreign ? { foreign: token } : lockHolder(token, clientId),
     fence: entry.fence,
     expiresInMs: entry.expiresInMs,
+    acquiredAt: entry.heldForMs === undefined ? null : new Date(wallNow() - entry.heldForMs),
     waiters: entry.waiters,
     ...(entry.shares && { holders: entry.shares.map((share) => sharedHolder(share, clientId)) }),
   };

@@ -16,7 +16,8 @@ import { parseGrantsFor } from "../ownership/parse-grant.ts";
 import { compareIds } from "../scheduling/id-order.ts";
 import type { Session } from "../session.ts";
 import { acquireSet } from "./acquire-set.ts";
-import { shareOf, type AcquireOptions, type LockOptions, type TryAcquireOptions } from "./lock.ts";
+import { shareOf, type LockOptions } from "./lock.ts";
+import type * as locks from "./lock.ts";
 import { nullIfBusy } from "./null-if-busy.ts";
 import { checkFunction, runUnder } from "./run-under.ts";
 import type { Scope } from "./scope.ts";
@@ -58,6 +59,10 @@ export interface LockSet<Id extends string = string> {
    */
   run<R>(fn: (grant: GrantSet<Id>) => R | Promise<R>, options?: AcquireOptions): Promise<R>;
 }
+
+/** Without `renew`: locks that are waited for in turn must be renewed until the last one is granted. */
+type AcquireOptions = Omit<locks.AcquireOptions, "renew">;
+type TryAcquireOptions = Omit<locks.TryAcquireOptions, "renew">;
 
 /** Options after parsing. */
 type Parsed<T> = Omit<T, "durability" | "grant"> & { durability?: Durability };

@@ -18,6 +18,7 @@ import { parseGrant } from "../ownership/parse-grant.ts";
 import { liveGrant, runHolding } from "../ownership/held-grants.ts";
 import { GrantRequest } from "../scheduling/request.ts";
 import { throwIfAborted } from "../ownership/abort-listeners.ts";
+import { adoptLock, type AdoptOptions } from "./adopt.ts";
 import { lockInfo, type LockInfo } from "./lock-info.ts";
 import { nullIfBusy } from "./null-if-busy.ts";
 import { checkFunction, runUnder } from "./run-under.ts";
@@ -43,6 +44,12 @@ export interface LockOptions {
 export interface AcquireOptions extends LockOptions {
   /** Ends waiting: the promise rejects with `signal.reason`. Ignored once the lock is granted. */
   signal?: AbortSignal | undefined;
+  /**
+   * Whether the lease is renewed for as long as the lock is held. With `false`, the lock is lost `leaseMs` after it was
+   * granted, unless `grant.extend()` gives it more time; and it is not passed on when this process ends, only when the lease
+   * is over. Default: true. A re-entry keeps the outer lease.
+   */
+  renew?: boolean | undefined;
   /** Re-enter this grant; needed only outside `run(fn)`. A re-entry keeps the outer lease and fence. */
   grant?: Grant | GrantSet | undefined;
   /**
@@ -55,6 +62,7 @@ export interface AcquireOptions extends LockOptions {
 /** Options of `lock.tryAcquire()`. */
 export interface TryAcquireOptions {
   leaseMs?: number | undefined;
+  renew?: boolean | undefined;
   maxHoldMs?: number | undefined;
   durability?: DurabilityOptions | undefined;
   signal?: AbortSignal | undefined;
@@ -81,7 +89,7 @@ export interface ForceReleaseOptions {
 export interface Lock {
   readonly id: string;
   /**
-   * Waits for the lock and returns a grant, which is renewed until you release it.
+   * Waits for the lock and returns a grant, which is renewed until you release it (but see `renew`).
    *
    * @throws LockTimeoutError if others held the lock for `waitMs`; UnavailableError if the backend does not answer;
    * ClosedError; the reason of `signal` if it aborted.
@@ -97,6 +105,24 @@ export interface Lock {
    * of `fn` in `error.result`.
    */
   run<R>(fn: (grant: Grant) => R | Promise<R>, options?: AcquireOptions): Promise<R>;
+  /**
+   * Takes the lock over from the holder whose {@link Grant.token} this is, and returns a new grant with a greater fence. From
+   * then on the old holder's saves and renewals are refused, its release returns false, and its signal aborts: at once
+   * where wakes are pushed and in the same process, otherwise with its next renewal. Those that wait for the lock go on
+   * waiting. Of several calls with one token, one gets the lock.
+   *
+   * @throws LockLostError if that holder does not hold the lock any more; InvalidArgumentError if the text is no token, or one
+   * of another lock or store; UnavailableError if the backend does not answer: a lock that was taken is then released;
+   * ClosedError; the reason of `signal` if it aborted.
+   * @example
+   * ```ts
+   * const lock = store.lock("order:7");
+   * const grant = await lock.acquire({ renew: false, leaseMs: 60_000 });
+   * const token = grant.token(); // give it to the next step, which may run elsewhere
+   * await using next = await lock.adopt(token);
+   * ```
+   */
+  adopt(token: string, options?: AdoptOptions): Promise<Grant>;
   /** Returns who holds the lock; `null` if it is free. */
   inspect(): Promise<LockInfo | null>;
   /**
@@ -147,6 +173,18 @@ export class LockHandle implements Lock {
 
   run<R>(fn: (grant: Grant) => R | Promise<R>, options?: AcquireOptions): Promise<R> {
     return withCallersStack(() => this.#run(fn, options));
+  }
+
+  adopt(token: string, options?: AdoptOptions): Promise<Grant> {
+    const own = {
+      id: this.#key,
+      leaseMs: this.#leaseMs,
+      maxHoldMs: this.#maxHoldMs,
+      durability: this.#durability,
+    };
+    return withCallersStack(async () =>
+      this.#byHand(await handedOut(adoptLock(this.#session, own, { token, options }))),
+    );
   }
 
   inspect(): Promise<LockInfo | null> {
@@ -214,12 +252,12 @@ export class LockHandle implements Lock {
   #request(options: Parsed<AcquireOptions>): Promise<HeldGrant> {
     const { calls, locks, store } = this.#session;
     const { leaseMs = this.#leaseMs, waitMs = this.#waitMs, maxHoldMs = this.#maxHoldMs } = options;
-    const { signal, grant, shared = false } = options;
+    const { signal, grant, renew, shared = false } = options;
     const durability = someOf(options.durability ?? this.#durability);
     throwIfAborted(signal);
     const outer = (grant as HeldGrant | undefined) ?? liveGrant(store, this.#key);
     this.#session.admit(outer);
-    const how = { leaseMs, waitMs, maxHoldMs, signal, durability, share: shareOf(shared) };
+    const how = { leaseMs, renew, waitMs, maxHoldMs, signal, durability, share: shareOf(shared) };
     if (outer !== undefined) return acquireNested(calls, outer, how);
     const request = new GrantRequest(how);
     locks.addGrant(this.#key, request);
@@ -245,6 +283,7 @@ export class LockHandle implements Lock {
       waitMs: parse.waitMs,
       maxHoldMs: parse.maxHoldMs,
       signal: parse.signal,
+      renew: parse.boolean,
       grant: (value: unknown): Grant => parseGrant(value, this.#session.store, this.#key),
       durability: this.#session.settings.readDurability,
       shared: parse.boolean,

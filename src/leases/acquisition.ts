@@ -30,6 +30,7 @@ export class Acquisition implements OwnTicket {
   readonly id: string;
   readonly ticket: Ticket;
   readonly leaseMs: number;
+  readonly renews: boolean;
   readonly share: Share | undefined;
   readonly sequence: Sequence;
   readonly store: StoreOfTickets;
@@ -38,6 +39,7 @@ export class Acquisition implements OwnTicket {
   #ahead = 0;
   #waitingSince: number | undefined;
   #asks = 0;
+  #answers = 0;
   #refused = false;
   #wanted: boolean;
   #wake: GrantedWake | undefined;
@@ -49,6 +51,7 @@ export class Acquisition implements OwnTicket {
     this.id = of.id;
     this.ticket = of.ticket;
     this.leaseMs = of.leaseMs;
+    this.renews = of.renews;
     this.share = of.share;
     this.sequence = of.sequence;
     this.store = of.store;
@@ -96,6 +99,7 @@ export class Acquisition implements OwnTicket {
 
   /** An ask sent at `sentAt` got its reply: another client has the lock, and this ticket may be in the queue. */
   answered({ status, holder, ahead }: Waiting, sentAt: number): void {
+    this.#answers += 1;
     this.#holder = holder;
     this.#ahead = ahead;
     if (status === "busy") {
@@ -114,6 +118,7 @@ export class Acquisition implements OwnTicket {
   /** The lock is granted; its lease counts from `from`. */
   granted(grant: Omit<Granted, "status">, from: number): Hold {
     const hold = new Hold(this, grant, { from, wanted: this.#wanted || grant.waiting > 0 });
+    if (this.#asks - this.#answers > 1) hold.mayComeLate(this.leaseMs); // more than the one that was granted
     this.#become("over");
     return hold;
   }

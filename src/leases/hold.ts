@@ -15,9 +15,10 @@ import type { Granted, LoadedState, ReleaseDone, Share, Ticket } from "../backen
 import type { Sequence } from "../calls/receipt-sequences.ts";
 import { CorruptStateError, quoted, shownId } from "../errors.ts";
 import { now } from "../timers.ts";
+import { forgetHandedOut, noteHandedOut } from "./handed-out.ts";
+import { Lease } from "./lease.ts";
 import type { Borrower, KnownState } from "./lent.ts";
 import type { OwnTicket, StoreOfTickets } from "./ticket.ts";
-import { Unsure } from "./unsure.ts";
 import type { Watch, Watched } from "./watchdog.ts";
 
 export type HoldState = "held" | "releasing" | "lost" | "over";
@@ -29,9 +30,6 @@ const transitions: Readonly<Record<HoldState, readonly HoldState[]>> = {
   over: [],
 };
 
-/** The lease is used up to a little before its end [L5]: timers run late, and no two clocks run equally fast. */
-export const usablePart = 63 / 64;
-
 /** Shared, since every hold begins and ends with it. */
 const none: readonly Borrower[] = [];
 
@@ -40,13 +38,11 @@ type Fences = Pick<Granted, "fence" | "fences" | "leaseMs"> & { readonly state?:
 export class Hold implements OwnTicket, Watched {
   readonly id: string;
   readonly ticket: Ticket;
-  readonly leaseMs: number;
+  readonly lease: Lease;
+  readonly renews: boolean;
   readonly share: Share | undefined;
   readonly sequence: Sequence;
   readonly store: StoreOfTickets;
-  /** The length of the first lease: the full one, or the short one of a hand-over. */
-  #grantedMs: number;
-  #until: number;
   /** From here the bound on its time is measured [L2]. */
   #since: number;
   #state: HoldState = "held";
@@ -61,7 +57,7 @@ export class Hold implements OwnTicket, Watched {
   #isTainted = false;
   #replicas = 0;
   #watch: Watch | undefined;
-  #unsure: Unsure | undefined;
+  #isHandedOut = false;
   #borrowers: readonly Borrower[] = none;
   #lostFor: string | Error | undefined;
 
@@ -75,12 +71,11 @@ export class Hold implements OwnTicket, Watched {
       );
     this.id = of.id;
     this.ticket = of.ticket;
-    this.leaseMs = of.leaseMs;
+    this.lease = new Lease(of.leaseMs, grant.leaseMs, known.from);
+    this.renews = of.renews;
     this.share = of.share;
     this.sequence = of.sequence;
     this.store = of.store;
-    this.#grantedMs = grant.leaseMs;
-    this.#until = known.from + grant.leaseMs * usablePart;
     this.#since = now();
     this.#nextFence = grant.fence;
     this.#fencesLeft = grant.fences;
@@ -115,16 +110,17 @@ export class Hold implements OwnTicket, Watched {
 
   /** [L5] Holdfast's own calls check the clock first, since timers may be late. */
   checkExpiry(at: number = now()): void {
-    if (this.#state === "held" && at >= this.#until) this.lose("its lease ended before it could be renewed");
+    if (this.#state !== "held" || at < this.lease.until) return;
+    this.lose(this.renews ? "its lease ended before it could be renewed" : "its lease is over");
   }
 
   /** The local deadline, by the monotonic clock. */
   get until(): number {
-    return this.#until;
+    return this.lease.until;
   }
 
-  get grantedMs(): number {
-    return this.#grantedMs;
+  get leaseMs(): number {
+    return this.lease.ms;
   }
 
   get since(): number {
@@ -143,6 +139,7 @@ export class Hold implements OwnTicket, Watched {
   noteWanted(): void {
     this.#wanted = true;
     this.#wantedSinceRelease = true;
+    for (const borrower of this.#borrowers) borrower.mayBeWanted?.();
   }
 
   get fencesLeft(): number {
@@ -207,31 +204,33 @@ export class Hold implements OwnTicket, Watched {
   }
 
   /** A renewal that was sent at `sentAt` succeeded. */
-  renewed(sentAt: number): void {
-    this.#until = sentAt + this.leaseMs * usablePart;
-    this.#grantedMs = this.leaseMs;
-    if (this.#unsure !== undefined && sentAt >= this.#unsure.since) this.#endUnsure();
+  renewed(sentAt: number, leaseMs = this.leaseMs): void {
+    this.lease.renewed(sentAt, leaseMs);
   }
 
-  /** The machine has slept: by the server's clock, the lease may have ended. */
-  becomeUnsure(at: number): void {
-    (this.#unsure ??= new Unsure()).since = at;
+  mayComeLate(leaseMs: number): void {
+    this.lease.mayComeLate(leaseMs);
   }
 
   /** Whether nothing new may begin under it, since the machine has slept and no renewal was answered yet. */
   get isUnsure(): boolean {
     this.store.lookForSleep();
-    return this.#unsure !== undefined;
+    return this.lease.isUnsure;
   }
 
-  /** Resolves once it is known whether it is still held. */
-  async whenSure(): Promise<void> {
-    await this.#unsure?.over;
+  /** Its token was given away: the ticket serves no other request, and only its lease or its release ends it there. */
+  handOut(): void {
+    this.#isHandedOut = true;
+    noteHandedOut(this.ticket, this);
   }
 
-  #endUnsure(): void {
-    this.#unsure?.end();
-    this.#unsure = undefined;
+  get isHandedOut(): boolean {
+    return this.#isHandedOut;
+  }
+
+  /** Whether it serves one request only: the next one would get less than it asked for, or lose it to a token. */
+  get isForOne(): boolean {
+    return !this.renews || this.#isHandedOut;
   }
 
   /** A release is being sent. */
@@ -249,7 +248,7 @@ export class Hold implements OwnTicket, Watched {
   lose(reason: string | Error): void {
     if (this.#state !== "held" && this.#state !== "releasing") return;
     this.#become("lost");
-    this.#endUnsure();
+    this.lease.endUnsure();
     this.#lostFor = reason;
     const borrowers = this.#borrowers;
     this.#borrowers = none;
@@ -265,7 +264,8 @@ export class Hold implements OwnTicket, Watched {
   end(): void {
     if (this.#state !== "over") this.#become("over");
     this.#known = undefined; // it may be large
-    this.#endUnsure();
+    this.lease.endUnsure();
+    if (this.#isHandedOut) forgetHandedOut(this.ticket);
   }
 
   lendTo(borrower: Borrower): void {

@@ -11,6 +11,8 @@ export interface KnownState {
 export interface Borrower {
   /** The lock is lost. `reason`: text for a LockLostError, or the error itself. */
   lose(reason: string | Error): void;
+  /** Others may wait for the lock. */
+  mayBeWanted?(): void;
   /** Its store is closing: if its caller does not use it, it is released. */
   closeIfIdle?(reason: Error): void;
 }

@@ -4,15 +4,25 @@
  * background [L7].
  */
 import { setMaxListeners } from "node:events";
-import type { Granted, ReleaseDone, Share, Wake } from "../backends/contract.ts";
+import type { Granted, ReleaseDone, Wake } from "../backends/contract.ts";
 import type { BackendCalls } from "../calls/backend-calls.ts";
 import { ClosedError } from "../errors.ts";
 import { InFlight } from "../calls/in-flight-counter.ts";
 import { now, pause } from "../timers.ts";
 import { Acquisition } from "./acquisition.ts";
+import { unknownPlace, type StorePlace } from "./grant-token.ts";
 import { Hold } from "./hold.ts";
+import { usablePart } from "./lease.ts";
+import { lookAfterSleep } from "./lease-calls.ts";
 import { SleepDetector } from "./sleep-detector.ts";
-import { indexOf, parseTicket, TicketMaker, type StoreOfTickets } from "./ticket.ts";
+import {
+  indexOf,
+  parseTicket,
+  TicketMaker,
+  type OwnTicket,
+  type RegistryOptions,
+  type StoreOfTickets,
+} from "./ticket.ts";
 import { Watchdog } from "./watchdog.ts";
 
 /**
@@ -22,11 +32,16 @@ const forgottenMs = 30_000;
 
 type Entry = Acquisition | Hold;
 
+const adopted = "it was adopted elsewhere, by its token, or force-released";
+/** How much later than that a reply may say that a lease has begun. */
+const leftMs = 1_000;
+
 const never = new AbortController().signal;
 setMaxListeners(0, never);
 
 export class TicketRegistry implements StoreOfTickets {
   readonly calls: BackendCalls;
+  readonly place: StorePlace;
   /** Identifies the opened store in async contexts. */
   readonly store: StoreOfTickets = this;
   /** By the index of the sequence. An array, since a Map with such traffic is slow (see linked-list.ts). */
@@ -43,9 +58,9 @@ export class TicketRegistry implements StoreOfTickets {
   /** When it was noticed last that the machine had slept. */
   #sleptAt = -Infinity;
 
-  /** `isMarked`: whether others may pass over its holds once this process is gone. The caller keeps `closing`. */
-  constructor(calls: BackendCalls, { isMarked, closing }: { isMarked: boolean; closing: AbortController }) {
+  constructor(calls: BackendCalls, { isMarked, closing, place = unknownPlace }: RegistryOptions) {
     this.calls = calls;
+    this.place = place;
     this.#closing = new WeakRef(closing);
     this.#watchdog = new Watchdog(calls);
     this.#sleep = new SleepDetector(calls.deadlines, {
@@ -87,12 +102,13 @@ export class TicketRegistry implements StoreOfTickets {
     return !this.calls.backend.pushes;
   }
 
-  /** Makes a new ticket. */
-  start(id: string, leaseMs: number, share?: Share): Acquisition {
+  /** Makes a new ticket. `renews`: whether its hold is to be renewed; if not, it may outlive this process. */
+  start(id: string, leaseMs: number, { share, renews = true }: Partial<OwnTicket> = {}): Acquisition {
     const sequence = this.calls.sequences.take();
     const { store } = this;
-    const ticket = this.#tickets.make(sequence.index);
-    const acquisition = new Acquisition({ id, ticket, leaseMs, share, sequence, store }, this.assumesWanted);
+    const ticket = this.#tickets.make(sequence.index, !renews);
+    const own: OwnTicket = { id, ticket, leaseMs, renews, share, sequence, store };
+    const acquisition = new Acquisition(own, this.assumesWanted);
     this.#entries[sequence.index] = acquisition;
     this.#alive.begin();
     this.#sleep.start(); // from before its first ask
@@ -120,9 +136,15 @@ export class TicketRegistry implements StoreOfTickets {
     if (hold.isLiveAt(hold.since)) this.watch(hold, hold.since);
   }
 
-  /** Renews its lease from now on. `at`: the current time, if the caller has just read it. */
+  /** Renews its lease from now on, if it is to be renewed. `at`: the current time, if the caller has just read it. */
   watch(hold: Hold, at?: number): void {
-    this.#watchdog.watch(hold, at);
+    if (hold.renews) this.#watchdog.watch(hold, at);
+    else this.#watchdog.watchEnd(hold);
+  }
+
+  watchAgain({ ticket }: OwnTicket): void {
+    const entry = this.#entry(ticket);
+    if (entry instanceof Hold && entry.isLive) this.watch(entry);
   }
 
   unwatch(hold: Hold): void {
@@ -146,7 +168,17 @@ export class TicketRegistry implements StoreOfTickets {
       entry.lose("it is no longer wanted");
     }
     entry.end();
-    void this.#cancel(entry);
+    if (entry instanceof Hold && entry.isHandedOut) this.#leave(entry);
+    else void this.#cancel(entry);
+  }
+
+  /** Its token may be adopted until its lease has ended there, so it is not cancelled before. */
+  #leave(hold: Hold): void {
+    if (this.#isAborted) return this.end(hold);
+    const afterMs = Math.max(hold.until - now(), 0) + hold.leaseMs * (1 - usablePart) + leftMs;
+    this.calls.deadlines.set(afterMs, () => {
+      if (this.#entry(hold.ticket) === hold) void this.#cancel(hold);
+    });
   }
 
   /** A reply names this ticket as the holder. If it belongs to this client and is not live, it is cancelled. */
@@ -175,6 +207,7 @@ export class TicketRegistry implements StoreOfTickets {
     this.#isAborted = true;
     for (const entry of this.#entries) {
       if (!(entry instanceof Hold)) continue;
+      if (entry.isOver && entry.isHandedOut) this.end(entry);
       const wasHeld = entry.state === "held";
       entry.lose(new ClosedError("The store was closed."));
       // At once: a function that is applied under it may run for long. A caller's grant has been released by now.
@@ -194,8 +227,9 @@ export class TicketRegistry implements StoreOfTickets {
 
   #renewUnsure(hold: Hold): void {
     if (hold.watch === undefined) return;
-    hold.becomeUnsure(this.#sleptAt);
-    this.#watchdog.renewNow(hold);
+    hold.lease.becomeUnsure(this.#sleptAt);
+    if (hold.renews) this.#watchdog.renewNow(hold);
+    else void lookAfterSleep(hold);
   }
 
   #onWake(wake: Wake): void {
@@ -215,7 +249,8 @@ export class TicketRegistry implements StoreOfTickets {
     } else if (wake.kind === "wanted") entry?.noteWanted();
     else if (wake.kind === "ask") {
       if (entry instanceof Acquisition) entry.notify();
-    } else if (entry instanceof Hold && entry.state === "held") entry.lose("it was force-released");
+    } else if (entry instanceof Hold && entry.state === "held")
+      entry.lose(entry.isHandedOut ? adopted : "it was force-released");
   }
 
   #entry(ticket: string): Entry | undefined {
@@ -240,7 +275,7 @@ export class TicketRegistry implements StoreOfTickets {
         await pause(operationMs);
       }
     }
-    this.end(entry);
+    if (this.#entry(ticket) === entry) this.end(entry); // closing may have ended it
   }
 
   /**

@@ -5,8 +5,10 @@
  */
 import { hostname } from "node:os";
 import type { Share, Ticket } from "../backends/contract.ts";
+import type { BackendCalls } from "../calls/backend-calls.ts";
 import type { Sequence } from "../calls/receipt-sequences.ts";
 import { markText, ownMark, parseMark, type ProcessMark } from "./dead-holders/process-mark.ts";
+import type { StorePlace } from "./grant-token.ts";
 
 /** A ticket of this store: the parts that do not change from before its first ask until it is settled. */
 export interface OwnTicket {
@@ -14,6 +16,8 @@ export interface OwnTicket {
   readonly id: string;
   readonly ticket: Ticket;
   readonly leaseMs: number;
+  /** Whether its lease is renewed once it is held. */
+  readonly renews: boolean;
   /** What it has of the lock, or asks for; `undefined`: the whole of it. */
   readonly share: Share | undefined;
   /** Operations with this ticket belong to this sequence. */
@@ -23,10 +27,24 @@ export interface OwnTicket {
 
 /** Identifies an opened store in async contexts. */
 export interface StoreOfTickets {
+  readonly calls: BackendCalls;
+  /** For tokens. */
+  readonly place: StorePlace;
   /** Aborts when it begins to close. */
   readonly closing: AbortSignal;
+  /** The lease of this ticket, which is held, has changed. */
+  watchAgain(ticket: OwnTicket): void;
   /** If the machine has slept, all its holds are unsure from now on. */
   lookForSleep(): void;
+}
+
+export interface RegistryOptions {
+  /** Whether others may pass over the holds of this store once this process is gone. */
+  readonly isMarked: boolean;
+  /** The caller keeps it. */
+  readonly closing: AbortController;
+  /** Default: nothing is known of it. */
+  readonly place?: StorePlace | undefined;
 }
 
 /** What a ticket says about the client that made it. */
@@ -50,19 +68,22 @@ const indexDigits = 7;
 /** Makes the tickets of one client. */
 export class TicketMaker {
   readonly #start: string;
+  readonly #startUnmarked: string;
   readonly #ends: string[] = [];
   #last = 0;
 
   /** `isMarked`: whether its tickets say which process this is. */
   constructor(clientId: string, isMarked: boolean) {
     const mark = isMarked ? ownMark() : undefined;
-    const where = mark === undefined ? host : `${host}+${markText(mark)}`;
-    this.#start = `${where}:${process.pid}:${clientId}:`;
+    const end = `:${process.pid}:${clientId}:`;
+    this.#startUnmarked = `${host}${end}`;
+    this.#start = mark === undefined ? this.#startUnmarked : `${host}+${markText(mark)}${end}`;
   }
 
-  make(index: number): Ticket {
+  /** `outlives`: what it holds may outlive this process, so it has no mark. */
+  make(index: number, outlives = false): Ticket {
     this.#last += 1;
-    return `${this.#start}${this.#last}${(this.#ends[index] ??= this.#end(index))}`;
+    return `${outlives ? this.#startUnmarked : this.#start}${this.#last}${(this.#ends[index] ??= this.#end(index))}`;
   }
 
   #end(index: number): string {

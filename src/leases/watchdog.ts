@@ -8,6 +8,7 @@
  * | valid | a third of the lease has not passed since the last renewal was sent | valid (reply to an earlier renewal) | lost | – | lost |
  * | renewing | a renewal is in progress | valid | lost | unsure | lost |
  * | unsure | the last renewal got no reply in time; tries again soon | valid | lost | – | lost |
+ * | ending | it is not renewed | – | – | – | lost |
  * | lost | its owner was notified; no longer watched | – | – | – | – |
  *
  * The local deadline is one lease after the last successful renewal was *sent*, by the monotonic clock, so it comes no
@@ -27,7 +28,9 @@ export interface Watched extends RenewEntry {
   readonly watch: Watch | undefined;
   watchedBy(watch: Watch | undefined): void;
   /** A renewal sent at `sentAt` succeeded. */
-  renewed(sentAt: number): void;
+  renewed(sentAt: number, leaseMs: number): void;
+  /** A renewal has got no reply yet, and may be carried out after a later one. */
+  mayComeLate?(leaseMs: number): void;
   /** The machine has slept since the last renewal was sent. */
   readonly isUnsure?: boolean;
   lose(reason: string): void;
@@ -35,7 +38,7 @@ export interface Watched extends RenewEntry {
 
 /** What the watchdog knows of a ticket. */
 export interface Watch {
-  state: "valid" | "renewing" | "unsure";
+  state: "valid" | "renewing" | "unsure" | "ending";
   deadline: Deadline;
   /** When the last renewal was sent. */
   sentAt: number;
@@ -47,6 +50,7 @@ const transitions: Readonly<Record<Watch["state"], readonly Watch["state"][]>> =
   valid: ["valid", "renewing"],
   renewing: ["valid", "renewing", "unsure"],
   unsure: ["valid", "renewing"],
+  ending: [],
 };
 
 /** Whom it asks: an opened store's backend, as it is at each renewal. */
@@ -59,6 +63,7 @@ interface Sent {
   readonly ticket: Watched;
   readonly watch: Watch;
   readonly sentAt: number;
+  readonly leaseMs: number;
 }
 
 /** Renewals fall due on a grid of this fraction of the lease, so that many of them share one call. */
@@ -84,6 +89,13 @@ export class Watchdog {
     this.unwatch(ticket);
     const deadline = this.#nextRenewal(ticket, at);
     ticket.watchedBy({ state: "valid", deadline, sentAt: -Infinity, provenAt: -Infinity });
+  }
+
+  /** Reports its end, and does not renew it. */
+  watchEnd(ticket: Watched): void {
+    this.unwatch(ticket);
+    const deadline = this.#localDeadline(ticket, "its lease is over");
+    ticket.watchedBy({ state: "ending", deadline, sentAt: -Infinity, provenAt: -Infinity });
   }
 
   /** Nothing is watched any more. */
@@ -130,7 +142,10 @@ export class Watchdog {
   #renew(tickets: readonly Watched[]): void {
     const { backend } = this.#calls;
     const sentAt = now();
-    const sent = tickets.map((ticket) => ({ ticket, sentAt, watch: this.#sent(ticket, sentAt) }));
+    const sent = tickets.map((ticket) => {
+      const { leaseMs } = ticket;
+      return { ticket, sentAt, leaseMs, watch: this.#sent(ticket, sentAt) };
+    });
     const entries = tickets.map(({ id, ticket, leaseMs }) => ({ id, ticket, leaseMs }));
     const unknown = (): void => sent.forEach((one) => this.#answer(one, undefined));
     const withinMs = Math.min(...new Set(tickets.map(({ leaseMs }) => leaseMs))) / 4;
@@ -157,17 +172,19 @@ export class Watchdog {
   }
 
   /** A reply counts whenever it comes: a renewal extends the lease from the time it was sent. */
-  #answer({ ticket, watch, sentAt }: Sent, answer: "renewed" | "lost" | undefined): void {
+  #answer(one: Sent, answer: "renewed" | "lost" | undefined): void {
+    const { ticket, watch, sentAt, leaseMs } = one;
+    if (answer === undefined) ticket.mayComeLate?.(leaseMs);
     if (ticket.watch !== watch) return; // it was released in the meantime, or is lost
     if (answer === "lost") this.#lose(ticket, "the server says that it is no longer the holder");
-    else if (answer === "renewed") this.#renewed(ticket, watch, sentAt);
+    else if (answer === "renewed") this.#renewed(one);
     else if (watch.state === "renewing" && watch.sentAt === sentAt) this.#unsure(ticket, watch);
   }
 
-  #renewed(ticket: Watched, watch: Watch, sentAt: number): void {
+  #renewed({ ticket, watch, sentAt, leaseMs }: Sent): void {
     if (sentAt <= watch.provenAt) return; // a later renewal has already succeeded
     watch.provenAt = sentAt;
-    ticket.renewed(sentAt);
+    ticket.renewed(sentAt, leaseMs);
     const isUnderWay = watch.state === "renewing" && watch.sentAt !== sentAt; // a later renewal
     if (isUnderWay) this.#become(watch, "renewing", this.#localDeadline(ticket));
     else this.#become(watch, "valid", this.#nextRenewal(ticket, now()));
@@ -189,8 +206,8 @@ export class Watchdog {
     watch.deadline = deadline;
   }
 
-  #localDeadline(ticket: Watched): Deadline {
-    const noAnswer = (): void => this.#lose(ticket, "no renewal was answered within its lease");
+  #localDeadline(ticket: Watched, reason = "no renewal was answered within its lease"): Deadline {
+    const noAnswer = (): void => this.#lose(ticket, reason);
     return this.#deadlines.set(ticket.leaseMs, noAnswer, ticket.until - ticket.leaseMs);
   }
 

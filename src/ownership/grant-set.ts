@@ -8,7 +8,7 @@ import { withCallersStack } from "../caller-stacks.ts";
 import type { HoldTracing, Traceable } from "../diagnostics/hold-tracing.ts";
 import type { HoldTrace } from "../diagnostics/traces.ts";
 import { lockLost, type HeldGrant } from "./grant.ts";
-import type { HeldByHand } from "./held-by-hand.ts";
+import type { HeldByHand } from "./lender.ts";
 import type { Limited } from "./hold-limit.ts";
 import { warnOfUnanswered } from "./unanswered-release.ts";
 

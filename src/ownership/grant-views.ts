@@ -9,22 +9,22 @@ import type { GrantSet, HeldSet } from "./grant-set.ts";
 import type { Grant } from "./public-grant.ts";
 
 abstract class Shown<Held extends HeldGrant | HeldSet> {
-  readonly held: Held;
+  readonly behind: Held;
 
   constructor(held: Held) {
-    this.held = held;
+    this.behind = held;
   }
 
   get signal(): AbortSignal {
-    return this.held.signal;
+    return this.behind.signal;
   }
 
   get closing(): AbortSignal {
-    return this.held.closing;
+    return this.behind.closing;
   }
 
   release(): Promise<boolean> {
-    return this.held.release();
+    return this.behind.release();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -41,7 +41,27 @@ export class GrantView extends Shown<HeldGrant> implements Grant {
   }
 
   get fence(): number {
-    return this.held.fence;
+    return this.behind.fence;
+  }
+
+  get expiresInMs(): number {
+    return this.behind.expiresInMs;
+  }
+
+  get wanted(): AbortSignal {
+    return this.behind.wanted;
+  }
+
+  get held(): boolean {
+    return this.behind.held;
+  }
+
+  extend(ms: number): Promise<void> {
+    return this.behind.extend(ms);
+  }
+
+  token(): string {
+    return this.behind.token();
   }
 }
 

@@ -1,44 +1,26 @@
 /**
  * A grant of a lock: what a caller gets, and what a nested caller gets again [L4].
- *
  * A root grant borrows a hold. A nested one borrows its parent: no round trip, the same fence, a release of its own.
  * Work under one grant is ordered by its mutex. A grant that has ended never becomes live again, and its signal never
  * aborts after a normal release.
  */
-import type { Receipt, Share } from "../backends/contract.ts";
-import { diagnostics, type LostEvent } from "../diagnostics/events.ts";
-import type { HoldTracing, Traceable } from "../diagnostics/hold-tracing.ts";
-import type { HoldTrace, LockKind } from "../diagnostics/traces.ts";
+import { holdTraceOf, publishLost, type HoldTracing, type Traceable } from "../diagnostics/hold-tracing.ts";
+import type { HoldTrace } from "../diagnostics/traces.ts";
 import { withCallersStack } from "../caller-stacks.ts";
-import { LockLostError, quoted, shownId } from "../errors.ts";
-import { partsOfInternal } from "../names.ts";
+import { LockLostError, quoted } from "../errors.ts";
 import { Mutex } from "./mutex.ts";
 import { runOutside } from "./async-context.ts";
 import type { Hold } from "../leases/hold.ts";
-import type { HeldByHand } from "./held-by-hand.ts";
+import { extendHold, handOutHold } from "../leases/lease-calls.ts";
+import { leaseMs } from "../options.ts";
+import type { HeldByHand, JoinedRelease, Lending } from "./lender.ts";
 import type { Grant } from "./public-grant.ts";
 import { warnOfUnanswered } from "./unanswered-release.ts";
+import { WantedSignal } from "./wanted.ts";
 
 type Phase = "live" | "ended" | "lost";
 
-/** The lender of the grant, which is notified when it ends. */
-export interface Lender {
-  /** Called once, after `release()`, when nothing is in progress under the grant. Returns whether it was still held. */
-  onRelease(grant: HeldGrant): Promise<boolean>;
-  /** The grant was lost while it was held. */
-  onLose?(grant: HeldGrant): void;
-  /** The lock is released by a commit; `undefined` if it is not, but by `onRelease()` alone, after the commit. */
-  joinRelease?(grant: HeldGrant): JoinedRelease | undefined;
-}
-
-/** A lock that is being released by a commit of several states. One of the two is called, unless the hold is lost. */
-export interface JoinedRelease {
-  /** It settles the ticket. */
-  readonly receipt: Receipt;
-  readonly released: () => void;
-  /** The commit was refused: the lock is still held. */
-  readonly refused: () => void;
-}
+export type Lender = Lending<HeldGrant>;
 
 export class HeldGrant implements Grant, Traceable {
   readonly hold: Hold;
@@ -61,6 +43,7 @@ export class HeldGrant implements Grant, Traceable {
   #onOver: (() => void) | undefined;
   #onOverOfWaits: (() => void) | undefined;
   #controller: AbortController | undefined;
+  #wanted: WantedSignal | undefined;
   #tracing: HoldTracing | undefined;
   #released: Promise<boolean> | undefined;
   /** One promise for all calls of `release()`: if it rejects, handling one of them is enough. */
@@ -115,6 +98,36 @@ export class HeldGrant implements Grant, Traceable {
     return this.hold.store.closing;
   }
 
+  get held(): boolean {
+    return this.isLive && !this.hold.isUnsure;
+  }
+
+  get expiresInMs(): number {
+    return this.held ? this.hold.lease.leftMs : 0;
+  }
+
+  get wanted(): AbortSignal {
+    if (this.parent !== undefined) return this.parent.wanted;
+    return (this.#wanted ??= new WantedSignal(this, () => this.#lender.othersWait?.() === true)).signal;
+  }
+
+  mayBeWanted(): void {
+    this.#wanted?.look();
+  }
+
+  extend(ms: number): Promise<void> {
+    return withCallersStack(async () => {
+      leaseMs(ms, "extend()'s time");
+      if (this.isLive) await this.track(extendHold(this.hold, ms));
+      if (this.lossError !== undefined) throw this.lossError;
+    });
+  }
+
+  token(): string {
+    if (this.lossError !== undefined) throw this.lossError;
+    return handOutHold(this.hold, this.fence);
+  }
+
   /** Whether no call is in progress under it. */
   get isIdle(): boolean {
     if (this.#isInside?.() === true || this.#writes?.size || this.#mutex?.isLocked === true) return false;
@@ -132,7 +145,9 @@ export class HeldGrant implements Grant, Traceable {
   }
 
   close(reason: Error): Promise<boolean> {
-    if (this.#phase === "live" && this.#released === undefined) {
+    if (this.hold.isHandedOut) {
+      this.hold.lose(reason); // it is left to its lease
+    } else if (this.#phase === "live" && this.#released === undefined) {
       this.#reason = reason;
       this.#wasClosed = true;
       runOutside(() => this.#controller?.abort(reason));
@@ -164,17 +179,11 @@ export class HeldGrant implements Grant, Traceable {
     this.#endChildren(this.#reason);
     runOutside(() => this.#tell(this.#reason));
     this.#lender.onLose?.(this);
-    this.#onOver?.();
-    this.#onOverOfWaits?.();
+    this.#tellOver();
   }
 
   describe(): HoldTrace | undefined {
-    if (this.parent !== undefined) return undefined;
-    const { share } = this.hold;
-    const own = partsOfInternal(this.id);
-    const kind = kindOf(share, own?.kind);
-    const [ids, fences] = [[own?.id ?? this.id], [this.fence]];
-    return share?.kind === "permits" ? { kind, ids, fences, weight: share.weight } : { kind, ids, fences };
+    return this.parent === undefined ? holdTraceOf(this.id, this.fence, this.hold.share) : undefined;
   }
 
   traceBy(tracing: HoldTracing): void {
@@ -251,10 +260,15 @@ export class HeldGrant implements Grant, Traceable {
     if (this.#children?.size) this.#endChildren(this.#lost("the grant that it was nested in was released"));
     this.hold.giveBack(this);
     this.parent?.forget(this);
-    this.#onOver?.();
-    this.#onOverOfWaits?.();
+    this.#tellOver();
     const released = this.#writes?.size ? this.#releaseAfterWrites() : this.#lender.onRelease(this);
     return held ? released : released.then(() => false);
+  }
+
+  #tellOver(): void {
+    this.#wanted?.end();
+    this.#onOver?.();
+    this.#onOverOfWaits?.();
   }
 
   async #releaseAfterWrites(): Promise<boolean> {
@@ -268,10 +282,7 @@ export class HeldGrant implements Grant, Traceable {
 
   /** Listeners run immediately, in the context that noticed the loss, which may be another holder's. */
   #tell(reason: Error | undefined): void {
-    if (diagnostics.lost.hasSubscribers) {
-      const event: LostEvent = { id: shownId(this.id), fence: this.fence, reason: String(reason?.message) };
-      diagnostics.lost.publish(event);
-    }
+    publishLost(this.id, this.fence, reason);
     this.#controller?.abort(reason);
   }
 
@@ -279,12 +290,6 @@ export class HeldGrant implements Grant, Traceable {
     for (const child of this.#children ?? []) child.lose(reason);
     this.#children?.clear();
   }
-}
-
-function kindOf(share: Share | undefined, own: string | undefined): LockKind {
-  if (share?.kind === "permits") return "semaphore";
-  if (share?.kind === "shared") return "shared";
-  return own === "leader" ? "leader" : "lock";
 }
 
 export function lockLost(id: string, fence: number, reason: string): LockLostError {

@@ -27,7 +27,7 @@ export async function acquireNested(
 ): Promise<HeldGrant> {
   if (parent.hold.share !== undefined && how.share === undefined) throw upgradeError(parent.id);
   const unlock = parent.mutex.tryLock() ?? (await waitForMutex(calls, parent, how));
-  if (parent.hold.isUnsure) await parent.hold.whenSure();
+  if (parent.hold.isUnsure) await parent.hold.lease.whenSure();
   const error = parent.lossError;
   if (error !== undefined) {
     unlock();

@@ -29,7 +29,7 @@ export function parseGrantsFor(
 
 /** The grants of each id that it has. */
 function parseGrants(given: unknown, store: object): readonly HeldGrant[] {
-  const value = given instanceof GrantView || given instanceof GrantSetView ? given.held : given;
+  const value = given instanceof GrantView || given instanceof GrantSetView ? given.behind : given;
   const grants = value instanceof HeldSet ? value.grants : value instanceof HeldGrant ? [value] : [];
   if (grants.length === 0) {
     if (value instanceof Promise)

@@ -23,6 +23,46 @@ export interface Grant extends AsyncDisposable {
    * finished, within `drainMs`. One signal for the whole store.
    */
   readonly closing: AbortSignal;
+  /** Whether the lock is certainly held now, as far as this process knows. */
+  readonly held: boolean;
+  /**
+   * For how long the lock is certainly held if it is not renewed, in whole milliseconds; 0 if it is not. The server keeps it
+   * a little longer.
+   */
+  readonly expiresInMs: number;
+  /**
+   * Aborts when others wait for the lock, so that long work can end early; at once if they wait when it is read for the first
+   * time. It costs nothing until then; afterwards, the server is asked who waits: by a wake on Redis and in memory, every
+   * 250 ms on SQLite. Callers of this process count.
+   */
+  readonly wanted: AbortSignal;
+  /**
+   * Gives the lock a lease of `ms` milliseconds from now on, 100 … 86 400 000: one round trip. If the lock is renewed,
+   * later renewals give it as much.
+   *
+   * @throws LockLostError if the lock is no longer held; UnavailableError if the backend did not answer: the lease is then
+   * the old one or the new one, and `expiresInMs` is the shorter of them; InvalidArgumentError.
+   * @example
+   * ```ts
+   * const grant = await store.lock("import").acquire({ renew: false, leaseMs: 30_000 });
+   * for (const part of parts) {
+   *   await importPart(part, grant.fence);
+   *   await grant.extend(30_000);
+   * }
+   * await grant.release();
+   * ```
+   */
+  extend(ms: number): Promise<void>;
+  /**
+   * The grant as text, for {@link Lock.adopt} in another request or process. It is a secret: its bearer can take the lock.
+   * From then on `close()` of the store leaves the lock to its lease. After a release or an adoption it is worth nothing.
+   *
+   * If the lock is renewed, its token does not outlive this process, whose locks are passed on when it ends
+   * (`passOverDead`). With `renew: false` it is good until the lease is over.
+   *
+   * @throws LockLostError if the lock is no longer held; InvalidArgumentError for a shared lock.
+   */
+  token(): string;
   /**
    * Releases the lock. May be repeated: every call returns the result of the first.
    *

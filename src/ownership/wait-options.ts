@@ -4,6 +4,8 @@ import type { HeldGrant } from "./grant.ts";
 
 export interface WaitOptions {
   readonly leaseMs: number;
+  /** Whether the lease is renewed. Default: true. */
+  readonly renew?: boolean | undefined;
   readonly waitMs: number;
   readonly signal: AbortSignal | undefined;
   /** What is wanted of the lock; `undefined`: the whole of it. */

@@ -68,7 +68,7 @@ class Acquisitions {
     try {
       const busy = await this.#tryAll();
       if (busy !== undefined) await this.#waitForRest(busy);
-      for (const { hold } of this.#granted) if (hold.isUnsure) await hold.whenSure();
+      for (const { hold } of this.#granted) if (hold.isUnsure) await hold.lease.whenSure();
       for (const { lossError } of this.#granted) if (lossError !== undefined) throw lossError;
       return this.#granted;
     } catch (error) {

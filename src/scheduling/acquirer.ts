@@ -15,7 +15,7 @@ import { Dispatcher } from "./dispatcher.ts";
 import { LocalQueue, maxFences, type QueueCallbacks } from "./local-queue.ts";
 import { writePlain } from "./plain-write.ts";
 import { hadTheirTime, isPassing } from "./refused-asks.ts";
-import { ChangeRequest, type Request } from "./request.ts";
+import { ChangeRequest, suits, type Request } from "./request.ts";
 import { SharedDispatcher } from "./shared-dispatcher.ts";
 import { LastLook } from "./timeouts/last-look.ts";
 
@@ -166,12 +166,12 @@ export class Acquirer implements QueueCallbacks, Asker, AwaitedLock {
   }
 
   /** Asks for the lock until it is granted or no longer wanted, or the backend does not reply. */
-  #start({ leaseMs }: Request): void {
-    this.#asking.start(leaseMs, this.#share);
+  #start({ leaseMs, renews }: Request): void {
+    this.#asking.start(leaseMs, this.#share, renews);
   }
 
-  wants({ leaseMs }: Asking): boolean {
-    return this.queue.head?.leaseMs === leaseMs;
+  wants(asking: Asking): boolean {
+    return suits(this.queue.head, asking);
   }
 
   request(): Pick<AcquireRequest, "queue" | "load" | "fences"> {

@@ -77,13 +77,17 @@ export class Asking {
     return this.#acquisition?.leaseMs;
   }
 
+  get renews(): boolean {
+    return this.#acquisition?.renews ?? true;
+  }
+
   get share(): Share | undefined {
     return this.#acquisition?.share;
   }
 
   /** Asks with a new ticket. */
-  start(leaseMs: number, share: Share | undefined): void {
-    const acquisition = this.#tickets.start(this.#id, leaseMs, share);
+  start(leaseMs: number, share: Share | undefined, renews = true): void {
+    const acquisition = this.#tickets.start(this.#id, leaseMs, { share, renews });
     this.#acquisition = acquisition;
     this.#holders = undefined;
     this.#isUntold = false;
@@ -166,7 +170,7 @@ export class Asking {
    * for: by now, another client may have the lock.
    */
   #noteReply(acquisition: Acquisition, reply: AcquireReply, sentAt: number): Hold | Waiting | undefined {
-    if (reply.status === "settled") throw settledTicket(acquisition.ticket);
+    if (reply.status === "settled" || reply.status === "lost") throw settledTicket(acquisition.ticket);
     if (reply.status === "mismatch") throw mismatch(this.#id, acquisition.share, reply);
     if (reply.status === "granted") {
       if (this.#tickets.hasSleptSince(sentAt)) return undefined;
@@ -213,6 +217,7 @@ export class Asking {
     const wake = acquisition.takeWake();
     const { waitingSince } = acquisition;
     if (wake === undefined || waitingSince === undefined) return undefined;
+    if (!acquisition.renews) return undefined; // its lease would stay that of the hand-over: it asks for the full one
     // After a second ask, the wake may be a late one, of a grant that has ended. Another ask decides [L1].
     if (acquisition.hasAskedAgain || this.#tickets.hasSleptSince(waitingSince)) return undefined;
     const left = waitingSince + wake.leaseMs - now();

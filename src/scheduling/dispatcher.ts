@@ -10,8 +10,9 @@ import type { InFlight } from "../calls/in-flight-counter.ts";
 import type { Hold } from "../leases/hold.ts";
 import { releaseHold } from "../leases/release-hold.ts";
 import type { TicketRegistry } from "../leases/ticket-registry.ts";
-import { HeldGrant, type JoinedRelease, type Lender } from "../ownership/grant.ts";
+import { HeldGrant, type Lender } from "../ownership/grant.ts";
 import { limitHold } from "../ownership/hold-limit.ts";
+import type { JoinedRelease } from "../ownership/lender.ts";
 import { now, soon } from "../timers.ts";
 import type { Batch } from "../updates/batch.ts";
 import { BatchRun, type RunHost } from "../updates/batch-run.ts";
@@ -20,7 +21,7 @@ import { awaitReplicas } from "./await-replicas.ts";
 import { publishAcquired, publishReleased, warnOfRelease } from "./grant-events.ts";
 import { isWithinBounds } from "./hold-bounds.ts";
 import type { LocalQueue } from "./local-queue.ts";
-import { ChangeRequest, GrantRequest, type Request } from "./request.ts";
+import { ChangeRequest, GrantRequest, suits, type Request } from "./request.ts";
 
 export interface DispatcherOptions {
   readonly tickets: TicketRegistry;
@@ -65,7 +66,11 @@ export class Dispatcher implements Lender {
 
   /** A request has joined the queue: it waits until the lock is free for it. */
   arrived(): void {
-    return;
+    if (this.othersWait()) this.#lent?.mayBeWanted();
+  }
+
+  othersWait(): boolean {
+    return this.#queue.head !== undefined;
   }
 
   /** Called whenever nothing is in progress: decides what comes next. */
@@ -231,12 +236,13 @@ export class Dispatcher implements Lender {
   /** Whether there is a next request that may have the lock without asking the backend. */
   #mayGoOn(at: number): boolean {
     const hold = this.#hold;
-    if (this.#queue.head?.leaseMs !== hold.leaseMs) return false;
+    if (!suits(this.#queue.head, hold)) return false;
     if (!hold.isLiveAt(at) || hold.isTainted || hold.fencesLeft === 0 || hold.isUnsure) return false;
     // One is always served: a process that had to wait for the CPU or for a slow reply has had no share yet [L2].
     if (hold.served === 0) return true;
+    if (hold.isForOne) return false;
     // Near the end of its lease, the lock is renewed before the next request gets it.
-    return isWithinBounds(hold, at) && hold.until - at > hold.grantedMs / 3;
+    return isWithinBounds(hold, at) && hold.until - at > hold.lease.grantedMs / 3;
   }
 
   /**
@@ -246,7 +252,8 @@ export class Dispatcher implements Lender {
   #release(write: StateWrite | undefined, durability?: Durability): Promise<Done<ReleaseReply>> {
     const hold = this.#hold;
     const { leaseMs } = hold;
-    const isKept = durability === undefined && this.#queue.head?.leaseMs === leaseMs && !hold.isTainted;
+    const isWanted = suits(this.#queue.head, hold) && !hold.isForOne;
+    const isKept = durability === undefined && isWanted && !hold.isTainted;
     const keep = isKept ? { leaseMs, fences: this.#queue.fencesWanted } : undefined;
     const settle = (reply: ReleaseReply, sentAt: number): void => this.#settle(reply, sentAt);
     return releaseHold(this.#tickets, hold, { write, keep, durability, settle });

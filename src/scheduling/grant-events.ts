@@ -5,7 +5,7 @@ import type { HeldGrant } from "../ownership/grant.ts";
 import { now } from "../timers.ts";
 import type { GrantRequest } from "./request.ts";
 
-export function publishAcquired(request: GrantRequest, grant: HeldGrant): void {
+export function publishAcquired(request: Pick<GrantRequest, "waitsFrom">, grant: HeldGrant): void {
   if (!diagnostics.acquire.hasSubscribers) return;
   const event: AcquireEvent = {
     id: shownId(grant.id),

@@ -13,6 +13,6 @@ export function isWithinBounds(hold: Hold, at: number): boolean {
 /** Whether permits may be handed on in this process; the grant has reserved fences for no more than 64 callers [L13]. */
 export function permitsGoOn(hold: Hold, at: number): boolean {
   // Near the end of its lease, it is renewed first.
-  const isRenewed = hold.until - at > hold.grantedMs / 3;
+  const isRenewed = hold.until - at > hold.lease.grantedMs / 3;
   return hold.fencesLeft > 0 && at - hold.since < wantedBounds.ms && isRenewed;
 }

@@ -1,12 +1,15 @@
 /**
  * The locks that callers of one opened store want: an acquirer for each id, and how waiting and serving end on close.
  */
-import type { Share } from "../backends/contract.ts";
+import type { Share, TakenFrom } from "../backends/contract.ts";
 import { ClosedError } from "../errors.ts";
 import { InFlight } from "../calls/in-flight-counter.ts";
 import type { TicketRegistry } from "../leases/ticket-registry.ts";
+import type { HeldGrant } from "../ownership/grant.ts";
 import { warnIfOutlived } from "../ownership/outlived.ts";
+import type { WaitOptions } from "../ownership/wait-options.ts";
 import { Acquirer } from "./acquirer.ts";
+import { adopt } from "./adopt.ts";
 import { WaitGraph } from "./deadlocks/wait-graph.ts";
 import { PermitQueue } from "./permits/permit-queue.ts";
 import type { GrantRequest, Request } from "./request.ts";
@@ -62,6 +65,14 @@ export class LockManager {
     if (acquirer === undefined)
       this.#shared.set(id, (acquirer = this.#create(id, share, () => this.#shared.delete(id))));
     acquirer.add(request);
+  }
+
+  /** Takes the lock over from the holder that a token names. Nothing waits for that. */
+  adopt(
+    from: TakenFrom & { readonly id: string },
+    how: Omit<WaitOptions, "waitMs" | "share">,
+  ): Promise<HeldGrant> {
+    return adopt({ tickets: this.#tickets, serving: this.#serving }, from, how);
   }
 
   /** The limit of this semaphore was changed: permits that were granted before are handed on no more. */

@@ -21,6 +21,8 @@ export interface WaitEnds {
 
 export abstract class Request extends ListNode {
   readonly leaseMs: number;
+  /** Whether the lease is to be renewed. */
+  readonly renews: boolean;
   readonly waitMs: number;
   readonly durability: Durability | undefined;
   /** Whether the state is wanted with the grant. */
@@ -42,6 +44,7 @@ export abstract class Request extends ListNode {
     this.arrivedAt = arrivedAt;
     this.waitsFrom = waitsFrom;
     this.leaseMs = how.leaseMs;
+    this.renews = how.renew ?? true;
     this.waitMs = how.waitMs;
     this.durability = how.durability;
     this.acquired = how.acquired;
@@ -113,6 +116,14 @@ export class GrantRequest extends Request {
   get failure(): unknown {
     return this.#failure;
   }
+}
+
+/** Whether a ticket with this lease is one for the request. */
+export function suits(
+  request: Request | undefined,
+  ticket: { readonly leaseMs: number | undefined; readonly renews: boolean },
+): boolean {
+  return request?.leaseMs === ticket.leaseMs && request?.renews === ticket.renews;
 }
 
 /** Whether what the request wants is what this ticket asks for or has. */

@@ -20,7 +20,7 @@ import { awaitReplicas } from "./await-replicas.ts";
 import { publishAcquired, publishReleased, warnOfRelease } from "./grant-events.ts";
 import { isWithinBounds } from "./hold-bounds.ts";
 import type { LocalQueue } from "./local-queue.ts";
-import { GrantRequest, type Request } from "./request.ts";
+import { GrantRequest, suits, type Request } from "./request.ts";
 
 export class SharedDispatcher implements Lender {
   readonly #queue: LocalQueue;
@@ -77,10 +77,10 @@ export class SharedDispatcher implements Lender {
     if (this.#grantsOf(hold).size === 0) this.#close(hold); // without grants: the last request gave up
   }
 
-  #mayJoin(hold: Hold, { leaseMs }: Request): boolean {
+  #mayJoin(hold: Hold, request: Request): boolean {
     const at = now();
-    if (leaseMs !== hold.leaseMs || hold.fencesLeft === 0 || !hold.isLiveAt(at) || hold.isUnsure)
-      return false;
+    if (hold.isForOne && hold.served > 0) return false;
+    if (!suits(request, hold) || hold.fencesLeft === 0 || !hold.isLiveAt(at) || hold.isUnsure) return false;
     if (this.#isBeginning) return true;
     return !hold.isWanted && isWithinBounds(hold, at);
   }

@@ -15,6 +15,10 @@ import { holdLimitCases } from "./lock-suite/hold-limit.ts";
 import { leaderClosingCases } from "./lock-suite/leader/closing.ts";
 import { leaderCases } from "./lock-suite/leader/terms.ts";
 import { leaderWatchCases } from "./lock-suite/leader/watching.ts";
+import { adoptCases } from "./lock-suite/leases/contract-adopt.ts";
+import { adoptingCases } from "./lock-suite/leases/adopting.ts";
+import { unrenewedCases } from "./lock-suite/leases/unrenewed.ts";
+import { wantedCases } from "./lock-suite/leases/wanted.ts";
 import { lossCases } from "./lock-suite/loss.ts";
 import { givingUpCases } from "./lock-suite/giving-up.ts";
 import { lostReplyCases } from "./lock-suite/lost-replies.ts";
@@ -48,6 +52,7 @@ export function lockSuite(options: SuiteOptions): void {
   register(options, [
     ...contractCases,
     ...releaseCases,
+    ...adoptCases,
     ...sharedCases,
     ...permitCases,
     ...deadlockContractCases,
@@ -59,6 +64,9 @@ export function lockSuite(options: SuiteOptions): void {
     ...eventLoopCases,
     ...ownerCases,
     ...lossCases,
+    ...adoptingCases,
+    ...unrenewedCases,
+    ...wantedCases,
     ...givingUpCases,
     ...lostReplyCases,
     ...acquiringSeveralCases,

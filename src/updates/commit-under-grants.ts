@@ -14,7 +14,8 @@ import type {
 } from "../backends/contract.ts";
 import type { BackendCalls } from "../calls/backend-calls.ts";
 import { UnavailableError } from "../errors.ts";
-import { lockLost, type HeldGrant, type JoinedRelease } from "../ownership/grant.ts";
+import { lockLost, type HeldGrant } from "../ownership/grant.ts";
+import type { JoinedRelease } from "../ownership/lender.ts";
 import { now } from "../timers.ts";
 import { publishUpdate } from "./batch.ts";
 

@@ -3,6 +3,7 @@
 
 import type {
   AcquireOptions,
+  AdoptOptions,
   CampaignOptions,
   CloseOptions,
   ClusterTarget,
@@ -48,6 +49,7 @@ type Exact<T> = { [K in OptionalKeys<T>]: undefined extends Required<T>[K] ? nev
 
 interface Exacts {
   AcquireOptions: Exact<AcquireOptions>;
+  AdoptOptions: Exact<AdoptOptions>;
   CampaignOptions: Exact<CampaignOptions<string>>;
   CloseOptions: Exact<CloseOptions>;
   ClusterTarget: Exact<ClusterTarget>;

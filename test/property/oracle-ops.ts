@@ -51,6 +51,16 @@ export type Op =
       readonly load: boolean;
       readonly fences: number;
     }
+  | {
+      /** By a fresh ticket, from this one, which may or may not hold the lock. */
+      readonly op: "adopt";
+      readonly ticket: number;
+      readonly client: number;
+      readonly fence: number;
+      readonly lease: number;
+      readonly load: boolean;
+      readonly fences: number;
+    }
   | { readonly op: "renew"; readonly tickets: readonly number[]; readonly lease: number }
   | {
       readonly op: "release";
@@ -211,6 +221,18 @@ const weighted: readonly { weight: number; arbitrary: fc.Arbitrary<Op> }[] = [
   {
     weight: 2,
     arbitrary: fc.record({ op: is("force"), ticket, client, ifFence: fc.option(fc.nat(3), { nil: null }) }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      op: is("adopt"),
+      ticket,
+      client,
+      fence: fc.nat(3),
+      lease,
+      load: fc.boolean(),
+      fences,
+    }),
   },
   { weight: 3, arbitrary: fc.record({ op: is("cancel"), ticket }) },
   {

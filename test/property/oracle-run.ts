@@ -6,6 +6,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import {
+  type AcquireRequest,
   type Backend,
   type Receipt,
   type ReleaseRequest,
@@ -89,6 +90,8 @@ export class OracleRun {
     switch (op.op) {
       case "ask":
         return this.#ask(op);
+      case "adopt":
+        return this.#adopt(op);
       case "release":
         return this.#release(op);
       case "commit":
@@ -133,11 +136,27 @@ export class OracleRun {
       : this.#tickets.pick(op.ticket, false);
     if (ticket === undefined) return undefined;
     const { queue, load, fences } = op;
-    const { share } = ticket;
-    const request = { leaseMs: this.#options.leases[op.lease]!, queue, load, fences, share };
-    const receipt = receiptOf(ticket.sequence.index, ticket.n);
-    const entry = this.#without(ticket.id, (side) =>
-      this.#backend(side, ticket.client).acquireLock(ticket.id, this.#name(side, ticket), request, receipt),
+    const request = { leaseMs: this.#options.leases[op.lease]!, queue, load, fences, share: ticket.share };
+    return this.#askBy(ticket, () => request);
+  }
+
+  #adopt(op: Extract<Op, { op: "adopt" }>): Entry | undefined {
+    const old = this.#tickets.pick(op.ticket, false);
+    if (old === undefined) return undefined;
+    const ticket = this.#tickets.make({ client: op.client, id: old.id, share: undefined });
+    const [stamps, leaseMs] = [this.#answers.stamp(op.fence), this.#options.leases[op.lease]!];
+    const { load, fences } = op;
+    return this.#askBy(ticket, (side) => {
+      const from = { ticket: this.#name(side, old), fence: stamps?.[side] ?? 1 };
+      return { leaseMs, queue: false, load, fences, from };
+    });
+  }
+
+  #askBy(ticket: TestTicket, request: (side: 0 | 1) => AcquireRequest): Entry {
+    const { id, client, sequence, n } = ticket;
+    const receipt = receiptOf(sequence.index, n);
+    const entry = this.#without(id, (side) =>
+      this.#backend(side, client).acquireLock(id, this.#name(side, ticket), request(side), receipt),
     );
     return { ...entry, done: (status) => void (ticket.isGranted = status === "granted") };
   }
@@ -179,12 +198,8 @@ export class OracleRun {
     const fence = op.ifFence === null ? undefined : this.#answers.stamp(op.ifFence);
     return this.#ofSequence(op.client, ticket.id, (side, receipt) => {
       const request = { forced: { ifFence: fence?.[side] } };
-      return this.#backend(side, op.client).releaseLock(
-        ticket.id,
-        this.#name(side, ticket),
-        request,
-        receipt,
-      );
+      const name = this.#name(side, ticket);
+      return this.#backend(side, op.client).releaseLock(ticket.id, name, request, receipt);
     });
   }
 

@@ -186,6 +186,7 @@ export class RedisBackend implements Backend {
     const [id, ticket, request, receipt] = args;
     const { largeValues } = this.#facts;
     const asked = { id, ticket, request, receipt };
+    if (request.from !== undefined) return this.#lockCalls.adopt(asked);
     if (!request.load || !largeValues.has(id)) return this.#acquire(asked);
     const withoutState = { ...asked, request: { ...request, load: false } };
     if (largeValues.shouldFetch(id, ticket)) return this.#acquireAndFetch(withoutState);

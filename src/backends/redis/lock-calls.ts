@@ -1,5 +1,6 @@
 /** The calls about one lock that are sent separately: cancel, forced release, and changes of a semaphore. */
 import type {
+  AcquireReply,
   CancelReply,
   Forgotten,
   Receipt,
@@ -8,8 +9,9 @@ import type {
   SemaphoreReply,
   Ticket,
 } from "../contract.ts";
-import { readCancel, readRelease } from "./protocol/decode.ts";
+import { readAdoption, readCancel, readRelease } from "./protocol/decode.ts";
 import { readSemaphoreChange } from "./protocol/decode-holders.ts";
+import { adoptionArguments, type AcquireFields } from "./protocol/encode.ts";
 import type { Keys } from "./protocol/keys.ts";
 import type { ServerFacts } from "./protocol/server-facts.ts";
 import { argumentOf } from "./protocol/token-text.ts";
@@ -41,6 +43,19 @@ export class LockCalls {
       args: (recording) => [ticket, ...recording, this.#facts.stampFloor],
       receipt,
       read: readCancel,
+      id,
+    });
+  }
+
+  /** An ask with `from`. */
+  adopt(asked: AcquireFields): Promise<AcquireReply> {
+    const { id, request } = asked;
+    return this.#singleCalls.run({
+      script: scripts.adopt,
+      keys: this.#keys.all(id),
+      args: [...adoptionArguments(asked), this.#facts.stampFloor],
+      read: (reply) => this.#facts.noteAcquire(id, readAdoption(reply, request)),
+      bytes: true,
       id,
     });
   }

@@ -20,7 +20,7 @@ import type {
 import { commitStates } from "./commit.ts";
 import { PendingChanges, type Item } from "./pending-changes.ts";
 import { noteWaits } from "./deadlocks/note-waits.ts";
-import { announce, firstInLine, handOver, passOn, serveQueue, type HandedOver } from "./hand-over.ts";
+import { adopt, announce, firstInLine, handOver, passOn, serveQueue, type HandedOver } from "./hand-over.ts";
 import { inspect, inspectSemaphore } from "./inspect.ts";
 import {
   confirmLock,
@@ -29,10 +29,10 @@ import {
   grantedReply,
   grantLock,
   heldBy,
+  isFenceOf,
   liveLock,
   renewLock,
   waitingReply,
-  type Held,
 } from "./locks.ts";
 import { clearedWaiters, nextWaiter, noteAsk, presentWaiters, weightOf } from "./queue.ts";
 import { isEffect, isSettled, once } from "./receipts.ts";
@@ -96,6 +96,7 @@ function acquire(pending: PendingChanges, request: RowRequest<"acquire">): Acqui
   const item = pending.item(id);
   const held = heldBy(item, currentLock(item), ticket);
   if (held !== undefined) return grantedReply(item, renewLock(item, held, ask.leaseMs), ask.load);
+  if (ask.from !== undefined) return adopt(item, request, ask.from);
   const mismatch = ask.share?.kind === "permits" ? mismatchOf(item, ticket, ask.share) : undefined;
   if (mismatch !== undefined) {
     item.removeWaiter(ticket);
@@ -236,8 +237,4 @@ function wakeHolders(item: Item, share: Share | undefined, handed: readonly Hand
 
 function wakeHolder({ pending, id }: Item, ticket: Ticket, kind: "wanted" | "forced"): void {
   if (pending.rules.wakes) pending.wakes.push({ kind, id, ticket });
-}
-
-function isFenceOf(held: Held, fence: number | undefined): boolean {
-  return fence === undefined || (fence >= held.fence && fence < held.fence + held.fences);
 }

@@ -1,11 +1,23 @@
 /**
- * Handing a lock to those that wait for it: to the first, and to the next ones as long as they fit [L2] [L12] [L13].
+ * Handing a lock to those that wait for it: to the first, and to the next ones as long as they fit [L2] [L12] [L13]. Or to
+ * a ticket that takes it over from its holder.
  */
-import type { Ticket } from "../contract.ts";
-import { endGrant, fits, grantedReply, grantLock, type Held } from "./locks.ts";
+import type { AcquireReply, TakenFrom, Ticket } from "../contract.ts";
+import {
+  confirmLock,
+  endGrant,
+  fits,
+  grantedReply,
+  grantLock,
+  heldBy,
+  isFenceOf,
+  type Held,
+} from "./locks.ts";
 import type { Item } from "./pending-changes.ts";
 import { clearedWaiters } from "./queue.ts";
+import type { RowRequest } from "./request-types.ts";
 import type { WaiterRow } from "./row-types.ts";
+import { isShare } from "./shares.ts";
 
 /** A waiter that was handed the lock, and its short lease. */
 export interface HandedOver {
@@ -54,6 +66,18 @@ export function announce(item: Item, handed: readonly HandedOver[]): void {
     const { status: _, ...granted } = grantedReply(item, held, waiter.load);
     wakes.push({ kind: "granted", id: item.id, ticket: waiter.ticket, ...granted });
   }
+}
+
+/** Takes the current lock over from its holder. Those that wait go on waiting. */
+export function adopt(item: Item, { ticket, ask }: RowRequest<"acquire">, from: TakenFrom): AcquireReply {
+  const held = heldBy(item, item.lock(), from.ticket);
+  if (held === undefined || isShare(held) || !isFenceOf(held, from.fence)) return { status: "lost" };
+  confirmLock(item, held);
+  const { leaseMs, fences, load } = ask;
+  const grant = grantLock(item, { ticket, leaseMs, fences, weight: undefined, unconfirmed: false });
+  const { rules, wakes } = item.pending;
+  if (rules.wakes) wakes.push({ kind: "forced", id: item.id, ticket: from.ticket });
+  return grantedReply(item, grant, load);
 }
 
 function handTo(item: Item, next: WaiterRow): Held {

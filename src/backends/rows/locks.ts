@@ -52,6 +52,11 @@ export function heldBy(item: Item, lock: LockRow | SharesRow | null, ticket: Tic
   return lock.ticket === ticket ? lock : undefined;
 }
 
+/** Whether this is one of its fences; `undefined`: any is. */
+export function isFenceOf(held: Held, fence: number | undefined): boolean {
+  return fence === undefined || (fence >= held.fence && fence < held.fence + held.fences);
+}
+
 /** Whether a ticket can get this now. A weight is at most the limit of its semaphore. */
 export function fits(item: Item, weight: Weight | undefined): boolean {
   const lock = item.lock();

@@ -12,7 +12,7 @@
  * lease.
  */
 import { shownId } from "../../errors.ts";
-import { usablePart } from "../../leases/hold.ts";
+import { usablePart } from "../../leases/lease.ts";
 import type { Watch, Watched } from "../../leases/watchdog.ts";
 import { now } from "../../timers.ts";
 

@@ -6,7 +6,7 @@
 import { randomBytes } from "node:crypto";
 import { type ClosedError, HoldfastError, LockLostError, quoted, UnavailableError } from "../../errors.ts";
 import { fromCaller } from "../../caller-stacks.ts";
-import { usablePart } from "../../leases/hold.ts";
+import { usablePart } from "../../leases/lease.ts";
 import { TicketMaker } from "../../leases/ticket.ts";
 import { Watchdog } from "../../leases/watchdog.ts";
 import { now, pause } from "../../timers.ts";

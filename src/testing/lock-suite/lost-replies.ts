@@ -38,6 +38,15 @@ const operations: readonly LockOperation[] = [
     },
     answer: [true, false],
   },
+  {
+    name: "acquire and adopt by the same store",
+    run: async (store, id) => {
+      const grant = await store.lock(id).acquire();
+      const next = await store.lock(id).adopt(grant.token());
+      return [await next.release(), await grant.release()];
+    },
+    answer: [true, false],
+  },
 ];
 
 interface LockMishap {

@@ -3,6 +3,7 @@
 import { describe, expect, test, vi } from "vitest";
 
 import type { Holder } from "../../../src/backends/contract.ts";
+import type { StoreOfTickets } from "../../../src/leases/ticket.ts";
 import { Sequence } from "../../../src/calls/receipt-sequences.ts";
 import { Acquisition } from "../../../src/leases/acquisition.ts";
 
@@ -16,9 +17,10 @@ const make = (assumeWanted = false): Acquisition =>
       id: "x",
       ticket: "t",
       leaseMs: 1_000,
+      renews: true,
       share: undefined,
       sequence: new Sequence(0),
-      store: { closing: new AbortController().signal, lookForSleep: () => undefined },
+      store: { closing: new AbortController().signal, lookForSleep: () => undefined } as StoreOfTickets,
     },
     assumeWanted,
   );

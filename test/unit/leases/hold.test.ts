@@ -2,6 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
+import type { StoreOfTickets } from "../../../src/leases/ticket.ts";
 import { Sequence } from "../../../src/calls/receipt-sequences.ts";
 import { onFakeTimers } from "../support/on-fake-timers.ts";
 import type { Hold as HoldType } from "../../../src/leases/hold.ts";
@@ -14,8 +15,9 @@ describe("a hold", () => {
     id: "x",
     ticket: "t",
     leaseMs: 6_400,
+    renews: true,
     share: undefined,
-    store: { closing: new AbortController().signal, lookForSleep: () => undefined },
+    store: { closing: new AbortController().signal, lookForSleep: () => undefined } as StoreOfTickets,
   };
   const make = (given: Partial<typeof grant> = {}, wanted = false): HoldType => {
     const sequence = new Sequence(0);
@@ -43,7 +45,7 @@ describe("a hold", () => {
     const sentAt = performance.now();
     vi.advanceTimersByTime(900);
     hold.renewed(sentAt);
-    expect([hold.until, hold.grantedMs]).toEqual([sentAt + 6_300, 6_400]);
+    expect([hold.until, hold.lease.grantedMs]).toEqual([sentAt + 6_300, 6_400]);
   });
 
   test("[L3] hands out each reserved fence once", () => {

@@ -62,6 +62,7 @@ async function inTerm(
 /** Called with a silent backend. */
 const unreachable: Record<string, Prepare | (() => Promise<Prepare>)> = {
   "Grant.release": () => held(lock().acquire(), (grant) => grant.release()),
+  "Grant.extend": () => held(lock().acquire(), (grant) => grant.extend(1_000)),
   "Grant.asyncDispose": () => held(lock().acquire(), (grant) => grant[Symbol.asyncDispose]()),
   "GrantSet.release": () => held(locks().acquire(), (grant) => grant.release()),
   "GrantSet.asyncDispose": () => held(locks().acquire(), (grant) => grant[Symbol.asyncDispose]()),
@@ -71,6 +72,7 @@ const unreachable: Record<string, Prepare | (() => Promise<Prepare>)> = {
   "Leader.watch": () => first(leader().watch()),
   "Lock.acquire": () => lock().acquire(),
   "Lock.tryAcquire": () => lock().tryAcquire(),
+  "Lock.adopt": () => held(lock().acquire(), (grant) => lock().adopt(grant.token())),
   "Lock.run": () => lock().run(nothing),
   "Lock.inspect": () => lock().inspect(),
   "Lock.forceRelease": () => lock().forceRelease(),

@@ -195,7 +195,9 @@ describe("the graph of waits", () => {
   });
 
   const permit = (id: string): Hold => {
-    const acquisition = room.tickets.start(id, 30_000, { kind: "permits", weight: 1, limit: 1 });
+    const acquisition = room.tickets.start(id, 30_000, {
+      share: { kind: "permits", weight: 1, limit: 1 },
+    });
     return room.tickets.granted(
       acquisition,
       { fence: 1, fences: 1, leaseMs: 30_000 } as never,

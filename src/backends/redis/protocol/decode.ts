@@ -58,6 +58,12 @@ export function readAcquire(reply: RedisReply, request: AcquireRequest): Acquire
   return status === "granted" ? grantedInFull(reply, request) : readWaiting(status, reply);
 }
 
+/** The reply to an ask with `from`. */
+export function readAdoption(reply: RedisReply, request: AcquireRequest): AcquireReply {
+  if (Array.isArray(reply)) return readAcquire(reply, request);
+  return { status: oneOf(reply, "settled", "lost") };
+}
+
 function granted(fence: number, request: AcquireRequest): Granted {
   return { status: "granted", fence, fences: request.fences, leaseMs: request.leaseMs, waiting: 0 };
 }

@@ -46,6 +46,17 @@ export function encodeAcquire(
   };
 }
 
+/** For adopt.lua. */
+export function adoptionArguments({ ticket, request, receipt }: AcquireFields): readonly string[] {
+  const { leaseMs, fences, load, from } = request;
+  const { sequence, n } = receipt;
+  const wish = load ? "s" : "-";
+  return [
+    ...[ticket, String(sequence), String(n), millis(leaseMs), String(fences), wish],
+    ...[from?.ticket ?? "", String(from?.fence ?? 0)],
+  ];
+}
+
 /** wish limit */
 function shareTerms(wish: string, share: Share): readonly string[] {
   if (share.kind === "shared") return [`${wish}r1`, ""];
