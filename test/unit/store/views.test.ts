@@ -225,6 +225,7 @@ test("errors, events and traces have the ids of the store", async () => {
     (kind, n) => `${kind} "${String(["v:s", "v:o", "v:l"][n])}"`,
   );
   expect(new Set(ids)).toEqual(new Set([...shown, ...ofEvents]));
+  await expect(view.state("u").save(3, { ifRevision: "absent" })).rejects.toThrow('"v:u"');
   const faults = new FaultyBackend(new MemoryBackend());
   const silent = open(faults, { operationMs: 20 });
   faults.always("any", hang());
