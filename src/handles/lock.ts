@@ -87,6 +87,7 @@ export interface ForceReleaseOptions {
  * ```
  */
 export interface Lock {
+  /** As it was given: in a view, without the prefix of the view. */
   readonly id: string;
   /**
    * Waits for the lock and returns a grant, which is renewed until you release it (but see `renew`).

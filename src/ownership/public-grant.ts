@@ -10,6 +10,7 @@
  * ```
  */
 export interface Grant extends AsyncDisposable {
+  /** That of the lock, as it was given: in a view, without the prefix of the view. */
   readonly id: string;
   /** Rises with every grant of this lock: give it to other systems, so that they can refuse a stale holder. */
   readonly fence: number;

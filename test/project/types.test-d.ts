@@ -8,11 +8,13 @@ import type { Redis as Valkey } from "iovalkey";
 import type { createClient as createClient5 } from "redis-client-5";
 import {
   HoldfastError,
+  id,
   open,
   UnavailableError,
   type ErrorCode,
   type Grant,
   type GrantSet,
+  type IdPart,
   type Leader,
   type LeaderInfo,
   type Lock,
@@ -23,6 +25,7 @@ import {
   type Serializer,
   type StateInfo,
   type Store,
+  type StoreView,
   type Term,
   type UnavailableCode,
 } from "holdfast";
@@ -78,6 +81,31 @@ export async function opening(backend: Backend, client: ReturnType<typeof create
   await store.close({ drainMs: 0 });
   // @ts-expect-error -- no such option
   await store.close({ waitMs: 0 });
+}
+
+export async function views(store: Store) {
+  const view = store.within("a:");
+  same<typeof view, StoreView>(true);
+  const either: StoreView[] = [store, view.within("b:")];
+  for await (const state of either[0]!.states()) same<typeof state, StateInfo>(true);
+  const withInitial = view.state("n", { initial: () => 0 });
+  same<Awaited<ReturnType<typeof withInitial.load>>, number>(true);
+  const without = view.state<number>("n");
+  same<Awaited<ReturnType<typeof without.load>>, number | undefined>(true);
+  await using set = await view.lockAll(["x", "y"]).acquire();
+  same<typeof set, GrantSet<"x" | "y">>(true);
+  const total: number = await view.transact([withInitial], ([n]) => n + 1);
+  same<typeof total, number>(true);
+  // The life of the store is the store's alone.
+  same<Extract<keyof StoreView, "ready" | "close" | typeof Symbol.asyncDispose>, never>(true);
+
+  same<ReturnType<typeof id>, string>(true);
+  const parts: readonly IdPart[] = ["user", 42, 42n];
+  id(...parts, "user", 42, 42n, view.id("a"));
+  // @ts-expect-error -- not a part
+  id("user", undefined);
+  // @ts-expect-error -- not a part
+  id("user", true);
 }
 
 export async function onceAndLeader(store: Store) {

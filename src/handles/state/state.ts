@@ -130,6 +130,7 @@ export interface Snapshot<T> {
  * ```
  */
 export interface State<T, D = T | undefined> {
+  /** As it was given: in a view, without the prefix of the view. */
   readonly id: string;
   /**
    * Returns the value; `initial()` (or `undefined`) if it is absent. Writes nothing.

@@ -31,7 +31,7 @@ export interface TransactOptions {
 
 /** What the function of `store.transact()` learns about the locks that it runs under, besides its drafts. */
 export interface TransactContext {
-  /** The fencing token of each state's lock, by id. */
+  /** The fencing token of each state's lock, by its id in the store, or in the view whose `transact()` was called. */
   readonly fences: Readonly<Record<string, number>>;
   /** Aborts when one of the locks is lost: nothing will be saved. */
   readonly signal: AbortSignal;
