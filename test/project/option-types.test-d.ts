@@ -6,6 +6,8 @@ import type {
   CampaignOptions,
   CloseOptions,
   ClusterTarget,
+  DeleteAllOptions,
+  DeleteManyOptions,
   DeleteOptions,
   DurabilityOptions,
   ErrorDetails,
@@ -13,6 +15,7 @@ import type {
   ForgetOptions,
   LeaderOptions,
   ListOptions,
+  LoadManyOptions,
   LockOptions,
   NodeAddress,
   OnceOptions,
@@ -20,6 +23,8 @@ import type {
   OnceTryOptions,
   OpenOptions,
   PermitOptions,
+  SaveEntry,
+  SaveManyOptions,
   SaveOptions,
   SemaphoreOptions,
   StateOptions,
@@ -51,6 +56,8 @@ interface Exacts {
   CampaignOptions: Exact<CampaignOptions<string>>;
   CloseOptions: Exact<CloseOptions>;
   ClusterTarget: Exact<ClusterTarget>;
+  DeleteAllOptions: Exact<DeleteAllOptions>;
+  DeleteManyOptions: Exact<DeleteManyOptions>;
   DeleteOptions: Exact<DeleteOptions>;
   DurabilityOptions: Exact<DurabilityOptions>;
   ErrorDetails: Exact<ErrorDetails>;
@@ -58,6 +65,7 @@ interface Exacts {
   ForgetOptions: Exact<ForgetOptions>;
   LeaderOptions: Exact<LeaderOptions>;
   ListOptions: Exact<ListOptions>;
+  LoadManyOptions: Exact<LoadManyOptions>;
   LockOptions: Exact<LockOptions>;
   NodeAddress: Exact<NodeAddress>;
   OnceOptions: Exact<OnceOptions>;
@@ -65,6 +73,8 @@ interface Exacts {
   OnceTryOptions: Exact<OnceTryOptions>;
   OpenOptions: Exact<OpenOptions>;
   PermitOptions: Exact<PermitOptions>;
+  SaveEntry: Exact<SaveEntry>;
+  SaveManyOptions: Exact<SaveManyOptions>;
   SaveOptions: Exact<SaveOptions>;
   SemaphoreOptions: Exact<SemaphoreOptions>;
   StateOptions: Exact<StateOptions<string>>;

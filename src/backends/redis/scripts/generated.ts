@@ -176,8 +176,10 @@ const lib = {
   change: [
     "local function refusal(revision, written_by, unreadable)",
     "if unreadable then return 'unreadable ' .. unreadable end",
+    "if if_revision ~= '' then",
     "local at = revision and text(revision) or 'absent'",
-    "if if_revision ~= '' and if_revision ~= at then return 'conflict ' .. at end",
+    "if if_revision ~= at then return 'conflict ' .. at end",
+    "end",
     "if kind == 'save' and revision and written_by ~= serializer then",
     "return 'unreadable a state of the serializer \"' .. written_by .. '\"'",
     "end",
@@ -996,7 +998,7 @@ export const scripts = {
   },
   commitStates: {
     name: "commitStates",
-    sha1: "49fa278434428e3370874b6162b9456ff5129c39",
+    sha1: "3b3b58d9ac243481295c52b06b3a2b869d401ec9",
     text: [
       "local stamp, done = KEYS[1], KEYS[2]",
       "local prefix, seen = ARGV[1], tonumber(ARGV[2])",
@@ -1140,7 +1142,7 @@ export const scripts = {
   },
   commit: {
     name: "commit",
-    sha1: "02e0b938ab52e3b1707d98dacd434320ca93f513",
+    sha1: "aec45bbb85d0ee039a65c75ca821fe4b25fa3575",
     text: [
       "local stamp, done = KEYS[1], KEYS[2]",
       "local prefix, seen, keep, refresh = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]",
@@ -1901,7 +1903,7 @@ export const scripts = {
   },
   writeStates: {
     name: "writeStates",
-    sha1: "84c7a743d47538871360756bfdddf2bba996feb5",
+    sha1: "f42a73e73f3ef0039f69ef164c382f82fc4c3547",
     text: [
       "local stamp, done = KEYS[1], KEYS[2]",
       "local prefix, seen = ARGV[1], tonumber(ARGV[2])",
@@ -1925,11 +1927,14 @@ export const scripts = {
       lib.isHeld,
       "local now = clock()",
       "local states, sent_ahead = {}, {}",
+      "local terms",
       "local function take(i)",
       "local at = first_at + width * (i - 1)",
-      "local terms = entries[at + TERMS] + 1",
       "if_revision, staged, state = entries[at + IF_REVISION], entries[at + STAGED], states[i]",
-      "kind, serializer, ttl = entries[terms], entries[terms + 1], entries[terms + 2]",
+      "if entries[at + TERMS] ~= terms then",
+      "terms = entries[at + TERMS]",
+      "kind, serializer, ttl = entries[terms + 1], entries[terms + 2], entries[terms + 3]",
+      "end",
       "return at",
       "end",
       "local function look_at_all()",
@@ -1953,7 +1958,6 @@ export const scripts = {
       "if staged ~= '' and redis.call('STRLEN', staged) == 0 then error({ err = NOT_STAGED }) end",
       "if some_busy then",
       "local ok, busy = pcall(is_busy, entries[at + ID])",
-      "state = states[i]",
       "if not ok or busy then return 'b' end",
       "end",
       "local revision, written_by, unreadable",
@@ -2022,7 +2026,7 @@ export const scripts = {
   },
   write: {
     name: "write",
-    sha1: "ebaa6929cf2bb6a80d09713ecbcfcb67cf928edf",
+    sha1: "2b50f978dde57f093fd9fa970d8bb155e02d04a7",
     text: [
       "local lock, queue, asks, stamp, done, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]",
       "local sharing = KEYS[7]",

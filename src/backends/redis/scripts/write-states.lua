@@ -34,11 +34,14 @@ local kind, serializer, ttl, if_revision, bytes, staged
 -- @include is-held
 local now = clock()
 local states, sent_ahead = {}, {}
+local terms
 local function take(i)
   local at = first_at + width * (i - 1)
-  local terms = entries[at + TERMS] + 1
   if_revision, staged, state = entries[at + IF_REVISION], entries[at + STAGED], states[i]
-  kind, serializer, ttl = entries[terms], entries[terms + 1], entries[terms + 2]
+  if entries[at + TERMS] ~= terms then
+    terms = entries[at + TERMS]
+    kind, serializer, ttl = entries[terms + 1], entries[terms + 2], entries[terms + 3]
+  end
   return at
 end
 -- Whether there are such keys at all, so that most calls need not look at each.
@@ -65,7 +68,6 @@ local function mark_of(i, some_busy, some_there)
   if some_busy then
     -- What is no lock, or no queue, is reported to the one who asks for it.
     local ok, busy = pcall(is_busy, entries[at + ID])
-    state = states[i]
     if not ok or busy then return 'b' end
   end
   local revision, written_by, unreadable

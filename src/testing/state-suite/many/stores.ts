@@ -2,7 +2,7 @@
 import { strict as assert } from "node:assert";
 import type { SaveResult } from "../../../handles/many/many.ts";
 import type { Store } from "../../../store/store.ts";
-import { pause, rejectsWith, stillPending } from "../../assertions.ts";
+import { deferred, pause, rejectsWith, stillPending } from "../../assertions.ts";
 import { failBefore, LateCopy, loseReply } from "../../faults.ts";
 import type { Fixture } from "../../fixture.ts";
 import { needing, proof, type Case } from "../../suite.ts";
@@ -157,6 +157,18 @@ const locked: readonly Case[] = [
     assert.deepEqual(codesOf(late), ["LOCK_LOST", "LOCK_LOST", undefined]);
     assert.deepEqual(await valuesOf(store, ids), ["under it", "under it", "under it"]);
     await rejectsWith(store.deleteMany([three], { grant }), "INVALID_ARGUMENT");
+  }),
+  proof("[S4] work that has outlived its lock is refused for that id, and only for it", async (fixture) => {
+    const store = await fixture.store();
+    const [one = "", two = ""] = idsOf(fixture, 2);
+    const { promise: ended, resolve: end } = deferred();
+    let late: Promise<SaveResult[]> | undefined;
+    await store.lock(one).run(() => {
+      late = ended.then(() => saveAll(store, [one, two], "late"));
+    });
+    end();
+    assert.deepEqual(codesOf((await late) ?? []), ["LOCK_LOST", undefined]);
+    assert.deepEqual(await valuesOf(store, [one, two]), [undefined, "late"]);
   }),
   proof("[S3] [S8] inside the function of an update of one of them, it is a mistake", async (fixture) => {
     const store = await fixture.store();

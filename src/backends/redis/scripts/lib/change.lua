@@ -4,8 +4,10 @@
 -- revision, `absent`, or empty for any.
 local function refusal(revision, written_by, unreadable)
   if unreadable then return 'unreadable ' .. unreadable end
-  local at = revision and text(revision) or 'absent'
-  if if_revision ~= '' and if_revision ~= at then return 'conflict ' .. at end
+  if if_revision ~= '' then
+    local at = revision and text(revision) or 'absent'
+    if if_revision ~= at then return 'conflict ' .. at end
+  end
   if kind == 'save' and revision and written_by ~= serializer then
     return 'unreadable a state of the serializer "' .. written_by .. '"'
   end
