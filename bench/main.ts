@@ -6,6 +6,7 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import type { Bench, Case } from "./cases/case.ts";
+import { manyAtOnce } from "./cases/at-once.ts";
 import { fleet } from "./cases/fleet.ts";
 import { growth } from "./cases/growth.ts";
 import { handOver } from "./cases/hand-over.ts";
@@ -45,6 +46,7 @@ const cases: readonly Case[] = [
   ids,
   renewal,
   loads,
+  manyAtOnce,
   semaphores,
   transfers,
   sharing,

@@ -4,6 +4,7 @@
  */
 import { contender } from "./contenders.ts";
 import type { Peer } from "./peers/peer.ts";
+import { atOnce } from "./tasks/at-once.ts";
 import * as contend from "./tasks/contend.ts";
 import * as handOver from "./tasks/hand-over.ts";
 import * as many from "./tasks/many.ts";
@@ -31,6 +32,7 @@ type Errors = Record<string, number>;
 type Task = (peer: Peer, args: never, tell: (closed: Closed) => void) => unknown;
 
 const tasks: Readonly<Record<string, Task>> = {
+  atOnce,
   ...contend,
   ...handOver,
   ...many,

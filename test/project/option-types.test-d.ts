@@ -7,6 +7,8 @@ import type {
   CampaignOptions,
   CloseOptions,
   ClusterTarget,
+  DeleteAllOptions,
+  DeleteManyOptions,
   DeleteOptions,
   DurabilityOptions,
   ErrorDetails,
@@ -14,6 +16,7 @@ import type {
   ForgetOptions,
   LeaderOptions,
   ListOptions,
+  LoadManyOptions,
   LockOptions,
   NodeAddress,
   OnceOptions,
@@ -21,6 +24,8 @@ import type {
   OnceTryOptions,
   OpenOptions,
   PermitOptions,
+  SaveEntry,
+  SaveManyOptions,
   SaveOptions,
   SemaphoreOptions,
   StateOptions,
@@ -53,6 +58,8 @@ interface Exacts {
   CampaignOptions: Exact<CampaignOptions<string>>;
   CloseOptions: Exact<CloseOptions>;
   ClusterTarget: Exact<ClusterTarget>;
+  DeleteAllOptions: Exact<DeleteAllOptions>;
+  DeleteManyOptions: Exact<DeleteManyOptions>;
   DeleteOptions: Exact<DeleteOptions>;
   DurabilityOptions: Exact<DurabilityOptions>;
   ErrorDetails: Exact<ErrorDetails>;
@@ -60,6 +67,7 @@ interface Exacts {
   ForgetOptions: Exact<ForgetOptions>;
   LeaderOptions: Exact<LeaderOptions>;
   ListOptions: Exact<ListOptions>;
+  LoadManyOptions: Exact<LoadManyOptions>;
   LockOptions: Exact<LockOptions>;
   NodeAddress: Exact<NodeAddress>;
   OnceOptions: Exact<OnceOptions>;
@@ -67,6 +75,8 @@ interface Exacts {
   OnceTryOptions: Exact<OnceTryOptions>;
   OpenOptions: Exact<OpenOptions>;
   PermitOptions: Exact<PermitOptions>;
+  SaveEntry: Exact<SaveEntry>;
+  SaveManyOptions: Exact<SaveManyOptions>;
   SaveOptions: Exact<SaveOptions>;
   SemaphoreOptions: Exact<SemaphoreOptions>;
   StateOptions: Exact<StateOptions<string>>;

@@ -1,23 +1,24 @@
 -- Saves and deletes several states without tickets, each by itself: only while its lock is free and no ticket waits for
 -- it [S8]. Each is looked at before the first write; of the writes, only the first can fail for lack of memory.
 -- KEYS: stamp done
--- ARGV: prefix seen slot n proof keep refresh entries payload
---   slot … refresh: see release.lua; entries: a JSON array of their count, then the entries, then their terms; payload:
---   the bytes of all saves, in order
--- Each entry: id ifRevision size staged termsAt; terms: kind serializer ttl
---   staged: see commit.lua; termsAt: where the entry's terms begin, counted from 0; kind: save or delete
+-- ARGV: prefix seen slot n proof keep refresh operations payload
+--   slot … refresh: see release.lua; operations: a JSON array of their count, then the operations, then their terms;
+--   payload: the bytes of all saves, in order
+-- Each operation: id ifRevision size staged terms; its terms: kind serializer ttl
+--   staged: see commit.lua; terms: where they begin, counted from 0; kind: save or delete
 -- Replies: 'written <first> <marks>', 'refused <first> <marks>' (nothing was written), 'forgotten', or the recorded
 --   reply of the first attempt. first: the revision of the first save, or -; each later one has the next. marks: a letter
---   for each entry, or one for all: s saved, d deleted, a absent, b busy, c conflict, u unreadable. For each of the last
+--   for each operation, or one for all: s saved, d deleted, a absent, b busy, c conflict, u unreadable. For each of the last
 --   two follows a line: 'conflict <revision or absent>' or 'unreadable <what it is>'
 -- Promises: S2 S3 S5 S6 S7 S8 L12 E2
 local stamp, done = KEYS[1], KEYS[2]
 local prefix, seen = ARGV[1], tonumber(ARGV[2])
 local slot, n, proof, keep, refresh, payload = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[9]
-local entries = cjson.decode(ARGV[8])
-local count, first_at, width = entries[1], 2, 5
--- The offsets of the fields of an entry from its beginning.
+local operations = cjson.decode(ARGV[8])
+local count, first_at, width = operations[1], 2, 5
+-- The offsets of an operation's fields from its beginning, and of its terms.
 local ID, IF_REVISION, SIZE, STAGED, TERMS = 0, 1, 2, 3, 4
+local KIND, SERIALIZER, TTL = 0, 1, 2
 local kind, serializer, ttl, if_revision, bytes, staged
 -- @include keys
 -- @include bounds
@@ -35,18 +36,21 @@ local kind, serializer, ttl, if_revision, bytes, staged
 -- @include watchers
 local now = clock()
 local states, watches, sent_ahead = {}, {}, {}
+local terms
 local function take(i)
   local at = first_at + width * (i - 1)
-  local terms = entries[at + TERMS] + 1
-  if_revision, staged, state = entries[at + IF_REVISION], entries[at + STAGED], states[i]
-  kind, serializer, ttl = entries[terms], entries[terms + 1], entries[terms + 2]
+  if_revision, staged, state = operations[at + IF_REVISION], operations[at + STAGED], states[i]
+  if operations[at + TERMS] + 1 ~= terms then
+    terms = operations[at + TERMS] + 1
+    kind, serializer, ttl = operations[terms + KIND], operations[terms + SERIALIZER], operations[terms + TTL]
+  end
   return at
 end
 -- Whether there are locks, queues or watches, and states, at all, so that most calls need not look at each.
 local function look_at_all()
   local guards = {}
   for i = 1, count do
-    local id = entries[first_at + width * (i - 1) + ID]
+    local id = operations[first_at + width * (i - 1) + ID]
     set_state_key(id)
     states[i] = state
     watches[i] = prefix .. 'watch:{' .. id .. '}'
@@ -61,14 +65,13 @@ local function is_busy(id)
   return redis.call('EXISTS', lock, queue) > 0 and (is_held(now) or somebody_waits(now))
 end
 local marks, reasons, found, highest, saves, deletes = {}, {}, {}, seen, 0, 0
--- What is to become of the entry.
+-- What is to become of the operation.
 local function mark_of(i, is_unusual, some_there)
   local at = take(i)
   if staged ~= '' and redis.call('STRLEN', staged) == 0 then error({ err = NOT_STAGED }) end
   if is_unusual then
     -- What is no lock, or no queue, is reported to the one who asks for it.
-    local ok, busy = pcall(is_busy, entries[at + ID])
-    state = states[i]
+    local ok, busy = pcall(is_busy, operations[at + ID])
     if not ok or busy then return 'b' end
   end
   local revision, written_by, unreadable
@@ -103,7 +106,7 @@ local function write_all()
   for i = 1, count do
     local at = take(i)
     local from = taken + 1
-    taken = taken + entries[at + SIZE]
+    taken = taken + operations[at + SIZE]
     if marks[i] == 's' then
       bytes = string.sub(payload, from, taken)
       local written, reason = change(now, found[i], next_stamp)
@@ -141,7 +144,7 @@ local reply = isolated(function()
   return remember(answer('written', first))
 end)
 for i = 1, count do
-  local key = entries[first_at + width * (i - 1) + STAGED]
+  local key = operations[first_at + width * (i - 1) + STAGED]
   if key ~= '' then sent_ahead[#sent_ahead + 1] = key end
 end
 if #sent_ahead > 0 then redis.call('DEL', unpack(sent_ahead)) end

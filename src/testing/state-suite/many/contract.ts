@@ -97,6 +97,19 @@ const writes: readonly Case[] = [
     await waits.released();
     assert.deepEqual((await written(a, ids, texts)).results, Array(4).fill("saved"));
   }),
+  needing(["deleteLock"], "[S8] what is free but waited for is busy", async (fixture) => {
+    const [a, b] = await fixture.clients(2);
+    const [id = "", other = ""] = idsOf(fixture, 2);
+    const [held, waits] = [b.ticketFor(id), b.ticketFor(id)];
+    await held.granted();
+    await waits.queued();
+    await fixture.hook("deleteLock")(id);
+    const reply = await written(a, [id, other], [save("1"), save("2")]);
+    assert.deepEqual(reply.results, ["busy", "saved"]);
+    await waits.granted();
+    await waits.released();
+    assert.deepEqual((await written(a, [id], [save("1")])).results, ["saved"]);
+  }),
   proof("[S2] [S6] one that is refused is refused alone", async (fixture) => {
     const client = await fixture.client();
     const ids = idsOf(fixture, 5);

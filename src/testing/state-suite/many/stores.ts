@@ -1,9 +1,11 @@
 /** `loadMany`, `saveMany` and `deleteMany` of a store: an answer or an error for each id, and nothing done twice. */
 import { strict as assert } from "node:assert";
+import type { WriteEntry } from "../../../backends/contract.ts";
 import type { SaveResult } from "../../../handles/many/many.ts";
 import type { Store } from "../../../store/store.ts";
-import { pause, rejectsWith, stillPending } from "../../assertions.ts";
+import { deferred, pause, rejectsWith, stillPending } from "../../assertions.ts";
 import { failBefore, LateCopy, loseReply } from "../../faults.ts";
+import type { MadeCall } from "../../faulty-backend.ts";
 import type { Fixture } from "../../fixture.ts";
 import { needing, proof, type Case } from "../../suite.ts";
 
@@ -21,6 +23,14 @@ const saveAll = (store: Store, ids: readonly string[], value: unknown): Promise<
 
 const codesOf = (results: readonly { readonly error: { readonly code: string } | undefined }[]): unknown[] =>
   results.map(({ error }) => error?.code);
+
+/** Of the first call that writes. */
+function firstIdOf(calls: readonly MadeCall[]): string {
+  const [entries = []] = (calls.find(({ method }) => method === "writeStates")?.args ?? []) as [
+    WriteEntry[]?,
+  ];
+  return entries[0]?.id ?? "";
+}
 
 const answers: readonly Case[] = [
   proof("[S1] [S2] 3 000 states are saved, loaded in any order, and deleted", async (fixture) => {
@@ -158,6 +168,18 @@ const locked: readonly Case[] = [
     assert.deepEqual(await valuesOf(store, ids), ["under it", "under it", "under it"]);
     await rejectsWith(store.deleteMany([three], { grant }), "INVALID_ARGUMENT");
   }),
+  proof("[S4] work that has outlived its lock is refused for that id, and only for it", async (fixture) => {
+    const store = await fixture.store();
+    const [one = "", two = ""] = idsOf(fixture, 2);
+    const { promise: ended, resolve: end } = deferred();
+    let late: Promise<SaveResult[]> | undefined;
+    await store.lock(one).run(() => {
+      late = ended.then(() => saveAll(store, [one, two], "late"));
+    });
+    end();
+    assert.deepEqual(codesOf((await late) ?? []), ["LOCK_LOST", undefined]);
+    assert.deepEqual(await valuesOf(store, [one, two]), [undefined, "late"]);
+  }),
   proof("[S3] [S8] inside the function of an update of one of them, it is a mistake", async (fixture) => {
     const store = await fixture.store();
     const [one = "", two = ""] = idsOf(fixture, 2);
@@ -193,19 +215,22 @@ const lost: readonly Case[] = [
     const { store, faults } = await fixture.faultyStore();
     const rival = await fixture.store();
     const ids = idsOf(fixture, 600);
-    const [one = ""] = ids;
-    faults.once(
-      "writeStates",
-      loseReply(() => rival.state(one).save("theirs")),
-    );
+    let theirs = "";
+    const rivalSaves = async (): Promise<void> => {
+      theirs = firstIdOf(faults.calls);
+      await rival.state(theirs).save("theirs");
+    };
+    faults.once("writeStates", loseReply(rivalSaves));
     const results = await store.saveMany(ids.map((id) => ({ id, value: id, ifRevision: "absent" as const })));
     assert.deepEqual(new Set(codesOf(results)), new Set([undefined]));
-    assert.deepEqual(await valuesOf(rival, ids), ["theirs", ...ids.slice(1)]);
-    const loaded = await rival.loadMany(ids.slice(1));
     assert.deepEqual(
-      loaded.map(({ revision }) => revision),
-      results.slice(1).map(({ revision }) => revision),
+      await valuesOf(rival, ids),
+      ids.map((id) => (id === theirs ? "theirs" : id)),
     );
+    for (const [n, { id, revision = 0 }] of (await rival.loadMany(ids)).entries()) {
+      const saved = results[n]?.revision ?? 0;
+      assert.ok(id === theirs ? (revision ?? 0) > saved : revision === saved, id);
+    }
     faults.once("writeStates", loseReply());
     assert.ok((await store.deleteMany(ids)).every(({ deleted }) => deleted));
   }),

@@ -8,8 +8,10 @@ local function may_replace(format)
 end
 local function refusal(revision, written_by, unreadable)
   if unreadable then return 'unreadable ' .. unreadable end
-  local at = revision and text(revision) or 'absent'
-  if if_revision ~= '' and if_revision ~= at then return 'conflict ' .. at end
+  if if_revision ~= '' then
+    local at = revision and text(revision) or 'absent'
+    if if_revision ~= at then return 'conflict ' .. at end
+  end
   if kind == 'save' and revision and written_by ~= serializer and not may_replace(written_by) then
     return 'unreadable a state of the serializer "' .. written_by .. '"'
   end
