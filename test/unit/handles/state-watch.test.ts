@@ -105,7 +105,7 @@ test("[E2] [S7] in a test world, an expiry is seen when its time comes", async (
   const changes = world.process("other").store.state<number>("x").watch()[Symbol.asyncIterator]();
   expect(await changes.next()).toMatchObject({ value: { value: 1 } });
   let seen: unknown = "nothing";
-  void changes.next().then(({ value }) => (seen = value));
+  void changes.next().then((step) => (seen = step.value as unknown));
   await world.advance(3_599_000);
   expect(seen).toBe("nothing");
   await world.advance(1_100);
