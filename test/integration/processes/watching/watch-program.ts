@@ -1,7 +1,7 @@
 // A process that saves one number after another and tells of each, or one that watches and tells of each value that it sees;
 // or one that drops what it watches, and has nothing more to do.
 
-import { open } from "../../../src/index.ts";
+import { open } from "../../../../src/index.ts";
 
 const [url = "", role = ""] = process.argv.slice(2);
 const store = open(url, { operationMs: 2_000 });
