@@ -94,7 +94,10 @@ test("[E2] the subscription falls silent: the value is seen within the interval"
   await a.state<number>("x").save(1);
   expect(await watch.next()).toBe(1);
   await poll(() => watchKeys(server)).toEqual(["t:watch:{x}"]);
+  const looks = (): number => proxy.seen.filter(({ name }) => name === "load").length;
+  const before = looks();
   const seen = sees(watch, 2);
+  await poll(looks).toBeGreaterThan(before); // from now on it waits
   proxy.orphanSubscribers();
   const from = performance.now();
   await a.state<number>("x").save(2);
