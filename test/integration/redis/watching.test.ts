@@ -37,7 +37,11 @@ interface Watching {
 function watching(state: State<number>, options?: WatchStateOptions): Watching {
   const changes = state.watch(options)[Symbol.asyncIterator]();
   return {
-    next: async () => ((await changes.next()).value as Snapshot<number> | undefined)?.value,
+    next: async () => {
+      const { done, value } = (await changes.next()) as IteratorResult<Snapshot<number> | undefined, undefined>;
+      if (done === true) throw new Error("the loop has ended");
+      return value?.value;
+    },
     end: async () => changes.return?.(),
   };
 }
