@@ -38,7 +38,10 @@ function watching(state: State<number>, options?: WatchStateOptions): Watching {
   const changes = state.watch(options)[Symbol.asyncIterator]();
   return {
     next: async () => {
-      const { done, value } = (await changes.next()) as IteratorResult<Snapshot<number> | undefined, undefined>;
+      const { done, value } = (await changes.next()) as IteratorResult<
+        Snapshot<number> | undefined,
+        undefined
+      >;
       if (done === true) throw new Error("the loop has ended");
       return value?.value;
     },
