@@ -10,7 +10,7 @@ import { startRedis } from "../support/redis-server.ts";
 
 const promises = ["S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S9"]
   .concat(Array.from({ length: 15 }, (_, n) => `L${String(n + 1)}`))
-  .concat(["P1", "P2", "P3", "O1", "E1"]);
+  .concat(["P1", "P2", "P3", "O1", "E1", "E2"]);
 const read = (path: string): string => readFileSync(join(root, path), "utf8");
 const workshop = new Workshop();
 

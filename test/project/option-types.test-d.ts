@@ -35,6 +35,7 @@ import type {
   TryPermitOptions,
   UpdateOptions,
   WatchOptions,
+  WatchStateOptions,
   WriteOptions,
 } from "holdfast";
 import type { PickleOptions } from "holdfast/pickle";
@@ -86,6 +87,7 @@ interface Exacts {
   TryPermitOptions: Exact<TryPermitOptions>;
   UpdateOptions: Exact<UpdateOptions>;
   WatchOptions: Exact<WatchOptions>;
+  WatchStateOptions: Exact<WatchStateOptions>;
   WriteOptions: Exact<WriteOptions>;
   PickleOptions: Exact<PickleOptions>;
   ClientSuiteHooks: Exact<ClientSuiteHooks>;

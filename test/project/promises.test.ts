@@ -10,7 +10,7 @@ import { clients } from "../contract/clients.ts";
 
 const numbered = (letter: string, count: number): string[] =>
   Array.from({ length: count }, (_, n) => `${letter}${String(n + 1)}`);
-const promises = [...numbered("S", 9), ...numbered("L", 15), ...numbered("P", 3), "O1", "E1"];
+const promises = [...numbered("S", 9), ...numbered("L", 15), ...numbered("P", 3), "O1", "E1", "E2"];
 /** Those that are the core's alone: re-entry, drafts, deadlines and the life of a process are not the backend's business. */
 const notOfBackends = ["L4", "L5", "L14", "P1", "P2", "O1", "E1"];
 

@@ -33,7 +33,7 @@ export class Memory {
   /** By id, then by ticket. A Map keeps the order of first insertion, and so each ticket keeps its place [L2]. */
   readonly queues = new Map<string, Map<Ticket, WaiterRow>>();
   readonly listeners = new Map<string, (wake: Wake) => void>();
-  /** By the id that they watch: the ids of clients. */
+  /** By the id that they watch: the ids of clients [E2]. */
   readonly watchers = new Map<string, Set<string>>();
   /** By the id of each open client, then by sequence. */
   readonly receipts = new Map<string, Map<number, ReceiptRow>>();

@@ -5,7 +5,7 @@
  *
  * The scripts that change states publish the hints, for the ids that are watched. That is noted in a key for each of them,
  * with a life: every client that watches an id sets it, and again at an interval. Nothing removes it, since other clients
- * may watch the same id: it expires.
+ * may watch the same id: it expires [E2].
  */
 import { Deadlines } from "../../timers.ts";
 import type { Wake } from "../contract.ts";

@@ -97,6 +97,7 @@ const unreachable: Record<string, Prepare | (() => Promise<Prepare>)> = {
   "State.run": () => state().run(nothing),
   "State.touch": () => state().touch(5_000),
   "State.delete": () => state().delete(),
+  "State.watch": () => first(state().watch()),
   "Store.ready": () => store.ready(),
   "Store.states": () => first(store.states()),
   "Store.locks": () => first(store.locks()),

@@ -1,7 +1,7 @@
 /**
  * Sees changes of watched states by looking at the file, since nothing can push: at a short interval, whether anything was
  * committed to it at all, which takes microseconds, and only then at the heads of the states. Without watched ids, there
- * is no timer. While the file cannot be read, it sees nothing.
+ * is no timer. While the file cannot be read, it sees nothing [E2].
  */
 import { after, type Stoppable } from "../../../timers.ts";
 import type { Wake } from "../../contract.ts";
