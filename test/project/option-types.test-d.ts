@@ -21,6 +21,8 @@ import type {
   OpenOptions,
   PermitOptions,
   SaveOptions,
+  Schema,
+  SchemaStateOptions,
   SemaphoreOptions,
   StateOptions,
   TouchOptions,
@@ -66,6 +68,7 @@ interface Exacts {
   OpenOptions: Exact<OpenOptions>;
   PermitOptions: Exact<PermitOptions>;
   SaveOptions: Exact<SaveOptions>;
+  SchemaStateOptions: Exact<SchemaStateOptions<Schema>>;
   SemaphoreOptions: Exact<SemaphoreOptions>;
   StateOptions: Exact<StateOptions<string>>;
   TouchOptions: Exact<TouchOptions>;

@@ -10,6 +10,7 @@ import { json } from "../../serializers/json.ts";
 import { createPickle } from "../../serializers/pickle/pickle.ts";
 import type { Serializer } from "../../serializers/serializer.ts";
 import { Codec } from "../../updates/codec.ts";
+import { parseFormat } from "../../updates/formats/format-name.ts";
 import { stamp, type Opened } from "../store-options.ts";
 
 /** By the names that are stored with states. What is shown is not written back, so a float may look like an int. */
@@ -39,7 +40,8 @@ export async function readStored({ backend, calls }: Opened, id: string): Promis
 }
 
 /** Throws CorruptStateError if it was written by another serializer, is damaged, or is a pickle that JSON cannot say. */
-export function valueOf(id: string, { serializer, bytes }: StoredState): unknown {
+export function valueOf(id: string, { serializer: format, bytes }: StoredState): unknown {
+  const { serializer } = parseFormat(format);
   const known = Object.hasOwn(serializers, serializer) ? serializers[serializer] : undefined;
   if (known !== undefined) return asJson(id, new Codec(id, known, defaults.maxStateBytes).decode(bytes));
   throw new CorruptStateError(

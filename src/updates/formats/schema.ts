@@ -127,8 +127,9 @@ function isObject(value: unknown): value is object {
 
 function issuesOf(issues: Extract<SchemaResult<unknown>, { issues: readonly unknown[] }>["issues"]) {
   return issues.map(({ message, path = [] }): ValidationIssue => {
-    const keys = path.map((part) => (typeof part === "object" ? part.key : part));
-    return { path: keys, message: String(message as unknown) };
+    // A copy: the list of a library may be of a class of its own.
+    const keys = [...path].map((part) => (typeof part === "object" ? part.key : part));
+    return { path: keys, message: String(message) };
   });
 }
 
