@@ -25,7 +25,7 @@ onEachPlace((place) => {
     expect(JSON.parse(plain.stdout)).toEqual(found?.value);
     const { value, revision } = found ?? {};
     expect(jsonLines(await place.run(["get", "book", "--json"]))).toEqual([
-      { id: "book", revision, value, expiresInMs: null },
+      { id: "book", revision, version: 1, value, expiresInMs: null },
     ]);
     expect((await place.run(["get", "book", "--raw"])).stdout).toBe('{"title":"Emma","pages":[1,2.5,null]}');
   });
