@@ -42,7 +42,7 @@ import type { Store } from "./store/store.ts";
 import { defaultStore } from "./opening/default-store.ts";
 import { watchOpen } from "./opening/open-stores.ts";
 import * as names from "./names.ts";
-import { unknownScheme, unknownTarget } from "./backends/unknown-target.ts";
+import { unknownScheme, unknownTarget } from "./opening/unknown-target.ts";
 
 export type { ClusterClientLike, IoredisClientLike, IoredisClusterLike, RedisClientLike, SentinelClientLike };
 export type { ClusterTarget, NodeAddress, NodeAddressMap };

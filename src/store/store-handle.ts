@@ -65,14 +65,10 @@ export class StoreHandle implements StoreView {
     return idOf(parts, this.#scope.maxIdBytes);
   }
 
-  state<S extends Schema>(
+  state<S extends Schema, Initial extends (() => SchemaOutput<S>) | undefined>(
     id: string,
-    options: SchemaStateOptions<S, SchemaOutput<S>> & { initial: () => SchemaOutput<S> },
-  ): State<SchemaOutput<S>, SchemaOutput<S>>;
-  state<S extends Schema>(
-    id: string,
-    options: SchemaStateOptions<S, SchemaOutput<S>>,
-  ): State<SchemaOutput<S>>;
+    options: SchemaStateOptions<S> & { initial?: Initial },
+  ): State<SchemaOutput<S>, Initial extends () => unknown ? SchemaOutput<S> : SchemaOutput<S> | undefined>;
   state<T>(id: string, options: StateOptions<T> & { initial: () => T }): State<T, T>;
   state<T>(id: string, options?: StateOptions<T>): State<T>;
   state<T>(id: string, options?: StateOptions<T>): State<T, never> {

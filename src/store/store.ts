@@ -70,16 +70,14 @@ export interface Store extends AsyncDisposable {
    * @throws InvalidArgumentError without parts, or for a part that is not a string, a safe integer or a bigint.
    */
   id(...parts: readonly IdPart[]): string;
-  /** Returns the handle of a state whose values have the type of a schema, and that has a value when it is absent. */
-  state<S extends Schema>(
+  /**
+   * Returns the handle of a state whose values are validated, and have the type of the schema. Without `initial`, it is
+   * `undefined` when it is absent.
+   */
+  state<S extends Schema, Initial extends (() => SchemaOutput<S>) | undefined>(
     id: string,
-    options: SchemaStateOptions<S, SchemaOutput<S>> & { initial: () => SchemaOutput<S> },
-  ): State<SchemaOutput<S>, SchemaOutput<S>>;
-  /** Returns the handle of a state whose values have the type of a schema. */
-  state<S extends Schema>(
-    id: string,
-    options: SchemaStateOptions<S, SchemaOutput<S>>,
-  ): State<SchemaOutput<S>>;
+    options: SchemaStateOptions<S> & { initial?: Initial },
+  ): State<SchemaOutput<S>, Initial extends () => unknown ? SchemaOutput<S> : SchemaOutput<S> | undefined>;
   /** Returns the handle of a state that has a value when it is absent. */
   state<T>(id: string, options: StateOptions<T> & { initial: () => T }): State<T, T>;
   /** Returns the handle of a state that is `undefined` when it is absent. */

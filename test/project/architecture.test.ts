@@ -33,7 +33,7 @@ const floors = [
   /^ownership\//, // who may nest
   /^leases\//, // how long a ticket is ours
   /^calls\//, // one call of a backend
-  /^backends\/(contract|forward|lazy|contract-commit|contract-formats|contract-plain|contract-shares|contract-types|contract-waits|event-loop-yield|examination|retry-proofs|shard-mark|shard-of|shard-targets|unknown-target)\.ts$|^(serializers|process|time|diagnostics)\/|^[^/]+\.ts$/, // the contract, errors, options, timers …
+  /^backends\/(contract|forward|lazy|contract-commit|contract-formats|contract-plain|contract-shares|contract-types|contract-waits|event-loop-yield|examination|retry-proofs|shard-mark|shard-of|shard-targets)\.ts$|^(serializers|process|time|diagnostics)\/|^[^/]+\.ts$/, // the contract, errors, options, timers …
 ];
 /** The same within the Redis backend. */
 const redisFloors = [

@@ -38,7 +38,7 @@ export class Workshop {
   constructor() {
     mkdirSync(join(this.folder, "node_modules/@redis"), { recursive: true });
     symlinkSync(root, join(this.folder, "node_modules/holdfast"), "dir");
-    for (const name of ["@redis/client", "ioredis", "@opentelemetry"]) {
+    for (const name of ["@redis/client", "ioredis", "@opentelemetry", "zod"]) {
       symlinkSync(join(root, "node_modules", name), join(this.folder, "node_modules", name), "dir");
     }
     this.blocks = pages().flatMap((page) => this.#extract(page));

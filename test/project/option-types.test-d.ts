@@ -27,6 +27,8 @@ import type {
   SaveEntry,
   SaveManyOptions,
   SaveOptions,
+  Schema,
+  SchemaStateOptions,
   SemaphoreOptions,
   StateOptions,
   TouchOptions,
@@ -79,6 +81,7 @@ interface Exacts {
   SaveEntry: Exact<SaveEntry>;
   SaveManyOptions: Exact<SaveManyOptions>;
   SaveOptions: Exact<SaveOptions>;
+  SchemaStateOptions: Exact<SchemaStateOptions<Schema>>;
   SemaphoreOptions: Exact<SemaphoreOptions>;
   StateOptions: Exact<StateOptions<string>>;
   TouchOptions: Exact<TouchOptions>;

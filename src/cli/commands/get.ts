@@ -3,6 +3,7 @@ import { defineCommand } from "../command.ts";
 import { readStored, stateId, valueOf } from "../data/stored.ts";
 import { exitCodes, UsageError } from "../exit-codes.ts";
 import { jsonText } from "../printable.ts";
+import { parseFormat } from "../../updates/formats/format-name.ts";
 import { storeOptions, withBackend } from "../store-options.ts";
 
 export const getCommand = defineCommand({
@@ -10,7 +11,7 @@ export const getCommand = defineCommand({
   description: `Prints the value of a state as JSON text. If it is absent, says so on the standard error, and ends with 1. The bytes of
 a state that was written by the serializer bytes, or by one of your own, can be had with --raw. Sealed states have their
 keys in your programs only.
-As JSON: {"id","revision","value","expiresInMs"} on one line.`,
+As JSON: {"id","revision","version","value","expiresInMs"} on one line.`,
   options: {
     raw: { type: "boolean", help: "the stored bytes as they are, whatever they may do to a terminal" },
     ...storeOptions,
@@ -29,7 +30,8 @@ As JSON: {"id","revision","value","expiresInMs"} on one line.`,
     else {
       const value = valueOf(id, stored);
       const { revision, expiresInMs = null } = stored;
-      if (output.isJson) await output.result({ id, revision, value, expiresInMs }, "");
+      const { version } = parseFormat(stored.serializer);
+      if (output.isJson) await output.result({ id, revision, version, value, expiresInMs }, "");
       else await output.raw(`${jsonText(value)}\n`);
     }
     return exitCodes.done;

@@ -40,9 +40,9 @@ function textOf({ lock, state, semaphore, once, leader }: Everything): string {
 
 export function stateText(state: StateView): string {
   if ("unreadable" in state) return `unreadable: ${state.unreadable}`;
-  const { revision, bytes, serializer, expiresInMs } = state;
+  const { revision, bytes, serializer, version, expiresInMs } = state;
   const expiry = expiresInMs === null ? "never expires" : `expires in ${durationText(expiresInMs)}`;
-  return `revision ${String(revision)}, ${String(bytes)} bytes of ${serializer}, ${expiry}`;
+  return `revision ${String(revision)}, ${String(bytes)} bytes of ${serializer}${version === 1 ? "" : `, version ${String(version)}`}, ${expiry}`;
 }
 
 export function lockText({ shared, holders, waiters }: LockView): string {

@@ -6,9 +6,9 @@ import { requireFiles, storeOptions, withStore } from "../store-options.ts";
 
 export const lsCommand = defineCommand({
   usage: "[ID-PREFIX] [options]",
-  description: `Lists the states, or those whose ids begin with ID-PREFIX: revision, size in bytes, serializer and remaining time to
-live. They come in no particular order, and are printed while they are read, so a large store takes no memory.
-As JSON: {"id","revision","bytes","serializer","expiresInMs"}.`,
+  description: `Lists the states, or those whose ids begin with ID-PREFIX: revision, size in bytes, serializer, version and remaining
+time to live. They come in no particular order, and are printed while they are read, so a large store takes no memory.
+As JSON: {"id","revision","bytes","serializer","version","expiresInMs"}.`,
   options: storeOptions,
   operands: { min: 0, max: 1 },
   examples: ["holdfast ls", "holdfast ls user: --json | jq -r .id"],
@@ -20,6 +20,7 @@ As JSON: {"id","revision","bytes","serializer","expiresInMs"}.`,
         REVISION: ({ revision }) => revision,
         BYTES: ({ bytes }) => bytes,
         SERIALIZER: ({ serializer }) => serializer,
+        VERSION: ({ version }) => version,
         EXPIRES: ({ expiresInMs }) => durationText(expiresInMs),
       }),
     );

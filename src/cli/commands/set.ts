@@ -4,9 +4,16 @@ import { defineCommand } from "../command.ts";
 import { ifRevisionOf, stateId } from "../data/stored.ts";
 import { inputForm, valueInput } from "../data/value-input.ts";
 import { durationMs } from "../durations.ts";
-import { exitCodes } from "../exit-codes.ts";
+import { exitCodes, UsageError } from "../exit-codes.ts";
+import { maxVersion } from "../../updates/formats/format-name.ts";
 import { storeOptions, withStore } from "../store-options.ts";
 import { waitOption, waitMsOf } from "../data/wait-option.ts";
+
+function versionOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
+  throw new UsageError(`--value-version must be a whole number from 1 to ${String(maxVersion)}.`);
+}
 
 export const setCommand = defineCommand({
   usage: "ID VALUE|- [options]",
@@ -27,6 +34,11 @@ As JSON: {"id","revision"}.`,
       help: "delete it after this time: 90, 250ms, 24h; none: never. Default: unchanged",
     },
     serializer: { type: "string", value: "json|text|bytes", help: "of the state. Default: json" },
+    "value-version": {
+      type: "string",
+      value: "N",
+      help: "the version that the value has; a state of another version is left as it is. Default: 1",
+    },
     ...waitOption,
     ...storeOptions,
   },
@@ -49,7 +61,10 @@ As JSON: {"id","revision"}.`,
     };
     const serializer = inputForm(name);
     const value = await valueInput(serializer, input);
-    const saved = await withStore(values, (store) => store.state(id, { serializer }).save(value, options));
+    const version = versionOf(values["value-version"]);
+    const saved = await withStore(values, (store) =>
+      store.state(id, { serializer, version }).save(value, options),
+    );
     await output.result({ id, revision: saved }, `Saved at revision ${String(saved)}.`);
     return exitCodes.done;
   },

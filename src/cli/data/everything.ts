@@ -5,6 +5,7 @@ import type { LeaderInfo } from "../../handles/leader/leader.ts";
 import type { SemaphoreInfo } from "../../handles/semaphore.ts";
 
 import { internalId, partsOfInternal } from "../../names.ts";
+import { parseFormat } from "../../updates/formats/format-name.ts";
 import type { Opened } from "../store-options.ts";
 import { lockView, type LockView } from "./holders.ts";
 
@@ -14,6 +15,7 @@ export type StateView =
       readonly revision: number;
       readonly bytes: number;
       readonly serializer: string;
+      readonly version: number;
       readonly expiresInMs: number | null;
     }
   /** What is there is not a state. */
@@ -56,7 +58,7 @@ export async function stateOf({ backend, calls }: Opened, id: string): Promise<S
   const loaded = await calls.read({ doing: "Loading the state", id }, load);
   if (loaded === null || "unreadable" in loaded) return loaded;
   const { revision, bytes, serializer, expiresInMs = null } = loaded;
-  return { revision, bytes: bytes.byteLength, serializer, expiresInMs };
+  return { revision, bytes: bytes.byteLength, ...parseFormat(serializer), expiresInMs };
 }
 
 async function recordOf(opened: Opened, id: string): Promise<RecordView | null> {

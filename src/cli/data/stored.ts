@@ -13,6 +13,7 @@ import { sealedPrefix } from "../../serializers/sealed/sealed.ts";
 import type { Serializer } from "../../serializers/serializer.ts";
 import { text } from "../../serializers/text.ts";
 import { Codec } from "../../updates/codec.ts";
+import { parseFormat } from "../../updates/formats/format-name.ts";
 import { stamp, type Opened } from "../store-options.ts";
 
 /** By the names that are stored with states. What is shown is not written back, so a float may look like an int. */
@@ -46,7 +47,7 @@ export async function readStored({ backend, calls }: Opened, id: string): Promis
 
 /** Throws CorruptStateError if it was written by another serializer, is damaged, or is a pickle that JSON cannot say. */
 export function valueOf(id: string, stored: StoredState): unknown {
-  const { serializer } = stored;
+  const { serializer } = parseFormat(stored.serializer);
   const known = Object.hasOwn(serializers, serializer) ? serializers[serializer] : undefined;
   if (known !== undefined) return asJson(id, new Codec(id, known, defaults.maxStateBytes).valueOf(stored));
   if (serializer.startsWith(sealedPrefix))

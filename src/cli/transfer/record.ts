@@ -4,7 +4,7 @@
  * | line | members |
  * |---|---|
  * | the first | `holdfast: "export"`, `version`, `exportedAt`, `store` |
- * | a state | `kind` (`"once"`; none for a state of users), `id`, `revision`, `serializer`, `value` (of the serializer `json`) or `bytes` (base64), `expiresAt` (milliseconds since 1970, `null` for never) |
+ * | a state | `kind` (`"once"`; none for a state of users), `id`, `revision`, `serializer`, `version` (none for 1), `value` (of the serializer `json`) or `bytes` (base64), `expiresAt` (milliseconds since 1970, `null` for never) |
  * | the last | `end: true`, `states`, `unreadable` |
  *
  * Exact: a value whose JSON would not give the same bytes again is written as `bytes`.
@@ -13,6 +13,7 @@ import type { StoredState } from "../../backends/contract.ts";
 import { CorruptStateError, InvalidArgumentError } from "../../errors.ts";
 import { ttlMs as parseTtl } from "../../options.ts";
 import { json } from "../../serializers/json.ts";
+import { formatName, maxVersion, parseFormat } from "../../updates/formats/format-name.ts";
 import { jsonLine } from "../printable.ts";
 import { namedId, storedId } from "./ids.ts";
 import { wantedOf, type ToPut } from "./put-state.ts";
@@ -36,12 +37,19 @@ export function endLine({ states, unreadable }: End): string {
 }
 
 export function recordLine(id: string, state: StoredState): string {
-  const { bytes, serializer, revision } = state;
+  const { bytes, revision } = state;
+  const { serializer, version } = parseFormat(state.serializer);
   const { expiresAt } = wantedOf(state);
   const value = serializer === json.name ? exactValue(bytes) : undefined;
   const content = value ?? { bytes: bufferOf(bytes).toString("base64") };
   const { kind, id: own } = namedId(id) ?? { kind: undefined, id };
-  const head = { ...(kind === undefined ? {} : { kind }), id: own, revision, serializer };
+  const head = {
+    ...(kind === undefined ? {} : { kind }),
+    id: own,
+    revision,
+    serializer,
+    ...(version === 1 ? {} : { version }),
+  };
   const expiry = expiresAt === null ? null : Math.round(expiresAt);
   return `${jsonLine({ ...head, ...content, expiresAt: expiry })}\n`;
 }
@@ -62,18 +70,18 @@ export function checkHeader(line: Buffer): void {
 export function readRecord(line: Buffer): ToPut | End {
   const record = objectOf(line);
   if (Object.hasOwn(record, "end")) return readEnd(record);
-  const { kind, id, revision = 0, serializer, value, bytes, expiresAt = null, ...others } = record;
+  const { kind, id, revision = 0, serializer, version: ofValue = 1, ...content } = record;
+  const { value, bytes, expiresAt = null, ...others } = content;
   const [unknown] = Object.keys(others);
   if (unknown !== undefined)
     throw new InvalidArgumentError(`It has the unknown member ${JSON.stringify(unknown)}.`);
   if (typeof serializer !== "string" || !/^[\w.-]{1,32}$/.test(serializer))
     throw new InvalidArgumentError("serializer must be 1 to 32 of the characters a-z A-Z 0-9 . _ -.");
-  const content = Object.hasOwn(record, "value") ? { value } : undefined;
   return {
     id: storedId({ kind, id }),
     wanted: {
-      bytes: bytesOf(serializer, content, bytes),
-      serializer,
+      bytes: bytesOf(serializer, Object.hasOwn(record, "value") ? { value } : undefined, bytes),
+      serializer: formatName({ serializer, version: readVersion(ofValue) }),
       expiresAt: readExpiry(expiresAt),
       above: readRevision(revision),
     },
@@ -116,6 +124,12 @@ function readExpiry(expiresAt: unknown): number | null {
     throw new InvalidArgumentError("expiresAt must be a number of milliseconds since 1970, or null.");
   if (expiresAt > Date.now()) parseTtl(Math.ceil(expiresAt - Date.now()), "The rest of its time to live");
   return expiresAt;
+}
+
+function readVersion(version: unknown): number {
+  if (Number.isInteger(version) && Number(version) >= 1 && Number(version) <= maxVersion)
+    return Number(version);
+  throw new InvalidArgumentError(`version must be a whole number from 1 to ${String(maxVersion)}.`);
 }
 
 function readRevision(revision: unknown): number {

@@ -6,7 +6,7 @@ import type { Grant } from "../../ownership/public-grant.ts";
 import type { GrantSet } from "../../ownership/grant-set.ts";
 import type { SerializerName } from "../../serializers/named.ts";
 import type { Serializer } from "../../serializers/serializer.ts";
-import type { Migration, Schema, SelfAccepting } from "../../updates/formats/schema.ts";
+import type { Migration, Schema, SchemaOutput, SelfAccepting } from "../../updates/formats/schema.ts";
 import type { UpdateContext } from "../../updates/update-context.ts";
 
 /** Rises with each save of a state. Never reused, not even after the state is deleted and created again. */
@@ -23,11 +23,8 @@ export interface StateOptions<T> {
   ttlMs?: number | WhenNew | undefined;
   /** How values are serialized. */
   serializer?: SerializerName | Serializer | undefined;
-  /**
-   * What is loaded, drafted and saved is validated with it: a schema of zod, valibot, arktype, or of another library that
-   * implements Standard Schema. It must be synchronous and accept its own output. Default: none.
-   */
-  schema?: Schema<unknown, T> | undefined;
+  /** With a schema: {@link SchemaStateOptions}. */
+  schema?: undefined;
   /** The version of the values, from 1. Stored with them; newer values than this are refused. Default 1. */
   version?: number | undefined;
   /**
@@ -44,11 +41,17 @@ export interface StateOptions<T> {
 }
 
 /** Options of `store.state()` with a schema, whose type the values have. */
-export interface SchemaStateOptions<S extends Schema, T> extends Omit<StateOptions<T>, "initial" | "schema"> {
-  /** As in {@link StateOptions.schema}. */
+export interface SchemaStateOptions<S extends Schema> extends Omit<
+  StateOptions<SchemaOutput<S>>,
+  "initial" | "schema"
+> {
+  /**
+   * What is loaded, drafted and saved is validated with it: a schema of zod, valibot, arktype, or of another library that
+   * implements Standard Schema. It must be synchronous, and accept its own output and leave it as it is.
+   */
   schema: S & SelfAccepting<S>;
-  /** As in {@link StateOptions.initial}. */
-  initial?: (() => T) | undefined;
+  /** As in {@link StateOptions.initial}. What it returns is validated as well. */
+  initial?: (() => SchemaOutput<S>) | undefined;
 }
 
 /** Options of every write. */

@@ -127,15 +127,16 @@ function isObject(value: unknown): value is object {
 
 function issuesOf(issues: Extract<SchemaResult<unknown>, { issues: readonly unknown[] }>["issues"]) {
   return issues.map(({ message, path = [] }): ValidationIssue => {
-    const keys = path.map((part) => (typeof part === "object" ? part.key : part));
-    return { path: keys, message: String(message as unknown) };
+    // A copy: the list of a library may be of a class of its own.
+    const keys = [...path].map((part) => (typeof part === "object" ? part.key : part));
+    return { path: keys, message: oneLine(message) };
   });
 }
 
 function textOf(issues: readonly ValidationIssue[]): string {
   const shown = issues
     .slice(0, issuesShown)
-    .map(({ path, message }) => `${pathOf(path)}: ${oneLine(message)}`);
+    .map(({ path, message }) => `${pathOf(path)}: ${clause(message)}`);
   const rest = issues.length - shown.length;
   return `${shown.join("; ")}${rest > 0 ? `; and ${rest} more` : ""}`;
 }
@@ -145,7 +146,8 @@ function pathOf(path: readonly PropertyKey[]): string {
   return formatPath(path.map((key) => (typeof key === "string" && /^\d+$/.test(key) ? Number(key) : key)));
 }
 
-function oneLine(message: string): string {
-  const text = clause(message.replaceAll(/\s+/g, " ").trim());
+/** A library may give what is no text. */
+function oneLine(message: unknown): string {
+  const text = String(message).replaceAll(/\s+/g, " ").trim();
   return text.length <= 200 ? text : `${text.slice(0, 199)}…`;
 }

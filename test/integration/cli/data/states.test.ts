@@ -25,7 +25,7 @@ onEachPlace((place) => {
     expect(JSON.parse(plain.stdout)).toEqual(found?.value);
     const { value, revision } = found ?? {};
     expect(jsonLines(await place.run(["get", "book", "--json"]))).toEqual([
-      { id: "book", revision, value, expiresInMs: null },
+      { id: "book", revision, version: 1, value, expiresInMs: null },
     ]);
     expect((await place.run(["get", "book", "--raw"])).stdout).toBe('{"title":"Emma","pages":[1,2.5,null]}');
   });
@@ -82,6 +82,23 @@ onEachPlace((place) => {
     expect(await place.store.state("shout", { serializer: upper }).load()).toBe("HEY");
   });
 
+  test("[S6] versions are shown, and set replaces only the one that it is told", async () => {
+    const state = place.store.state("versioned", { version: 2 });
+    await state.save({ first: "Ada" });
+    const { stdout } = await place.run(["get", "versioned", "--json"]);
+    expect(JSON.parse(stdout)).toMatchObject({ version: 2, value: { first: "Ada" } });
+    expect((await place.run(["ls", "versioned"])).stdout).toMatch(/^versioned +\d{16} +15 +json +2 +never$/m);
+    expect((await place.run(["inspect", "versioned"])).stdout).toContain(
+      "15 bytes of json, version 2, never",
+    );
+    const refused = await place.run(["set", "versioned", "1"]);
+    expect(refused).toMatchObject({ code: 1, stdout: "" });
+    expect(refused.stderr).toContain("version 2; this one knows up to 1");
+    expect(await place.run(["set", "versioned", "1", "--value-version", "x"])).toMatchObject({ code: 2 });
+    expect(await place.run(["set", "versioned", "1", "--value-version", "2"])).toMatchObject({ code: 0 });
+    expect(await state.load()).toBe(1);
+  });
+
   test("a pickle is shown if JSON can say what it is", async () => {
     const state = place.store.state("pickled", { serializer: "pickle" });
     await state.save({ title: "Emma", pages: [1, 2] });
@@ -97,9 +114,9 @@ onEachPlace((place) => {
     await place.store.state("list:a", { ttlMs: 600_000 }).save([1]);
     await place.store.state("list:b").save("é");
     const { stdout } = await place.run(["ls", "list:"]);
-    expect(stdout).toMatch(/^ID +REVISION +BYTES +SERIALIZER +EXPIRES\n/);
-    expect(stdout).toMatch(/^list:a +\d{16} +3 +json +9 m \d+ s$/m);
-    expect(stdout).toMatch(/^list:b +\d{16} +4 +json +never$/m);
+    expect(stdout).toMatch(/^ID +REVISION +BYTES +SERIALIZER +VERSION +EXPIRES\n/);
+    expect(stdout).toMatch(/^list:a +\d{16} +3 +json +1 +9 m \d+ s$/m);
+    expect(stdout).toMatch(/^list:b +\d{16} +4 +json +1 +never$/m);
     const entries = jsonLines(await place.run(["ls", "list:", "--json"])) as { id: string }[];
     expect(entries.sort((a, b) => (a.id < b.id ? -1 : 1))).toMatchObject([
       { id: "list:a", bytes: 3, serializer: "json", expiresInMs: expect.any(Number) as number },

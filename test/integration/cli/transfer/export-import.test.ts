@@ -4,7 +4,7 @@ import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 
-import { open } from "../../../../src/index.ts";
+import { open, type State } from "../../../../src/index.ts";
 import { poll } from "../../../support/poll.ts";
 import { runCli, startCli } from "../../../support/cli.ts";
 import {
@@ -122,6 +122,23 @@ describe("an import", () => {
     const { expiresInMs } = (await store.state("expires").read()) ?? {};
     expect(expiresInMs).toBeGreaterThan(500_000);
     expect(expiresInMs).toBeLessThan(600_000);
+  });
+
+  test("[S6] keeps the version of a value, and refuses one that none can have", async () => {
+    const [from, to] = [stores.sqlite("versions.db"), stores.sqlite("versions-copy.db")];
+    const versioned = async <T>(url: string, use: (state: State<string>) => Promise<T>): Promise<T> => {
+      await using store = open(url);
+      return await use(store.state<string>("versioned", { version: 7 }));
+    };
+    await versioned(from, (state) => state.save("seven"));
+    const { stdout } = await runCli(["export", "--url", from]);
+    expect(linesOf(stdout)[1]).toMatchObject({ serializer: "json", version: 7, value: "seven" });
+    expect(await runCli(["import", "-", "--url", to], { input: stdout })).toMatchObject({ code: 0 });
+    expect(await versioned(to, (state) => state.load())).toBe("seven");
+    const wrong = stdout.replace('"version":7', '"version":0');
+    const refused = await runCli(["import", "-", "--url", to, "--overwrite"], { input: wrong });
+    expect(refused.code).not.toBe(0);
+    expect(refused.stderr).toContain("version must be a whole number from 1 to 999999");
   });
 
   test("gives revisions above those of the export", async () => {
