@@ -1,6 +1,5 @@
 /** The requests of the core and the replies of a backend: plain data, which neither side changes. */
-import type { TakenFrom } from "./contract-adopt.ts";
-import type { Mismatch, Share, ShareEntry } from "./contract-shares.ts";
+import type { Mismatch, Share, ShareEntry, TakenFrom } from "./contract-shares.ts";
 
 /**
  * Identifies one attempt to hold a lock: `<host>:<pid>:<client id>:<n>`. Unique, without spaces, made before the first

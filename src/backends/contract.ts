@@ -38,7 +38,6 @@ import type {
 } from "./contract-types.ts";
 import type { Deadlock, NoteOrder, WaitNote } from "./contract-waits.ts";
 
-export type * from "./contract-adopt.ts";
 export type * from "./contract-commit.ts";
 export type * from "./contract-shares.ts";
 export type * from "./contract-types.ts";
