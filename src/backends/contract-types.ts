@@ -1,6 +1,6 @@
 /** The requests of the core and the replies of a backend: plain data, which neither side changes. */
 import type { Replacing } from "./contract-formats.ts";
-import type { Mismatch, Share, ShareEntry } from "./contract-shares.ts";
+import type { Mismatch, Share, ShareEntry, TakenFrom } from "./contract-shares.ts";
 
 /**
  * Identifies one attempt to hold a lock: `<host>:<pid>:<client id>:<n>`. Unique, without spaces, made before the first
@@ -139,16 +139,6 @@ export interface AcquireRequest {
   readonly share?: Share | undefined;
   /** Takes the lock over instead of waiting for it: see {@link TakenFrom}. Without a share; `queue` is false. */
   readonly from?: TakenFrom | undefined;
-}
-
-/**
- * The holder that an ask takes an exclusive lock from, in one step. If this ticket holds the lock, with this as one of its
- * fences, the ticket that asks is granted it with newly reserved fences [L3], and the old one, which is woken with
- * "forced", holds it no longer. Otherwise the reply is "lost". The waiters keep their places.
- */
-export interface TakenFrom {
-  readonly ticket: Ticket;
-  readonly fence: number;
 }
 
 export interface Granted {

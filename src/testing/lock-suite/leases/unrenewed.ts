@@ -65,7 +65,7 @@ export const unrenewedCases: readonly Case[] = [
     assert.equal((await aborted(fresh.signal)).code, "LOCK_LOST");
     await fixture.becomesFree(lock.id);
   }),
-  proof("[L5] [L8] a waiter without renewal gets its full lease", async (fixture) => {
+  proof("[L5] [L2] a waiter without renewal gets its full lease", async (fixture) => {
     const [store, other] = await fixture.stores(2);
     const id = fixture.id();
     const held = await other.lock(id).acquire();
