@@ -21,6 +21,7 @@ import type {
   OpenOptions,
   PermitOptions,
   SaveOptions,
+  SealOptions,
   SemaphoreOptions,
   StateOptions,
   TouchOptions,
@@ -76,6 +77,7 @@ interface Exacts {
   WatchOptions: Exact<WatchOptions>;
   WriteOptions: Exact<WriteOptions>;
   PickleOptions: Exact<PickleOptions>;
+  SealOptions: Exact<SealOptions>;
   ClientSuiteHooks: Exact<ClientSuiteHooks>;
   ClientSuiteOptions: Exact<ClientSuiteOptions>;
   SuiteHooks: Exact<SuiteHooks>;
