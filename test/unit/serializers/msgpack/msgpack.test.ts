@@ -84,7 +84,7 @@ describe("[S3] kept exactly", () => {
           expect(msgpack.serialize(loaded)).toEqual(bytes);
         },
       ),
-      { numRuns: 1_000 },
+      { numRuns: 300 },
     );
   });
 
@@ -228,7 +228,7 @@ describe("[S6] stored data that is refused", () => {
         }
         expect(isDeepStrictEqual(msgpack.deserialize(msgpack.serialize(value)), value)).toBe(true);
       }),
-      { numRuns: 20_000 },
+      { numRuns: 5_000 },
     );
   });
 });
