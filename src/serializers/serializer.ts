@@ -11,8 +11,8 @@
  *
  * @example
  * ```ts
- * const upper: Serializer = {
- *   name: "text",
+ * const plain: Serializer = {
+ *   name: "plain-text",
  *   serialize: (value) => new TextEncoder().encode(String(value)),
  *   deserialize: (bytes) => new TextDecoder().decode(bytes),
  * };
@@ -21,6 +21,7 @@
 export interface Serializer {
   /**
    * 1–32 characters of `a-z A-Z 0-9 . _ -`. Stored with every state, so change it if the meaning of the bytes changes.
+   * Not one of Holdfast's own: `json`, `text`, `bytes`, `pickle`, `msgpack`, `sealed-…`.
    */
   readonly name: string;
   /** Returns the bytes of the value. Throws if the value cannot be kept exactly. Equal values must give equal bytes. */

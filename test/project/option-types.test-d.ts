@@ -29,6 +29,7 @@ import type {
   SaveOptions,
   Schema,
   SchemaStateOptions,
+  SealOptions,
   SemaphoreOptions,
   StateOptions,
   TouchOptions,
@@ -93,6 +94,7 @@ interface Exacts {
   WatchStateOptions: Exact<WatchStateOptions>;
   WriteOptions: Exact<WriteOptions>;
   PickleOptions: Exact<PickleOptions>;
+  SealOptions: Exact<SealOptions>;
   ClientSuiteHooks: Exact<ClientSuiteHooks>;
   ClientSuiteOptions: Exact<ClientSuiteOptions>;
   SuiteHooks: Exact<SuiteHooks>;

@@ -22,7 +22,7 @@ import type { Op, WriteOp } from "./oracle-ops.ts";
 import { Writes } from "./oracle-writes.ts";
 import { ids, semaphore, wishOf } from "./oracle-wishes.ts";
 import { Noting } from "./oracle-notes.ts";
-import { receiptOf, semaphore, Tickets, wishOf, type TestTicket } from "./oracle-tickets.ts";
+import { receiptOf, Tickets, type TestTicket } from "./oracle-tickets.ts";
 
 export class OracleRun {
   readonly #options: Comparison;

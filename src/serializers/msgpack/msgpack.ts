@@ -33,7 +33,7 @@ const packr = new Packr({
  *
  * `serialize` refuses everything else with SerializationError, which names the path: `-0`, `Map`, `Set`, other typed
  * arrays, instances of classes, functions, symbols, getters, holes in arrays, cycles, lone surrogates, the key
- * `__proto__`, larger bigints, and nesting deeper than 512.
+ * `__proto__`, larger bigints, nesting deeper than 512, and more than 1 048 576 objects and arrays.
  *
  * `deserialize` refuses with CorruptStateError what is not MessagePack, and what it could not save again, such as a map
  * with keys that are no strings. 64-bit integers of other programs are read as bigints, and timestamps to the millisecond.

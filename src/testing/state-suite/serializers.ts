@@ -261,4 +261,20 @@ export const serializerCases: readonly Case[] = [
       assert.deepStrictEqual(value, result && new Map([[1, "one"]]));
     }
   }),
+  proof("[S1] [S3] an empty text and no bytes are states, and no bytes are shared", async (fixture) => {
+    const [store, text, bytes] = [await fixture.store(), fixture.id(), fixture.id()];
+    const words = store.state<string>(text, { serializer: "text" });
+    await words.save("");
+    assert.equal(await words.load(), "");
+    assert.equal(await words.update((draft) => `${draft ?? "absent"}ü`), "ü");
+    assert.equal(await store.lock(text).run(() => words.load()), "ü");
+    const numbers = store.state<Uint8Array>(bytes, { serializer: "bytes" });
+    await numbers.save(new Uint8Array());
+    assert.deepEqual(await numbers.load(), new Uint8Array());
+    await Promise.all(
+      [1, 2].map((byte) => numbers.update((draft) => Uint8Array.of(...(draft ?? [9]), byte).sort())),
+    );
+    (await numbers.load())?.fill(7);
+    assert.deepEqual(await numbers.load(), Uint8Array.of(1, 2));
+  }),
 ];

@@ -93,7 +93,7 @@ const rules: Readonly<Record<keyof OpenOptions, (value: unknown) => boolean>> = 
   prefix: (value) => value === "" || (isGoodId(value) && hasGoodBraces(String(value))),
   shards: whole(1, 64),
   declareKeys: (value) => typeof value === "boolean",
-  serializer: (value) => value === "json" || value === "pickle",
+  serializer: (value) => ["json", "text", "bytes", "pickle"].includes(value as string),
   leaseMs: whole(100, dayMs),
   waitMs: within(0, Infinity),
   operationMs: within(1, dayMs),
@@ -127,7 +127,9 @@ const optionValue = fc.oneof(
   ),
   fc.constantFrom<unknown>(
     "json",
+    "bytes",
     "pickle",
+    "msgpack",
     undefined,
     "app:",
     100,

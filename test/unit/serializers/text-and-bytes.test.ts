@@ -40,6 +40,7 @@ describe("text", () => {
         await state.save(value);
         expect(await state.load()).toBe(value);
       }),
+      { numRuns: 30 },
     );
   });
 
@@ -75,7 +76,7 @@ describe("text", () => {
 });
 
 describe("bytes", () => {
-  test.each([new Uint8Array(), Uint8Array.of(0, 255, 10), new Uint8Array(1_000_000).fill(7)])(
+  test.each([new Uint8Array(), Uint8Array.of(0, 255, 10), new Uint8Array(70_000).fill(7)])(
     "are stored as they are (%#)",
     async (value) => {
       const { state, stored } = stateOf("bytes");

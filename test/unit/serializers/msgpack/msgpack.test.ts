@@ -68,10 +68,10 @@ describe("[S3] kept exactly", () => {
     const key = fc.string({ unit: "binary" }).filter((text) => text !== "__proto__");
     const { value } = fc.letrec<{ value: unknown }>((tie) => ({
       value: fc.oneof(
-        { depthSize: "small", withCrossShrink: true },
+        { depthSize: "small" },
         leaf,
-        fc.array(tie("value")),
-        fc.dictionary(key, tie("value"), { noNullPrototype: true }),
+        fc.array(tie("value"), { maxLength: 6 }),
+        fc.dictionary(key, tie("value"), { noNullPrototype: true, maxKeys: 6 }),
       ),
     }));
     fc.assert(
@@ -81,10 +81,10 @@ describe("[S3] kept exactly", () => {
           const bytes = msgpack.serialize(made);
           const loaded = msgpack.deserialize(bytes);
           expect(isDeepStrictEqual(loaded, made)).toBe(true);
-          expect(msgpack.serialize(loaded)).toEqual(bytes);
+          expect(Buffer.compare(msgpack.serialize(loaded), bytes)).toBe(0);
         },
       ),
-      { numRuns: 1_000 },
+      { numRuns: 100 },
     );
   });
 
@@ -167,7 +167,7 @@ describe("[S3] refused, with the path", () => {
   });
 
   test("parts that are shared too often are refused in time", () => {
-    expect(() => msgpack.serialize(shared)).toThrow(/beyond the 4194304 objects and arrays/);
+    expect(() => msgpack.serialize(shared)).toThrow(/beyond the 1048576 objects and arrays/);
   });
 
   test("512 levels are kept", () => {
@@ -228,7 +228,7 @@ describe("[S6] stored data that is refused", () => {
         }
         expect(isDeepStrictEqual(msgpack.deserialize(msgpack.serialize(value)), value)).toBe(true);
       }),
-      { numRuns: 20_000 },
+      { numRuns: 5_000 },
     );
   });
 });
