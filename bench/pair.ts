@@ -143,6 +143,7 @@ function stub(): Backend {
     renewLocks: (entries) => answered(entries.map(() => "renewed" as const)),
     cancelLock: () => answered({ status: "cancelled" } as const),
     loadState: () => answered(null),
+    describeState: unused,
     touchState: unused,
     commitStates: unused,
     listStates: unused,

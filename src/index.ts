@@ -12,6 +12,7 @@ export type {
   SentinelClientLike,
   Target,
 } from "./open.ts";
+export type { ExpiresAt } from "./life-options.ts";
 export type {
   CloseOptions,
   CloseSignal,
@@ -28,6 +29,7 @@ export type {
   Snapshot,
   State,
   StateOptions,
+  TakeOptions,
   TouchOptions,
   UpdateOptions,
   WriteOptions,

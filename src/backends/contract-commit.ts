@@ -1,4 +1,4 @@
-/** The part of the contract that is about a commit of several states [S9]. */
+/** The part of the contract that is about a commit of several states [S9], and about what replicas must have. */
 import type { Conflict, Forgotten, Receipt, StateWrite, Ticket, Unreadable } from "./contract-types.ts";
 
 /** One state of a commit of several, and the lock that guards it. */
@@ -25,3 +25,18 @@ export type CommitReply =
   /** Nothing was written and nothing released. `index`: the first entry that is refused. */
   | (({ readonly status: "lost" } | Conflict | Unreadable) & { readonly index: number })
   | Forgotten;
+
+/** How many replicas must have something before it is acknowledged, and how long to wait for them. */
+export interface Durability {
+  /** At least 1. */
+  readonly replicas: number;
+  readonly timeoutMs: number;
+}
+
+/**
+ * What the replicas must have, with everything that the server did before it: a lock that this ticket holds, or the
+ * operation that left this receipt.
+ */
+export type Kept =
+  | { readonly id: string; readonly ticket: Ticket; readonly leaseMs: number }
+  | { readonly id: string; readonly receipt: Receipt };

@@ -3,6 +3,10 @@
  */
 import { commitCases } from "./state-suite/commits.ts";
 import { dataCases } from "./state-suite/stored-data.ts";
+import { deletingCases } from "./state-suite/deleting-and-life/deleting.ts";
+import { equalBytesCases } from "./state-suite/deleting-and-life/equal-bytes.ts";
+import { expiresAtCases } from "./state-suite/deleting-and-life/expires-at.ts";
+import { lostDeleteCases } from "./state-suite/deleting-and-life/lost-replies.ts";
 import { grantCases } from "./state-suite/grants.ts";
 import { lostReplyCases } from "./state-suite/lost-replies.ts";
 import { onceAttemptCases } from "./state-suite/once-attempts.ts";
@@ -40,6 +44,10 @@ export function stateSuite(options: SuiteOptions): void {
     ...dataCases,
     ...valueCases,
     ...ttlCases,
+    ...deletingCases,
+    ...equalBytesCases,
+    ...expiresAtCases,
+    ...lostDeleteCases,
     ...serializerCases,
     ...updateCases,
     ...neighbourCases,

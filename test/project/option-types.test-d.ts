@@ -23,6 +23,7 @@ import type {
   SaveOptions,
   SemaphoreOptions,
   StateOptions,
+  TakeOptions,
   TouchOptions,
   TransactOptions,
   TryAcquireOptions,
@@ -68,6 +69,7 @@ interface Exacts {
   SaveOptions: Exact<SaveOptions>;
   SemaphoreOptions: Exact<SemaphoreOptions>;
   StateOptions: Exact<StateOptions<string>>;
+  TakeOptions: Exact<TakeOptions>;
   TouchOptions: Exact<TouchOptions>;
   TransactOptions: Exact<TransactOptions>;
   TryAcquireOptions: Exact<TryAcquireOptions>;

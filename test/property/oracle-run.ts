@@ -200,7 +200,7 @@ export class OracleRun {
   #touch(op: Extract<Op, { op: "touch" }>): Entry {
     const [id, ttlMs] = [ids[op.id]!, this.#options.ttls[op.ttl]!];
     return this.#ofSequence(op.client, id, (side, receipt) =>
-      this.#backend(side, op.client).touchState(id, ttlMs, receipt),
+      this.#backend(side, op.client).touchState(id, { ttlMs }, receipt),
     );
   }
 

@@ -40,7 +40,7 @@ import type { Decision, Kind, ReplyTo, RowRequest } from "./request-types.ts";
 import type { Moment, Rows, WaiterRow } from "./row-types.ts";
 import { changeSemaphore, mismatchOf } from "./semaphores.ts";
 import { isCurrent, isShare } from "./shares.ts";
-import { loadState, touchState, writeState } from "./states.ts";
+import { describeState, loadState, touchState, writeState } from "./states.ts";
 
 export function decide<K extends Kind>(rows: Rows, request: RowRequest<K>, moment: Moment): Decision<K> {
   const pending = new PendingChanges(rows, moment);
@@ -51,9 +51,10 @@ export function decide<K extends Kind>(rows: Rows, request: RowRequest<K>, momen
 
 const deciders: { readonly [K in Kind]: (pending: PendingChanges, request: RowRequest<K>) => ReplyTo<K> } = {
   load: (pending, { id, expiry }) => loadState(pending.item(id), expiry),
+  describe: (pending, { id }) => describeState(pending.item(id)),
   write,
   touch: (pending, request) =>
-    once(pending, request, { decide: () => touchState(pending.item(request.id), request.ttlMs) }),
+    once(pending, request, { decide: () => touchState(pending.item(request.id), request.touch) }),
   acquire,
   peek,
   renew: (pending, { entries }) => entries.map((entry) => renew(pending, entry)),

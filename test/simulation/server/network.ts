@@ -79,6 +79,7 @@ export class Wire implements Backend {
 
   ready = (...args: Args<"ready">) => this.#call("ready", args);
   loadState = (...args: Args<"loadState">) => this.#call("loadState", args);
+  describeState = (...args: Args<"describeState">) => this.#call("describeState", args);
   writeState = (...args: Args<"writeState">) => this.#call("writeState", args);
   touchState = (...args: Args<"touchState">) => this.#call("touchState", args);
   listStates = (...args: Args<"listStates">) => this.#call("listStates", args);

@@ -213,12 +213,16 @@ export class ScriptRunner {
     return this.run("write", keysOf(ticket, change.id), args);
   }
 
-  touch(ttlMs: number, told: Told = {}): Promise<Reply> {
+  touch(ttl: number | string, told: Told & { readonly ifRevision?: string } = {}): Promise<Reply> {
     const [, , , , done, state] = names(A).all(told.id ?? "x");
     return this.run(
       "touch",
       [String(state), String(done)],
-      [String(ttlMs), ...receipt(`host:1:${A}:${String(told.slot ?? 1)}`, told).slice(0, 5)],
+      [
+        String(ttl),
+        told.ifRevision ?? "",
+        ...receipt(`host:1:${A}:${String(told.slot ?? 1)}`, told).slice(0, 5),
+      ],
     );
   }
 
