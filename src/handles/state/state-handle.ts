@@ -63,8 +63,8 @@ export class StateHandle<T, D> implements State<T, D> {
 
   /** Its part in a change of several states. */
   get participant(): Participant {
-    const ttlMs = expiryOf(undefined, this.#own.ttlMs);
-    return { id: this.id, codec: this.#codec, initial: this.#own.initial, ttlMs };
+    const { initial, ttlMs } = this.#own;
+    return { id: this.id, codec: this.#codec, initial, ttlMs };
   }
 
   load(): Promise<D> {

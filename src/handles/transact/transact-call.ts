@@ -5,6 +5,7 @@
 import type { Durability } from "../../backends/contract.ts";
 import { traces, type UpdateTrace } from "../../diagnostics/traces.ts";
 import { InvalidArgumentError, quoted } from "../../errors.ts";
+import { chosenLife } from "../../life-options.ts";
 import * as parse from "../../options.ts";
 import { someOf, type Parsed } from "../../options.ts";
 import { throwIfAborted } from "../../ownership/abort-listeners.ts";
@@ -102,13 +103,13 @@ class Context implements TransactContext {
   readonly fences: Readonly<Record<string, number>>;
   readonly #states: readonly Handle[];
   readonly #set: HeldSet;
-  readonly #remove: (id: string) => void;
+  readonly #decide: Pick<TransactionContext, "remove" | "setTtl">;
 
-  constructor(states: readonly Handle[], { set, remove }: TransactionContext) {
+  constructor(states: readonly Handle[], { set, ...decide }: TransactionContext) {
     this.fences = set.fences;
     this.#states = states;
     this.#set = set;
-    this.#remove = remove;
+    this.#decide = decide;
   }
 
   get signal(): AbortSignal {
@@ -120,13 +121,22 @@ class Context implements TransactContext {
   }
 
   delete(state: Pick<AnyState, "id">): void {
+    this.#decide.remove(this.#idOf("delete()", state));
+  }
+
+  setTtl(state: Pick<AnyState, "id">, ttl: Parameters<TransactContext["setTtl"]>[1]): void {
+    const id = this.#idOf("setTtl()", state);
+    this.#decide.setTtl(id, chosenLife(ttl, "The second argument of setTtl()"));
+  }
+
+  #idOf(call: string, state: Pick<AnyState, "id">): string {
     const id = (state as typeof state | null | undefined)?.id; // a caller in JavaScript may pass anything
     if (id === undefined || !this.#states.some((one) => one.id === id)) {
       throw new InvalidArgumentError(
-        `delete() takes one of the states of this transact(); got ${typeof id === "string" ? quoted(id) : parse.show(state)}.`,
+        `${call} takes one of the states of this transact(); got ${typeof id === "string" ? quoted(id) : parse.show(state)}.`,
       );
     }
-    this.#remove(id);
+    return id;
   }
 }
 

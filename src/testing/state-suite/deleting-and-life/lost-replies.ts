@@ -57,14 +57,11 @@ export const lostDeleteCases: readonly Case[] = [
       const revision = await state.save(1);
       faults.once(
         "touchState",
-        loseReply(async () => void (await rival.state<number>(state.id).save(2, { ttlMs: "none" }))),
+        loseReply(() => rival.state<number>(state.id).save(2, { ttlMs: "none" })),
       );
       assert.equal(await state.touch(50_000, { ifRevision: revision }), true);
       assert.equal((await state.read())?.expiresInMs, null);
-      faults.once(
-        "touchState",
-        meanwhile({ before: async () => void (await rival.state<number>(state.id).save(3)) }),
-      );
+      faults.once("touchState", meanwhile({ before: () => rival.state<number>(state.id).save(3) }));
       await rejectsWith(state.touch(50_000, { ifRevision: revision }), "CONFLICT");
     },
   ),
