@@ -86,8 +86,11 @@ export const deletingCases: readonly Case[] = [
     ]);
     assert.deepEqual(together, [["a"], 2]);
     assert.deepEqual(await state.load(), ["initial", "next"]);
-    const held = store.lock(id).run(() => named.run((_, context) => context.delete()));
-    assert.equal(await held, undefined);
+    await store.lock(id).run(() =>
+      named.run((_, context) => {
+        context.delete();
+      }),
+    );
     assert.equal(await state.exists(), false);
   }),
   proof(
