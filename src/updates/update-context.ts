@@ -1,9 +1,9 @@
 /** What a function learns about the lock that it runs under, and what `update` and `run` let it decide besides the value. */
-import type { WhenNew } from "../options.ts";
 import type { ExpiresAt } from "../life-options.ts";
+import type { WhenNew } from "../options.ts";
 
-/** What a function learns about the lock that it runs under. */
-export interface HoldContext {
+/** The second argument of the function of `update` and `run`. */
+export interface UpdateContext {
   /** The fencing token of this update: give it to other systems, so that they can refuse a stale holder. */
   readonly fence: number;
   /** Aborts when the lock is lost: what the function does from then on will not be saved. */
@@ -13,10 +13,6 @@ export interface HoldContext {
    * finished, within `drainMs`. One signal for the whole store.
    */
   readonly closing: AbortSignal;
-}
-
-/** The second argument of the function of `update` and `run`. */
-export interface UpdateContext extends HoldContext {
   /**
    * Deletes the state, once the function has ended: changes of the draft are dropped. `run` still resolves with what the
    * function returns, `update` with what `load()` would: `initial()`, or `undefined`. The function of `update` must then
@@ -41,3 +37,6 @@ export interface UpdateContext extends HoldContext {
    */
   setTtl(ttl: number | "keep" | "none" | WhenNew | ExpiresAt): void;
 }
+
+/** What a grant knows of it. */
+export type HoldContext = Pick<UpdateContext, "fence" | "signal" | "closing">;

@@ -115,7 +115,7 @@ export const writeCases: readonly Case[] = [
   ),
   proof("[S2] deleting an absent state succeeds", async (fixture) => {
     const [a, id] = [await fixture.client(), fixture.id()];
-    assert.deepEqual(await a.write(id, remove()), { status: "deleted", existed: true });
+    assert.deepEqual(await a.write(id, remove()), { status: "deleted", existed: false });
     assert.deepEqual(await a.write(id, remove({ ifRevision: "absent" })), {
       status: "deleted",
       existed: false,

@@ -104,7 +104,7 @@ describe("the stack names the function that waits for the call", () => {
     LOCK_LOST: {
       "lock.run": () => store.lock("x").run(() => other.lock("x").forceRelease()),
       save: (grant) => state().save({ n: 1 }, { grant }),
-      update: (grant) => state().update(() => undefined, { grant }),
+      update: (grant) => state().update(() => ({ n: 1 }), { grant }),
     },
   };
   const before = (code: string, what: string): Promise<unknown> => {

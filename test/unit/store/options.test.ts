@@ -177,7 +177,8 @@ describe("options of calls", () => {
   test("expiresAt", async () => {
     const tooLate = new Date(Date.now() + century + 86_400_000);
     const secondsOfNow = Math.floor(Date.now() / 1_000);
-    for (const expiresAt of [...wrongTypes, NaN, Infinity, new Date(NaN), tooLate, secondsOfNow] as Date[]) {
+    const noTimes = wrongTypes.filter((value) => !(value instanceof Date) && typeof value !== "number");
+    for (const expiresAt of [...noTimes, NaN, Infinity, new Date(NaN), tooLate, secondsOfNow] as Date[]) {
       await rejects(state.save(1, { expiresAt }));
       await rejects(state.update(() => 1, { expiresAt }));
       await rejects(state.touch({ expiresAt }));
