@@ -145,6 +145,7 @@ function stub(): Backend {
     loadState: () => answered(null),
     loadStates: unused,
     writeStates: unused,
+    describeState: unused,
     touchState: unused,
     commitStates: unused,
     listStates: unused,

@@ -12,6 +12,7 @@ export type {
   SentinelClientLike,
   Target,
 } from "./open.ts";
+export type { ExpiresAt } from "./life-options.ts";
 export type {
   CloseOptions,
   CloseSignal,
@@ -31,6 +32,7 @@ export type {
   Snapshot,
   State,
   StateOptions,
+  TakeOptions,
   TouchOptions,
   UpdateOptions,
   WatchStateOptions,

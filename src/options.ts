@@ -235,6 +235,13 @@ export const fence: Parser<number> = (value, name) => {
   throw new InvalidArgumentError(`${name} must be a fence, such as grant.fence; got ${show(value)}.`);
 };
 
+export const revision: Parser<number> = (value, name) => {
+  if (Number.isSafeInteger(value) && Number(value) > 0) return Number(value);
+  throw new InvalidArgumentError(
+    `${name} must be a revision, as returned by save() and read(); got ${show(value)}.`,
+  );
+};
+
 export const ifRevision: Parser<number | "absent"> = (value, name) => {
   if (value === "absent" || (Number.isSafeInteger(value) && Number(value) > 0))
     return value as number | "absent";

@@ -1,4 +1,7 @@
-/** The part of the contract that is about several states in one call: committed together [S9], or each by itself. */
+/**
+ * The part of the contract that is about several states in one call: committed together [S9], or each by itself; and about
+ * what replicas must have.
+ */
 import type {
   Conflict,
   DeleteWrite,
@@ -61,3 +64,17 @@ export type WriteStatesReply = EntriesDone | Forgotten;
 
 /** At most so many entries are written by one call, and so many states loaded, so that a step is short. */
 export const maxStatesPerCall = 256;
+/** How many replicas must have something before it is acknowledged, and how long to wait for them. */
+export interface Durability {
+  /** At least 1. */
+  readonly replicas: number;
+  readonly timeoutMs: number;
+}
+
+/**
+ * What the replicas must have, with everything that the server did before it: a lock that this ticket holds, or the
+ * operation that left this receipt.
+ */
+export type Kept =
+  | { readonly id: string; readonly ticket: Ticket; readonly leaseMs: number }
+  | { readonly id: string; readonly receipt: Receipt };

@@ -27,21 +27,6 @@ export interface Receipt {
   readonly keepMs: number;
 }
 
-/** How many replicas must have something before it is acknowledged, and how long to wait for them. */
-export interface Durability {
-  /** At least 1. */
-  readonly replicas: number;
-  readonly timeoutMs: number;
-}
-
-/**
- * What the replicas must have, with everything that the server did before it: a lock that this ticket holds, or the
- * operation that left this receipt.
- */
-export type Kept =
-  | { readonly id: string; readonly ticket: Ticket; readonly leaseMs: number }
-  | { readonly id: string; readonly receipt: Receipt };
-
 /** A stored state, as bytes. */
 export interface StoredState {
   readonly revision: number;
@@ -61,15 +46,23 @@ export interface UnreadableState {
 /** `null`: absent, and only that [S1]. */
 export type LoadedState = StoredState | UnreadableState | null;
 
+/** What is known of a stored state without its bytes. */
+export type StateDescription = Omit<StoredState, "bytes"> & { readonly expiresInMs: number | null };
+
 /** A change of a state. `ifRevision` is checked in the same step. */
-export type StateWrite = SaveWrite | DeleteWrite;
+export type StateWrite = SaveWrite | DeleteWrite | TouchWrite;
 
 /**
- * The time to live that a save gives a state. A number: this many milliseconds. "keep": unchanged (none for a new
- * state). "none": never expires. `whenNew`: this many milliseconds for a new state, unchanged otherwise. A state is new
- * if it was absent, which includes expired.
+ * A time to live that replaces the present one. A number: this many milliseconds. "none": never expires. `until`: as long
+ * as it is before this time, in milliseconds since 1970 by the backend's clock; if that has passed, the state is gone.
  */
-export type Ttl = number | "keep" | "none" | { readonly whenNew: number };
+export type NewTtl = number | "none" | { readonly until: number };
+
+/**
+ * The time to live that a save gives a state. "keep": unchanged (none for a new state). `whenNew`: this many milliseconds
+ * for a new state, unchanged otherwise. A state is new if it was absent, which includes expired.
+ */
+export type Ttl = NewTtl | "keep" | { readonly whenNew: number };
 
 export interface SaveWrite extends Replacing {
   readonly kind: "save";
@@ -87,6 +80,13 @@ export interface SaveWrite extends Replacing {
 export interface DeleteWrite {
   readonly kind: "delete";
   readonly ifRevision?: number | "absent" | undefined;
+}
+
+/** A new time to live for a state that stays as it is. Of an absent one, the reply is a conflict. */
+export interface TouchWrite {
+  readonly kind: "touch";
+  readonly ttlMs: NewTtl;
+  readonly ifRevision?: number | undefined;
 }
 
 /**
@@ -115,8 +115,10 @@ export interface Holder {
 }
 
 export type WriteReply =
+  /** Of a touch, the revision is the one that it had. */
   | { readonly status: "saved"; readonly revision: number }
-  | { readonly status: "deleted" }
+  /** `existed`: whether there was a state; an expired one is absent. */
+  | { readonly status: "deleted"; readonly existed: boolean }
   /** Another ticket holds the lock, or others wait for it [S8]. Only for writes without a ticket. */
   | { readonly status: "busy" }
   /** The ticket of this write does not hold the lock [S4]. A share is not enough; the core sends no write for one. */
@@ -125,7 +127,7 @@ export type WriteReply =
   | Unreadable
   | Forgotten;
 
-export type TouchReply = { readonly status: "touched" | "absent" } | Unreadable | Forgotten;
+export type TouchReply = { readonly status: "touched" | "absent" } | Conflict | Unreadable | Forgotten;
 
 export interface AcquireRequest {
   readonly leaseMs: number;

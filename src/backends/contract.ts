@@ -12,15 +12,20 @@
  * Each call cites the promises of docs/promises.md that it must keep.
  */
 
-import type { CommitEntry, CommitReply, WriteEntry, WriteStatesReply } from "./contract-commit.ts";
+import type {
+  CommitEntry,
+  CommitReply,
+  Durability,
+  Kept,
+  WriteEntry,
+  WriteStatesReply,
+} from "./contract-commit.ts";
 import type { SemaphoreChange, SemaphoreEntry, SemaphoreReply } from "./contract-shares.ts";
 import type {
   AcquireReply,
   AcquireRequest,
   CancelReply,
-  Durability,
   Forgotten,
-  Kept,
   ListRequest,
   LoadedState,
   LockEntry,
@@ -29,10 +34,13 @@ import type {
   ReleaseReply,
   ReleaseRequest,
   RenewEntry,
+  StateDescription,
   StateEntry,
   StateWrite,
   Ticket,
   TouchReply,
+  TouchWrite,
+  UnreadableState,
   Wake,
   WriteReply,
 } from "./contract-types.ts";
@@ -83,8 +91,11 @@ export interface Backend {
   /** [S1] [S6] */
   loadState(id: string, options: { readonly expiry: boolean }): Promise<LoadedState>;
 
+  /** The same without the bytes, whatever their number. */
+  describeState(id: string): Promise<StateDescription | UnreadableState | null>;
+
   /**
-   * Saves or deletes, all or nothing [S2]. Without a ticket: only while the lock is free and has no waiters [S8]. With
+   * Saves, deletes or touches, all or nothing [S2]. Without a ticket: only while the lock is free and has no waiters [S8]. With
    * a ticket: only while it holds the lock, and exclusively [S4]. Revisions rise, even across delete and expiry [S2].
    */
   writeState(id: string, write: StateWrite, ticket: Ticket | null, receipt: Receipt): Promise<WriteReply>;
@@ -104,10 +115,10 @@ export interface Backend {
   writeStates(entries: readonly WriteEntry[], receipt: Receipt): Promise<WriteStatesReply>;
 
   /**
-   * Sets a new time to live [S7]; "absent" if there is no state. Takes effect once [S5]: a late copy could end a newer
-   * state.
+   * Sets a new time to live [S7], whether or not the lock is held; "absent" if there is no state and no `ifRevision`.
+   * Takes effect once [S5]: a late copy could end a newer state.
    */
-  touchState(id: string, ttlMs: number, receipt: Receipt): Promise<TouchReply>;
+  touchState(id: string, touch: Omit<TouchWrite, "kind">, receipt: Receipt): Promise<TouchReply>;
 
   /** In no particular order. Skips what cannot be read. */
   listStates(cursor: string | null, request: ListRequest): Promise<Page<StateEntry>>;

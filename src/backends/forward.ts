@@ -12,8 +12,10 @@ import type {
   ReleaseReply,
   SemaphoreEntry,
   SemaphoreReply,
+  StateDescription,
   StateEntry,
   TouchReply,
+  UnreadableState,
   Wake,
   WriteReply,
   WriteStatesReply,
@@ -59,6 +61,10 @@ export abstract class ForwardingBackend implements Backend {
 
   loadState(...args: ArgumentsOf<"loadState">): Promise<LoadedState> {
     return this.forward("loadState", args);
+  }
+
+  describeState(...args: ArgumentsOf<"describeState">): Promise<StateDescription | UnreadableState | null> {
+    return this.forward("describeState", args);
   }
 
   writeState(...args: ArgumentsOf<"writeState">): Promise<WriteReply> {

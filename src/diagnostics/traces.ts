@@ -66,7 +66,7 @@ export interface HoldTrace extends Trace {
 }
 
 /** The method that changes a state. */
-export type UpdateKind = "update" | "run" | "save" | "delete" | "transact" | "once";
+export type UpdateKind = "update" | "run" | "save" | "delete" | "take" | "transact" | "once";
 
 /** The object of `holdfast:update`: from the call to its answer. */
 export interface UpdateTrace extends Trace {

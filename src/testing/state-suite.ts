@@ -9,6 +9,10 @@ import { dataCases } from "./state-suite/stored-data.ts";
 import { manyContractCases } from "./state-suite/many/contract.ts";
 import { deleteAllCases } from "./state-suite/many/delete-all.ts";
 import { manyCases } from "./state-suite/many/stores.ts";
+import { deletingCases } from "./state-suite/deleting-and-life/deleting.ts";
+import { equalBytesCases } from "./state-suite/deleting-and-life/equal-bytes.ts";
+import { expiresAtCases } from "./state-suite/deleting-and-life/expires-at.ts";
+import { lostDeleteCases } from "./state-suite/deleting-and-life/lost-replies.ts";
 import { grantCases } from "./state-suite/grants.ts";
 import { lostReplyCases } from "./state-suite/lost-replies.ts";
 import { onceAttemptCases } from "./state-suite/once-attempts.ts";
@@ -54,6 +58,10 @@ export function stateSuite(options: SuiteOptions): void {
     ...dataCases,
     ...valueCases,
     ...ttlCases,
+    ...deletingCases,
+    ...equalBytesCases,
+    ...expiresAtCases,
+    ...lostDeleteCases,
     ...serializerCases,
     ...replacesCases,
     ...versionCases,

@@ -16,10 +16,11 @@ import { ConflictError, quoted, UnavailableError } from "../errors.ts";
 import { confirmHold } from "../leases/confirm-hold.ts";
 import type { Hold } from "../leases/hold.ts";
 import { lockLost, type HeldGrant } from "../ownership/grant.ts";
-import { nextTurn, now } from "../timers.ts";
-import { Batch, type Applied } from "./batch.ts";
+import { now } from "../timers.ts";
+import { Batch } from "./batch.ts";
 import type { Change } from "./change.ts";
-import { endOrGivenUp } from "./limited-function.ts";
+import type { Applied } from "./changes/application.ts";
+import { endOrGivenUp, isOverSoon } from "./limited-function.ts";
 import { traceSave } from "./trace-save.ts";
 import { writeUnderTicket } from "./write-under-ticket.ts";
 
@@ -202,13 +203,18 @@ export class BatchRun {
 
   /** The caller of a save learns its revision, so it is stored before the next change is applied on top of it. */
   async #saveIfClosed(batch: Batch): Promise<Error | undefined> {
-    return batch.closed && batch.hasAgain ? this.#saveAndHold(batch) : undefined;
+    if (!batch.closed || !batch.hasAgain) return undefined;
+    const { mayEndAtOnce } = batch;
+    const error = await this.#saveAndHold(batch);
+    if (error === undefined && mayEndAtOnce) batch.startFrom(await this.#load());
+    return error;
   }
 
   #saved(batch: Batch, host: RunHost, reply: ReleaseDone): Error | undefined {
     if (reply.failed !== undefined) return outOfMemory(this.#calls.backend.name, this.#hold.id);
+    const { mayEndAtOnce } = batch;
     batch.saved(reply.revision);
-    this.#leave(batch, host);
+    if (!mayEndAtOnce) this.#leave(batch, host);
     return undefined;
   }
 
@@ -264,14 +270,6 @@ async function caught(step: () => Promise<Error | undefined>): Promise<Error | u
   } catch (error) {
     return (error as Error | null) ?? new Error("the backend failed without a reason");
   }
-}
-
-/** Whether it ends before the next turn of the event loop: then it waits only for promises that are ready. */
-function isOverSoon(over: Promise<void>): Promise<boolean> {
-  return new Promise((resolve) => {
-    void over.then(() => resolve(true));
-    nextTurn(() => resolve(false));
-  });
 }
 
 /** `null`: absent; text if it cannot be read. */

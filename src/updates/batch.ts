@@ -14,7 +14,8 @@ import { runHolding } from "../ownership/held-grants.ts";
 import { clause, shownId } from "../errors.ts";
 import type { Change } from "./change.ts";
 import { onTopOf } from "./formats/on-top-of.ts";
-import { expiryOnTop } from "./merged-ttl.ts";
+import { Application, type Applied } from "./changes/application.ts";
+import { expiryOnTop, mayEndAtOnce } from "./merged-ttl.ts";
 import { noteBegin, type WrittenTogether } from "./trace-save.ts";
 
 /** Means "changed, but not saved yet": no caller can get this revision. */
@@ -23,35 +24,6 @@ const unsaved = 0;
 /** Nothing happens when the grant of one change ends: the batch goes on. */
 const stillHeld = Promise.resolve(true);
 const silentLender: Lender = { onRelease: () => stillHeld };
-
-/** A change whose function is running, or has run. */
-export interface Applied {
-  readonly change: Change;
-  /** Resolves when the function has ended; `undefined`: it has ended already. */
-  readonly over: Promise<void> | undefined;
-  /** What its function threw. */
-  readonly failure: { readonly error: unknown } | undefined;
-  /** The grant that it runs under; `undefined`: that of its caller. */
-  readonly grant: HeldGrant | undefined;
-}
-
-class Application implements Applied {
-  readonly change: Change;
-  /** The start of the batch at which it was applied: an older one means that the state has been replaced. */
-  readonly start: number;
-  /** Whether that state had unsaved changes. */
-  onUnsaved: boolean;
-  over: Promise<void> | undefined;
-  write: StateWrite | undefined;
-  failure: { readonly error: unknown } | undefined;
-  grant: HeldGrant | undefined;
-
-  constructor(change: Change, on: { readonly start: number; readonly onUnsaved: boolean }) {
-    this.change = change;
-    this.start = on.start;
-    this.onUnsaved = on.onUnsaved;
-  }
-}
 
 export class Batch {
   readonly #hold: Hold;
@@ -102,10 +74,11 @@ export class Batch {
 
   /** The write on top of what is stored, if that has not changed. */
   get write(): StateWrite | undefined {
-    if (this.#write === undefined || this.#stored === null) {
-      return this.#write && { ...this.#write, ifRevision: "absent" };
-    }
-    return onTopOf(this.#stored, this.#write);
+    const [write, stored] = [this.#write, this.#stored];
+    if (write === undefined) return undefined;
+    if (stored !== null) return onTopOf(stored, write);
+    if (write.kind === "touch") throw new Error(`HOLDFAST_TOUCHES_NOTHING: ${shownId(this.#hold.id)}`);
+    return { ...write, ifRevision: "absent" };
   }
 
   /** No caller waits for the next save. */
@@ -117,6 +90,11 @@ export class Batch {
   get needsSave(): boolean {
     if (this.#write !== undefined) return true;
     return this.durability !== undefined && this.#applied.some(({ failure }) => failure === undefined);
+  }
+
+  /** Whether what it writes may be gone at once, by the server's clock. */
+  get mayEndAtOnce(): boolean {
+    return mayEndAtOnce(this.#write);
   }
 
   /** When the newest of the changes that wait for the next save arrived. */
@@ -151,6 +129,7 @@ export class Batch {
    */
   takes({ durability }: Change): boolean {
     if (this.#first === undefined) return true;
+    if (this.mayEndAtOnce) return false; // the next one must see what is stored by then
     const mine = this.durability;
     return mine?.replicas === durability?.replicas && mine?.timeoutMs === durability?.timeoutMs;
   }
@@ -204,7 +183,7 @@ export class Batch {
     this.#newestAt = Math.max(this.#newestAt, applied.change.arrivedAt);
     if (applied.write !== undefined) this.#change(applied.write);
     applied.write = undefined; // the later write replaces it: its bytes need not be kept for as long as the batch
-    if (applied.failure === undefined) this.#closed = applied.change.wantsRevision;
+    if (applied.failure === undefined) this.#closed = applied.change.wantsRevision || this.mayEndAtOnce;
     return true;
   }
 
@@ -220,6 +199,12 @@ export class Batch {
     this.#write = undefined;
     this.#closed = false;
     this.#starts += 1;
+  }
+
+  /** Everything is saved; this is what is stored now. The changes that must be applied again are applied to it. */
+  startFrom(stored: LoadedState): void {
+    this.#stored = stored;
+    this.#current = stored;
   }
 
   get hasAgain(): boolean {
@@ -268,6 +253,11 @@ export class Batch {
     if (write.kind === "delete") {
       this.#write = write;
       this.#current = null;
+      return;
+    }
+    if (write.kind === "touch") {
+      const before = this.#write;
+      this.#write = before?.kind === "save" ? { ...before, ttlMs: write.ttlMs } : write;
       return;
     }
     this.#write = { ...write, ttlMs: expiryOnTop(this.#write, write.ttlMs) };

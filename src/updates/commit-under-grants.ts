@@ -18,6 +18,7 @@ import { lockLost, type HeldGrant } from "../ownership/grant.ts";
 import type { JoinedRelease } from "../ownership/lender.ts";
 import { now } from "../timers.ts";
 import { publishUpdate } from "./batch.ts";
+import { mayEndAtOnce } from "./merged-ttl.ts";
 
 /** What becomes of the state of a grant. */
 export interface StateChange {
@@ -92,6 +93,7 @@ function committed(
 /** The next caller of this process may start from what is stored now. */
 function leaveState({ grant, write, stored }: StateChange, revision: number | null, at: number): void {
   if (grant.parent !== undefined || grant.hold.state !== "held") return;
+  if (mayEndAtOnce(write)) return;
   let loaded: LoadedState = stored;
   if (write?.kind === "delete") loaded = null;
   if (write?.kind === "save" && revision !== null)

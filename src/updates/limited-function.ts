@@ -1,7 +1,7 @@
 /** `maxHoldMs` of a change: a function that never ends does not hold the lock for ever. */
 import { limitHold } from "../ownership/hold-limit.ts";
-import type { Deadlines } from "../timers.ts";
-import type { Applied } from "./batch.ts";
+import { nextTurn, type Deadlines } from "../timers.ts";
+import type { Applied } from "./changes/application.ts";
 
 /**
  * True as soon as the function has ended. False if it had not ended when its time and the grace were over: then the lock
@@ -23,5 +23,13 @@ export function endOrGivenUp(deadlines: Deadlines, applied: Applied): true | Pro
     };
     limitHold(deadlines, held, change.maxHoldMs);
     void over.then(() => resolve(true));
+  });
+}
+
+/** Whether it ends before the next turn of the event loop: then it waits only for promises that are ready. */
+export function isOverSoon(over: Promise<void>): Promise<boolean> {
+  return new Promise((resolve) => {
+    void over.then(() => resolve(true));
+    nextTurn(() => resolve(false));
   });
 }

@@ -12,7 +12,7 @@ import { LockLostError } from "../errors.ts";
 import { now } from "../timers.ts";
 import { Change } from "./change.ts";
 import type { Attempt, OnceOutcome, OnceRecords } from "./once-record.ts";
-import type { UpdateContext } from "./update-context.ts";
+import type { HoldContext } from "./update-context.ts";
 
 /** What the function of `once.run()` learns about the attempt that it is. */
 export interface OnceAttempt {
@@ -106,7 +106,7 @@ export class EndOnce extends Change<OnceOutcome> {
 
   apply(
     _loaded: LoadedState,
-    context: UpdateContext,
+    context: HoldContext,
   ): StateWrite | undefined | Promise<StateWrite | undefined> {
     return this.#returned === undefined ? this.#run(context) : this.#write();
   }
@@ -123,7 +123,7 @@ export class EndOnce extends Change<OnceOutcome> {
     if (this.#returned !== undefined) this.resolve(this.#outcome ?? this.#returned);
   }
 
-  async #run(context: UpdateContext): Promise<StateWrite | undefined> {
+  async #run(context: HoldContext): Promise<StateWrite | undefined> {
     const { promise, call } = this.#begin;
     if ((await promise) !== undefined) notBegun();
     const { attempt = notBegun() } = this.#begin; // now: it may have been begun on what was loaded again
@@ -160,9 +160,9 @@ export class EndOnce extends Change<OnceOutcome> {
 class AttemptView implements OnceAttempt {
   readonly fence: number;
   readonly attempt: number;
-  readonly #of: UpdateContext;
+  readonly #of: HoldContext;
 
-  constructor(of: UpdateContext, attempt: number) {
+  constructor(of: HoldContext, attempt: number) {
     this.fence = of.fence;
     this.attempt = attempt;
     this.#of = of;

@@ -10,11 +10,14 @@ import type { BackendCalls } from "../calls/backend-calls.ts";
 import { fromCaller } from "../caller-stacks.ts";
 import type { UpdateTrace } from "../diagnostics/traces.ts";
 import { ConflictError, quoted, SerializationError } from "../errors.ts";
+import { isNewTtl } from "../life-options.ts";
+import type { WhenNew } from "../options.ts";
 import type { HeldGrant } from "../ownership/grant.ts";
 import type { HeldSet } from "../ownership/grant-set.ts";
 import { runHoldingAll } from "../ownership/held-grants.ts";
 import { equalBytes, type Codec } from "./codec.ts";
 import { commitUnderGrants, type StateChange } from "./commit-under-grants.ts";
+import { expiryOf } from "./merged-ttl.ts";
 import { traceSave, type WrittenTogether } from "./trace-save.ts";
 
 /** The most times that the function is called. The locks make repetitions rare. */
@@ -25,7 +28,8 @@ export interface Participant {
   readonly id: string;
   readonly codec: Codec;
   readonly initial: (() => unknown) | undefined;
-  readonly ttlMs: Ttl;
+  /** The time to live of its handle. */
+  readonly ttlMs: number | WhenNew | undefined;
 }
 
 export interface TransactionOptions {
@@ -45,9 +49,17 @@ export interface TransactionContext {
   readonly set: HeldSet;
   /** Deletes the state with this id. */
   readonly remove: (id: string) => void;
+  /** Gives the state with this id another life. */
+  readonly setTtl: (id: string, life: Ttl) => void;
 }
 
 type Fn = (drafts: unknown[], context: TransactionContext) => unknown;
+
+/** What the function decided besides the drafts. */
+interface Decided {
+  readonly removed: Set<string>;
+  readonly lives: Map<string, Ttl>;
+}
 
 /** What is known about a state, and what the function got of it. */
 interface Loaded {
@@ -63,6 +75,8 @@ interface Loaded {
 interface SizedChange extends StateChange {
   readonly bytes: number;
 }
+
+type Drafted = Omit<Loaded, "grant"> & { readonly draft: unknown; readonly life: Ttl | undefined };
 
 export class Transaction {
   readonly #of: TransactionOptions;
@@ -90,9 +104,9 @@ export class Transaction {
       const drafts = Object.seal(
         loaded.map(({ before }, index) => before && this.#state(index).codec.decode(before)),
       );
-      const removed = new Set<string>();
-      const result = await this.#call(fn, drafts, removed);
-      if (await this.#commit(this.#changes(loaded, drafts, removed))) return result;
+      const decided: Decided = { removed: new Set(), lives: new Map() };
+      const result = await this.#call(fn, drafts, decided);
+      if (await this.#commit(this.#changes(loaded, drafts, decided))) return result;
     }
     throw tooManyConflicts(this.#of.states);
   }
@@ -102,9 +116,13 @@ export class Transaction {
   }
 
   /** Whatever it throws is the caller's own. */
-  async #call(fn: Fn, drafts: unknown[], removed: Set<string>): Promise<unknown> {
+  async #call(fn: Fn, drafts: unknown[], { removed, lives }: Decided): Promise<unknown> {
     const { store } = this.#of;
-    const context: TransactionContext = { set: this.#set, remove: (id) => void removed.add(id) };
+    const context: TransactionContext = {
+      set: this.#set,
+      remove: (id) => void removed.add(id),
+      setTtl: (id, life) => void lives.set(id, life),
+    };
     try {
       return await runHoldingAll({ store, draft: true }, this.#grants, () => fn(drafts, context));
     } catch (error) {
@@ -156,28 +174,31 @@ export class Transaction {
   #changes(
     loaded: readonly Loaded[],
     drafts: readonly unknown[],
-    removed: ReadonlySet<string>,
+    { removed, lives }: Decided,
   ): StateChange[] {
     const changes = loaded.map(({ grant, stored, ...from }, index): SizedChange => {
       const draft = removed.has(grant.id) ? undefined : drafts[index];
-      return { grant, stored, ...this.#write(index, { stored, ...from, draft }) };
+      const life = lives.get(grant.id);
+      return { grant, stored, ...this.#write(index, { stored, ...from, draft, life }) };
     });
     this.#checkSize(changes);
     return changes;
   }
 
-  /** No write: the draft was not changed. */
+  /** No write: the draft was not changed, and keeps its life. */
   #write(
     index: number,
-    { stored, before, isCurrent, draft }: Omit<Loaded, "grant"> & { readonly draft: unknown },
+    { stored, before, isCurrent, draft, life }: Drafted,
   ): Pick<SizedChange, "write" | "bytes"> {
     const { codec, ttlMs } = this.#state(index);
     if (draft === undefined) return { write: stored === null ? undefined : { kind: "delete" }, bytes: 0 };
     const bytes = codec.encode(draft);
     const isUnchanged = before !== undefined && equalBytes(bytes, before);
-    if (isUnchanged && isCurrent) return { write: undefined, bytes: 0 };
-    // An unchanged value that is only stored again keeps its expiry.
-    return { write: codec.toSave(bytes, isUnchanged ? "keep" : ttlMs), bytes: bytes.byteLength };
+    // An unchanged value that is only stored again keeps its expiry, unless another was chosen.
+    const expiry = isUnchanged ? (isNewTtl(life) ? life : "keep") : expiryOf(life, ttlMs);
+    if (!isUnchanged || !isCurrent) return { write: codec.toSave(bytes, expiry), bytes: bytes.byteLength };
+    const touches = stored !== null && isNewTtl(life);
+    return { write: touches ? { kind: "touch", ttlMs: life } : undefined, bytes: 0 };
   }
 
   #checkSize(changes: readonly SizedChange[]): void {

@@ -1,4 +1,8 @@
-/** What an update function learns about the lock that it runs under. */
+/** What a function learns about the lock that it runs under, and what `update` and `run` let it decide besides the value. */
+import type { ExpiresAt } from "../life-options.ts";
+import type { WhenNew } from "../options.ts";
+
+/** The second argument of the function of `update` and `run`. */
 export interface UpdateContext {
   /** The fencing token of this update: give it to other systems, so that they can refuse a stale holder. */
   readonly fence: number;
@@ -9,27 +13,30 @@ export interface UpdateContext {
    * finished, within `drainMs`. One signal for the whole store.
    */
   readonly closing: AbortSignal;
+  /**
+   * Deletes the state, once the function has ended: changes of the draft are dropped. `run` still resolves with what the
+   * function returns, `update` with what `load()` would: `initial()`, or `undefined`. The function of `update` must then
+   * not return a new value.
+   *
+   * @throws InvalidArgumentError if the function has ended.
+   * @example
+   * ```ts
+   * await store.state<string[]>("open-jobs", { initial: () => [] }).update((jobs, context) => {
+   *   jobs.shift();
+   *   if (jobs.length === 0) context.delete();
+   * });
+   * ```
+   */
+  delete(): void;
+  /**
+   * Chooses how long the state lives from this update on, also if its value stays as it is. It overrides the call's
+   * `ttlMs` and `expiresAt`; the last call counts. `ttl`: milliseconds, "none" (it never expires), "keep", `{ whenNew }`,
+   * or `{ expiresAt }` (a Date, or milliseconds since 1970).
+   *
+   * @throws InvalidArgumentError if `ttl` is none of these, or if the function has ended.
+   */
+  setTtl(ttl: number | "keep" | "none" | WhenNew | ExpiresAt): void;
 }
 
-/**
- * A view, so that a function finds only the documented members. Not an object literal with a getter: each of those gets
- * a hidden class of its own in the old generation, which retains everything that the call has made until a major
- * collection.
- */
-export class ContextView implements UpdateContext {
-  readonly fence: number;
-  readonly #of: UpdateContext;
-
-  constructor(of: UpdateContext) {
-    this.fence = of.fence;
-    this.#of = of;
-  }
-
-  get signal(): AbortSignal {
-    return this.#of.signal;
-  }
-
-  get closing(): AbortSignal {
-    return this.#of.closing;
-  }
-}
+/** What a grant knows of it. */
+export type HoldContext = Pick<UpdateContext, "fence" | "signal" | "closing">;

@@ -90,9 +90,9 @@ describe.each(clockedBackends)("states of $name", (backend) => {
     expect(await a.write("x", save("1"), receipt)).toEqual(first);
     expect(await a.load("x")).toBe("2");
     const deletion = { ...receipt, n: 2 };
-    expect(await a.write("x", remove(), deletion)).toEqual({ status: "deleted" });
+    expect(await a.write("x", remove(), deletion)).toEqual({ status: "deleted", existed: true });
     await b.saved("x", save("3"));
-    expect(await a.write("x", remove(), deletion)).toEqual({ status: "deleted" });
+    expect(await a.write("x", remove(), deletion)).toEqual({ status: "deleted", existed: true });
     expect(await a.load("x")).toBe("3");
   });
 
@@ -148,7 +148,7 @@ describe.each(clockedBackends)("states of $name", (backend) => {
     expect(await turn.release({ write: save("2") })).toEqual(unreadable);
     expect(await turn.release()).toMatchObject({ status: "released" });
     expect(await b.load("x")).toBe("1");
-    expect(await b.write("x", remove())).toEqual({ status: "deleted" });
+    expect(await b.write("x", remove())).toEqual({ status: "deleted", existed: true });
     expect(await b.write("x", save("2"))).toMatchObject({ status: "saved" });
   });
 
@@ -161,11 +161,11 @@ describe.each(clockedBackends)("states of $name", (backend) => {
     expect(await a.expiry("x")).toBe(60);
     await a.saved("x", save("3", { ttlMs: "none" }));
     expect(await a.expiry("x")).toBeNull();
-    expect(await a.backend.touchState("x", 70, a.receipt())).toEqual({ status: "touched" });
+    expect(await a.backend.touchState("x", { ttlMs: 70 }, a.receipt())).toEqual({ status: "touched" });
     expect(await a.expiry("x")).toBe(70);
     world.time += 70;
     expect(await a.load("x")).toBeNull();
-    expect(await a.backend.touchState("x", 70, a.receipt())).toEqual({ status: "absent" });
+    expect(await a.backend.touchState("x", { ttlMs: 70 }, a.receipt())).toEqual({ status: "absent" });
     await a.saved("x", save("4", { ttlMs: "keep" }));
     expect(await a.expiry("x")).toBeNull();
   });
@@ -188,7 +188,7 @@ describe.each(clockedBackends)("states of $name", (backend) => {
     world.time += 50;
     await a.saved("x", save("7", { ttlMs })); // what has expired is new
     expect(await a.expiry("x")).toBe(100);
-    expect(await a.write("x", remove())).toEqual({ status: "deleted" });
+    expect(await a.write("x", remove())).toEqual({ status: "deleted", existed: true });
     const again = a.ticketFor("x");
     await again.granted();
     expect(await again.release({ write: save("8", { ttlMs }) })).toMatchObject({ status: "released" });

@@ -32,6 +32,7 @@ import type {
   SealOptions,
   SemaphoreOptions,
   StateOptions,
+  TakeOptions,
   TouchOptions,
   TransactOptions,
   TryAcquireOptions,
@@ -85,6 +86,7 @@ interface Exacts {
   SchemaStateOptions: Exact<SchemaStateOptions<Schema>>;
   SemaphoreOptions: Exact<SemaphoreOptions>;
   StateOptions: Exact<StateOptions<string>>;
+  TakeOptions: Exact<TakeOptions>;
   TouchOptions: Exact<TouchOptions>;
   TransactOptions: Exact<TransactOptions>;
   TryAcquireOptions: Exact<TryAcquireOptions>;

@@ -75,7 +75,10 @@ export async function withInitial(store: Store, grant: Grant) {
   same<Awaited<ReturnType<typeof stock.save>>, Revision>(true);
   same<Awaited<ReturnType<typeof stock.trySave>>, Revision | null>(true);
   same<Awaited<ReturnType<typeof stock.touch>>, boolean>(true);
-  same<Awaited<ReturnType<typeof stock.delete>>, void>(true);
+  same<Awaited<ReturnType<typeof stock.delete>>, boolean>(true);
+  same<Awaited<ReturnType<typeof stock.tryDelete>>, boolean | null>(true);
+  same<Awaited<ReturnType<typeof stock.take>>, { left: number } | undefined>(true);
+  same<Awaited<ReturnType<typeof stock.exists>>, boolean>(true);
   await stock.save({ left: 1 }, { ifRevision: "absent", ttlMs: 1_000, grant });
   await stock.trySave({ left: 1 }, { ifRevision: 5, ttlMs: "none" });
   await stock.update(() => ({ left: 1 }), { ttlMs: { whenNew: 60_000 } });

@@ -13,6 +13,8 @@ export interface Comparison {
   readonly subject: Side;
   readonly leases: readonly [number, number, number];
   readonly ttls: readonly [number, number];
+  /** The time of day on both sides. Default: the machine's. */
+  readonly wall?: (() => number) | undefined;
   /** Lets time pass on both sides. */
   readonly advance: (ticks: number) => Promise<void>;
   /** Deletes the receipts of all clients, on both sides. */

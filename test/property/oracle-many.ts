@@ -24,8 +24,8 @@ export function manyOf(op: ManyOp, of: Comparison, { all, writes }: { all: strin
   const written = ids.slice(0, changes.length);
   const both = written.map((id, index) => writes.of(id, changes[index]!));
   const entries: Both<WriteEntry[]> = [
-    both.map(([write], index) => ({ id: written[index]!, write })),
-    both.map(([, write], index) => ({ id: written[index]!, write })),
+    both.map(([write], index) => ({ id: written[index]!, write: write as WriteEntry["write"] })),
+    both.map(([, write], index) => ({ id: written[index]!, write: write as WriteEntry["write"] })),
   ];
   const backend = (side: 0 | 1) => (side === 0 ? of.reference : of.subject).clients[op.client]!;
   return {

@@ -3,14 +3,18 @@
 
 import fc from "fast-check";
 
+/** `until`: as long as that from now, or long ago. */
+export type TtlOp =
+  number | "keep" | "none" | { readonly whenNew: number } | { readonly until: number | "past" };
+
 export interface WriteOp {
-  readonly kind: "save" | "delete";
+  readonly kind: "save" | "delete" | "touch";
   readonly value: number;
   readonly serializer: "json" | "json@2" | "other";
   /** Other formats that it may replace. */
   readonly replaces: readonly string[] | undefined;
-  /** Which of the durations, for every state or a new one; "keep" or "none". */
-  readonly ttl: number | "keep" | "none" | { readonly whenNew: number };
+  /** Which of the durations, for every state or a new one; "keep" or "none". A touch takes the second of the last two. */
+  readonly ttl: TtlOp;
   readonly ifRevision: "any" | "absent" | "latest" | "old";
 }
 
@@ -103,9 +107,10 @@ export type Op =
       readonly op: "touch";
       readonly client: number;
       readonly id: number;
-      readonly ttl: number;
+      readonly ttl: TtlOp;
+      readonly ifRevision: WriteOp["ifRevision"];
     }
-  | { readonly op: "load" | "inspect"; readonly client: number; readonly id: number }
+  | { readonly op: "load" | "describe" | "inspect"; readonly client: number; readonly id: number }
   | {
       readonly op: "resize";
       readonly client: number;
@@ -132,10 +137,16 @@ const ifRevision = fc.oneof(
   { weight: 5, arbitrary: fc.constant("any" as const) },
   { weight: 3, arbitrary: fc.constantFrom("latest" as const, "absent" as const, "old" as const) },
 );
+const life: fc.Arbitrary<TtlOp> = fc.oneof(
+  ttl,
+  fc.record({ whenNew: ttl }),
+  fc.record({ until: fc.oneof(ttl, fc.constant("past" as const)) }),
+  fc.constantFrom("keep" as const, "none" as const),
+);
 const write: fc.Arbitrary<WriteOp> = fc.record({
   kind: fc.oneof(
     { weight: 4, arbitrary: fc.constant("save" as const) },
-    { weight: 1, arbitrary: fc.constant("delete" as const) },
+    { weight: 1, arbitrary: fc.constantFrom("delete" as const, "touch" as const) },
   ),
   value: fc.nat(99),
   serializer: fc.oneof(
@@ -146,7 +157,7 @@ const write: fc.Arbitrary<WriteOp> = fc.record({
     { weight: 6, arbitrary: fc.constant(undefined) },
     { weight: 4, arbitrary: fc.subarray(["json", "json@2", "other"]) },
   ),
-  ttl: fc.oneof(ttl, fc.record({ whenNew: ttl }), fc.constantFrom("keep" as const, "none" as const)),
+  ttl: life,
   ifRevision,
 });
 const keep: fc.Arbitrary<KeepOp> = fc.record({ lease, fences });
@@ -175,6 +186,9 @@ const share: fc.Arbitrary<ShareOp> = fc.oneof(
 );
 const isYes = (word: "yes" | "no"): boolean => word === "yes";
 const is = <Name extends string>(name: Name): fc.Arbitrary<Name> => fc.constant(name);
+
+/** Of those that may be made together. */
+const saveOrDelete = write.map((op): WriteOp => (op.kind === "touch" ? { ...op, kind: "save" } : op));
 
 const weighted: readonly { weight: number; arbitrary: fc.Arbitrary<Op> }[] = [
   {
@@ -254,14 +268,18 @@ const weighted: readonly { weight: number; arbitrary: fc.Arbitrary<Op> }[] = [
       op: is("write-many"),
       client,
       id,
-      writes: fc.array(write, { minLength: 1, maxLength: 3 }),
+      writes: fc.array(saveOrDelete, { minLength: 1, maxLength: 3 }),
     }),
   },
   { weight: 1, arbitrary: fc.record({ op: is("load-many"), client, id }) },
-  { weight: 1, arbitrary: fc.record({ op: is("touch"), client, id, ttl }) },
+  { weight: 1, arbitrary: fc.record({ op: is("touch"), client, id, ttl: life, ifRevision }) },
   {
     weight: 3,
-    arbitrary: fc.record({ op: fc.constantFrom("load" as const, "inspect" as const), client, id }),
+    arbitrary: fc.record({
+      op: fc.constantFrom("load" as const, "describe" as const, "inspect" as const),
+      client,
+      id,
+    }),
   },
   { weight: 1, arbitrary: fc.record({ op: is("list"), client }) },
   {

@@ -59,6 +59,7 @@ export async function answersAsMemory(
     const run = new OracleRun({
       exactTimes: false,
       wakes: true,
+      wall: now,
       ...trial,
       reference: { clients: reference },
       subject: { clients },

@@ -219,9 +219,10 @@ export class OracleRun {
   }
 
   #touch(op: Extract<Op, { op: "touch" }>): Entry {
-    const [id, ttlMs] = [ids[op.id]!, this.#options.ttls[op.ttl]!];
+    const id = ids[op.id]!;
+    const touch = this.#writes.touch(id, op);
     return this.#ofSequence(op.client, id, (side, receipt) =>
-      this.#backend(side, op.client).touchState(id, ttlMs, receipt),
+      this.#backend(side, op.client).touchState(id, touch[side], receipt),
     );
   }
 
@@ -246,11 +247,12 @@ export class OracleRun {
     );
   }
 
-  #look(op: Extract<Op, { op: "load" | "inspect" | "inspect-semaphore" | "list" }>): Entry {
+  #look(op: Extract<Op, { op: "load" | "describe" | "inspect" | "inspect-semaphore" | "list" }>): Entry {
     const id = "id" in op ? ids[op.id]! : "";
     return this.#without(id, async (side) => {
       const backend = this.#backend(side, op.client);
       if (op.op === "inspect-semaphore") return backend.inspectSemaphore(semaphore);
+      if (op.op === "describe") return backend.describeState(id);
       if (op.op === "load") return backend.loadState(id, { expiry: true });
       if (op.op === "inspect") return backend.inspectLock(id);
       return [

@@ -1,6 +1,6 @@
 // What is written in a sequence of calls, and under which conditions: each side has revisions of its own.
 
-import type { StateWrite, Ttl } from "../../src/backends/contract.ts";
+import type { NewTtl, StateWrite, TouchWrite, Ttl } from "../../src/backends/contract.ts";
 import { remove, save } from "../../src/testing/contract-client.ts";
 import type { Answers, Both, Comparison } from "./oracle-comparison.ts";
 import type { Entry } from "./oracle-history.ts";
@@ -11,11 +11,13 @@ type Condition = number | "absent" | undefined;
 
 export class Writes {
   readonly #ttls: Comparison["ttls"];
+  readonly #wall: () => number;
   readonly #answers: Answers;
   readonly #latest = new Map<string, Both<number>>();
 
-  constructor({ ttls }: Comparison, answers: Answers) {
+  constructor({ ttls, wall = Date.now }: Comparison, answers: Answers) {
     this.#ttls = ttls;
+    this.#wall = wall;
     this.#answers = answers;
   }
 
@@ -25,6 +27,7 @@ export class Writes {
     const of = (side: 0 | 1): StateWrite => {
       const ifRevision = conditions[side];
       if (op.kind === "delete") return remove({ ifRevision });
+      if (op.kind === "touch") return { kind: "touch", ...this.touch(id, op)[side] };
       return save(`value ${op.value}`, {
         serializer: op.serializer,
         replaces: op.replaces,
@@ -33,6 +36,16 @@ export class Writes {
       });
     };
     return [of(0), of(1)];
+  }
+
+  /** What a touch asks for; there is no "absent" for it. */
+  touch(id: string, op: Pick<WriteOp, "ttl" | "ifRevision">): Both<Omit<TouchWrite, "kind">> {
+    const [one, two] = this.conditionOf(id, op.ifRevision === "absent" ? "old" : op.ifRevision);
+    const ttlMs = this.#newLifeOf(op.ttl);
+    return [
+      { ttlMs, ifRevision: one === "absent" ? undefined : one },
+      { ttlMs, ifRevision: two === "absent" ? undefined : two },
+    ];
   }
 
   conditionOf(id: string, ifRevision: WriteOp["ifRevision"]): Both<Condition> {
@@ -51,8 +64,19 @@ export class Writes {
     });
   }
 
+  #newLifeOf(ttl: WriteOp["ttl"]): NewTtl {
+    const life = this.#lifeOf(ttl);
+    if (life === "keep") return "none";
+    return typeof life === "object" && "whenNew" in life ? life.whenNew : life;
+  }
+
+  #untilOf(until: number | "past"): NewTtl {
+    return { until: until === "past" ? 1 : this.#wall() + this.#ttls[until]! };
+  }
+
   #lifeOf(ttl: WriteOp["ttl"]): Ttl {
     if (typeof ttl === "string") return ttl;
+    if (typeof ttl === "object" && "until" in ttl) return this.#untilOf(ttl.until);
     const ms = (index: number): number => this.#ttls[index]!;
     return typeof ttl === "number" ? ms(ttl) : { whenNew: ms(ttl.whenNew) };
   }

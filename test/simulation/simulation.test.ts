@@ -65,7 +65,7 @@ const mends: readonly Mend[] = [
   {
     name: "unreadable-after-save",
     undo: {
-      file: "updates/change.ts",
+      file: "updates/changes/draft-change.ts",
       find: "this.#result = after === undefined ? undefined : codec.readBack(after);",
       replace: `this.settle = () => {
         try { this.resolve(after === undefined ? undefined : codec.decode(after)); } catch (error) { this.fail(error); }

@@ -9,7 +9,7 @@
 import { randomBytes } from "node:crypto";
 
 import { UnavailableError } from "../../errors.ts";
-import { nextTurn, now } from "../../timers.ts";
+import { nextTurn, now, wallNow } from "../../timers.ts";
 import type {
   AcquireReply,
   Backend,
@@ -26,6 +26,7 @@ import type {
   RenewEntry,
   SemaphoreEntry,
   SemaphoreReply,
+  StateDescription,
   StateEntry,
   Ticket,
   TouchReply,
@@ -77,6 +78,7 @@ export class MemoryBackend implements Backend {
     this.#executor = new Executor({
       store: new MemoryTables(this.#memory, this.clientId, limits),
       now: this.#now,
+      wall: options.now === undefined ? wallNow : undefined,
       limits,
       wake: (wake) => this.#send(wake),
       changed: (id) => {
@@ -94,6 +96,10 @@ export class MemoryBackend implements Backend {
     return this.#run({ kind: "load", id, expiry: options.expiry });
   }
 
+  describeState(id: string): Promise<StateDescription | null> {
+    return this.#run({ kind: "describe", id });
+  }
+
   writeState(...args: Parameters<Backend["writeState"]>): Promise<WriteReply> {
     const [id, write, ticket, receipt] = args;
     return this.#once({ kind: "write", id, write, ticket, receipt, attempt: this.#proofs.attempt(receipt) });
@@ -108,8 +114,9 @@ export class MemoryBackend implements Backend {
     return this.#once({ kind: "writeMany", entries, receipt, attempt: this.#proofs.attempt(receipt) });
   }
 
-  touchState(id: string, ttlMs: number, receipt: Receipt): Promise<TouchReply> {
-    return this.#once({ kind: "touch", id, ttlMs, receipt, attempt: this.#proofs.attempt(receipt) });
+  touchState(...args: Parameters<Backend["touchState"]>): Promise<TouchReply> {
+    const [id, touch, receipt] = args;
+    return this.#once({ kind: "touch", id, touch, receipt, attempt: this.#proofs.attempt(receipt) });
   }
 
   listStates(cursor: string | null, request: ListRequest): Promise<Page<StateEntry>> {

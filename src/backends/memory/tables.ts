@@ -182,7 +182,7 @@ export class MemoryTables implements RowStore {
     this.#memory.states.set(id, withOwnBytes(row));
   }
 
-  #setExpiry(id: string, expiresAt: number): void {
+  #setExpiry(id: string, expiresAt: number | null): void {
     const row = this.#memory.states.get(id);
     if (row !== undefined) this.#memory.states.set(id, { ...row, expiresAt });
   }

@@ -22,9 +22,11 @@ import type {
   RenewEntry,
   SemaphoreEntry,
   SemaphoreReply,
+  StateDescription,
   StateEntry,
   Ticket,
   TouchReply,
+  UnreadableState,
   Wake,
   WriteReply,
   WriteStatesReply,
@@ -160,6 +162,10 @@ export class RedisBackend implements Backend {
       });
       return type === "none" ? null : unreadableType(type);
     }
+  }
+
+  describeState(id: string): Promise<StateDescription | UnreadableState | null> {
+    return this.#listing.describeState(id);
   }
 
   writeState(...args: Parameters<Backend["writeState"]>): Promise<WriteReply> {

@@ -1,8 +1,17 @@
 /** Listings and inspection: pages of a SCAN, and a script that describes each key. They change nothing. */
-import type { ListRequest, LockEntry, Page, SemaphoreEntry, StateEntry } from "../contract.ts";
+import type {
+  ListRequest,
+  LockEntry,
+  Page,
+  SemaphoreEntry,
+  StateDescription,
+  StateEntry,
+  UnreadableState,
+} from "../contract.ts";
 import type { RedisReply } from "./client/client-port.ts";
 import type { Keys } from "./protocol/keys.ts";
 import { insteadIfCorrupt, readDescription, readScan } from "./protocol/decode.ts";
+import { readDescribed } from "./protocol/envelope.ts";
 import { readInspect, readInspectedSemaphore } from "./protocol/decode-holders.ts";
 import type { SingleCalls } from "./single-calls.ts";
 import { scripts } from "./scripts/generated.ts";
@@ -40,6 +49,12 @@ export class Listing {
 
   listStates(cursor: string | null, request: ListRequest): Promise<Page<StateEntry>> {
     return this.#page("state", { cursor, request, describe: (id) => this.#describeState(id) });
+  }
+
+  describeState(id: string): Promise<StateDescription | UnreadableState | null> {
+    const keys = [this.#keys.state(id)];
+    const call = { script: scripts.describe, keys, args: [], read: readDescribed, bytes: true, id };
+    return this.#singleCalls.run(call);
   }
 
   #inspect<T>(id: string, read: (reply: RedisReply) => T): Promise<T> {

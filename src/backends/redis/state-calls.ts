@@ -1,7 +1,7 @@
 /** The calls that change states and are sent separately: a write, a touch, and a commit of several states. */
 import type { Backend, CommitReply, Receipt, StateWrite, TouchReply, WriteReply } from "../contract.ts";
 import { readTouch, readWrite } from "./protocol/decode.ts";
-import { encodeWrite, millis, writeArguments, type EncodedWrite } from "./protocol/encode.ts";
+import { encodeWrite, ttlArgument, writeArguments, type EncodedWrite } from "./protocol/encode.ts";
 import type { Keys } from "./protocol/keys.ts";
 import { causedByAhead, type AheadCommand } from "./protocol/script-runner.ts";
 import type { RecordedReply, ServerFacts } from "./protocol/server-facts.ts";
@@ -39,11 +39,12 @@ export class StateCalls {
     });
   }
 
-  touch(id: string, ttlMs: number, receipt: Receipt): Promise<TouchReply> {
+  touch(...args: Parameters<Backend["touchState"]>): Promise<TouchReply> {
+    const [id, { ttlMs, ifRevision }, receipt] = args;
     return this.#singleCalls.runRecorded({
       script: scripts.touch,
       keys: [this.#keys.state(id), this.#keys.done, this.#keys.stamp, this.#keys.watch(id)],
-      args: (recording) => [millis(ttlMs), ...recording],
+      args: (recording) => [ttlArgument(ttlMs), String(ifRevision ?? ""), ...recording],
       receipt,
       read: readTouch,
       id,

@@ -41,7 +41,7 @@ import type { Moment, Rows, WaiterRow } from "./row-types.ts";
 import { writeStates } from "./many/write-states.ts";
 import { changeSemaphore, mismatchOf } from "./semaphores.ts";
 import { isCurrent, isShare } from "./shares.ts";
-import { loadState, touchState, writeState } from "./states.ts";
+import { describeState, loadState, touchState, writeState } from "./states.ts";
 
 export function decide<K extends Kind>(rows: Rows, request: RowRequest<K>, moment: Moment): Decision<K> {
   const pending = new PendingChanges(rows, moment);
@@ -53,11 +53,12 @@ export function decide<K extends Kind>(rows: Rows, request: RowRequest<K>, momen
 const deciders: { readonly [K in Kind]: (pending: PendingChanges, request: RowRequest<K>) => ReplyTo<K> } = {
   load: (pending, { id, expiry }) => loadState(pending.item(id), expiry),
   loadMany: (pending, { ids }) => ids.map((id) => loadState(pending.item(id), false)),
+  describe: (pending, { id }) => describeState(pending.item(id)),
   write,
   writeMany: (pending, request) =>
     once(pending, request, { decide: () => writeStates(pending, request.entries) }),
   touch: (pending, request) =>
-    once(pending, request, { decide: () => touchState(pending.item(request.id), request.ttlMs) }),
+    once(pending, request, { decide: () => touchState(pending.item(request.id), request.touch) }),
   acquire,
   peek,
   renew: (pending, { entries }) => entries.map((entry) => renew(pending, entry)),

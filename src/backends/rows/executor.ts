@@ -17,6 +17,8 @@ export interface ExecutorOptions {
   readonly store: RowStore;
   /** The backend's clock, in milliseconds. */
   readonly now: () => number;
+  /** The time of day in milliseconds, if `now` is not that. */
+  readonly wall?: (() => number) | undefined;
   /** The resolution of that clock. */
   readonly grainMs?: number | undefined;
   /** The same clock in microseconds, if it can be read more precisely than `now`. */
@@ -31,6 +33,7 @@ export interface ExecutorOptions {
 export class Executor {
   readonly #store: RowStore;
   readonly #now: () => number;
+  readonly #wall: (() => number) | undefined;
   readonly #micros: (() => number) | undefined;
   readonly #wake: ((wake: TicketWake) => void) | undefined;
   readonly #changed: ((id: string) => void) | undefined;
@@ -40,6 +43,7 @@ export class Executor {
     const { limits, grainMs = 0, wake } = options;
     this.#store = options.store;
     this.#now = options.now;
+    this.#wall = options.wall;
     this.#micros = options.micros;
     this.#wake = wake;
     this.#changed = options.changed;
@@ -49,7 +53,8 @@ export class Executor {
   run<K extends Kind>(request: RowRequest<K>): ReplyTo<K> {
     const now = this.#now();
     const micros = this.#micros?.() ?? Math.floor(now * 1000);
-    const { reply, changes, wakes } = decide(this.#store, request, { now, micros, rules: this.#rules });
+    const moment = { now, wall: this.#wall?.(), micros, rules: this.#rules };
+    const { reply, changes, wakes } = decide(this.#store, request, moment);
     if (changes.length > 0) this.#store.apply(changes, now);
     for (const wake of wakes) this.#wake?.(wake);
     if (this.#changed !== undefined) tellOfStates(changes, this.#changed);

@@ -23,6 +23,8 @@ import type {
 export class PendingChanges {
   readonly rows: Rows;
   readonly now: number;
+  /** The time of day, which states live until. */
+  readonly wall: number;
   readonly rules: Rules;
   readonly wakes: TicketWake[] = [];
   readonly changes: Change[] = [];
@@ -35,6 +37,7 @@ export class PendingChanges {
   constructor(rows: Rows, moment: Moment) {
     this.rows = rows;
     this.now = moment.now;
+    this.wall = moment.wall ?? moment.now;
     this.rules = moment.rules;
     this.#micros = moment.micros;
   }
@@ -96,6 +99,8 @@ export class Item {
   #removed: Ticket | undefined;
   /** What this decision has written. */
   #written: StateRow | null | undefined;
+  /** The expiry that this decision has given a state that stays as it is. */
+  #expiresAt: number | null | undefined;
   #shares: ShareRows | undefined;
   /** What is stored; `undefined`: not read. */
   #head: StateHead | null | undefined;
@@ -162,7 +167,9 @@ export class Item {
   }
 
   state(): StateRow | undefined {
-    return this.#written === undefined ? this.pending.rows.state(this.id) : (this.#written ?? undefined);
+    if (this.#written !== undefined) return this.#written ?? undefined;
+    const row = this.pending.rows.state(this.id);
+    return row && this.#expiresAt !== undefined ? { ...row, expiresAt: this.#expiresAt } : row;
   }
 
   setState(row: StateRow | null): void {
@@ -170,8 +177,8 @@ export class Item {
     this.pending.changes.push({ kind: "state", id: this.id, row });
   }
 
-  /** Nothing in the same decision reads the state afterwards. */
-  setExpiry(expiresAt: number): void {
+  setExpiry(expiresAt: number | null): void {
+    this.#expiresAt = expiresAt;
     this.pending.changes.push({ kind: "expiry", id: this.id, expiresAt });
   }
 

@@ -19,9 +19,11 @@ import type {
   SemaphoreChange,
   SemaphoreEntry,
   SemaphoreReply,
+  StateDescription,
   StateWrite,
   Ticket,
   TouchReply,
+  TouchWrite,
   Waiting,
   WaitNote,
   Wake,
@@ -42,7 +44,12 @@ interface Calls {
     request: Once & { readonly id: string; readonly write: StateWrite; readonly ticket: Ticket | null };
     reply: WriteReply;
   };
-  touch: { request: Once & { readonly id: string; readonly ttlMs: number }; reply: TouchReply };
+  /** Only reads. */
+  describe: { request: { readonly id: string }; reply: StateDescription | null };
+  touch: {
+    request: Once & { readonly id: string; readonly touch: Omit<TouchWrite, "kind"> };
+    reply: TouchReply;
+  };
   /** `receipt`: the receipt of its first release. */
   acquire: {
     request: ByTicket & { readonly ask: AcquireRequest; readonly receipt: Receipt };

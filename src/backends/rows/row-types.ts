@@ -137,7 +137,7 @@ export type Change =
   | { readonly kind: "stamp"; readonly last: number }
   | { readonly kind: "state"; readonly id: string; readonly row: StateRow | null }
   /** For an existing state. */
-  | { readonly kind: "expiry"; readonly id: string; readonly expiresAt: number }
+  | { readonly kind: "expiry"; readonly id: string; readonly expiresAt: number | null }
   | { readonly kind: "lock"; readonly id: string; readonly row: LockRow | SharesRow | null }
   | { readonly kind: "holder"; readonly id: string; readonly ticket: Ticket; readonly row: HolderRow | null }
   | { readonly kind: "semaphore"; readonly id: string; readonly row: SemaphoreRow | null }
@@ -167,6 +167,8 @@ export interface Rules {
 /** The single time of a decision, so that it is consistent. */
 export interface Moment {
   readonly now: number;
+  /** The same in milliseconds since 1970, if that is not what the backend's clock counts. */
+  readonly wall?: number | undefined;
   /** The same in whole microseconds, as precisely as the clock can be read: stamps begin here. */
   readonly micros: number;
   readonly rules: Rules;

@@ -27,6 +27,7 @@ import type {
   RenewEntry,
   SemaphoreEntry,
   SemaphoreReply,
+  StateDescription,
   StateEntry,
   Ticket,
   TouchReply,
@@ -119,6 +120,10 @@ export class SqliteBackend implements Backend {
     return this.#read(({ executor }) => executor.run({ kind: "load", id, expiry: options.expiry }));
   }
 
+  async describeState(id: string): Promise<StateDescription | null> {
+    return this.#read(({ executor }) => executor.run({ kind: "describe", id }));
+  }
+
   async writeState(...args: Parameters<Backend["writeState"]>): Promise<WriteReply> {
     const [id, write, ticket, receipt] = args;
     return this.#once(receipt, (attempt, session) =>
@@ -137,9 +142,10 @@ export class SqliteBackend implements Backend {
     );
   }
 
-  async touchState(id: string, ttlMs: number, receipt: Receipt): Promise<TouchReply> {
+  async touchState(...args: Parameters<Backend["touchState"]>): Promise<TouchReply> {
+    const [id, touch, receipt] = args;
     return this.#once(receipt, (attempt, session) =>
-      commit(session, { kind: "touch", id, ttlMs, receipt, attempt }),
+      commit(session, { kind: "touch", id, touch, receipt, attempt }),
     );
   }
 

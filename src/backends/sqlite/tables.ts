@@ -165,7 +165,7 @@ export class SqlTables implements RowStore {
     this.#sweep.wroteState(bytes.byteLength);
   }
 
-  #setExpiry(id: string, expiresAt: number): void {
+  #setExpiry(id: string, expiresAt: number | null): void {
     const sql = "UPDATE states SET expires_at = ? WHERE prefix = ? AND id = ?";
     this.#sql.run(sql, expiresAt, this.#prefix, id);
   }

@@ -80,13 +80,9 @@ async function removeAll(removal: Removal, ids: AsyncIterable<Named> | Iterable<
 
 /** `undefined`: it was removed. Throws if the store cannot be used. */
 async function whyNotRemoved({ opened, how }: Removal, id: string): Promise<string | undefined> {
-  const { store, backend, calls } = opened;
   try {
-    const load = (): ReturnType<typeof backend.loadState> => backend.loadState(id, { expiry: false });
-    const isThere = (await calls.read({ doing: "Loading the state", id }, load)) !== null;
-    if (!isThere && how.ifRevision === undefined) return `The state ${JSON.stringify(id)} is absent.`;
-    await store.state(id).delete(how);
-    return undefined;
+    const existed = await opened.store.state(id).delete(how);
+    return existed ? undefined : `The state ${JSON.stringify(id)} is absent.`;
   } catch (error) {
     if (!(error instanceof HoldfastError) || error instanceof UnavailableError) throw error;
     return error.message;

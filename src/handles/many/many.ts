@@ -49,6 +49,8 @@ export interface SaveManyOptions extends DeleteManyOptions {
    * expires. `{ whenNew }`: applies to new states only. Default: "keep".
    */
   ttlMs?: number | "keep" | "none" | WhenNew | undefined;
+  /** Instead of `ttlMs`: when they expire. As `expiresAt` of `save`. */
+  expiresAt?: Date | number | undefined;
 }
 
 /** One of the states that `store.saveMany()` saves. */
@@ -59,6 +61,8 @@ export interface SaveEntry<T = unknown> {
   ifRevision?: Revision | "absent" | undefined;
   /** As in {@link SaveManyOptions.ttlMs}, for this state. */
   ttlMs?: number | "keep" | "none" | WhenNew | undefined;
+  /** Instead of `ttlMs`: when this state expires. */
+  expiresAt?: Date | number | undefined;
 }
 
 /** One answer of `store.saveMany()`. */

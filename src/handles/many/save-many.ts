@@ -1,6 +1,7 @@
 /** Saves many states. All entries are checked and serialized before anything is sent: a mistake writes nothing. */
 import type { Durability, Ttl } from "../../backends/contract.ts";
 import { InvalidArgumentError, quoted } from "../../errors.ts";
+import { lifeOf, lifeParsers } from "../../life-options.ts";
 import * as parse from "../../options.ts";
 import type { Serializer } from "../../serializers/serializer.ts";
 import { Codec } from "../../updates/codec.ts";
@@ -13,6 +14,7 @@ import type { Entry } from "./many-writes.ts";
 interface Options {
   serializer?: Serializer;
   ttlMs?: Ttl;
+  expiresAt?: number;
   grant?: unknown;
   waitMs?: number;
   signal?: AbortSignal;
@@ -27,13 +29,14 @@ export async function saveMany(
   const { settings } = scope.session;
   const own = parse.parseOptions<Options>("saveMany()", options, {
     serializer: parse.serializer,
-    ttlMs: parse.saveTtlMs,
+    ...lifeParsers,
     grant: (value) => value,
     waitMs: parse.waitMs,
     signal: parse.signal,
     durability: settings.readDurability,
   });
-  const { serializer = settings.serializer, ttlMs = "keep", ...how } = own;
+  const { serializer = settings.serializer, ttlMs, expiresAt, ...how } = own;
+  const usual = lifeOf("saveMany()", { ttlMs, expiresAt }) ?? "keep";
   const seen = new Set<string>();
   const entries = parseIterable(given, "saveMany() takes entries").map((one): Entry => {
     const entry = parseEntry(scope, one);
@@ -41,7 +44,7 @@ export async function saveMany(
     if (seen.size === seen.add(key).size) throw twice(key);
     const codec = new Codec(key, serializer, settings.maxStateBytes);
     const bytes = codec.encode(entry.value); // now: later changes by the caller are not saved
-    const save = { bytes, ttlMs: entry.ttlMs ?? ttlMs, ifRevision };
+    const save = { bytes, ttlMs: lifeOf("An entry of saveMany()", entry) ?? usual, ifRevision };
     return { id: key, codec, save, write: { ...codec.toSave(bytes, save.ttlMs), ifRevision } };
   });
   const answers = await writeMany(scope.session, entries, { call: "saveMany()", ...how });
@@ -59,6 +62,7 @@ interface ParsedEntry {
   readonly value?: unknown;
   readonly ifRevision?: number | "absent";
   readonly ttlMs?: Ttl;
+  readonly expiresAt?: number;
 }
 
 function parseEntry(scope: Scope, given: unknown): ParsedEntry {
@@ -74,7 +78,7 @@ const entryParsers = {
   id: (value: unknown) => value,
   value: (value: unknown) => value,
   ifRevision: parse.ifRevision,
-  ttlMs: parse.saveTtlMs,
+  ...lifeParsers,
 };
 
 function twice(id: string): InvalidArgumentError {

@@ -98,7 +98,7 @@ export class OnceHandle implements Once {
       const target = { id: this.#key, codec: this.#records.codec, durability: this.#durabilityOf(how) };
       const change = new DeleteChange(target, undefined);
       this.#session.locks.add(this.#key, new ChangeRequest(this.#wait(how), change));
-      return change.promise;
+      return change.promise.then(() => undefined);
     });
   }
 

@@ -2,13 +2,16 @@
  * The handle of a state. Reads go straight to the backend; writes are made by state-writes.ts. It parses options; it knows
  * no queues and no leases.
  */
-import type { Durability, StoredState, TouchReply } from "../../backends/contract.ts";
+import type { Durability, StoredState, TouchReply, Ttl } from "../../backends/contract.ts";
 import { withCallersStack, isFromCaller } from "../../caller-stacks.ts";
 import { ConflictError, InvalidArgumentError } from "../../errors.ts";
+import { lifeOf, lifeParsers, touchedLife, type ExpiresAt } from "../../life-options.ts";
 import * as parse from "../../options.ts";
 import { someOf, type Parsed } from "../../options.ts";
 import type { Session } from "../../session.ts";
-import { DeleteChange, RunChange, SaveChange, UpdateChange, type DraftCall } from "../../updates/change.ts";
+import { conflictError, DeleteChange, SaveChange } from "../../updates/change.ts";
+import { RunChange, UpdateChange, type DraftCall } from "../../updates/changes/draft-change.ts";
+import { TakeChange } from "../../updates/changes/take-change.ts";
 import type { Codec } from "../../updates/codec.ts";
 import { expiryOf } from "../../updates/merged-ttl.ts";
 import type { Participant } from "../../updates/transaction.ts";
@@ -25,11 +28,15 @@ import type {
   Snapshot,
   State,
   StateOptions,
+  TakeOptions,
   TouchOptions,
   UpdateOptions,
   WatchStateOptions,
   WriteOptions,
 } from "./state.ts";
+
+/** Options with a life, once parsed. */
+type ParsedLife<O> = Omit<Parsed<O>, "ttlMs" | "expiresAt"> & { ttlMs?: Ttl; expiresAt?: number };
 
 export class StateHandle<T, D> implements State<T, D> {
   readonly id: string;
@@ -63,8 +70,8 @@ export class StateHandle<T, D> implements State<T, D> {
 
   /** Its part in a change of several states. */
   get participant(): Participant {
-    const ttlMs = expiryOf(undefined, this.#own.ttlMs);
-    return { id: this.key, codec: this.#codec, initial: this.#own.initial, ttlMs };
+    const { initial, ttlMs } = this.#own;
+    return { id: this.key, codec: this.#codec, initial, ttlMs };
   }
 
   load(): Promise<D> {
@@ -80,7 +87,7 @@ export class StateHandle<T, D> implements State<T, D> {
   }
 
   trySave(value: T, options?: SaveOptions): Promise<Revision | null> {
-    return withCallersStack(() => this.#trySave(value, options));
+    return withCallersStack(() => nullIfConflict(() => this.#save(value, options)));
   }
 
   update(
@@ -103,18 +110,24 @@ export class StateHandle<T, D> implements State<T, D> {
     });
   }
 
-  touch(ttlMs: number, options?: TouchOptions): Promise<boolean> {
-    return withCallersStack(() => this.#touch(ttlMs, options));
+  touch(ttl: number | "none" | ExpiresAt, options?: TouchOptions): Promise<boolean> {
+    return withCallersStack(() => this.#touch(ttl, options));
   }
 
-  delete(options?: DeleteOptions): Promise<void> {
-    return withCallersStack(() => {
-      const { ifRevision, ...how } = parse.parseOptions<Parsed<DeleteOptions>>("delete()", options, {
-        ...this.#writes.parsers,
-        ifRevision: parse.ifRevision,
-      });
-      return this.#writes.make("delete()", how, () => new DeleteChange(this.#target(how), ifRevision));
-    });
+  exists(): Promise<boolean> {
+    return withCallersStack(() => this.#exists());
+  }
+
+  delete(options?: DeleteOptions): Promise<boolean> {
+    return withCallersStack(() => this.#delete(options));
+  }
+
+  tryDelete(options?: DeleteOptions): Promise<boolean | null> {
+    return withCallersStack(() => nullIfConflict(() => this.#delete(options)));
+  }
+
+  take(options?: TakeOptions): Promise<T | undefined> {
+    return withCallersStack(() => this.#take(options));
   }
 
   watch(options?: WatchStateOptions): AsyncIterable<Snapshot<T> | undefined> {
@@ -141,38 +154,60 @@ export class StateHandle<T, D> implements State<T, D> {
 
   #save(value: T, options: SaveOptions | undefined): Promise<Revision> {
     const bytes = this.#codec.encode(value); // now: later changes by the caller are not saved
-    const { ifRevision, ttlMs, ...how } = parse.parseOptions<Parsed<SaveOptions>>("save()", options, {
-      ...this.#writes.parsers,
-      ifRevision: parse.ifRevision,
-      ttlMs: parse.saveTtlMs,
-    });
-    const save = { bytes, ifRevision, ttlMs: expiryOf(ttlMs, this.#own.ttlMs) };
+    const { ifRevision, ttlMs, expiresAt, ...how } = parse.parseOptions<ParsedLife<SaveOptions>>(
+      "save()",
+      options,
+      { ...this.#writes.parsers, ifRevision: parse.ifRevision, ...lifeParsers },
+    );
+    const life = lifeOf("save()", { ttlMs, expiresAt });
+    const save = { bytes, ifRevision, ttlMs: expiryOf(life, this.#own.ttlMs) };
     return this.#writes.make("save()", how, () => new SaveChange(this.#target(how), save));
   }
 
-  async #trySave(value: T, options: SaveOptions | undefined): Promise<Revision | null> {
-    try {
-      return await this.#save(value, options);
-    } catch (error) {
-      if (error instanceof ConflictError && !isFromCaller(error)) return null;
-      throw error;
-    }
+  #delete(options: DeleteOptions | undefined): Promise<boolean> {
+    const { ifRevision, ...how } = parse.parseOptions<Parsed<DeleteOptions>>("delete()", options, {
+      ...this.#writes.parsers,
+      ifRevision: parse.ifRevision,
+    });
+    return this.#writes.make("delete()", how, () => new DeleteChange(this.#target(how), ifRevision));
   }
 
-  async #touch(ttlMs: number, options: TouchOptions | undefined): Promise<boolean> {
-    const ms = parse.ttlMs(ttlMs, "ttlMs");
+  #take(options: TakeOptions | undefined): Promise<T | undefined> {
+    const { ifRevision, ...how } = parse.parseOptions<Parsed<TakeOptions>>("take()", options, {
+      ...this.#writes.parsers,
+      ifRevision: parse.revision,
+    });
+    const call = { codec: this.#codec, durability: this.#durabilityOf(how), ifRevision };
+    return this.#writes.make("take()", how, () => new TakeChange(call)) as Promise<T | undefined>;
+  }
+
+  async #exists(): Promise<boolean> {
+    this.#session.admit();
+    const { calls } = this.#session;
+    const found = await calls.read({ doing: "Looking for the state", id: this.key }, () =>
+      calls.backend.describeState(this.key),
+    );
+    if (found !== null && "unreadable" in found) throw this.#codec.corrupt(found.unreadable);
+    return found !== null;
+  }
+
+  async #touch(ttl: number | "none" | ExpiresAt, options: TouchOptions | undefined): Promise<boolean> {
+    const ttlMs = touchedLife(ttl, "ttlMs");
     const { calls, settings } = this.#session;
-    const own = parse.parseOptions<Parsed<TouchOptions>>("touch()", options, {
+    const { ifRevision, ...own } = parse.parseOptions<Parsed<TouchOptions>>("touch()", options, {
+      ifRevision: parse.revision,
       durability: settings.readDurability,
     });
     this.#session.admit();
     const durability = this.#durabilityOf(own);
     const what = { doing: "Touching the state", id: this.key, durability };
     const { reply, shortage } = await calls.exactlyOnce<TouchReply>(what, (receipt) =>
-      calls.backend.touchState(this.key, ms, receipt),
+      calls.backend.touchState(this.key, { ttlMs, ifRevision }, receipt),
     );
     if (shortage !== undefined) throw shortage;
     if (reply.status === "unreadable") throw this.#codec.corrupt(reply.unreadable);
+    if (reply.status === "conflict")
+      throw conflictError(this.key, { wanted: ifRevision, found: reply.revision, doing: "touched" });
     return reply.status === "touched";
   }
 
@@ -206,19 +241,30 @@ export class StateHandle<T, D> implements State<T, D> {
         `${name} takes a function that changes the draft; got ${parse.show(fn)}.`,
       );
     }
-    const { ttlMs, maxHoldMs, ...how } = parse.parseOptions<Parsed<UpdateOptions>>(name, options, {
-      ...this.#writes.parsers,
-      ttlMs: parse.saveTtlMs,
-      maxHoldMs: parse.maxHoldMs,
-    });
+    const { ttlMs, expiresAt, maxHoldMs, ...how } = parse.parseOptions<ParsedLife<UpdateOptions>>(
+      name,
+      options,
+      { ...this.#writes.parsers, ...lifeParsers, maxHoldMs: parse.maxHoldMs },
+    );
     const call: DraftCall = {
       codec: this.#codec,
       initial: this.#own.initial,
-      ttlMs: expiryOf(ttlMs, this.#own.ttlMs),
+      life: lifeOf(name, { ttlMs, expiresAt }),
+      usualTtl: this.#own.ttlMs,
       durability: this.#durabilityOf(how),
       maxHoldMs: maxHoldMs ?? this.#own.maxHoldMs,
       fn: fn as DraftCall["fn"],
     };
     return { call, how };
+  }
+}
+
+/** For expected conflicts: `null` instead of the error, unless it is an error of the caller's own function. */
+async function nullIfConflict<R>(write: () => Promise<R>): Promise<R | null> {
+  try {
+    return await write();
+  } catch (error) {
+    if (error instanceof ConflictError && !isFromCaller(error)) return null;
+    throw error;
   }
 }

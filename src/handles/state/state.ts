@@ -1,6 +1,7 @@
 /**
  * The public interface of a state: its options, its methods, what is stored. The handle itself is in state-handle.ts.
  */
+import type { ExpiresAt } from "../../life-options.ts";
 import type { DurabilityOptions, WhenNew } from "../../options.ts";
 import type { Grant } from "../../ownership/public-grant.ts";
 import type { GrantSet } from "../../ownership/grant-set.ts";
@@ -68,6 +69,8 @@ export interface WriteOptions {
 
 /** Options of `state.touch()`. */
 export interface TouchOptions {
+  /** Only if the state is at this revision. */
+  ifRevision?: Revision | undefined;
   durability?: DurabilityOptions | undefined;
 }
 
@@ -80,12 +83,22 @@ export interface SaveOptions extends WriteOptions {
    * expires. `{ whenNew }`: applies to a new state only. Default: the handle's `ttlMs`, otherwise "keep".
    */
   ttlMs?: number | "keep" | "none" | WhenNew | undefined;
+  /**
+   * The time at which the state expires: a Date, or milliseconds since 1970; at most 100 years ahead. The server's clock
+   * decides when that is. If it has passed, the state is gone at once. Instead of `ttlMs`.
+   */
+  expiresAt?: Date | number | undefined;
 }
 
 /** Options of `state.update()` and `state.run()`. */
 export interface UpdateOptions extends WriteOptions {
-  /** As in {@link SaveOptions.ttlMs}. */
+  /**
+   * As in {@link SaveOptions.ttlMs}. If given, it also counts where the value stays as it is. The function may choose
+   * another one: see {@link UpdateContext.setTtl}.
+   */
   ttlMs?: number | "keep" | "none" | WhenNew | undefined;
+  /** As in {@link SaveOptions.expiresAt}; also where the value stays as it is. */
+  expiresAt?: Date | number | undefined;
   /**
    * How long the function may take, in milliseconds. Then its signal aborts, and a second later the lock is given up:
    * nothing is saved, and other calls go on. Default: no limit. Under a grant that the caller has, its limit counts.
@@ -93,7 +106,7 @@ export interface UpdateOptions extends WriteOptions {
   maxHoldMs?: number | undefined;
 }
 
-/** Options of `state.delete()`. */
+/** Options of `state.delete()` and `state.tryDelete()`. */
 export interface DeleteOptions extends WriteOptions {
   /** Delete only if the state is at this revision. */
   ifRevision?: Revision | "absent" | undefined;
@@ -108,6 +121,12 @@ export interface WatchStateOptions {
    * 5 000 while it pushes changes, otherwise 1 000.
    */
   intervalMs?: number | undefined;
+}
+
+/** Options of `state.take()`. */
+export interface TakeOptions extends WriteOptions {
+  /** Take it only if it is at this revision. */
+  ifRevision?: Revision | undefined;
 }
 
 /** A stored value, with its revision and remaining time to live. */
@@ -147,6 +166,12 @@ export interface State<T, D = T | undefined> {
    */
   read(): Promise<Snapshot<T> | undefined>;
   /**
+   * Returns whether there is a state, without loading its value. Also `true` for one that another serializer has written.
+   *
+   * @throws CorruptStateError if what is stored is not a state; UnavailableError.
+   */
+  exists(): Promise<boolean>;
+  /**
    * Stores the value, which is serialized before `save` returns.
    *
    * @returns the new revision.
@@ -159,9 +184,10 @@ export interface State<T, D = T | undefined> {
   trySave(value: T, options?: SaveOptions): Promise<Revision | null>;
   /**
    * Applies `fn` to the state, atomically across all processes. `fn` changes the draft, or returns the new value. If it
-   * throws, nothing changes. Equal bytes are not saved again, and keep their revision.
+   * throws, nothing changes. Equal bytes are not saved again, and keep their revision. On an absent state, a function that
+   * changes nothing and returns nothing stores nothing. `context` can delete the state, and choose how long it lives.
    *
-   * @returns the value that is now stored.
+   * @returns the value that is now stored; as `load`, if there is none.
    * @throws what `fn` threw; the errors of `save`.
    */
   update(
@@ -169,7 +195,8 @@ export interface State<T, D = T | undefined> {
     options?: UpdateOptions,
   ): Promise<D>;
   /**
-   * As `update`, for objects: `fn` changes the draft in place, and its return value is passed on.
+   * As `update`, for objects: `fn` changes the draft in place, and its return value is passed on. On an absent state,
+   * nothing is stored unless the draft was changed.
    *
    * @returns what `fn` returned.
    */
@@ -178,18 +205,45 @@ export interface State<T, D = T | undefined> {
     options?: UpdateOptions,
   ): Promise<Awaited<R>>;
   /**
-   * Sets a new time to live, in milliseconds from now.
+   * Sets a new time to live: in milliseconds from now, "none" (it never expires), or `{ expiresAt }` (a Date, or
+   * milliseconds since 1970; if it has passed by the server's clock, the state is gone at once). Value and revision stay,
+   * and no lock is needed.
    *
    * @returns false if the state is absent.
-   * @throws CorruptStateError if the stored data is not a state; UnavailableError.
+   * @throws ConflictError if the state is not at `ifRevision`; CorruptStateError if the stored data is not a state;
+   * UnavailableError.
+   * @example
+   * ```ts
+   * const session = store.state("session:ann");
+   * await session.touch(30 * 60_000);
+   * await session.touch({ expiresAt: new Date(Date.now() + 3_600_000) });
+   * ```
    */
-  touch(ttlMs: number, options?: TouchOptions): Promise<boolean>;
+  touch(ttl: number | "none" | ExpiresAt, options?: TouchOptions): Promise<boolean>;
   /**
-   * Deletes the state; does nothing if it is absent.
+   * Deletes the state.
    *
+   * @returns whether there was one.
    * @throws ConflictError if the state is not at `ifRevision`; otherwise as `save`.
    */
-  delete(options?: DeleteOptions): Promise<void>;
+  delete(options?: DeleteOptions): Promise<boolean>;
+  /** As `delete`, but returns `null` instead of throwing a ConflictError. */
+  tryDelete(options?: DeleteOptions): Promise<boolean | null>;
+  /**
+   * Deletes the state and returns its value, in one step: of several callers, one gets it. It is read under the state's
+   * lock, as by `update`.
+   *
+   * @returns the value that was stored; `undefined` if it was absent, whatever `initial` is.
+   * @throws ConflictError if the state is not at `ifRevision`; CorruptStateError if it cannot be read: then it stays;
+   * otherwise as `save`.
+   * @example
+   * ```ts
+   * const code = store.state<string>("code:ann");
+   * const taken = await code.take(); // a code can be used once
+   * if (taken === undefined) throw new Error("used already, or expired");
+   * ```
+   */
+  take(options?: TakeOptions): Promise<T | undefined>;
   /**
    * Yields the state as it is now, then each time that it has changed: its new value, or `undefined` if it was deleted or
    * has expired. Changes that follow each other while the loop is busy may be skipped; the newest is always seen: on Redis

@@ -5,6 +5,7 @@
 import type { Durability } from "../../backends/contract.ts";
 import { traces, type UpdateTrace } from "../../diagnostics/traces.ts";
 import { InvalidArgumentError, quoted } from "../../errors.ts";
+import { chosenLife } from "../../life-options.ts";
 import * as parse from "../../options.ts";
 import { someOf, type Parsed } from "../../options.ts";
 import { throwIfAborted } from "../../ownership/abort-listeners.ts";
@@ -108,14 +109,14 @@ class Context implements TransactContext {
   readonly #prefix: string;
   readonly #states: readonly Handle[];
   readonly #set: HeldSet;
-  readonly #remove: (key: string) => void;
+  readonly #decide: Pick<TransactionContext, "remove" | "setTtl">;
 
-  constructor({ scope, states }: Changing, { set, remove }: TransactionContext) {
+  constructor({ scope, states }: Changing, { set, ...decide }: TransactionContext) {
     this.fences = fencesById(set, (key) => scope.idOf(key));
     this.#prefix = scope.prefix;
     this.#states = states;
     this.#set = set;
-    this.#remove = remove;
+    this.#decide = decide;
   }
 
   get signal(): AbortSignal {
@@ -127,17 +128,24 @@ class Context implements TransactContext {
   }
 
   delete(state: Pick<AnyState, "id">): void {
-    const key = this.#keyOf(state);
-    if (key === undefined || !this.#states.some((one) => one.key === key)) {
-      throw new InvalidArgumentError(
-        `delete() takes one of the states of this transact(); got ${key === undefined ? parse.show(state) : quoted(key)}.`,
-      );
-    }
-    this.#remove(key);
+    this.#decide.remove(this.#keyOf("delete()", state));
+  }
+
+  setTtl(state: Pick<AnyState, "id">, ttl: Parameters<TransactContext["setTtl"]>[1]): void {
+    const key = this.#keyOf("setTtl()", state);
+    this.#decide.setTtl(key, chosenLife(ttl, "The second argument of setTtl()"));
+  }
+
+  #keyOf(call: string, state: unknown): string {
+    const key = this.#givenKey(state);
+    if (key !== undefined && this.#states.some((one) => one.key === key)) return key;
+    throw new InvalidArgumentError(
+      `${call} takes one of the states of this transact(); got ${key === undefined ? parse.show(state) : quoted(key)}.`,
+    );
   }
 
   /** A caller in JavaScript may pass anything. */
-  #keyOf(state: unknown): string | undefined {
+  #givenKey(state: unknown): string | undefined {
     if (state instanceof StateHandle) return state.key;
     const id = (state as { id?: unknown } | null | undefined)?.id;
     return typeof id === "string" ? this.#prefix + id : undefined;

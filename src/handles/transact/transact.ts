@@ -1,5 +1,6 @@
 /** The public interface of a change of several states: its options, and what its function gets. */
-import type { DurabilityOptions } from "../../options.ts";
+import type { ExpiresAt } from "../../life-options.ts";
+import type { DurabilityOptions, WhenNew } from "../../options.ts";
 import type { Grant } from "../../ownership/public-grant.ts";
 import type { GrantSet } from "../../ownership/grant-set.ts";
 import type { State } from "../state/state.ts";
@@ -42,4 +43,11 @@ export interface TransactContext {
   readonly closing: AbortSignal;
   /** Deletes this state, whatever its draft is. It must be one of those of the call. */
   delete(state: Pick<AnyState, "id">): void;
+  /**
+   * Chooses how long this state lives from this change on, also if its draft stays as it is: as
+   * {@link UpdateContext.setTtl}. A state that is deleted, or absent and not changed, is not affected.
+   *
+   * @throws InvalidArgumentError if it is none of the states of the call, or `ttl` is not allowed.
+   */
+  setTtl(state: Pick<AnyState, "id">, ttl: number | "keep" | "none" | WhenNew | ExpiresAt): void;
 }

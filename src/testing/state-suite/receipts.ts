@@ -14,9 +14,9 @@ export const receiptCases: readonly Case[] = [
     assert.deepEqual(await a.write(id, save("1"), receipt), first);
     assert.equal(await a.load(id), "2");
     const second = { ...receipt, n: 2 };
-    assert.deepEqual(await a.write(id, remove(), second), { status: "deleted" });
+    assert.deepEqual(await a.write(id, remove(), second), { status: "deleted", existed: true });
     await b.saved(id, save("3"));
-    assert.deepEqual(await a.write(id, remove(), second), { status: "deleted" });
+    assert.deepEqual(await a.write(id, remove(), second), { status: "deleted", existed: true });
     assert.equal(await a.load(id), "3");
   }),
   proof(

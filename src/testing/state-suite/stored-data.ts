@@ -20,7 +20,7 @@ export const dataCases: readonly Case[] = [
     assert.equal(await hold.renew(), "renewed"); // a refused write releases nothing
     await hold.released();
     assert.equal(await b.load(id), "1");
-    assert.deepEqual(await b.write(id, remove()), { status: "deleted" });
+    assert.deepEqual(await b.write(id, remove()), { status: "deleted", existed: true });
     assert.equal((await b.write(id, save("2"))).status, "saved");
   }),
   needing(
@@ -57,13 +57,13 @@ export const dataCases: readonly Case[] = [
     await within(400_000, 500_000);
     await a.saved(id, save("3", { ttlMs: "none" }));
     assert.equal(await left(), null);
-    assert.deepEqual(await a.backend.touchState(id, 700_000, a.receipt()), { status: "touched" });
+    assert.deepEqual(await a.backend.touchState(id, { ttlMs: 700_000 }, a.receipt()), { status: "touched" });
     await within(600_000, 700_000);
     const hold = a.ticketFor(id);
     await hold.granted();
     assert.equal((await hold.release({ write: save("4", { ttlMs: 50 }) })).status, "released");
     await eventually(async () => assert.equal(await a.load(id), null));
-    assert.deepEqual(await a.backend.touchState(id, 70_000, a.receipt()), { status: "absent" });
+    assert.deepEqual(await a.backend.touchState(id, { ttlMs: 70_000 }, a.receipt()), { status: "absent" });
     await a.saved(id, save("5", { ttlMs: "keep" }));
     assert.equal(await left(), null); // an expiry that has passed is not kept
   }),
@@ -99,7 +99,7 @@ export const dataCases: readonly Case[] = [
   proof("[S7] touching changes neither value nor revision", async (fixture) => {
     const [a, id] = [await fixture.client(), fixture.id()];
     const revision = await a.saved(id, save("1"));
-    await a.backend.touchState(id, 100_000, a.receipt());
+    await a.backend.touchState(id, { ttlMs: 100_000 }, a.receipt());
     assert.equal((await a.stored(id)).revision, revision);
     assert.equal(await a.load(id), "1");
   }),
@@ -107,9 +107,9 @@ export const dataCases: readonly Case[] = [
     const [a, id] = [await fixture.client(), fixture.id()];
     await a.saved(id, save("1"));
     const receipt = a.receipt();
-    assert.deepEqual(await a.backend.touchState(id, 50_000, receipt), { status: "touched" });
+    assert.deepEqual(await a.backend.touchState(id, { ttlMs: 50_000 }, receipt), { status: "touched" });
     await a.saved(id, save("2", { ttlMs: "none" }));
-    assert.deepEqual(await a.backend.touchState(id, 50_000, receipt), { status: "touched" }); // only its reply
+    assert.deepEqual(await a.backend.touchState(id, { ttlMs: 50_000 }, receipt), { status: "touched" }); // only its reply
     assert.equal(
       ((await a.backend.loadState(id, { expiry: true })) as { expiresInMs?: unknown }).expiresInMs,
       null,
@@ -118,7 +118,7 @@ export const dataCases: readonly Case[] = [
   proof("[S7] a touch takes effect at once, even if it shortens the time to live", async (fixture) => {
     const [a, id] = [await fixture.client(), fixture.id()];
     await a.saved(id, save("1", { ttlMs: 500_000 }));
-    await a.backend.touchState(id, 20, a.receipt());
+    await a.backend.touchState(id, { ttlMs: 20 }, a.receipt());
     await pause(20);
     await eventually(async () => assert.equal(await a.load(id), null));
   }),

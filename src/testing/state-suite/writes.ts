@@ -9,7 +9,7 @@ export const writeCases: readonly Case[] = [
     const [a, id] = [await fixture.client(), fixture.id()];
     assert.equal(await a.backend.loadState(id, { expiry: true }), null);
     await a.saved(id, save("one"));
-    assert.deepEqual(await a.write(id, remove()), { status: "deleted" });
+    assert.deepEqual(await a.write(id, remove()), { status: "deleted", existed: true });
     assert.equal(await a.backend.loadState(id, { expiry: false }), null);
   }),
   proof("[S1] ids and bytes are kept exactly", async (fixture) => {
@@ -115,8 +115,11 @@ export const writeCases: readonly Case[] = [
   ),
   proof("[S2] deleting an absent state succeeds", async (fixture) => {
     const [a, id] = [await fixture.client(), fixture.id()];
-    assert.deepEqual(await a.write(id, remove()), { status: "deleted" });
-    assert.deepEqual(await a.write(id, remove({ ifRevision: "absent" })), { status: "deleted" });
+    assert.deepEqual(await a.write(id, remove()), { status: "deleted", existed: false });
+    assert.deepEqual(await a.write(id, remove({ ifRevision: "absent" })), {
+      status: "deleted",
+      existed: false,
+    });
   }),
   proof(
     "[S4] a write under a ticket is accepted while it holds the lock, and refused before and after",

@@ -8,6 +8,6 @@ import type { StateWrite, StoredState, UnreadableState } from "../../backends/co
 export function onTopOf(stored: StoredState | UnreadableState, write: StateWrite): StateWrite {
   if ("unreadable" in stored) return { ...write, ifRevision: undefined };
   const { revision, serializer } = stored;
-  if (write.kind === "delete" || write.serializer === serializer) return { ...write, ifRevision: revision };
+  if (write.kind !== "save" || write.serializer === serializer) return { ...write, ifRevision: revision };
   return { ...write, replaces: [serializer], ifRevision: revision };
 }

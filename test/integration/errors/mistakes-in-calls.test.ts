@@ -273,6 +273,7 @@ const mistakes: Record<string, Told> = {
   "a draft that is used after the call": {
     make: async () => {
       let kept: { n: number } | undefined;
+      await object("kept").save({ n: 0 });
       await object("kept").run((draft) => void (kept = draft as { n: number }));
       if (kept !== undefined) kept.n = 9; // tells nothing: it is the caller's own copy, and changes nothing
       expect(await object("kept").load()).toEqual({ n: 0 });

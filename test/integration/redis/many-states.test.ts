@@ -6,7 +6,7 @@
 import { describe, expect, test } from "vitest";
 
 import { open } from "../../../src/index.ts";
-import type { StateWrite } from "../../../src/backends/contract.ts";
+import type { WriteEntry } from "../../../src/backends/contract.ts";
 import { remove, save, textOf } from "../../../src/testing/contract-client.ts";
 import type { RedisServer } from "../../support/redis-server.ts";
 import { failure, twoClients, type TestClient } from "./clients.ts";
@@ -18,7 +18,7 @@ twoClients({ prefixes: ["t:"] }, (of) => ({ server, a, b } = of));
 
 const large = "x".repeat(20_000);
 
-const write = (writes: Record<string, StateWrite>, receipt = a.receipt()) =>
+const write = (writes: Record<string, WriteEntry["write"]>, receipt = a.receipt()) =>
   a.backend.writeStates(
     Object.entries(writes).map(([id, write]) => ({ id, write })),
     receipt,

@@ -42,7 +42,7 @@ async function worksAsEver(client: TestClient): Promise<void> {
   }
   expect(fences).toEqual([...new Set(fences)].sort((one, two) => one - two));
   expect(fences.at(-1)).toBeLessThan(time);
-  expect(await other.write("x", remove())).toEqual({ status: "deleted" });
+  expect(await other.write("x", remove())).toEqual({ status: "deleted", existed: true });
   expect(await client.load("x")).toBeNull();
 }
 

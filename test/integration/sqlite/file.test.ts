@@ -112,7 +112,7 @@ describe("opening", () => {
       expect((await client.backend.listStates(null, all)).entries).toMatchObject([{ id, bytes: 1 }]);
       expect((await client.backend.listLocks(null, all)).entries).toMatchObject([{ id }]);
     }
-    expect(await b.write("other", remove())).toMatchObject({ status: "deleted" });
+    expect(await b.write("other", remove())).toEqual({ status: "deleted", existed: false });
     await b.backend.releaseLock(y, turn.ticket, { write: remove() }, b.receipt());
     expect(await a.load(x)).toBe("a");
   });

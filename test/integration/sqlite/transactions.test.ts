@@ -90,7 +90,7 @@ describe("the calls of one turn share a commit", () => {
       { status: "granted" },
       { status: "busy" },
       { status: "conflict" },
-      { status: "deleted" },
+      { status: "deleted", existed: false },
     ]);
     expect(version()).not.toEqual(before);
     expect(await client.load("x")).toBe("1");

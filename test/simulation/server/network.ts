@@ -79,6 +79,7 @@ export class Wire implements Backend {
 
   ready = (...args: Args<"ready">) => this.#call("ready", args);
   loadState = (...args: Args<"loadState">) => this.#call("loadState", args);
+  describeState = (...args: Args<"describeState">) => this.#call("describeState", args);
   writeState = (...args: Args<"writeState">) => this.#call("writeState", args);
   loadStates = (...args: Args<"loadStates">) => this.#call("loadStates", args);
   writeStates = (...args: Args<"writeStates">) => this.#call("writeStates", args);

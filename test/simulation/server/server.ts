@@ -136,10 +136,12 @@ function requestOf({ method, args }: Call, attempt: Attempt): RowRequest | undef
       return { kind: "loadMany", ids: args[0] };
     case "writeStates":
       return { kind: "writeMany", entries: args[0], receipt: args[1], attempt };
+    case "describeState":
+      return { kind: "describe", id: args[0] };
     case "writeState":
       return { kind: "write", id: args[0], write: args[1], ticket: args[2], receipt: args[3], attempt };
     case "touchState":
-      return { kind: "touch", id: args[0], ttlMs: args[1], receipt: args[2], attempt };
+      return { kind: "touch", id: args[0], touch: args[1], receipt: args[2], attempt };
     case "acquireLock":
       return { kind: "acquire", id: args[0], ticket: args[1], ask: args[2], receipt: args[3] };
     case "renewLocks":

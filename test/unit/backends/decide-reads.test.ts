@@ -48,6 +48,21 @@ describe("several ids", () => {
 });
 
 describe("reading", () => {
+  test("[S7] who is handed the lock finds what a touch in the same step has ended absent, or else there", () => {
+    const stored = {
+      states: { x: stateOf("old") },
+      locks: { x: lockOf("a") },
+      queues: { x: [waiterOf("b", { load: true })] },
+    };
+    const foundAfter = (until: number): unknown => {
+      const { reply, wakes } = decideOn(stored, release("a", { write: { kind: "touch", ttlMs: { until } } }));
+      expect(reply).toMatchObject({ status: "released", revision: stored.states.x.revision });
+      return (wakes[0] as { state?: unknown }).state;
+    };
+    expect(foundAfter(now)).toBeNull();
+    expect(foundAfter(now + 1)).toMatchObject({ revision: stored.states.x.revision });
+  });
+
   test.each([
     ["a save reads no bytes", write("a"), ["receipt", "lock", "stateHead", "stamp"]],
     ["an ask that waits reads no stamp and no state", acquire("b"), ["receipt", "lock", "waiters"]],

@@ -222,7 +222,7 @@ const writing: readonly Case[] = [
   },
   {
     name: "[S5] a late copy is forgotten",
-    stored: { receipts: { 1: { n: 8, reply: { status: "deleted" } } } },
+    stored: { receipts: { 1: { n: 8, reply: { status: "deleted", existed: true } } } },
     request: write(null),
     reply: { status: "forgotten" },
   },
@@ -233,19 +233,19 @@ const writing: readonly Case[] = [
   },
   {
     name: "[S5] a retry whose proof has too small a number is forgotten",
-    stored: { receipts: { 2: { n: 3, reply: { status: "deleted" } } } },
+    stored: { receipts: { 2: { n: 3, reply: { status: "deleted", existed: true } } } },
     request: { ...write(null), attempt: { retry: true, proof: { sequence: 2, n: 4 } } },
     reply: { status: "forgotten" },
   },
   {
     name: "[S5] a retry whose proof is there is carried out",
-    stored: { receipts: { 2: { n: 5, reply: { status: "deleted" } } } },
+    stored: { receipts: { 2: { n: 5, reply: { status: "deleted", existed: false } } } },
     request: {
       ...{ ...write(null), write: remove() },
       attempt: { retry: true, proof: { sequence: 2, n: 4 } },
     },
-    reply: { status: "deleted" },
-    changes: [{ kind: "state", id: "x", row: null }, put.receipt({ status: "deleted" })],
+    reply: { status: "deleted", existed: false },
+    changes: [{ kind: "state", id: "x", row: null }, put.receipt({ status: "deleted", existed: false })],
   },
   {
     name: "[S5] the refusal of a retry is recorded",
@@ -263,15 +263,15 @@ const writing: readonly Case[] = [
   {
     name: "[S7] a state that expires now is absent",
     stored: { states: { x: stateOf("old", { expiresAt: now }) } },
-    request: { kind: "touch", id: "x", ttlMs: 5, receipt, attempt },
+    request: { kind: "touch", id: "x", touch: { ttlMs: 5 }, receipt, attempt },
     reply: { status: "absent" },
   },
   {
     name: "[S2] a delete gives out no stamp",
     stored: { states: { x: stateOf("old") } },
     request: { ...write(null), write: remove({ ifRevision: 40 }) },
-    reply: { status: "deleted" },
-    changes: [{ kind: "state", id: "x", row: null }, put.receipt({ status: "deleted" })],
+    reply: { status: "deleted", existed: true },
+    changes: [{ kind: "state", id: "x", row: null }, put.receipt({ status: "deleted", existed: true })],
   },
 ];
 

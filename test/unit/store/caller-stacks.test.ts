@@ -90,6 +90,9 @@ describe("the stack names the function that waits for the call", () => {
       save: () => state().save({ n: 1 }),
       trySave: () => state().trySave({ n: 1 }),
       touch: () => state().touch(5_000),
+      exists: () => state().exists(),
+      take: () => state().take(),
+      tryDelete: () => state().tryDelete(),
       tryAcquire: () => store.lock("x").tryAcquire(),
       inspect: () => store.lock("x").inspect(),
       forceRelease: () => store.lock("x").forceRelease(),
@@ -101,7 +104,7 @@ describe("the stack names the function that waits for the call", () => {
     LOCK_LOST: {
       "lock.run": () => store.lock("x").run(() => other.lock("x").forceRelease()),
       save: (grant) => state().save({ n: 1 }, { grant }),
-      update: (grant) => state().update(() => undefined, { grant }),
+      update: (grant) => state().update(() => ({ n: 1 }), { grant }),
     },
   };
   const before = (code: string, what: string): Promise<unknown> => {

@@ -162,16 +162,40 @@ describe("options of calls", () => {
       await rejects(state.trySave(1, { ttlMs }));
     }
     await rejects(state.touch({ whenNew: 5 } as never));
+    await rejects(state.touch("keep" as never));
+    for (const ttl of [{}, { expiresAt: undefined }, { expiresAt: 1e12, or: 1 }, null, "5", [5]] as never[]) {
+      await rejects(state.touch(ttl));
+      await state.save(1);
+      await rejects(state.update((_, context) => context.setTtl(ttl)));
+    }
     await rejects(state.save(1, { ttlMs: "forever" as "none" }));
     refuses(() => store.state("x", { ttlMs: "keep" as never }));
     const lives = [century, 100_000, "keep", "none", { whenNew: 1 }, { whenNew: century }] as const;
     for (const ttlMs of lives) await state.save(1, { ttlMs });
   });
 
+  test("expiresAt", async () => {
+    const tooLate = new Date(Date.now() + century + 86_400_000);
+    const secondsOfNow = Math.floor(Date.now() / 1_000);
+    const noTimes = wrongTypes.filter((value) => !(value instanceof Date) && typeof value !== "number");
+    for (const expiresAt of [...noTimes, NaN, Infinity, new Date(NaN), tooLate, secondsOfNow] as Date[]) {
+      await rejects(state.save(1, { expiresAt }));
+      await rejects(state.update(() => 1, { expiresAt }));
+      await rejects(state.touch({ expiresAt }));
+    }
+    await expect(state.save(1, { expiresAt: secondsOfNow })).rejects.toThrow(/\* 1000/);
+    await expect(state.save(1, { expiresAt: new Date(), ttlMs: 5_000 })).rejects.toThrow(/not both/);
+    await rejects(state.run(() => 1, { expiresAt: new Date(), ttlMs: "keep" }));
+    for (const expiresAt of [0, new Date(0), new Date(secondsOfNow), Date.now() + 0.5, Date.now() + century])
+      await state.save(1, { expiresAt });
+  });
+
   test("ifRevision, ifFence, drainMs, idPrefix", async () => {
     for (const ifRevision of [0, -1, 1.5, NaN, Infinity, 2 ** 53, "5", null, 5n, "present"]) {
       await rejects(state.save(1, { ifRevision: ifRevision as number }));
       await rejects(state.delete({ ifRevision: ifRevision as number }));
+      await rejects(state.take({ ifRevision: ifRevision as number }));
+      await rejects(state.touch(5_000, { ifRevision: ifRevision as number }));
     }
     for (const ifFence of [0, -1, 1.5, NaN, "5", null]) {
       await rejects(lock.forceRelease({ ifFence: ifFence as number }));

@@ -29,6 +29,8 @@ const calls: Readonly<Record<string, (options: object) => unknown>> = {
   "state.touch": (options) => n("update").touch(1_000, options),
   "state.delete": (options) => n("delete").delete(options),
   "state.watch": (options) => store.state("w").watch(options),
+  "state.tryDelete": (options) => n("delete").tryDelete(options),
+  "state.take": (options) => n("take").take(options),
   lock: (options) => store.lock("a", options).run(() => 1),
   "lock.acquire": async (options) => (await store.lock("b").acquire(options)).release(),
   "lock.tryAcquire": async (options) => (await store.lock("c").tryAcquire(options))?.release(),

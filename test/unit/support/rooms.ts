@@ -12,7 +12,8 @@ import type * as LocalQueues from "../../../src/scheduling/local-queue.ts";
 import type * as Requests from "../../../src/scheduling/request.ts";
 import type { WaitOptions } from "../../../src/ownership/wait-options.ts";
 import type { Hold } from "../../../src/leases/hold.ts";
-import type { Change, DraftCall } from "../../../src/updates/change.ts";
+import type { Change } from "../../../src/updates/change.ts";
+import type { DraftCall } from "../../../src/updates/changes/draft-change.ts";
 
 export type Method =
   "acquireLock" | "releaseLock" | "cancelLock" | "loadState" | "writeState" | "awaitReplicas";
@@ -85,8 +86,9 @@ async function load() {
     import("../../../src/updates/codec.ts"),
     import("../../../src/errors.ts"),
   ]);
+  const drafts = await import("../../../src/updates/changes/draft-change.ts");
   const json = (await import("../../../src/serializers/json.ts")).json;
-  return { ...calls, ...registry, ...queue, ...request, ...change, ...codec, ...errors, json };
+  return { ...calls, ...registry, ...queue, ...request, ...change, ...drafts, ...codec, ...errors, json };
 }
 
 type Modules = Awaited<ReturnType<typeof load>>;
@@ -136,7 +138,6 @@ export class Room {
     const change = new UpdateChange({
       codec: this.#codec,
       initial: () => 0,
-      ttlMs: "keep",
       durability,
       fn: (draft) => fn(draft as number),
     });

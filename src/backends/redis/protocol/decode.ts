@@ -120,7 +120,8 @@ export function readWrite(reply: RedisReply): WriteReply {
   if (status === "saved") return { status, revision: parseNumber(words[0]) };
   if (status === "conflict") return { status, revision: revisionOf(words[0]) };
   if (status === "unreadable") return { status, unreadable: words.join(" ") };
-  return { status: oneOf(status, "deleted", "busy", "lost", "forgotten") };
+  if (status === "deleted") return { status, existed: words[0] !== "-" };
+  return { status: oneOf(status, "busy", "lost", "forgotten") };
 }
 
 export function readCancel(reply: RedisReply): CancelReply {
@@ -130,6 +131,7 @@ export function readCancel(reply: RedisReply): CancelReply {
 export function readTouch(reply: RedisReply): TouchReply {
   const [status, ...words] = text(reply).split(" ");
   if (status === "unreadable") return { status, unreadable: words.join(" ") };
+  if (status === "conflict") return { status, revision: revisionOf(words[0]) };
   return { status: oneOf(status, "touched", "absent", "forgotten") };
 }
 
@@ -155,7 +157,7 @@ export function readScan(reply: RedisReply): { cursor: string | null; names: rea
 
 /** `null`: absent, or unreadable. */
 export function readDescription(id: string, reply: RedisReply): StateEntry | null {
-  if (reply === 0) return null;
+  if (!Array.isArray(reply)) return null;
   const [value, length, left] = list(reply);
   const bytes = bytesOf(value);
   const head = bytes === null ? null : readHead(bytes);

@@ -120,6 +120,8 @@ export function encodeWrite(write: StateWrite | undefined, stagingKey: () => str
   if (write === undefined) return noWrite;
   const ifRevision = String(write.ifRevision ?? "");
   if (write.kind === "delete") return { ...noWrite, terms: ["delete", "", ""], ifRevision };
+  if (write.kind === "touch")
+    return { ...noWrite, terms: ["touch", "", ttlArgument(write.ttlMs)], ifRevision };
   const { bytes, serializer, replaces, ttlMs } = write;
   const terms = ["save", replaces ? [serializer, ...replaces].join() : serializer, ttlArgument(ttlMs)];
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -135,10 +137,11 @@ export function writeArguments({ terms, ifRevision, bytes, staged }: EncodedWrit
   return [...terms, ifRevision, bytes ?? "", staged];
 }
 
-/** In the form that lib/change.lua reads. */
-function ttlArgument(life: Ttl): string {
+/** In the form that lib/change.lua and touch.lua read. */
+export function ttlArgument(life: Ttl): string {
   if (typeof life === "number") return millis(life);
-  return typeof life === "string" ? life : `new:${millis(life.whenNew)}`;
+  if (typeof life === "string") return life;
+  return "until" in life ? `until:${millis(life.until)}` : `new:${millis(life.whenNew)}`;
 }
 
 /** Redis accepts whole milliseconds, and not zero. */

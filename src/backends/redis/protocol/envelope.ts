@@ -2,7 +2,9 @@
  * The value of a state's key: `hf1 <revision> <format>\n`, then the bytes [S6]. The format is the name of a serializer, with
  * the version of the value unless that is 1: `json`, `json@2`. The revision may have leading zeros. Written by scripts/lib/change.lua, read here.
  */
-import type { LoadedState, UnreadableState } from "../../contract.ts";
+import type { LoadedState, StateDescription, UnreadableState } from "../../contract.ts";
+import type { RedisReply } from "../client/client-port.ts";
+import { bytesOf, list, remainingMs, text } from "./reply-values.ts";
 import { endOfStamps } from "./stamp-range.ts";
 
 /** The maximum length of a head; scripts/lib/envelope.lua and scripts/describe.lua read as much. */
@@ -60,6 +62,17 @@ export function readState(value: Buffer | null): LoadedState {
   const head = readHead(value);
   if (head === null) return unreadable(value);
   return { revision: head.revision, serializer: head.serializer, bytes: value.subarray(head.length) };
+}
+
+/** The reply of describe.lua, about one state. */
+export function readDescribed(reply: RedisReply): StateDescription | UnreadableState | null {
+  if (reply === 0) return null;
+  if (!Array.isArray(reply)) return unreadableType(text(reply));
+  const [value, , left] = list(reply);
+  const start = bytesOf(value) ?? Buffer.alloc(0);
+  const head = readHead(start);
+  if (head === null) return unreadable(start);
+  return { revision: head.revision, serializer: head.serializer, expiresInMs: remainingMs(left) };
 }
 
 export function unreadableType(type: string): UnreadableState {

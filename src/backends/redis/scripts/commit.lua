@@ -7,7 +7,7 @@
 -- Each operation: id number slot n proof ifRevision size staged terms; its terms: kind serializer ttl leaseMs fences
 --   operations: see lib/operations.lua; payload: the bytes of all saves, in order; size: the number of bytes of this
 --   one; staged: the key to which a large value was sent ahead, or empty
---   keep … proof: see release.lua; kind: save, delete or none; leaseMs, fences: to keep the lock, or empty and 0
+--   keep … proof: see release.lua; kind: save, delete, touch or none; leaseMs, fences: to keep the lock, or empty and 0
 -- Replies: if all are saved and released with consecutive revisions, the first revision; otherwise an array, with one
 -- of these for each commit:
 --   'released <revision or ->', 'released - OUT_OF_MEMORY', 'kept <revision or -> <first fence> <fences>',

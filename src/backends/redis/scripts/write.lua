@@ -1,9 +1,10 @@
--- Saves or deletes a state: with a ticket only while it holds the lock, without one only while the lock is free and
+-- Saves, deletes or touches a state: with a ticket only while it holds the lock, without one only while the lock is free and
 -- no ticket waits for it [S4] [S8].
 -- KEYS: lock queue asks stamp done state sharing watch
 -- ARGV: ticket slot n proof keep refresh seen kind serializer ttl ifRevision bytes staged
---   ticket: empty for none; slot … refresh: see release.lua; kind: save or delete; staged: see commit.lua
--- Replies: 'saved <revision>', 'deleted', 'busy', 'lost', 'conflict <revision or absent>', 'unreadable <what it is>'
+--   ticket: empty for none; slot … refresh: see release.lua; kind: save, delete or touch; staged: see
+--   commit.lua
+-- Replies: 'saved <revision>', 'deleted', 'deleted -' if there was nothing, 'busy', 'lost', 'conflict <revision or absent>', 'unreadable <what it is>'
 --   (the last four: nothing was written), 'forgotten', or the recorded reply of the first attempt
 -- Promises: S2 S3 S4 S5 S6 S7 S8 L12 E2
 local lock, queue, asks, stamp, done, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
@@ -57,7 +58,7 @@ local function write()
   local written, failure = change(now, revision)
   if not written then return failure end
   if finish then finish() end
-  if kind == 'delete' then return remember('deleted') end
+  if kind == 'delete' then return remember(revision and 'deleted' or 'deleted -') end
   return remember('saved ' .. written)
 end
 local reply = isolated(write)

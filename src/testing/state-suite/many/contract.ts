@@ -1,7 +1,7 @@
 /** The contract of many states in one call: each is loaded and written as it would be alone, under one receipt. */
 import { strict as assert } from "node:assert";
 import { maxStatesPerCall } from "../../../backends/contract-commit.ts";
-import type { EntriesDone, StateWrite } from "../../../backends/contract.ts";
+import type { EntriesDone, WriteEntry } from "../../../backends/contract.ts";
 import { remove, save, textOf, type ContractClient } from "../../contract-client.ts";
 import type { Fixture } from "../../fixture.ts";
 import { needing, proof, type Case } from "../../suite.ts";
@@ -20,7 +20,7 @@ async function load(client: ContractClient, ids: readonly string[]): Promise<unk
 async function written(
   client: ContractClient,
   ids: readonly string[],
-  writes: readonly StateWrite[],
+  writes: readonly WriteEntry["write"][],
 ): Promise<EntriesDone> {
   const entries = ids.map((id, index) => ({ id, write: writes[index] ?? remove() }));
   const reply = await client.backend.writeStates(entries, client.receipt());

@@ -52,7 +52,7 @@ export const hintCases: readonly Case[] = [
     const [[a, b], id] = [await fixture.clients(2), fixture.id()];
     await watches(b, id);
     const told = (change: () => Promise<unknown>): Promise<void> => hinted([b], id, change);
-    const touch = (): Promise<unknown> => a.backend.touchState(id, 600_000, a.receipt());
+    const touch = (): Promise<unknown> => a.backend.touchState(id, { ttlMs: 600_000 }, a.receipt());
     await told(() => a.saved(id, save("1")));
     await told(async () => assert.deepEqual(await touch(), { status: "touched" }));
     const first = a.ticketFor(id);

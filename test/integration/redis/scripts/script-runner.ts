@@ -213,14 +213,18 @@ export class ScriptRunner {
     return this.run("write", [...keysOf(ticket, change.id), names(A).watch(change.id ?? "x")], args);
   }
 
-  touch(ttlMs: number, told: Told = {}): Promise<Reply> {
+  touch(ttl: number | string, told: Told & { readonly ifRevision?: string } = {}): Promise<Reply> {
     const { all, stamp, watch } = names(A);
     const id = told.id ?? "x";
     const [, , , , done, state] = all(id);
     return this.run(
       "touch",
       [String(state), String(done), stamp, watch(id)],
-      [String(ttlMs), ...receipt(`host:1:${A}:${String(told.slot ?? 1)}`, told).slice(0, 5)],
+      [
+        String(ttl),
+        told.ifRevision ?? "",
+        ...receipt(`host:1:${A}:${String(told.slot ?? 1)}`, told).slice(0, 5),
+      ],
     );
   }
 

@@ -183,6 +183,6 @@ describe("write", () => {
     await expect(run.write(a)).rejects.toThrow(/OOM/);
     await expect(run.write(b, { id: "y", free: true })).rejects.toThrow(/OOM/);
     expect(await run.everything()).toEqual(before);
-    expect(await run.write(b, { id: "y", kind: "delete", free: true })).toBe("deleted");
+    expect(await run.write(b, { id: "y", kind: "delete", free: true })).toBe("deleted -");
   });
 });

@@ -147,9 +147,9 @@ describe.each(Object.entries(writers))("%s", (_name, write) => {
   });
 
   test("a delete leaves nothing, and may be done to what is absent", async () => {
-    expect(await write({ kind: "delete" })).toMatch(/^(released -|deleted)$/);
+    expect(await write({ kind: "delete" })).toMatch(/^(released -|deleted( -)?)$/);
     await write({});
-    expect(await write({ kind: "delete" })).toMatch(/^(released -|deleted)$/);
+    expect(await write({ kind: "delete" })).toMatch(/^(released -|deleted( -)?)$/);
     expect(await run.command("EXISTS", at.stateKey)).toBe(0);
   });
 
@@ -180,8 +180,18 @@ describe("touch, load, describe and probe", () => {
     await run.write(a, { free: true, slot: 7 });
     expect(await run.touch(5_000, { n: 3 })).toBe("touched");
     expect(await life()).toBeGreaterThan(4_900);
+    const [, revision = ""] = String(await stored()).split(" ");
+    expect(await run.touch(9_000, { n: 4, ifRevision: "7" })).toBe(`conflict ${revision}`);
+    expect(await life()).toBeLessThan(5_001);
+    expect(await run.touch("none", { n: 5, ifRevision: revision })).toBe("touched");
+    expect(await life()).toBe(-1);
+    expect(await run.touch(`until:${String(Date.now() + 50_000)}`, { n: 6 })).toBe("touched");
+    expect(await life()).toBeGreaterThan(40_000);
+    expect(await run.touch("until:1", { n: 7 })).toBe("touched");
+    expect(await stored()).toBeNull();
+    expect(await run.touch(5_000, { n: 8, ifRevision: revision })).toBe("conflict absent");
     await run.command("SET", at.stateKey, "hf9 1 json\n");
-    expect(await run.touch(5_000, { n: 4 })).toBe("unreadable format hf9");
+    expect(await run.touch(5_000, { n: 9 })).toBe("unreadable format hf9");
     expect(await life()).toBe(-1);
   });
 
@@ -205,7 +215,7 @@ describe("touch, load, describe and probe", () => {
     await expect(load()).rejects.toThrow(/WRONGTYPE/);
   });
 
-  test("[S6] describe passes over what is absent or no string", async () => {
+  test("[S6] describe tells what is absent from what is no string", async () => {
     const describeState = (): Promise<Reply> => run.run("describe", [at.stateKey], []);
     expect(await describeState()).toBe(0);
     await run.write(a, { free: true, bytes: "x".repeat(500) });
@@ -213,7 +223,9 @@ describe("touch, load, describe and probe", () => {
     expect(await describeState()).toEqual([whole.slice(0, 128), whole.length, -1]);
     await run.command("DEL", at.stateKey);
     await run.command("SADD", at.stateKey, "x");
-    expect(await describeState()).toBe(0);
+    expect(await describeState()).toBe("set");
+    await run.command("SET", at.stateKey, "");
+    expect(await describeState()).toEqual(["", 0, -1]);
   });
 
   test("the probe leaves nothing", async () => {

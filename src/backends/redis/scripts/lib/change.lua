@@ -1,33 +1,41 @@
 -- A change of a state: first everything that can refuse it, then the write [S2] [S3] [S6] [S7].
 -- Expects: state, kind, serializer, ttl, if_revision, bytes, staged, seen, and the libraries envelope and stamp.
 -- `serializer`: the format of the bytes; behind commas, other formats that may be replaced.
--- `ttl`: milliseconds, `keep`, `none`, or `new:<milliseconds>` for a new state and `keep` for another. `if_revision`: a
--- revision, `absent`, or empty for any.
+-- `ttl`: milliseconds, `keep`, `none`, `new:<milliseconds>` for a new state and `keep` for another, or
+-- `until:<milliseconds since 1970>`; a touch has the first, the second but one, or the last. `if_revision`: a revision,
+-- `absent`, or empty for any.
 local function may_replace(format)
   return string.find(',' .. serializer .. ',', ',' .. format .. ',', 1, true) ~= nil
 end
 local function refusal(revision, written_by, unreadable)
   if unreadable then return 'unreadable ' .. unreadable end
-  if if_revision ~= '' then
+  if if_revision ~= '' or kind == 'touch' then
     local at = revision and text(revision) or 'absent'
-    if if_revision ~= at then return 'conflict ' .. at end
+    if if_revision ~= '' and if_revision ~= at or not revision and kind == 'touch' then return 'conflict ' .. at end
   end
   if kind == 'save' and revision and written_by ~= serializer and not may_replace(written_by) then
     return 'unreadable a state of the serializer "' .. written_by .. '"'
   end
   return nil
 end
+-- Ends the life of the state at this time, by the server's clock: PEXPIRE deletes the key if it has passed.
+local function expire_at(life, now)
+  local at = string.match(life, '^until:(%d+)$')
+  if at then redis.call('PEXPIRE', state, text(at - math.floor(now / 1000))) end
+  return at
+end
 local NOT_STAGED = 'STAGED the value is not there'
 -- A large value was sent ahead, to the key `staged` and with zeros for a revision: it only needs to be renamed. Lua
 -- copies and hashes every byte of its strings, which takes ten times as long as everything else. Returns Redis's error,
 -- if any.
-local function put_in_place(revision_text, life)
+local function put_in_place(revision_text, life, now)
   -- The client knows why it is missing: not enough memory, or a connection that broke between the two commands.
   if redis.call('STRLEN', staged) == 0 then return { err = NOT_STAGED } end
   if life == 'keep' then life = redis.call('PTTL', state) end
   local written = redis.pcall('SETRANGE', staged, 4, string.rep('0', 16 - #revision_text) .. revision_text)
   if type(written) == 'table' then return written end
   redis.call('RENAME', staged, state)
+  if expire_at(life, now) then return nil end
   if life == 'none' or tonumber(life) < 0 then
     redis.call('PERSIST', state)
   else
@@ -35,13 +43,21 @@ local function put_in_place(revision_text, life)
   end
   return nil
 end
--- Returns the new revision as text ('-' for a delete) and as a number, or nil and Redis's error (out of memory: nothing
--- was written).
+-- Returns the revision as text ('-' for a delete) and as a number, or nil and Redis's error (out of memory: nothing was
+-- written). That of a touch is the old one.
 -- `stamped`: a stamp reserved for this change, used unless the state's revision is higher; or nil.
 local function change(now, revision, stamped)
   if kind == 'delete' then
     redis.call('DEL', state)
     return '-'
+  end
+  if kind == 'touch' then
+    if ttl == 'none' then
+      redis.call('PERSIST', state)
+    elseif not expire_at(ttl, now) then
+      redis.call('PEXPIRE', state, ttl)
+    end
+    return text(revision), revision
   end
   local floor = seen
   if revision and revision > floor then floor = revision end
@@ -54,7 +70,7 @@ local function change(now, revision, stamped)
   local life = ttl
   if string.sub(ttl, 1, 4) == 'new:' then life = revision and 'keep' or string.sub(ttl, 5) end
   if staged ~= '' then
-    local failure = put_in_place(revision_text, life)
+    local failure = put_in_place(revision_text, life, now)
     if failure then return nil, failure end
     return revision_text, stamped
   end
@@ -63,6 +79,9 @@ local function change(now, revision, stamped)
     redis.call('SET', state, value, 'KEEPTTL')
   elseif life == 'none' then
     redis.call('SET', state, value)
+  elseif string.sub(life, 1, 1) == 'u' then
+    redis.call('SET', state, value)
+    expire_at(life, now)
   else
     redis.call('SET', state, value, 'PX', life)
   end
