@@ -20,7 +20,7 @@ export type {
   OpenOptions,
   WhenNew,
 } from "./options.ts";
-export type { StateInfo, Store } from "./store/store.ts";
+export type { StateCount, StateInfo, StatesOptions, StateWithValue, Store } from "./store/store.ts";
 export type {
   DeleteOptions,
   Revision,

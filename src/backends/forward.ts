@@ -12,6 +12,7 @@ import type {
   ReleaseReply,
   SemaphoreEntry,
   SemaphoreReply,
+  StateCount,
   StateEntry,
   TouchReply,
   Wake,
@@ -70,6 +71,10 @@ export abstract class ForwardingBackend implements Backend {
 
   listStates(...args: ArgumentsOf<"listStates">): Promise<Page<StateEntry>> {
     return this.forward("listStates", args);
+  }
+
+  countStates(...args: ArgumentsOf<"countStates">): Promise<StateCount | null> {
+    return this.forward("countStates", args);
   }
 
   acquireLock(...args: ArgumentsOf<"acquireLock">): Promise<AcquireReply> {

@@ -12,7 +12,7 @@ import type { HeldSet } from "../ownership/grant-set.ts";
 import { type GrantSet } from "../ownership/grant-set.ts";
 import { runHoldingAll } from "../ownership/held-grants.ts";
 import { parseGrantsFor } from "../ownership/parse-grant.ts";
-import { compareIds } from "../scheduling/id-order.ts";
+import { compareIds } from "../id-order.ts";
 import type { Session } from "../session.ts";
 import * as names from "../names.ts";
 import { acquireSet } from "./acquire-set.ts";

@@ -22,8 +22,9 @@ import type { Leader, LeaderOptions } from "../handles/leader/leader.ts";
 import { OnceHandle } from "../handles/once/once-handle.ts";
 import type { Once, OnceOptions } from "../handles/once/once.ts";
 import { SharedReads } from "../handles/once/shared-reads.ts";
-import { list } from "./listing.ts";
-import type { StateInfo, Store } from "./store.ts";
+import { countStates, list, listStates } from "./listing.ts";
+import type { StateCount, StateInfo, StatesOptions, StateWithValue } from "./states-options.ts";
+import type { Store } from "./store.ts";
 
 export class StoreHandle implements Store {
   readonly #session: Session;
@@ -93,10 +94,14 @@ export class StoreHandle implements Store {
     return new LeaderHandle<T>(this.#session, id, options);
   }
 
-  states(options?: ListOptions): AsyncIterable<StateInfo> {
-    return list(this.#session, { call: "states()", options }, (cursor, request) =>
-      this.#session.backend.listStates(cursor, request),
-    );
+  states<T = unknown>(options: StatesOptions & { values: true }): AsyncIterable<StateWithValue<T>>;
+  states(options?: StatesOptions): AsyncIterable<StateInfo>;
+  states(options?: StatesOptions): AsyncIterable<StateInfo> {
+    return listStates(this.#session, options);
+  }
+
+  count(options?: ListOptions): Promise<StateCount> {
+    return withCallersStack(() => countStates(this.#session, options));
   }
 
   locks(options?: ListOptions): AsyncIterable<LockInfo> {

@@ -3,6 +3,7 @@
  */
 import { commitCases } from "./state-suite/commits.ts";
 import { dataCases } from "./state-suite/stored-data.ts";
+import { listingCases } from "./state-suite/listings/calls.ts";
 import { grantCases } from "./state-suite/grants.ts";
 import { lostReplyCases } from "./state-suite/lost-replies.ts";
 import { onceAttemptCases } from "./state-suite/once-attempts.ts";
@@ -38,6 +39,7 @@ export function stateSuite(options: SuiteOptions): void {
     ...receiptCases,
     ...commitCases,
     ...dataCases,
+    ...listingCases,
     ...valueCases,
     ...ttlCases,
     ...serializerCases,

@@ -22,6 +22,7 @@ import type {
   RenewEntry,
   SemaphoreEntry,
   SemaphoreReply,
+  StateCount,
   StateEntry,
   Ticket,
   TouchReply,
@@ -61,6 +62,8 @@ export interface RedisBackendOptions extends ScriptOptions {
   readonly operationMs: number;
   /** Whether it is one shard of a store. If not, it refuses to work where there is one. Default: false. */
   readonly isShard?: boolean | undefined;
+  /** Whether the store keeps an index of its ids. Default: false. */
+  readonly index?: boolean | undefined;
   /** Random unless given. */
   readonly clientId?: string | undefined;
   /** "none" switches batching and pacing off, to measure their effect. Default: "paced". Not an option of open(). */
@@ -100,7 +103,7 @@ export class RedisBackend implements Backend {
     this.name = client.name;
     this.clientId = clientId;
     this.#client = client;
-    const keys = (this.#keys = makeKeys(prefix, clientId));
+    const keys = (this.#keys = makeKeys(prefix, clientId, options.index));
     const facts = this.#facts;
     const isCluster = client.followsSlot === true;
     const settings = scriptSettings(isCluster, keys, options);
@@ -115,7 +118,12 @@ export class RedisBackend implements Backend {
     this.#singleCalls = new SingleCalls({ startupChecks, runner, facts });
     const whenConnected = <T>(send: () => Promise<T>): Promise<T> => startupChecks.whenConnected(send);
     this.#pipeline = new Pipeline({ mode, whenConnected, runner, keys, facts });
-    this.#listing = new Listing(this.#singleCalls, keys, isCluster);
+    this.#listing = new Listing({
+      name: client.name,
+      singleCalls: this.#singleCalls,
+      keys,
+      followsSlot: isCluster,
+    });
     this.#lockCalls = new LockCalls(this.#singleCalls, keys, facts);
     this.#stateCalls = new StateCalls(this.#singleCalls, keys, facts);
     const hints = new Hints({ singleCalls: this.#singleCalls, keys, wakes, isCluster });
@@ -166,6 +174,10 @@ export class RedisBackend implements Backend {
 
   commitStates(...args: Parameters<Backend["commitStates"]>): Promise<CommitReply> {
     return this.#stateCalls.commit(...args);
+  }
+
+  countStates(idPrefix: string): Promise<StateCount | null> {
+    return this.#listing.countStates(idPrefix);
   }
 
   acquireLock(...args: Parameters<Backend["acquireLock"]>): Promise<AcquireReply> {

@@ -27,6 +27,7 @@ import type {
   RenewEntry,
   SemaphoreEntry,
   SemaphoreReply,
+  StateCount,
   StateEntry,
   Ticket,
   TouchReply,
@@ -41,7 +42,7 @@ import type { Limits } from "../rows/row-types.ts";
 import { Connection } from "./connection.ts";
 import { loadDriver, type SqlDriver } from "./driver.ts";
 import { LastReplies, type Session } from "./last-replies.ts";
-import { listLockIds, listStates } from "./listing.ts";
+import { countStates, listLockIds, listStates } from "./listing.ts";
 import { refuseShard } from "./refuse-shard.ts";
 import { askLimitMs } from "./sweep.ts";
 import { SqlTables } from "./tables.ts";
@@ -124,6 +125,11 @@ export class SqliteBackend implements Backend {
   async listStates(cursor: string | null, request: ListRequest): Promise<Page<StateEntry>> {
     const range = { ...request, cursor, prefix: this.#prefix };
     return this.#read(({ connection }) => listStates(connection, range, this.#now()));
+  }
+
+  async countStates(idPrefix: string): Promise<StateCount> {
+    const range = { idPrefix, prefix: this.#prefix };
+    return this.#read(({ connection }) => countStates(connection, range, this.#now()));
   }
 
   async acquireLock(...args: Parameters<Backend["acquireLock"]>): Promise<AcquireReply> {

@@ -82,6 +82,7 @@ export class Wire implements Backend {
   writeState = (...args: Args<"writeState">) => this.#call("writeState", args);
   touchState = (...args: Args<"touchState">) => this.#call("touchState", args);
   listStates = (...args: Args<"listStates">) => this.#call("listStates", args);
+  countStates = (...args: Args<"countStates">) => this.#call("countStates", args);
   acquireLock = (...args: Args<"acquireLock">) => this.#call("acquireLock", args);
   renewLocks = (...args: Args<"renewLocks">) => this.#call("renewLocks", args);
   releaseLock = (...args: Args<"releaseLock">) => this.#call("releaseLock", args);

@@ -49,7 +49,8 @@ function checkOf({ states, locks, waiters, isWhole, others }: Contents): Check {
   return warning("contents", `${found}, and ${counted(others.length, "key")} of others: ${which}`, advice);
 }
 
-const kinds = /^(state|lock|queue|asks|holders|sent):\{(.*)\}[^}]*$|^(stamp|never|(done|waits|probe):.*)$/s;
+const kinds =
+  /^(state|lock|queue|asks|holders|sent):\{(.*)\}[^}]*$|^(stamp|never|index|index:stamp|index:building|(done|waits|probe):.*)$/s;
 
 async function count(inquiry: Inquiry, names: readonly string[], contents: Contents): Promise<void> {
   const { prefix } = inquiry.options;

@@ -22,12 +22,19 @@ export interface Keys {
   readonly common: readonly string[];
   /** Who shares a lock or a semaphore, and the limit of a semaphore. */
   readonly sharing: (id: string) => string;
-  /** The keys of one id that those scripts make: lock queue asks state sharing. */
+  /** The keys of one id that those scripts make: lock queue asks state sharing; in a store with an index, its keys. */
   readonly made: (id: string) => readonly string[];
   /** KEYS of the other scripts that may hand a lock over: lock queue asks stamp done state sharing. */
   readonly all: (id: string) => readonly string[];
   /** The key to which the operation with this receipt sends a large value ahead; a retry uses the same key. */
   readonly staged: (id: string, receipt: Receipt) => string;
+  /** The ids of a store with an index, which the option `index` says. */
+  readonly index: string;
+  readonly isIndexed: boolean;
+  /** The last stamp of a store that was opened with the other value of that option: lib/stamp.lua. */
+  readonly otherStamp: string;
+  /** There while the index is being built. */
+  readonly building: string;
   /** What says that there is a shard of a store here. */
   readonly mark: string;
   /** The receipts of this client. */
@@ -52,26 +59,33 @@ export interface Keys {
 }
 
 /** Prefixes have no braces but a hash tag, and ids do not begin with `}`: options.ts checks both. */
-export function makeKeys(prefix: string, clientId: string): Keys {
+export function makeKeys(prefix: string, clientId: string, isIndexed = false): Keys {
   const named = (kind: string) => {
     const start = `${prefix}${kind}:{`;
     return (id: string): string => `${start}${id}}`;
   };
   const [state, lock, queue, asks] = [named("state"), named("lock"), named("queue"), named("asks")];
   const sharing = named("holders");
-  const stamp = `${prefix}stamp`;
+  const stamps = [`${prefix}stamp`, `${prefix}index:stamp`] as const;
+  const [stamp, otherStamp] = isIndexed ? [stamps[1], stamps[0]] : stamps;
+  const index = `${prefix}index`;
+  const ofIndex = isIndexed ? [index, otherStamp] : [];
   const done = `${prefix}done:${clientId}`;
   return {
     state,
     lock,
     queue,
     sharing,
-    made: (id) => [lock(id), queue(id), asks(id), state(id), sharing(id)],
-    all: (id) => [lock(id), queue(id), asks(id), stamp, done, state(id), sharing(id)],
+    made: (id) => [lock(id), queue(id), asks(id), state(id), sharing(id), ...ofIndex],
+    all: (id) => [lock(id), queue(id), asks(id), stamp, done, state(id), sharing(id), ...ofIndex],
     prefix,
     stamp,
     common: [stamp, done],
     staged: (id, { sequence, n }) => `${prefix}sent:{${id}}:${clientId}:${String(sequence)}:${String(n)}`,
+    index,
+    isIndexed,
+    otherStamp,
+    building: `${prefix}index:building`,
     mark: state(markId),
     done,
     waits: `${prefix}waits:${clientId}`,

@@ -172,6 +172,7 @@ const lib = {
     "local LAST = 4100000000000000",
     "local BEYOND = 4503599627370496",
     "local SEMAPHORE_KEEP_MS = 86400000",
+    "local INDEXED = false",
   ].join("\n"),
   change: [
     "local function refusal(revision, written_by, unreadable)",
@@ -197,8 +198,14 @@ const lib = {
     "end",
     "return nil",
     "end",
+    "local function note_in_index(command)",
+    "local store = string.sub(stamp, 1, -12)",
+    "local index, id = store .. 'index', string.sub(state, #store + 8, -2)",
+    "if command == 'ZREM' then redis.call('ZREM', index, id) else redis.call('ZADD', index, '0', id) end",
+    "end",
     "local function change(now, revision, stamped)",
     "if kind == 'delete' then",
+    "if INDEXED then note_in_index('ZREM') end",
     "redis.call('DEL', state)",
     "return '-'",
     "end",
@@ -209,6 +216,7 @@ const lib = {
     "stamped, failure = reserve(now, floor, 1)",
     "if not stamped then return nil, failure end",
     "end",
+    "if INDEXED and not revision then note_in_index('ZADD') end",
     "local revision_text = text(stamped)",
     "local life = ttl",
     "if string.sub(ttl, 1, 4) == 'new:' then life = revision and 'keep' or string.sub(ttl, 5) end",
@@ -682,13 +690,28 @@ const lib = {
     "local time = redis.call('TIME')",
     "return time[1] * 1000000 + time[2]",
     "end",
+    "local NOT_AS_OPENED = { err = 'HFINDEX the store was opened with another option index than it has' }",
+    "local function other_index(refused, key)",
+    "if not string.find(refused.err, 'WRONGTYPE', 1, true) or redis.call('TYPE', key).ok ~= 'hash' then return refused end",
+    "return NOT_AS_OPENED",
+    "end",
+    "local function take_index()",
+    "local taken = redis.pcall('HSET', string.sub(stamp, 1, -12) .. 'stamp', 'about', 'this store has an index')",
+    "if type(taken) ~= 'table' then return nil end",
+    "redis.call('DEL', stamp)",
+    "return redis.call('TYPE', string.sub(stamp, 1, -12) .. 'stamp').ok == 'string' and NOT_AS_OPENED or taken",
+    "end",
     "local function reserve(now, floor, count)",
     "local room = LAST - count",
     "local first = now < room and now or 1",
     "if floor >= first and floor < room then first = floor + 1 end",
     "local word = text(first + count - 1)",
     "local known = redis.pcall('SET', stamp, word, 'GET')",
-    "if type(known) == 'table' then return nil, known end",
+    "if type(known) == 'table' then return nil, other_index(known, stamp) end",
+    "if INDEXED and not known then",
+    "local refused = take_index()",
+    "if refused then return nil, refused end",
+    "end",
     "known = tonumber(known or 0) or 0",
     "if known >= first and known < room then",
     "first = known + 1",
@@ -712,7 +735,7 @@ const lib = {
 export const scripts = {
   acquireShare: {
     name: "acquireShare",
-    sha1: "aa52e6c21ea18e8c0e36a603bc2bfcf6ddea3fb5",
+    sha1: "73a98c4049af6d76f31dae6c8cef3550f5e41dc3",
     text: [
       "local stamp, done = KEYS[1], KEYS[2]",
       "local prefix, seen = ARGV[2], tonumber(ARGV[3])",
@@ -851,7 +874,7 @@ export const scripts = {
   },
   acquire: {
     name: "acquire",
-    sha1: "529c0399d4f64c589ab9d4a92e0e39649dd915fb",
+    sha1: "e12317b4827697c16d764a1ca027e6f516b7b746",
     text: [
       "local stamp, done = KEYS[1], KEYS[2]",
       "local prefix, seen = ARGV[2], tonumber(ARGV[3])",
@@ -947,7 +970,7 @@ export const scripts = {
   },
   cancel: {
     name: "cancel",
-    sha1: "ed00c6241a7f102657ae1bb597cd69f10a9020c3",
+    sha1: "3b4d32b75747e4932e3113e634052b481ceef012",
     text: [
       "local lock, queue, asks, stamp, done, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]",
       "local sharing = KEYS[7]",
@@ -986,7 +1009,7 @@ export const scripts = {
   },
   commitStates: {
     name: "commitStates",
-    sha1: "49fa278434428e3370874b6162b9456ff5129c39",
+    sha1: "69a0acbe07a4aa5454034df65596df88e57a5078",
     text: [
       "local stamp, done = KEYS[1], KEYS[2]",
       "local prefix, seen = ARGV[1], tonumber(ARGV[2])",
@@ -1019,6 +1042,7 @@ export const scripts = {
       "end",
       "local found, highest, saves = {}, seen, 0",
       "local function refused()",
+      "if INDEXED then redis.call('ZCARD', string.sub(stamp, 1, -12) .. 'index') end -- its type",
       "local held = redis.call('MGET', unpack(locks))",
       "for i = 1, count do",
       "local holder = held[i] or redis.call('GET', locks[i])",
@@ -1130,7 +1154,7 @@ export const scripts = {
   },
   commit: {
     name: "commit",
-    sha1: "02e0b938ab52e3b1707d98dacd434320ca93f513",
+    sha1: "da05024d2820e3c1db44ec41c47b3c40fd6f21ae",
     text: [
       "local stamp, done = KEYS[1], KEYS[2]",
       "local prefix, seen, keep, refresh = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]",
@@ -1270,7 +1294,7 @@ export const scripts = {
   },
   confirm: {
     name: "confirm",
-    sha1: "c8429224062588ce173f81d0b159a0265d7b7264",
+    sha1: "93dc5bc385b9e93f2da9d2617c1ef616cb550606",
     text: [
       "local done = KEYS[1]",
       "local prefix, keep, operations = ARGV[1], ARGV[2], cjson.decode(ARGV[3])",
@@ -1320,16 +1344,32 @@ export const scripts = {
   },
   describe: {
     name: "describe",
-    sha1: "ce4086a409a71e8a8b2840cb14d327b3d2654fd3",
+    sha1: "1f2889480828545c4537c43bc8a34a47c09ccbd1",
     text: [
-      "local head = redis.pcall('GETRANGE', KEYS[1], 0, 127)",
-      "if type(head) == 'table' or head == '' then return 0 end",
-      "return { head, redis.call('STRLEN', KEYS[1]), redis.call('PTTL', KEYS[1]) }",
+      "local count, values, limit = tonumber(ARGV[1]), ARGV[2] == '1', tonumber(ARGV[3])",
+      lib.bounds,
+      "local replies, gone, total = {}, {}, 0",
+      "for i = 1, count do",
+      "local key = KEYS[i]",
+      "local bytes = values and redis.pcall('GET', key) or redis.pcall('GETRANGE', key, '0', '127')",
+      "if type(bytes) == 'table' or not bytes or bytes == '' then",
+      "replies[i] = 0",
+      "if INDEXED and redis.call('EXISTS', key) == 0 then",
+      "gone[#gone + 1] = string.sub(key, #KEYS[count + 1] + 3, -2)",
+      "end",
+      "else",
+      "replies[i] = { bytes, redis.call('STRLEN', key), redis.call('PTTL', key) }",
+      "if values then total = total + #bytes end",
+      "if total >= limit then break end",
+      "end",
+      "end",
+      "if #gone > 0 then redis.pcall('ZREM', KEYS[count + 1], unpack(gone)) end",
+      "return replies",
     ].join("\n"),
   },
   force: {
     name: "force",
-    sha1: "91e0eb29faa3f1313191a7a578468a188807e454",
+    sha1: "d13411010cdfa8c5f736eedfdac14cde50827440",
     text: [
       "local lock, queue, asks, stamp, done, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]",
       "local sharing = KEYS[7]",
@@ -1371,9 +1411,49 @@ export const scripts = {
       "return remember('released')",
     ].join("\n"),
   },
+  index: {
+    name: "index",
+    sha1: "b42542b88fdd2b4d622357560574d81c56aeebc4",
+    text: [
+      "local plain, indexed, index, building, action = KEYS[1], KEYS[2], KEYS[3], KEYS[4], ARGV[1]",
+      "local function type_of(key)",
+      "return redis.call('TYPE', key).ok",
+      "end",
+      "local function is_ours(kind)",
+      "return kind == 'none' or kind == 'string' or kind == 'hash'",
+      "end",
+      "local plain_type, indexed_type = type_of(plain), type_of(indexed)",
+      "if not is_ours(plain_type) or not is_ours(indexed_type) then",
+      "return { err = 'WRONGTYPE something else is in the key of the last stamp' }",
+      "end",
+      "local function last_in(key, kind)",
+      "return kind == 'string' and tonumber(redis.call('GET', key)) or 0",
+      "end",
+      "local function move(from, to)",
+      "local last = math.max(last_in(plain, plain_type), last_in(indexed, indexed_type))",
+      "redis.call('DEL', from, to)",
+      "redis.call('SET', to, string.format('%.0f', last))",
+      "redis.call('HSET', from, 'about', to == indexed and 'this store has an index' or 'this store has no index')",
+      "end",
+      "if action == 'drop' then",
+      "if indexed_type ~= 'string' then return 'plain' end",
+      "move(indexed, plain)",
+      "redis.call('DEL', building)",
+      "if type(redis.pcall('UNLINK', index)) == 'table' then redis.call('DEL', index) end",
+      "return 'dropped'",
+      "end",
+      "if indexed_type == 'string' and (plain_type ~= 'string' or action == 'claim') then",
+      "return redis.call('EXISTS', building) == 1 and 'building' or 'indexed'",
+      "end",
+      "if action == 'claim' and plain_type == 'string' then return 'plain' end",
+      "if action == 'build' then redis.call('SET', building, '1') end",
+      "move(plain, indexed)",
+      "return action == 'build' and 'begun' or 'indexed'",
+    ].join("\n"),
+  },
   inspect: {
     name: "inspect",
-    sha1: "39c62c86fd4083930c6f75025bdd75013b6291bd",
+    sha1: "d8df7805f5271b3eb05bf82c142b0745794d1a94",
     text: [
       "local lock, queue, sharing = KEYS[1], KEYS[2], KEYS[3]",
       lib.bounds,
@@ -1407,7 +1487,7 @@ export const scripts = {
   },
   noteWaits: {
     name: "noteWaits",
-    sha1: "31bd7d2253eaa18546e8e3b8681d57d2985b3fc0",
+    sha1: "703741393be98509a8ef0338c214c816454b6796",
     text: [
       "local waits = KEYS[1]",
       "local prefix, n, keep, strict, notes = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], cjson.decode(ARGV[5])",
@@ -1624,7 +1704,7 @@ export const scripts = {
   },
   release: {
     name: "release",
-    sha1: "72966dc9eaf433b5bbdc48f83c80dca80907f113",
+    sha1: "64775f8571eb1a1e341bc55c7bb47f88af310943",
     text: [
       "local stamp, done = KEYS[1], KEYS[2]",
       "local prefix, seen, keep, refresh = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]",
@@ -1775,7 +1855,7 @@ export const scripts = {
   },
   renew: {
     name: "renew",
-    sha1: "34af2ed263cd2927537f4193b05844cc8eccbadf",
+    sha1: "62724314f2edefb93f1784be6dae516c0250fc05",
     text: [
       "local prefix = ARGV[2]",
       "local width = 3",
@@ -1827,7 +1907,7 @@ export const scripts = {
   },
   semaphore: {
     name: "semaphore",
-    sha1: "c45d1b680947b528e14fd10c7c00a3e182154546",
+    sha1: "5b2bb739333f27f0250658cd7504698371bece37",
     text: [
       "local lock, queue, asks, stamp, done, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]",
       "local sharing = KEYS[7]",
@@ -1871,7 +1951,7 @@ export const scripts = {
   },
   touch: {
     name: "touch",
-    sha1: "f64b223e42190ffeb9741d02dc6fb6ad965b7e81",
+    sha1: "07bdcec014efcfe7ecf5d5de97a165e3b4f4ffd4",
     text: [
       "local state, done = KEYS[1], KEYS[2]",
       "local ttl, slot, n, proof, keep, refresh = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]",
@@ -1891,7 +1971,7 @@ export const scripts = {
   },
   write: {
     name: "write",
-    sha1: "1ef1fa63ceec4928511cf45e7b7a091b394ca16a",
+    sha1: "12e90413d8cd57ecee75e6ada1e210d8282c6652",
     text: [
       "local lock, queue, asks, stamp, done, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]",
       "local sharing = KEYS[7]",
