@@ -20,7 +20,7 @@ export function isBackend(value: unknown): value is Backend {
 
 export function ownBackend(
   backend: Backend,
-  options: { readonly [Name in (typeof ofPlaces)[number]]?: unknown },
+  options: Readonly<Partial<Record<(typeof ofPlaces)[number], unknown>>>,
 ): Backend {
   for (const name of ofPlaces) {
     if (options[name] === undefined) continue;

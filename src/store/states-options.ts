@@ -1,5 +1,4 @@
 /** The options of `store.states()`, and what it lists. */
-import type { StateCount as Counted, StateEntry } from "../backends/contract.ts";
 import { InvalidArgumentError, type CorruptStateError } from "../errors.ts";
 import * as names from "../names.ts";
 import * as parse from "../options.ts";
@@ -24,7 +23,16 @@ export interface StatesOptions extends ListOptions {
 }
 
 /** What is known about a stored state without loading it. */
-export type StateInfo = Omit<StateEntry, "content">;
+export interface StateInfo {
+  readonly id: string;
+  readonly revision: number;
+  /** The size of its value as stored. */
+  readonly bytes: number;
+  /** The name of the serializer that wrote it. */
+  readonly serializer: string;
+  /** Its remaining time to live in milliseconds, `null` if it never expires. */
+  readonly expiresInMs: number | null;
+}
 
 /**
  * A stored state with its value. If the value cannot be read, the entry has an `error` instead: the state was written by
@@ -37,7 +45,11 @@ export type StateWithValue<T> = StateInfo &
   );
 
 /** How many states there are: the answer of `store.count()`. */
-export type StateCount = Counted;
+export interface StateCount {
+  readonly count: number;
+  /** Whether exactly so many existed at one instant of the call. */
+  readonly exact: boolean;
+}
 
 /** The options after parsing: the serializer is one. */
 export type ParsedStatesOptions = Omit<parse.Given<StatesOptions>, "serializer"> & {

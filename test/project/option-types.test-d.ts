@@ -23,6 +23,7 @@ import type {
   SaveOptions,
   SemaphoreOptions,
   StateOptions,
+  StatesOptions,
   TouchOptions,
   TransactOptions,
   TryAcquireOptions,
@@ -68,6 +69,7 @@ interface Exacts {
   SaveOptions: Exact<SaveOptions>;
   SemaphoreOptions: Exact<SemaphoreOptions>;
   StateOptions: Exact<StateOptions<string>>;
+  StatesOptions: Exact<StatesOptions>;
   TouchOptions: Exact<TouchOptions>;
   TransactOptions: Exact<TransactOptions>;
   TryAcquireOptions: Exact<TryAcquireOptions>;

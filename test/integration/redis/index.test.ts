@@ -8,9 +8,11 @@ import { documentedIndexRights } from "../../support/acl.ts";
 import { startRedis, type RedisServer } from "../../support/redis-server.ts";
 
 let server: RedisServer;
-beforeAll(async () => void (server = await startRedis({ rights: documentedIndexRights() })));
+beforeAll(async () => {
+  server = await startRedis({ rights: documentedIndexRights() });
+});
 afterAll(() => server.stop());
-beforeEach(async () => void (await server.command("FLUSHALL")));
+beforeEach(() => server.command("FLUSHALL"));
 
 const using = async <T>(options: OpenOptions, fn: (store: Store) => Promise<T>): Promise<T> => {
   const store = open(server.url, options);
