@@ -8,6 +8,7 @@
 import { randomBytes } from "node:crypto";
 import type { IndexAction, IndexReport } from "../contract.ts";
 import { LockTimeoutError } from "../../errors.ts";
+import { KeepAlive } from "../../timers.ts";
 import { hasNoIndex, isBeingBuilt } from "./client/index-mismatch.ts";
 import { openClient } from "./client/open-client.ts";
 import type { RedisBackendOptions } from "./backend.ts";
@@ -72,6 +73,8 @@ interface At {
 
 async function withRunner<T>(place: Place, fn: (at: At) => Promise<T>): Promise<T> {
   const { client } = openClient(place.target, place);
+  const keepAlive = new KeepAlive(); // [P1] connections do not keep a process alive
+  keepAlive.ref();
   try {
     const keys = makeKeys(place.prefix, randomBytes(12).toString("hex"), true);
     const settings = scriptSettings(client.followsSlot === true, keys, place);
@@ -80,6 +83,8 @@ async function withRunner<T>(place: Place, fn: (at: At) => Promise<T>): Promise<
     return await fn({ runner, keys, name: client.name });
   } finally {
     await client.close();
+    keepAlive.unref();
+    keepAlive.close();
   }
 }
 

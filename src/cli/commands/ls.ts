@@ -7,7 +7,7 @@ import { requireFiles, storeOptions, withStore } from "../store-options.ts";
 export const lsCommand = defineCommand({
   usage: "[ID-PREFIX] [options]",
   description: `Lists the states, or those whose ids begin with ID-PREFIX: revision, size in bytes, serializer and remaining time to
-live. They come in no particular order, and are printed while they are read, so a large store takes no memory.
+live. They are printed while they are read, so a large store takes no memory.
 As JSON: {"id","revision","bytes","serializer","expiresInMs"}.`,
   options: storeOptions,
   operands: { min: 0, max: 1 },
