@@ -225,7 +225,7 @@ function redisBackend(target: string | Address | UserClientLike, name: string, s
   const isOurs = typeof target === "string" || "server" in target;
   const hasReplicas = isOurs || typeof duplicate === "function";
   const place = { target, clientId, isShard, prefix, operationMs, declareKeys };
-  const indexing = () => import("./backends/redis/indexing.ts");
+  const indexing = () => import("./backends/redis/indexing/change-index.ts");
   const load = async (): Promise<Backend> => {
     const isIndexed = index === "as stored" ? await (await indexing()).findIndex(place) : index;
     return (await import("./backends/redis/backend.ts")).createRedisBackend({ ...place, index: isIndexed });

@@ -38,7 +38,7 @@ const floors = [
 /** The same within the Redis backend. */
 const redisFloors = [
   /^backends\/redis\/doctor\//, // what is asked of a server, for people
-  /^backends\/redis\/(statefulpy\/)?[^/]+\.ts$/, // the backend, and what it does besides scripts that serve many operations
+  /^backends\/redis\/((statefulpy|indexing)\/)?[^/]+\.ts$/, // the backend, and what it does besides scripts that serve many operations
   /^backends\/redis\/pipeline\//, // which operations go into one script, and when
   /^backends\/redis\/protocol\//, // keys, arguments, replies and stored values
   /^backends\/redis\/(client|scripts)\//, // connections; the scripts

@@ -8,7 +8,7 @@ import { hasNoOrder } from "./client/index-mismatch.ts";
 import type { Keys } from "./protocol/keys.ts";
 import { insteadIfCorrupt, readDescriptions, readScan } from "./protocol/decode.ts";
 import { readInspect, readInspectedSemaphore } from "./protocol/decode-holders.ts";
-import { countCommands, rangeCommand } from "./protocol/index-ranges.ts";
+import { countCommands, rangeCommand } from "./indexing/ranges.ts";
 import { integer, list, text } from "./protocol/reply-values.ts";
 import type { SingleCalls } from "./single-calls.ts";
 import { scripts } from "./scripts/generated.ts";

@@ -18,7 +18,7 @@ import type { Keys } from "./protocol/keys.ts";
 import { evictionOf } from "./eviction.ts";
 import { isOnlyShard } from "../shard-mark.ts";
 import { list, text } from "./protocol/reply-values.ts";
-import { claimIndex, mayUseIndex } from "./indexing.ts";
+import { claimIndex, mayUseIndex } from "./indexing/claim.ts";
 import { scripts } from "./scripts/generated.ts";
 import { identify, withServerNamed, type ServerIdentity } from "./server-identity.ts";
 

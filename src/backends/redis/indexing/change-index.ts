@@ -1,45 +1,25 @@
 /**
- * Whether a store has an index: claimed by the first client of a new store, built and dropped by `holdfast index`.
+ * Building and dropping the index of a store: `holdfast index`.
  *
- * A store with an index has its last stamp in another key than one without (scripts/lib/stamp.lua), and where the other
- * would be, there is a hash. So from the step that begins a build or drops the index, no client that was opened otherwise
- * can save anything, even if it has been running since before.
+ * The last stamp moves first, so that from then on no client that was opened otherwise can save anything (claim.ts). Then
+ * the ids of all states are added, while nobody can open the store.
  */
 import { randomBytes } from "node:crypto";
-import type { IndexAction, IndexReport } from "../contract.ts";
-import { LockTimeoutError } from "../../errors.ts";
-import { KeepAlive } from "../../timers.ts";
-import { hasNoIndex, isBeingBuilt } from "./client/index-mismatch.ts";
-import { openClient } from "./client/open-client.ts";
-import type { RedisBackendOptions } from "./backend.ts";
-import { readScan } from "./protocol/decode.ts";
-import { makeKeys, type Keys } from "./protocol/keys.ts";
-import { integer, oneOf } from "./protocol/reply-values.ts";
-import { ScriptRunner } from "./protocol/script-runner.ts";
-import { scriptSettings } from "./protocol/script-settings.ts";
-import { scripts } from "./scripts/generated.ts";
+import type { IndexAction, IndexReport } from "../../contract.ts";
+import { LockTimeoutError } from "../../../errors.ts";
+import { KeepAlive } from "../../../timers.ts";
+import { openClient } from "../client/open-client.ts";
+import type { RedisBackendOptions } from "../backend.ts";
+import { readScan } from "../protocol/decode.ts";
+import { makeKeys, type Keys } from "../protocol/keys.ts";
+import { integer } from "../protocol/reply-values.ts";
+import { ScriptRunner } from "../protocol/script-runner.ts";
+import { scriptSettings } from "../protocol/script-settings.ts";
+import { runIndex } from "./claim.ts";
 
 const perScan = "1000";
 
 type Place = Omit<RedisBackendOptions, "clientId" | "pipeline" | "index">;
-
-/** Throws InvalidArgumentError if the store is in use without an index. */
-export async function claimIndex(runner: ScriptRunner, keys: Keys, name: string): Promise<void> {
-  const found = await runIndex(runner, keys, "claim");
-  if (found === "plain") throw hasNoIndex(name);
-  if (found === "building") throw isBeingBuilt(name);
-}
-
-/** Throws UnavailableError if the user lacks a right for the commands of the index. */
-export async function mayUseIndex(runner: ScriptRunner, { index }: Keys): Promise<void> {
-  const none = ["LIMIT", "0", "0"];
-  const commands = [
-    ["ZLEXCOUNT", index, "(a", "(a"],
-    ["ZRANGEBYLEX", index, "(a", "(a", ...none],
-    ["ZREVRANGEBYLEX", index, "(a", "(a", ...none],
-  ];
-  await Promise.all(commands.map((args) => runner.command({ args, read: () => undefined })));
-}
 
 /** Whether the store has an index, or one that is being built: for the command line, which works on every store. */
 export async function findIndex(place: Place): Promise<boolean> {
@@ -86,19 +66,6 @@ async function withRunner<T>(place: Place, fn: (at: At) => Promise<T>): Promise<
     keepAlive.unref();
     keepAlive.close();
   }
-}
-
-function runIndex(
-  runner: ScriptRunner,
-  { stamp, otherStamp, index, building }: Keys,
-  action: IndexAction | "claim",
-): Promise<"indexed" | "building" | "plain" | "begun" | "dropped"> {
-  return runner.run({
-    script: scripts.index,
-    keys: [otherStamp, stamp, index, building],
-    args: [action],
-    read: (reply) => oneOf(reply, "indexed", "building", "plain", "begun", "dropped"),
-  });
 }
 
 async function refuseIfLocked({ runner, keys, name }: At): Promise<void> {
