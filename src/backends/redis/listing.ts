@@ -93,10 +93,10 @@ export class Listing {
   /** Of the first ids: at least one. */
   #describe(ids: readonly string[], { values = false }: ListRequest): Promise<Described> {
     if (ids.length === 0) return Promise.resolve([]);
-    const { index, isIndexed, state } = this.#keys;
+    const { index, state } = this.#keys;
     return this.#singleCalls.run({
       script: scripts.describe,
-      keys: isIndexed ? [...ids.map(state), index] : ids.map(state),
+      keys: [index, ...ids.map(state)],
       args: [String(ids.length), values ? "1" : "", String(pageBytes)],
       read: (reply) => readDescriptions(ids, reply, values),
       bytes: true,

@@ -38,7 +38,10 @@ export async function changeIndex(place: Place, action: IndexAction): Promise<In
   return withRunner(place, async (at) => {
     await refuseIfLocked(at);
     const found = await runIndex(at.runner, at.keys, action);
-    if (action === "drop") return { changed: found === "dropped", ids: 0 };
+    if (action === "drop") {
+      await deleteRest(at);
+      return { changed: found === "dropped", ids: 0 };
+    }
     const ids = await addAll(at);
     await at.runner.command({ args: ["DEL", at.keys.building], read: integer });
     return { changed: found !== "indexed", ids };
@@ -66,6 +69,13 @@ async function withRunner<T>(place: Place, fn: (at: At) => Promise<T>): Promise<
     keepAlive.unref();
     keepAlive.close();
   }
+}
+
+/** What the index was. A user with no more rights than a store needs may not UNLINK, which does not block the server. */
+async function deleteRest({ runner, keys: { building } }: At): Promise<void> {
+  await runner
+    .command({ args: ["UNLINK", building], read: integer })
+    .catch(() => runner.command({ args: ["DEL", building], read: integer }));
 }
 
 async function refuseIfLocked({ runner, keys, name }: At): Promise<void> {

@@ -1,21 +1,23 @@
 -- Describes states for a listing: the head of the bytes of each, their number, and its remaining time to live. Or reads
 -- them. In a store with an index, ids whose states have gone leave the index.
--- KEYS: states, one after another, and then the index, if there is one
+-- KEYS: index
+--   the states follow; the index is not used in a store without one
 -- ARGV: count values limit
 --   count: of the states; values: '1' to read them; limit: a number of bytes, after which no more are read
 -- Replies: for each state [the first 128 bytes or all bytes, length in bytes, remaining ms or -1 if it never expires], or
 --   0 if it is absent or not a string; fewer than `count` because of the limit
 -- Promises: S6
+local index = KEYS[1]
 local count, values, limit = tonumber(ARGV[1]), ARGV[2] == '1', tonumber(ARGV[3])
 -- @include bounds
 local replies, gone, total = {}, {}, 0
 for i = 1, count do
-  local key = KEYS[i]
+  local key = KEYS[i + 1]
   local bytes = values and redis.pcall('GET', key) or redis.pcall('GETRANGE', key, '0', '127')
   if type(bytes) == 'table' or not bytes or bytes == '' then
     replies[i] = 0
     if INDEXED and redis.call('EXISTS', key) == 0 then
-      gone[#gone + 1] = string.sub(key, #KEYS[count + 1] + 3, -2)
+      gone[#gone + 1] = string.sub(key, #index + 3, -2)
     end
   else
     replies[i] = { bytes, redis.call('STRLEN', key), redis.call('PTTL', key) }
@@ -24,5 +26,5 @@ for i = 1, count do
   end
 end
 -- A server that is only read, or has no memory left, lists all the same.
-if #gone > 0 then redis.pcall('ZREM', KEYS[count + 1], unpack(gone)) end
+if #gone > 0 then redis.pcall('ZREM', index, unpack(gone)) end
 return replies
