@@ -11,6 +11,7 @@ import { growth } from "./cases/growth.ts";
 import { handOver } from "./cases/hand-over.ts";
 import { hot, hotProcesses } from "./cases/hot.ts";
 import { ids } from "./cases/ids.ts";
+import { listing } from "./cases/listing.ts";
 import { loads } from "./cases/loads.ts";
 import { onDisk } from "./cases/local.ts";
 import { lock } from "./cases/lock.ts";
@@ -45,6 +46,7 @@ const cases: readonly Case[] = [
   ids,
   renewal,
   loads,
+  listing,
   semaphores,
   transfers,
   sharing,

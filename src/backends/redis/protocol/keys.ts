@@ -31,6 +31,8 @@ export interface Keys {
   /** The ids of a store with an index, which the option `index` says. */
   readonly index: string;
   readonly isIndexed: boolean;
+  /** What scripts use besides the keys of an id, in a store with an index. */
+  readonly ofIndex: readonly string[];
   /** The last stamp of a store that was opened with the other value of that option: lib/stamp.lua. */
   readonly otherStamp: string;
   /** There while the index is being built. */
@@ -77,12 +79,13 @@ export function makeKeys(prefix: string, clientId: string, isIndexed = false): K
     queue,
     sharing,
     made: (id) => [lock(id), queue(id), asks(id), state(id), sharing(id), ...ofIndex],
-    all: (id) => [lock(id), queue(id), asks(id), stamp, done, state(id), sharing(id), ...ofIndex],
+    all: (id) => [lock(id), queue(id), asks(id), stamp, done, state(id), sharing(id)],
     prefix,
     stamp,
     common: [stamp, done],
     staged: (id, { sequence, n }) => `${prefix}sent:{${id}}:${clientId}:${String(sequence)}:${String(n)}`,
     index,
+    ofIndex,
     isIndexed,
     otherStamp,
     building: `${prefix}index:building`,

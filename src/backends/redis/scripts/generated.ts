@@ -198,14 +198,9 @@ const lib = {
     "end",
     "return nil",
     "end",
-    "local function note_in_index(command)",
-    "local store = string.sub(stamp, 1, -12)",
-    "local index, id = store .. 'index', string.sub(state, #store + 8, -2)",
-    "if command == 'ZREM' then redis.call('ZREM', index, id) else redis.call('ZADD', index, '0', id) end",
-    "end",
     "local function change(now, revision, stamped)",
     "if kind == 'delete' then",
-    "if INDEXED then note_in_index('ZREM') end",
+    "if INDEXED then redis.call('ZREM', string.sub(stamp, 1, -7), string.sub(state, #stamp - 3, -2)) end",
     "redis.call('DEL', state)",
     "return '-'",
     "end",
@@ -216,7 +211,9 @@ const lib = {
     "stamped, failure = reserve(now, floor, 1)",
     "if not stamped then return nil, failure end",
     "end",
-    "if INDEXED and not revision then note_in_index('ZADD') end",
+    "if INDEXED and not revision then",
+    "redis.call('ZADD', string.sub(stamp, 1, -7), '0', string.sub(state, #stamp - 3, -2))",
+    "end",
     "local revision_text = text(stamped)",
     "local life = ttl",
     "if string.sub(ttl, 1, 4) == 'new:' then life = revision and 'keep' or string.sub(ttl, 5) end",
@@ -690,27 +687,26 @@ const lib = {
     "local time = redis.call('TIME')",
     "return time[1] * 1000000 + time[2]",
     "end",
-    "local NOT_AS_OPENED = { err = 'HFINDEX the store was opened with another option index than it has' }",
-    "local function other_index(refused, key)",
-    "if not string.find(refused.err, 'WRONGTYPE', 1, true) or redis.call('TYPE', key).ok ~= 'hash' then return refused end",
-    "return NOT_AS_OPENED",
-    "end",
-    "local function take_index()",
-    "local taken = redis.pcall('HSET', string.sub(stamp, 1, -12) .. 'stamp', 'about', 'this store has an index')",
-    "if type(taken) ~= 'table' then return nil end",
-    "redis.call('DEL', stamp)",
-    "return redis.call('TYPE', string.sub(stamp, 1, -12) .. 'stamp').ok == 'string' and NOT_AS_OPENED or taken",
-    "end",
     "local function reserve(now, floor, count)",
     "local room = LAST - count",
     "local first = now < room and now or 1",
     "if floor >= first and floor < room then first = floor + 1 end",
     "local word = text(first + count - 1)",
     "local known = redis.pcall('SET', stamp, word, 'GET')",
-    "if type(known) == 'table' then return nil, other_index(known, stamp) end",
+    "if type(known) == 'table' then",
+    "if string.find(known.err, 'WRONGTYPE', 1, true) and redis.call('TYPE', stamp).ok == 'hash' then",
+    "known.err = 'HFINDEX the store was opened with another option index than it has'",
+    "end",
+    "return nil, known",
+    "end",
     "if INDEXED and not known then",
-    "local refused = take_index()",
-    "if refused then return nil, refused end",
+    "local plain = string.sub(stamp, 1, -12) .. 'stamp'",
+    "local taken = redis.pcall('HSET', plain, 'about', 'this store has an index')",
+    "if type(taken) == 'table' then",
+    "redis.call('DEL', stamp)",
+    "if redis.call('TYPE', plain).ok == 'string' then taken.err = 'HFINDEX the store is in use without an index' end",
+    "return nil, taken",
+    "end",
     "end",
     "known = tonumber(known or 0) or 0",
     "if known >= first and known < room then",
@@ -735,7 +731,7 @@ const lib = {
 export const scripts = {
   acquireShare: {
     name: "acquireShare",
-    sha1: "73a98c4049af6d76f31dae6c8cef3550f5e41dc3",
+    sha1: "db3e036412f428089b6a6ff64b38f2bde56be6af",
     text: [
       "local stamp, done = KEYS[1], KEYS[2]",
       "local prefix, seen = ARGV[2], tonumber(ARGV[3])",
@@ -874,7 +870,7 @@ export const scripts = {
   },
   acquire: {
     name: "acquire",
-    sha1: "e12317b4827697c16d764a1ca027e6f516b7b746",
+    sha1: "452a87dd6b2c5001ed9d003f76d4f8b2fbf7f2a3",
     text: [
       "local stamp, done = KEYS[1], KEYS[2]",
       "local prefix, seen = ARGV[2], tonumber(ARGV[3])",
@@ -970,7 +966,7 @@ export const scripts = {
   },
   cancel: {
     name: "cancel",
-    sha1: "3b4d32b75747e4932e3113e634052b481ceef012",
+    sha1: "b277dabf683954a1fc9a8f40361a77509399d862",
     text: [
       "local lock, queue, asks, stamp, done, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]",
       "local sharing = KEYS[7]",
@@ -1009,7 +1005,7 @@ export const scripts = {
   },
   commitStates: {
     name: "commitStates",
-    sha1: "69a0acbe07a4aa5454034df65596df88e57a5078",
+    sha1: "b419f51346aa710df45278c58e7f1be7a4984cfb",
     text: [
       "local stamp, done = KEYS[1], KEYS[2]",
       "local prefix, seen = ARGV[1], tonumber(ARGV[2])",
@@ -1154,7 +1150,7 @@ export const scripts = {
   },
   commit: {
     name: "commit",
-    sha1: "da05024d2820e3c1db44ec41c47b3c40fd6f21ae",
+    sha1: "17844b2b8051c3bcce62ddb1c5f7485cd0a27c4a",
     text: [
       "local stamp, done = KEYS[1], KEYS[2]",
       "local prefix, seen, keep, refresh = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]",
@@ -1294,7 +1290,7 @@ export const scripts = {
   },
   confirm: {
     name: "confirm",
-    sha1: "93dc5bc385b9e93f2da9d2617c1ef616cb550606",
+    sha1: "4685f524776a50fb550c76cc9041de2bd6d80f04",
     text: [
       "local done = KEYS[1]",
       "local prefix, keep, operations = ARGV[1], ARGV[2], cjson.decode(ARGV[3])",
@@ -1370,7 +1366,7 @@ export const scripts = {
   },
   force: {
     name: "force",
-    sha1: "d13411010cdfa8c5f736eedfdac14cde50827440",
+    sha1: "5f5b67cc55b56f0b39e6eb3d01d8615c5407207f",
     text: [
       "local lock, queue, asks, stamp, done, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]",
       "local sharing = KEYS[7]",
@@ -1454,7 +1450,7 @@ export const scripts = {
   },
   inspect: {
     name: "inspect",
-    sha1: "d8df7805f5271b3eb05bf82c142b0745794d1a94",
+    sha1: "d5d40b8643600eff0f17b534a201bb2c464954f8",
     text: [
       "local lock, queue, sharing = KEYS[1], KEYS[2], KEYS[3]",
       lib.bounds,
@@ -1488,7 +1484,7 @@ export const scripts = {
   },
   noteWaits: {
     name: "noteWaits",
-    sha1: "703741393be98509a8ef0338c214c816454b6796",
+    sha1: "e3285f3e5bd0bfa36e48edc5e05c53ad83c667a7",
     text: [
       "local waits = KEYS[1]",
       "local prefix, n, keep, strict, notes = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], cjson.decode(ARGV[5])",
@@ -1705,7 +1701,7 @@ export const scripts = {
   },
   release: {
     name: "release",
-    sha1: "64775f8571eb1a1e341bc55c7bb47f88af310943",
+    sha1: "91d3affb89a9afb7f5f768b0e941e4be0f0aeb87",
     text: [
       "local stamp, done = KEYS[1], KEYS[2]",
       "local prefix, seen, keep, refresh = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]",
@@ -1856,7 +1852,7 @@ export const scripts = {
   },
   renew: {
     name: "renew",
-    sha1: "62724314f2edefb93f1784be6dae516c0250fc05",
+    sha1: "c06fe601419afdaa2e448215b27bea7ee65f7cfa",
     text: [
       "local prefix = ARGV[2]",
       "local width = 3",
@@ -1908,7 +1904,7 @@ export const scripts = {
   },
   semaphore: {
     name: "semaphore",
-    sha1: "5b2bb739333f27f0250658cd7504698371bece37",
+    sha1: "1efb3c2bc8bc227c2364cb9cf82355f48b5c6a7d",
     text: [
       "local lock, queue, asks, stamp, done, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]",
       "local sharing = KEYS[7]",
@@ -1972,7 +1968,7 @@ export const scripts = {
   },
   write: {
     name: "write",
-    sha1: "12e90413d8cd57ecee75e6ada1e210d8282c6652",
+    sha1: "00030fa69e159472b4b33bd86ef6664cf5d2d2c7",
     text: [
       "local lock, queue, asks, stamp, done, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]",
       "local sharing = KEYS[7]",

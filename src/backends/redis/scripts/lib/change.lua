@@ -29,19 +29,12 @@ local function put_in_place(revision_text, life)
   end
   return nil
 end
--- In a store with an index: an entry for a new state, before the state itself, so that a key that is no index stops both;
--- none for a state that is deleted. That of a state that expires is left: listings remove it.
-local function note_in_index(command)
-  local store = string.sub(stamp, 1, -12)
-  local index, id = store .. 'index', string.sub(state, #store + 8, -2)
-  if command == 'ZREM' then redis.call('ZREM', index, id) else redis.call('ZADD', index, '0', id) end
-end
 -- Returns the new revision as text ('-' for a delete) and as a number, or nil and Redis's error (out of memory: nothing
 -- was written).
 -- `stamped`: a stamp reserved for this change, used unless the state's revision is higher; or nil.
 local function change(now, revision, stamped)
   if kind == 'delete' then
-    if INDEXED then note_in_index('ZREM') end
+    if INDEXED then redis.call('ZREM', string.sub(stamp, 1, -7), string.sub(state, #stamp - 3, -2)) end
     redis.call('DEL', state)
     return '-'
   end
@@ -52,7 +45,11 @@ local function change(now, revision, stamped)
     stamped, failure = reserve(now, floor, 1)
     if not stamped then return nil, failure end
   end
-  if INDEXED and not revision then note_in_index('ZADD') end
+  -- Before the state itself, so that a key that is no index stops both. `stamp` is `<prefix>index:stamp`, `state` is
+  -- `<prefix>state:{<id>}`. Entries of states that expire are left: listings remove them.
+  if INDEXED and not revision then
+    redis.call('ZADD', string.sub(stamp, 1, -7), '0', string.sub(state, #stamp - 3, -2))
+  end
   local revision_text = text(stamped)
   local life = ttl
   if string.sub(ttl, 1, 4) == 'new:' then life = revision and 'keep' or string.sub(ttl, 5) end

@@ -14,19 +14,7 @@ local function clock()
   return time[1] * 1000000 + time[2]
 end
 -- A store with an index has its last stamp in another key than one without, and the other of the two keys is a hash: so
--- every save and every grant of a client that was opened otherwise is refused here, without a command for that.
-local NOT_AS_OPENED = { err = 'HFINDEX the store was opened with another option index than it has' }
-local function other_index(refused, key)
-  if not string.find(refused.err, 'WRONGTYPE', 1, true) or redis.call('TYPE', key).ok ~= 'hash' then return refused end
-  return NOT_AS_OPENED
-end
--- The last stamp is not there: it is the first one, or the server has lost it. Nothing else may use the other key.
-local function take_index()
-  local taken = redis.pcall('HSET', string.sub(stamp, 1, -12) .. 'stamp', 'about', 'this store has an index')
-  if type(taken) ~= 'table' then return nil end
-  redis.call('DEL', stamp)
-  return redis.call('TYPE', string.sub(stamp, 1, -12) .. 'stamp').ok == 'string' and NOT_AS_OPENED or taken
-end
+-- every save and every grant of a client that was opened otherwise is refused by reserve(), without a command for that.
 -- Reserves `count` stamps. Returns the first, and the last as text; or nil and Redis's error (out of memory: nothing
 -- was written).
 local function reserve(now, floor, count)
@@ -35,10 +23,21 @@ local function reserve(now, floor, count)
   if floor >= first and floor < room then first = floor + 1 end
   local word = text(first + count - 1)
   local known = redis.pcall('SET', stamp, word, 'GET')
-  if type(known) == 'table' then return nil, other_index(known, stamp) end
+  if type(known) == 'table' then
+    if string.find(known.err, 'WRONGTYPE', 1, true) and redis.call('TYPE', stamp).ok == 'hash' then
+      known.err = 'HFINDEX the store was opened with another option index than it has'
+    end
+    return nil, known
+  end
   if INDEXED and not known then
-    local refused = take_index()
-    if refused then return nil, refused end
+    -- It is the first stamp, or the server has lost the last one. Nothing else may use the other key.
+    local plain = string.sub(stamp, 1, -12) .. 'stamp'
+    local taken = redis.pcall('HSET', plain, 'about', 'this store has an index')
+    if type(taken) == 'table' then
+      redis.call('DEL', stamp)
+      if redis.call('TYPE', plain).ok == 'string' then taken.err = 'HFINDEX the store is in use without an index' end
+      return nil, taken
+    end
   end
   known = tonumber(known or 0) or 0
   if known >= first and known < room then
