@@ -120,6 +120,8 @@ test("[S1] two listings at once, and states that change meanwhile, in memory", a
       return next.done === true ? "" : next.value.id;
     };
   };
+  expect(await nextOf("asc")()).toBe("s0000"); // its first page ends with s0499
+  expect(await ids(store, { after: "s0499", order: "desc", limit: 1 })).toEqual(["s0498"]);
   const [up, down] = [nextOf("asc"), nextOf("desc")];
   const found: [string[], string[]] = [[], []];
   for (let n = 0; n < all.length; n += 1) {
