@@ -12,6 +12,7 @@ import { growth } from "./cases/growth.ts";
 import { handOver } from "./cases/hand-over.ts";
 import { hot, hotProcesses } from "./cases/hot.ts";
 import { ids } from "./cases/ids.ts";
+import { listing } from "./cases/listing.ts";
 import { loads } from "./cases/loads.ts";
 import { onDisk } from "./cases/local.ts";
 import { lock } from "./cases/lock.ts";
@@ -47,6 +48,7 @@ const cases: readonly Case[] = [
   renewal,
   loads,
   manyAtOnce,
+  listing,
   semaphores,
   transfers,
   sharing,

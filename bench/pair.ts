@@ -149,6 +149,7 @@ function stub(): Backend {
     touchState: unused,
     commitStates: unused,
     listStates: unused,
+    countStates: unused,
     inspectLock: unused,
     noteWaits: unused,
     changeSemaphore: unused,

@@ -193,24 +193,6 @@ export class CorruptStateError extends HoldfastError {
   }
 }
 
-/**
- * A sealed value cannot be read with the keys of this process: its key is missing, or it was changed, or it was sealed
- * for another id. It is left as it is.
- */
-export class SealError extends HoldfastError {
-  readonly code = "SEAL";
-  /** The state that cannot be read. */
-  readonly id: string | undefined;
-  /** The key that is missing among `keys`; `undefined` if the value itself is refused. */
-  readonly keyId: string | undefined;
-
-  constructor(message: string, details: ValueErrorDetails & { readonly keyId?: string | undefined } = {}) {
-    super(message, details);
-    this.id = details.id;
-    this.keyId = details.keyId;
-  }
-}
-
 /** The store was closed, or is closing and accepts no new calls. */
 export class ClosedError extends HoldfastError {
   readonly code = "CLOSED";
@@ -229,7 +211,6 @@ const classes = {
   UnavailableError,
   SerializationError,
   CorruptStateError,
-  SealError,
   ClosedError,
 };
 /** With the version of what an error looks like: another one is not taken for one of these. */

@@ -23,7 +23,14 @@ export type {
 } from "./options.ts";
 export { id } from "./id.ts";
 export type { IdPart } from "./id.ts";
-export type { StateInfo, Store, StoreView } from "./store/store.ts";
+export type {
+  StateCount,
+  StateInfo,
+  StatesOptions,
+  StateWithValue,
+  Store,
+  StoreView,
+} from "./store/store.ts";
 export type {
   DeleteOptions,
   Revision,
@@ -50,14 +57,9 @@ export type {
 } from "./handles/many/many.ts";
 export type { AnyState, Drafts, TransactContext, TransactOptions } from "./handles/transact/transact.ts";
 export type { UpdateContext } from "./updates/update-context.ts";
-export type {
-  AcquireOptions,
-  ForceReleaseOptions,
-  Lock,
-  LockOptions,
-  TryAcquireOptions,
-} from "./handles/lock.ts";
+export type { AcquireOptions, Lock, LockOptions, TryAcquireOptions } from "./handles/lock.ts";
 export type { AdoptOptions } from "./handles/adopt.ts";
+export type { ForceReleaseOptions } from "./handles/force-release.ts";
 export type { ForeignHolder, LockHolder, LockInfo, SharedHolder } from "./handles/lock-info.ts";
 export type {
   PermitGrant,
@@ -120,11 +122,10 @@ export {
   InvalidArgumentError,
   LockLostError,
   LockTimeoutError,
-  SealError,
   SerializationError,
   UnavailableError,
 } from "./errors.ts";
-export { ValidationError, VersionError, type ValidationIssue } from "./value-errors.ts";
+export { SealError, ValidationError, VersionError, type ValidationIssue } from "./value-errors.ts";
 export type {
   Migration,
   Schema,

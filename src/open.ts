@@ -25,7 +25,7 @@ import type { SentinelClientLike } from "./backends/redis/client/user/sentinel-t
 import { isUserClient, type UserClientLike } from "./backends/redis/client/user/recognize.ts";
 import { parseSqlitePath } from "./backends/sqlite/path.ts";
 import type { Check } from "./backends/examination.ts";
-import { LazyBackend } from "./backends/lazy.ts";
+import { LazyBackend, type LazyKind } from "./backends/lazy.ts";
 import { shardOf } from "./backends/shard-of.ts";
 import { InvalidArgumentError } from "./errors.ts";
 import * as parse from "./options.ts";
@@ -36,12 +36,12 @@ import { closeOn, closeOnSignals } from "./opening/close-on.ts";
 import { json } from "./serializers/json.ts";
 import { placeOf } from "./leases/grant-token.ts";
 import { Session } from "./session.ts";
-import { onePerProcess } from "./process/one-per-process.ts";
 import { OpenedStore } from "./store/opened-store.ts";
 import type { Store } from "./store/store.ts";
 import { defaultStore } from "./opening/default-store.ts";
 import { watchOpen } from "./opening/open-stores.ts";
 import * as names from "./names.ts";
+import { isBackend, ownBackend } from "./opening/own-backend.ts";
 import { unknownScheme, unknownTarget } from "./opening/unknown-target.ts";
 
 export type { ClusterClientLike, IoredisClientLike, IoredisClusterLike, RedisClientLike, SentinelClientLike };
@@ -60,8 +60,13 @@ export type Target =
   | IoredisClientLike
   | IoredisClusterLike;
 
+/** What says where the data of a store is, and how. `index: "as stored"`: on the command line, as the store has it. */
+type PlaceOptions = Pick<Parsed, "prefix" | "operationMs" | "declareKeys"> & {
+  readonly index?: boolean | "as stored";
+};
+
 /** What the backends of one store have in common, and their options. */
-type Shared = Pick<Parsed, "prefix" | "operationMs" | "declareKeys"> & {
+type Shared = PlaceOptions & {
   readonly clientId: string;
   readonly isShard: boolean;
 };
@@ -69,9 +74,6 @@ type Shared = Pick<Parsed, "prefix" | "operationMs" | "declareKeys"> & {
 /** What is known about a backend that pushes wakes, and about one that does not, before it is loaded. */
 const pushing = { pushes: true, askAgainMs: 5_000 };
 const polling = { pushes: false, askAgainMs: 3 };
-
-/** A backend keeps the tickets of one store, so a second store on it would confuse them. */
-const opened = onePerProcess("opened", 1, () => new WeakSet<object>());
 
 /**
  * Opens a store: shared states and locks. Synchronous and lazy: it connects on first use.
@@ -93,6 +95,7 @@ export function open(target?: Target | Backend | readonly Target[], options?: Op
     prefix: names.prefix,
     shards: parse.shards,
     declareKeys: parse.boolean,
+    index: parse.boolean,
     serializer: parse.serializer,
     leaseMs: parse.leaseMs,
     waitMs: parse.waitMs,
@@ -126,7 +129,7 @@ export function open(target?: Target | Backend | readonly Target[], options?: Op
 }
 
 /** The backend of a store, which is not connected yet; of one with several shards, the one that is made of them. */
-export function backendOf(target: unknown, options: Parsed): Backend {
+export function backendOf(target: unknown, options: PlaceOptions & Pick<Parsed, "shards">): Backend {
   const clientId = newClientId();
   if (isBackend(target)) return ownBackend(target, options);
   const parts = partsOf(target, options, { clientId });
@@ -150,7 +153,7 @@ export function backendOf(target: unknown, options: Parsed): Backend {
 /** The backends of a store, none of which is connected yet: one for each shard, or one for all. */
 export function partsOf(
   target: unknown,
-  options: Pick<Parsed, "prefix" | "operationMs" | "shards" | "declareKeys">,
+  options: PlaceOptions & Pick<Parsed, "shards">,
   { clientId = newClientId(), isShard }: { clientId?: string; isShard?: true } = {},
 ): LazyBackend[] {
   const { prefix = defaults.prefix, shards = 1 } = options;
@@ -215,6 +218,7 @@ function redisBackend(target: string | Address | UserClientLike, name: string, s
     clientId,
     isShard,
     declareKeys,
+    index = false,
     prefix = defaults.prefix,
     operationMs = defaults.operationMs,
   } = shared;
@@ -223,11 +227,16 @@ function redisBackend(target: string | Address | UserClientLike, name: string, s
   const isOurs = typeof target === "string" || "server" in target;
   const hasReplicas = isOurs || typeof duplicate === "function";
   const place = { target, clientId, isShard, prefix, operationMs, declareKeys };
-  const load = async (): Promise<Backend> =>
-    (await import("./backends/redis/backend.ts")).createRedisBackend(place);
+  const indexing = () => import("./backends/redis/indexing/change-index.ts");
+  const load = async (): Promise<Backend> => {
+    const isIndexed = index === "as stored" ? await (await indexing()).findIndex(place) : index;
+    return (await import("./backends/redis/backend.ts")).createRedisBackend({ ...place, index: isIndexed });
+  };
+  const changeIndex: LazyKind["changeIndex"] = async (action) =>
+    (await indexing()).changeIndex(place, action);
   const examine = async (): Promise<readonly Check[]> =>
     (await import("./backends/redis/doctor/examine.ts")).examineRedis(place);
-  return new LazyBackend({ name, clientId, ...pushing, hasReplicas, load, examine });
+  return new LazyBackend({ name, clientId, ...pushing, hasReplicas, load, examine, changeIndex });
 }
 
 /** @param prepare is called before the file is first used; it throws if that cannot be. */
@@ -261,34 +270,9 @@ function newClientId(): string {
   return randomBytes(12).toString("hex");
 }
 
-function ownBackend(backend: Backend, options: Parsed): Backend {
-  for (const name of ["prefix", "shards", "declareKeys"] as const) {
-    if (options[name] === undefined) continue;
-    throw new InvalidArgumentError(
-      `${name} applies only to a URL or a Redis client; your own backend chooses its own names.`,
-    );
-  }
-  if (opened.has(backend)) {
-    throw new InvalidArgumentError(
-      "This backend already belongs to a store: create a new one for each open().",
-    );
-  }
-  opened.add(backend);
-  return backend;
-}
-
 function defaultBackend(shared: Shared): LazyBackend {
   const url = process.env["HOLDFAST_URL"];
   if (url !== undefined && url !== "") return backendOfUrl(url, shared);
   const { path, prepare } = defaultStore();
   return sqliteBackend(path, shared, prepare);
-}
-
-function isBackend(value: unknown): value is Backend {
-  const backend = value as Partial<Backend> | null;
-  return (
-    typeof backend === "object" &&
-    typeof backend?.acquireLock === "function" &&
-    typeof backend.writeState === "function"
-  );
 }

@@ -24,6 +24,12 @@ export interface OpenOptions {
    */
   shards?: number | undefined;
   /**
+   * Whether the store keeps an index of its ids, so that listings are in order and read no other keys; Redis only: SQLite
+   * and memory are always ordered. Every new state and every delete then costs one command more on the server. All clients
+   * of a store must open it alike; `npx holdfast index build` makes one for a store that is there. Default: false.
+   */
+  index?: boolean | undefined;
+  /**
    * Declares all keys of each script, which servers and proxies that are not Redis or Valkey may require; Redis only. It is
    * always done on a Redis Cluster. Default: false.
    */
@@ -73,7 +79,7 @@ export interface WhenNew {
   whenNew: number;
 }
 
-/** Options of `store.states()` and `store.locks()`. */
+/** Options of `store.locks()` and `store.count()`. */
 export interface ListOptions {
   /** Only ids that begin with this. */
   idPrefix?: string | undefined;

@@ -1,9 +1,9 @@
 /**
- * The errors about values that a schema refuses, or that another release wrote. Like those of errors.ts: each has a stable
+ * The errors about values that a schema refuses, that another release wrote, or that are sealed. Like those of errors.ts: each has a stable
  * code, is known to other copies of the package, and never says more of a value than where in it the problem is, and what
  * the schema says of that.
  */
-import { brandErrors, HoldfastError, type ErrorDetails } from "./errors.ts";
+import { brandErrors, HoldfastError, type ErrorDetails, type ValueErrorDetails } from "./errors.ts";
 
 /** One thing that a schema does not accept. */
 export interface ValidationIssue {
@@ -76,4 +76,22 @@ export class VersionError extends HoldfastError {
   }
 }
 
-brandErrors({ ValidationError, VersionError });
+/**
+ * A sealed value cannot be read with the keys of this process: its key is missing, or it was changed, or it was sealed
+ * for another id. It is left as it is.
+ */
+export class SealError extends HoldfastError {
+  readonly code = "SEAL";
+  /** The state that cannot be read. */
+  readonly id: string | undefined;
+  /** The key that is missing among `keys`; `undefined` if the value itself is refused. */
+  readonly keyId: string | undefined;
+
+  constructor(message: string, details: ValueErrorDetails & { readonly keyId?: string | undefined } = {}) {
+    super(message, details);
+    this.id = details.id;
+    this.keyId = details.keyId;
+  }
+}
+
+brandErrors({ ValidationError, VersionError, SealError });

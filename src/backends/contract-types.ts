@@ -231,14 +231,6 @@ export type CancelReply =
   /** "cancelled": it was waiting, or unknown. "released": it held the lock by then, which was passed on. */
   { readonly status: "cancelled" | "released" } | Forgotten;
 
-export interface StateEntry {
-  readonly id: string;
-  readonly revision: number;
-  readonly bytes: number;
-  readonly serializer: string;
-  readonly expiresInMs: number | null;
-}
-
 export interface LockEntry {
   readonly id: string;
   /** Of several, as in `Waiting`; the fences and the lease are those of this one. */
@@ -253,22 +245,6 @@ export interface LockEntry {
   readonly heldForMs?: number | undefined;
   /** All holders if it is held in shares, by fence; omitted if it is held exclusively. */
   readonly shares?: readonly ShareEntry[] | undefined;
-}
-
-export interface ListRequest {
-  /** Only ids that begin with this. */
-  readonly idPrefix: string;
-  /** The approximate number of entries to return; a hint. */
-  readonly limit: number;
-}
-
-/** Entries that exist during the whole listing occur at least once over all pages. Others may or may not occur. */
-export interface Page<Entry> {
-  readonly entries: readonly Entry[];
-  /** Where the next page begins; `null` at the end. */
-  readonly cursor: string | null;
-  /** Ids that were left out since what they have cannot be read, or is gone by now; only if the backend knows them. */
-  readonly skipped?: readonly string[] | undefined;
 }
 
 /** A hint from the backend. It may be lost, late or repeated. */

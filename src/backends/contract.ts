@@ -20,22 +20,20 @@ import type {
   WriteEntry,
   WriteStatesReply,
 } from "./contract-commit.ts";
+import type { ListRequest, Page, StateCount, StateEntry } from "./contract-listing.ts";
 import type { SemaphoreChange, SemaphoreEntry, SemaphoreReply } from "./contract-shares.ts";
 import type {
   AcquireReply,
   AcquireRequest,
   CancelReply,
   Forgotten,
-  ListRequest,
   LoadedState,
   LockEntry,
-  Page,
   Receipt,
   ReleaseReply,
   ReleaseRequest,
   RenewEntry,
   StateDescription,
-  StateEntry,
   StateWrite,
   Ticket,
   TouchReply,
@@ -48,6 +46,7 @@ import type { Deadlock, NoteOrder, WaitNote } from "./contract-waits.ts";
 
 export type * from "./contract-commit.ts";
 export type * from "./contract-formats.ts";
+export type * from "./contract-listing.ts";
 export type * from "./contract-shares.ts";
 export type * from "./contract-types.ts";
 export type * from "./contract-waits.ts";
@@ -120,8 +119,11 @@ export interface Backend {
    */
   touchState(id: string, touch: Omit<TouchWrite, "kind">, receipt: Receipt): Promise<TouchReply>;
 
-  /** In no particular order. Skips what cannot be read. */
+  /** In the order that was asked for, if any. Skips what cannot be read. */
   listStates(cursor: string | null, request: ListRequest): Promise<Page<StateEntry>>;
+
+  /** Ids that no user can have are not counted. `null`: only a listing can tell. */
+  countStates(idPrefix: string): Promise<StateCount | null>;
 
   /**
    * Grants the lock to one ticket at a time [L1], or says who holds it. The ticket that holds it gets the same reply
@@ -181,7 +183,7 @@ export interface Backend {
   /** Also while it has no holders; `null` if there is no such semaphore. */
   inspectSemaphore(id: string): Promise<SemaphoreEntry | null>;
 
-  /** What is held, semaphores included. In no particular order. */
+  /** What is held, semaphores included. Without an `order` or values: the core asks for none. */
   listLocks(cursor: string | null, request: ListRequest): Promise<Page<LockEntry>>;
 
   /**

@@ -13,6 +13,7 @@ import type {
   SemaphoreEntry,
   SemaphoreReply,
   StateDescription,
+  StateCount,
   StateEntry,
   TouchReply,
   UnreadableState,
@@ -85,6 +86,10 @@ export abstract class ForwardingBackend implements Backend {
 
   listStates(...args: ArgumentsOf<"listStates">): Promise<Page<StateEntry>> {
     return this.forward("listStates", args);
+  }
+
+  countStates(...args: ArgumentsOf<"countStates">): Promise<StateCount | null> {
+    return this.forward("countStates", args);
   }
 
   acquireLock(...args: ArgumentsOf<"acquireLock">): Promise<AcquireReply> {

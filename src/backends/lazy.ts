@@ -2,7 +2,7 @@
  * A backend that is loaded on first use, since `open()` is synchronous, and importing the library loads no client and
  * no SQLite. It adds nothing else: once loaded, it passes on every call.
  */
-import type { Backend, Wake } from "./contract.ts";
+import type { Backend, IndexAction, IndexReport, Wake } from "./contract.ts";
 import type { Check } from "./examination.ts";
 import { clause, HoldfastError, InvalidArgumentError, isError } from "../errors.ts";
 import { callOf, ForwardingBackend, type BackendMethod } from "./forward.ts";
@@ -20,6 +20,8 @@ export interface LazyKind {
   readonly load: () => Promise<Backend>;
   /** What `holdfast doctor` asks, without the backend. */
   readonly examine?: () => Promise<readonly Check[]>;
+  /** What `holdfast index` does; only if the backend does not keep an order anyway. */
+  readonly changeIndex?: (action: IndexAction) => Promise<IndexReport>;
 }
 
 export class LazyBackend extends ForwardingBackend {
@@ -59,6 +61,11 @@ export class LazyBackend extends ForwardingBackend {
   /** Throws UnavailableError if the place of the store cannot be reached. */
   async examine(): Promise<readonly Check[]> {
     return (await this.#kind.examine?.()) ?? [];
+  }
+
+  /** `null`: ids are always in order here. Throws LockTimeoutError if a lock is held. */
+  async changeIndex(action: IndexAction): Promise<IndexReport | null> {
+    return (await this.#kind.changeIndex?.(action)) ?? null;
   }
 
   onWake(listener: (wake: Wake) => void): void {

@@ -20,6 +20,7 @@ export const summaries = {
   import: "read states from an export, or from the keys of statefulpy",
   migrate: "copy a store to another backend or prefix, verified",
   reshard: "move a store to another number of shards, or to other servers",
+  index: "build or drop the index of ids of a store on Redis",
 } as const;
 
 export type CommandName = keyof typeof summaries;
@@ -42,6 +43,7 @@ const loaders: Readonly<Record<CommandName, () => Promise<Command>>> = {
   import: async () => (await import("./transfer/import.ts")).importCommand,
   migrate: async () => (await import("./transfer/migrate.ts")).migrateCommand,
   reshard: async () => (await import("./commands/reshard.ts")).reshardCommand,
+  index: async () => (await import("./commands/index-command.ts")).indexCommand,
 };
 
 export function isCommand(name: string): name is CommandName {

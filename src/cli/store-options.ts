@@ -32,7 +32,8 @@ export async function withStore<T>(
   options: OpenOptions = {},
 ): Promise<T> {
   // A command that was started under a lock outlives us for a moment if we are killed.
-  const store = open(targetOf(values), { ...placeOptions(values), ...options, passOverDead: false });
+  const backend = backendAt(values, options.operationMs ?? defaults.operationMs);
+  const store = open(backend, { ...options, passOverDead: false });
   try {
     return await fn(store);
   } finally {
@@ -70,12 +71,12 @@ export async function withBackend<T>(
 
 /** The backend of the store, for commands that copy bytes. It is the caller's to close. */
 export function backendAt(values: StoreValues, operationMs: number): Backend {
-  return backendOf(targetOf(values), { ...placeOptions(values), operationMs });
+  return backendOf(targetOf(values), { ...placeOptions(values), index: "as stored", operationMs });
 }
 
 /** Its backends, one for each shard. They are the caller's to close. */
 export function backendsOf(values: StoreValues, operationMs: number): LazyBackend[] {
-  return partsOf(targetOf(values), { ...placeOptions(values), operationMs });
+  return partsOf(targetOf(values), { ...placeOptions(values), index: "as stored", operationMs });
 }
 
 /** The number of shards that the options name. */

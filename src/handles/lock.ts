@@ -19,6 +19,7 @@ import { liveGrant, runHolding } from "../ownership/held-grants.ts";
 import { GrantRequest } from "../scheduling/request.ts";
 import { throwIfAborted } from "../ownership/abort-listeners.ts";
 import { adoptLock, type AdoptOptions } from "./adopt.ts";
+import { forceRelease, type ForceReleaseOptions } from "./force-release.ts";
 import { lockInfo, type LockInfo } from "./lock-info.ts";
 import { nullIfBusy } from "./null-if-busy.ts";
 import { checkFunction, runUnder } from "./run-under.ts";
@@ -68,12 +69,6 @@ export interface TryAcquireOptions {
   signal?: AbortSignal | undefined;
   grant?: Grant | GrantSet | undefined;
   shared?: boolean | undefined;
-}
-
-/** Options of `lock.forceRelease()`. */
-export interface ForceReleaseOptions {
-  /** Only if the holder has this fence. */
-  ifFence?: number | undefined;
 }
 
 /**
@@ -196,7 +191,8 @@ export class LockHandle implements Lock {
   }
 
   forceRelease(options?: ForceReleaseOptions): Promise<boolean> {
-    return withCallersStack(() => this.#forceRelease(options));
+    const inspect = (): Promise<LockEntry | null> => this.#inspect();
+    return withCallersStack(() => forceRelease(this.#session, { id: this.#key, inspect, options }));
   }
 
   async #tryAcquire(options: TryAcquireOptions | undefined): Promise<Grant | null> {
@@ -213,28 +209,6 @@ export class LockHandle implements Lock {
     return runUnder(calls, grant, () =>
       runHolding({ store, grant, draft: false }, () => fn(this.#shown(grant))),
     );
-  }
-
-  async #forceRelease(options: ForceReleaseOptions | undefined): Promise<boolean> {
-    const { ifFence } = parse.parseOptions<ForceReleaseOptions>("forceRelease()", options, {
-      ifFence: parse.fence,
-    });
-    const entry = await this.#inspect();
-    if (entry === null) return false;
-    const tokens = entry.shares?.map(({ token }) => token) ?? [entry.holder.token];
-    const done = await Promise.all(tokens.map((token) => this.#forceOut(token, ifFence)));
-    return done.includes(true);
-  }
-
-  async #forceOut(token: string, ifFence: number | undefined): Promise<boolean> {
-    const { calls, tickets } = this.#session;
-    const operation = { doing: "Force-releasing the lock", id: this.#key };
-    const { reply } = await calls.exactlyOnce(operation, (receipt) =>
-      calls.backend.releaseLock(this.#key, token, { forced: { ifFence } }, receipt),
-    );
-    if (reply.status !== "released") return false;
-    tickets.forced(this.#key, token);
-    return true;
   }
 
   #parse(call: string, options: AcquireOptions | undefined): Parsed<AcquireOptions> {

@@ -30,9 +30,10 @@ import { OnceHandle } from "../handles/once/once-handle.ts";
 import type { Once, OnceOptions } from "../handles/once/once.ts";
 import { SharedReads } from "../handles/once/shared-reads.ts";
 import type { Schema, SchemaOutput } from "../updates/formats/schema.ts";
-import { list } from "./listing.ts";
-import { infoPage } from "./state-info.ts";
-import type { StateInfo, StoreView } from "./store.ts";
+import { countStates, list, listStates } from "./listing.ts";
+import type { StateInfo } from "./state-info.ts";
+import type { StateCount, StatesOptions, StateWithValue } from "./states-options.ts";
+import type { StoreView } from "./store.ts";
 
 export class StoreHandle implements StoreView {
   readonly #session: Session;
@@ -127,10 +128,14 @@ export class StoreHandle implements StoreView {
     return new LeaderHandle<T>(this.#scope, id, options);
   }
 
-  states(options?: ListOptions): AsyncIterable<StateInfo> {
-    return list(this.#scope, { call: "states()", options }, async (cursor, request) =>
-      infoPage(await this.#session.backend.listStates(cursor, request)),
-    );
+  states<T = unknown>(options: StatesOptions & { values: true }): AsyncIterable<StateWithValue<T>>;
+  states(options?: StatesOptions): AsyncIterable<StateInfo>;
+  states(options?: StatesOptions): AsyncIterable<StateInfo> {
+    return listStates(this.#scope, options);
+  }
+
+  count(options?: ListOptions): Promise<StateCount> {
+    return withCallersStack(() => countStates(this.#scope, options));
   }
 
   locks(options?: ListOptions): AsyncIterable<LockInfo> {

@@ -24,8 +24,10 @@ import type { StateInfo } from "./state-info.ts";
 import type { AnyState, Drafts, TransactContext, TransactOptions } from "../handles/transact/transact.ts";
 import type { Leader, LeaderOptions } from "../handles/leader/leader.ts";
 import type { Once, OnceOptions } from "../handles/once/once.ts";
+import type { StateCount, StatesOptions, StateWithValue } from "./states-options.ts";
 
 export type { StateInfo } from "./state-info.ts";
+export type { StateCount, StatesOptions, StateWithValue };
 
 /**
  * An opened backend: shared states and locks. Open it once per process; it connects on first use.
@@ -205,10 +207,35 @@ export interface Store extends AsyncDisposable {
   /** Returns the handle of an office that one process has at a time. */
   leader<T = unknown>(id: string, options?: LeaderOptions): Leader<T>;
   /**
-   * Lists all readable states, in no particular order. A state that exists throughout the listing is listed exactly
-   * once.
+   * Lists all readable states, page by page. A state that exists throughout the listing is listed exactly once. The order
+   * is that of the ids on SQLite, in memory and with `index: true`; elsewhere there is none.
+   *
+   * With `values: true`, each entry has the state's `value`, or an `error` if it cannot be read; the values of a page come
+   * in one round trip.
+   *
+   * @throws InvalidArgumentError, when the listing begins, if an order is asked for and the store keeps none.
+   * @example
+   * ```ts
+   * for await (const { id, value, error } of store.states({ idPrefix: "user:", values: true, limit: 20 })) {
+   *   console.log(id, error?.message ?? value);
+   * }
+   * ```
    */
-  states(options?: ListOptions): AsyncIterable<StateInfo>;
+  states<T = unknown>(options: StatesOptions & { values: true }): AsyncIterable<StateWithValue<T>>;
+  /** Lists all readable states without their values. */
+  states(options?: StatesOptions): AsyncIterable<StateInfo>;
+  /**
+   * Counts the states whose ids begin with `idPrefix`.
+   *
+   * @returns `exact` is true on SQLite and in memory. With shards, each is counted at an instant of its own. On Redis, a
+   * store with an index also counts states that have expired and that no listing has met since; without an index, all keys
+   * of the database are walked through.
+   * @example
+   * ```ts
+   * const { count, exact } = await store.count({ idPrefix: "user:" });
+   * ```
+   */
+  count(options?: ListOptions): Promise<StateCount>;
   /** Lists all locks that are held, in no particular order. */
   locks(options?: ListOptions): AsyncIterable<LockInfo>;
   /** Aborts when the store begins to close (`reason`: ClosedError). */

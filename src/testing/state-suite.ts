@@ -13,6 +13,7 @@ import { deletingCases } from "./state-suite/deleting-and-life/deleting.ts";
 import { equalBytesCases } from "./state-suite/deleting-and-life/equal-bytes.ts";
 import { expiresAtCases } from "./state-suite/deleting-and-life/expires-at.ts";
 import { lostDeleteCases } from "./state-suite/deleting-and-life/lost-replies.ts";
+import { listingCases } from "./state-suite/listings/calls.ts";
 import { grantCases } from "./state-suite/grants.ts";
 import { lostReplyCases } from "./state-suite/lost-replies.ts";
 import { onceAttemptCases } from "./state-suite/once-attempts.ts";
@@ -56,6 +57,7 @@ export function stateSuite(options: SuiteOptions): void {
     ...manyCases,
     ...deleteAllCases,
     ...dataCases,
+    ...listingCases,
     ...valueCases,
     ...ttlCases,
     ...deletingCases,

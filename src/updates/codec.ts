@@ -16,10 +16,10 @@ import {
   HoldfastError,
   isError,
   quoted,
-  SealError,
   SerializationError,
   shownId,
 } from "../errors.ts";
+import { SealError } from "../value-errors.ts";
 import { sealingOf, type Sealing } from "../serializers/sealed/sealing.ts";
 import type { Serializer } from "../serializers/serializer.ts";
 import { cannotRead, type Known } from "./formats/format-name.ts";

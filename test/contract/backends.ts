@@ -14,6 +14,7 @@ import { createRedisBackend, type RedisBackendOptions } from "../../src/backends
 import { createSqliteBackend } from "../../src/backends/sqlite/backend.ts";
 import { lockSuite, stateSuite, type SuiteHooks, type SuiteOptions } from "../../src/testing/index.ts";
 import { startCluster, startSentinels } from "../support/faults/index.ts";
+import { documentedIndexRights } from "../support/acl.ts";
 import { startRedis } from "../support/redis-server.ts";
 import { refusingUndeclared } from "../support/programs/undeclared-keys.ts";
 
@@ -112,6 +113,11 @@ export const onRedis: Readonly<Record<string, BackendUnderTest>> = {
     ...redis,
     create: () => createRedis({ options: { declareKeys: true, edition: refusingUndeclared } }),
   },
+  "an index": { ...redis, create: () => createRedis({ options: { index: true } }) },
+  "an index, with declared keys": {
+    ...redis,
+    create: () => createRedis({ options: { declareKeys: true, edition: refusingUndeclared, index: true } }),
+  },
   "a cluster": { ...redis, create: createOnCluster },
   "a Sentinel group": { ...redis, create: createOnSentinels },
 };
@@ -163,7 +169,9 @@ interface Setting {
 }
 
 async function createRedis(setting?: Setting): Promise<Storage> {
-  const server = await startRedis();
+  const server = await startRedis({
+    rights: setting?.options?.index === true ? documentedIndexRights() : [],
+  });
   const command = (...args: string[]): Promise<unknown> => server.command(...args);
   return storageOn({ url: server.url, prefix, command, stop: () => server.stop() }, setting);
 }

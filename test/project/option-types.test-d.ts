@@ -33,6 +33,7 @@ import type {
   SemaphoreOptions,
   StateOptions,
   TakeOptions,
+  StatesOptions,
   TouchOptions,
   TransactOptions,
   TryAcquireOptions,
@@ -87,6 +88,7 @@ interface Exacts {
   SemaphoreOptions: Exact<SemaphoreOptions>;
   StateOptions: Exact<StateOptions<string>>;
   TakeOptions: Exact<TakeOptions>;
+  StatesOptions: Exact<StatesOptions>;
   TouchOptions: Exact<TouchOptions>;
   TransactOptions: Exact<TransactOptions>;
   TryAcquireOptions: Exact<TryAcquireOptions>;

@@ -1,5 +1,7 @@
 // How the answers of two backends are compared: client ids become names, and stamps are compared by their order.
 
+import { setTimeout as sleep } from "node:timers/promises";
+
 import { expect } from "vitest";
 
 import type { Backend } from "../../src/backends/contract.ts";
@@ -124,4 +126,11 @@ export async function everyPage<Entry extends { id: string }>(
     cursor = next.cursor;
   } while (cursor !== null);
   return entries.sort((one, two) => (one.id < two.id ? -1 : 1));
+}
+
+/** Those that come too many need a moment, those that are missing get a second. */
+export async function wakesSettle([expected, actual]: Both<readonly (readonly unknown[])[]>): Promise<void> {
+  const deadline = performance.now() + 1_000;
+  await sleep(10);
+  while (actual.flat().length < expected.flat().length && performance.now() < deadline) await sleep(5);
 }

@@ -3,8 +3,6 @@
 // What must differ is made equal first: client ids become names, and stamps are compared by their order, not by their
 // value. What the core never does is not tried: two different operations under one receipt.
 
-import { setTimeout as sleep } from "node:timers/promises";
-
 import {
   type AcquireRequest,
   type Backend,
@@ -15,7 +13,7 @@ import {
   type Wake,
 } from "../../src/backends/contract.ts";
 import { commitOf } from "./oracle-commits.ts";
-import { Answers, everyPage, type Both, type Comparison } from "./oracle-comparison.ts";
+import { Answers, everyPage, wakesSettle, type Both, type Comparison } from "./oracle-comparison.ts";
 import { manyOf } from "./oracle-many.ts";
 import { History, type Entry } from "./oracle-history.ts";
 import type { Op, WriteOp } from "./oracle-ops.ts";
@@ -52,16 +50,8 @@ export class OracleRun {
   async run(ops: readonly Op[]): Promise<void> {
     for (const op of ops) if (!(await this.#step(op))) return;
     if (!this.#options.wakes) return;
-    await this.#wakesSettle();
+    await wakesSettle(this.#wakes);
     this.#answers.compare(this.#wakes[0], this.#wakes[1]);
-  }
-
-  /** Those that come too many need a moment, those that are missing get a second. */
-  async #wakesSettle(): Promise<void> {
-    const deadline = performance.now() + 1_000;
-    await sleep(10);
-    while (this.#wakes[1].flat().length < this.#wakes[0].flat().length && performance.now() < deadline)
-      await sleep(5);
   }
 
   /** False: the run ends here. */

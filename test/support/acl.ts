@@ -28,6 +28,13 @@ export function documentedClusterRights(): string[] {
   return rights.trim().split(/\s+/);
 }
 
+/** What the page adds for a store with an index. */
+export function documentedIndexRights(): string[] {
+  const [, rights] = /^```\n(\+zlexcount [^`]*)^```/m.exec(readFileSync(page, "utf8")) ?? [];
+  if (rights === undefined) throw new Error("docs/redis.md has no rights that begin with `+zlexcount`");
+  return rights.trim().split(/\s+/);
+}
+
 /** Whom the tests' URLs log in as. The password is one that is easily found in a text where it must not be [P3]. */
 export const appUser = { name: "app", password: "pw-of-the-tests-own-app-user" } as const;
 

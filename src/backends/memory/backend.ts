@@ -27,6 +27,7 @@ import type {
   SemaphoreEntry,
   SemaphoreReply,
   StateDescription,
+  StateCount,
   StateEntry,
   Ticket,
   TouchReply,
@@ -40,6 +41,7 @@ import { isEffect } from "../rows/receipts.ts";
 import type { Kind, OnceKind, ReplyTo, RowRequest, TicketWake } from "../rows/request-types.ts";
 import type { Limits } from "../rows/row-types.ts";
 import { EventLoopYield } from "../event-loop-yield.ts";
+import { countStates, OrderedIds, stateEntry } from "./listing.ts";
 import { copy, Memory, MemoryTables } from "./tables.ts";
 
 export { Memory };
@@ -68,6 +70,8 @@ export class MemoryBackend implements Backend {
   readonly #executor: Executor;
   readonly #proofs = new Proofs();
   readonly #turns = new EventLoopYield();
+  readonly #states: OrderedIds;
+  readonly #locks: OrderedIds;
   #closed = false;
 
   constructor(options: MemoryBackendOptions = {}) {
@@ -75,6 +79,8 @@ export class MemoryBackend implements Backend {
     this.clientId = options.clientId ?? randomBytes(12).toString("hex");
     this.#now = options.now ?? now;
     const limits = options.limits ?? pushedLimits;
+    this.#states = new OrderedIds(() => this.#memory.states.keys());
+    this.#locks = new OrderedIds(() => this.#memory.locks.keys());
     this.#executor = new Executor({
       store: new MemoryTables(this.#memory, this.clientId, limits),
       now: this.#now,
@@ -122,8 +128,13 @@ export class MemoryBackend implements Backend {
   listStates(cursor: string | null, request: ListRequest): Promise<Page<StateEntry>> {
     return this.#step(() => {
       const time = this.#now();
-      return page(this.#memory.states.keys(), { ...request, cursor }, (id) => this.#stateEntry(id, time));
+      const entryOf = (id: string): StateEntry | null => stateEntry(this.#memory, id, { time, ...request });
+      return this.#states.page(cursor, request, entryOf);
     });
+  }
+
+  countStates(idPrefix: string): Promise<StateCount> {
+    return this.#step(() => countStates(this.#memory, idPrefix, this.#now()));
   }
 
   acquireLock(...args: Parameters<Backend["acquireLock"]>): Promise<AcquireReply> {
@@ -167,9 +178,7 @@ export class MemoryBackend implements Backend {
 
   listLocks(cursor: string | null, request: ListRequest): Promise<Page<LockEntry>> {
     return this.#step(() =>
-      page(this.#memory.locks.keys(), { ...request, cursor }, (id) =>
-        this.#executor.run({ kind: "inspect", id }),
-      ),
+      this.#locks.page(cursor, request, (id) => this.#executor.run({ kind: "inspect", id })),
     );
   }
 
@@ -229,14 +238,6 @@ export class MemoryBackend implements Backend {
     return this.#turns.run(step);
   }
 
-  #stateEntry(id: string, time: number): StateEntry | null {
-    const row = this.#memory.states.get(id);
-    if (row === undefined || (row.expiresAt !== null && row.expiresAt <= time)) return null;
-    const { revision, serializer, bytes, expiresAt } = row;
-    const expiresInMs = expiresAt === null ? null : Math.ceil(expiresAt - time);
-    return { id, revision, serializer, bytes: bytes.byteLength, expiresInMs };
-  }
-
   /**
    * In a later turn of the event loop: replies come first, and two clients that wake each other do not starve others.
    */
@@ -256,17 +257,4 @@ function withOwnBytes(wake: TicketWake): TicketWake {
   const { state } = wake;
   if (state === undefined || state === null || !("bytes" in state)) return wake;
   return { ...wake, state: { ...state, bytes: copy(state.bytes) } };
-}
-
-/** One page in the order of ids. The cursor is the last id, so that concurrent changes do not shift other entries. */
-function page<Entry>(
-  ids: Iterable<string>,
-  request: ListRequest & { readonly cursor: string | null },
-  entryOf: (id: string) => Entry | null,
-): Page<Entry> {
-  const { cursor, idPrefix, limit } = request;
-  const rest = [...ids].filter((id) => id.startsWith(idPrefix) && (cursor === null || id > cursor)).sort();
-  const chosen = rest.slice(0, limit);
-  const entries = chosen.map(entryOf).filter((entry) => entry !== null);
-  return { entries, cursor: rest.length > limit ? (chosen.at(-1) ?? null) : null };
 }

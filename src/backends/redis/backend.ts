@@ -6,31 +6,7 @@
  * renewing; client/ connects.
  */
 import { randomBytes } from "node:crypto";
-import type {
-  AcquireReply,
-  Backend,
-  CancelReply,
-  CommitReply,
-  Deadlock,
-  Forgotten,
-  ListRequest,
-  LoadedState,
-  LockEntry,
-  Page,
-  Receipt,
-  ReleaseReply,
-  RenewEntry,
-  SemaphoreEntry,
-  SemaphoreReply,
-  StateDescription,
-  StateEntry,
-  Ticket,
-  TouchReply,
-  UnreadableState,
-  Wake,
-  WriteReply,
-  WriteStatesReply,
-} from "../contract.ts";
+import type * as contract from "../contract.ts";
 import type { RedisClient, RedisReply } from "./client/client-port.ts";
 import { openClient, type OpenedClient, type RedisTarget } from "./client/open-client.ts";
 import { unreadableType } from "./protocol/envelope.ts";
@@ -65,6 +41,8 @@ export interface RedisBackendOptions extends ScriptOptions {
   readonly operationMs: number;
   /** Whether it is one shard of a store. If not, it refuses to work where there is one. Default: false. */
   readonly isShard?: boolean | undefined;
+  /** Whether the store keeps an index of its ids. Default: false. */
+  readonly index?: boolean | undefined;
   /** Random unless given. */
   readonly clientId?: string | undefined;
   /** "none" switches batching and pacing off, to measure their effect. Default: "paced". Not an option of open(). */
@@ -77,10 +55,10 @@ export function createRedisBackend(options: RedisBackendOptions): RedisBackend {
   return new RedisBackend(openClient(options.target, options), { ...options, clientId });
 }
 
-export class RedisBackend implements Backend {
+export class RedisBackend implements contract.Backend {
   readonly name: string;
   readonly clientId: string;
-  readonly awaitReplicas: Backend["awaitReplicas"];
+  readonly awaitReplicas: contract.Backend["awaitReplicas"];
   readonly watch: (id: string) => Promise<void>;
   readonly unwatch: (id: string) => Promise<void>;
   readonly #client: RedisClient;
@@ -96,7 +74,7 @@ export class RedisBackend implements Backend {
   readonly #wakes: WakeSubscription;
   readonly #hints: Hints;
   readonly #replicas: Replicas | undefined;
-  #listener: ((wake: Wake) => void) | undefined;
+  #listener: ((wake: contract.Wake) => void) | undefined;
 
   constructor(
     { client, makeAnother, mayUseAnotherDatabase }: OpenedClient,
@@ -106,13 +84,13 @@ export class RedisBackend implements Backend {
     this.name = client.name;
     this.clientId = clientId;
     this.#client = client;
-    const keys = (this.#keys = makeKeys(prefix, clientId));
+    const keys = (this.#keys = makeKeys(prefix, clientId, options.index));
     const facts = this.#facts;
     const isCluster = client.followsSlot === true;
     const settings = scriptSettings(isCluster, keys, options);
     const runner = new ScriptRunner(client, settings);
     const warn = warnOncePerCause();
-    const onWake = (wake: Wake): void => this.#heard(wake);
+    const onWake = (wake: contract.Wake): void => this.#heard(wake);
     const { channel } = keys;
     const wakes = (this.#wakes = new WakeSubscription({ client, runner, channel, onWake, warn }));
     const onConnected = (): void => wakes.start();
@@ -121,10 +99,15 @@ export class RedisBackend implements Backend {
     this.#singleCalls = new SingleCalls({ startupChecks, runner, facts });
     const whenConnected = <T>(send: () => Promise<T>): Promise<T> => startupChecks.whenConnected(send);
     this.#pipeline = new Pipeline({ mode, whenConnected, runner, keys, facts });
-    this.#listing = new Listing(this.#singleCalls, keys, isCluster);
+    this.#listing = new Listing({
+      name: client.name,
+      singleCalls: this.#singleCalls,
+      keys,
+      followsSlot: isCluster,
+    });
     this.#lockCalls = new LockCalls(this.#singleCalls, keys, facts);
     this.#stateCalls = new StateCalls(this.#singleCalls, keys, facts);
-    const load = (id: string): Promise<LoadedState> => this.loadState(id, { expiry: false });
+    const load = (id: string): Promise<contract.LoadedState> => this.loadState(id, { expiry: false });
     this.#many = new ManyStates({ singleCalls: this.#singleCalls, keys, facts, load });
     this.#hints = new Hints({ singleCalls: this.#singleCalls, keys, wakes, isCluster, onWake });
     ({ watch: this.watch, unwatch: this.unwatch } = this.#hints);
@@ -150,7 +133,7 @@ export class RedisBackend implements Backend {
     return this.#startupChecks.connect();
   }
 
-  async loadState(id: string, options: { readonly expiry: boolean }): Promise<LoadedState> {
+  async loadState(id: string, options: { readonly expiry: boolean }): Promise<contract.LoadedState> {
     try {
       return this.#facts.noteState(id, await this.#load(id, options.expiry));
     } catch (error) {
@@ -164,31 +147,35 @@ export class RedisBackend implements Backend {
     }
   }
 
-  describeState(id: string): Promise<StateDescription | UnreadableState | null> {
+  describeState(id: string): Promise<contract.StateDescription | contract.UnreadableState | null> {
     return this.#listing.describeState(id);
   }
 
-  writeState(...args: Parameters<Backend["writeState"]>): Promise<WriteReply> {
+  writeState(...args: Parameters<contract.Backend["writeState"]>): Promise<contract.WriteReply> {
     return this.#stateCalls.write(...args);
   }
 
-  loadStates(ids: readonly string[]): Promise<readonly LoadedState[]> {
+  loadStates(ids: readonly string[]): Promise<readonly contract.LoadedState[]> {
     return this.#many.load(ids);
   }
 
-  writeStates(...args: Parameters<Backend["writeStates"]>): Promise<WriteStatesReply> {
+  writeStates(...args: Parameters<contract.Backend["writeStates"]>): Promise<contract.WriteStatesReply> {
     return this.#many.write(...args);
   }
 
-  touchState(...args: Parameters<Backend["touchState"]>): Promise<TouchReply> {
+  touchState(...args: Parameters<contract.Backend["touchState"]>): Promise<contract.TouchReply> {
     return this.#stateCalls.touch(...args);
   }
 
-  commitStates(...args: Parameters<Backend["commitStates"]>): Promise<CommitReply> {
+  commitStates(...args: Parameters<contract.Backend["commitStates"]>): Promise<contract.CommitReply> {
     return this.#stateCalls.commit(...args);
   }
 
-  acquireLock(...args: Parameters<Backend["acquireLock"]>): Promise<AcquireReply> {
+  countStates(idPrefix: string): Promise<contract.StateCount | null> {
+    return this.#listing.countStates(idPrefix);
+  }
+
+  acquireLock(...args: Parameters<contract.Backend["acquireLock"]>): Promise<contract.AcquireReply> {
     const [id, ticket, request, receipt] = args;
     const { largeValues } = this.#facts;
     const asked = { id, ticket, request, receipt };
@@ -199,7 +186,7 @@ export class RedisBackend implements Backend {
     return this.#acquire(withoutState); // if it is granted, the state is loaded afterwards
   }
 
-  async renewLocks(entries: readonly RenewEntry[]): Promise<readonly ("renewed" | "lost")[]> {
+  async renewLocks(entries: readonly contract.RenewEntry[]): Promise<readonly ("renewed" | "lost")[]> {
     const renewals = entries.map((entry) =>
       this.#pipeline
         .renew({ request: encode.encodeRenewal(entry), read: read.readRenew })
@@ -208,12 +195,12 @@ export class RedisBackend implements Backend {
     return Promise.all(renewals);
   }
 
-  releaseLock(...args: Parameters<Backend["releaseLock"]>): Promise<ReleaseReply> {
+  releaseLock(...args: Parameters<contract.Backend["releaseLock"]>): Promise<contract.ReleaseReply> {
     const [id, ticket, request, receipt] = args;
     const { write, keep, forced } = request;
     if (forced !== undefined) return this.#lockCalls.force({ id, ticket, receipt, ifFence: forced.ifFence });
     const release = encode.encodeRelease(id, ticket, this.#facts.receipts.fieldsFor(receipt));
-    const decode = (reply: RedisReply, expiry: ReceiptExpiry): ReleaseReply =>
+    const decode = (reply: RedisReply, expiry: ReceiptExpiry): contract.ReleaseReply =>
       this.#facts.noteRecorded(read.readRelease(reply), receipt, expiry);
     if (write === undefined && keep === undefined)
       return this.#pipeline.release({ request: release, read: decode });
@@ -221,35 +208,45 @@ export class RedisBackend implements Backend {
     return this.#pipeline.commit({ request: encode.encodeCommit(release, encoded, keep), read: decode });
   }
 
-  cancelLock(id: string, ticket: Ticket, receipt: Receipt): Promise<CancelReply> {
+  cancelLock(id: string, ticket: contract.Ticket, receipt: contract.Receipt): Promise<contract.CancelReply> {
     return this.#lockCalls.cancel(id, ticket, receipt);
   }
 
-  noteWaits(...args: Parameters<Backend["noteWaits"]>): Promise<readonly (Deadlock | null)[]> {
+  noteWaits(
+    ...args: Parameters<contract.Backend["noteWaits"]>
+  ): Promise<readonly (contract.Deadlock | null)[]> {
     return noteWaits(this.#singleCalls, this.#keys, args);
   }
 
-  inspectLock(id: string): Promise<LockEntry | null> {
+  inspectLock(id: string): Promise<contract.LockEntry | null> {
     return this.#listing.inspectLock(id);
   }
 
-  listStates(cursor: string | null, request: ListRequest): Promise<Page<StateEntry>> {
+  listStates(
+    cursor: string | null,
+    request: contract.ListRequest,
+  ): Promise<contract.Page<contract.StateEntry>> {
     return this.#listing.listStates(cursor, request);
   }
 
-  listLocks(cursor: string | null, request: ListRequest): Promise<Page<LockEntry>> {
+  listLocks(
+    cursor: string | null,
+    request: contract.ListRequest,
+  ): Promise<contract.Page<contract.LockEntry>> {
     return this.#listing.listLocks(cursor, request);
   }
 
-  changeSemaphore(...args: Parameters<Backend["changeSemaphore"]>): Promise<SemaphoreReply | Forgotten> {
+  changeSemaphore(
+    ...args: Parameters<contract.Backend["changeSemaphore"]>
+  ): Promise<contract.SemaphoreReply | contract.Forgotten> {
     return this.#lockCalls.changeSemaphore(...args);
   }
 
-  inspectSemaphore(id: string): Promise<SemaphoreEntry | null> {
+  inspectSemaphore(id: string): Promise<contract.SemaphoreEntry | null> {
     return this.#listing.inspectSemaphore(id);
   }
 
-  onWake(listener: (wake: Wake) => void): void {
+  onWake(listener: (wake: contract.Wake) => void): void {
     this.#listener = listener;
   }
 
@@ -261,16 +258,16 @@ export class RedisBackend implements Backend {
     await this.#client.close();
   }
 
-  #load(id: string, withExpiry: boolean): Promise<LoadedState> {
+  #load(id: string, withExpiry: boolean): Promise<contract.LoadedState> {
     const key = this.#keys.state(id);
     if (!withExpiry) return this.#singleCalls.command({ args: ["GET", key], read: read.readLoad, id });
     const call = { script: scripts.load, keys: [key], args: [], read: read.readLoad, bytes: true, id };
     return this.#singleCalls.run(call);
   }
 
-  #acquire(asked: encode.AcquireFields, onSent?: () => void): Promise<AcquireReply> {
+  #acquire(asked: encode.AcquireFields, onSent?: () => void): Promise<contract.AcquireReply> {
     const { reliedOn } = this.#wakes;
-    const operation: Operation<AcquireReply> = {
+    const operation: Operation<contract.AcquireReply> = {
       request: encode.encodeAcquire(asked, reliedOn !== undefined),
       onSent,
       read: (raw) => {
@@ -287,8 +284,8 @@ export class RedisBackend implements Backend {
   }
 
   /** A large state is fetched by a GET after the script: once that has granted the lock, no other client writes. */
-  async #acquireAndFetch(asked: encode.AcquireFields): Promise<AcquireReply> {
-    let state: Promise<LoadedState> | undefined;
+  async #acquireAndFetch(asked: encode.AcquireFields): Promise<contract.AcquireReply> {
+    let state: Promise<contract.LoadedState> | undefined;
     const reply = await this.#acquire(asked, () => {
       state = this.loadState(asked.id, { expiry: false });
       state.catch(() => undefined); // awaited below if the lock was granted
@@ -296,7 +293,7 @@ export class RedisBackend implements Backend {
     return reply.status === "granted" ? { ...reply, state: await state } : reply;
   }
 
-  #heard(wake: Wake): void {
+  #heard(wake: contract.Wake): void {
     this.#listener?.(this.#facts.noteWake(wake));
     if (wake.kind === "again" && this.#wakes.pushes) void this.#hints.noteAgain();
   }

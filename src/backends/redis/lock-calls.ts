@@ -40,6 +40,7 @@ export class LockCalls {
     return this.#singleCalls.runRecorded({
       script: scripts.cancel,
       keys: this.#keys.all(id),
+      madeKeys: () => this.#keys.ofIndex,
       args: (recording) => [ticket, ...recording, this.#facts.stampFloor],
       receipt,
       read: readCancel,
@@ -65,6 +66,7 @@ export class LockCalls {
     return this.#singleCalls.runRecorded({
       script: scripts.force,
       keys: this.#keys.all(id),
+      madeKeys: () => this.#keys.ofIndex,
       args: (recording) => [argumentOf(ticket), ...recording, this.#facts.stampFloor, fence],
       receipt,
       read: readRelease,
@@ -81,6 +83,7 @@ export class LockCalls {
     return this.#singleCalls.runRecorded({
       script: scripts.semaphore,
       keys: this.#keys.all(id),
+      madeKeys: () => this.#keys.ofIndex,
       args: (recording) => [...recording, this.#facts.stampFloor, String(limit ?? ""), String(created ?? "")],
       receipt,
       read: readSemaphoreChange,

@@ -12,11 +12,13 @@ import { now } from "../../timers.ts";
 import { ScriptRunner } from "./protocol/script-runner.ts";
 import type { ScriptSettings } from "./protocol/script-settings.ts";
 import type { RedisArgument, RedisClient, RedisReply } from "./client/client-port.ts";
+import { hasIndex, isBeingBuilt } from "./client/index-mismatch.ts";
 import { sentinelFailure, wakesRefused } from "./client/errors.ts";
 import type { Keys } from "./protocol/keys.ts";
 import { evictionOf } from "./eviction.ts";
 import { isOnlyShard } from "../shard-mark.ts";
-import { text } from "./protocol/reply-values.ts";
+import { list, text } from "./protocol/reply-values.ts";
+import { claimIndex, mayUseIndex } from "./indexing/claim.ts";
 import { scripts } from "./scripts/generated.ts";
 import { identify, withServerNamed, type ServerIdentity } from "./server-identity.ts";
 
@@ -173,17 +175,22 @@ export class StartupChecks {
   }
 
   /**
-   * One shard of a store is refused unless it was opened as such. This reads keys of several slots, which also detects a
+   * The option `index` is compared with what the store has. One shard of a store is refused unless it was opened as such. This reads keys of several slots, which also detects a
    * cluster of one node: that passes all other checks and refuses the first lock.
    */
   async #checkWhole(): Promise<void> {
     const { keys, client, isShard } = this.#options;
-    const args = ["MGET", keys.mark, keys.probe, ...keys.common];
-    const hasMark = await this.#runner.command({
+    const args = ["MGET", keys.mark, keys.probe, ...keys.common, keys.otherStamp, keys.building];
+    const [hasMark, , isStored, , isOther, isBuilding] = await this.#runner.command({
       args,
-      read: (reply) => Array.isArray(reply) && reply[0] !== null,
+      read: (reply) => list(reply).map((value) => value !== null),
     });
-    if (hasMark && !isShard) throw isOnlyShard(client.name);
+    if (hasMark === true && !isShard) throw isOnlyShard(client.name);
+    if (isOther === true && !keys.isIndexed) throw hasIndex(client.name);
+    if (!keys.isIndexed) return;
+    if (isBuilding === true) throw isBeingBuilt(client.name);
+    if (isStored !== true) await claimIndex(this.#runner, keys, client.name);
+    await mayUseIndex(this.#runner, keys);
   }
 
   #checkEviction(info: string): void {

@@ -27,6 +27,7 @@ export class StateCalls {
       script: scripts.write,
       ahead: encoded.ahead === undefined ? [] : [encoded.ahead],
       keys: [...this.#keys.all(id), this.#keys.watch(id)],
+      madeKeys: () => this.#keys.ofIndex,
       args: (recording) => [
         ticket ?? "",
         ...recording,

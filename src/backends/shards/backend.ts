@@ -12,6 +12,7 @@ import type {
   ListRequest,
   Page,
   RenewEntry,
+  StateCount,
   StateEntry,
   LockEntry,
   WaitNote,
@@ -20,6 +21,7 @@ import type {
 } from "../contract.ts";
 import { callOf, ForwardingBackend, type BackendMethod } from "../forward.ts";
 import { markId } from "../shard-mark.ts";
+import { mergedPage } from "./merged-page.ts";
 import { Shard } from "./shard.ts";
 import { shardOf } from "../shard-of.ts";
 
@@ -68,8 +70,21 @@ export class ShardedBackend extends ForwardingBackend {
     await Promise.all(this.#shards.map((shard) => shard.ready()));
   }
 
-  override listStates(cursor: string | null, request: ListRequest): Promise<Page<StateEntry>> {
-    return this.#list(cursor, (shard, from) => shard.listStates(from, request));
+  override async listStates(cursor: string | null, request: ListRequest): Promise<Page<StateEntry>> {
+    if (request.order === undefined)
+      return this.#list(cursor, (shard, from) => shard.listStates(from, request));
+    const page = await mergedPage(this.#shards.length, request, (shard, limit) =>
+      (this.#shards[shard] ?? this.#shards[0]).listStates(cursor, { ...request, limit }),
+    );
+    return { ...page, entries: page.entries.filter(({ id }) => id !== markId) };
+  }
+
+  /** Each shard counts at an instant of its own. */
+  override async countStates(idPrefix: string): Promise<StateCount | null> {
+    const counts = await Promise.all(this.#shards.map((shard) => shard.countStates(idPrefix)));
+    const known = counts.filter((one) => one !== null);
+    if (known.length < counts.length) return null;
+    return { count: known.reduce((sum, { count }) => sum + count, 0), exact: false };
   }
 
   override listLocks(cursor: string | null, request: ListRequest): Promise<Page<LockEntry>> {

@@ -9,32 +9,8 @@
 import { randomBytes } from "node:crypto";
 import { resolve } from "node:path";
 
-import { warn } from "../../diagnostics/events.ts";
 import { UnavailableError } from "../../errors.ts";
-import type {
-  AcquireReply,
-  Backend,
-  CancelReply,
-  CommitReply,
-  Deadlock,
-  Forgotten,
-  ListRequest,
-  LoadedState,
-  LockEntry,
-  Page,
-  Receipt,
-  ReleaseReply,
-  RenewEntry,
-  SemaphoreEntry,
-  SemaphoreReply,
-  StateDescription,
-  StateEntry,
-  Ticket,
-  TouchReply,
-  Wake,
-  WriteReply,
-  WriteStatesReply,
-} from "../contract.ts";
+import type * as contract from "../contract.ts";
 import { wallNow } from "../../timers.ts";
 import { Proofs, type Attempt } from "../retry-proofs.ts";
 import { Executor } from "../rows/executor.ts";
@@ -44,12 +20,12 @@ import type { Limits } from "../rows/row-types.ts";
 import { Connection } from "./connection.ts";
 import { loadDriver, type SqlDriver } from "./driver.ts";
 import { LastReplies, type Session } from "./last-replies.ts";
-import { listLockIds, listStates } from "./listing.ts";
+import { countStates, listLockIds, listStates } from "./listing.ts";
 import { refuseShard } from "./refuse-shard.ts";
 import { askLimitMs } from "./sweep.ts";
 import { SqlTables } from "./tables.ts";
 import { FileWatch } from "./watching/file-watch.ts";
-import { hasWalResetBug } from "./wal-reset-bug.ts";
+import { warnOfOldVersion } from "./wal-reset-bug.ts";
 import { wallMicros } from "./wall-micros.ts";
 
 export interface SqliteOptions {
@@ -71,7 +47,7 @@ export function createSqliteBackend(options: SqliteOptions): SqliteBackend {
   return new SqliteBackend(options);
 }
 
-export class SqliteBackend implements Backend {
+export class SqliteBackend implements contract.Backend {
   readonly name: string;
   readonly clientId: string;
   /** Measured with 4 processes on one lock: 3 ms give 390 holds/s, 5 ms 300, 1 ms 440; an ask takes about 5 µs. */
@@ -89,7 +65,7 @@ export class SqliteBackend implements Backend {
   readonly #proofs = new Proofs();
   readonly #lastReplies = new LastReplies();
   readonly #fileWatch: FileWatch;
-  #listener: ((wake: Wake) => void) | undefined;
+  #listener: ((wake: contract.Wake) => void) | undefined;
   #warned = false;
   #closed = false;
 
@@ -116,45 +92,55 @@ export class SqliteBackend implements Backend {
     await this.#open();
   }
 
-  async loadState(id: string, options: { readonly expiry: boolean }): Promise<LoadedState> {
+  async loadState(id: string, options: { readonly expiry: boolean }): Promise<contract.LoadedState> {
     return this.#read(({ executor }) => executor.run({ kind: "load", id, expiry: options.expiry }));
   }
 
-  async describeState(id: string): Promise<StateDescription | null> {
+  async describeState(id: string): Promise<contract.StateDescription | null> {
     return this.#read(({ executor }) => executor.run({ kind: "describe", id }));
   }
 
-  async writeState(...args: Parameters<Backend["writeState"]>): Promise<WriteReply> {
+  async writeState(...args: Parameters<contract.Backend["writeState"]>): Promise<contract.WriteReply> {
     const [id, write, ticket, receipt] = args;
     return this.#once(receipt, (attempt, session) =>
       commit(session, { kind: "write", id, write, ticket, receipt, attempt }),
     );
   }
 
-  async loadStates(ids: readonly string[]): Promise<readonly LoadedState[]> {
+  async loadStates(ids: readonly string[]): Promise<readonly contract.LoadedState[]> {
     return this.#read(({ executor }) => executor.run({ kind: "loadMany", ids }));
   }
 
-  async writeStates(...args: Parameters<Backend["writeStates"]>): Promise<WriteStatesReply> {
+  async writeStates(
+    ...args: Parameters<contract.Backend["writeStates"]>
+  ): Promise<contract.WriteStatesReply> {
     const [entries, receipt] = args;
     return this.#once(receipt, (attempt, { connection, executor }) =>
       connection.write(() => executor.run({ kind: "writeMany", entries, receipt, attempt }), entries.length),
     );
   }
 
-  async touchState(...args: Parameters<Backend["touchState"]>): Promise<TouchReply> {
+  async touchState(...args: Parameters<contract.Backend["touchState"]>): Promise<contract.TouchReply> {
     const [id, touch, receipt] = args;
     return this.#once(receipt, (attempt, session) =>
       commit(session, { kind: "touch", id, touch, receipt, attempt }),
     );
   }
 
-  async listStates(cursor: string | null, request: ListRequest): Promise<Page<StateEntry>> {
+  async listStates(
+    cursor: string | null,
+    request: contract.ListRequest,
+  ): Promise<contract.Page<contract.StateEntry>> {
     const range = { ...request, cursor, prefix: this.#prefix };
     return this.#read(({ connection }) => listStates(connection, range, this.#now()));
   }
 
-  async acquireLock(...args: Parameters<Backend["acquireLock"]>): Promise<AcquireReply> {
+  async countStates(idPrefix: string): Promise<contract.StateCount> {
+    const range = { idPrefix, prefix: this.#prefix };
+    return this.#read(({ connection }) => countStates(connection, range, this.#now()));
+  }
+
+  async acquireLock(...args: Parameters<contract.Backend["acquireLock"]>): Promise<contract.AcquireReply> {
     const [id, ticket, request, receipt] = args;
     const ask = { id, ticket, request, receipt };
     const session = await this.#open();
@@ -167,11 +153,11 @@ export class SqliteBackend implements Backend {
     return reply;
   }
 
-  async renewLocks(entries: readonly RenewEntry[]): Promise<readonly ("renewed" | "lost")[]> {
+  async renewLocks(entries: readonly contract.RenewEntry[]): Promise<readonly ("renewed" | "lost")[]> {
     return commit(await this.#open(), { kind: "renew", entries });
   }
 
-  async releaseLock(...args: Parameters<Backend["releaseLock"]>): Promise<ReleaseReply> {
+  async releaseLock(...args: Parameters<contract.Backend["releaseLock"]>): Promise<contract.ReleaseReply> {
     const [id, ticket, release, receipt] = args;
     return this.#once(receipt, async (attempt, session) => {
       const asked = { kind: "release", id, ticket, receipt, attempt } as const;
@@ -186,30 +172,39 @@ export class SqliteBackend implements Backend {
     });
   }
 
-  async commitStates(...args: Parameters<Backend["commitStates"]>): Promise<CommitReply> {
+  async commitStates(...args: Parameters<contract.Backend["commitStates"]>): Promise<contract.CommitReply> {
     const [entries, receipt] = args;
     return this.#once(receipt, (attempt, session) =>
       commit(session, { kind: "commit", entries, receipt, attempt }),
     );
   }
 
-  async cancelLock(id: string, ticket: Ticket, receipt: Receipt): Promise<CancelReply> {
+  async cancelLock(
+    id: string,
+    ticket: contract.Ticket,
+    receipt: contract.Receipt,
+  ): Promise<contract.CancelReply> {
     this.#lastReplies.forget(ticket);
     return this.#once(receipt, (attempt, session) =>
       commit(session, { kind: "cancel", id, ticket, receipt, attempt }),
     );
   }
 
-  async inspectLock(id: string): Promise<LockEntry | null> {
+  async inspectLock(id: string): Promise<contract.LockEntry | null> {
     return this.#read(({ executor }) => executor.run({ kind: "inspect", id }));
   }
 
-  async noteWaits(...args: Parameters<Backend["noteWaits"]>): Promise<readonly (Deadlock | null)[]> {
+  async noteWaits(
+    ...args: Parameters<contract.Backend["noteWaits"]>
+  ): Promise<readonly (contract.Deadlock | null)[]> {
     const [notes, { n, keepMs }] = args;
     return commit(await this.#open(), { kind: "noteWaits", client: this.clientId, notes, n, keepMs });
   }
 
-  async listLocks(cursor: string | null, request: ListRequest): Promise<Page<LockEntry>> {
+  async listLocks(
+    cursor: string | null,
+    request: contract.ListRequest,
+  ): Promise<contract.Page<contract.LockEntry>> {
     const range = { ...request, cursor, prefix: this.#prefix };
     return this.#read(({ connection, executor }) => {
       const page = listLockIds(connection, range);
@@ -220,15 +215,15 @@ export class SqliteBackend implements Backend {
   }
 
   async changeSemaphore(
-    ...args: Parameters<Backend["changeSemaphore"]>
-  ): Promise<SemaphoreReply | Forgotten> {
+    ...args: Parameters<contract.Backend["changeSemaphore"]>
+  ): Promise<contract.SemaphoreReply | contract.Forgotten> {
     const [id, change, receipt] = args;
     return this.#once(receipt, (attempt, session) =>
       commit(session, { kind: "semaphore", id, change, receipt, attempt }),
     );
   }
 
-  async inspectSemaphore(id: string): Promise<SemaphoreEntry | null> {
+  async inspectSemaphore(id: string): Promise<contract.SemaphoreEntry | null> {
     return this.#read(({ executor }) => executor.run({ kind: "inspectSemaphore", id }));
   }
 
@@ -242,7 +237,7 @@ export class SqliteBackend implements Backend {
   }
 
   /** Nothing can push here, so the listener is only told of changes that are seen in the file; see `pushes`. */
-  onWake(listener: (wake: Wake) => void): void {
+  onWake(listener: (wake: contract.Wake) => void): void {
     this.#listener = listener;
   }
 
@@ -260,7 +255,7 @@ export class SqliteBackend implements Backend {
 
   /** An attempt counts once the file is open: before that, nothing was done. */
   async #once<R extends { readonly status: string }>(
-    receipt: Receipt,
+    receipt: contract.Receipt,
     carryOut: (attempt: Attempt, session: Session) => Promise<R>,
   ): Promise<R> {
     const session = await this.#open();
@@ -281,7 +276,7 @@ export class SqliteBackend implements Backend {
     if (this.#session?.connection.isUsable() === true) return this.#session;
     this.#drop();
     const connection = new Connection({ path: this.#path, name: this.name, driver });
-    this.#warnOfOldVersion(connection);
+    if (!this.#warned) this.#warned = warnOfOldVersion(connection, this.name);
     const clock = { now: this.#now, grainMs: this.#grainMs, micros: this.#micros };
     const store = new SqlTables({ connection, prefix: this.#prefix, clientId: this.clientId });
     const executor = new Executor({ store, ...clock, limits: sqliteLimits });
@@ -294,16 +289,6 @@ export class SqliteBackend implements Backend {
     this.#session?.connection.close();
     this.#session = undefined;
     this.#lastReplies.clear();
-  }
-
-  #warnOfOldVersion(connection: Connection): void {
-    const { version } = connection.get("SELECT sqlite_version() AS version") as { version: string };
-    if (this.#warned || !hasWalResetBug(version)) return;
-    this.#warned = true;
-    const message =
-      `${this.name} uses SQLite ${version}, which in rare cases corrupts the file when several processes write at once. ` +
-      `Use a Node with SQLite 3.51.3 or later (3.50.7 and 3.44.6 are also safe).`;
-    warn("sqlite-version", message);
   }
 }
 

@@ -6,8 +6,8 @@ import { requireFiles, storeOptions, withStore } from "../store-options.ts";
 
 export const lsCommand = defineCommand({
   usage: "[ID-PREFIX] [options]",
-  description: `Lists the states, or those whose ids begin with ID-PREFIX: revision, size in bytes, serializer, version and remaining
-time to live. They come in no particular order, and are printed while they are read, so a large store takes no memory.
+  description: `Lists the states, or those whose ids begin with ID-PREFIX: revision, size in bytes, serializer, version and
+remaining time to live. They are printed while they are read, so a large store takes no memory.
 As JSON: {"id","revision","bytes","serializer","version","expiresInMs"}.`,
   options: storeOptions,
   operands: { min: 0, max: 1 },

@@ -1,8 +1,8 @@
 /** The contract of stored data: unreadable data, expiry, and listings. */
 import { strict as assert } from "node:assert";
-import type { SaveWrite, StateEntry } from "../../backends/contract.ts";
+import type { SaveWrite } from "../../backends/contract.ts";
 import { eventually, pause } from "../assertions.ts";
-import { remove, save, type ListeningClient } from "../contract-client.ts";
+import { remove, save } from "../contract-client.ts";
 import { needing, proof, type Case } from "../suite.ts";
 
 export const dataCases: readonly Case[] = [
@@ -121,36 +121,5 @@ export const dataCases: readonly Case[] = [
     await a.backend.touchState(id, { ttlMs: 20 }, a.receipt());
     await pause(20);
     await eventually(async () => assert.equal(await a.load(id), null));
-  }),
-  proof("[S1] listing gives every state once, page by page, below a prefix only", async (fixture) => {
-    const a = await fixture.client();
-    const under = fixture.id();
-    const ids = Array.from({ length: 7 }, (_, n) => `${under}:job:${String(n)}`);
-    for (const id of [...ids, `${under}:jo`, `${under}:jobs`, `${under}:z`]) await a.saved(id, save(id));
-    await a.saved(`${under}:job:old`, save("1", { ttlMs: 1 }));
-    await pause(20);
-    const listed: StateEntry[] = [];
-    let cursor: string | null = null;
-    do {
-      const request = { idPrefix: `${under}:job:`, limit: 3 };
-      const page: Awaited<ReturnType<ListeningClient["backend"]["listStates"]>> = await a.backend.listStates(
-        cursor,
-        request,
-      );
-      listed.push(...page.entries);
-      cursor = page.cursor;
-    } while (cursor !== null);
-    assert.deepEqual(listed.map(({ id }) => id).sort(), ids);
-    const [first] = listed;
-    assert.ok(first !== undefined);
-    const { revision } = await a.stored(first.id);
-    const expected = {
-      id: first.id,
-      revision,
-      bytes: first.id.length,
-      serializer: "json",
-      expiresInMs: null,
-    };
-    assert.deepEqual({ ...first }, expected);
   }),
 ];

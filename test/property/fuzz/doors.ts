@@ -93,6 +93,7 @@ const rules: Readonly<Record<keyof OpenOptions, (value: unknown) => boolean>> = 
   prefix: (value) => value === "" || (isGoodId(value) && hasGoodBraces(String(value))),
   shards: whole(1, 64),
   declareKeys: (value) => typeof value === "boolean",
+  index: (value) => typeof value === "boolean",
   serializer: (value) => ["json", "text", "bytes", "pickle"].includes(value as string),
   leaseMs: whole(100, dayMs),
   waitMs: within(0, Infinity),

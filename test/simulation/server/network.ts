@@ -1,9 +1,8 @@
 // A process's way to the server: a backend whose calls are requests and replies that take time, and can be lost. What it
 // knows of receipts it knows as every backend does.
 //
-// A request is sent once; the core alone repeats it. It arrives, or never, or long after its caller has been told that the
-// connection broke; its reply comes, late or never. What a caller is told is what a real client could know: "none" only
-// where nothing was sent. Bytes are copied on the way. Wakes can be lost, late, doubled.
+// A request is sent once; only the core repeats it. It arrives, or never, or long after its caller was told that the
+// connection broke; its reply comes, late or never. A caller is told what a real client could know. Bytes are copied.
 
 import { recordedStatuses } from "../../../src/backends/contract-types.ts";
 import type { Attempt, Proofs } from "../../../src/backends/retry-proofs.ts";
@@ -21,8 +20,7 @@ export interface WireOptions {
   readonly clientId: string;
   readonly random: Random;
   readonly weather: () => Weather;
-  /** Where wakes are pushed; else a waiter asks so often. */
-  readonly pushes: boolean;
+  readonly pushes: boolean; // else a waiter asks so often:
   readonly askAgainMs: number;
   readonly hasReplicas: boolean;
   readonly trace: (what: string, fields: object) => void;
@@ -85,6 +83,7 @@ export class Wire implements Backend {
   writeStates = (...args: Args<"writeStates">) => this.#call("writeStates", args);
   touchState = (...args: Args<"touchState">) => this.#call("touchState", args);
   listStates = (...args: Args<"listStates">) => this.#call("listStates", args);
+  countStates = (...args: Args<"countStates">) => this.#call("countStates", args);
   acquireLock = (...args: Args<"acquireLock">) => this.#call("acquireLock", args);
   renewLocks = (...args: Args<"renewLocks">) => this.#call("renewLocks", args);
   releaseLock = (...args: Args<"releaseLock">) => this.#call("releaseLock", args);

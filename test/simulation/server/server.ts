@@ -182,7 +182,9 @@ function idsOf({ method, args }: Call): readonly string[] {
   if (method === "loadStates") return [];
   if (method === "awaitReplicas") return [args[0].id];
   if (method === "noteWaits") return []; // it changes no lock and no state
-  return method === "ready" || method === "listStates" || method === "listLocks" ? [] : [args[0]];
+  if (method === "ready" || method === "listStates" || method === "countStates" || method === "listLocks")
+    return [];
+  return [args[0]];
 }
 
 /** Who writes the state of this id, if the call writes it. */

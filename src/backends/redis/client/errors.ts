@@ -16,6 +16,7 @@ import {
   type UnavailableCode,
 } from "../../../errors.ts";
 import { adviceFor, textOfCause } from "./connect-failures.ts";
+import { indexChanged } from "./index-mismatch.ts";
 
 /** When the reply came: during connection and startup checks, or in reply to a call. */
 export type Phase = "connecting" | "sent";
@@ -171,6 +172,7 @@ export function replyFailure(
 ): HoldfastError {
   const text = textOf(message);
   const shown = shorten(text);
+  if (/^HFINDEX\b/.test(text)) return indexChanged(name);
   if (/^WRONGTYPE\b/.test(text)) return wrongTypeFailure(name, shown, id);
   if (!followsSlot && isOfCluster.test(text)) return clusterFailure(name, shown, phase);
   const refusal = refusals.find(({ is, atStart }) => is.test(text) && (!atStart || phase === "connecting"));

@@ -50,7 +50,7 @@ function checkOf({ states, locks, waiters, isWhole, others }: Contents): Check {
 }
 
 const kinds =
-  /^(state|lock|queue|asks|holders|sent|watch):\{(.*)\}[^}]*$|^(stamp|never|(done|waits|probe):.*)$/s;
+  /^(state|lock|queue|asks|holders|sent|watch):\{(.*)\}[^}]*$|^(stamp|never|index|index:stamp|index:building|(done|waits|probe):.*)$/s;
 
 async function count(inquiry: Inquiry, names: readonly string[], contents: Contents): Promise<void> {
   const { prefix } = inquiry.options;

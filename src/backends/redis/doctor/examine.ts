@@ -17,6 +17,7 @@ import { Inquiry } from "./inquiry.ts";
 import { protocolCheck, rightsCheck } from "./rights.ts";
 import { evictionCheck, persistenceCheck, replicasCheck, serverCheck } from "./server.ts";
 import { timeChecks } from "./time.ts";
+import { indexCheck, storedIndex } from "./index-check.ts";
 import { routeCheck } from "./route.ts";
 import { wakesCheck } from "./wakes.ts";
 
@@ -26,11 +27,12 @@ export async function examineRedis(options: RedisBackendOptions): Promise<readon
   keepAlive.ref();
   try {
     await client.connect();
-    const keys = makeKeys(options.prefix, randomBytes(12).toString("hex"));
+    const { prefix, isShard = false } = options;
+    const clientId = randomBytes(12).toString("hex");
+    const isIndexed = await storedIndex(new ScriptRunner(client), prefix, clientId);
+    const keys = makeKeys(prefix, clientId, isIndexed);
     const settings = scriptSettings(client.followsSlot === true, keys, options);
     const runner = new ScriptRunner(client, { ...settings, phase: "connecting" });
-    const isShard = options.isShard ?? false;
-    const { prefix } = options;
     const inquiry = await new Inquiry({ client, keys, settings, runner, isShard, prefix }).begin();
     return [
       serverCheck(inquiry),
@@ -43,6 +45,7 @@ export async function examineRedis(options: RedisBackendOptions): Promise<readon
       await wakesCheck(inquiry),
       ...(await timeChecks(inquiry)),
       await contentsCheck(inquiry),
+      await indexCheck(inquiry),
     ];
   } finally {
     await client.close();

@@ -155,15 +155,28 @@ export function readScan(reply: RedisReply): { cursor: string | null; names: rea
   return { cursor: cursor === "0" ? null : cursor, names: list(names).map(text) };
 }
 
-/** `null`: absent, or unreadable. */
-export function readDescription(id: string, reply: RedisReply): StateEntry | null {
+/** `null`: absent, or unreadable. Only of the first ids, if the script has stopped. */
+export function readDescriptions(
+  ids: readonly string[],
+  reply: RedisReply,
+  values: boolean,
+): readonly (StateEntry | null)[] {
+  const replies = list(reply);
+  if (replies.length > 0 && replies.length <= ids.length)
+    return replies.map((one, index) => description(ids[index] ?? "", one, values));
+  throw unexpected(`descriptions of ${String(ids.length)} states expected, got ${String(replies.length)}`);
+}
+
+function description(id: string, reply: RedisReply, values: boolean): StateEntry | null {
   if (!Array.isArray(reply)) return null;
   const [value, length, left] = list(reply);
   const bytes = bytesOf(value);
   const head = bytes === null ? null : readHead(bytes);
-  if (head === null) return null;
+  if (bytes === null || head === null) return null;
   const { revision, serializer } = head;
-  return { id, revision, serializer, bytes: integer(length) - head.length, expiresInMs: remainingMs(left) };
+  const size = integer(length) - head.length;
+  const entry = { id, revision, serializer, bytes: size, expiresInMs: remainingMs(left) };
+  return values ? { ...entry, content: bytes.subarray(head.length) } : entry;
 }
 
 /** The limits of a hand-over: scripts/lib/hand-over.lua, scripts/lib/queue.lua. */

@@ -22,7 +22,7 @@ export interface Keys {
   readonly common: readonly string[];
   /** Who shares a lock or a semaphore, and the limit of a semaphore. */
   readonly sharing: (id: string) => string;
-  /** The keys of one id that those scripts make: lock queue asks state sharing. */
+  /** The keys of one id that those scripts make: lock queue asks state sharing; in a store with an index, its keys. */
   readonly made: (id: string) => readonly string[];
   /** The same, for scripts that may change its state: they look whether it is watched. */
   readonly changing: (id: string) => readonly string[];
@@ -34,6 +34,15 @@ export interface Keys {
   readonly all: (id: string) => readonly string[];
   /** The key to which the operation with this receipt sends a large value ahead; a retry uses the same key. */
   readonly staged: (id: string, receipt: Receipt) => string;
+  /** The ids of a store with an index, which the option `index` says. */
+  readonly index: string;
+  readonly isIndexed: boolean;
+  /** What scripts use besides the keys of an id, in a store with an index. */
+  readonly ofIndex: readonly string[];
+  /** The last stamp of a store that was opened with the other value of that option: lib/stamp.lua. */
+  readonly otherStamp: string;
+  /** There while the index is being built. */
+  readonly building: string;
   /** What says that there is a shard of a store here. */
   readonly mark: string;
   /** The receipts of this client. */
@@ -58,7 +67,7 @@ export interface Keys {
 }
 
 /** Prefixes have no braces but a hash tag, and ids do not begin with `}`: options.ts checks both. */
-export function makeKeys(prefix: string, clientId: string): Keys {
+export function makeKeys(prefix: string, clientId: string, isIndexed = false): Keys {
   const named = (kind: string) => {
     const start = `${prefix}${kind}:{`;
     return (id: string): string => `${start}${id}}`;
@@ -66,9 +75,12 @@ export function makeKeys(prefix: string, clientId: string): Keys {
   const [state, lock, queue, asks] = [named("state"), named("lock"), named("queue"), named("asks")];
   const sharing = named("holders");
   const watch = named("watch");
-  const stamp = `${prefix}stamp`;
+  const stamps = [`${prefix}stamp`, `${prefix}index:stamp`] as const;
+  const [stamp, otherStamp] = isIndexed ? [stamps[1], stamps[0]] : stamps;
+  const index = `${prefix}index`;
+  const ofIndex = isIndexed ? [index, otherStamp] : [];
   const done = `${prefix}done:${clientId}`;
-  const made = (id: string): string[] => [lock(id), queue(id), asks(id), state(id), sharing(id)];
+  const made = (id: string): string[] => [lock(id), queue(id), asks(id), state(id), sharing(id), ...ofIndex];
   const hintsNumber = (id: string): number => murmur3(Buffer.from(id)) % hintChannels;
   return {
     state,
@@ -84,6 +96,11 @@ export function makeKeys(prefix: string, clientId: string): Keys {
     stamp,
     common: [stamp, done],
     staged: (id, { sequence, n }) => `${prefix}sent:{${id}}:${clientId}:${String(sequence)}:${String(n)}`,
+    index,
+    ofIndex,
+    isIndexed,
+    otherStamp,
+    building: `${prefix}index:building`,
     mark: state(markId),
     done,
     waits: `${prefix}waits:${clientId}`,

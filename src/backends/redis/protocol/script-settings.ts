@@ -2,7 +2,7 @@
  * How the scripts of one store are run: whether they declare all their keys, and in which edition.
  *
  * On a cluster, the scripts count and reach subscribers of sharded channels, too. Elsewhere they do not, since that takes
- * a right of its own.
+ * a right of its own. A store with an index has an edition, too.
  */
 import { createHash } from "node:crypto";
 import type { Script } from "../scripts/generated.ts";
@@ -26,13 +26,24 @@ export function scriptSettings(
   keys: Keys,
   { declareKeys = false, edition }: ScriptOptions,
 ): ScriptSettings {
+  const editions = [
+    ...(onCluster ? [clusterEdition] : []),
+    ...(keys.isIndexed ? [indexEdition] : []),
+    ...(edition === undefined ? [] : [edition]),
+  ];
   return {
     neverKey: onCluster || declareKeys ? keys.never : undefined,
-    edition: edition ?? (onCluster ? clusterEdition : undefined),
+    edition: (script) => editions.reduce((text, edit) => edit(text), script),
   };
 }
 
 export type Edition = (script: Script) => Script;
+
+/** Scripts of a store with an index keep it; those of others have no command for it. */
+const indexEdition: Edition = (script) => {
+  const text = script.text.replace("local INDEXED = false", "local INDEXED = true");
+  return text === script.text ? script : withText(script, text);
+};
 
 const elsewhere = "local ON_CLUSTER = false";
 const there = "local ON_CLUSTER = true";

@@ -48,6 +48,7 @@ end
 local found, highest, saves = {}, seen, 0
 -- Why nothing can be done, if so.
 local function refused()
+  if INDEXED then redis.call('ZCARD', string.sub(stamp, 1, -12) .. 'index') end -- its type
   local held = redis.call('MGET', unpack(locks))
   for i = 1, count do
     -- MGET finds nothing where GET finds the wrong type.

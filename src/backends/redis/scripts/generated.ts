@@ -172,6 +172,7 @@ const lib = {
     "local LAST = 4100000000000000",
     "local BEYOND = 4503599627370496",
     "local SEMAPHORE_KEEP_MS = 86400000",
+    "local INDEXED = false",
   ].join("\n"),
   change: [
     "local function may_replace(format)",
@@ -210,6 +211,7 @@ const lib = {
     "end",
     "local function change(now, revision, stamped)",
     "if kind == 'delete' then",
+    "if INDEXED then redis.call('ZREM', string.sub(stamp, 1, -7), string.sub(state, #stamp - 3, -2)) end",
     "redis.call('DEL', state)",
     "return '-'",
     "end",
@@ -227,6 +229,9 @@ const lib = {
     "local failure",
     "stamped, failure = reserve(now, floor, 1)",
     "if not stamped then return nil, failure end",
+    "end",
+    "if INDEXED and not revision then",
+    "redis.call('ZADD', string.sub(stamp, 1, -7), '0', string.sub(state, #stamp - 3, -2))",
     "end",
     "local revision_text = text(stamped)",
     "local life = ttl",
@@ -720,7 +725,21 @@ const lib = {
     "if floor >= first and floor < room then first = floor + 1 end",
     "local word = text(first + count - 1)",
     "local known = redis.pcall('SET', stamp, word, 'GET')",
-    "if type(known) == 'table' then return nil, known end",
+    "if type(known) == 'table' then",
+    "if string.find(known.err, 'WRONGTYPE', 1, true) and redis.call('TYPE', stamp).ok == 'hash' then",
+    "known.err = 'HFINDEX the store was opened with another option index than it has'",
+    "end",
+    "return nil, known",
+    "end",
+    "if INDEXED and not known then",
+    "local plain = string.sub(stamp, 1, -12) .. 'stamp'",
+    "local taken = redis.pcall('HSET', plain, 'about', 'this store has an index')",
+    "if type(taken) == 'table' then",
+    "redis.call('DEL', stamp)",
+    "if redis.call('TYPE', plain).ok == 'string' then taken.err = 'HFINDEX the store is in use without an index' end",
+    "return nil, taken",
+    "end",
+    "end",
     "known = tonumber(known or 0) or 0",
     "if known >= first and known < room then",
     "first = known + 1",
@@ -731,6 +750,9 @@ const lib = {
     "end",
   ].join("\n"),
   watchers: [
+    "local function prefix_before_stamp()",
+    "return string.sub(stamp, 1, -1 - (INDEXED and #'index:stamp' or #'stamp'))",
+    "end",
     "local function tell_watchers(prefix, watched)",
     "local number, sharded = string.match(type(watched) == 'string' and watched or '', '^(%d+)(s?)$')",
     "if not number then return end",
@@ -754,7 +776,7 @@ const lib = {
 export const scripts = {
   acquireShare: {
     name: "acquireShare",
-    sha1: "aa52e6c21ea18e8c0e36a603bc2bfcf6ddea3fb5",
+    sha1: "db3e036412f428089b6a6ff64b38f2bde56be6af",
     text: [
       "local stamp, done = KEYS[1], KEYS[2]",
       "local prefix, seen = ARGV[2], tonumber(ARGV[3])",
@@ -893,7 +915,7 @@ export const scripts = {
   },
   acquire: {
     name: "acquire",
-    sha1: "529c0399d4f64c589ab9d4a92e0e39649dd915fb",
+    sha1: "452a87dd6b2c5001ed9d003f76d4f8b2fbf7f2a3",
     text: [
       "local stamp, done = KEYS[1], KEYS[2]",
       "local prefix, seen = ARGV[2], tonumber(ARGV[3])",
@@ -989,7 +1011,7 @@ export const scripts = {
   },
   adopt: {
     name: "adopt",
-    sha1: "2a4785ea0669c413216f18303076ad21e5bf6614",
+    sha1: "e6da7c549a1bb5268a1e612db4f9f7cf4e851475",
     text: [
       "local lock, queue, asks, stamp, done, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]",
       "local sharing = KEYS[7]",
@@ -1031,7 +1053,7 @@ export const scripts = {
   },
   cancel: {
     name: "cancel",
-    sha1: "ed00c6241a7f102657ae1bb597cd69f10a9020c3",
+    sha1: "b277dabf683954a1fc9a8f40361a77509399d862",
     text: [
       "local lock, queue, asks, stamp, done, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]",
       "local sharing = KEYS[7]",
@@ -1070,7 +1092,7 @@ export const scripts = {
   },
   commitStates: {
     name: "commitStates",
-    sha1: "f91c81ffb43d0fc9091574363e9d6f4d5791d7db",
+    sha1: "86053c8b1ba6807f6b2bef8887cf0719003feb48",
     text: [
       "local stamp, done = KEYS[1], KEYS[2]",
       "local prefix, seen = ARGV[1], tonumber(ARGV[2])",
@@ -1106,6 +1128,7 @@ export const scripts = {
       "end",
       "local found, highest, saves = {}, seen, 0",
       "local function refused()",
+      "if INDEXED then redis.call('ZCARD', string.sub(stamp, 1, -12) .. 'index') end -- its type",
       "local held = redis.call('MGET', unpack(locks))",
       "for i = 1, count do",
       "local holder = held[i] or redis.call('GET', locks[i])",
@@ -1222,7 +1245,7 @@ export const scripts = {
   },
   commit: {
     name: "commit",
-    sha1: "da2fe9fff91f21cd6a48e15afdce32c6bebb6a49",
+    sha1: "6e3d268e1739fd8a80c291347f0636138fa9b5bd",
     text: [
       "local stamp, done = KEYS[1], KEYS[2]",
       "local prefix, seen, keep, refresh = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]",
@@ -1372,7 +1395,7 @@ export const scripts = {
   },
   confirm: {
     name: "confirm",
-    sha1: "c8429224062588ce173f81d0b159a0265d7b7264",
+    sha1: "4685f524776a50fb550c76cc9041de2bd6d80f04",
     text: [
       "local done = KEYS[1]",
       "local prefix, keep, operations = ARGV[1], ARGV[2], cjson.decode(ARGV[3])",
@@ -1422,17 +1445,33 @@ export const scripts = {
   },
   describe: {
     name: "describe",
-    sha1: "b953c8dda4a48744da9128befe50446c2740dd8f",
+    sha1: "d008bba81e0991173e9ba157ca0b66b8cbd32052",
     text: [
-      "local head = redis.pcall('GETRANGE', KEYS[1], 0, 127)",
-      "if type(head) == 'table' then return redis.call('TYPE', KEYS[1]).ok end",
-      "if head == '' and redis.call('EXISTS', KEYS[1]) == 0 then return 0 end",
-      "return { head, redis.call('STRLEN', KEYS[1]), redis.call('PTTL', KEYS[1]) }",
+      "local index = KEYS[1]",
+      "local count, values, limit = tonumber(ARGV[1]), ARGV[2] == '1', tonumber(ARGV[3])",
+      lib.bounds,
+      "local replies, gone, total = {}, {}, 0",
+      "for i = 1, count do",
+      "local key = KEYS[i + 1]",
+      "local bytes = values and redis.pcall('GET', key) or redis.pcall('GETRANGE', key, '0', '127')",
+      "if type(bytes) == 'table' then",
+      "replies[i] = redis.call('TYPE', key).ok",
+      "elseif (not bytes or bytes == '') and redis.call('EXISTS', key) == 0 then",
+      "replies[i] = 0",
+      "if INDEXED then gone[#gone + 1] = string.sub(key, #index + 3, -2) end",
+      "else",
+      "replies[i] = { bytes, redis.call('STRLEN', key), redis.call('PTTL', key) }",
+      "if values then total = total + #bytes end",
+      "if total >= limit then break end",
+      "end",
+      "end",
+      "if #gone > 0 then redis.pcall('ZREM', index, unpack(gone)) end",
+      "return replies",
     ].join("\n"),
   },
   force: {
     name: "force",
-    sha1: "91e0eb29faa3f1313191a7a578468a188807e454",
+    sha1: "5f5b67cc55b56f0b39e6eb3d01d8615c5407207f",
     text: [
       "local lock, queue, asks, stamp, done, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]",
       "local sharing = KEYS[7]",
@@ -1474,9 +1513,49 @@ export const scripts = {
       "return remember('released')",
     ].join("\n"),
   },
+  index: {
+    name: "index",
+    sha1: "8a3ffe8db763d4bf2b9b409947112acff5a0a539",
+    text: [
+      "local plain, indexed, index, building, action = KEYS[1], KEYS[2], KEYS[3], KEYS[4], ARGV[1]",
+      "local function type_of(key)",
+      "return redis.call('TYPE', key).ok",
+      "end",
+      "local function is_ours(kind)",
+      "return kind == 'none' or kind == 'string' or kind == 'hash'",
+      "end",
+      "local plain_type, indexed_type = type_of(plain), type_of(indexed)",
+      "if not is_ours(plain_type) or not is_ours(indexed_type) then",
+      "return { err = 'WRONGTYPE something else is in the key of the last stamp' }",
+      "end",
+      "local function last_in(key, kind)",
+      "return kind == 'string' and tonumber(redis.call('GET', key)) or 0",
+      "end",
+      "local function move(from, to)",
+      "local last = math.max(last_in(plain, plain_type), last_in(indexed, indexed_type))",
+      "redis.call('DEL', from, to)",
+      "redis.call('SET', to, string.format('%.0f', last))",
+      "redis.call('HSET', from, 'about', to == indexed and 'this store has an index' or 'this store has no index')",
+      "end",
+      "if action == 'drop' then",
+      "if indexed_type ~= 'string' then return 'plain' end",
+      "move(indexed, plain)",
+      "redis.call('DEL', building)",
+      "if redis.call('EXISTS', index) == 1 then redis.call('RENAME', index, building) end",
+      "return 'dropped'",
+      "end",
+      "if indexed_type == 'string' and (plain_type ~= 'string' or action == 'claim') then",
+      "return redis.call('EXISTS', building) == 1 and 'building' or 'indexed'",
+      "end",
+      "if action == 'claim' and plain_type == 'string' then return 'plain' end",
+      "if action == 'build' then redis.call('SET', building, '1') end",
+      "move(plain, indexed)",
+      "return action == 'build' and 'begun' or 'indexed'",
+    ].join("\n"),
+  },
   inspect: {
     name: "inspect",
-    sha1: "39c62c86fd4083930c6f75025bdd75013b6291bd",
+    sha1: "d5d40b8643600eff0f17b534a201bb2c464954f8",
     text: [
       "local lock, queue, sharing = KEYS[1], KEYS[2], KEYS[3]",
       lib.bounds,
@@ -1510,7 +1589,7 @@ export const scripts = {
   },
   noteWaits: {
     name: "noteWaits",
-    sha1: "31bd7d2253eaa18546e8e3b8681d57d2985b3fc0",
+    sha1: "e3285f3e5bd0bfa36e48edc5e05c53ad83c667a7",
     text: [
       "local waits = KEYS[1]",
       "local prefix, n, keep, strict, notes = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], cjson.decode(ARGV[5])",
@@ -1727,7 +1806,7 @@ export const scripts = {
   },
   release: {
     name: "release",
-    sha1: "72966dc9eaf433b5bbdc48f83c80dca80907f113",
+    sha1: "91d3affb89a9afb7f5f768b0e941e4be0f0aeb87",
     text: [
       "local stamp, done = KEYS[1], KEYS[2]",
       "local prefix, seen, keep, refresh = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]",
@@ -1878,7 +1957,7 @@ export const scripts = {
   },
   renew: {
     name: "renew",
-    sha1: "34af2ed263cd2927537f4193b05844cc8eccbadf",
+    sha1: "c06fe601419afdaa2e448215b27bea7ee65f7cfa",
     text: [
       "local prefix = ARGV[2]",
       "local width = 3",
@@ -1930,7 +2009,7 @@ export const scripts = {
   },
   semaphore: {
     name: "semaphore",
-    sha1: "c45d1b680947b528e14fd10c7c00a3e182154546",
+    sha1: "1efb3c2bc8bc227c2364cb9cf82355f48b5c6a7d",
     text: [
       "local lock, queue, asks, stamp, done, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]",
       "local sharing = KEYS[7]",
@@ -1974,7 +2053,7 @@ export const scripts = {
   },
   touch: {
     name: "touch",
-    sha1: "3735d99ef3fe0a05ec1ae1a8bb0d4680e5dcc6f8",
+    sha1: "4e99a453869301b02293ffd60d88adf60d65d9ba",
     text: [
       "local state, done, stamp, watch = KEYS[1], KEYS[2], KEYS[3], KEYS[4]",
       "local ttl, if_revision = ARGV[1], ARGV[2]",
@@ -2003,13 +2082,13 @@ export const scripts = {
       "else",
       "redis.call('PEXPIRE', state, ttl)",
       "end",
-      "tell_watchers(string.sub(stamp, 1, -1 - #'stamp'), redis.pcall('GET', watch))",
+      "tell_watchers(prefix_before_stamp(), redis.pcall('GET', watch))",
       "return remember('touched')",
     ].join("\n"),
   },
   writeStates: {
     name: "writeStates",
-    sha1: "11f606a45de4812923af1790721d8f310c4a957e",
+    sha1: "be8c14bda75d8afb7c5e68ac2217faaaa5544b3b",
     text: [
       "local stamp, done = KEYS[1], KEYS[2]",
       "local prefix, seen = ARGV[1], tonumber(ARGV[2])",
@@ -2106,7 +2185,7 @@ export const scripts = {
       "if not written then error(reason) end",
       "next_stamp = next_stamp + 1",
       "elseif marks[i] == 'd' then",
-      "redis.call('DEL', state)",
+      "change(now, found[i])",
       "end",
       "end",
       "return first and text(first) or '-'",
@@ -2146,7 +2225,7 @@ export const scripts = {
   },
   write: {
     name: "write",
-    sha1: "ebcd14b4e4990b1f259278421eca46e6adeb05f8",
+    sha1: "f665c39687b084755d897cb2ca7135097440c85c",
     text: [
       "local lock, queue, asks, stamp, done, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]",
       "local sharing, watch = KEYS[7], KEYS[8]",
@@ -2172,7 +2251,7 @@ export const scripts = {
       "local confirms = ticket ~= '' and redis.call('HEXISTS', asks, ticket) == 1 and redis.call('ZSCORE', queue, ticket)",
       "return false, function()",
       "if confirms then leave(ticket) end",
-      "tell_watchers(string.sub(stamp, 1, -1 - #'stamp'), redis.pcall('GET', watch))",
+      "tell_watchers(prefix_before_stamp(), redis.pcall('GET', watch))",
       "end",
       "end",
       "local function write()",

@@ -34,5 +34,5 @@ elseif ttl == 'none' then
 else
   redis.call('PEXPIRE', state, ttl)
 end
-tell_watchers(string.sub(stamp, 1, -1 - #'stamp'), redis.pcall('GET', watch))
+tell_watchers(prefix_before_stamp(), redis.pcall('GET', watch))
 return remember('touched')

@@ -113,7 +113,7 @@ local function write_all()
       if not written then error(reason) end
       next_stamp = next_stamp + 1
     elseif marks[i] == 'd' then
-      redis.call('DEL', state)
+      change(now, found[i])
     end
   end
   return first and text(first) or '-'

@@ -34,7 +34,7 @@ local function unusual()
   local confirms = ticket ~= '' and redis.call('HEXISTS', asks, ticket) == 1 and redis.call('ZSCORE', queue, ticket)
   return false, function()
     if confirms then leave(ticket) end
-    tell_watchers(string.sub(stamp, 1, -1 - #'stamp'), redis.pcall('GET', watch))
+    tell_watchers(prefix_before_stamp(), redis.pcall('GET', watch))
   end
 end
 local function write()

@@ -203,7 +203,7 @@ describe("answers of another form", () => {
     touch: read.readTouch,
     renew: read.readRenew,
     scan: read.readScan,
-    describe: (reply) => read.readDescription("x", reply),
+    describe: (reply) => read.readDescriptions(["x"], reply, true),
     inspect: (reply) => readInspect("x", reply),
   };
   const odd: RedisReply[] = [

@@ -215,17 +215,23 @@ describe("touch, load, describe and probe", () => {
     await expect(load()).rejects.toThrow(/WRONGTYPE/);
   });
 
-  test("[S6] describe tells what is absent from what is no string", async () => {
-    const describeState = (): Promise<Reply> => run.run("describe", [at.stateKey], []);
-    expect(await describeState()).toBe(0);
+  test("[S6] describe tells what is absent from what is no string, and stops at its limit", async () => {
+    const others = ["t:state:{gone}", "t:state:{y}"];
+    const describeAll = (values = "", limit = "1000"): Promise<Reply> =>
+      run.run("describe", ["t:index", at.stateKey, ...others], ["3", values, limit]);
+    expect(await describeAll()).toEqual([0, 0, 0]);
     await run.write(a, { free: true, bytes: "x".repeat(500) });
+    await run.command("SET", "t:state:{y}", "y", "PX", "5000");
     const whole = String(await stored());
-    expect(await describeState()).toEqual([whole.slice(0, 128), whole.length, -1]);
+    const y = ["y", 1, expect.any(Number)];
+    expect(await describeAll()).toEqual([[whole.slice(0, 128), whole.length, -1], 0, y]);
+    expect(await describeAll("1")).toEqual([[whole, whole.length, -1], 0, y]);
+    expect(await describeAll("1", "500")).toEqual([[whole, whole.length, -1]]);
     await run.command("DEL", at.stateKey);
     await run.command("SADD", at.stateKey, "x");
-    expect(await describeState()).toBe("set");
+    expect(await describeAll("1")).toEqual(["set", 0, y]);
     await run.command("SET", at.stateKey, "");
-    expect(await describeState()).toEqual(["", 0, -1]);
+    expect(await describeAll()).toEqual([["", 0, -1], 0, y]);
   });
 
   test("the probe leaves nothing", async () => {

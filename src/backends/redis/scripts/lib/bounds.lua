@@ -7,3 +7,6 @@ local LAST = 4100000000000000
 local BEYOND = 4503599627370496
 -- A semaphore is kept for this long after the end of the last lease.
 local SEMAPHORE_KEEP_MS = 86400000
+-- For a store with an index of its ids, the client replaces this line (script-settings.ts); then `stamp` ends in
+-- `index:stamp`: see lib/stamp.lua.
+local INDEXED = false

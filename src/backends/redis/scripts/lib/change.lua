@@ -48,6 +48,7 @@ end
 -- `stamped`: a stamp reserved for this change, used unless the state's revision is higher; or nil.
 local function change(now, revision, stamped)
   if kind == 'delete' then
+    if INDEXED then redis.call('ZREM', string.sub(stamp, 1, -7), string.sub(state, #stamp - 3, -2)) end
     redis.call('DEL', state)
     return '-'
   end
@@ -65,6 +66,11 @@ local function change(now, revision, stamped)
     local failure
     stamped, failure = reserve(now, floor, 1)
     if not stamped then return nil, failure end
+  end
+  -- Before the state itself, so that a key that is no index stops both. `stamp` is `<prefix>index:stamp`, `state` is
+  -- `<prefix>state:{<id>}`. Entries of states that expire are left: listings remove them.
+  if INDEXED and not revision then
+    redis.call('ZADD', string.sub(stamp, 1, -7), '0', string.sub(state, #stamp - 3, -2))
   end
   local revision_text = text(stamped)
   local life = ttl

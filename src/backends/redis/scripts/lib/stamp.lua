@@ -13,6 +13,8 @@ local function clock()
   local time = redis.call('TIME')
   return time[1] * 1000000 + time[2]
 end
+-- A store with an index has its last stamp in another key than one without, and the other of the two keys is a hash: so
+-- every save and every grant of a client that was opened otherwise is refused by reserve(), without a command for that.
 -- Reserves `count` stamps. Returns the first, and the last as text; or nil and Redis's error (out of memory: nothing
 -- was written).
 local function reserve(now, floor, count)
@@ -21,7 +23,22 @@ local function reserve(now, floor, count)
   if floor >= first and floor < room then first = floor + 1 end
   local word = text(first + count - 1)
   local known = redis.pcall('SET', stamp, word, 'GET')
-  if type(known) == 'table' then return nil, known end
+  if type(known) == 'table' then
+    if string.find(known.err, 'WRONGTYPE', 1, true) and redis.call('TYPE', stamp).ok == 'hash' then
+      known.err = 'HFINDEX the store was opened with another option index than it has'
+    end
+    return nil, known
+  end
+  if INDEXED and not known then
+    -- It is the first stamp, or the server has lost the last one. Nothing else may use the other key.
+    local plain = string.sub(stamp, 1, -12) .. 'stamp'
+    local taken = redis.pcall('HSET', plain, 'about', 'this store has an index')
+    if type(taken) == 'table' then
+      redis.call('DEL', stamp)
+      if redis.call('TYPE', plain).ok == 'string' then taken.err = 'HFINDEX the store is in use without an index' end
+      return nil, taken
+    end
+  end
   known = tonumber(known or 0) or 0
   if known >= first and known < room then
     first = known + 1

@@ -2,7 +2,11 @@
 -- While a client watches an id, there is the key `watch:{<id>}`, with a life. Its value is the number of the channel for
 -- hints about the id, with `s` after it on a cluster, where clients may listen on a sharded channel or on a plain one.
 -- Hints may be lost, so a denied or failing PUBLISH must not stop a change.
--- Expects: state (the key).
+-- Expects: state and stamp (the keys), and the library bounds.
+-- What all names begin with, where the script is not told.
+local function prefix_before_stamp()
+  return string.sub(stamp, 1, -1 - (INDEXED and #'index:stamp' or #'stamp'))
+end
 -- `watched`: what GET or MGET has found there.
 local function tell_watchers(prefix, watched)
   local number, sharded = string.match(type(watched) == 'string' and watched or '', '^(%d+)(s?)$')
