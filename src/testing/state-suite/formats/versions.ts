@@ -55,6 +55,13 @@ export const versionCases: readonly Case[] = [
       await second(store, id).save(names);
       await state.save({ ...names, visits: 5 });
       await assertStored(client, id, ["json@3", { ...names, visits: 5 }]);
+      await state.delete();
+      await first(store, id).save(ada);
+      const held = await store.lock(id).acquire();
+      const waiting = [state.save({ ...names, visits: 6 }), state.update((person) => person)];
+      await held.release();
+      await Promise.all(waiting); // together, under one lock
+      await assertStored(client, id, ["json@3", { ...names, visits: 6 }]);
       for await (const { version, serializer } of store.states({ idPrefix: id }))
         assert.deepEqual({ version, serializer }, { version: 3, serializer: "json" });
     },
