@@ -1,5 +1,6 @@
 /**
- * The part of the contract that is about locks with several holders: shared locks [L12] and semaphores [L13].
+ * The part of the contract that is about locks with several holders: shared locks [L12] and semaphores [L13]. And about a
+ * lock that is taken over from its holder.
  *
  * Both use the calls of locks. An ask says which share it is for, and that decides whether it fits.
  */
@@ -71,4 +72,15 @@ export interface SemaphoreEntry {
   /** By fence, so in the order of their grants. */
   readonly holders: readonly ShareEntry[];
   readonly waiters: number;
+}
+
+/**
+ * The holder that an ask takes an exclusive lock from, in one step. If this ticket holds the lock, with this as one of its
+ * fences, the ticket that asks is granted it with newly reserved fences [L3], and the old one, which is woken with
+ * "forced", holds it no longer. Otherwise nothing is done: "lost". The waiters keep their places.
+ */
+export interface TakenFrom {
+  /** The ticket. */
+  readonly ticket: string;
+  readonly fence: number;
 }

@@ -1,5 +1,5 @@
 /** The requests of the core and the replies of a backend: plain data, which neither side changes. */
-import type { Mismatch, Share, ShareEntry } from "./contract-shares.ts";
+import type { Mismatch, Share, ShareEntry, TakenFrom } from "./contract-shares.ts";
 
 /**
  * Identifies one attempt to hold a lock: `<host>:<pid>:<client id>:<n>`. Unique, without spaces, made before the first
@@ -141,16 +141,6 @@ export interface AcquireRequest {
   readonly from?: TakenFrom | undefined;
 }
 
-/**
- * The holder that an ask takes an exclusive lock from, in one step. If this ticket holds the lock, with this as one of its
- * fences, the ticket that asks is granted it with newly reserved fences [L3], and the old one, which is woken with
- * "forced", holds it no longer. Otherwise the reply is "lost". The waiters keep their places.
- */
-export interface TakenFrom {
-  readonly ticket: Ticket;
-  readonly fence: number;
-}
-
 export interface Granted {
   readonly status: "granted";
   /** The first reserved fence; greater than every earlier one of this id [L3]. */
@@ -186,8 +176,7 @@ export type AcquireReply =
   | Waiting
   /** Only for asks for permits. */
   | Mismatch
-  /** Only for asks with `from`: the lock is not held by that ticket with that fence. Nothing was done. */
-  | { readonly status: "lost" }
+  | { readonly status: "lost" } // only for asks with `from`: see TakenFrom
   /** This ticket was released or cancelled before: the ask is a late copy, and is refused [S5]. */
   | { readonly status: "settled" };
 

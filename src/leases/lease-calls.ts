@@ -34,12 +34,16 @@ async function extend(hold: Hold, ms: number): Promise<void> {
   };
   try {
     const [answer] = await calls.idempotent({ doing: "Extending the lock", id }, send);
-    if (answer === "lost") return hold.lose("the server says that it is no longer the holder");
+    if (answer === "lost") {
+      hold.lose("the server says that it is no longer the holder");
+      return;
+    }
   } catch (error) {
     lease.mayComeLate(ms);
     throw error;
   }
-  if (sentAt === undefined || !hold.isLive) return;
+  hold.checkExpiry();
+  if (sentAt === undefined || hold.state !== "held") return;
   lease.renewed(sentAt, ms);
   store.watchAgain(hold);
 }
@@ -67,7 +71,10 @@ export async function lookAfterSleep(hold: Hold): Promise<void> {
     });
     if (hold.state !== "held") return;
     const leftMs = leftOf(entry, ticket);
-    if (leftMs === undefined) return hold.lose("its lease ended while the machine slept");
+    if (leftMs === undefined) {
+      hold.lose("its lease ended while the machine slept");
+      return;
+    }
     lease.seen(sentAt, leftMs);
     store.watchAgain(hold);
   } catch {

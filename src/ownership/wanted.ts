@@ -58,8 +58,14 @@ export class WantedSignal {
     const entry = await calls.read({ doing, id }, () => calls.backend.inspectLock(id)).catch(() => null); // it looks again
     this.#isLooking = false;
     if (this.#isOver || !this.#hold.isLive) return;
-    if (entry !== null && entry.waiters > 0) return this.#abort();
-    if (this.#isHinted) return this.look();
+    if (entry !== null && entry.waiters > 0) {
+      this.#abort();
+      return;
+    }
+    if (this.#isHinted) {
+      this.look();
+      return;
+    }
     const isTold = calls.backend.pushes && this.#hold.share?.kind !== "permits";
     this.#deadline = calls.deadlines.set(isTold ? pushedLookMs : polledLookMs, () => this.look());
   }

@@ -3,8 +3,6 @@
 
 import fc from "fast-check";
 
-import type { Share } from "../../src/backends/contract.ts";
-
 export interface WriteOp {
   readonly kind: "save" | "delete";
   readonly value: number;
@@ -289,16 +287,4 @@ const ofShares = new Set(["resize", "delete-semaphore", "inspect-semaphore"]);
 
 function withoutShare(op: Op): Op {
   return op.op === "ask" ? { ...op, share: "exclusive" } : op;
-}
-
-export const semaphore = "\u0001semaphore:x";
-
-/** What a fresh ticket asks for. `id`: the one that is picked if it is a lock's. */
-export function wishOf(
-  { share }: Extract<Op, { op: "ask" }>,
-  id: string,
-): { readonly id: string; readonly share: Share | undefined } {
-  if (share === "exclusive") return { id, share: undefined };
-  if (share === "shared") return { id, share: { kind: "shared" } };
-  return { id: semaphore, share: { kind: "permits", ...share } };
 }

@@ -17,10 +17,10 @@ import {
 import { commitOf } from "./oracle-commits.ts";
 import { Answers, everyPage, type Both, type Comparison } from "./oracle-comparison.ts";
 import { History, type Entry } from "./oracle-history.ts";
-import { semaphore, wishOf, type Op, type WriteOp } from "./oracle-ops.ts";
+import type { Op, WriteOp } from "./oracle-ops.ts";
 import { Writes } from "./oracle-writes.ts";
 import { Noting } from "./oracle-notes.ts";
-import { receiptOf, Tickets, type TestTicket } from "./oracle-tickets.ts";
+import { receiptOf, semaphore, Tickets, wishOf, type TestTicket } from "./oracle-tickets.ts";
 
 /** Of three shards, the first two are on different ones, and the last one is with the first. */
 export const ids = ["x", "y2", "{x}z"];

@@ -1,6 +1,7 @@
 // The tickets and receipts of a sequence of calls: each ticket has a sequence, which is free again when the ticket is over.
 
 import type { Receipt, Share } from "../../src/backends/contract.ts";
+import type { Op } from "./oracle-ops.ts";
 
 export interface Sequence {
   readonly index: number;
@@ -95,4 +96,16 @@ function before(tickets: readonly TestTicket[], back: number): TestTicket | unde
 
 export function receiptOf(sequence: number, n: number): Receipt {
   return { sequence, n, keepMs: 86_400_000 };
+}
+
+export const semaphore = "\u0001semaphore:x";
+
+/** What a fresh ticket asks for. `id`: the one that is picked if it is a lock's. */
+export function wishOf(
+  { share }: Extract<Op, { op: "ask" }>,
+  id: string,
+): { readonly id: string; readonly share: Share | undefined } {
+  if (share === "exclusive") return { id, share: undefined };
+  if (share === "shared") return { id, share: { kind: "shared" } };
+  return { id: semaphore, share: { kind: "permits", ...share } };
 }

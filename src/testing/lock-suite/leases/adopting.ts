@@ -75,9 +75,9 @@ export const adoptingCases: readonly Case[] = [
     async (fixture) => {
       const [store, other] = await fixture.stores(2);
       const id = fixture.id();
-      const grant = await store.lock(id).acquire();
+      const [first, waiting] = [store.lock(id).acquire(), store.lock(id).acquire()]; // one ask, with two fences
+      const grant = await first;
       const token = grant.token();
-      const waiting = store.lock(id).acquire();
       await grant.release();
       const next = await waiting;
       await rejectsWith(other.lock(id).adopt(token), "LOCK_LOST");

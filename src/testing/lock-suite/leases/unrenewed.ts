@@ -58,14 +58,14 @@ export const unrenewedCases: readonly Case[] = [
     const last = await unrenewed;
     assert.ok(last.expiresInMs > 300, String(last.expiresInMs)); // a lease of its own
     const again = lock.acquire({ renew: false });
-    await pause(200);
-    await last.release();
+    const before = (await lock.inspect())?.holder;
+    await last.release(); // at once: others would get the same hold
     const fresh = await again;
-    assert.ok(fresh.expiresInMs > 300, String(fresh.expiresInMs));
+    assert.notDeepEqual((await lock.inspect())?.holder, before);
     assert.equal((await aborted(fresh.signal)).code, "LOCK_LOST");
     await fixture.becomesFree(lock.id);
   }),
-  proof("[L5] [L8] a waiter without renewal gets its full lease", async (fixture) => {
+  proof("[L5] [L2] a waiter without renewal gets its full lease", async (fixture) => {
     const [store, other] = await fixture.stores(2);
     const id = fixture.id();
     const held = await other.lock(id).acquire();

@@ -1,12 +1,16 @@
 /** The signal of a holder that others wait for its lock. */
 import { strict as assert } from "node:assert";
 import { eventually, inTime, pause } from "../../assertions.ts";
-import { proof, type Case } from "../../suite.ts";
+import { needing, proof, type Case } from "../../suite.ts";
 
-function aborts(signal: AbortSignal): Promise<unknown> {
+function aborts(signal: AbortSignal, withinMs?: number): Promise<unknown> {
   if (signal.aborted) return Promise.resolve();
-  return inTime(new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true })));
+  const aborted = new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+  return inTime(aborted, withinMs);
 }
+
+/** Less than passes between two looks that nothing has caused. */
+const soonMs = 3_000;
 
 export const wantedCases: readonly Case[] = [
   proof("[L2] wanted aborts when another process begins to wait, and not before", async (fixture) => {
@@ -63,7 +67,7 @@ export const wantedCases: readonly Case[] = [
     const readers = [await store.lock(id).acquire(shared), await other.lock(id).acquire(shared)];
     const signals = readers.map((reader) => reader.wanted);
     const waiting = store.lock(id).acquire();
-    await Promise.all(signals.map(aborts));
+    await Promise.all(signals.map((signal) => aborts(signal)));
     for (const reader of readers) await reader.release();
     await (await waiting).release();
     await fixture.becomesFree(id);
@@ -79,4 +83,21 @@ export const wantedCases: readonly Case[] = [
     await next.release();
     await (await waiting).release();
   }),
+  needing(
+    ["pushes"],
+    "[L2] [L8] wanted is caused by those that begin to wait, not by the next look",
+    async (fixture) => {
+      const [store, other] = await fixture.stores(2);
+      for (const waiter of [store, other]) {
+        const lock = store.lock(fixture.id());
+        const grant = await lock.acquire();
+        const { wanted } = grant;
+        await pause(500); // its first look is over
+        const waiting = waiter.lock(lock.id).acquire();
+        await aborts(wanted, soonMs);
+        await grant.release();
+        await (await waiting).release();
+      }
+    },
+  ),
 ];

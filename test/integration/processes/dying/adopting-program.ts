@@ -1,7 +1,7 @@
 // One step of work whose lock lives across processes. The second argument: acquire the lock with or without renewal and tell
 // its token, or adopt TOKEN. THEN: "close" the store, "exit" as it is, or "release".
 
-import { open } from "../../../src/index.ts";
+import { open } from "../../../../src/index.ts";
 
 const [url = "", step = ""] = process.argv.slice(2);
 const { TOKEN = "", THEN = "" } = process.env;

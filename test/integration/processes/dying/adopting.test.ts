@@ -7,9 +7,9 @@
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 
-import { open, type Store } from "../../../src/index.ts";
-import { served, type Served } from "../../support/served.ts";
-import { killAll, Worker } from "../../support/workers.ts";
+import { open, type Store } from "../../../../src/index.ts";
+import { served, type Served } from "../../../support/served.ts";
+import { killAll, Worker } from "../../../support/workers.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
 
