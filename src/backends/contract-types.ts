@@ -178,8 +178,7 @@ export type AcquireReply =
   | Waiting
   /** Only for asks for permits. */
   | Mismatch
-  /** Only for asks with `from`: the lock is not held by that ticket with that fence. Nothing was done. */
-  | { readonly status: "lost" }
+  | { readonly status: "lost" } // only for asks with `from`: see TakenFrom
   /** This ticket was released or cancelled before: the ask is a late copy, and is refused [S5]. */
   | { readonly status: "settled" };
 

@@ -67,7 +67,7 @@ export const wantedCases: readonly Case[] = [
     const readers = [await store.lock(id).acquire(shared), await other.lock(id).acquire(shared)];
     const signals = readers.map((reader) => reader.wanted);
     const waiting = store.lock(id).acquire();
-    await Promise.all(signals.map(aborts));
+    await Promise.all(signals.map((signal) => aborts(signal)));
     for (const reader of readers) await reader.release();
     await (await waiting).release();
     await fixture.becomesFree(id);
