@@ -21,8 +21,8 @@ export type {
   OpenOptions,
   WhenNew,
 } from "./options.ts";
-export { id } from "./id.ts";
-export type { IdPart } from "./id.ts";
+export { id } from "./ids/id.ts";
+export type { IdPart } from "./ids/id.ts";
 export type {
   StateCount,
   StateInfo,

@@ -5,7 +5,7 @@ import { heldIds, liveGrant } from "../ownership/held-grants.ts";
 import { limitHold } from "../ownership/hold-limit.ts";
 import type { WaitOptions } from "../ownership/wait-options.ts";
 import { acquireAll } from "../scheduling/acquire-all.ts";
-import { compareIds } from "../id-order.ts";
+import { compareIds } from "../ids/id-order.ts";
 import type { Session } from "../session.ts";
 
 export interface WantedSet<Id extends string> {

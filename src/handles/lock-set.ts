@@ -13,7 +13,7 @@ import { type GrantSet } from "../ownership/grant-set.ts";
 import { GrantSetView } from "../ownership/grant-views.ts";
 import { runHoldingAll } from "../ownership/held-grants.ts";
 import { parseGrantsFor } from "../ownership/parse-grant.ts";
-import { compareIds } from "../id-order.ts";
+import { compareIds } from "../ids/id-order.ts";
 import type { Session } from "../session.ts";
 import { acquireSet } from "./acquire-set.ts";
 import { shareOf, type LockOptions } from "./lock.ts";

@@ -17,7 +17,7 @@ import { acquireNested } from "../ownership/nested-acquire.ts";
 import { warnOfUnanswered } from "../ownership/unanswered-release.ts";
 import type { WaitOptions } from "../ownership/wait-options.ts";
 import { now } from "../timers.ts";
-import { compareIds } from "../id-order.ts";
+import { compareIds } from "../ids/id-order.ts";
 import type { LockManager } from "./lock-manager.ts";
 import { GrantRequest } from "./request.ts";
 

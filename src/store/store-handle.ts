@@ -14,7 +14,7 @@ import { deleteMany } from "../handles/many/delete-many.ts";
 import { asCallerSeesAll, loadMany } from "../handles/many/load-many.ts";
 import type * as many from "../handles/many/many.ts";
 import { saveMany } from "../handles/many/save-many.ts";
-import { idOf, type IdPart } from "../id.ts";
+import { idOf, type IdPart } from "../ids/id.ts";
 import type { ListOptions } from "../options.ts";
 import type { Scope } from "../handles/scope.ts";
 import type { Semaphore, SemaphoreOptions } from "../handles/semaphore.ts";

@@ -2,7 +2,7 @@
  * The public interface of an opened store: its states and locks, listings, and close; and that of a view of it. The store
  * itself is in opened-store.ts, and what it has in common with its views in store-handle.ts.
  */
-import type { IdPart } from "../id.ts";
+import type { IdPart } from "../ids/id.ts";
 import type { Lock, LockOptions } from "../handles/lock.ts";
 import type { LockInfo } from "../handles/lock-info.ts";
 import type { LockSet } from "../handles/lock-set.ts";

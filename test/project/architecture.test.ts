@@ -33,7 +33,7 @@ const floors = [
   /^ownership\//, // who may nest
   /^leases\//, // how long a ticket is ours
   /^calls\//, // one call of a backend
-  /^backends\/(contract|forward|lazy|contract-commit|contract-formats|contract-listing|contract-plain|contract-shares|contract-types|contract-waits|event-loop-yield|examination|retry-proofs|shard-mark|shard-of|shard-targets)\.ts$|^(serializers|process|time|diagnostics)\/|^[^/]+\.ts$/, // the contract, errors, options, timers …
+  /^backends\/(contract|forward|lazy|contract-commit|contract-formats|contract-listing|contract-plain|contract-shares|contract-types|contract-waits|examination|retry-proofs|shard-mark|shard-of|shard-targets)\.ts$|^(serializers|process|time|diagnostics|ids)\/|^[^/]+\.ts$/, // the contract, errors, options, timers …
 ];
 /** The same within the Redis backend. */
 const redisFloors = [
@@ -94,7 +94,7 @@ test("imports go down", () => {
 
 test("a backend imports the contract, the shared protocol, errors, diagnostics, timers and its own files", () => {
   const below =
-    /^(backends\/(contract|contract-commit|contract-formats|contract-listing|contract-plain|contract-shares|contract-types|contract-waits|event-loop-yield|examination|forward|retry-proofs|shard-mark|shard-of)|errors|diagnostics\/events|id-order|timers)\.ts$|^backends\/rows\//;
+    /^(backends\/(contract|contract-commit|contract-formats|contract-listing|contract-plain|contract-shares|contract-types|contract-waits|examination|forward|retry-proofs|shard-mark|shard-of)|errors|diagnostics\/events|ids\/id-order|time\/event-loop-yield|timers)\.ts$|^backends\/rows\//;
   const reachesOut = ({ from, to }: Import): boolean =>
     roomOf(from) !== undefined && files.has(to) && !below.test(to) && roomOf(to) !== roomOf(from);
   expect(offenders(reachesOut)).toEqual([]);

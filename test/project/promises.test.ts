@@ -70,7 +70,10 @@ function casesOf(name: string): { ran: Set<string>; skipped: Map<string, string>
 describe("pairs", () => {
   test("every backend of src/ is among those that the suites run on", () => {
     const implementing = inSrc
-      .filter(({ path, text }) => /^src\/backends\/\w+\//.test(path) && /implements Backend\b/.test(text))
+      .filter(
+        ({ path, text }) =>
+          /^src\/backends\/\w+\//.test(path) && /implements (contract\.)?Backend\b/.test(text),
+      )
       .map(({ path }) => path.slice("src/".length));
     expect(implementing.length).toBeGreaterThan(0);
     expect(

@@ -59,6 +59,8 @@ function usual(name: string, args: readonly string[], stored: Map<string, string
       return "+OK\r\n";
     case "GET":
       return bulk(stored.get(first) ?? "");
+    case "MGET":
+      return `*${args.length}\r\n${"$-1\r\n".repeat(args.length)}`;
     case "DEL":
       return ":1\r\n";
     case "SUBSCRIBE":

@@ -208,7 +208,10 @@ const lives: Readonly<Record<string, () => Promise<void>>> = {
   async draft() {
     const result = await open(url)
       .state("draft", { initial: () => ({ n: 0 }) })
-      .run(() => new Promise((resolve) => setTimeout(() => resolve("ran"), 1_000).unref()));
+      .run((draft) => {
+        draft.n += 1;
+        return new Promise((resolve) => setTimeout(() => resolve("ran"), 1_000).unref());
+      });
     tell({ result });
   },
   /** Closes while it holds a lock that somebody waits for, and a body goes on. */

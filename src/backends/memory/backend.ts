@@ -40,7 +40,7 @@ import { Executor } from "../rows/executor.ts";
 import { isEffect } from "../rows/receipts.ts";
 import type { Kind, OnceKind, ReplyTo, RowRequest, TicketWake } from "../rows/request-types.ts";
 import type { Limits } from "../rows/row-types.ts";
-import { EventLoopYield } from "../event-loop-yield.ts";
+import { EventLoopYield } from "../../time/event-loop-yield.ts";
 import { countStates, OrderedIds, stateEntry } from "./listing.ts";
 import { copy, Memory, MemoryTables } from "./tables.ts";
 

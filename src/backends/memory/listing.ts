@@ -3,7 +3,7 @@
  * not shift other entries.
  */
 import { internalMark } from "../../errors.ts";
-import { compareIds } from "../../id-order.ts";
+import { compareIds } from "../../ids/id-order.ts";
 import type { ListRequest, Order, Page, StateCount, StateEntry } from "../contract.ts";
 import { markId } from "../shard-mark.ts";
 import { copy, type Memory } from "./tables.ts";

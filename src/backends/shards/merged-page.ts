@@ -5,7 +5,7 @@
  * is left for the next page, since that shard may have something before it.
  */
 import type { ListRequest, Page, StateEntry } from "../contract.ts";
-import { compareIds } from "../../id-order.ts";
+import { compareIds } from "../../ids/id-order.ts";
 
 /** So small parts, of which most would be asked for again, are not worth a call. */
 const leastPart = 16;

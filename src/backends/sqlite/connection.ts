@@ -11,7 +11,7 @@ import { dirname } from "node:path";
 
 import { UnavailableError, type CorruptStateError, type Outcome } from "../../errors.ts";
 import { nextTurn } from "../../timers.ts";
-import { EventLoopYield } from "../event-loop-yield.ts";
+import { EventLoopYield } from "../../time/event-loop-yield.ts";
 import type { SqlDatabase, SqlStatement, SqlValue } from "./driver.ts";
 import { isFatal, notAsWritten, toFileError, toHoldfastError } from "./errors.ts";
 import { FileGuard, isOfSameFile, overtaken, replaced, type GuardOptions } from "./file-guard.ts";

@@ -16,7 +16,7 @@ import { insideDraft, nearestHeld } from "../../ownership/held-grants.ts";
 import { parseGrantsFor } from "../../ownership/parse-grant.ts";
 import { warnOfUnanswered } from "../../ownership/unanswered-release.ts";
 import type { WaitOptions } from "../../ownership/wait-options.ts";
-import { compareIds } from "../../id-order.ts";
+import { compareIds } from "../../ids/id-order.ts";
 import type { Session } from "../../session.ts";
 import { now } from "../../timers.ts";
 import { Transaction, type TransactionContext } from "../../updates/transaction.ts";

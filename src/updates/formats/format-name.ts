@@ -2,7 +2,7 @@
  * The name of a stored format: that of the serializer, and behind it the version of the value, unless that is 1. So data
  * that was stored without a version has version 1, and so has a handle without one: `json`, `json@2`.
  */
-import { CorruptStateError, quoted, type HoldfastError } from "../../errors.ts";
+import { CorruptStateError, quoted, shownId, type HoldfastError } from "../../errors.ts";
 import { VersionError } from "../../value-errors.ts";
 
 /** What a stored format says. */
@@ -46,6 +46,7 @@ export function cannotRead(known: Known, name: string): HoldfastError {
   return new CorruptStateError(
     `The state ${quoted(id)} cannot be read and was left as it is: it was written by the serializer "${serializer}", and ` +
       `this handle uses "${format.serializer}".`,
+    { id: shownId(id) },
   );
 }
 

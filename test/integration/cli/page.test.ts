@@ -21,7 +21,7 @@ test("the first commands of docs/cli.md do what the page says", async () => {
   const { stdout } = await promisify(execFile)("sh", ["-ec", commands], { cwd: folder, env });
   expect(stdout).toContain("The store is ready: sqlite:");
   expect(stdout).toContain('"text": "hello"');
-  expect(stdout).toMatch(/^greeting +\d{16} +16 +json +never$/m);
+  expect(stdout).toMatch(/^greeting +\d{16} +16 +json +1 +never$/m);
   expect(stdout).toContain("It is fit for Holdfast.");
   rmSync(folder, { recursive: true, force: true });
 });

@@ -52,7 +52,7 @@ for (const name of sharedBackends) {
 
     test("[P1] a draft function that runs keeps its process alive as well", async () => {
       expect(await live("draft")).toEqual([{ result: "ran" }]);
-      expect(await store.state("draft").load()).toEqual({ n: 0 });
+      expect(await store.state("draft").load()).toEqual({ n: 1 });
     });
 
     test("[P2] close while holding and running: everything settles, the locks are free, the process ends", async () => {

@@ -155,7 +155,7 @@ describe("Redis", () => {
       inspect: grant.fence,
       "save under the grant": aNumber,
       list: true,
-      delete: undefined,
+      delete: true,
       release: true,
       forceRelease: false,
     });

@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 
-import { EventLoopYield } from "../../../src/backends/event-loop-yield.ts";
+import { EventLoopYield } from "../../../src/time/event-loop-yield.ts";
 
 const busy = (ms: number): void => {
   const endsAt = performance.now() + ms;

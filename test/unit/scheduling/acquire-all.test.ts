@@ -211,7 +211,7 @@ describe("[L14] several locks", () => {
   });
 
   test("the order is that of UTF-8 bytes", async () => {
-    const { compareIds } = await import("../../../src/id-order.ts");
+    const { compareIds } = await import("../../../src/ids/id-order.ts");
     const ids = ["a", "aa", "b", "z", "ä", "\uffee", "😀"];
     expect(ids.toReversed().sort(compareIds)).toEqual(ids);
   });

@@ -241,7 +241,14 @@ test("an error of a class of the user's own is handed on as it is: a copy would 
 });
 
 test("names are text, not the names of classes that a bundler may have changed", () => {
-  const { isOfOurs: _isOfOurs, isError: _isError, sentence: _sentence, clause: _clause, ...rest } = errors;
+  const {
+    isOfOurs: _isOfOurs,
+    isError: _isError,
+    brandErrors: _brandErrors,
+    sentence: _sentence,
+    clause: _clause,
+    ...rest
+  } = errors;
   const { internalMark: _internalMark, quoted: _quoted, shownId: _shownId, ...classes } = rest;
   for (const [name, made] of Object.entries(classes)) {
     expect(Object.hasOwn(made.prototype, "name")).toBe(true);

@@ -7,7 +7,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
 import { id, open } from "../../../src/index.ts";
-import { idOf, type IdPart } from "../../../src/id.ts";
+import { idOf, type IdPart } from "../../../src/ids/id.ts";
 import { parseId } from "../../../src/names.ts";
 
 /** Any text, with much of what is escaped: code units of all kinds, and what escapes themselves look like. */

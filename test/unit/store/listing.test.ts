@@ -15,7 +15,7 @@ import {
   type StatesOptions,
   type Store,
 } from "../../../src/index.ts";
-import { compareIds } from "../../../src/id-order.ts";
+import { compareIds } from "../../../src/ids/id-order.ts";
 import { MemoryBackend } from "../../../src/testing/index.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "holdfast-listing-"));
@@ -51,7 +51,7 @@ describe.each(Object.entries(targets))("%s", (name, opened) => {
     const found: string[] = [];
     for await (const entry of store.states<{ id: string }>({ idPrefix: "v:", values: true, order: "asc" })) {
       expect(Object.keys(entry).sort()).toEqual(
-        ["bytes", "expiresInMs", "id", "revision", "serializer", "value"].sort(),
+        ["bytes", "expiresInMs", "id", "revision", "serializer", "value", "version"].sort(),
       );
       expect(entry.value?.id).toBe(entry.id);
       found.push(entry.id);

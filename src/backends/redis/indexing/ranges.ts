@@ -2,7 +2,7 @@
  * Ranges of the index, a sorted set of ids with equal scores, which Redis keeps in the order of their bytes. Bounds are
  * `[` and an id, `(` and an id that does not belong to it, `-` and `+`.
  */
-import { compareIds } from "../../../id-order.ts";
+import { compareIds } from "../../../ids/id-order.ts";
 import type { ListRequest } from "../../contract.ts";
 import type { RedisArgument } from "../client/client-port.ts";
 

@@ -168,7 +168,8 @@ export function readDescriptions(
 }
 
 function description(id: string, reply: RedisReply, values: boolean): StateEntry | null {
-  if (!Array.isArray(reply)) return null;
+  // Absent, or the type of what is there.
+  if (reply === 0 || typeof reply === "string" || Buffer.isBuffer(reply)) return null;
   const [value, length, left] = list(reply);
   const bytes = bytesOf(value);
   const head = bytes === null ? null : readHead(bytes);

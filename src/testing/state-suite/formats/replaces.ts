@@ -39,7 +39,7 @@ export const replacesCases: readonly Case[] = [
           save(text, { serializer: "json@", replaces: ["son@2", "json@22", "@2", "json"] }),
         ])
           await refused(a, id, write);
-        assert.deepEqual(await a.write(id, remove()), { status: "deleted" });
+        assert.deepEqual(await a.write(id, remove()), { status: "deleted", existed: true });
         await a.saved(id, second); // what is absent has no format
         const hold = a.ticketFor(id);
         await hold.granted();

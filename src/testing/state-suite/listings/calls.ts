@@ -2,7 +2,7 @@
 import { strict as assert } from "node:assert";
 import type { ListRequest, StateEntry } from "../../../backends/contract.ts";
 import { InvalidArgumentError } from "../../../errors.ts";
-import { compareIds } from "../../../id-order.ts";
+import { compareIds } from "../../../ids/id-order.ts";
 import { pause } from "../../assertions.ts";
 import { remove, save, type ListeningClient } from "../../contract-client.ts";
 import type { Fixture } from "../../fixture.ts";

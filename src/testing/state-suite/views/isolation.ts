@@ -1,6 +1,6 @@
 /** Views: parts of a store under a prefix of ids, which see only their own. */
 import { strict as assert } from "node:assert";
-import { id as idOf } from "../../../id.ts";
+import { id as idOf } from "../../../ids/id.ts";
 import type { StoreView } from "../../../store/store.ts";
 import { rejectsWith } from "../../assertions.ts";
 import { proof, type Case } from "../../suite.ts";

@@ -226,7 +226,8 @@ describe("answers of another form", () => {
   };
   test.each(Object.keys(readers))("[S1] %s: an error that says what came, never an answer", (name) => {
     const reader = readers[name] ?? (() => undefined);
-    for (const reply of [...odd, ...(more[name] ?? [])]) {
+    const strange = name === "describe" ? odd.slice(0, -1) : odd; // a text in its list is the type of a key
+    for (const reply of [...strange, ...(more[name] ?? [])]) {
       expect(() => reader(reply), JSON.stringify(reply)).toThrow(
         expect.objectContaining({ code: "CORRUPT_STATE", outcome: "unknown" }),
       );

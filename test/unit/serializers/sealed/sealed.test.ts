@@ -150,7 +150,7 @@ describe("the envelope", () => {
     const head = Buffer.from("\x01\x072026-11", "latin1");
     expect(stored.subarray(0, 9)).toEqual(head);
     const decipher = createDecipheriv("aes-256-gcm", keys[0]?.key ?? raw, stored.subarray(9, 21));
-    decipher.setAAD(Buffer.concat([head, Buffer.from("json\0user:é")]));
+    decipher.setAAD(Buffer.concat([head, Buffer.from("sealed-json\0user:é")]));
     decipher.setAuthTag(stored.subarray(-16));
     expect(`${decipher.update(stored.subarray(21, -16)).toString()}${decipher.final("utf8")}`).toBe(
       '{"a":1}',

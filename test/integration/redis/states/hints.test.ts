@@ -7,10 +7,10 @@
 
 import { afterEach, expect, test } from "vitest";
 
-import { open, type LeaderInfo, type Store } from "../../../src/index.ts";
-import { type RedisServer } from "../../support/redis-server.ts";
-import { save } from "../../../src/testing/contract-client.ts";
-import { closeClients, failure, ownServers, TestClient } from "./clients.ts";
+import { open, type LeaderInfo, type Store } from "../../../../src/index.ts";
+import { type RedisServer } from "../../../support/redis-server.ts";
+import { save } from "../../../../src/testing/contract-client.ts";
+import { closeClients, failure, ownServers, TestClient } from "../clients.ts";
 
 const operationMs = 3_000;
 const never = 86_400_000;

@@ -6,9 +6,9 @@
  * The format is a stored one: ids that were made by an earlier version must be made again.
  */
 import { createHash } from "node:crypto";
-import { InvalidArgumentError } from "./errors.ts";
-import { maxIdBytes } from "./names.ts";
-import { show } from "./parse-options.ts";
+import { InvalidArgumentError } from "../errors.ts";
+import { maxIdBytes } from "../names.ts";
+import { show } from "../parse-options.ts";
 
 /** A part of an id. A number stands for its decimal digits: `42` and `"42"` are the same part. */
 export type IdPart = string | number | bigint;

@@ -2,10 +2,10 @@
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 
-import { open, type OpenOptions, type Store } from "../../../src/index.ts";
-import { partsOf } from "../../../src/open.ts";
-import { documentedIndexRights } from "../../support/acl.ts";
-import { startRedis, type RedisServer } from "../../support/redis-server.ts";
+import { open, type OpenOptions, type Store } from "../../../../src/index.ts";
+import { partsOf } from "../../../../src/open.ts";
+import { documentedIndexRights } from "../../../support/acl.ts";
+import { startRedis, type RedisServer } from "../../../support/redis-server.ts";
 
 let server: RedisServer;
 beforeAll(async () => {

@@ -7,11 +7,17 @@
 
 import { afterEach, expect, test } from "vitest";
 
-import { open, type Snapshot, type State, type Store, type WatchStateOptions } from "../../../src/index.ts";
-import { poll } from "../../support/poll.ts";
-import { startProxy } from "../../support/proxy.ts";
-import type { RedisServer } from "../../support/redis-server.ts";
-import { ownServers } from "./clients.ts";
+import {
+  open,
+  type Snapshot,
+  type State,
+  type Store,
+  type WatchStateOptions,
+} from "../../../../src/index.ts";
+import { poll } from "../../../support/poll.ts";
+import { startProxy } from "../../../support/proxy.ts";
+import type { RedisServer } from "../../../support/redis-server.ts";
+import { ownServers } from "../clients.ts";
 
 const start = ownServers();
 const stores: Store[] = [];

@@ -5,11 +5,11 @@
 
 import { describe, expect, test } from "vitest";
 
-import { open } from "../../../src/index.ts";
-import type { WriteEntry } from "../../../src/backends/contract.ts";
-import { remove, save, textOf } from "../../../src/testing/contract-client.ts";
-import type { RedisServer } from "../../support/redis-server.ts";
-import { failure, twoClients, type TestClient } from "./clients.ts";
+import { open } from "../../../../src/index.ts";
+import type { WriteEntry } from "../../../../src/backends/contract.ts";
+import { remove, save, textOf } from "../../../../src/testing/contract-client.ts";
+import type { RedisServer } from "../../../support/redis-server.ts";
+import { failure, twoClients, type TestClient } from "../clients.ts";
 
 let server: RedisServer;
 let a: TestClient;
