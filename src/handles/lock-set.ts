@@ -10,7 +10,7 @@ import { throwIfAborted } from "../ownership/abort-listeners.ts";
 import type { HeldGrant } from "../ownership/grant.ts";
 import type { HeldSet } from "../ownership/grant-set.ts";
 import { type GrantSet } from "../ownership/grant-set.ts";
-import { GrantSetView } from "../ownership/grant-views.ts";
+import { GrantSetView } from "../ownership/views/grant-views.ts";
 import { runHoldingAll } from "../ownership/held-grants.ts";
 import { parseGrantsFor } from "../ownership/parse-grant.ts";
 import { compareIds } from "../ids/id-order.ts";

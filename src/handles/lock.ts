@@ -13,7 +13,7 @@ import { acquireNested } from "../ownership/nested-acquire.ts";
 import type { HeldGrant } from "../ownership/grant.ts";
 import type { Grant } from "../ownership/public-grant.ts";
 import type { GrantSet } from "../ownership/grant-set.ts";
-import { GrantView } from "../ownership/grant-views.ts";
+import { GrantView } from "../ownership/views/grant-views.ts";
 import { parseGrant } from "../ownership/parse-grant.ts";
 import { liveGrant, runHolding } from "../ownership/held-grants.ts";
 import { GrantRequest } from "../scheduling/request.ts";

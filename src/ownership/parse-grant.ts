@@ -2,7 +2,7 @@
 import { InvalidArgumentError, quoted } from "../errors.ts";
 import { HeldGrant } from "./grant.ts";
 import { HeldSet } from "./grant-set.ts";
-import { GrantSetView, GrantView } from "./grant-views.ts";
+import { GrantSetView, GrantView } from "./views/grant-views.ts";
 
 /** It must be a grant of this store and this id, since a grant fences only its own id. */
 export function parseGrant(value: unknown, store: object, id: string): HeldGrant {

@@ -11,7 +11,7 @@ import { someOf, type Parsed } from "../../options.ts";
 import { throwIfAborted } from "../../ownership/abort-listeners.ts";
 import type { HeldGrant } from "../../ownership/grant.ts";
 import type { HeldSet } from "../../ownership/grant-set.ts";
-import { fencesById } from "../../ownership/grant-views.ts";
+import { fencesById } from "../../ownership/views/grant-views.ts";
 import { insideDraft, nearestHeld } from "../../ownership/held-grants.ts";
 import { parseGrantsFor } from "../../ownership/parse-grant.ts";
 import { warnOfUnanswered } from "../../ownership/unanswered-release.ts";

@@ -4,9 +4,9 @@
  * They are accepted as the option `grant` everywhere in the store, in other views too, since what counts there is the
  * grant behind them.
  */
-import type { HeldGrant } from "./grant.ts";
-import type { GrantSet, HeldSet } from "./grant-set.ts";
-import type { Grant } from "./public-grant.ts";
+import type { HeldGrant } from "../grant.ts";
+import type { GrantSet, HeldSet } from "../grant-set.ts";
+import type { Grant } from "../public-grant.ts";
 
 abstract class Shown<Held extends HeldGrant | HeldSet> {
   readonly behind: Held;
