@@ -40,7 +40,7 @@ const onCluster = ["test/scenarios/**/*.test.ts", "test/integration/processes/{l
 /** What `npm run test:servers` runs on each server. */
 const servers = [
   "test/integration/redis/*.test.ts",
-  "test/integration/redis/{connections,scripts}/*.test.ts",
+  "test/integration/redis/{connections,scripts,states}/*.test.ts",
   "test/property/oracle.test.ts",
 ];
 const onClientsOnly =
@@ -48,7 +48,12 @@ const onClientsOnly =
 const onlyOnServers = "test/contract/suites-on-server.test.ts";
 
 /** Vitest begins with the largest files; these take long and are small, so that one of them would end the run alone. */
-const first = ["test/contract/suites.test.ts", "test/integration/processes/", "test/project/examples/"];
+const first = [
+  "test/contract/state-suite.test.ts",
+  "test/contract/lock-suite.test.ts",
+  "test/integration/processes/",
+  "test/project/examples/",
+];
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

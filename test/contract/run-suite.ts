@@ -3,7 +3,14 @@
 import { afterAll, beforeAll, describe, test } from "vitest";
 
 import type { SuiteHooks, SuiteOptions } from "../../src/testing/index.ts";
-import type { BackendUnderTest, Storage } from "./backends.ts";
+import { backends, suites, type BackendUnderTest, type Storage } from "./backends.ts";
+
+/** Each on a storage of its own. */
+export function runOnEveryBackend(suiteName: string): void {
+  const suite = suites[suiteName];
+  if (suite === undefined) throw new Error(`there is no suite ${suiteName}`);
+  for (const [name, backend] of Object.entries(backends)) runSuite(`${suiteName} on ${name}`, suite, backend);
+}
 
 export function runSuite(
   title: string,

@@ -1,0 +1,5 @@
+// lockSuite of holdfast/testing on every backend.
+
+import { runOnEveryBackend } from "./run-suite.ts";
+
+runOnEveryBackend("lockSuite");
