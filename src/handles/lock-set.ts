@@ -146,7 +146,7 @@ export class LockSetHandle<Id extends string> implements LockSet<Id> {
     const ids = this.#keys;
     const { store } = this.#session;
     const grant = (value: unknown): readonly HeldGrant[] =>
-      parseGrantsFor(value, { store, ids, call: "lockAll()" });
+      parseGrantsFor(value, { store, isOne: (id) => ids.includes(id), call: "lockAll()" });
     return { ...parsersOf(this.#session), signal: parse.signal, grant, shared: parse.boolean };
   }
 }

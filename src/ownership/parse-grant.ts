@@ -16,13 +16,17 @@ export function parseGrant(value: unknown, store: object, id: string): HeldGrant
   );
 }
 
-/** The grants of each id that it has: at least one of these ids, those of `call`. */
+/** The grants of each id that it has, of which `call` must be about at least one. */
 export function parseGrantsFor(
   value: unknown,
-  { store, ids, call }: { readonly store: object; readonly ids: readonly string[]; readonly call: string },
+  {
+    store,
+    isOne,
+    call,
+  }: { readonly store: object; readonly isOne: (id: string) => boolean; readonly call: string },
 ): readonly HeldGrant[] {
   const grants = parseGrants(value, store);
-  if (grants.some(({ id }) => ids.includes(id))) return grants;
+  if (grants.some(({ id }) => isOne(id))) return grants;
   const own = grants.map(({ id }) => quoted(id)).join(", ");
   throw new InvalidArgumentError(`grant belongs to ${own}, which is none of the ids of this ${call}.`);
 }

@@ -113,7 +113,7 @@ export abstract class PlainChange<R = unknown> extends Change<R> {
     const stored = this.replaced(loaded);
     const { ifRevision } = this.plain;
     if (ifRevision !== undefined && ifRevision !== (stored?.revision ?? "absent"))
-      throw conflictError(this.id, { wanted: ifRevision, found: stored?.revision ?? null });
+      throw this.#conflict(stored?.revision ?? null);
     return stored === null && this.plain.kind === "delete" ? undefined : this.plain;
   }
 
@@ -126,9 +126,13 @@ export abstract class PlainChange<R = unknown> extends Change<R> {
   answer(reply: PlainReply): void {
     if (reply.status === "saved") this.done(reply.revision);
     else if (reply.status === "deleted") this.done(null);
-    else if (reply.status === "conflict")
-      this.fail(conflictError(this.id, { wanted: this.plain.ifRevision, found: reply.revision }));
+    else if (reply.status === "conflict") this.fail(this.#conflict(reply.revision));
     else this.fail(this.codec.corrupt(reply.unreadable));
+  }
+
+  #conflict(found: number | null): ConflictError {
+    const { kind, ifRevision: wanted } = this.plain;
+    return conflictError(this.id, { wanted, found, doing: kind === "delete" ? "deleted" : "written" });
   }
 
   /** The state that would be replaced, if that is allowed [S6]. */
@@ -185,7 +189,7 @@ export interface Mismatched {
   readonly wanted: Condition;
   /** Where the state is; `null`: it is absent; 0: at a change that is not saved yet. */
   readonly found: number | null;
-  readonly doing?: "written" | "taken" | "touched";
+  readonly doing?: "written" | "deleted" | "taken" | "touched";
 }
 
 export function conflictError(id: string, { wanted, found, doing = "written" }: Mismatched): ConflictError {

@@ -171,7 +171,7 @@ export class Codec {
   }
 
   #leftAlone(found: string): string {
-    return `${this.#state} cannot be read and was left as it is: ${clause(found)}.`;
+    return `The state ${quoted(this.id)} cannot be read and was left as it is: ${clause(found)}.`;
   }
 
   #notSaved(message: string, cause?: unknown): SerializationError {

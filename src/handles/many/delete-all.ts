@@ -19,6 +19,7 @@ import {
 import * as names from "../../names.ts";
 import * as parse from "../../options.ts";
 import { throwIfAborted } from "../../ownership/abort-listeners.ts";
+import { parseGrantsFor } from "../../ownership/parse-grant.ts";
 import type { Session } from "../../session.ts";
 import { Codec } from "../../updates/codec.ts";
 import type { Scope } from "../scope.ts";
@@ -33,10 +34,13 @@ const pageSize = 500;
 const maxNamed = 5;
 
 export async function deleteAll(scope: Scope, options: DeleteAllOptions): Promise<number> {
-  const { idPrefix, ...how } = parse.parseOptions<Partial<DeleteAllOptions>>("deleteAll()", options, {
+  const { session } = scope;
+  const { idPrefix, ...how } = parse.parseOptions<How & { idPrefix?: string }>("deleteAll()", options, {
     idPrefix: scope.idPrefix,
+    grant: (value) => value,
     waitMs: parse.waitMs,
     signal: parse.signal,
+    durability: session.settings.readDurability,
   });
   if (idPrefix === undefined) {
     throw new InvalidArgumentError(
@@ -44,7 +48,9 @@ export async function deleteAll(scope: Scope, options: DeleteAllOptions): Promis
         `deleteAll({ idPrefix: "" }).`,
     );
   }
-  return new Deleting(scope.session, idPrefix, how).run();
+  const ids = { store: session.store, isOne: (id: string) => id.startsWith(idPrefix), call: "deleteAll()" };
+  if (how.grant !== undefined) parseGrantsFor(how.grant, ids);
+  return new Deleting(session, idPrefix, how).run();
 }
 
 class Deleting {

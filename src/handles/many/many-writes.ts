@@ -87,8 +87,9 @@ export class ManyWrites {
     const { store } = this.#session;
     const { grant } = this.#how;
     if (grant !== undefined) {
-      const ids = this.#entries.map(({ id }) => id);
-      for (const one of parseGrantsFor(grant, { store, ids, call })) this.#grants.set(one.id, one);
+      const ids = new Set(this.#entries.map(({ id }) => id));
+      const isOne = (id: string): boolean => call === "deleteAll()" || ids.has(id);
+      for (const one of parseGrantsFor(grant, { store, isOne, call })) this.#grants.set(one.id, one);
     }
     if (heldHere() === undefined) return;
     for (const { id } of this.#entries) {
@@ -177,7 +178,8 @@ export class ManyWrites {
     const { signal } = this.#how;
     const waitMs = this.#how.waitMs ?? this.#session.settings.waitMs;
     const grant = this.#grants.get(id);
-    const how = { waitMs: Math.max(0, waitMs - (now() - this.#begunAt)), signal, ...(grant && { grant }) };
+    const leftMs = Math.ceil(Math.max(0, waitMs - (now() - this.#begunAt))); // whole, since a message shows it
+    const how = { waitMs: leftMs, signal, ...(grant && { grant }) };
     const writes = new StateWrites(this.#session, id);
     const call = write?.kind === "save" ? "save()" : "delete()";
     const make = async (): Promise<unknown> =>

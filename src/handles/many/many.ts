@@ -79,8 +79,12 @@ export type DeleteResult =
 export interface DeleteAllOptions {
   /** Which states are deleted: those whose ids begin with it. `""` means all of them. */
   idPrefix: string;
+  /** Ids whose lock it has are deleted under it; found automatically inside `lock.run(fn)`. */
+  grant?: Grant | GrantSet | undefined;
   /** How long each id waits while others hold its lock, in milliseconds. Default: as the store's. */
   waitMs?: number | undefined;
   /** Ends the call, which rejects with `signal.reason`. What was deleted before stays deleted. */
   signal?: AbortSignal | undefined;
+  /** How many replicas must have the deletes before they are acknowledged. */
+  durability?: DurabilityOptions | undefined;
 }

@@ -192,7 +192,7 @@ export class StateHandle<T, D> implements State<T, D> {
   }
 
   async #touch(ttl: number | "none" | ExpiresAt, options: TouchOptions | undefined): Promise<boolean> {
-    const ttlMs = touchedLife(ttl, "ttlMs");
+    const ttlMs = touchedLife(ttl, "ttl");
     const { calls, settings } = this.#session;
     const { ifRevision, ...own } = parse.parseOptions<Parsed<TouchOptions>>("touch()", options, {
       ifRevision: parse.revision,

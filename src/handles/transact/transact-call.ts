@@ -216,7 +216,7 @@ function parseOptions(
     signal: parse.signal,
     durability: settings.readDurability,
     maxHoldMs: parse.maxHoldMs,
-    grant: (value) => parseGrantsFor(value, { store, ids, call: "transact()" }),
+    grant: (value) => parseGrantsFor(value, { store, isOne: (id) => ids.includes(id), call: "transact()" }),
   });
 }
 

@@ -35,7 +35,7 @@ export function parseKeys(value: unknown): readonly [ParsedKey, ...ParsedKey[]] 
   const [first, ...others] = value.map((entry: unknown, index) => parseKey(entry, `keys[${index}]`));
   if (first === undefined || others.length >= mostKeys)
     throw new InvalidArgumentError(
-      `keys must have 1 to ${mostKeys} keys; got ${value.length}. The first one seals; all of them are tried by their id.`,
+      `keys must be a list of 1 to ${mostKeys} keys; got ${value.length}. The first one seals, and each one opens what it sealed.`,
     );
   refuseDuplicates([first, ...others]);
   return [first, ...others];

@@ -58,6 +58,19 @@ export const deleteAllCases: readonly Case[] = [
     await grant.release();
     assert.equal(await store.deleteAll({ idPrefix }), 1);
   }),
+  proof("[S4] deletes under a grant of the caller, as its message advises", async (fixture) => {
+    const store = await fixture.store();
+    const { idPrefix, ids } = idsOf(fixture, 600);
+    const [held = "", other = ""] = ids;
+    await store.saveMany(entriesOf(ids));
+    const grant = await store.lock(held).acquire();
+    const error = await rejectsWith(store.deleteAll({ idPrefix: held, waitMs: 20 }), "LOCK_TIMEOUT");
+    assert.match(error.message, /pass \{ grant \}/);
+    assert.doesNotMatch(error.message, /\d\.\d+ ms/);
+    await rejectsWith(store.deleteAll({ idPrefix: other, grant }), "INVALID_ARGUMENT");
+    assert.equal(await store.deleteAll({ idPrefix, grant, waitMs: 0 }), ids.length);
+    assert.equal(await grant.release(), true);
+  }),
   needing(["putGarbage"], "[S6] what is no state stays, and is reported if it is listed", async (fixture) => {
     const store = await fixture.store();
     const { idPrefix, ids } = idsOf(fixture, 3);
