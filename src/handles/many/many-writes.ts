@@ -160,7 +160,9 @@ export class ManyWrites {
   #done(place: number, answer: Answer): void {
     const entry = this.#entries[place];
     this.#answers[place] = answer;
-    if (entry !== undefined && !(answer instanceof HoldfastError)) publishUpdate(entry.id, 1, entry.write);
+    if (entry === undefined) return;
+    this.#session.calls.watchers.changed(entry.id); // [E2]
+    if (!(answer instanceof HoldfastError)) publishUpdate(entry.id, 1, entry.write);
   }
 
   /** The error is the one that a single write gets. */
