@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { Memory, MemoryBackend } from "../../../src/backends/memory/backend.ts";
 import { open, type Snapshot, type Store } from "../../../src/index.ts";
 import { ContractClient, save } from "../../../src/testing/contract-client.ts";
-import { createTestWorld, FaultyBackend } from "../../../src/testing/index.ts";
+import { createTestWorld, failBefore, FaultyBackend } from "../../../src/testing/index.ts";
 import { nodeTime } from "../../../src/time/node-time.ts";
 import { useTimeSource } from "../../../src/timers.ts";
 
@@ -134,4 +134,13 @@ test("[E2] what saveMany, deleteMany and deleteAll write is a hint to the watche
   expect(await seenAfter(() => store.deleteMany(["a", "x"]))).toBe(undefined);
   expect(await seenAfter(() => store.saveMany(entries(2)))).toBe(2);
   expect(await seenAfter(() => store.deleteAll({ idPrefix: "" }))).toBe(undefined);
+});
+
+test("[E2] a backend that failed to give hints is told, too, when nobody watches any more", async () => {
+  const failing = faults.always("watch", failBefore());
+  const changes = store.state<number>("x").watch()[Symbol.asyncIterator]();
+  await changes.next();
+  await advance(60_000);
+  expect([calls("watch"), calls("unwatch"), timers.size]).toEqual([1, 1, 0]);
+  failing.cancel();
 });
