@@ -13,8 +13,10 @@ const lingerMs = 20_000;
 
 interface Watched {
   readonly listeners: Set<() => void>;
-  /** Resolves with whether the backend gives hints; `undefined`: it was not asked, or does not. */
+  /** Resolves with whether the backend gives hints; `undefined`: it was not asked, or failed to. */
   subscription: Promise<boolean> | undefined;
+  /** Whether the backend was asked: even if it failed to give hints, it may keep the id. */
+  isAsked: boolean;
   isPushed: boolean;
   linger: Deadline | undefined;
 }
@@ -64,6 +66,7 @@ export class Watchers {
   async #subscribe(id: string, watched: Watched): Promise<boolean> {
     try {
       if (this.#backend.watch === undefined) return false;
+      watched.isAsked = true;
       await this.#backend.watch(id);
       watched.isPushed = true;
       return true;
@@ -79,6 +82,7 @@ export class Watchers {
     const watched = {
       listeners: new Set<() => void>(),
       subscription: undefined,
+      isAsked: false,
       isPushed: false,
       linger: undefined,
     };
@@ -87,7 +91,7 @@ export class Watchers {
   }
 
   #leave(id: string, watched: Watched): void {
-    if (watched.subscription === undefined) this.#watched.delete(id);
+    if (!watched.isAsked) this.#watched.delete(id);
     else watched.linger ??= this.#deadlines.set(lingerMs, () => this.#end(id, watched));
   }
 

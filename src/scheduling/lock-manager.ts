@@ -13,6 +13,7 @@ import { adopt } from "./adopt.ts";
 import { WaitGraph } from "./deadlocks/wait-graph.ts";
 import { PermitQueue } from "./permits/permit-queue.ts";
 import type { GrantRequest, Request } from "./request.ts";
+import { WritesTogether } from "./writes-together.ts";
 
 /** The number of acquirers without callers that are kept. */
 const maxIdle = 1_000;
@@ -22,6 +23,8 @@ export class LockManager {
   readonly #serving = new InFlight();
   /** [L15] Who waits while holding other locks. */
   readonly #waits: WaitGraph;
+  /** Writes that pass the queues by. */
+  readonly together = new WritesTogether();
   #acquirers = new Map<string, Acquirer>();
   /** Those of shared locks, by id, as long as they have callers. */
   readonly #shared = new Map<string, Acquirer>();
@@ -50,6 +53,8 @@ export class LockManager {
    * Acquirer.
    */
   writesAhead(id: string): Promise<void> | undefined {
+    const together = this.together.of(id);
+    if (together !== undefined) return together.then(() => this.#acquirers.get(id)?.writesAhead());
     return this.#acquirers.get(id)?.writesAhead();
   }
 

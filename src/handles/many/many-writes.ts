@@ -73,8 +73,15 @@ export class ManyWrites {
   async send(trace?: UpdateTrace): Promise<void> {
     this.#trace = trace;
     const ids = this.#entries.map(({ id }) => id);
-    const chunks = this.#chunks(ids);
-    await forEachOf(chunks, (places) => this.#sendChunk(places));
+    const { together } = this.#session.locks;
+    const chunks = this.#chunks(ids).map((places) => {
+      return { places, answered: together.begin(places.map((place) => ids[place] ?? "")) };
+    });
+    try {
+      await forEachOf(chunks, ({ places, answered }) => this.#sendChunk(places).finally(answered));
+    } finally {
+      for (const { answered } of chunks) answered();
+    }
   }
 
   /** Resolves to the answers once every entry has one. Rejects with the reason of the signal if it ended some waits. */
@@ -161,7 +168,9 @@ export class ManyWrites {
   #done(place: number, answer: Answer): void {
     const entry = this.#entries[place];
     this.#answers[place] = answer;
-    if (entry !== undefined && !(answer instanceof HoldfastError)) publishUpdate(entry.id, 1, entry.write);
+    if (entry === undefined) return;
+    this.#session.calls.watchers.changed(entry.id); // [E2]
+    if (!(answer instanceof HoldfastError)) publishUpdate(entry.id, 1, entry.write);
   }
 
   /** The error is the one that a single write gets. */

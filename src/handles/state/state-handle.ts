@@ -182,8 +182,9 @@ export class StateHandle<T, D> implements State<T, D> {
   }
 
   async #exists(): Promise<boolean> {
-    this.#session.admit();
     const { calls } = this.#session;
+    const ahead = this.#writesAhead();
+    if (ahead !== undefined) await ahead;
     const found = await calls.read({ doing: "Looking for the state", id: this.key }, () =>
       calls.backend.describeState(this.key),
     );
@@ -212,14 +213,19 @@ export class StateHandle<T, D> implements State<T, D> {
   }
 
   async #stored(expiry: boolean): Promise<StoredState | null> {
-    this.#session.admit();
-    const { calls, locks } = this.#session;
-    const ahead = locks.writesAhead(this.key);
+    const { calls } = this.#session;
+    const ahead = this.#writesAhead();
     if (ahead !== undefined) await ahead;
     const loaded = await calls.read({ doing: "Loading the state", id: this.key }, () =>
       calls.backend.loadState(this.key, { expiry }),
     );
     return this.#codec.readable(loaded);
+  }
+
+  /** What a read waits for, if it is admitted. */
+  #writesAhead(): Promise<void> | undefined {
+    this.#session.admit();
+    return this.#session.locks.writesAhead(this.key);
   }
 
   /** The target of a plain write. */

@@ -3,9 +3,9 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 
 import { Memory, MemoryBackend } from "../../../src/backends/memory/backend.ts";
-import { open, type Store } from "../../../src/index.ts";
+import { open, type Snapshot, type Store } from "../../../src/index.ts";
 import { ContractClient, save } from "../../../src/testing/contract-client.ts";
-import { createTestWorld, FaultyBackend } from "../../../src/testing/index.ts";
+import { createTestWorld, failBefore, FaultyBackend } from "../../../src/testing/index.ts";
 import { nodeTime } from "../../../src/time/node-time.ts";
 import { useTimeSource } from "../../../src/timers.ts";
 
@@ -111,4 +111,36 @@ test("[E2] [S7] in a test world, an expiry is seen when its time comes", async (
   await world.advance(1_100);
   expect(seen).toBeUndefined();
   await world.close();
+});
+
+test("[E2] what saveMany, deleteMany and deleteAll write is a hint to the watchers of the same store", async () => {
+  const changes = store.state<number>("x").watch()[Symbol.asyncIterator]() as AsyncIterator<
+    Snapshot<number> | undefined,
+    undefined
+  >;
+  await changes.next();
+  faults.wakes = "drop";
+  const seenAfter = async (write: () => Promise<unknown>): Promise<unknown> => {
+    let seen: unknown = "nothing";
+    const next = changes.next().then(({ value: snapshot }) => (seen = snapshot?.value));
+    await advance(100);
+    await write();
+    await advance(100);
+    await Promise.race([next, turn()]);
+    return seen;
+  };
+  const entries = (value: number) => ["a", "x"].map((id) => ({ id, value }));
+  expect(await seenAfter(() => store.saveMany(entries(1)))).toBe(1);
+  expect(await seenAfter(() => store.deleteMany(["a", "x"]))).toBe(undefined);
+  expect(await seenAfter(() => store.saveMany(entries(2)))).toBe(2);
+  expect(await seenAfter(() => store.deleteAll({ idPrefix: "" }))).toBe(undefined);
+});
+
+test("[E2] a backend that failed to give hints is told, too, when nobody watches any more", async () => {
+  const failing = faults.always("watch", failBefore());
+  const changes = store.state<number>("x").watch()[Symbol.asyncIterator]();
+  await changes.next();
+  await advance(60_000);
+  expect([calls("watch"), calls("unwatch"), timers.size]).toEqual([1, 1, 0]);
+  failing.cancel();
 });

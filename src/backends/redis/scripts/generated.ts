@@ -2088,7 +2088,7 @@ export const scripts = {
   },
   writeStates: {
     name: "writeStates",
-    sha1: "be8c14bda75d8afb7c5e68ac2217faaaa5544b3b",
+    sha1: "3658ea147f1017351ad5dd7fa8e28a62077c6f58",
     text: [
       "local stamp, done = KEYS[1], KEYS[2]",
       "local prefix, seen = ARGV[1], tonumber(ARGV[2])",
@@ -2211,6 +2211,7 @@ export const scripts = {
       "marks[i] = mark_of(i, is_unusual, some_there)",
       "end",
       "if saves + deletes == 0 then return refuse(answer('refused', '-')) end",
+      "if INDEXED then redis.call('ZCARD', string.sub(stamp, 1, -12) .. 'index') end -- its type",
       "local first = write_all()",
       "if is_unusual then tell_all_watchers() end",
       "return remember(answer('written', first))",

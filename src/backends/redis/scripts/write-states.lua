@@ -139,6 +139,7 @@ local reply = isolated(function()
     marks[i] = mark_of(i, is_unusual, some_there)
   end
   if saves + deletes == 0 then return refuse(answer('refused', '-')) end
+  if INDEXED then redis.call('ZCARD', string.sub(stamp, 1, -12) .. 'index') end -- its type
   local first = write_all()
   if is_unusual then tell_all_watchers() end
   return remember(answer('written', first))

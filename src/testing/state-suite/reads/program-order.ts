@@ -15,8 +15,42 @@ export const programOrderCases: readonly Case[] = [
       assert.equal((await other.read())?.value, 12);
       const deleting = state.delete();
       assert.equal(await other.load(), undefined);
+      assert.equal(await other.exists(), false);
       await Promise.all([...several, deleting]);
+      const again = state.save(13);
+      assert.equal(await other.exists(), true);
+      await again;
     }
+  }),
+  proof(
+    "[S1] a read sees what its process has called saveMany and deleteMany for before",
+    async (fixture) => {
+      const [store, id] = [await fixture.store(), fixture.id()];
+      const [state, ids] = [store.state<number>(id), [`${id}:other`, id]];
+      for (const round of [1, 2, 3]) {
+        const saving = store.saveMany(ids.map((one) => ({ id: one, value: round })));
+        assert.equal(await state.load(), round);
+        const again = store.saveMany(ids.map((one) => ({ id: one, value: -round })));
+        assert.deepEqual(
+          (await store.loadMany<number>(ids)).map(({ value }) => value),
+          [-round, -round],
+        );
+        const deleting = store.deleteMany(ids);
+        assert.equal(await state.exists(), false);
+        await Promise.all([saving, again, deleting]);
+      }
+    },
+  ),
+  proof("[S1] a read does not wait for a saveMany that waits for the lock", async (fixture) => {
+    const [mine, theirs] = await fixture.stores(2);
+    const id = fixture.id();
+    await mine.state<number>(id).save(1);
+    const grant = await theirs.lock(id).acquire();
+    const saving = mine.saveMany([{ id, value: 2 }]);
+    assert.equal(await mine.state<number>(id).load(), 1);
+    await grant.release();
+    await saving;
+    assert.equal(await mine.state<number>(id).load(), 2);
   }),
   proof("[S1] a read does not wait for a write that waits for the lock", async (fixture) => {
     const [mine, theirs] = await fixture.stores(2);

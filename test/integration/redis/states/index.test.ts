@@ -201,3 +201,15 @@ describe("building and dropping", () => {
     });
   });
 });
+
+test("[S5] [S6] a key that is no index stops saveMany before its first write", async () => {
+  await indexed(async (store) => {
+    await store.state("there").save(1);
+    await server.command("DEL", "holdfast:index");
+    await server.command("SET", "holdfast:index", "not an index");
+    const entries = ["there", "new"].map((id) => ({ id, value: 2 }));
+    for (const { error } of await store.saveMany(entries))
+      expect(error).toMatchObject({ code: "CORRUPT_STATE", outcome: "none" });
+    expect(await store.state("there").load()).toBe(1);
+  });
+});
