@@ -183,7 +183,9 @@ export class StateHandle<T, D> implements State<T, D> {
 
   async #exists(): Promise<boolean> {
     this.#session.admit();
-    const { calls } = this.#session;
+    const { calls, locks } = this.#session;
+    const ahead = locks.writesAhead(this.key);
+    if (ahead !== undefined) await ahead;
     const found = await calls.read({ doing: "Looking for the state", id: this.key }, () =>
       calls.backend.describeState(this.key),
     );
@@ -193,12 +195,14 @@ export class StateHandle<T, D> implements State<T, D> {
 
   async #touch(ttl: number | "none" | ExpiresAt, options: TouchOptions | undefined): Promise<boolean> {
     const ttlMs = touchedLife(ttl, "ttlMs");
-    const { calls, settings } = this.#session;
+    const { calls, locks, settings } = this.#session;
     const { ifRevision, ...own } = parse.parseOptions<Parsed<TouchOptions>>("touch()", options, {
       ifRevision: parse.revision,
       durability: settings.readDurability,
     });
     this.#session.admit();
+    const ahead = locks.writesAhead(this.key); // it takes no turn in the queue, and must not miss what was saved just now
+    if (ahead !== undefined) await ahead;
     const durability = this.#durabilityOf(own);
     const what = { doing: "Touching the state", id: this.key, durability };
     const { reply, shortage } = await calls.exactlyOnce<TouchReply>(what, (receipt) =>
