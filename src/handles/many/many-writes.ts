@@ -177,7 +177,11 @@ export class ManyWrites {
     const { signal } = this.#how;
     const waitMs = this.#how.waitMs ?? this.#session.settings.waitMs;
     const grant = this.#grants.get(id);
-    const how = { waitMs: Math.max(0, waitMs - (now() - this.#begunAt)), signal, ...(grant && { grant }) };
+    const how = {
+      waitMs: Math.max(0, Math.ceil(waitMs - (now() - this.#begunAt))),
+      signal,
+      ...(grant && { grant }),
+    };
     const writes = new StateWrites(this.#session, id);
     const call = write?.kind === "save" ? "save()" : "delete()";
     const make = async (): Promise<unknown> =>
