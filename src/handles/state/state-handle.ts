@@ -199,7 +199,8 @@ export class StateHandle<T, D> implements State<T, D> {
       ifRevision: parse.revision,
       durability: settings.readDurability,
     });
-    this.#session.admit();
+    const ahead = this.#writesAhead(); // it takes no turn in the queue, and must not miss what was saved just now
+    if (ahead !== undefined) await ahead;
     const durability = this.#durabilityOf(own);
     const what = { doing: "Touching the state", id: this.key, durability };
     const { reply, shortage } = await calls.exactlyOnce<TouchReply>(what, (receipt) =>

@@ -52,6 +52,23 @@ export const programOrderCases: readonly Case[] = [
     await saving;
     assert.equal(await mine.state<number>(id).load(), 2);
   }),
+  proof("[S1] [S7] exists and touch see the saves and deletes that were called before", async (fixture) => {
+    const [store, id] = [await fixture.store(), fixture.id()];
+    const [state, other] = [store.state<number>(id), store.state<number>(id)];
+    const saving = state.save(1);
+    assert.equal(await other.exists(), true);
+    const deleting = state.delete();
+    assert.equal(await other.exists(), false);
+    await Promise.all([saving, deleting]);
+    const several = [state.save(2), state.save(3)];
+    assert.equal(await other.touch(60_000), true);
+    await Promise.all(several);
+    const left = (await state.read())?.expiresInMs ?? null;
+    assert.ok(left !== null && left <= 60_000, `expires in ${left}`);
+    const last = state.delete();
+    assert.equal(await other.touch(60_000), false);
+    await last;
+  }),
   proof("[S1] a read does not wait for a write that waits for the lock", async (fixture) => {
     const [mine, theirs] = await fixture.stores(2);
     const id = fixture.id();
@@ -59,6 +76,8 @@ export const programOrderCases: readonly Case[] = [
     const grant = await theirs.lock(id).acquire();
     const saving = mine.state<number>(id).save(2);
     assert.equal(await mine.state<number>(id).load(), 1);
+    assert.equal(await mine.state<number>(id).exists(), true);
+    assert.equal(await mine.state<number>(id).touch(60_000), true);
     await grant.release();
     await saving;
     assert.equal(await mine.state<number>(id).load(), 2);
