@@ -182,8 +182,7 @@ export class StateHandle<T, D> implements State<T, D> {
   }
 
   async #exists(): Promise<boolean> {
-    this.#session.admit();
-    const { calls } = this.#session;
+    const calls = await this.#afterWrites();
     const found = await calls.read({ doing: "Looking for the state", id: this.key }, () =>
       calls.backend.describeState(this.key),
     );
@@ -211,11 +210,17 @@ export class StateHandle<T, D> implements State<T, D> {
     return reply.status === "touched";
   }
 
-  async #stored(expiry: boolean): Promise<StoredState | null> {
+  /** A read sees the saves and deletes that this process has called before it. */
+  async #afterWrites(): Promise<Session["calls"]> {
     this.#session.admit();
     const { calls, locks } = this.#session;
     const ahead = locks.writesAhead(this.key);
     if (ahead !== undefined) await ahead;
+    return calls;
+  }
+
+  async #stored(expiry: boolean): Promise<StoredState | null> {
+    const calls = await this.#afterWrites();
     const loaded = await calls.read({ doing: "Loading the state", id: this.key }, () =>
       calls.backend.loadState(this.key, { expiry }),
     );
