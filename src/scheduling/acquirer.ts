@@ -76,10 +76,14 @@ export class Acquirer implements QueueCallbacks, Asker, AwaitedLock {
 
   /**
    * Settles when the saves and deletes that have come are saved, or have to wait for others or for the function of a change;
-   * `undefined`: there are none that were not sent, or they have to wait now.
+   * `undefined`: there are none without a reply, or they have to wait now.
    */
   writesAhead(): Promise<void> | undefined {
     return this.#lastWrite && this.queue.settledOrDelayed(this.#lastWrite);
+  }
+
+  get hasWritesAhead(): boolean {
+    return this.#lastWrite !== undefined;
   }
 
   /** An exclusive request for the same id has come: those that come after it ask with a ticket of their own. */
@@ -150,8 +154,8 @@ export class Acquirer implements QueueCallbacks, Asker, AwaitedLock {
   async #writeAlone(request: ChangeRequest, change: PlainChange): Promise<void> {
     this.queue.remove(request); // [S5] its wait cannot be ended while its write is in progress
     this.#rejection = undefined;
-    if (this.#lastWrite === change) this.#lastWrite = undefined; // what is sent after it follows it
     const result = await writePlain(this.#tickets.calls, this.id, change);
+    if (this.#lastWrite === change) this.#lastWrite = undefined;
     if (result === "busy") this.#waitAfterAll(request);
     else this.#startNext();
   }

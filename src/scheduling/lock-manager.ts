@@ -58,6 +58,11 @@ export class LockManager {
     return this.#acquirers.get(id)?.writesAhead();
   }
 
+  /** Whether saves or deletes of this state have come that have no reply: a write that follows them joins their queue. */
+  hasWritesAhead(id: string): boolean {
+    return this.#acquirers.get(id)?.hasWritesAhead === true;
+  }
+
   /**
    * Adds a request for a grant. Callers that share a lock share a ticket.
    */

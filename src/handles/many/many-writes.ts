@@ -110,13 +110,14 @@ export class ManyWrites {
     }
   }
 
-  /** What is written under grants is written alone. */
+  /** What is written under grants is written alone, and so is what follows writes of this process. */
   #chunks(ids: readonly string[]): (readonly number[])[] {
     const bytesAt = (place: number): number => sizeOf(this.#entries[place]);
-    const { backend } = this.#session;
-    if (this.#grants.size === 0) return chunksOf(ids, backend, bytesAt);
+    const { backend, locks } = this.#session;
+    const alone = new Set(ids.filter((id) => this.#grants.has(id) || locks.hasWritesAhead(id)));
+    if (alone.size === 0) return chunksOf(ids, backend, bytesAt);
     const places = [...ids.keys()];
-    const isOwn = (place: number): boolean => this.#grants.has(ids[place] ?? "");
+    const isOwn = (place: number): boolean => alone.has(ids[place] ?? "");
     for (const place of places) if (isOwn(place)) this.#wait(this.#writeAlone(place));
     const others = places.filter((place) => !isOwn(place));
     const placeOf = (nth: number): number => others[nth] ?? 0;

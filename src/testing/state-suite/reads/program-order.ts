@@ -14,6 +14,7 @@ export const programOrderCases: readonly Case[] = [
       const several = [state.save(10), state.save(11), state.save(12)]; // they take the lock, and are saved together
       assert.equal((await other.read())?.value, 12);
       const deleting = state.delete();
+      assert.equal(await other.exists(), false);
       assert.equal(await other.load(), undefined);
       assert.equal(await other.exists(), false);
       await Promise.all([...several, deleting]);
@@ -68,6 +69,26 @@ export const programOrderCases: readonly Case[] = [
     const last = state.delete();
     assert.equal(await other.touch(60_000), false);
     await last;
+  }),
+  proof("[S1] a read sees a write that was sent and has no reply yet", async (fixture) => {
+    const [store, id] = [await fixture.store(), fixture.id()];
+    const state = store.state<number>(id);
+    for (let turns = 0; turns < 20; turns += 1) {
+      const saving = state.save(turns);
+      for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
+      assert.equal(await state.load(), turns, `after ${String(turns)} turns`);
+      await saving;
+    }
+  }),
+  proof("[S3] saveMany and deleteMany follow the writes that were called before", async (fixture) => {
+    const [store, id] = [await fixture.store(), fixture.id()];
+    const state = store.state<string>(id);
+    const before = [state.save("first"), state.save("second")]; // they take the lock
+    const saving = store.saveMany([{ id, value: "last" }]);
+    await Promise.all([...before, saving]);
+    assert.equal(await state.load(), "last");
+    await Promise.all([state.save("first"), state.save("second"), store.deleteMany([id])]);
+    assert.equal(await state.exists(), false);
   }),
   proof("[S1] a read does not wait for a write that waits for the lock", async (fixture) => {
     const [mine, theirs] = await fixture.stores(2);
