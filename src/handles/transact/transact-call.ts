@@ -202,7 +202,7 @@ function checkShards({ backend }: Session, [first, ...others]: readonly Handle[]
   throw new InvalidArgumentError(
     `The states ${quoted(first.key)} and ${quoted(elsewhere.key)} are on different shards, so they cannot be changed in one ` +
       `step. Give their ids a common tag in braces, which then decides the shard: ` +
-      `${JSON.stringify(`{bank}:${first.key}`)}, ${JSON.stringify(`{bank}:${elsewhere.key}`)}.`,
+      `${JSON.stringify(`{bank}:${first.id}`)}, ${JSON.stringify(`{bank}:${elsewhere.id}`)}.`,
   );
 }
 

@@ -101,6 +101,8 @@ const rows: Readonly<Record<string, (store: Store, id: string) => Promise<void>>
     const state = store.state<Count>(id, { serializer: newer, version: 2, migrate });
     await old.save({ n: 1 }, { ttlMs: 60_000 });
     expect(await state.update(() => undefined)).toEqual({ n: 1, m: 1 });
+    const next = store.state<Count>(id, { serializer: newer, version: 3, migrate: { 2: same } });
+    expect(await next.load()).toEqual({ n: 1, m: 1 });
     const asItIs = (name: string) => ({
       name,
       serialize: (value: unknown) => value as Uint8Array,

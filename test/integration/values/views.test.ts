@@ -152,6 +152,21 @@ describe.each(placeNames)("on %s", (name) => {
   });
 });
 
+describe("on two shards on Redis", () => {
+  const opened = storesAt("two shards on Redis");
+  test("[S9] transact of a view advises ids that the view can have", async () => {
+    const view = opened().within("v:");
+    const states = Array.from({ length: 20 }, (_, n) => view.within("in:").state(`id-${n}`));
+    const failed: unknown = await view.transact(states, () => undefined).catch((error: unknown) => error);
+    expect((failed as Error).message).toMatch(
+      /states "v:in:id-0" and .*: "\{bank\}:id-0", "\{bank\}:id-\d+"/,
+    );
+    const [a, b] = ["{bank}:id-0", "{bank}:id-1"].map((id) => view.within("in:").state(id));
+    if (a !== undefined && b !== undefined) await view.transact([a, b], (drafts) => void (drafts[0] = 1));
+    expect(await a?.load()).toBe(1);
+  });
+});
+
 describe.each(["memory", "SQLite"])("on %s, where ids have an order", (name) => {
   const opened = storesAt(name);
   test.each([
