@@ -86,7 +86,8 @@ export interface Store extends AsyncDisposable {
   state<T>(id: string, options?: StateOptions<T>): State<T>;
   /**
    * Loads many states in as few round trips as possible. They are not read at one time: each value is whole, but another
-   * process may save between two of them.
+   * process may save between two of them. `initial`, schemas and versions belong to handles: a value of another version than
+   * 1 is an `error`.
    *
    * @param ids any number of them, in any iterable.
    * @returns an answer for each id, in their order: its value and revision, both without a value if it is absent, or the
@@ -106,10 +107,12 @@ export interface Store extends AsyncDisposable {
    * processes may see some of them saved and others not, and so does an end of this process in the middle. Use
    * `transact` for all or nothing. All entries are checked and serialized before anything is sent.
    *
-   * A state whose lock others hold waits for its turn, up to `waitMs`, while the others are saved.
+   * A state whose lock others hold waits for its turn, up to `waitMs`, while the others are saved. Schemas and versions
+   * belong to handles: values are not validated here, and have version 1.
    *
    * @returns an answer for each entry, in their order: its new revision, or its `error`: ConflictError,
-   * LockTimeoutError, LockLostError, CorruptStateError or UnavailableError, as `state.save` throws them. Check them.
+   * LockTimeoutError, LockLostError, CorruptStateError, VersionError or UnavailableError, as `state.save` throws them. Check
+   * them.
    * @throws InvalidArgumentError for a bad id or option, or an id that is given twice, and SerializationError: then nothing
    * was written. UnavailableError if no entry got another answer. The reason of `signal`.
    * @example
@@ -141,7 +144,7 @@ export interface Store extends AsyncDisposable {
    *
    * @returns how many states were deleted.
    * @throws an error that says how many were deleted and names some that were not, once all others are deleted:
-   * LockTimeoutError if their locks were held for `waitMs`; CorruptStateError if they cannot be read, which are left as
+   * LockTimeoutError if their locks were held for `waitMs`; CorruptStateError if they are no states, which are left as
    * they are; UnavailableError. Call it again for the rest. InvalidArgumentError without `idPrefix`.
    * @example
    * ```ts

@@ -88,9 +88,9 @@ export interface Leader<T = unknown> {
   /** Returns who leads; `null`: no process does, or its term has only just begun. */
   current(): Promise<LeaderInfo<T> | null>;
   /**
-   * Yields who leads now, and then each change that it sees: another term, another value, or none. It may skip some. On
-   * Redis and in memory it sees a change at once, elsewhere and if a message is lost within `intervalMs`. It ends when
-   * the store begins to close, and throws if the backend does not answer.
+   * Yields who leads now, and then each change that it sees: another term, another value, or none. It may skip some. It sees
+   * a change at once on Redis and in memory, within 100 ms in a SQLite file, and within `intervalMs` if a message is lost.
+   * It ends when the store begins to close, and throws if the backend does not answer.
    */
   watch(options?: WatchOptions): AsyncIterable<LeaderInfo<T> | null>;
 }

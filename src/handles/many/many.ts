@@ -24,7 +24,7 @@ export type LoadResult<T> =
       readonly id: string;
       readonly value: undefined;
       readonly revision: undefined;
-      /** What is stored cannot be read: a CorruptStateError. It is left as it is. */
+      /** What is stored cannot be read: a CorruptStateError, SealError or VersionError. It is left as it is. */
       readonly error: HoldfastError;
     };
 

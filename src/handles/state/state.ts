@@ -157,7 +157,8 @@ export interface State<T, D = T | undefined> {
   /**
    * Returns the value; `initial()` (or `undefined`) if it is absent. Writes nothing.
    *
-   * @throws CorruptStateError if the stored data cannot be read; UnavailableError.
+   * @throws CorruptStateError if the stored data cannot be read; SealError, VersionError or ValidationError if it is sealed
+   * with another key, has another version, or does not fit the schema; UnavailableError.
    */
   load(): Promise<D>;
   /**
@@ -176,8 +177,9 @@ export interface State<T, D = T | undefined> {
    *
    * @returns the new revision.
    * @throws ConflictError if the state is not at `ifRevision`; LockTimeoutError if others held the state's lock for
-   * `waitMs`; LockLostError if the grant that it is written under has ended; SerializationError; CorruptStateError if
-   * the data that it would replace cannot be read; UnavailableError.
+   * `waitMs`; LockLostError if the grant that it is written under has ended; SerializationError; ValidationError;
+   * CorruptStateError if the data that it would replace is no state, or one of another serializer; VersionError if it is
+   * that of a newer release; UnavailableError.
    */
   save(value: T, options?: SaveOptions): Promise<Revision>;
   /** As `save`, but returns `null` instead of throwing a ConflictError: insert-if-absent, compare-and-set. */
@@ -188,7 +190,7 @@ export interface State<T, D = T | undefined> {
    * changes nothing and returns nothing stores nothing. `context` can delete the state, and choose how long it lives.
    *
    * @returns the value that is now stored; as `load`, if there is none.
-   * @throws what `fn` threw; the errors of `save`.
+   * @throws what `fn` threw; the errors of `save` and `load`.
    */
   update(
     fn: (draft: D, context: UpdateContext) => T | void | Promise<T | void>,
@@ -253,7 +255,7 @@ export interface State<T, D = T | undefined> {
    * The loop ends by `break`, when `signal` aborts, and when the store begins to close. While the backend does not answer,
    * it goes on asking. While it waits, it keeps the process alive.
    *
-   * @throws UnavailableError if the first value cannot be loaded, or access is denied; CorruptStateError.
+   * @throws UnavailableError if the first value cannot be loaded, or access is denied; otherwise as `load`.
    *
    * @example
    * ```ts
