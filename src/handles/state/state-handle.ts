@@ -217,11 +217,6 @@ export class StateHandle<T, D> implements State<T, D> {
     const { calls } = this.#session;
     const ahead = this.#writesAhead();
     if (ahead !== undefined) await ahead;
-    return calls;
-  }
-
-  async #stored(expiry: boolean): Promise<StoredState | null> {
-    const calls = await this.#afterWrites();
     const loaded = await calls.read({ doing: "Loading the state", id: this.key }, () =>
       calls.backend.loadState(this.key, { expiry }),
     );
