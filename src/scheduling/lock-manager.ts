@@ -48,6 +48,11 @@ export class LockManager {
     acquirer.add(request);
   }
 
+  /** Whether requests of this process for the whole lock wait or are served: a write must not overtake them [L2]. */
+  isInUse(id: string): boolean {
+    return this.#acquirers.get(id)?.isIdle === false;
+  }
+
   /**
    * What a read of this state waits for, so that it sees the saves and deletes that this process has called before; see
    * Acquirer.
