@@ -82,10 +82,6 @@ export class Acquirer implements QueueCallbacks, Asker, AwaitedLock {
     return this.#lastWrite && this.queue.settledOrDelayed(this.#lastWrite);
   }
 
-  get hasWritesAhead(): boolean {
-    return this.#lastWrite !== undefined;
-  }
-
   /** An exclusive request for the same id has come: those that come after it ask with a ticket of their own. */
   takeNoMore(): void {
     if (this.#dispatcher instanceof SharedDispatcher) this.#dispatcher.takeNoMore();

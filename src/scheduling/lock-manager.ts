@@ -48,6 +48,11 @@ export class LockManager {
     acquirer.add(request);
   }
 
+  /** Whether requests of this process for the whole lock wait or are served: a write must not overtake them [L2]. */
+  isInUse(id: string): boolean {
+    return this.#acquirers.get(id)?.isIdle === false;
+  }
+
   /**
    * What a read of this state waits for, so that it sees the saves and deletes that this process has called before; see
    * Acquirer.
@@ -56,11 +61,6 @@ export class LockManager {
     const together = this.together.of(id);
     if (together !== undefined) return together.then(() => this.#acquirers.get(id)?.writesAhead());
     return this.#acquirers.get(id)?.writesAhead();
-  }
-
-  /** Whether saves or deletes of this state have come that have no reply: a write that follows them joins their queue. */
-  hasWritesAhead(id: string): boolean {
-    return this.#acquirers.get(id)?.hasWritesAhead === true;
   }
 
   /**

@@ -110,16 +110,17 @@ export class ManyWrites {
     }
   }
 
-  /** What is written under grants is written alone, and so is what follows writes of this process. */
+  /** What is written under grants is written alone, and so is what this process has written or locked before [L2]. */
   #chunks(ids: readonly string[]): (readonly number[])[] {
     const bytesAt = (place: number): number => sizeOf(this.#entries[place]);
     const { backend, locks } = this.#session;
-    const alone = new Set(ids.filter((id) => this.#grants.has(id) || locks.hasWritesAhead(id)));
-    if (alone.size === 0) return chunksOf(ids, backend, bytesAt);
-    const places = [...ids.keys()];
-    const isOwn = (place: number): boolean => alone.has(ids[place] ?? "");
-    for (const place of places) if (isOwn(place)) this.#wait(this.#writeAlone(place));
-    const others = places.filter((place) => !isOwn(place));
+    const isAlone = (id: string): boolean => this.#grants.has(id) || locks.isInUse(id);
+    if (!ids.some(isAlone)) return chunksOf(ids, backend, bytesAt);
+    const others: number[] = [];
+    for (const [place, id] of ids.entries()) {
+      if (isAlone(id)) this.#wait(this.#writeAlone(place));
+      else others.push(place);
+    }
     const placeOf = (nth: number): number => others[nth] ?? 0;
     const otherIds = others.map((place) => ids[place] ?? "");
     const chunks = chunksOf(otherIds, backend, (nth) => bytesAt(placeOf(nth)));

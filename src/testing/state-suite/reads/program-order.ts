@@ -42,6 +42,25 @@ export const programOrderCases: readonly Case[] = [
       }
     },
   ),
+  proof(
+    "[L2] saveMany and deleteMany do not overtake what their process has called before",
+    async (fixture) => {
+      const [store, id] = [await fixture.store(), fixture.id()];
+      const state = store.state(id, { initial: () => 0 });
+      const other = `${id}:other`;
+      const saveBoth = (value: number): Promise<unknown> =>
+        store.saveMany([other, id].map((one) => ({ id: one, value })));
+      for (const round of [1, 2, 3]) {
+        const saving = [state.save(10), state.save(11), saveBoth(round)]; // those before it take the lock
+        assert.equal(await state.load(), round);
+        await Promise.all(saving);
+        await Promise.all([state.update((n) => n + 100), saveBoth(-round)]);
+        assert.equal(await state.load(), -round);
+        await Promise.all([state.save(10), state.save(11), store.deleteMany([other, id])]);
+        assert.equal(await state.exists(), false);
+      }
+    },
+  ),
   proof("[S1] a read does not wait for a saveMany that waits for the lock", async (fixture) => {
     const [mine, theirs] = await fixture.stores(2);
     const id = fixture.id();
