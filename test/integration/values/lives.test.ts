@@ -34,10 +34,10 @@ const rows: Readonly<
       (s) =>
         Promise.all([
           s.update((_, c) => c.delete()),
-          s.update(add, { ttlMs: { whenNew: 9_000 } }),
+          s.update(add, { ttlMs: { whenNew: 10_000 } }),
           s.update(add, { ttlMs: "keep" }),
         ]),
-      9,
+      10,
     ],
     [(s) => Promise.all([s.update((_, c) => c.delete()), s.update(add, { ttlMs: "keep" })]), "none"],
     [
@@ -62,7 +62,7 @@ const rows: Readonly<
       20,
     ],
     [(s, store) => store.lock(s.id).run(() => s.update((n) => n, { ttlMs: 30_000 })), 30],
-    [(s) => s.update((n) => n, { expiresAt: new Date(Date.now() + 70_500) }), 71],
+    [(s) => s.update((n) => n, { expiresAt: new Date(Date.now() + 70_000) }), 70],
     [(s, store) => store.transact([s], (_, c) => c.setTtl(s, 40_000)), 40],
     [(s, store) => store.transact([s], (_, c) => c.setTtl(s, "keep")), 40],
   ],
@@ -73,12 +73,12 @@ const rows: Readonly<
       (s) =>
         Promise.all([
           s.update((_, c) => c.setTtl({ expiresAt: 0 })),
-          s.update(add, { ttlMs: { whenNew: 7_000 } }),
+          s.update(add, { ttlMs: { whenNew: 10_000 } }),
         ]),
-      7,
+      10,
     ],
     [(s, store) => store.saveMany([{ id: s.id, value: 5, expiresAt: 0 }]), "absent"],
-    [(s, store) => store.saveMany([{ id: s.id, value: 5, expiresAt: Date.now() + 30_500 }]), 31],
+    [(s, store) => store.saveMany([{ id: s.id, value: 5, expiresAt: Date.now() + 30_000 }]), 30],
     [
       (s, store) =>
         store.transact([s], (drafts, c) => {

@@ -47,10 +47,13 @@ export function storesAt(name: string): (options?: OpenOptions) => Store {
   };
 }
 
-/** The remaining life of a state in seconds, as a listing says it; "none": it never expires. */
+/**
+ * The remaining life of a state in seconds, as a listing says it; "none": it never expires. Rounded up to tens, since a busy
+ * machine takes seconds for a few calls.
+ */
 export async function lifeOf(store: Pick<Store, "states">, id: string): Promise<number | "none" | "absent"> {
   for await (const { expiresInMs } of store.states({ idPrefix: id }))
-    return expiresInMs === null ? "none" : Math.ceil(expiresInMs / 1_000);
+    return expiresInMs === null ? "none" : Math.ceil(expiresInMs / 10_000) * 10;
   return "absent";
 }
 
