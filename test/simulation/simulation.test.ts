@@ -124,7 +124,7 @@ test("another seed is another history", { timeout: 5 * minutes }, async () => {
 
 test("a job may fail on what a later job of its batch deletes, so that neither was ever stored", async () => {
   const { code, text } = await simulate("--seed", "jhyuzj7i", "--world", "2620");
-  expect(text).toMatch(/^ +save .*CONFLICT 4, /m);
+  expect(text).toMatch(/^ +save .*CONFLICT /m);
   expect(text).toContain("found: violations: 0");
   expect(code).toBe(0);
 });
