@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { expect } from "vitest";
 
-import type { Backend } from "../../src/backends/contract.ts";
+import type { Wake, Backend } from "../../src/backends/contract.ts";
 
 export interface Side {
   readonly clients: readonly Backend[];
@@ -133,4 +133,13 @@ export async function wakesSettle([expected, actual]: Both<readonly (readonly un
   const deadline = performance.now() + 1_000;
   await sleep(10);
   while (actual.flat().length < expected.flat().length && performance.now() < deadline) await sleep(5);
+}
+
+/** The wakes of each client by place: those of different places come over different connections, in any order. */
+export function byPlace(
+  wakes: readonly (readonly Wake[])[],
+  { placeOf }: Pick<Comparison, "placeOf">,
+): Wake[][] {
+  const place = (wake: Wake): number => ("id" in wake ? (placeOf?.(wake.id) ?? 0) : 0);
+  return wakes.map((own) => own.toSorted((a, b) => place(a) - place(b)));
 }

@@ -13,7 +13,7 @@ import {
   type Wake,
 } from "../../src/backends/contract.ts";
 import { commitOf } from "./oracle-commits.ts";
-import { Answers, everyPage, wakesSettle, type Both, type Comparison } from "./oracle-comparison.ts";
+import { Answers, byPlace, everyPage, wakesSettle, type Both, type Comparison } from "./oracle-comparison.ts";
 import { manyOf } from "./oracle-many.ts";
 import { History, type Entry } from "./oracle-history.ts";
 import type { Op, WriteOp } from "./oracle-ops.ts";
@@ -51,7 +51,8 @@ export class OracleRun {
     for (const op of ops) if (!(await this.#step(op))) return;
     if (!this.#options.wakes) return;
     await wakesSettle(this.#wakes);
-    this.#answers.compare(this.#wakes[0], this.#wakes[1]);
+    const [expected, actual] = this.#wakes;
+    this.#answers.compare(byPlace(expected, this.#options), byPlace(actual, this.#options));
   }
 
   /** False: the run ends here. */
@@ -132,7 +133,7 @@ export class OracleRun {
 
   #adopt(op: Extract<Op, { op: "adopt" }>): Entry | undefined {
     const old = this.#tickets.pick(op.ticket, false);
-    if (old === undefined) return undefined;
+    if (old === undefined || old.id === semaphore) return undefined; // a lock's: the new ticket goes on asking for it
     const ticket = this.#tickets.make({ client: op.client, id: old.id, share: undefined });
     const [stamps, leaseMs] = [this.#answers.stamp(op.fence), this.#options.leases[op.lease]!];
     const { load, fences } = op;

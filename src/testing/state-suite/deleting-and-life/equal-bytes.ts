@@ -142,8 +142,9 @@ export const equalBytesCases: readonly Case[] = [
   }),
   proof("[S7] [S9] a change of several states may choose the life of each", async (fixture) => {
     const store = await fixture.store();
-    const [kept, changed] = [store.state<number>(fixture.id()), store.state<number>(fixture.id())];
-    const absent = store.state(fixture.id(), { initial: () => 0 });
+    const tag = `{${fixture.id()}}`; // of one shard
+    const [kept, changed] = [store.state<number>(`${tag}kept`), store.state<number>(`${tag}changed`)];
+    const absent = store.state(`${tag}absent`, { initial: () => 0 });
     const revision = await kept.save(1);
     await changed.save(1, { ttlMs: 900_000 });
     await store.transact([kept, changed, absent], (drafts, context) => {

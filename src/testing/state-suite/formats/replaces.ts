@@ -1,6 +1,6 @@
 /** The contract of `replaces`: which stored formats a save may replace is decided in the step of the save [S6]. */
 import { strict as assert } from "node:assert";
-import type { SaveWrite } from "../../../backends/contract.ts";
+import type { Page, SaveWrite, StateEntry } from "../../../backends/contract.ts";
 import { formatIn } from "../../../backends/contract-formats.ts";
 import { remove, save, type ContractClient } from "../../contract-client.ts";
 import { proof, type Case } from "../../suite.ts";
@@ -85,10 +85,13 @@ export const replacesCases: readonly Case[] = [
   proof("[S6] a listing names formats as they are stored", async (fixture) => {
     const [a, id] = [await fixture.client(), fixture.id()];
     await a.saved(id, save("1", { serializer: `${"s".repeat(32)}@999999` }));
-    const { entries } = await a.backend.listStates(null, { idPrefix: id, limit: 10 });
-    assert.deepEqual(
-      entries.map(({ serializer }) => serializer),
-      [`${"s".repeat(32)}@999999`],
-    );
+    const found: string[] = [];
+    let cursor: string | null = null;
+    do {
+      const page: Page<StateEntry> = await a.backend.listStates(cursor, { idPrefix: id, limit: 10 });
+      found.push(...page.entries.map(({ serializer }) => serializer));
+      ({ cursor } = page);
+    } while (cursor !== null);
+    assert.deepEqual(found, [`${"s".repeat(32)}@999999`]);
   }),
 ];
