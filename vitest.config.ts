@@ -49,6 +49,7 @@ const onlyOnServers = "test/contract/suites-on-server.test.ts";
 
 /** Vitest begins with the largest files; these take long and are small, so that one of them would end the run alone. */
 const first = [
+  "test/contract/suites-on-",
   "test/contract/state-suite.test.ts",
   "test/contract/lock-suite.test.ts",
   "test/integration/processes/",
