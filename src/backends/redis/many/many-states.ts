@@ -48,7 +48,7 @@ export class ManyStates {
       script: scripts.writeStates,
       ahead,
       keys: keys.common,
-      madeKeys: () => entries.flatMap(({ id }) => keys.made(id)),
+      madeKeys: () => entries.flatMap(({ id }) => keys.changing(id)),
       args: (recording) => [keys.prefix, facts.stampFloor, ...recording, operations, payload],
       receipt,
       read: (reply) => readWriteStates(reply, entries.length),
