@@ -189,7 +189,7 @@ export const leaderCases: readonly Case[] = [
   proof(
     "[E1] the record cannot be deleted at the end of a term: it is not taken for the next one",
     async (fixture) => {
-      const { store, faults } = await fixture.faultyStore({ operationMs: 40 }); // less than a hold may serve
+      const { store, faults } = await fixture.faultyStore({ operationMs: 90 }); // less than a hold may serve
       const [other, id] = [await fixture.store(), fixture.id()];
       const [one, two] = [leading(), leading()];
       const runs = [one, two].map(({ fn }) => store.leader(id).run(fn, { value: "old" }));
