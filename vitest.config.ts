@@ -11,7 +11,7 @@ const apart = [
   "test/integration/pressure/**",
   "test/simulation/simulation.test.ts",
   "test/model/model.test.ts",
-  "test/contract/suites-on-redis.test.ts",
+  "test/contract/redis/**",
   "test/contract/suites-on-shards.test.ts",
   "test/property/oracle-{cluster,shards}.test.ts",
   "test/integration/redis/sentinel/**",
@@ -49,6 +49,7 @@ const onlyOnServers = "test/contract/suites-on-server.test.ts";
 
 /** Vitest begins with the largest files; these take long and are small, so that one of them would end the run alone. */
 const first = [
+  "test/contract/redis/",
   "test/contract/suites-on-",
   "test/contract/state-suite.test.ts",
   "test/contract/lock-suite.test.ts",

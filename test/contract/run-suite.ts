@@ -7,9 +7,19 @@ import { backends, suites, type BackendUnderTest, type Storage } from "./backend
 
 /** Each on a storage of its own. */
 export function runOnEveryBackend(suiteName: string): void {
+  runOnEach(suiteName, backends);
+}
+
+/** The same on these. `place`: what their names begin with in titles. */
+export function runOnEach(
+  suiteName: string,
+  each: Readonly<Record<string, BackendUnderTest>>,
+  place = "",
+): void {
   const suite = suites[suiteName];
   if (suite === undefined) throw new Error(`there is no suite ${suiteName}`);
-  for (const [name, backend] of Object.entries(backends)) runSuite(`${suiteName} on ${name}`, suite, backend);
+  for (const [name, backend] of Object.entries(each))
+    runSuite(`${suiteName} on ${place}${name}`, suite, backend);
 }
 
 export function runSuite(
