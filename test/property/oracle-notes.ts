@@ -10,6 +10,8 @@ export class Noting {
   readonly #options: Comparison;
   readonly #tickets: Tickets;
   #calls = 1;
+  /** The greatest `n` that each client has used, and has used in each place. */
+  readonly #latest = new Map<string, number>();
 
   constructor(options: Comparison, tickets: Tickets) {
     this.#options = options;
@@ -38,6 +40,11 @@ export class Noting {
           ticket: `host:1:${clients[ticket.client]!.clientId}:${ticket.number}`,
         });
         const wanted = own.map(({ hold, waits }): WaitNote => ({ ...named(hold), asks: waits.map(named) }));
+        const orders = [String(client), `${String(client)} in ${String(placeOf(id))}`];
+        const [overall, here] = orders.map((order) => n < (this.#latest.get(order) ?? 0));
+        // Late, but not in its own place: one memory sees that, a shard does not.
+        if (overall !== here) return Promise.resolve();
+        if (side === 1 && overall === false) for (const order of orders) this.#latest.set(order, n);
         return clients[client]!.noteWaits(wanted, { n, keepMs: 86_400_000 });
       },
       done: () => {},

@@ -294,7 +294,7 @@ export class RedisBackend implements contract.Backend {
   }
 
   #heard(wake: contract.Wake): void {
-    this.#listener?.(this.#facts.noteWake(wake));
+    if (this.#hints.concerns(wake)) this.#listener?.(this.#facts.noteWake(wake));
     if (wake.kind === "again" && this.#wakes.pushes) void this.#hints.noteAgain();
   }
 }

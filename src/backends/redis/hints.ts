@@ -50,6 +50,11 @@ export class Hints {
     return Promise.resolve();
   };
 
+  /** False: a hint about an id that nobody watches here, which shares its channel with one that somebody watches. */
+  concerns(wake: Wake): boolean {
+    return wake.kind !== "changed" || this.#watched.has(wake.id);
+  }
+
   /** Wakes arrive again, maybe from another server: changes until now may not have been published. */
   async noteAgain(): Promise<void> {
     const ids = [...this.#watched];

@@ -9,6 +9,7 @@
 import { afterEach, describe, expect, test } from "vitest";
 
 import { open, type Grant, type Store } from "../../../src/index.ts";
+import { makeKeys } from "../../../src/backends/redis/protocol/keys.ts";
 import { endOfStamps } from "../../../src/backends/redis/protocol/stamp-range.ts";
 import { remove, save } from "../../../src/testing/contract-client.ts";
 import { poll } from "../../support/poll.ts";
@@ -186,6 +187,24 @@ describe("a subscription", () => {
     } finally {
       await server.command("ACL", "SETUSER", "app", "+pubsub|numsub");
     }
+  });
+});
+
+describe("hints", () => {
+  const sharesChannelWith = (id: string): string => {
+    const { hints } = makeKeys("t:", "any");
+    for (let n = 0; ; n += 1) if (hints(`other-${String(n)}`) === hints(id)) return `other-${String(n)}`;
+  };
+
+  test("[E2] of an id that shares its channel with a watched one do not reach the client", async () => {
+    const [a, b] = [await connected(), await connected()];
+    const other = sharesChannelWith("x");
+    await a.backend.watch("x");
+    await b.backend.watch(other);
+    await b.saved(other, save("1"));
+    await b.wake("changed");
+    await b.saved("x", save("1"));
+    expect(await a.wake("changed")).toEqual({ kind: "changed", id: "x" });
   });
 });
 

@@ -178,9 +178,8 @@ export const watchCases: readonly Case[] = [
     const [store, id] = [await fixture.store(), fixture.id()];
     const watch = new Watching(store.state<number>(id), { intervalMs: 10 });
     assert.equal(await watch.next(), undefined);
-    const next = watch.step();
-    await fixture.hook("putGarbage")(id);
-    const error = await rejectsWith(next, "CORRUPT_STATE");
+    const failed = rejectsWith(watch.step(), "CORRUPT_STATE");
+    const [error] = await Promise.all([failed, fixture.hook("putGarbage")(id)]);
     assert.match(error.message, new RegExp(id));
     assert.deepEqual(await watch.step(), over);
   }),
