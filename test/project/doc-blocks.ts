@@ -18,6 +18,8 @@ export interface Block {
   /** `ts` is compiled and run; `ts compile` is compiled only. */
   readonly runs: boolean;
   readonly needsRedis: boolean;
+  /** Of docs/recipes: also run on Redis, by recipes.test.ts. */
+  readonly isRecipe: boolean;
   readonly path: string;
   readonly code: string;
 }
@@ -38,7 +40,15 @@ export class Workshop {
   constructor() {
     mkdirSync(join(this.folder, "node_modules/@redis"), { recursive: true });
     symlinkSync(root, join(this.folder, "node_modules/holdfast"), "dir");
-    for (const name of ["@redis/client", "ioredis", "@opentelemetry", "zod"]) {
+    for (const name of [
+      "@redis/client",
+      "@opentelemetry",
+      "bullmq",
+      "express",
+      "fastify",
+      "ioredis",
+      "zod",
+    ]) {
       symlinkSync(join(root, "node_modules", name), join(this.folder, "node_modules", name), "dir");
     }
     this.blocks = pages().flatMap((page) => this.#extract(page));
@@ -73,16 +83,20 @@ export class Workshop {
     });
   }
 
-  /** Runs a block in an empty folder of its own; answers the lines that it printed. */
-  async run(block: Block, redisUrl: string | undefined): Promise<string[]> {
+  /**
+   * Runs a block in an empty folder of its own; answers the lines that it printed. `redisUrl`: in place of the one that it
+   * names; `target`: what `open()` uses in place of a SQLite file.
+   */
+  async run(block: Block, redisUrl?: string, target?: string): Promise<string[]> {
     const cwd = mkdtempSync(join(this.folder, "run-"));
     writeFileSync(join(cwd, "package.json"), "{}");
     const { HOLDFAST_URL: _url, NODE_ENV: _mode, ...env } = process.env;
+    if (target !== undefined) env["HOLDFAST_URL"] = target;
     const path = block.path.includes("README") ? block.path.replace(/\.mts$/, ".mjs") : block.path;
     const program = join(cwd, basename(path));
     const code = readFileSync(path, "utf8").replaceAll(redisInDocs, redisUrl ?? redisInDocs);
     writeFileSync(program, code);
-    const { stdout } = await promisify(execFile)(process.execPath, [program], { cwd, env, timeout: 15_000 });
+    const { stdout } = await promisify(execFile)(process.execPath, [program], { cwd, env, timeout: 30_000 });
     return stdout.split("\n").filter((line) => line !== "");
   }
 
@@ -95,7 +109,15 @@ export class Workshop {
       const path = join(this.folder, "blocks", page.replaceAll(/[/.]/g, "-"), `${String(line)}.mts`);
       const name = `${relative(root, join(root, page))}:${String(line)}`;
       const needsRedis = code.includes(redisInDocs);
-      return { name, runs: mark === undefined, needsRedis, path, code: "\n".repeat(line - 1) + code };
+      const isRecipe = page.startsWith("docs/recipes/");
+      return {
+        name,
+        runs: mark === undefined,
+        needsRedis,
+        isRecipe,
+        path,
+        code: "\n".repeat(line - 1) + code,
+      };
     });
   }
 }
