@@ -38,7 +38,7 @@ export class VirtualTime implements MovedTime {
   #now: number;
 
   constructor() {
-    this.#now = Math.ceil(nodeTime.now()); // whole, so that sums of milliseconds are exact
+    this.#now = Math.ceil(nodeTime.now()); // whole, as timers are, so that sums are exact and runs repeat
     this.#aheadMs = nodeTime.wallNow() - this.#now;
     this.source = {
       now: () => this.#now,
@@ -74,7 +74,7 @@ export class VirtualTime implements MovedTime {
   }
 
   #later(ms: number, fn: () => void): Stoppable {
-    const timer: Timer = { dueAt: this.#now + Math.max(ms, 0), fire: AsyncResource.bind(fn) };
+    const timer: Timer = { dueAt: this.#now + Math.max(Math.ceil(ms), 0), fire: AsyncResource.bind(fn) };
     const after = this.#timers.findIndex(({ dueAt }) => dueAt > timer.dueAt);
     this.#timers.splice(after === -1 ? this.#timers.length : after, 0, timer);
     return {
