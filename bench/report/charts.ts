@@ -2,6 +2,7 @@
 import type { Measured, Metric, Results } from "../model.ts";
 import { median } from "../numbers.ts";
 import { opsOf } from "./compare.ts";
+import { summary } from "./summary.ts";
 import { barChart, lineChart, type Bar, type BarPanel, type Line } from "./svg.ts";
 
 export interface Chart {
@@ -12,6 +13,7 @@ export interface Chart {
 
 export function charts(results: Results): Chart[] {
   return [
+    summary(results),
     overview(results),
     throughput(results),
     waits(results),
@@ -89,7 +91,7 @@ function growth(results: Results, metric: "commands" | "serverUs"): Chart | unde
   };
 }
 
-/** The one picture for the README: the usual case first. */
+/** All contenders in the cases that matter most: the usual one first. */
 function overview(results: Results): Chart | undefined {
   const panels = [
     panel(

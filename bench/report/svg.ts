@@ -101,6 +101,40 @@ export function barChart(title: string, footnotes: readonly string[], panels: re
   return page(top + footnotes.length * 16 + 6, title, parts);
 }
 
+export interface RatioBar {
+  readonly label: string;
+  readonly value: number;
+  /** What it is compared with. */
+  readonly beside: string;
+}
+
+/** Bars that begin at 1, on a logarithmic scale: to the right where ours is faster, to the left where it is slower. */
+export function ratioChart(title: string, footnote: string, bars: readonly RatioBar[]): string {
+  const [one, perOctave, row] = [420, 70, 24];
+  const at = (value: number): number => one + Math.log2(value) * perOctave;
+  const bottom = 46 + bars.length * row;
+  const grid = [0.5, 1, 2, 4, 8, 16].map(
+    (tick) =>
+      `<line x1="${px(at(tick))}" x2="${px(at(tick))}" y1="42" y2="${bottom}" stroke="${tick === 1 ? "#333" : "#ddd"}"/>` +
+      text(at(tick), bottom + 16, `${tick}×`, 'text-anchor="middle" fill="#555"'),
+  );
+  const drawn = bars.map(({ label, value, beside }, n) => {
+    const [y, isFaster] = [62 + n * row, value >= 1];
+    const from = Math.min(one, at(value));
+    const fill = isFaster ? "#0050b3" : "#e69f00";
+    return (
+      text(310, y, label, 'text-anchor="end"') +
+      `<rect x="${px(from)}" y="${y - 11}" width="${px(Math.abs(at(value) - one))}" height="14" fill="${fill}"/>` +
+      text(Math.max(one, at(value)) + 6, y, `${Number(value.toPrecision(2))}× ${beside}`, 'font-size="11" fill="#555"')
+    );
+  });
+  return page(bottom + 44, title, [
+    ...grid,
+    ...drawn,
+    text(20, bottom + 36, footnote, 'font-size="11" fill="#555"'),
+  ]);
+}
+
 function page(height: number, title: string, parts: readonly string[]): string {
   const open = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="13">`;
   const ground = `<rect width="${width}" height="${height}" fill="#fff"/>`;
