@@ -125,7 +125,12 @@ export function ratioChart(title: string, footnote: string, bars: readonly Ratio
     return (
       text(310, y, label, 'text-anchor="end"') +
       `<rect x="${px(from)}" y="${y - 11}" width="${px(Math.abs(at(value) - one))}" height="14" fill="${fill}"/>` +
-      text(Math.max(one, at(value)) + 6, y, `${Number(value.toPrecision(2))}× ${beside}`, 'font-size="11" fill="#555"')
+      text(
+        Math.max(one, at(value)) + 6,
+        y,
+        `${Number(value.toPrecision(2))}× ${beside}`,
+        'font-size="11" fill="#555"',
+      )
     );
   });
   return page(bottom + 44, title, [
