@@ -36,14 +36,15 @@ const holderColumns = `ticket, fence, fences, since, lease_ms AS "leaseMs", unco
 export class SqlTables implements RowStore {
   readonly #sql: Connection;
   readonly #prefix: string;
-  readonly #clientId: string;
+  /** Shards of one file have one client id; what they are answered is each one's own. A client id has a fixed length. */
+  readonly #receiptsOf: string;
   readonly #sweep: Sweep;
   readonly #waits: WaitsTable;
 
   constructor(options: SqlTablesOptions) {
     this.#sql = options.connection;
     this.#prefix = options.prefix;
-    this.#clientId = options.clientId;
+    this.#receiptsOf = options.prefix + options.clientId;
     this.#sweep = new Sweep(options.connection);
     this.#waits = new WaitsTable(options.connection, options.prefix, this.#sweep);
   }
@@ -113,7 +114,7 @@ export class SqlTables implements RowStore {
 
   receipt(sequence: number): ReceiptRow | undefined {
     const sql = "SELECT n, reply FROM receipts WHERE client = ? AND slot = ?";
-    const row = this.#sql.get(sql, this.#clientId, sequence) as { n: number; reply: string } | undefined;
+    const row = this.#sql.get(sql, this.#receiptsOf, sequence) as { n: number; reply: string } | undefined;
     return row && { n: row.n, reply: this.#recorded(row.reply) };
   }
 
@@ -261,9 +262,9 @@ export class SqlTables implements RowStore {
   #setReceipt({ sequence, n, keepMs }: Receipt, reply: Recorded, now: number): void {
     this.#sql.run(
       "INSERT OR REPLACE INTO receipts (client, slot, n, keep_until, reply) VALUES (?, ?, ?, ?, ?)",
-      ...[this.#clientId, sequence, n, now + keepMs, JSON.stringify(reply)],
+      ...[this.#receiptsOf, sequence, n, now + keepMs, JSON.stringify(reply)],
     );
-    this.#sweep.wrote("receipts", this.#clientId, sequence);
+    this.#sweep.wrote("receipts", this.#receiptsOf, sequence);
   }
 
   #recorded(text: string): Recorded {
