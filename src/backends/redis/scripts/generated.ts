@@ -285,8 +285,9 @@ const lib = {
     "if type(head) == 'table' then return nil, nil, 'a Redis ' .. redis.call('TYPE', state).ok end",
     "if head == '' and redis.call('EXISTS', state) == 0 then return nil, nil, nil end",
     "local revision, format = string.match(head, '^hf1 (%d+) ([%w._@-]+)\\n')",
-    "if not revision or tonumber(revision) >= LAST then return nil, nil, describe(head) end",
-    "return tonumber(revision), format, nil",
+    "local number = revision and tonumber(revision)",
+    "if not number or number >= LAST then return nil, nil, describe(head) end",
+    "return number, format, nil",
     "end",
   ].join("\n"),
   handOver: [
@@ -1092,7 +1093,7 @@ export const scripts = {
   },
   commitStates: {
     name: "commitStates",
-    sha1: "86053c8b1ba6807f6b2bef8887cf0719003feb48",
+    sha1: "28e6ac50404c945ca7d8f50f52a7257301912bcd",
     text: [
       "local stamp, done = KEYS[1], KEYS[2]",
       "local prefix, seen = ARGV[1], tonumber(ARGV[2])",
@@ -1245,7 +1246,7 @@ export const scripts = {
   },
   commit: {
     name: "commit",
-    sha1: "6e3d268e1739fd8a80c291347f0636138fa9b5bd",
+    sha1: "d99ec55f1f322b7718191cb6c551a219d4c47043",
     text: [
       "local stamp, done = KEYS[1], KEYS[2]",
       "local prefix, seen, keep, refresh = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]",
@@ -2053,7 +2054,7 @@ export const scripts = {
   },
   touch: {
     name: "touch",
-    sha1: "4e99a453869301b02293ffd60d88adf60d65d9ba",
+    sha1: "aeff4ab38af563ae8255f0ec15db71fd86bd83a9",
     text: [
       "local state, done, stamp, watch = KEYS[1], KEYS[2], KEYS[3], KEYS[4]",
       "local ttl, if_revision = ARGV[1], ARGV[2]",
@@ -2088,7 +2089,7 @@ export const scripts = {
   },
   writeStates: {
     name: "writeStates",
-    sha1: "3658ea147f1017351ad5dd7fa8e28a62077c6f58",
+    sha1: "49ffb06075757101d3e53c0b5dccfd1892c066ad",
     text: [
       "local stamp, done = KEYS[1], KEYS[2]",
       "local prefix, seen = ARGV[1], tonumber(ARGV[2])",
@@ -2226,7 +2227,7 @@ export const scripts = {
   },
   write: {
     name: "write",
-    sha1: "f665c39687b084755d897cb2ca7135097440c85c",
+    sha1: "2510ae37a2852488d2c23237c103e2dba5fc8a39",
     text: [
       "local lock, queue, asks, stamp, done, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]",
       "local sharing, watch = KEYS[7], KEYS[8]",

@@ -14,6 +14,7 @@ local function read_head()
   if head == '' and redis.call('EXISTS', state) == 0 then return nil, nil, nil end
   local revision, format = string.match(head, '^hf1 (%d+) ([%w._@-]+)\n')
   -- Holdfast never makes a revision after which none could rise [S2].
-  if not revision or tonumber(revision) >= LAST then return nil, nil, describe(head) end
-  return tonumber(revision), format, nil
+  local number = revision and tonumber(revision)
+  if not number or number >= LAST then return nil, nil, describe(head) end
+  return number, format, nil
 end
