@@ -25,8 +25,8 @@ afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
 });
 
-async function errorOf(url: string): Promise<HoldfastError> {
-  const store: Store = open(url, { prefix: "t:", operationMs: 1_500 });
+async function errorOf(url: string, operationMs = 1_500): Promise<HoldfastError> {
+  const store: Store = open(url, { prefix: "t:", operationMs });
   ends.push(() => store.close({ drainMs: 0 }));
   return failure(store.ready());
 }
@@ -55,6 +55,7 @@ interface Case {
   readonly says: RegExp;
   readonly lasting?: boolean;
   readonly code?: string;
+  readonly operationMs?: number;
 }
 
 const cases: Record<string, Case> = {
@@ -90,7 +91,8 @@ const cases: Record<string, Case> = {
   },
   "a port that is silent": {
     url: async () => `redis://${await listen(createServer())}`,
-    says: /no answer within 750 ms\)\. Check that a Redis server runs there, that no firewall/,
+    operationMs: 6_000, // the half of it for an attempt
+    says: /no answer within 3000 ms\)\. Check that a Redis server runs there, that no firewall/,
   },
   "no password where one is wanted": {
     url: async () => `redis://127.0.0.1:${String((await start({ password: "p" })).port)}`,
@@ -107,8 +109,8 @@ const cases: Record<string, Case> = {
 };
 
 test.each(Object.entries(cases))("[S5] %s: said, and what to do about it", async (_, one) => {
-  const { url, says, lasting = false, code = "UNREACHABLE" } = one;
-  const error = await errorOf(await url());
+  const { url, says, lasting = false, code = "UNREACHABLE", operationMs } = one;
+  const error = await errorOf(await url(), operationMs);
   expect(error).toMatchObject({ code, outcome: "none" });
   expect(error.message).toMatch(says);
   if (lasting) expect(error).toMatchObject({ lasting });
