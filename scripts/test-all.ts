@@ -28,7 +28,7 @@ const vitestReport = (file: string): readonly string[] => [
 const servers = serverPackages.filter(({ isDefault }) => isDefault);
 const parts: readonly Part[] = [
   { name: "main", limitSeconds: 1_000, script: "test", args: [], report: vitestReport },
-  { name: "apart", limitSeconds: 1_000, script: "test:apart", args: [], report: vitestReport },
+  { name: "apart", limitSeconds: 1_300, script: "test:apart", args: [], report: vitestReport },
   ...servers.map(({ name }) => ({
     name,
     limitSeconds: 420,
