@@ -18,8 +18,9 @@ const programs = {
     "idempotency-keys.md",
     `const store = open();
     const server = api(store, async (_account, body, key) => {
+      const told = process.env["HANG"] === undefined ? undefined : event(process, "SIGUSR2");
       tell({ charged: key });
-      if (process.env["HANG"] !== undefined) await event(process, "SIGUSR2");
+      await told;
       return [201, { charged: body }];
     }).listen(0, "127.0.0.1", () => tell(server.address() as AddressInfo));`,
   ),
