@@ -76,15 +76,15 @@ const programs = {
   ),
   agent: new RecipeProgram(
     "agent-state.md",
-    `tools["sendEmail"] = async (to) => {
+    `tools.set("sendEmail", async (to) => {
       tell({ sent: to });
       return "sent";
-    };
-    tools["print"] = async () => {
+    });
+    tools.set("print", async () => {
       tell({ printing: true });
       if (process.env["HANG"] !== undefined) await new Promise(() => setInterval(() => {}, 60_000));
       return "printed";
-    };
+    });
     const model: Model = async (history) => {
       if (history.at(-1)?.role === "tool") return { role: "assistant", text: "Done.", calls: [] };
       const calls = ["sendEmail", "print"].map((tool) => ({ id: tool, tool, input: "ada" }));
