@@ -27,7 +27,7 @@ export interface UpdateContext {
    * });
    * ```
    */
-  delete(): void;
+  readonly delete: () => void;
   /**
    * Chooses how long the state lives from this update on, also if its value stays as it is. It overrides the call's
    * `ttlMs` and `expiresAt`; the last call counts. `ttl`: milliseconds, "none" (it never expires), "keep", `{ whenNew }`,
@@ -35,7 +35,7 @@ export interface UpdateContext {
    *
    * @throws InvalidArgumentError if `ttl` is none of these, or if the function has ended.
    */
-  setTtl(ttl: number | "keep" | "none" | WhenNew | ExpiresAt): void;
+  readonly setTtl: (ttl: number | "keep" | "none" | WhenNew | ExpiresAt) => void;
 }
 
 /** What a grant knows of it. */

@@ -24,7 +24,7 @@ import { acquireSet, type WantedSet } from "../acquire-set.ts";
 import type { Scope } from "../scope.ts";
 import { StateHandle } from "../state/state-handle.ts";
 import { traceUpdate } from "../trace-handles.ts";
-import type { AnyState, TransactContext, TransactOptions } from "./transact.ts";
+import type { TransactContext, TransactOptions } from "./transact.ts";
 
 /** One script writes all of them, and the server does nothing else meanwhile. */
 const maxStates = 32;
@@ -127,13 +127,16 @@ class Context implements TransactContext {
     return this.#set.closing;
   }
 
-  delete(state: Pick<AnyState, "id">): void {
-    this.#decide.remove(this.#keyOf("delete()", state));
+  // Made when they are asked for: they may be taken out of the context, which most functions do not use.
+  get delete(): TransactContext["delete"] {
+    return (state) => this.#decide.remove(this.#keyOf("delete()", state));
   }
 
-  setTtl(state: Pick<AnyState, "id">, ttl: Parameters<TransactContext["setTtl"]>[1]): void {
-    const key = this.#keyOf("setTtl()", state);
-    this.#decide.setTtl(key, chosenLife(ttl, "The second argument of setTtl()"));
+  get setTtl(): TransactContext["setTtl"] {
+    return (state, ttl) => {
+      const key = this.#keyOf("setTtl()", state);
+      this.#decide.setTtl(key, chosenLife(ttl, "The second argument of setTtl()"));
+    };
   }
 
   #keyOf(call: string, state: unknown): string {

@@ -42,12 +42,12 @@ export interface TransactContext {
    */
   readonly closing: AbortSignal;
   /** Deletes this state, whatever its draft is. It must be one of those of the call. */
-  delete(state: Pick<AnyState, "id">): void;
+  readonly delete: (state: Pick<AnyState, "id">) => void;
   /**
    * Chooses how long this state lives from this change on, also if its draft stays as it is: as
    * {@link UpdateContext.setTtl}. A state that is deleted, or absent and not changed, is not affected.
    *
    * @throws InvalidArgumentError if it is none of the states of the call, or `ttl` is not allowed.
    */
-  setTtl(state: Pick<AnyState, "id">, ttl: number | "keep" | "none" | WhenNew | ExpiresAt): void;
+  readonly setTtl: (state: Pick<AnyState, "id">, ttl: number | "keep" | "none" | WhenNew | ExpiresAt) => void;
 }

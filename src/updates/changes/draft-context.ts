@@ -32,14 +32,19 @@ export class DraftContext implements UpdateContext {
     return this.#of.closing;
   }
 
-  delete(): void {
-    this.#check("delete()");
-    this.#isDeleted = true;
+  // Made when they are asked for: they may be taken out of the context, which most functions do not use.
+  get delete(): UpdateContext["delete"] {
+    return () => {
+      this.#check("delete()");
+      this.#isDeleted = true;
+    };
   }
 
-  setTtl(ttl: Parameters<UpdateContext["setTtl"]>[0]): void {
-    this.#check("setTtl()");
-    this.#life = chosenLife(ttl, "The argument of setTtl()");
+  get setTtl(): UpdateContext["setTtl"] {
+    return (ttl) => {
+      this.#check("setTtl()");
+      this.#life = chosenLife(ttl, "The argument of setTtl()");
+    };
   }
 
   /** The function has ended. Returns what it decided. */

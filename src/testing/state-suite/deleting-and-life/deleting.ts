@@ -65,7 +65,7 @@ export const deletingCases: readonly Case[] = [
     const state = store.state<string[]>(id);
     const named = store.state(id, { initial: (): string[] => ["initial"] });
     await state.save(["a"]);
-    const gone = await state.update((_, context) => context.delete());
+    const gone = await state.update((_, { delete: remove }) => remove());
     assert.equal(gone, undefined);
     assert.equal(await state.exists(), false);
     await state.save(["a", "b"]);
@@ -122,7 +122,7 @@ export const deletingCases: readonly Case[] = [
     assert.equal(await state.run((draft) => draft.n), 0);
     assert.deepEqual(await state.update(() => undefined, { ttlMs: 60_000 }), { n: 0 });
     assert.equal(await store.lock(id).run(() => state.run((draft) => draft.n)), 0);
-    await Promise.all([state.run(() => 1), state.update((_, context) => context.setTtl(60_000))]);
+    await Promise.all([state.run(() => 1), state.update((_, { setTtl }) => setTtl(60_000))]);
     assert.equal(await state.read(), undefined);
     assert.deepEqual(await state.update(() => ({ n: 0 })), { n: 0 }); // a value that was returned is meant
     assert.deepEqual((await state.read())?.value, { n: 0 });

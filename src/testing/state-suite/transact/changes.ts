@@ -30,10 +30,10 @@ export const transactCases: readonly Case[] = [
     assert.equal(result, "done");
     await assertCents([a, b], [70, 130]);
     assert.deepEqual([await count.load(), await gone.load()], [2, undefined]);
-    await store.transact([count, a], (drafts, context) => {
+    await store.transact([count, a], (drafts, { delete: remove }) => {
       drafts[0] = 7;
-      context.delete(a);
-      context.delete(count);
+      remove(a);
+      remove(count);
     });
     assert.deepEqual([await count.read(), await a.read()], [undefined, undefined]);
     await store.transact([gone, count], (drafts) => void (drafts[0] = "again"));
