@@ -6,7 +6,7 @@ import { onEachStore } from "./on-each-store.ts";
 
 const slowly = [
   "database.exec(sql);",
-  "await new Promise((resolve) => setTimeout(resolve, 50)); database.exec(sql);",
+  "await new Promise((resolve) => setTimeout(resolve, 800)); database.exec(sql);",
 ] as const;
 
 onEachStore("migrations-at-startup.md", (setting, name) => {
