@@ -1,9 +1,12 @@
 // A recipe on Redis and on SQLite, each for the tests of one file.
 
-import { afterAll, beforeAll, describe } from "vitest";
+import { afterAll, beforeAll, describe, vi } from "vitest";
 
 import { served, type Served } from "../../support/served.ts";
 import { Page } from "./page-process.ts";
+
+/** Real processes, which start slowly beside others. */
+vi.setConfig({ testTimeout: 120_000 });
 
 export interface Setting {
   readonly page: Page;

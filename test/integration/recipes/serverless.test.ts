@@ -1,11 +1,13 @@
 // An instance is frozen in the middle of a request, for longer than its lease: another one does the work. When the first one
 // goes on, its signal has aborted, and with its connections gone it answers the next request all the same.
 
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 
 import { open } from "../../../src/index.ts";
 import { startRedis } from "../../support/redis-server.ts";
 import { Page } from "./page-process.ts";
+
+vi.setConfig({ testTimeout: 120_000 });
 
 test("a frozen instance loses the lock after its lease, and works again when it goes on", async () => {
   const [page, redis] = [new Page("serverless.md"), await startRedis()];
