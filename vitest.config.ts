@@ -20,6 +20,7 @@ const apart = [
   "test/contract/clients.test.ts",
   "test/integration/processes/{contention,crossed-orders,defaults,leader,once,readers-and-writers,updates}.test.ts",
   "test/integration/processes/{dying,shares,watching}/**",
+  "test/integration/recipes/**",
   "test/integration/cli/{child,transfer}/**",
   "test/integration/statefulpy/node-versions.test.ts",
   "test/property/fuzz/huge.test.ts",
