@@ -1,4 +1,5 @@
-// Next: a route handler that does a day's work, built by both of its bundlers, and served by the production server.
+// Next: a route handler that does a day's work, and the pages of docs/recipes/nextjs.md, built by both of its bundlers, and
+// served by the production server.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -7,6 +8,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { freePort } from "../../test/support/redis-server.ts";
+import { addRecipe, expectRecipe, recipePackages } from "./next-recipe.ts";
 import * as project from "./project.ts";
 import type { Tool, Workplace } from "./tool.ts";
 
@@ -31,16 +33,17 @@ export const next: Tool = {
   async test(folder, workplace) {
     const shop = join(folder, "shop");
     project.writeManifest(shop);
-    await project.install(shop, [...next.packages, "react@19.3.1", "react-dom@19.3.1"]);
+    await project.install(shop, [...next.packages, "react@19.3.1", "react-dom@19.3.1", ...recipePackages]);
     project.addHoldfast(shop, workplace);
     project.addPrograms(shop, "everyday");
     mkdirSync(join(shop, "app/everyday"), { recursive: true });
     writeFileSync(join(shop, "app/layout.jsx"), layout);
     writeFileSync(join(shop, "app/everyday/route.js"), route);
-    const targets = ["memory:", workplace.redisUrl, `sqlite:${join(folder, "store.db")}`];
+    addRecipe(shop);
+    const sqlite = `sqlite:${join(folder, "store.db")}`;
     await project.command(shop, ["next", "build"], { env });
-    await serve(shop, workplace.node(24), targets);
-    await testWithSqlitePackage(shop, targets, workplace);
+    await serve(shop, workplace.node(24), ["memory:", workplace.redisUrl, sqlite]);
+    await testWithSqlitePackage(shop, ["memory:", sqlite, workplace.redisUrl], workplace);
     return "Turbopack; webpack";
   },
 };
@@ -62,13 +65,13 @@ async function testWithSqlitePackage(
   }
 }
 
-/** Starts the server, and asks it for a day's work on each target. */
+/** Starts the server, asks it for a day's work on each target, and tries the recipe on the last of them. */
 async function serve(shop: string, node: string, targets: readonly string[]): Promise<void> {
   const port = await freePort();
   const args = [join(shop, "node_modules/next/dist/bin/next"), "start", "-p", String(port)];
   const server = spawn(node, args, {
     cwd: shop,
-    env: { ...project.environment(), ...env },
+    env: { ...project.environment(), ...env, HOLDFAST_URL: targets.at(-1) },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let log = "";
@@ -80,6 +83,11 @@ async function serve(shop: string, node: string, targets: readonly string[]): Pr
       const expected = `everyday: done on ${target.split(":")[0] ?? ""}`;
       if (answer !== expected) throw new Error(`next on ${node} answered: ${answer.slice(0, 500)}\n${log}`);
     }
+    await expectRecipe(`http://127.0.0.1:${port}`).catch((error: unknown) => {
+      throw new Error(`next on ${node} does not do what docs/recipes/nextjs.md says:\n${log}`, {
+        cause: error,
+      });
+    });
   } finally {
     server.kill();
     await exited;

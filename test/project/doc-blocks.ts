@@ -43,6 +43,7 @@ export class Workshop {
     for (const name of [
       "@redis/client",
       "@opentelemetry",
+      "@types",
       "bullmq",
       "express",
       "fastify",
