@@ -7,7 +7,7 @@ import { notOnACluster } from "./test/scenarios/not-on-a-cluster.ts";
 /** What `npm test` leaves to `npm run test:all`: the same promises under more load, and what is published. */
 const apart = [
   "test/property/fuzz/fuzz.test.ts",
-  "test/project/{jest,package,recipes}.test.ts",
+  "test/project/{jest,package,docs/recipes}.test.ts",
   "test/integration/pressure/**",
   "test/simulation/simulation.test.ts",
   "test/model/model.test.ts",

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { open, type Store } from "holdfast";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-import { root, Workshop } from "../../project/doc-blocks.ts";
+import { root, Workshop } from "../../project/docs/doc-blocks.ts";
 import { poll } from "../../support/poll.ts";
 import { startRedis, type RedisServer } from "../../support/redis-server.ts";
 

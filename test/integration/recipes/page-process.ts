@@ -7,7 +7,7 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
 
-import { root, Workshop } from "../../project/doc-blocks.ts";
+import { root, Workshop } from "../../project/docs/doc-blocks.ts";
 import { poll } from "../../support/poll.ts";
 
 const alive = new Set<PageProcess>();

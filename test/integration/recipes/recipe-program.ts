@@ -5,7 +5,7 @@ import { execFileSync } from "node:child_process";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { root, Workshop } from "../../project/doc-blocks.ts";
+import { root, Workshop } from "../../project/docs/doc-blocks.ts";
 import { Worker } from "../../support/workers.ts";
 
 const tell = "const tell = (line: object) => void process.stdout.write(`${JSON.stringify(line)}\\n`);";

@@ -6,7 +6,7 @@ import { readFileSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
-import { startRedis, type RedisServer } from "../support/redis-server.ts";
+import { startRedis, type RedisServer } from "../../support/redis-server.ts";
 import { expectedLines, root, Workshop } from "./doc-blocks.ts";
 
 const folder = join(root, "docs/recipes");

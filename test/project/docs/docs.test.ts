@@ -6,7 +6,7 @@ import { existsSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { expectedLines, pages, root, Workshop } from "./doc-blocks.ts";
-import { startRedis } from "../support/redis-server.ts";
+import { startRedis } from "../../support/redis-server.ts";
 
 const promises = ["S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S9"]
   .concat(Array.from({ length: 15 }, (_, n) => `L${String(n + 1)}`))

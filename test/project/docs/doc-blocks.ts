@@ -8,7 +8,7 @@ import { basename, dirname, join, relative } from "node:path";
 import { promisify } from "node:util";
 import ts from "typescript";
 
-export const root = join(import.meta.dirname, "../..");
+export const root = join(import.meta.dirname, "../../..");
 /** Stands for a server in the docs; programs that name it get a real one, each a database of its own. */
 export const redisInDocs = "redis://localhost:6379";
 
