@@ -36,7 +36,7 @@ const parts: readonly Part[] = [
     args: [name],
     report: (file: string): readonly string[] => ["--report", file],
   })),
-  { name: "tools", limitSeconds: 600, script: "test:tools", args: [] },
+  { name: "tools", limitSeconds: 800, script: "test:tools", args: [] },
 ];
 
 const { values, positionals } = parseArgs({
