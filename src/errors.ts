@@ -30,7 +30,9 @@ export type Outcome = "none" | "unknown";
 
 /** Details that every error can carry. */
 export interface ErrorDetails {
+  /** Whether the operation took effect. Default: "none". */
   readonly outcome?: Outcome | undefined;
+  /** The error that caused it. */
   readonly cause?: unknown;
 }
 
@@ -66,15 +68,32 @@ export class InvalidArgumentError extends HoldfastError {
 
 /** Who held a lock that was waited for: a Holdfast client (`here`: this store), or a foreign client by its token. */
 export type BlockingHolder =
-  { readonly host: string; readonly pid: number; readonly here: boolean } | { readonly foreign: string };
+  | {
+      /** The name of its machine. */
+      readonly host: string;
+      /** The id of its process. */
+      readonly pid: number;
+      /** Whether it holds the lock by this store. */
+      readonly here: boolean;
+    }
+  | {
+      /** The token of a client that does not use Holdfast's protocol. */
+      readonly foreign: string;
+    };
 
 /** What a {@link LockTimeoutError} can carry. */
 export interface LockTimeoutDetails extends ErrorDetails {
+  /** Default: "LOCK_TIMEOUT". */
   readonly code?: "LOCK_TIMEOUT" | "DEADLOCK" | undefined;
+  /** As {@link LockTimeoutError.id}. */
   readonly id?: string | undefined;
+  /** As {@link LockTimeoutError.holder}. */
   readonly holder?: BlockingHolder | undefined;
+  /** As {@link LockTimeoutError.heldForMs}. */
   readonly heldForMs?: number | undefined;
+  /** As {@link LockTimeoutError.waiters}. */
   readonly waiters?: number | undefined;
+  /** As {@link LockTimeoutError.holding}. */
   readonly holding?: readonly string[] | undefined;
 }
 
@@ -163,6 +182,7 @@ export class UnavailableError extends HoldfastError {
 
 /** What an error about the value of a state can carry. */
 export interface ValueErrorDetails extends ErrorDetails {
+  /** The id of the state. */
   readonly id?: string | undefined;
 }
 

@@ -20,10 +20,12 @@ export interface ListRequest {
   readonly values?: boolean | undefined;
 }
 
+/** Ascending or descending, by the UTF-8 bytes of ids. */
 export type Order = "asc" | "desc";
 
 /** Entries that exist during the whole listing occur at least once over all pages. Others may or may not occur. */
 export interface Page<Entry> {
+  /** The entries of this page. */
   readonly entries: readonly Entry[];
   /** Where the next page begins; `null` at the end. A page may be empty before the end. */
   readonly cursor: string | null;
@@ -31,11 +33,17 @@ export interface Page<Entry> {
   readonly skipped?: readonly string[] | undefined;
 }
 
+/** A stored state in a listing. */
 export interface StateEntry {
+  /** Its id. */
   readonly id: string;
+  /** Its revision. */
   readonly revision: number;
+  /** The size of its value as stored, in bytes. */
   readonly bytes: number;
+  /** The format of its bytes, as in {@link StoredState.serializer}. */
   readonly serializer: string;
+  /** Its remaining time to live in milliseconds; `null`: it never expires. */
   readonly expiresInMs: number | null;
   /** Its bytes; only if the request asked for values. */
   readonly content?: Uint8Array | undefined;
@@ -43,6 +51,7 @@ export interface StateEntry {
 
 /** How many states there are whose ids users can have, and begin with a prefix. */
 export interface StateCount {
+  /** The number of states. */
   readonly count: number;
   /** Whether exactly so many existed at one instant of the call. */
   readonly exact: boolean;
@@ -51,6 +60,7 @@ export interface StateCount {
 /** What `holdfast index` does where a store keeps an index only if it is asked to. */
 export type IndexAction = "build" | "drop";
 
+/** What building or dropping an index has done. */
 export interface IndexReport {
   /** Whether there was something to build, or an index to drop. */
   readonly changed: boolean;

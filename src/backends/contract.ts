@@ -167,6 +167,7 @@ export interface Backend {
   /** Leaves the queue, or passes on a grant that came too late. Settles the ticket [L7]. */
   cancelLock(id: string, ticket: Ticket, receipt: Receipt): Promise<CancelReply>;
 
+  /** Who holds the lock; `null`: it is free. */
   inspectLock(id: string): Promise<LockEntry | null>;
   /**
    * Notes what functions that run under locks of this client wait for, one note after another. Returns for each of them
