@@ -1,9 +1,8 @@
 /**
- * Every error that Holdfast throws on purpose, with those of value-errors.ts.
- *
- * Each has a stable `code`. `outcome` says what happened to the operation: "none" means that nothing was changed,
- * "unknown" that the backend may have carried it out [S5]. Messages never contain a password [P3]. If two copies of the
- * package are loaded, such as the ES module and the CommonJS build, `instanceof` holds for the errors of both.
+ * Every error that Holdfast throws on purpose, with those of value-errors.ts. Each has a stable `code`. `outcome` says what
+ * happened to the operation: "none" means that nothing was changed, "unknown" that the backend may have carried it out
+ * [S5]. Messages never contain a password [P3]. If two copies of the package are loaded, such as the ES module and the
+ * CommonJS build, `instanceof` holds for the errors of both.
  */
 import { types } from "node:util";
 
@@ -38,7 +37,6 @@ export interface ErrorDetails {
 
 /**
  * The base class of all errors of this library.
- *
  * @example
  * ```ts
  * try {
@@ -100,10 +98,8 @@ export interface LockTimeoutDetails extends ErrorDetails {
 /**
  * Others held the lock until `waitMs` had passed. The message and the fields say who, for how long, how many wait, and
  * what the caller holds itself.
- *
  * With the code "DEADLOCK", `waitMs` has not passed: its caller holds a lock that the holder waits for, so neither would
  * go on. The message names the cycle.
- *
  * @example
  * ```ts
  * catch (error) {
@@ -235,7 +231,6 @@ const classes = {
 };
 /** With the version of what an error looks like: another one is not taken for one of these. */
 const brand = Symbol.for("holdfast.error.1");
-
 brandErrors(classes);
 
 /** Gives each class of errors its name and its brand. */

@@ -60,7 +60,7 @@ export async function runTypedoc(options: TypedocOptions): Promise<TypedocResult
   app.renderer.on(Renderer.EVENT_END, ({ project }) => (entries = apiEntries(project, app.renderer.router)));
   const project = await app.convert();
   if (project === undefined) throw new Error("typedoc could not read the sources: see above");
-  app.options.setValue("intentionallyNotDocumented", discriminants(project));
+  app.options.setValue("intentionallyNotDocumented", explainedElsewhere(project));
   app.validate(project);
   await app.generateDocs(project, options.out);
   return {
@@ -103,13 +103,16 @@ function configuration({
   };
 }
 
-/** The `kind` or `status` of one case of a union: its value is all that there is to say. */
-function discriminants(project: ProjectReflection): string[] {
+/**
+ * What needs no docstring: the `kind` or `status` by which cases are told apart, whose value says it all; and, in the
+ * contract for backends, members of types without a name, which the comment around them explains.
+ */
+function explainedElsewhere(project: ProjectReflection): string[] {
   const names = project
     .getReflectionsByKind(ReflectionKind.Property)
-    .filter(({ name, parent }) => (name === "kind" || name === "status") && parent?.name === "__type")
     .filter((property) => !property.hasComment())
-    .map((property) => property.getFriendlyFullName());
+    .map((property) => property.getFriendlyFullName())
+    .filter((name) => /\.(?:kind|status)$|^holdfast\/backend\.[A-Z]\w*\.(?:\w+\.)?__type\./.test(name));
   return [...new Set(names)];
 }
 

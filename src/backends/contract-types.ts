@@ -1,6 +1,7 @@
 /** The requests of the core and the replies of a backend: plain data, which neither side changes. */
 import type { Replacing } from "./contract-formats.ts";
-import type { Mismatch, Share, ShareEntry, TakenFrom } from "./contract-shares.ts";
+import type { Holder } from "./contract-listing.ts";
+import type { Mismatch, Share, TakenFrom } from "./contract-shares.ts";
 
 /**
  * Identifies one attempt to hold a lock: `<host>:<pid>:<client id>:<n>`. Unique, without spaces, made before the first
@@ -51,10 +52,7 @@ export interface UnreadableState {
 export type LoadedState = StoredState | UnreadableState | null;
 
 /** What is known of a stored state without its bytes. */
-export type StateDescription = Omit<StoredState, "bytes"> & {
-  /** Remaining time to live in milliseconds; `null`: it never expires. */
-  readonly expiresInMs: number | null;
-};
+export type StateDescription = Omit<StoredState, "bytes"> & { readonly expiresInMs: number | null };
 
 /** A change of a state. `ifRevision` is checked in the same step. */
 export type StateWrite = SaveWrite | DeleteWrite | TouchWrite;
@@ -63,29 +61,16 @@ export type StateWrite = SaveWrite | DeleteWrite | TouchWrite;
  * A time to live that replaces the present one. A number: this many milliseconds. "none": never expires. `until`: as long
  * as it is before this time, in milliseconds since 1970 by the backend's clock; if that has passed, the state is gone.
  */
-export type NewTtl =
-  | number
-  | "none"
-  | {
-      /** In milliseconds since 1970. */
-      readonly until: number;
-    };
+export type NewTtl = number | "none" | { readonly until: number };
 
 /**
  * The time to live that a save gives a state. "keep": unchanged (none for a new state). `whenNew`: this many milliseconds
  * for a new state, unchanged otherwise. A state is new if it was absent, which includes expired.
  */
-export type Ttl =
-  | NewTtl
-  | "keep"
-  | {
-      /** In milliseconds. */
-      readonly whenNew: number;
-    };
+export type Ttl = NewTtl | "keep" | { readonly whenNew: number };
 
 /** Stores a value. */
 export interface SaveWrite extends Replacing {
-  /** Tells the kinds of writes apart. */
   readonly kind: "save";
   /** The value, as the serializer wrote it. */
   readonly bytes: Uint8Array;
@@ -102,7 +87,6 @@ export interface SaveWrite extends Replacing {
 
 /** Deletes a state. */
 export interface DeleteWrite {
-  /** Tells the kinds of writes apart. */
   readonly kind: "delete";
   /** Checked in the same step: the revision that the state must be at, or "absent". Omitted: any. */
   readonly ifRevision?: number | "absent" | undefined;
@@ -110,7 +94,6 @@ export interface DeleteWrite {
 
 /** A new time to live for a state that stays as it is. Of an absent one, the reply is a conflict. */
 export interface TouchWrite {
-  /** Tells the kinds of writes apart. */
   readonly kind: "touch";
   /** The new time to live. */
   readonly ttlMs: NewTtl;
@@ -122,13 +105,11 @@ export interface TouchWrite {
  * This operation's receipt was lost, or it is a late copy: nothing was done, and what an earlier copy did is unknown.
  */
 export interface Forgotten {
-  /** Tells the replies apart. */
   readonly status: "forgotten";
 }
 
 /** The state is not at `ifRevision`, but at `revision`; `null` if it is absent. Nothing was written. */
 export interface Conflict {
-  /** Tells the replies apart. */
   readonly status: "conflict";
   /** The revision that the state is at; `null`: it is absent. */
   readonly revision: number | null;
@@ -136,30 +117,15 @@ export interface Conflict {
 
 /** The write would replace data that is not a state, or a state of another format ({@link otherFormat}). Nothing was written [S6]. */
 export interface Unreadable extends UnreadableState {
-  /** Tells the replies apart. */
   readonly status: "unreadable";
-}
-
-/** Who holds a lock: a ticket, or the token of a foreign client [L11]. */
-export interface Holder {
-  /** The ticket or the token, as stored. */
-  readonly token: string;
-  /** Whether it is a client that does not use the protocol of Holdfast. */
-  readonly foreign: boolean;
 }
 
 /** The reply to `writeState`. */
 export type WriteReply =
-  | {
-      readonly status: "saved";
-      /** The new revision; of a touch, the one that the state had. */
-      readonly revision: number;
-    }
-  | {
-      readonly status: "deleted";
-      /** Whether there was a state; an expired one is absent. */
-      readonly existed: boolean;
-    }
+  /** Of a touch, the revision is the one that it had. */
+  | { readonly status: "saved"; readonly revision: number }
+  /** `existed`: whether there was a state; an expired one is absent. */
+  | { readonly status: "deleted"; readonly existed: boolean }
   /** Another ticket holds the lock, or others wait for it [S8]. Only for writes without a ticket. */
   | { readonly status: "busy" }
   /** The ticket of this write does not hold the lock [S4]. A share is not enough; the core sends no write for one. */
@@ -189,7 +155,6 @@ export interface AcquireRequest {
 
 /** The ticket holds the lock. */
 export interface Granted {
-  /** Tells the replies apart. */
   readonly status: "granted";
   /** The first reserved fence; greater than every earlier one of this id [L3]. */
   readonly fence: number;
@@ -248,23 +213,11 @@ export interface ReleaseRequest {
    * Keeps the lock, with a full lease and newly reserved fences, if no ticket waits for it. A share is never kept: it is
    * released.
    */
-  readonly keep?:
-    | {
-        /** The new lease, in milliseconds. */
-        readonly leaseMs: number;
-        /** The number of fences to reserve. */
-        readonly fences: number;
-      }
-    | undefined;
+  readonly keep?: { readonly leaseMs: number; readonly fences: number } | undefined;
   /**
    * Another client ends this grant: wake its holder with "forced". Only if `ifFence`, when given, is one of its fences.
    */
-  readonly forced?:
-    | {
-        /** A fence of the grant to end. Omitted: any grant. */
-        readonly ifFence?: number | undefined;
-      }
-    | undefined;
+  readonly forced?: { readonly ifFence?: number | undefined } | undefined;
 }
 
 /** The result of a release. `revision` is that of its write; `null` if it had none, or deleted the state. */
@@ -299,69 +252,21 @@ export type CancelReply =
   /** "cancelled": it was waiting, or unknown. "released": it held the lock by then, which was passed on. */
   { readonly status: "cancelled" | "released" } | Forgotten;
 
-/** What is known about a lock that is held. */
-export interface LockEntry {
-  /** Its id. */
-  readonly id: string;
-  /** Of several, as in `Waiting`; the fences and the lease are those of this one. */
-  readonly holder: Holder;
-  /** The first fence reserved for the holder (`lastFence`: the last); `null` for a foreign one. */
-  readonly fence: number | null;
-  /** The last fence reserved for the holder; `null` for a foreign one. */
-  readonly lastFence: number | null;
-  /** `null`: it never expires (a foreign lock without a lease). */
-  readonly expiresInMs: number | null;
-  /** The number of tickets in its queue. */
-  readonly waiters: number;
-  /** For how long `holder` has had this grant, in milliseconds of the server's clock; omitted: not known. */
-  readonly heldForMs?: number | undefined;
-  /** All holders if it is held in shares, by fence; omitted if it is held exclusively. */
-  readonly shares?: readonly ShareEntry[] | undefined;
-}
-
 /** A hint from the backend. It may be lost, late or repeated. */
 export type Wake =
   /** This client's ticket now holds the lock, for a short hand-over lease until its first own command. */
-  | ({
-      readonly kind: "granted";
-      /** The id of the lock. */
-      readonly id: string;
-      /** The ticket of this client. */
-      readonly ticket: Ticket;
-    } & Omit<Granted, "status">)
+  | ({ readonly kind: "granted"; readonly id: string; readonly ticket: Ticket } & Omit<Granted, "status">)
   /**
    * Others now wait for the lock that this client's ticket holds: sent when the first of them starts to wait. Of a
    * shared lock, every holder gets one, unless it was handed the lock in the same step. Never sent for permits.
    */
-  | {
-      readonly kind: "wanted";
-      /** The id of the lock. */
-      readonly id: string;
-      /** The ticket of this client. */
-      readonly ticket: Ticket;
-    }
+  | { readonly kind: "wanted"; readonly id: string; readonly ticket: Ticket }
   /** This client's ticket was removed from a queue, and must ask again now: its semaphore has become too small. */
-  | {
-      readonly kind: "ask";
-      /** The id of the semaphore. */
-      readonly id: string;
-      /** The ticket of this client. */
-      readonly ticket: Ticket;
-    }
+  | { readonly kind: "ask"; readonly id: string; readonly ticket: Ticket }
   /** This client's ticket was force-released, or an ask with `from` has taken the lock from it. */
-  | {
-      readonly kind: "forced";
-      /** The id of the lock. */
-      readonly id: string;
-      /** The ticket of this client. */
-      readonly ticket: Ticket;
-    }
+  | { readonly kind: "forced"; readonly id: string; readonly ticket: Ticket }
   /** The state of this id has changed. For clients that watch it; others may get it, too. */
-  | {
-      readonly kind: "changed";
-      /** The id of the state. */
-      readonly id: string;
-    }
+  | { readonly kind: "changed"; readonly id: string }
   /** Wakes may have been lost (the subscription was renewed): every waiting ticket, and who watches, must ask again now. */
   | { readonly kind: "again" };
 

@@ -20,7 +20,7 @@ import type {
   WriteEntry,
   WriteStatesReply,
 } from "./contract-commit.ts";
-import type { ListRequest, Page, StateCount, StateEntry } from "./contract-listing.ts";
+import type { ListRequest, Page, StateCount, StateEntry, LockEntry } from "./contract-listing.ts";
 import type { SemaphoreChange, SemaphoreEntry, SemaphoreReply } from "./contract-shares.ts";
 import type {
   AcquireReply,
@@ -28,7 +28,6 @@ import type {
   CancelReply,
   Forgotten,
   LoadedState,
-  LockEntry,
   Receipt,
   ReleaseReply,
   ReleaseRequest,
