@@ -30,7 +30,8 @@ async function build(out: string): Promise<void> {
   const folder = mkdtempSync(join(root, "temp/site-sources-"));
   try {
     const sources = writeSources(root, folder);
-    const sections = sectionsOf(sources.pages);
+    const recipes = join(root, "docs/recipes/README.md");
+    const sections = sectionsOf(sources.pages, existsSync(recipes) ? readFileSync(recipes, "utf8") : "");
     rmSync(out, { recursive: true, force: true });
     const { entries, isClean } = await runTypedoc({
       root,

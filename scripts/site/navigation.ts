@@ -52,10 +52,14 @@ export function menuTitle(page: Page): string {
   return shortTitles[page.path] ?? page.title;
 }
 
-/** Sections without a page are left out. */
-export function sectionsOf(pages: readonly Page[]): readonly Section[] {
+/** Sections without a page are left out. `recipes` is the text of docs/recipes/README.md, whose headings group them. */
+export function sectionsOf(pages: readonly Page[], recipes = ""): readonly Section[] {
   const listed = pages.filter((page) => page.kind === "page");
-  return plans
+  const groups = recipeGroups(recipes);
+  const all = plans.flatMap((plan) => (plan.title === "Recipes" ? [plan, ...groups] : [plan]));
+  const named = new Set(groups.flatMap(({ paths }) => paths));
+  const placeOf = (path: string): string => (named.has(path) ? path : planned(path));
+  return all
     .map((plan) => ({
       title: plan.title,
       folded: plan.folded ?? false,
@@ -65,8 +69,25 @@ export function sectionsOf(pages: readonly Page[]): readonly Section[] {
     .filter((section) => section.pages.length > 0);
 }
 
+/** A section for each heading of the second level that has links to recipes; each recipe is in the first that has it. */
+function recipeGroups(text: string): SectionPlan[] {
+  const seen = new Set<string>();
+  return text
+    .split(/^## /m)
+    .slice(1)
+    .map((part) => {
+      const links = [...part.matchAll(/\]\((?:\.\/)?([\w-]+)\.md/g)].map(
+        ([, name]) => `docs/recipes/${name ?? ""}`,
+      );
+      const paths = [...new Set(links)].filter((path) => !seen.has(path));
+      for (const path of paths) seen.add(path);
+      return { title: `Recipes: ${part.split("\n", 1)[0]?.trim() ?? ""}`, paths };
+    })
+    .filter(({ paths }) => paths.length > 0);
+}
+
 /** The entry of the plans that a page belongs to: its own, or else the longest one with an asterisk. */
-function placeOf(path: string): string {
+function planned(path: string): string {
   const entries = plans.flatMap((plan) => plan.paths);
   if (entries.includes(path)) return path;
   const open = entries.filter((entry) => entry.endsWith("*") && path.startsWith(entry.slice(0, -1)));

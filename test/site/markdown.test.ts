@@ -35,6 +35,30 @@ test("a promise is the first sentence of its quote", () => {
   expect([...readPromises(text)]).toEqual([["L7", "A caller that stops waiting leaves nothing."]]);
 });
 
+test("recipes are grouped by the headings of their list; one that it does not name is with the list", () => {
+  const page = (path: string) => ({
+    path,
+    file: `${path}.md`,
+    title: path,
+    summary: "",
+    kind: "page" as const,
+  });
+  const names = ["README", "cron", "leader", "other", "rate-limit"];
+  const list =
+    "# Recipes\n\n## Jobs\n\n- [Leader](leader.md)\n- [Cron](cron.md)\n\n## Web\n\n| [Rate](rate-limit.md#a) | [Cron](cron.md) |\n";
+  const sections = sectionsOf(
+    names.map((name) => page(`docs/recipes/${name}`)),
+    list,
+  );
+  expect(
+    sections.map(({ title, pages }) => [title, ...pages.map(({ path }) => path.split("/").at(-1))]),
+  ).toEqual([
+    ["Recipes", "README", "other"],
+    ["Recipes: Jobs", "leader", "cron"],
+    ["Recipes: Web", "rate-limit"],
+  ]);
+});
+
 test("a page that the menu does not name is under More, and recipes are together", () => {
   const page = (path: string) => ({
     path,
