@@ -49,7 +49,7 @@ const shortTitles: Readonly<Record<string, string>> = {
 };
 
 export function menuTitle(page: Page): string {
-  return shortTitles[page.path] ?? page.title;
+  return page.short ?? shortTitles[page.path] ?? page.title;
 }
 
 /** Sections without a page are left out. `recipes` is the text of docs/recipes/README.md, whose headings group them. */
@@ -64,7 +64,9 @@ export function sectionsOf(pages: readonly Page[], recipes = ""): readonly Secti
       title: plan.title,
       folded: plan.folded ?? false,
       for: plan.for ?? ("users" as const),
-      pages: plan.paths.flatMap((path) => listed.filter((page) => placeOf(page.path) === path)),
+      pages: plan.paths
+        .flatMap((path) => listed.filter((page) => placeOf(page.path) === path))
+        .map((page) => ({ ...page, ...(named.has(page.path) && { short: recipeName(page, recipes) }) })),
     }))
     .filter((section) => section.pages.length > 0);
 }
@@ -84,6 +86,12 @@ function recipeGroups(text: string): SectionPlan[] {
       return { title: `Recipes: ${part.split("\n", 1)[0]?.trim() ?? ""}`, paths };
     })
     .filter(({ paths }) => paths.length > 0);
+}
+
+/** The text of the link to it in the list of recipes. */
+function recipeName({ path, title }: Page, text: string): string {
+  const name = path.slice("docs/recipes/".length);
+  return new RegExp(`\\[([^\\]]+)\\]\\((?:\\./)?${name}\\.md`).exec(text)?.[1] ?? title;
 }
 
 /** The entry of the plans that a page belongs to: its own, or else the longest one with an asterisk. */

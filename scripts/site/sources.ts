@@ -27,6 +27,8 @@ export interface Page {
   /** The path of the page in the site, without ".html". */
   readonly path: string;
   readonly title: string;
+  /** What the menu calls it, if that is not the title. */
+  readonly short?: string;
   /** The first sentence of the page, as plain text. */
   readonly summary: string;
   /** "generated" shows a source or lists a folder, and is in no list of pages. */

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 
 import { rewriteMarkdown } from "../../scripts/site/markdown.ts";
 import { readPromises } from "../../scripts/site/promises.ts";
-import { sectionsOf } from "../../scripts/site/navigation.ts";
+import { menuTitle, sectionsOf } from "../../scripts/site/navigation.ts";
 
 const rewriting = {
   promise: (id: string) => `<${id}>`,
@@ -57,6 +57,7 @@ test("recipes are grouped by the headings of their list; one that it does not na
     ["Recipes: Jobs", "leader", "cron"],
     ["Recipes: Web", "rate-limit"],
   ]);
+  expect(sections[1]?.pages.map(menuTitle)).toEqual(["Leader", "Cron"]);
 });
 
 test("a page that the menu does not name is under More, and recipes are together", () => {
