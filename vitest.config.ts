@@ -8,6 +8,7 @@ import { notOnACluster } from "./test/scenarios/not-on-a-cluster.ts";
 const apart = [
   "test/property/fuzz/fuzz.test.ts",
   "test/project/{jest,package,docs/recipes}.test.ts",
+  "test/site/**",
   "test/integration/pressure/**",
   "test/simulation/simulation.test.ts",
   "test/model/model.test.ts",

@@ -1,9 +1,8 @@
 /**
- * Every error that Holdfast throws on purpose, with those of value-errors.ts.
- *
- * Each has a stable `code`. `outcome` says what happened to the operation: "none" means that nothing was changed,
- * "unknown" that the backend may have carried it out [S5]. Messages never contain a password [P3]. If two copies of the
- * package are loaded, such as the ES module and the CommonJS build, `instanceof` holds for the errors of both.
+ * Every error that Holdfast throws on purpose, with those of value-errors.ts. Each has a stable `code`. `outcome` says what
+ * happened to the operation: "none" means that nothing was changed, "unknown" that the backend may have carried it out
+ * [S5]. Messages never contain a password [P3]. If two copies of the package are loaded, such as the ES module and the
+ * CommonJS build, `instanceof` holds for the errors of both.
  */
 import { types } from "node:util";
 
@@ -30,13 +29,14 @@ export type Outcome = "none" | "unknown";
 
 /** Details that every error can carry. */
 export interface ErrorDetails {
+  /** Whether the operation took effect. Default: "none". */
   readonly outcome?: Outcome | undefined;
+  /** The error that caused it. */
   readonly cause?: unknown;
 }
 
 /**
  * The base class of all errors of this library.
- *
  * @example
  * ```ts
  * try {
@@ -66,25 +66,40 @@ export class InvalidArgumentError extends HoldfastError {
 
 /** Who held a lock that was waited for: a Holdfast client (`here`: this store), or a foreign client by its token. */
 export type BlockingHolder =
-  { readonly host: string; readonly pid: number; readonly here: boolean } | { readonly foreign: string };
+  | {
+      /** The name of its machine. */
+      readonly host: string;
+      /** The id of its process. */
+      readonly pid: number;
+      /** Whether it holds the lock by this store. */
+      readonly here: boolean;
+    }
+  | {
+      /** The token of a client that does not use Holdfast's protocol. */
+      readonly foreign: string;
+    };
 
 /** What a {@link LockTimeoutError} can carry. */
 export interface LockTimeoutDetails extends ErrorDetails {
+  /** Default: "LOCK_TIMEOUT". */
   readonly code?: "LOCK_TIMEOUT" | "DEADLOCK" | undefined;
+  /** As {@link LockTimeoutError.id}. */
   readonly id?: string | undefined;
+  /** As {@link LockTimeoutError.holder}. */
   readonly holder?: BlockingHolder | undefined;
+  /** As {@link LockTimeoutError.heldForMs}. */
   readonly heldForMs?: number | undefined;
+  /** As {@link LockTimeoutError.waiters}. */
   readonly waiters?: number | undefined;
+  /** As {@link LockTimeoutError.holding}. */
   readonly holding?: readonly string[] | undefined;
 }
 
 /**
  * Others held the lock until `waitMs` had passed. The message and the fields say who, for how long, how many wait, and
  * what the caller holds itself.
- *
  * With the code "DEADLOCK", `waitMs` has not passed: its caller holds a lock that the holder waits for, so neither would
  * go on. The message names the cycle.
- *
  * @example
  * ```ts
  * catch (error) {
@@ -163,6 +178,7 @@ export class UnavailableError extends HoldfastError {
 
 /** What an error about the value of a state can carry. */
 export interface ValueErrorDetails extends ErrorDetails {
+  /** The id of the state. */
   readonly id?: string | undefined;
 }
 
@@ -215,7 +231,6 @@ const classes = {
 };
 /** With the version of what an error looks like: another one is not taken for one of these. */
 const brand = Symbol.for("holdfast.error.1");
-
 brandErrors(classes);
 
 /** Gives each class of errors its name and its brand. */

@@ -15,6 +15,7 @@ import type {
 
 /** One state of a commit of several, and the lock that guards it. */
 export interface CommitEntry {
+  /** The id of the state and of its lock. */
   readonly id: string;
   /** Holds the lock, exclusively. */
   readonly ticket: Ticket;
@@ -26,21 +27,29 @@ export interface CommitEntry {
   readonly release?: Receipt | undefined;
 }
 
+/** The reply to a commit that was carried out. */
 export interface Committed {
+  /** All of it was written. */
   readonly status: "committed";
   /** By entry; `null`: not written, or deleted. */
   readonly revisions: readonly (number | null)[];
 }
 
+/** The reply to `commitStates`. */
 export type CommitReply =
   | Committed
-  /** Nothing was written and nothing released. `index`: the first entry that is refused. */
-  | (({ readonly status: "lost" } | Conflict | Unreadable) & { readonly index: number })
+  /** Nothing was written and nothing released. */
+  | (({ readonly status: "lost" } | Conflict | Unreadable) & {
+      /** The first entry that is refused. */
+      readonly index: number;
+    })
   | Forgotten;
 
 /** One of several writes in one call, each without a ticket, and atomic by itself. */
 export interface WriteEntry {
+  /** The id of the state. */
   readonly id: string;
+  /** What to do with it. */
   readonly write: Omit<SaveWrite, "above"> | DeleteWrite;
 }
 
@@ -51,6 +60,7 @@ export interface WriteEntry {
  */
 export type EntryResult = "saved" | "deleted" | "absent" | "busy" | Conflict | Unreadable;
 
+/** The reply to `writeStates` that says what became of each entry. */
 export interface EntriesDone {
   /** "refused": none of them was carried out. */
   readonly status: "written" | "refused";
@@ -60,6 +70,7 @@ export interface EntriesDone {
   readonly results: readonly EntryResult[];
 }
 
+/** The reply to `writeStates`. */
 export type WriteStatesReply = EntriesDone | Forgotten;
 
 /** At most so many entries are written by one call, and so many states loaded, so that a step is short. */
@@ -68,6 +79,7 @@ export const maxStatesPerCall = 256;
 export interface Durability {
   /** At least 1. */
   readonly replicas: number;
+  /** How long to wait for them, in milliseconds. */
   readonly timeoutMs: number;
 }
 
@@ -76,5 +88,17 @@ export interface Durability {
  * operation that left this receipt.
  */
 export type Kept =
-  | { readonly id: string; readonly ticket: Ticket; readonly leaseMs: number }
-  | { readonly id: string; readonly receipt: Receipt };
+  | {
+      /** The id of the lock. */
+      readonly id: string;
+      /** The ticket that holds it. */
+      readonly ticket: Ticket;
+      /** Its lease, in milliseconds. */
+      readonly leaseMs: number;
+    }
+  | {
+      /** The id that the operation was about. */
+      readonly id: string;
+      /** The receipt that it left. */
+      readonly receipt: Receipt;
+    };

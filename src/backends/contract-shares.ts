@@ -12,11 +12,14 @@
 export type Share =
   /** [L12] Fits if the lock is free or held by shared tickets. */
   | { readonly kind: "shared" }
-  /**
-   * [L13] Fits if `weight`, an integer of at least 1, is at most the semaphore's limit less the weights of all live
-   * holders. `limit`: what the caller takes the limit to be, and the limit of a new semaphore; `null`: the stored one.
-   */
-  | { readonly kind: "permits"; readonly weight: number; readonly limit: number | null };
+  /** [L13] Fits if `weight` is at most the semaphore's limit less the weights of all live holders. */
+  | {
+      readonly kind: "permits";
+      /** An integer of at least 1. */
+      readonly weight: number;
+      /** What the caller takes the limit to be, and the limit of a new semaphore; `null`: the stored one. */
+      readonly limit: number | null;
+    };
 
 /**
  * The ask does not suit the semaphore, and its ticket is not in the queue: there is none and the ask names no limit
@@ -25,8 +28,11 @@ export type Share =
  * greater than the limit that the ask names, both are `null` too, and no semaphore is made.
  */
 export interface Mismatch {
+  /** The ask does not suit the semaphore. */
   readonly status: "mismatch";
+  /** The limit in force; `null`: there is no semaphore. */
   readonly limit: number | null;
+  /** The limit that it was created with; `null`: there is no semaphore. */
   readonly created: number | null;
 }
 
@@ -37,10 +43,17 @@ export type SemaphoreChange =
    * are removed, and their tickets are woken with "ask"; then the queue is served. If there is none: makes one, as if it
    * had been created with `created` and then resized; `created: null`: "absent".
    */
-  | { readonly kind: "resize"; readonly limit: number; readonly created: number | null }
+  | {
+      readonly kind: "resize";
+      /** The new limit. */
+      readonly limit: number;
+      /** The limit that a new semaphore counts as created with; `null`: make none. */
+      readonly created: number | null;
+    }
   /** Deletes it, unless a ticket holds or waits for permits: "busy". */
   | { readonly kind: "delete" };
 
+/** The reply to `changeSemaphore`. */
 export type SemaphoreReply =
   | { readonly status: "resized" }
   | { readonly status: "removed" }
@@ -57,20 +70,27 @@ export const semaphoreKeepMs = 86_400_000;
 export interface ShareEntry {
   /** The ticket. */
   readonly token: string;
+  /** The first fence that is reserved for it. */
   readonly fence: number;
+  /** The last fence that is reserved for it. */
   readonly lastFence: number;
   /** 1 for a shared lock. */
   readonly weight: number;
+  /** Its remaining lease in milliseconds. */
   readonly expiresInMs: number;
 }
 
+/** What is known about a semaphore. */
 export interface SemaphoreEntry {
+  /** Its id. */
   readonly id: string;
+  /** The sum of weights that it allows at a time. */
   readonly limit: number;
   /** The limit that it was created with. */
   readonly created: number;
   /** By fence, so in the order of their grants. */
   readonly holders: readonly ShareEntry[];
+  /** The number of tickets in its queue. */
   readonly waiters: number;
 }
 
@@ -82,5 +102,6 @@ export interface SemaphoreEntry {
 export interface TakenFrom {
   /** The ticket. */
   readonly ticket: string;
+  /** One of the fences of its hold. */
   readonly fence: number;
 }

@@ -1,6 +1,7 @@
 /** The requests of the core and the replies of a backend: plain data, which neither side changes. */
 import type { Replacing } from "./contract-formats.ts";
-import type { Mismatch, Share, ShareEntry, TakenFrom } from "./contract-shares.ts";
+import type { Holder } from "./contract-listing.ts";
+import type { Mismatch, Share, TakenFrom } from "./contract-shares.ts";
 
 /**
  * Identifies one attempt to hold a lock: `<host>:<pid>:<client id>:<n>`. Unique, without spaces, made before the first
@@ -21,7 +22,9 @@ export type Ticket = string;
  * retry-proofs.ts.
  */
 export interface Receipt {
+  /** The index of the sequence among those of this client. */
   readonly sequence: number;
+  /** The number of the operation in its sequence. */
   readonly n: number;
   /** How long the server must remember the receipts of this client after their last use, in milliseconds. */
   readonly keepMs: number;
@@ -29,9 +32,11 @@ export interface Receipt {
 
 /** A stored state, as bytes. */
 export interface StoredState {
+  /** Its revision. */
   readonly revision: number;
   /** The format of the bytes: see contract-formats.ts [S6]. */
   readonly serializer: string;
+  /** Its value, as the serializer wrote it. */
   readonly bytes: Uint8Array;
   /** Remaining time to live in milliseconds, `null` if it never expires; `undefined` unless it was requested. */
   readonly expiresInMs?: number | null | undefined;
@@ -64,8 +69,10 @@ export type NewTtl = number | "none" | { readonly until: number };
  */
 export type Ttl = NewTtl | "keep" | { readonly whenNew: number };
 
+/** Stores a value. */
 export interface SaveWrite extends Replacing {
   readonly kind: "save";
+  /** The value, as the serializer wrote it. */
   readonly bytes: Uint8Array;
   /** Decided and set in the same step [S7]. */
   readonly ttlMs: Ttl;
@@ -74,18 +81,23 @@ export interface SaveWrite extends Replacing {
    * have given greater ones. Default: 0. Only without a ticket.
    */
   readonly above?: number | undefined;
+  /** Checked in the same step: the revision that the state must be at, or "absent". Omitted: any. */
   readonly ifRevision?: number | "absent" | undefined;
 }
 
+/** Deletes a state. */
 export interface DeleteWrite {
   readonly kind: "delete";
+  /** Checked in the same step: the revision that the state must be at, or "absent". Omitted: any. */
   readonly ifRevision?: number | "absent" | undefined;
 }
 
 /** A new time to live for a state that stays as it is. Of an absent one, the reply is a conflict. */
 export interface TouchWrite {
   readonly kind: "touch";
+  /** The new time to live. */
   readonly ttlMs: NewTtl;
+  /** Checked in the same step: the revision that the state must be at. Omitted: any. */
   readonly ifRevision?: number | undefined;
 }
 
@@ -99,6 +111,7 @@ export interface Forgotten {
 /** The state is not at `ifRevision`, but at `revision`; `null` if it is absent. Nothing was written. */
 export interface Conflict {
   readonly status: "conflict";
+  /** The revision that the state is at; `null`: it is absent. */
   readonly revision: number | null;
 }
 
@@ -107,13 +120,7 @@ export interface Unreadable extends UnreadableState {
   readonly status: "unreadable";
 }
 
-/** Who holds a lock: a ticket, or the token of a foreign client [L11]. */
-export interface Holder {
-  /** The ticket or the token, as stored. */
-  readonly token: string;
-  readonly foreign: boolean;
-}
-
+/** The reply to `writeState`. */
 export type WriteReply =
   /** Of a touch, the revision is the one that it had. */
   | { readonly status: "saved"; readonly revision: number }
@@ -127,9 +134,12 @@ export type WriteReply =
   | Unreadable
   | Forgotten;
 
+/** The reply to `touchState`. */
 export type TouchReply = { readonly status: "touched" | "absent" } | Conflict | Unreadable | Forgotten;
 
+/** What a ticket asks for. */
 export interface AcquireRequest {
+  /** How long the grant is kept unless it is renewed, in milliseconds. */
   readonly leaseMs: number;
   /** Whether to join the queue if the lock is busy. A ticket that is queued stays so until it is cancelled. */
   readonly queue: boolean;
@@ -143,6 +153,7 @@ export interface AcquireRequest {
   readonly from?: TakenFrom | undefined;
 }
 
+/** The ticket holds the lock. */
 export interface Granted {
   readonly status: "granted";
   /** The first reserved fence; greater than every earlier one of this id [L3]. */
@@ -160,6 +171,7 @@ export interface Granted {
   readonly state?: LoadedState | undefined;
 }
 
+/** The ticket does not hold the lock: others do. */
 export interface Waiting {
   /** "waiting": in the queue. "busy": not in it, since `queue` was false. */
   readonly status: "waiting" | "busy";
@@ -173,6 +185,7 @@ export interface Waiting {
   readonly ahead: number;
 }
 
+/** The reply to `acquireLock`. */
 export type AcquireReply =
   | Granted
   | Waiting
@@ -182,12 +195,17 @@ export type AcquireReply =
   /** This ticket was released or cancelled before: the ask is a late copy, and is refused [S5]. */
   | { readonly status: "settled" };
 
+/** One of the locks whose leases are renewed. */
 export interface RenewEntry {
+  /** The id of the lock. */
   readonly id: string;
+  /** The ticket that holds it. */
   readonly ticket: Ticket;
+  /** How long it is kept from now on, in milliseconds. */
   readonly leaseMs: number;
 }
 
+/** What a release does besides giving up the lock. */
 export interface ReleaseRequest {
   /** Written in the same step, before the lock is passed on. */
   readonly write?: StateWrite | undefined;
@@ -206,14 +224,17 @@ export interface ReleaseRequest {
 export interface ReleaseDone {
   /** "released": handed to the first waiter, or free. "kept": no ticket waits; only if `keep` was requested. */
   readonly status: "released" | "kept";
+  /** The revision that its write gave the state; `null`: it had none, or deleted the state. */
   readonly revision: number | null;
   /** The write failed but the release did not: the backend is out of memory. */
   readonly failed?: "OUT_OF_MEMORY" | undefined;
   /** With "kept": the newly reserved fences. */
   readonly fence?: number | undefined;
+  /** With "kept": the number of newly reserved fences. */
   readonly fences?: number | undefined;
 }
 
+/** The reply to `releaseLock`. */
 export type ReleaseReply =
   | ReleaseDone
   /**
@@ -226,25 +247,10 @@ export type ReleaseReply =
   | Unreadable
   | Forgotten;
 
+/** The reply to `cancelLock`. */
 export type CancelReply =
   /** "cancelled": it was waiting, or unknown. "released": it held the lock by then, which was passed on. */
   { readonly status: "cancelled" | "released" } | Forgotten;
-
-export interface LockEntry {
-  readonly id: string;
-  /** Of several, as in `Waiting`; the fences and the lease are those of this one. */
-  readonly holder: Holder;
-  /** The first fence reserved for the holder (`lastFence`: the last); `null` for a foreign one. */
-  readonly fence: number | null;
-  readonly lastFence: number | null;
-  /** `null`: it never expires (a foreign lock without a lease). */
-  readonly expiresInMs: number | null;
-  readonly waiters: number;
-  /** For how long `holder` has had this grant, in milliseconds of the server's clock; omitted: not known. */
-  readonly heldForMs?: number | undefined;
-  /** All holders if it is held in shares, by fence; omitted if it is held exclusively. */
-  readonly shares?: readonly ShareEntry[] | undefined;
-}
 
 /** A hint from the backend. It may be lost, late or repeated. */
 export type Wake =

@@ -8,7 +8,9 @@ import type { Ticket } from "./contract-types.ts";
 
 /** An ask of a ticket for a lock, which the backend has answered with "waiting". */
 export interface QueuedAsk {
+  /** The id of the lock that is asked for. */
   readonly id: string;
+  /** The ticket that asks. */
   readonly ticket: Ticket;
 }
 
@@ -27,8 +29,11 @@ export interface WaitNote {
 
 /** A ticket of any client that holds the lock `id`, and an ask that a function that runs under it waits for. */
 export interface BlockedHolder {
+  /** The id of the lock that it holds. */
   readonly id: string;
+  /** The ticket that holds it. */
   readonly ticket: Ticket;
+  /** What it waits for. */
   readonly ask: QueuedAsk;
 }
 

@@ -20,7 +20,7 @@ import type {
   WriteEntry,
   WriteStatesReply,
 } from "./contract-commit.ts";
-import type { ListRequest, Page, StateCount, StateEntry } from "./contract-listing.ts";
+import type { ListRequest, Page, StateCount, StateEntry, LockEntry } from "./contract-listing.ts";
 import type { SemaphoreChange, SemaphoreEntry, SemaphoreReply } from "./contract-shares.ts";
 import type {
   AcquireReply,
@@ -28,7 +28,6 @@ import type {
   CancelReply,
   Forgotten,
   LoadedState,
-  LockEntry,
   Receipt,
   ReleaseReply,
   ReleaseRequest,
@@ -167,6 +166,7 @@ export interface Backend {
   /** Leaves the queue, or passes on a grant that came too late. Settles the ticket [L7]. */
   cancelLock(id: string, ticket: Ticket, receipt: Receipt): Promise<CancelReply>;
 
+  /** Who holds the lock; `null`: it is free. */
   inspectLock(id: string): Promise<LockEntry | null>;
   /**
    * Notes what functions that run under locks of this client wait for, one note after another. Returns for each of them

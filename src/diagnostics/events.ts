@@ -16,25 +16,37 @@
 import { channel } from "node:diagnostics_channel";
 import { now } from "../timers.ts";
 
+/** The payload of `holdfast:acquire`: a grant was handed out. */
 export interface AcquireEvent {
+  /** The id of the lock. */
   readonly id: string;
   /** From the call to the grant, in milliseconds. */
   readonly waitedMs: number;
+  /** The fence of the grant. */
   readonly fence: number;
 }
 
+/** The payload of `holdfast:release`: a grant was released while it was held. */
 export interface ReleaseEvent {
+  /** The id of the lock. */
   readonly id: string;
+  /** The fence of the grant. */
   readonly fence: number;
 }
 
+/** The payload of `holdfast:lost`: a grant was lost. */
 export interface LostEvent {
+  /** The id of the lock. */
   readonly id: string;
+  /** The fence of the grant. */
   readonly fence: number;
+  /** Why, as text for a log. */
   readonly reason: string;
 }
 
+/** The payload of `holdfast:update`: a write was acknowledged, of one caller or of a whole batch. */
 export interface UpdateEvent {
+  /** The id of the state. */
   readonly id: string;
   /** The number of callers that this save answered. */
   readonly jobs: number;
@@ -42,9 +54,11 @@ export interface UpdateEvent {
   readonly bytes: number;
 }
 
+/** The payload of `holdfast:warning`: something needs attention. */
 export interface WarningEvent {
   /** Stable and searchable, such as `redis-eviction`. */
   readonly cause: string;
+  /** What is wrong and what to do, as text for a log. */
   readonly message: string;
 }
 

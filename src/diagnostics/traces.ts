@@ -43,6 +43,7 @@ export type LockKind = "lock" | "shared" | "locks" | "semaphore" | "leader";
 
 /** The object of `holdfast:acquire`: from the call to the grant, or to the error. */
 export interface AcquireTrace extends Trace {
+  /** What is acquired. */
   readonly kind: LockKind;
   /** As callers know them. More than one: `lockAll()`. */
   readonly ids: readonly string[];
@@ -58,10 +59,13 @@ export interface AcquireTrace extends Trace {
 
 /** The object of `holdfast:hold`: from the grant to its release or loss. */
 export interface HoldTrace extends Trace {
+  /** What is held. */
   readonly kind: LockKind;
+  /** As callers know them. More than one: `lockAll()`. */
   readonly ids: readonly string[];
   /** Of each id. */
   readonly fences: readonly number[];
+  /** The number of permits, of a semaphore. */
   readonly weight?: number;
 }
 
@@ -70,6 +74,7 @@ export type UpdateKind = "update" | "run" | "save" | "delete" | "take" | "transa
 
 /** The object of `holdfast:update`: from the call to its answer. */
 export interface UpdateTrace extends Trace {
+  /** The method that was called. */
   readonly kind: UpdateKind;
   /** More than one: `transact()`. */
   readonly ids: readonly string[];
@@ -83,6 +88,7 @@ export interface UpdateTrace extends Trace {
 
 /** The object of `holdfast:save`: one write of a state, with the changes of one caller or more. */
 export interface SaveTrace extends Trace {
+  /** The states that are written. More than one: `transact()`. */
   readonly ids: readonly string[];
   /** The calls that it answers, as far as they are traced. */
   readonly updates: readonly UpdateTrace[];

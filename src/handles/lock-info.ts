@@ -5,8 +5,11 @@ import { wallNow } from "../timers.ts";
 
 /** A Holdfast client that holds a lock. */
 export interface LockHolder {
+  /** Identifies this hold. */
   readonly ticket: string;
+  /** The name of its machine. */
   readonly host: string;
+  /** The id of its process. */
   readonly pid: number;
   /** Whether this store holds it. */
   readonly here: boolean;
@@ -14,11 +17,13 @@ export interface LockHolder {
 
 /** A client that does not use Holdfast's protocol and holds the lock by its own token. */
 export interface ForeignHolder {
+  /** The token, as that client stored it. */
   readonly foreign: string;
 }
 
 /** One of the holders of a shared lock. */
 export interface SharedHolder extends LockHolder {
+  /** The first fence of its grant. */
   readonly fence: number;
   /** Milliseconds until its lease ends if it is not renewed. */
   readonly expiresInMs: number;
@@ -26,7 +31,9 @@ export interface SharedHolder extends LockHolder {
 
 /** What is known about a lock that is held. */
 export interface LockInfo {
+  /** The id of the lock. */
   readonly id: string;
+  /** Who holds it; of several holders, the one whose lease ends first. */
   readonly holder: LockHolder | ForeignHolder;
   /** The first fence of the holder's grant; `null` for a foreign holder. */
   readonly fence: number | null;

@@ -47,9 +47,9 @@ export interface LockSet<Id extends string = string> {
    * is not free and must not be waited for, since the caller holds a lock that comes after it; otherwise as
    * `lock.acquire`.
    */
-  acquire(options?: AcquireOptions): Promise<GrantSet<Id>>;
+  acquire(options?: Omit<locks.AcquireOptions, "renew">): Promise<GrantSet<Id>>;
   /** Tries once; returns `null` if the locks are not all free now. */
-  tryAcquire(options?: TryAcquireOptions): Promise<GrantSet<Id> | null>;
+  tryAcquire(options?: Omit<locks.TryAcquireOptions, "renew">): Promise<GrantSet<Id> | null>;
   /**
    * Runs `fn` while holding all the locks, and always releases them afterwards. Calls for these ids inside `fn` re-enter.
    *
@@ -57,7 +57,10 @@ export interface LockSet<Id extends string = string> {
    * @throws what `fn` threw; the errors of `acquire`; LockLostError if one of the locks was lost while `fn` ran, with the
    * value of `fn` in `error.result`.
    */
-  run<R>(fn: (grant: GrantSet<Id>) => R | Promise<R>, options?: AcquireOptions): Promise<R>;
+  run<R>(
+    fn: (grant: GrantSet<Id>) => R | Promise<R>,
+    options?: Omit<locks.AcquireOptions, "renew">,
+  ): Promise<R>;
 }
 
 /** Without `renew`: locks that are waited for in turn must be renewed until the last one is granted. */

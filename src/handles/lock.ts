@@ -62,12 +62,19 @@ export interface AcquireOptions extends LockOptions {
 
 /** Options of `lock.tryAcquire()`. */
 export interface TryAcquireOptions {
+  /** As {@link LockOptions.leaseMs}. */
   leaseMs?: number | undefined;
+  /** As {@link AcquireOptions.renew}. */
   renew?: boolean | undefined;
+  /** As {@link LockOptions.maxHoldMs}. */
   maxHoldMs?: number | undefined;
+  /** As {@link LockOptions.durability}. */
   durability?: DurabilityOptions | undefined;
+  /** Ends the attempt: the promise rejects with `signal.reason`. Ignored once the lock is granted. */
   signal?: AbortSignal | undefined;
+  /** As {@link AcquireOptions.grant}. */
   grant?: Grant | GrantSet | undefined;
+  /** As {@link AcquireOptions.shared}. */
   shared?: boolean | undefined;
 }
 

@@ -59,6 +59,7 @@ export interface PermitGrant extends AsyncDisposable {
 
 /** One of the holders of a semaphore. */
 export interface PermitHolder extends LockHolder {
+  /** How many permits it has. */
   readonly weight: number;
   /** The first of those that are reserved for the callers that have these permits one after another. */
   readonly fence: number;
@@ -68,6 +69,7 @@ export interface PermitHolder extends LockHolder {
 
 /** What is known about a semaphore. */
 export interface SemaphoreInfo {
+  /** The id of the semaphore. */
   readonly id: string;
   /** The number in force. */
   readonly permits: number;
@@ -95,6 +97,7 @@ export interface SemaphoreInfo {
  * ```
  */
 export interface Semaphore {
+  /** As it was given: in a view, without the prefix of the view. */
   readonly id: string;
   /**
    * Waits for permits and returns a grant, which is renewed until you release it.

@@ -15,9 +15,13 @@ import * as names from "../names.ts";
 
 /** A store, named as for `open()`: a target or a list of targets, and the options that say where its data is. */
 export interface StorePlace {
+  /** One target, or a list of them, as for `open()`. */
   target: Target | readonly Target[];
+  /** The prefix that the store was opened with. Default: as for `open()`. */
   prefix?: string | undefined;
+  /** The number of shards that the store was opened with. Default: as for `open()`. */
   shards?: number | undefined;
+  /** As for `open()`. */
   declareKeys?: boolean | undefined;
 }
 

@@ -13,6 +13,7 @@ import type { AcquireOptions, ListOptions, OwnerOptions } from "./options.ts";
 
 /** One entry of `list()`. */
 export interface StateEntry {
+  /** The id of the state. */
   readonly id: string;
   /** When it was last saved, to the second; SQLite only. */
   readonly updatedAt?: Date | undefined;

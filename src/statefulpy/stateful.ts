@@ -17,6 +17,7 @@ import type { StateBackend } from "./state-backend.ts";
 
 /** Options of `stateful()`. */
 export interface StatefulOptions {
+  /** Where the state and its lock are kept. */
   backend: StateBackend;
   /** Of the state and its lock. Default: the function's name. In Python it is `"module.function"`. */
   id?: string | undefined;

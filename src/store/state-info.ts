@@ -4,7 +4,9 @@ import { parseFormat } from "../updates/formats/format-name.ts";
 
 /** What is known about a stored state without loading it. */
 export interface StateInfo {
+  /** The id of the state. */
   readonly id: string;
+  /** Its revision. */
   readonly revision: number;
   /** The size of its value as stored. */
   readonly bytes: number;

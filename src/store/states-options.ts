@@ -31,12 +31,23 @@ export interface StatesOptions extends ListOptions {
  */
 export type StateWithValue<T> = StateInfo &
   (
-    | { readonly value: T; readonly error?: undefined }
-    | { readonly value?: undefined; readonly error: HoldfastError }
+    | {
+        /** The value of the state. */
+        readonly value: T;
+        /** The value could be read. */
+        readonly error?: undefined;
+      }
+    | {
+        /** The value could not be read. */
+        readonly value?: undefined;
+        /** Why not: a CorruptStateError, SealError or VersionError. */
+        readonly error: HoldfastError;
+      }
   );
 
 /** How many states there are: the answer of `store.count()`. */
 export interface StateCount {
+  /** The number of states. */
   readonly count: number;
   /** Whether exactly so many existed at one instant of the call. */
   readonly exact: boolean;

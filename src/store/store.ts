@@ -75,6 +75,8 @@ export interface Store extends AsyncDisposable {
   /**
    * Returns the handle of a state whose values are validated, and have the type of the schema. Without `initial`, it is
    * `undefined` when it is absent.
+   *
+   * @typeParam Initial The type of `initial`, or `undefined` without one.
    */
   state<S extends Schema, Initial extends (() => SchemaOutput<S>) | undefined>(
     id: string,

@@ -7,6 +7,7 @@ import { pause } from "./assertions.ts";
 
 /** A call that is about to be made. */
 export interface FaultedCall<R> {
+  /** The method of the backend that is called. */
   readonly method: string;
   /** Makes the call. May be called late, or not at all. */
   readonly carryOut: () => Promise<R>;
@@ -16,6 +17,7 @@ export interface FaultedCall<R> {
   readonly nextAnswered: Promise<void>;
 }
 
+/** Wraps a call of a backend: returns its reply, or throws what the core gets instead. */
 export type Fault = <R>(call: FaultedCall<R>) => Promise<R>;
 
 /** Carries the call out, but loses the reply. `then` runs before the call fails. */

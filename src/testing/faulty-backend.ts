@@ -14,12 +14,15 @@ export type FaultyMethod = BackendMethod;
 
 /** A call that was made, with what it was made with. */
 export interface MadeCall {
+  /** The method of the backend. */
   readonly method: FaultyMethod;
+  /** Its arguments. */
   readonly args: readonly unknown[];
 }
 
 /** A planned fault. */
 export interface Plan {
+  /** Whether the fault has happened. */
   readonly fired: boolean;
   /** Removes the fault. */
   cancel(): void;
@@ -70,22 +73,27 @@ export class FaultyBackend extends ForwardingBackend {
     return this.#plan({ method, fault, callsToGo: 1, forAll: true });
   }
 
+  /** That of the backend that it wraps. */
   get name(): string {
     return this.#inner.name;
   }
 
+  /** That of the backend that it wraps. */
   get clientId(): string {
     return this.#inner.clientId;
   }
 
+  /** That of the backend that it wraps. */
   get askAgainMs(): number {
     return this.#inner.askAgainMs;
   }
 
+  /** That of the backend that it wraps. */
   get pushes(): boolean {
     return this.#inner.pushes;
   }
 
+  /** That of the backend that it wraps; no fault breaks it. */
   get connect(): Backend["connect"] {
     const { connect } = this.#inner;
     return connect === undefined ? undefined : (id) => this.#inner.connect?.(id);
@@ -96,11 +104,13 @@ export class FaultyBackend extends ForwardingBackend {
     return shardOf === undefined ? undefined : (id) => shardOf(id);
   }
 
+  /** That of the backend that it wraps; faults break it. */
   get awaitReplicas(): Backend["awaitReplicas"] {
     if (this.#inner.awaitReplicas === undefined) return undefined;
     return (...args) => this.forward("awaitReplicas", args);
   }
 
+  /** Passes on the wakes of the backend that it wraps, as `wakes` says. */
   onWake(listener: (wake: Wake) => void): void {
     this.#inner.onWake((wake) => {
       if (this.wakes === "deliver") listener(wake);
@@ -108,6 +118,7 @@ export class FaultyBackend extends ForwardingBackend {
     });
   }
 
+  /** Closes the backend that it wraps. */
   close(): Promise<void> {
     return this.#inner.close();
   }
@@ -118,6 +129,7 @@ export class FaultyBackend extends ForwardingBackend {
     return planned;
   }
 
+  /** Makes a call of the backend that it wraps, with the fault that is due. */
   protected async forward(method: BackendMethod, args: readonly unknown[]): Promise<never> {
     const carryOut = (): Promise<never> => {
       this.#isFirst(receiptOf(method, args));

@@ -19,6 +19,7 @@ export interface SuiteHooks {
   readonly flush?: (() => Promise<void>) | undefined;
 }
 
+/** Options of `stateSuite()` and `lockSuite()`. */
 export interface SuiteOptions {
   /** Registers one test. Tests of one suite may run in any order, but one after the other. */
   readonly test: (name: string, fn: () => Promise<void>) => unknown;
@@ -28,5 +29,6 @@ export interface SuiteOptions {
   readonly createBackend: () => Backend | Promise<Backend>;
   /** Whether the backend pushes wakes. If not, waiters ask often. */
   readonly pushes: boolean;
+  /** Ways to do harm. Cases that need one that is missing are reported as skipped. */
   readonly hooks?: SuiteHooks | undefined;
 }

@@ -163,7 +163,9 @@ describe("citations", () => {
 
   test("the contract cites every promise that a backend must keep", () => {
     const contract = inSrc.filter(({ path }) =>
-      /^src\/backends\/(contract|contract-shares|contract-types|contract-waits)\.ts$/.test(path),
+      /^src\/backends\/(contract|contract-listing|contract-shares|contract-types|contract-waits)\.ts$/.test(
+        path,
+      ),
     );
     const cites = cited(contract.map(({ text }) => text).join("\n"));
     const missing = promises.filter((promise) => !notOfBackends.includes(promise) && !cites.has(promise));

@@ -49,13 +49,15 @@ export { Memory };
 /** As on Redis: wakes are pushed, so a waiter asks every 5 s, and two consecutive asks may be late. */
 const pushedLimits: Limits = { askLimitMs: 12_000, handOverMs: 10_000 };
 
+/** Options of {@link MemoryBackend}. */
 export interface MemoryBackendOptions {
+  /** What it shares with other clients. Default: a memory of its own. */
   readonly memory?: Memory | undefined;
   /** Random unless given. */
   readonly clientId?: string | undefined;
   /** A clock in milliseconds that never goes back; tests control it. */
   readonly now?: (() => number) | undefined;
-  /** The limits of another backend, to compare with it. */
+  /** The limits of another backend, to compare with it. @hidden */
   readonly limits?: Limits | undefined;
 }
 

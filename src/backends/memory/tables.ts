@@ -22,22 +22,27 @@ import { Sweep } from "./sweep.ts";
 
 const none: readonly never[] = [];
 
-/** What several clients can share: pass the same instance to each of them. */
+/** What several clients can share: pass the same instance to each of them. Its tables are not for users. */
 export class Memory {
+  /** @hidden */
   stamp = 0;
+  /** @hidden */
   readonly states = new Map<string, StateRow>();
+  /** @hidden */
   readonly locks = new Map<string, LockRow | SharesRow>();
-  /** Of the locks that are held in shares: by id, then by ticket. */
+  /** Of the locks that are held in shares: by id, then by ticket. @hidden */
   readonly holders = new Map<string, Map<Ticket, HolderRow>>();
+  /** @hidden */
   readonly semaphores = new Map<string, SemaphoreRow>();
-  /** By id, then by ticket. A Map keeps the order of first insertion, and so each ticket keeps its place [L2]. */
+  /** By id, then by ticket. A Map keeps the order of first insertion, and so each ticket keeps its place [L2]. @hidden */
   readonly queues = new Map<string, Map<Ticket, WaiterRow>>();
+  /** @hidden */
   readonly listeners = new Map<string, (wake: Wake) => void>();
-  /** By the id that they watch: the ids of clients [E2]. */
+  /** By the id that they watch: the ids of clients [E2]. @hidden */
   readonly watchers = new Map<string, Set<string>>();
-  /** By the id of each open client, then by sequence. */
+  /** By the id of each open client, then by sequence. @hidden */
   readonly receipts = new Map<string, Map<number, ReceiptRow>>();
-  /** By the id of each open client. */
+  /** By the id of each open client. @hidden */
   readonly waits = new Map<string, WaitsRow>();
 }
 

@@ -28,6 +28,7 @@ export interface WatchOptions {
 
 /** A leader's time in office. */
 export interface Term<T> {
+  /** The id of the office. */
   readonly id: string;
   /** Rises with every term: give it to other systems, so that they can refuse an earlier leader. */
   readonly fence: number;
@@ -52,13 +53,17 @@ export interface Term<T> {
 
 /** Who leads. */
 export interface LeaderInfo<T> {
+  /** The id of the office. */
   readonly id: string;
+  /** The fence of the term: see {@link Term.fence}. */
   readonly fence: number;
   /** When its term began, by its machine's clock. */
   readonly since: Date;
   /** What it proclaims; `undefined`: nothing. */
   readonly value: T | undefined;
+  /** The name of its machine. */
   readonly host: string;
+  /** The id of its process. */
   readonly pid: number;
   /** Whether it leads by this store. */
   readonly here: boolean;
@@ -75,6 +80,7 @@ export interface LeaderInfo<T> {
  * ```
  */
 export interface Leader<T = unknown> {
+  /** The id of the office, as it was given. */
   readonly id: string;
   /**
    * Waits for the office for as long as it takes, then calls `fn`. If the office is lost while `fn` runs, waits for `fn`

@@ -18,11 +18,32 @@ export interface LoadManyOptions {
 
 /** One answer of `store.loadMany()`. Without an `error`, a `revision` of `null` means that the state is absent. */
 export type LoadResult<T> =
-  | { readonly id: string; readonly value: T; readonly revision: Revision; readonly error: undefined }
-  | { readonly id: string; readonly value: undefined; readonly revision: null; readonly error: undefined }
   | {
+      /** The id, as it was asked for. */
       readonly id: string;
+      /** The value of the state. */
+      readonly value: T;
+      /** Its revision. */
+      readonly revision: Revision;
+      /** Nothing went wrong. */
+      readonly error: undefined;
+    }
+  | {
+      /** The id, as it was asked for. */
+      readonly id: string;
+      /** There is none. */
       readonly value: undefined;
+      /** The state is absent. */
+      readonly revision: null;
+      /** Nothing went wrong. */
+      readonly error: undefined;
+    }
+  | {
+      /** The id, as it was asked for. */
+      readonly id: string;
+      /** It could not be read. */
+      readonly value: undefined;
+      /** It could not be read. */
       readonly revision: undefined;
       /** What is stored cannot be read: a CorruptStateError, SealError or VersionError. It is left as it is. */
       readonly error: HoldfastError;
@@ -55,7 +76,9 @@ export interface SaveManyOptions extends DeleteManyOptions {
 
 /** One of the states that `store.saveMany()` saves. */
 export interface SaveEntry<T = unknown> {
+  /** The id of the state. */
   id: string;
+  /** Its new value. */
   value: T;
   /** Save it only if the state is at this revision, or absent. */
   ifRevision?: Revision | "absent" | undefined;
@@ -67,13 +90,41 @@ export interface SaveEntry<T = unknown> {
 
 /** One answer of `store.saveMany()`. */
 export type SaveResult =
-  | { readonly id: string; readonly revision: Revision; readonly error: undefined }
-  | { readonly id: string; readonly revision: undefined; readonly error: HoldfastError };
+  | {
+      /** The id, as it was given. */
+      readonly id: string;
+      /** The new revision of the state. */
+      readonly revision: Revision;
+      /** It was saved. */
+      readonly error: undefined;
+    }
+  | {
+      /** The id, as it was given. */
+      readonly id: string;
+      /** It was not saved, or may not have been: see `error.outcome`. */
+      readonly revision: undefined;
+      /** Why not. */
+      readonly error: HoldfastError;
+    };
 
 /** One answer of `store.deleteMany()`. `deleted`: whether there was a state. */
 export type DeleteResult =
-  | { readonly id: string; readonly deleted: boolean; readonly error: undefined }
-  | { readonly id: string; readonly deleted: undefined; readonly error: HoldfastError };
+  | {
+      /** The id, as it was given. */
+      readonly id: string;
+      /** Whether there was a state. */
+      readonly deleted: boolean;
+      /** Nothing went wrong. */
+      readonly error: undefined;
+    }
+  | {
+      /** The id, as it was given. */
+      readonly id: string;
+      /** It was not deleted, or may not have been: see `error.outcome`. */
+      readonly deleted: undefined;
+      /** Why not. */
+      readonly error: HoldfastError;
+    };
 
 /** Options of `store.deleteAll()`. */
 export interface DeleteAllOptions {

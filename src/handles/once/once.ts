@@ -39,12 +39,15 @@ export interface OnceOptions {
 
 /** Options of `once.run()`; they override those of the handle. */
 export interface OnceRunOptions extends OnceTryOptions {
+  /** As {@link OnceOptions.waitMs}. */
   waitMs?: number | undefined;
 }
 
 /** Options of `once.tryRun()`. */
 export interface OnceTryOptions {
+  /** As {@link OnceOptions.leaseMs}. */
   leaseMs?: number | undefined;
+  /** As {@link OnceOptions.durability}. */
   durability?: DurabilityOptions | undefined;
   /** Ends waiting: the promise rejects with `signal.reason`. Ignored once the function runs. */
   signal?: AbortSignal | undefined;
@@ -52,19 +55,32 @@ export interface OnceTryOptions {
 
 /** Options of `once.forget()`. */
 export interface ForgetOptions {
+  /** How long to wait while a function runs, in milliseconds. */
   waitMs?: number | undefined;
+  /** How many replicas must have the change before it is acknowledged. */
   durability?: DurabilityOptions | undefined;
+  /** Ends waiting: the promise rejects with `signal.reason`. */
   signal?: AbortSignal | undefined;
 }
 
 /** The result of `once.tryRun()`. `ran`: this call ran the function; otherwise the value was remembered. */
 export interface OnceResult<R> {
+  /** Whether this call ran the function. */
   readonly ran: boolean;
+  /** What the function returned, now or before. */
   readonly value: R;
 }
 
 /** What is remembered for a key: a value, or an error with `errors: "remember"`. */
-export type Remembered = { readonly value: unknown } | { readonly error: Error };
+export type Remembered =
+  | {
+      /** What the function returned. */
+      readonly value: unknown;
+    }
+  | {
+      /** An error with the name, message and code of the one that the function threw. */
+      readonly error: Error;
+    };
 
 /**
  * A key for which a function is run once, and its result is remembered.
@@ -76,6 +92,7 @@ export type Remembered = { readonly value: unknown } | { readonly error: Error }
  * ```
  */
 export interface Once {
+  /** The key, as it was given. */
   readonly id: string;
   /**
    * Returns the remembered result; otherwise waits while another call runs its function, and returns the result of that;

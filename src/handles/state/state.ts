@@ -71,6 +71,7 @@ export interface WriteOptions {
 export interface TouchOptions {
   /** Only if the state is at this revision. */
   ifRevision?: Revision | undefined;
+  /** How many replicas must have the new expiry before it is acknowledged. */
   durability?: DurabilityOptions | undefined;
 }
 
@@ -131,7 +132,9 @@ export interface TakeOptions extends WriteOptions {
 
 /** A stored value, with its revision and remaining time to live. */
 export interface Snapshot<T> {
+  /** The value. */
   readonly value: T;
+  /** The revision that it is at. */
   readonly revision: Revision;
   /** Remaining time to live in milliseconds; `null`: it does not expire. */
   readonly expiresInMs: number | null;

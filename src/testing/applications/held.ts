@@ -3,7 +3,15 @@ import type { Ticket } from "../../backends/contract.ts";
 import type { Memory } from "../../backends/memory/backend.ts";
 
 /** What can be lost: a grant of a lock, of several, or of a semaphore; an attempt of a once; a term of a leader. */
-export type Held = { readonly fence: number } | { readonly fences: Readonly<Record<string, number>> };
+export type Held =
+  | {
+      /** Of a grant, an attempt or a term. */
+      readonly fence: number;
+    }
+  | {
+      /** Of a grant of several locks: by id. */
+      readonly fences: Readonly<Record<string, number>>;
+    };
 
 export function fencesOf(held: Held): readonly number[] {
   return "fence" in held ? [held.fence] : Object.values(held.fences);

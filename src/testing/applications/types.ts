@@ -3,6 +3,7 @@ import type { OpenOptions } from "../../options.ts";
 import type { Store } from "../../store/store.ts";
 import type { Held } from "./held.ts";
 
+/** Options of `createTestWorld()`. */
 export interface TestWorldOptions {
   /** Options of the store of the first process, as for `open()`. */
   open?: OpenOptions | undefined;
@@ -13,6 +14,7 @@ export interface TestWorldOptions {
   advanceTimers?: ((ms: number) => unknown) | undefined;
 }
 
+/** Options of an outage. */
 export interface OutageOptions {
   /** It ends after so many milliseconds of the world's time. Default: when `end()` is called. */
   forMs?: number | undefined;
@@ -26,6 +28,7 @@ export interface Outage extends Disposable {
 
 /** A process of a test world. */
 export interface TestProcess {
+  /** Its name in the world. */
   readonly name: string;
   /** Its store: what it holds, the other processes of the world cannot have. */
   readonly store: Store;

@@ -13,6 +13,7 @@ export interface ClientSuiteHooks {
   readonly isolate?: (() => Promise<() => Promise<void> | void>) | undefined;
 }
 
+/** Options of `clientSuite()`. */
 export interface ClientSuiteOptions {
   /** Registers one test. Tests may run in any order, but one after the other. */
   readonly test: (name: string, fn: () => Promise<void>) => unknown;
@@ -31,5 +32,6 @@ export interface ClientSuiteOptions {
   readonly resends?: boolean | undefined;
   /** What no name and no error may contain [P3]. */
   readonly secrets?: readonly string[] | undefined;
+  /** Ways to do harm. Cases that need one that is missing are reported as skipped. */
   readonly hooks?: ClientSuiteHooks | undefined;
 }

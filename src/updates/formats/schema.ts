@@ -12,11 +12,27 @@ import { ValidationError, type ValidationIssue } from "../../value-errors.ts";
 
 /** What `validate` of a {@link Schema} returns: the value to use, or what is wrong. */
 export type SchemaResult<Output> =
-  | { readonly value: Output; readonly issues?: undefined }
   | {
+      /** The value to use, which the schema may have made from the one that it was given. */
+      readonly value: Output;
+      /** The value fits. */
+      readonly issues?: undefined;
+    }
+  | {
+      /** What is wrong with the value. */
       readonly issues: readonly {
+        /** As text, for people. */
         readonly message: string;
-        readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+        /** Where in the value: keys, from the outermost. */
+        readonly path?:
+          | readonly (
+              | PropertyKey
+              | {
+                  /** The key of one level. */
+                  readonly key: PropertyKey;
+                }
+            )[]
+          | undefined;
       }[];
     };
 
@@ -25,11 +41,23 @@ export type SchemaResult<Output> =
  * [Standard Schema](https://standardschema.dev).
  */
 export interface Schema<Input = unknown, Output = Input> {
+  /** What Standard Schema prescribes. */
   readonly "~standard": {
+    /** The version of Standard Schema. */
     readonly version: 1;
+    /** The name of the library. */
     readonly vendor: string;
+    /** Validates a value. A state needs its answer at once, so it must not return a promise. */
     readonly validate: (value: unknown) => SchemaResult<Output> | Promise<SchemaResult<Output>>;
-    readonly types?: { readonly input: Input; readonly output: Output } | undefined;
+    /** For the compiler only: there is no such value. */
+    readonly types?:
+      | {
+          /** What it accepts. */
+          readonly input: Input;
+          /** What it makes. */
+          readonly output: Output;
+        }
+      | undefined;
   };
 }
 
@@ -43,7 +71,10 @@ export type SelfAccepting<S extends Schema> =
     : Schema<SchemaOutput<S>, SchemaOutput<S>>;
 
 /** Makes a value of version n + 1 of one of version n. Its parameter may have the type that version n had. */
-export type Migration = { migrate(value: unknown): unknown }["migrate"];
+export type Migration = {
+  /** Takes a value of version n, and returns one of version n + 1. */
+  migrate(value: unknown): unknown;
+}["migrate"];
 
 /** Where a value comes from, for the message. */
 export type Origin = "new" | "stored" | "migrated";

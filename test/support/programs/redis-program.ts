@@ -22,7 +22,7 @@ export function findRedis(): string | undefined {
 }
 
 /** The first folder that has one of them decides. */
-function findOnPath(...names: string[]): string | undefined {
+export function findOnPath(...names: string[]): string | undefined {
   const folders = [
     ...(process.env["PATH"] ?? "").split(delimiter),
     "/usr/bin",

@@ -17,7 +17,9 @@ export type RedisArgument = string | Buffer;
 /** Strings arrive as strings or, for a command that wants bytes, as buffers; errors only as elements of an array. */
 export type RedisReply = string | number | Buffer | Error | null | readonly RedisReply[];
 
+/** A command for the server. */
 export interface RedisCommand {
+  /** Its name and its arguments. */
   readonly args: readonly RedisArgument[];
   /** Strings of the reply are wanted as they are. */
   readonly bytes: boolean;
@@ -25,6 +27,7 @@ export interface RedisCommand {
 
 /** The listener of a subscription. */
 export interface Subscriber {
+  /** A message has arrived. */
   message(bytes: Buffer): void;
   /** Subscribed, or subscribed again: messages may have been missed before. */
   up(): void;
@@ -32,6 +35,7 @@ export interface Subscriber {
   down(error: HoldfastError): void;
 }
 
+/** A channel that is listened on. */
 export interface Subscription {
   /** Whether the channel is one of those that a cluster keeps at the owner of its slot. Default: it is not. */
   readonly isSharded?: boolean | undefined;
@@ -49,11 +53,13 @@ export interface Subscription {
 
 /** What to do with a reply. */
 export interface ReplyHandler<T> {
+  /** Makes the result of a reply that is not an error. */
   read(reply: RedisReply): T;
   /** The error reply of the server, as text. */
   refused(message: string): T | Promise<T>;
 }
 
+/** What the Redis backend needs of a client. `clientSuite` tests an adapter for one. */
 export interface RedisClient {
   /** For messages: where the server is; never with a password [P3]. */
   readonly name: string;

@@ -7,6 +7,7 @@ import { defaultPort, isHost, isPort, shownAll, type Address, type NetworkEndpoi
 
 /** Where a node of a cluster is. */
 export interface NodeAddress {
+  /** A host name or an IP address. */
   host: string;
   /** Default 6379. */
   port?: number | undefined;
@@ -25,6 +26,7 @@ export interface ClusterTarget {
   cluster: readonly NodeAddress[];
   /** Default: the server's user `default`. */
   username?: string | undefined;
+  /** The password of the user. Default: none. */
   password?: string | undefined;
   /** Whether to connect with TLS. Default: false. */
   tls?: boolean | undefined;

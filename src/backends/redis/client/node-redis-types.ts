@@ -5,12 +5,15 @@ import { ErrorReply } from "./resp.ts";
 
 /** A connected client of `@redis/client` (or `redis`) 5 or 6, as given to `open()`. It stays yours: we never close it. */
 export interface RedisClientLike {
+  /** Whether commands can be sent now. */
   readonly isReady?: boolean | undefined;
+  /** Sends one command, and resolves to its reply. */
   sendCommand(args: readonly (string | Buffer)[], options?: object): Promise<unknown>;
   /** Makes the connection for wakes, which is ours. Without it, waiters ask more often. */
   duplicate?(overrides?: object): object;
   /** To follow it when it reconnects. */
   on?(event: "end" | "reconnecting" | "ready", listener: () => void): unknown;
+  /** Undoes `on`. */
   off?(event: "end" | "reconnecting" | "ready", listener: () => void): unknown;
 }
 

@@ -16,6 +16,7 @@ import { InvalidArgumentError } from "../../../errors.ts";
  * ```
  */
 export class PyFloat {
+  /** The number. */
   readonly value: number;
 
   /** Throws InvalidArgumentError if `value` is not a number. */
@@ -48,6 +49,7 @@ export class PyTuple implements Iterable<unknown> {
     this.items = Object.freeze([...iterable("PyTuple", items)]);
   }
 
+  /** Iterates over the items. */
   [Symbol.iterator](): Iterator<unknown> {
     return this.items[Symbol.iterator]();
   }
@@ -63,6 +65,7 @@ export class PyTuple implements Iterable<unknown> {
  * ```
  */
 export class PyFrozenSet implements Iterable<unknown> {
+  /** Its members. */
   readonly members: ReadonlySet<unknown>;
 
   /** Takes the members of any iterable, and copies them. Throws InvalidArgumentError if it is not one. */
@@ -70,6 +73,7 @@ export class PyFrozenSet implements Iterable<unknown> {
     this.members = new Set(iterable("PyFrozenSet", members));
   }
 
+  /** Iterates over the members. */
   [Symbol.iterator](): Iterator<unknown> {
     return this.members[Symbol.iterator]();
   }

@@ -8,9 +8,13 @@ import { PyTimeZone } from "./spans.ts";
 
 /** The parts of a {@link PyTime}; those that are left out are 0. */
 export interface PyTimeParts {
+  /** 0 … 23 */
   hour?: number | undefined;
+  /** 0 … 59 */
   minute?: number | undefined;
+  /** 0 … 59 */
   second?: number | undefined;
+  /** 0 … 999 999 */
   microsecond?: number | undefined;
   /** 1: the second of two equal local times, when clocks are set back. */
   fold?: 0 | 1 | undefined;
@@ -22,7 +26,9 @@ export interface PyTimeParts {
 export interface PyDateTimeParts extends PyTimeParts {
   /** 1 … 9999 */
   year: number;
+  /** 1 … 12 */
   month: number;
+  /** 1 … 31 */
   day: number;
 }
 
@@ -35,8 +41,11 @@ export interface PyDateTimeParts extends PyTimeParts {
  * ```
  */
 export class PyDate {
+  /** 1 … 9999 */
   readonly year: number;
+  /** 1 … 12 */
   readonly month: number;
+  /** 1 … 31 */
   readonly day: number;
 
   /** Throws InvalidArgumentError if there is no such day in the years 1 to 9999. */
@@ -63,11 +72,17 @@ export class PyDate {
  * ```
  */
 export class PyTime {
+  /** 0 … 23 */
   readonly hour: number;
+  /** 0 … 59 */
   readonly minute: number;
+  /** 0 … 59 */
   readonly second: number;
+  /** 0 … 999 999 */
   readonly microsecond: number;
+  /** 1: the second of two equal local times, when clocks are set back. */
   readonly fold: 0 | 1;
+  /** The offset from UTC; `null`: naive. */
   readonly tzinfo: PyTimeZone | null;
 
   /** Throws InvalidArgumentError if a part is out of range. */
@@ -98,14 +113,23 @@ export class PyTime {
  * ```
  */
 export class PyDateTime {
+  /** 1 … 9999 */
   readonly year: number;
+  /** 1 … 12 */
   readonly month: number;
+  /** 1 … 31 */
   readonly day: number;
+  /** 0 … 23 */
   readonly hour: number;
+  /** 0 … 59 */
   readonly minute: number;
+  /** 0 … 59 */
   readonly second: number;
+  /** 0 … 999 999 */
   readonly microsecond: number;
+  /** 1: the second of two equal local times, when clocks are set back. */
   readonly fold: 0 | 1;
+  /** The offset from UTC; `null`: naive. */
   readonly tzinfo: PyTimeZone | null;
 
   /** Throws InvalidArgumentError if a part is out of range. */

@@ -4,8 +4,11 @@ import { wholeNumber, twoDigits, microsText } from "./fields.ts";
 
 /** The parts of a {@link PyTimeDelta}: whole numbers, of any sign. */
 export interface PyTimeDeltaParts {
+  /** Default: 0. */
   days?: number | undefined;
+  /** Default: 0. */
   seconds?: number | undefined;
+  /** Default: 0. */
   microseconds?: number | undefined;
 }
 

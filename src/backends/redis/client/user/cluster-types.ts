@@ -3,25 +3,33 @@ import { isOfIoredis } from "./ioredis-types.ts";
 
 /** A connected client made by `createCluster()` of `@redis/client` (or `redis`) 5 or 6, as given to `open()`. It stays yours. */
 export interface ClusterClientLike {
+  /** Whether it was connected, and has not been closed. */
   readonly isOpen: boolean;
   /** The primaries that it knows by now. */
   readonly masters: readonly object[];
   /** Connects to a node, if it has not yet. */
   nodeClient(node: never): unknown;
+  /** Makes the client for wakes, which is ours. */
   duplicate(overrides?: object): object;
 }
 
 /** A `Cluster` of `ioredis` 5 or 6, or of `iovalkey`, as given to `open()`. It stays yours. */
 export interface IoredisClusterLike {
+  /** Tells a cluster from a client of one server. */
   readonly isCluster: boolean;
+  /** The state of its connection, such as "ready". */
   readonly status: string;
+  /** The options that it was made with. */
   readonly options: object;
   /** Its clients of the nodes that it knows by now. */
   nodes(): readonly object[];
   /** Connects one that was made with `lazyConnect`. */
   connect(): Promise<unknown>;
+  /** Makes the client for wakes, which is ours. */
   duplicate(...args: never[]): object;
+  /** To follow it when it reconnects. */
   on(event: string, listener: (...args: unknown[]) => void): unknown;
+  /** Undoes `on`. */
   off(event: string, listener: (...args: unknown[]) => void): unknown;
 }
 

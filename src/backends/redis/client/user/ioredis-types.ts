@@ -5,16 +5,26 @@
  * name. It stays yours: we never close it.
  */
 export interface IoredisClientLike {
+  /** The state of its connection, such as "ready". */
   readonly status: string;
+  /** What its connection is used for: "normal", "subscriber" or "monitor". */
   readonly mode: string;
+  /** The options that it was made with. */
   readonly options: object;
   /** Makes the functions that send one command: its replies as strings, or as buffers. */
-  createBuiltinCommand(name: string): { readonly string: unknown; readonly buffer: unknown };
+  createBuiltinCommand(name: string): {
+    /** Replies with strings. */
+    readonly string: unknown;
+    /** Replies with buffers. */
+    readonly buffer: unknown;
+  };
   /** Connects a client that was made with `lazyConnect`. */
   connect(): Promise<unknown>;
   /** Makes the connection for wakes, which is ours. */
   duplicate(overrides?: object): object;
+  /** To follow it when it reconnects. */
   on(event: string, listener: (...args: unknown[]) => void): unknown;
+  /** Undoes `on`. */
   off(event: string, listener: (...args: unknown[]) => void): unknown;
 }
 

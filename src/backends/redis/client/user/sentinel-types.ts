@@ -3,9 +3,19 @@ import type { RedisClientLike } from "../node-redis-types.ts";
 
 /** A connected client made by `createSentinel()` of `@redis/client` 5 or 6, as given to `open()`. It stays yours. */
 export interface SentinelClientLike {
+  /** Whether it was connected, and has not been closed. */
   readonly isOpen: boolean;
+  /** The primary that it knows. */
   getMasterNode(): unknown;
-  getSentinelNode(): { readonly host: string; readonly port: number } | undefined;
+  /** The Sentinel that it asks. */
+  getSentinelNode():
+    | {
+        /** A host name or an IP address. */
+        readonly host: string;
+        /** Its port. */
+        readonly port: number;
+      }
+    | undefined;
 }
 
 /** Calls a function with its client of the primary. The package's own commands go this way. */
