@@ -11,7 +11,9 @@ export type RedlockAbortSignal = AbortSignal & { error?: Error };
 
 /** What the second argument of a routine tells: the lock as it is now, and how often it was extended. */
 export interface UsingContext<L> {
+  /** The lock as it is now. */
   lock: L;
+  /** How often it was extended. */
   extensions: number;
 }
 

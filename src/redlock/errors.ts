@@ -21,14 +21,19 @@ export type ClientExecutionResult =
 
 /** What one attempt came to. Here, the one client votes. */
 export interface ExecutionStats {
+  /** How many clients there are: 1. */
   readonly membershipSize: number;
+  /** How many must agree: 1. */
   readonly quorumSize: number;
+  /** The client, if the call succeeded. */
   readonly votesFor: Set<RedlockClient>;
+  /** The client, and why the call failed. */
   readonly votesAgainst: Map<RedlockClient, Error>;
 }
 
 /** What `release` returns. There is one attempt, since a lock is waited for in one call. */
 export interface ExecutionResult {
+  /** What each attempt came to. */
   attempts: readonly Promise<ExecutionStats>[];
 }
 
@@ -56,6 +61,7 @@ export class ResourceLockedError extends Error {
  * ```
  */
 export class ExecutionError extends Error {
+  /** What each attempt came to; none if nothing was sent. */
   readonly attempts: readonly Promise<ExecutionStats>[];
 
   constructor(message: string, attempts: readonly Promise<ExecutionStats>[], options?: ErrorOptions) {

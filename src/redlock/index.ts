@@ -8,3 +8,10 @@ export type { RedlockAbortSignal, UsingContext } from "./automatic-extension.ts"
 export { ExecutionError, ResourceLockedError } from "./errors.ts";
 export type { ClientExecutionResult, ExecutionResult, ExecutionStats, RedlockClient } from "./errors.ts";
 export type { GivenSettings, Settings } from "./settings.ts";
+export type {
+  ClusterClientLike,
+  IoredisClientLike,
+  IoredisClusterLike,
+  RedisClientLike,
+  SentinelClientLike,
+} from "../open.ts";

@@ -35,10 +35,13 @@ export type Routine<T> = (signal: RedlockAbortSignal, context: UsingContext<Lock
  * ```
  */
 export class Lock {
+  /** The object that acquired it. */
   readonly redlock: Redlock;
+  /** As they were given. */
   readonly resources: string[];
   /** Names this lock within its process. It is no secret, and of no use elsewhere. */
   readonly value: string;
+  /** What each attempt came to: there is one. */
   readonly attempts: readonly Promise<ExecutionStats>[];
   /** Until when it is safe to rely on the lock, in milliseconds since 1970. 0: it was released or extended. */
   expiration: number;
@@ -106,7 +109,9 @@ export class Lock {
  * ```
  */
 export class Redlock extends EventEmitter {
+  /** As in `redlock`: here, one. */
   readonly clients: Set<RedlockClient>;
+  /** Those of all calls that do not bring their own. */
   readonly settings: Settings;
   /** The only one of `clients`. */
   readonly client: RedlockClient;
@@ -201,6 +206,7 @@ export class Redlock extends EventEmitter {
    * @throws what the routine threw; ExecutionError if the lock could not be had, or was lost while the routine ran.
    */
   async using<T>(resources: readonly string[], duration: number, routine: Routine<T>): Promise<T>;
+  /** The same with settings of its own. */
   async using<T>(
     resources: readonly string[],
     duration: number,

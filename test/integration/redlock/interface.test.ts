@@ -1,5 +1,8 @@
 // What the pages of the package redlock 5 show and say, on holdfast/redlock: the same calls, results and errors.
 // docs/from-redlock.md has what is different.
+//
+// Seen failing: a lease that is renewed; no "error" event; an `expiration` that is kept, or has no drift; a store for each
+// Redlock instead of each client; a wait without the jitter; quit() without the store.
 
 import { EventEmitter } from "node:events";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";

@@ -1,4 +1,7 @@
 // Locks of several resources: all or none, without deadlock, and without a lease that runs out while others are waited for.
+//
+// Seen failing: src/redlock/acquire.ts that extends nothing while it waits, or in the end; that gives nothing back; that takes the
+// resources in the order in which they are given; src/redlock/holding.ts that keeps the others when one is lost.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
@@ -43,7 +46,7 @@ test("if all are free, they are acquired in one round trip, as those of lockAll"
   expect(together).toBeLessThan(ids.length);
 });
 
-test("what it holds is kept while it waits for the next, and each has the whole duration in the end", async () => {
+test("what it holds is kept while it waits for the next", async () => {
   const durationMs = 600;
   const redlock = await world.redlock({ retryCount: -1 });
   const blocker = await (await world.redlock()).acquire(["k:2"], 60_000);
@@ -59,6 +62,18 @@ test("what it holds is kept while it waits for the next, and each has the whole 
   expect(lock.fences["k:1"]).toBe(first?.fence);
   await aborted(lock.signal); // and it ends, since it is not renewed
   for (const id of ["k:1", "k:2", "k:3"]) await poll(() => world.isFree(id)).toBe(true);
+});
+
+test("in the end, all have the same time left", async () => {
+  const blocker = await (await world.redlock()).acquire(["e:2"], 60_000);
+  const waiting = (await world.redlock({ retryCount: -1 })).acquire(["e:1", "e:2"], 60_000);
+  await poll(async () => (await world.store.lock("e:2").inspect())?.waiters).toBe(1);
+  await sleep(1_000);
+  await blocker.release();
+  const lock = await waiting;
+  const [first, second] = await Promise.all(["e:1", "e:2"].map((id) => world.store.lock(id).inspect()));
+  expect(Math.abs(first!.expiresInMs! - second!.expiresInMs!)).toBeLessThan(500);
+  await lock.release();
 });
 
 test("one is lost: the signal aborts, and the others are released", async () => {

@@ -1,4 +1,7 @@
 // using(): the lock is extended while the routine runs, and a routine that has lost it is told.
+//
+// Seen failing: src/redlock/automatic-extension.ts that does not listen to the lock's signal; that extends once, at once, or gives
+// up after one failure; src/redlock/redlock.ts that hides a failed release, or lets it hide the error of the routine.
 
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { ExecutionError, type Redlock } from "holdfast/redlock";
@@ -81,19 +84,19 @@ test("extensions that get no answer are tried again; when the lock's time is ove
   expect(seen[0]).toBeInstanceOf(ExecutionError);
 }, 60_000);
 
-test("an outage that is shorter than what is left of the lock goes unnoticed", async () => {
+test("an extension that fails is tried again while the lock has time left", async () => {
   const redlock = await world.redlock();
   const most = { automaticExtensionThreshold: 59_000 };
-  const before = await redlock.using(["blip"], 60_000, most, async (signal, context) => {
-    await poll(() => context.extensions).toBeGreaterThan(0);
-    const { extensions } = context;
+  const isLost = await redlock.using(["blip"], 60_000, most, async (signal, context) => {
+    const failed = new Promise((resolve) => redlock.once("error", resolve));
     world.server.pause();
-    await new Promise((resolve) => setTimeout(resolve, 1_500)); // an extension is due within a second
+    expect(await failed).toMatchObject({ code: "UNREACHABLE" });
     world.server.resume();
+    const { extensions } = context;
     await poll(() => context.extensions).toBeGreaterThan(extensions);
     return signal.aborted;
   });
-  expect(before).toBe(false);
+  expect(isLost).toBe(false);
 }, 60_000);
 
 test("what the routine throws is thrown, and the lock is released", async () => {
