@@ -33,16 +33,15 @@ export class AutomaticExtension<L extends Extendable<L>> {
   readonly #thresholdMs: number;
   #timer: Stoppable | undefined;
   #extending: Promise<void> | undefined;
+  readonly #lost = (): void => this.#abort(lossOf(this.context.lock.signal));
   #isOver = false;
 
   constructor(lock: L, of: { readonly durationMs: number; readonly thresholdMs: number }) {
     this.context = { lock, extensions: 0 };
     this.#durationMs = of.durationMs;
     this.#thresholdMs = of.thresholdMs;
-    const { signal } = lock; // that of each extension, too
-    const lost = (): void => this.#abort(lossOf(signal));
-    signal.addEventListener("abort", lost, { once: true });
-    if (signal.aborted) lost();
+    lock.signal.addEventListener("abort", this.#lost, { once: true }); // it is that of each extension, too
+    if (lock.signal.aborted) this.#lost();
     else this.#extendInTime();
   }
 
@@ -54,6 +53,7 @@ export class AutomaticExtension<L extends Extendable<L>> {
   async stop(): Promise<void> {
     this.#isOver = true;
     this.#timer?.stop();
+    this.context.lock.signal.removeEventListener("abort", this.#lost);
     await this.#extending;
   }
 

@@ -11,6 +11,7 @@ export class Holding {
   /** By resource. */
   readonly fences: Readonly<Record<string, number>>;
   readonly #grants: readonly Grant[];
+  readonly #end: () => void;
 
   /** `onOver` is called once it is lost. */
   constructor(grants: readonly Grant[], onOver: () => void) {
@@ -19,12 +20,12 @@ export class Holding {
     for (const { id, fence } of grants) fences[id] = fence;
     this.fences = Object.freeze(fences);
     this.signal = AbortSignal.any(grants.map(({ signal }) => signal));
-    const end = (): void => {
+    this.#end = (): void => {
       onOver();
       void giveBack(grants);
     };
-    this.signal.addEventListener("abort", end, { once: true });
-    if (this.signal.aborted) end();
+    this.signal.addEventListener("abort", this.#end, { once: true });
+    if (this.signal.aborted) this.#end();
   }
 
   /** For how long all of them are certainly held, in milliseconds. */
@@ -40,6 +41,7 @@ export class Holding {
 
   /** Whether all were held until now. Throws if the server did not answer. */
   async release(): Promise<boolean> {
+    this.signal.removeEventListener("abort", this.#end); // Node keeps a signal of several that is listened to for ever
     const ends = await Promise.allSettled(this.#grants.map((grant) => grant.release()));
     for (const end of ends) if (end.status === "rejected") throw end.reason;
     return ends.every((end) => end.status === "fulfilled" && end.value);

@@ -1,6 +1,7 @@
 // A real server, and clients of each kind that programs with `redlock` have, or may have.
 
 import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 import { createClient } from "@redis/client";
 import { Redis } from "ioredis";
 import { Redis as Redis6 } from "ioredis-6";
@@ -62,6 +63,17 @@ export class World {
 
   async redlock(settings?: GivenSettings): Promise<Redlock> {
     return new Redlock([await this.client()], settings);
+  }
+
+  /** The same, when wakes reach it: from then on, a lock that is taken away is noticed at once. */
+  async hearing(settings?: GivenSettings): Promise<Redlock> {
+    const redlock = await this.redlock(settings);
+    for (;;) {
+      const { signal } = await redlock.acquire(["canary"], 60_000);
+      await this.store.lock("canary").forceRelease();
+      await Promise.race([aborted(signal), sleep(500)]);
+      if (signal.aborted) return redlock;
+    }
   }
 
   /** Whether nobody has the lock. */

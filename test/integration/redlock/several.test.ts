@@ -3,6 +3,7 @@
 // Seen failing: src/redlock/acquire.ts that extends nothing while it waits, or in the end; that gives nothing back; that takes the
 // resources in the order in which they are given; src/redlock/holding.ts that keeps the others when one is lost.
 
+import { getEventListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { ExecutionError } from "holdfast/redlock";
@@ -77,7 +78,7 @@ test("in the end, all have the same time left", async () => {
 });
 
 test("one is lost: the signal aborts, and the others are released", async () => {
-  const lock = await (await world.redlock()).acquire(["l:1", "l:2", "l:3"], 60_000);
+  const lock = await (await world.hearing()).acquire(["l:1", "l:2", "l:3"], 60_000);
   await world.store.lock("l:2").forceRelease();
   await aborted(lock.signal);
   for (const id of ["l:1", "l:3"]) await poll(() => world.isFree(id)).toBe(true);
@@ -86,7 +87,7 @@ test("one is lost: the signal aborts, and the others are released", async () => 
 
 test("one is lost while the next is waited for: the call fails, and holds none", async () => {
   const blocker = await (await world.redlock()).acquire(["m:2"], 60_000);
-  const waiting = failureOf((await world.redlock({ retryCount: -1 })).acquire(["m:1", "m:2"], 60_000));
+  const waiting = failureOf((await world.hearing({ retryCount: -1 })).acquire(["m:1", "m:2"], 60_000));
   await poll(async () => (await world.store.lock("m:2").inspect())?.waiters).toBe(1);
   await world.store.lock("m:1").forceRelease();
   const error = await waiting;
@@ -95,6 +96,16 @@ test("one is lost while the next is waited for: the call fails, and holds none",
   expect(await world.isFree("m:1")).toBe(true);
   await poll(async () => (await world.store.lock("m:2").inspect())?.waiters).toBe(0);
   await blocker.release();
+});
+
+test("a lock that was released is listened to no more, so that it can be collected", async () => {
+  const redlock = await world.redlock();
+  const signals: AbortSignal[] = [];
+  await redlock.using(["g:1", "g:2"], 60_000, async (_signal, { lock }) => {
+    signals.push(lock.signal);
+    expect(getEventListeners(lock.signal, "abort").length).toBe(2);
+  });
+  expect(signals.map((signal) => getEventListeners(signal, "abort").length)).toEqual([0]);
 });
 
 test("calls with overlapping resources in any order, beside lockAll: no deadlock, and never two at once", async () => {

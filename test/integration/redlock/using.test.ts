@@ -40,7 +40,7 @@ test("it is not extended before less than the threshold is left", async () => {
 });
 
 test("the lock is lost: the signal aborts at once, with an ExecutionError, and using() fails after the routine", async () => {
-  const redlock = await world.redlock();
+  const redlock = await world.hearing();
   const seen: unknown[] = [];
   const error = await failureOf(
     redlock.using(["lost"], 60_000, async (signal) => {
@@ -56,7 +56,7 @@ test("the lock is lost: the signal aborts at once, with an ExecutionError, and u
 });
 
 test("a routine that throws signal.error fails using() with it", async () => {
-  const redlock = await world.redlock();
+  const redlock = await world.hearing();
   let thrown: unknown;
   const error = await failureOf(
     redlock.using(["thrown"], 60_000, async (signal) => {
