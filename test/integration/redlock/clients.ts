@@ -68,9 +68,10 @@ export class World {
   /** The same, when wakes reach it: from then on, a lock that is taken away is noticed at once. */
   async hearing(settings?: GivenSettings): Promise<Redlock> {
     const redlock = await this.redlock(settings);
-    for (;;) {
-      const { signal } = await redlock.acquire(["canary"], 60_000);
-      await this.store.lock("canary").forceRelease();
+    for (let n = 0; ; n += 1) {
+      const canary = `canary:${String(n)}`;
+      const { signal } = await redlock.acquire([canary], 60_000);
+      await this.store.lock(canary).forceRelease();
       await Promise.race([aborted(signal), sleep(500)]);
       if (signal.aborted) return redlock;
     }
