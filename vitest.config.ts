@@ -123,6 +123,7 @@ export default defineConfig({
       { find: /^holdfast\/msgpack$/, replacement: `${import.meta.dirname}/src/msgpack.ts` },
       { find: /^holdfast\/opentelemetry$/, replacement: `${import.meta.dirname}/src/opentelemetry/index.ts` },
       { find: /^holdfast\/pickle$/, replacement: `${import.meta.dirname}/src/pickle.ts` },
+      { find: /^holdfast\/redlock$/, replacement: `${import.meta.dirname}/src/redlock/index.ts` },
       { find: /^holdfast\/reshard$/, replacement: `${import.meta.dirname}/src/resharding/index.ts` },
       { find: /^holdfast\/statefulpy$/, replacement: `${import.meta.dirname}/src/statefulpy/index.ts` },
       { find: /^holdfast\/testing$/, replacement: `${import.meta.dirname}/src/testing/index.ts` },

@@ -12,6 +12,7 @@ const entries = {
   msgpack: "dist/msgpack.d.ts",
   opentelemetry: "dist/opentelemetry/index.d.ts",
   pickle: "dist/pickle.d.ts",
+  redlock: "dist/redlock/index.d.ts",
   reshard: "dist/resharding/index.d.ts",
   statefulpy: "dist/statefulpy/index.d.ts",
   testing: "dist/testing/index.d.ts",

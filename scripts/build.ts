@@ -38,6 +38,7 @@ const entries = [
   "msgpack.d.ts",
   "opentelemetry/index.d.ts",
   "pickle.d.ts",
+  "redlock/index.d.ts",
   "resharding/index.d.ts",
   "statefulpy/index.d.ts",
   "testing/index.d.ts",

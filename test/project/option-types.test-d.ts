@@ -43,6 +43,7 @@ import type {
   WatchStateOptions,
   WriteOptions,
 } from "holdfast";
+import type { GivenSettings } from "holdfast/redlock";
 import type { PickleOptions } from "holdfast/pickle";
 import type {
   ClientSuiteHooks,
@@ -97,6 +98,7 @@ interface Exacts {
   WatchOptions: Exact<WatchOptions>;
   WatchStateOptions: Exact<WatchStateOptions>;
   WriteOptions: Exact<WriteOptions>;
+  GivenSettings: Exact<GivenSettings>;
   PickleOptions: Exact<PickleOptions>;
   SealOptions: Exact<SealOptions>;
   ClientSuiteHooks: Exact<ClientSuiteHooks>;

@@ -174,9 +174,10 @@ describe("its declarations compile in a project that knows no more than ES2022 a
     import { FaultyBackend, MemoryBackend } from "holdfast/testing";
     import type { Backend } from "holdfast/backend";
     import { PyTuple } from "holdfast/pickle";
+    import Redlock, { type Lock } from "holdfast/redlock";
     import { reshard } from "holdfast/reshard";
     import { SqliteBackend } from "holdfast/statefulpy";
-    export type All = [Backend, PyTuple, typeof reshard, SqliteBackend];
+    export type All = [Backend, PyTuple, typeof reshard, SqliteBackend, Redlock, Lock];
     export async function main(): Promise<void> {
       await using store: Store = open(new FaultyBackend(new MemoryBackend()));
       const sold: boolean = await store.state("stock", { initial: () => ({ left: 1 }) }).run((s) => s.left > 0);

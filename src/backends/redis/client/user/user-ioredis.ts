@@ -53,7 +53,7 @@ export class UserIoredis implements RedisClient {
   connect(): Promise<void> | undefined {
     const refusal = this.#refusal();
     if (refusal !== undefined) return Promise.reject(refusal);
-    if (this.#client.status === "ready") return undefined;
+    if (this.#isReady) return undefined;
     return (this.#connecting ??= this.#becomesReady().finally(() => (this.#connecting = undefined)));
   }
 
@@ -168,8 +168,14 @@ export class UserIoredis implements RedisClient {
     return this.#selected === this.#database ? undefined : this.#otherDatabase();
   }
 
+  /** After `quit()`, it calls itself ready until the server has closed the connection: a write then would be an error event. */
+  get #isReady(): boolean {
+    const { manuallyClosing } = this.#client as { manuallyClosing?: unknown };
+    return this.#client.status === "ready" && manuallyClosing !== true;
+  }
+
   #notReady(): HoldfastError | undefined {
-    if (this.#client.status === "ready") return undefined;
+    if (this.#isReady) return undefined;
     return notConnected(this.name, new Error("the client that was passed to open() is not connected"));
   }
 
