@@ -7,7 +7,10 @@ import { after, pause, wallNow, type Stoppable } from "../timers.ts";
 import { ExecutionError } from "./errors.ts";
 
 /** An AbortSignal that says why it aborted in `error`, too. */
-export type RedlockAbortSignal = AbortSignal & { error?: Error };
+export type RedlockAbortSignal = AbortSignal & {
+  /** Why it aborted: an extension failed, or the lock was lost. */
+  error?: Error;
+};
 
 /** What the second argument of a routine tells: the lock as it is now, and how often it was extended. */
 export interface UsingContext<L> {

@@ -16,8 +16,22 @@ export type RedlockClient =
 
 /** What one client said of an attempt. */
 export type ClientExecutionResult =
-  | { readonly client: RedlockClient; readonly vote: "for"; readonly value: number }
-  | { readonly client: RedlockClient; readonly vote: "against"; readonly error: Error };
+  | {
+      /** The client that was asked. */
+      readonly client: RedlockClient;
+      /** The call succeeded. */
+      readonly vote: "for";
+      /** How many resources it was about. */
+      readonly value: number;
+    }
+  | {
+      /** The client that was asked. */
+      readonly client: RedlockClient;
+      /** The call failed. */
+      readonly vote: "against";
+      /** Why it failed. */
+      readonly error: Error;
+    };
 
 /** What one attempt came to. Here, the one client votes. */
 export interface ExecutionStats {
