@@ -7,7 +7,7 @@ import tseslint from "typescript-eslint";
 const size = (max) => ["error", { max, skipBlankLines: true, skipComments: true }];
 
 export default defineConfig(
-  globalIgnores(["dist/", "coverage/", "temp/", "/site/", "**/node_modules/"]),
+  globalIgnores(["dist/", "coverage/", "temp/", "site/", "**/node_modules/"]),
   js.configs.recommended,
   tseslint.configs.strictTypeChecked,
   tseslint.configs.stylisticTypeChecked,

@@ -158,7 +158,7 @@ test("the menu has the guide and the failure modes first, and what is for contri
 
 test("a citation of a promise says what it promises, and leads there", async () => {
   const page = await context.newPage();
-  await page.goto(`${site.url}docs/failure-modes.html`);
+  await page.goto(`${site.url}docs/how-a-lock-is-acquired.html`);
   const cited = page.locator("a", { has: page.locator("abbr.promise", { hasText: /^L9$/ }) }).first();
   expect(await cited.locator("abbr").getAttribute("title")).toMatch(
     /^Dead waiters together delay the others/,
