@@ -209,7 +209,14 @@ export class Connection {
   }
 
   #failed(error: unknown, committing: boolean): unknown {
-    if (isFatal(error)) this.#broken = true;
+    if (isFatal(error)) {
+      this.#broken = true;
+      try {
+        this.#requireFile(committing ? "unknown" : "none"); // what looks like damage may be the log of another file
+      } catch (reason) {
+        return reason;
+      }
+    }
     return toHoldfastError(error, { name: this.#name, committing });
   }
 
@@ -231,9 +238,8 @@ function openFile(options: GuardOptions): OpenFile {
   const { path, name } = options;
   try {
     createFolder(dirname(path));
-    if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) {
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true)
       throw new Error("it is a directory");
-    }
   } catch (error) {
     throw toFileError(error, name);
   }
