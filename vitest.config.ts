@@ -22,6 +22,7 @@ const apart = [
   "test/integration/processes/{contention,crossed-orders,defaults,leader,once,readers-and-writers,updates}.test.ts",
   "test/integration/processes/{dying,shares,watching}/**",
   "test/integration/recipes/**",
+  "test/integration/redlock/processes.test.ts",
   "test/integration/cli/{child,transfer}/**",
   "test/integration/statefulpy/node-versions.test.ts",
   "test/property/fuzz/huge.test.ts",
@@ -33,7 +34,7 @@ const apart = [
   "test/integration/statefulpy/python/**",
   "test/property/pickle/python.test.ts",
   "test/unit/serializers/pickle/hostile-sizes.test.ts",
-  "test/integration/cli/data/{refusals,states}.test.ts",
+  "test/integration/cli/data/{index-command,refusals,serializers,states}.test.ts",
 ];
 
 /** What `npm run test:apart` runs on a cluster of three primaries and three replicas as well. */

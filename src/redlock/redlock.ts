@@ -8,6 +8,7 @@ import { randomBytes } from "node:crypto";
 import { EventEmitter } from "node:events";
 import { InvalidArgumentError, isError, LockLostError, LockTimeoutError, quoted } from "../errors.ts";
 import { show } from "../options.ts";
+import { adviceToOwner } from "../scheduling/timeouts/timeout-error.ts";
 import { wallNow } from "../timers.ts";
 import { acquireEach } from "./acquire.ts";
 import { AutomaticExtension, type RedlockAbortSignal, type UsingContext } from "./automatic-extension.ts";
@@ -249,11 +250,19 @@ export class Redlock extends EventEmitter {
     } catch (cause) {
       if (cause instanceof InvalidArgumentError || !isError(cause)) throw cause;
       const isLocked = cause instanceof LockTimeoutError || cause instanceof LockLostError;
-      const reason = isLocked ? new ResourceLockedError(cause.message, { cause }) : cause;
+      const message = inItsTerms(cause.message);
+      const reason = isLocked ? new ResourceLockedError(message, { cause }) : cause;
       this.emit("error", reason);
-      throw new ExecutionError(cause.message, attemptsOf(this.client, reason), { cause });
+      throw new ExecutionError(message, attemptsOf(this.client, reason), { cause });
     }
   }
+}
+
+/** Without the names of options and calls that this interface does not have. */
+function inItsTerms(message: string): string {
+  return message
+    .replace(/within waitMs \((\d+ ms)\)/, "within $1")
+    .replace(adviceToOwner, ". Locks of holdfast/redlock are not re-entrant");
 }
 
 async function runUnder<T>(extension: AutomaticExtension<Lock>, routine: Routine<T>): Promise<T> {

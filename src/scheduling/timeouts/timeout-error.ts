@@ -13,6 +13,9 @@ import type { Request } from "../request.ts";
 /** A caller that holds more is told their number. */
 const maxShown = 5;
 
+/** For a caller whose own store holds the lock. */
+export const adviceToOwner = ". If your own code holds it, call from inside lock.run(fn) or pass { grant }";
+
 /** What is known about a lock when a caller gives up. */
 export interface KnownHolder {
   /** As last reported; `undefined`: no reply has named another ticket. */
@@ -85,5 +88,5 @@ function howManyWait({ waiters = 0 }: KnownHolder): string {
 
 function adviceTo(holder: BlockingHolder | undefined, id: string): string {
   if (holder !== undefined || isInternal(id)) return "";
-  return ". If your own code holds it, call from inside lock.run(fn) or pass { grant }";
+  return adviceToOwner;
 }

@@ -1,6 +1,9 @@
 // A client of ioredis at the edges: what it refuses by itself, modes in which it sends nothing, wrappers of it, and many
 // stores on one.
 
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
 import { Redis, type RedisOptions } from "ioredis";
 import { afterEach, expect, test } from "vitest";
 
@@ -9,6 +12,7 @@ import { appUser } from "../../../support/acl.ts";
 import { type Proxy as RedisProxy } from "../../../support/proxy.ts";
 import { eventuallyTrue, failure, proxiedServer, TestClient } from "../clients.ts";
 
+const root = join(import.meta.dirname, "../../../..");
 const operationMs = 1_500;
 
 let proxy: RedisProxy;
@@ -32,6 +36,28 @@ test("[S5] what ioredis did not take was not done: a stream that has ended, and 
   const a = await new TestClient(own, { operationMs }).listening();
   (own as unknown as { stream: { end(): void } }).stream.end();
   expect(await failure(a.load("x"))).toMatchObject({ code: "UNREACHABLE", outcome: "none" });
+});
+
+test("[P1] stores that are closed at any moment leave no timer that keeps the process alive", async () => {
+  const program = `
+    import { Redis } from "ioredis";
+    import { open } from "holdfast";
+    const client = new Redis(${JSON.stringify({ port: proxy.port, ...app })});
+    for (let n = 0; n < 10; n += 1) {
+      const store = open(client, { prefix: "t:" });
+      await store.state("x").load();
+      await store.close();
+    }
+    await client.quit();
+    const closedAt = performance.now();
+    process.on("exit", () => console.log(performance.now() - closedAt < 1_990 ? "at once" : "late"));`;
+  const options = { cwd: root, encoding: "utf8" } as const;
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ["--input-type=module", "-e", program],
+    options,
+  );
+  expect(stdout).toBe("at once\n");
 });
 
 test("[S5] a client whose own limit for a command is over: the outcome is unknown", async () => {

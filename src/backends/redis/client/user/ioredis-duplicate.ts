@@ -36,6 +36,9 @@ export function duplicateOf(
     lazyConnect: true,
     db: how.database,
     connectTimeout: how.connectMs,
+    // A stream that has closed is disconnected again in some orders of events. By default, that is a timer of two seconds,
+    // which keeps the process alive [P1].
+    disconnectTimeout: 0,
     retryStrategy: null,
     sentinelRetryStrategy: null,
     failoverDetector: false,
