@@ -1,6 +1,6 @@
 /**
- * Writes of this process of many states at once that were not answered yet. They pass the queues of the ids by, so a read
- * of one of these states waits for them here [S1].
+ * Writes of this process of many states at once that were not answered yet. They pass the queues of the ids by, so reads of
+ * one of these states, and other writes of this kind, wait for them here [S1].
  */
 
 interface Writes {
@@ -27,8 +27,16 @@ export class WritesTogether {
 
   /** Resolves when those that write this id are answered; `undefined`: there are none. */
   of(id: string): Promise<unknown> | undefined {
+    return this.#all.size === 0 ? undefined : this.ofAny([id]);
+  }
+
+  /** The same of several ids. */
+  ofAny(ids: readonly string[]): Promise<unknown> | undefined {
     if (this.#all.size === 0) return undefined;
-    const about = [...this.#all].filter((writes) => (writes.known ??= new Set(writes.ids)).has(id));
+    const about = [...this.#all].filter((writes) => {
+      const known = (writes.known ??= new Set(writes.ids));
+      return ids.some((id) => known.has(id));
+    });
     return about.length === 0 ? undefined : Promise.all(about.map(({ answered }) => answered));
   }
 }

@@ -75,10 +75,14 @@ export class ManyWrites {
     const ids = this.#entries.map(({ id }) => id);
     const { together } = this.#session.locks;
     const chunks = this.#chunks(ids).map((places) => {
-      return { places, answered: together.begin(places.map((place) => ids[place] ?? "")) };
+      const some = places.map((place) => ids[place] ?? "");
+      return { places, ahead: together.ofAny(some), answered: together.begin(some) };
     });
     try {
-      await forEachOf(chunks, ({ places, answered }) => this.#sendChunk(places).finally(answered));
+      await forEachOf(chunks, async ({ places, ahead, answered }) => {
+        if (ahead !== undefined) await ahead; // a retry of those, or one that waits for a connection, must not come later
+        await this.#sendChunk(places).finally(answered);
+      });
     } finally {
       for (const { answered } of chunks) answered();
     }

@@ -1,6 +1,7 @@
 /** Reads of a state, and the writes of the same process that were called before and not awaited. */
 import { strict as assert } from "node:assert";
 import { deferred } from "../../assertions.ts";
+import { failBefore, loseReply } from "../../faults.ts";
 import { proof, type Case } from "../../suite.ts";
 
 export const programOrderCases: readonly Case[] = [
@@ -42,6 +43,20 @@ export const programOrderCases: readonly Case[] = [
       }
     },
   ),
+  proof("[S1] a call of saveMany that must be repeated stays ahead of the next one", async (fixture) => {
+    const { store, faults } = await fixture.faultyStore();
+    const ids = [fixture.id(), fixture.id()];
+    for (const [index, fault] of [failBefore("none"), failBefore("unknown"), loseReply()].entries()) {
+      faults.once("writeStates", fault);
+      const saving = [index + 1, -index - 1].map((value) => store.saveMany(ids.map((id) => ({ id, value }))));
+      const loaded = await store.loadMany<number>(ids);
+      assert.deepEqual(
+        loaded.map(({ value }) => value),
+        [-index - 1, -index - 1],
+      );
+      await Promise.all(saving);
+    }
+  }),
   proof(
     "[L2] saveMany and deleteMany do not overtake what their process has called before",
     async (fixture) => {
