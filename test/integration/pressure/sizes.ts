@@ -17,6 +17,6 @@ export const sizes = {
  * What a grant that is held may cost: the turn, its cohort, line and serving, the grant and its watch. About 1 800 today with
  * 10 000 of them, and up to 2 000 with 2 000, of which what the process has loaded meanwhile is a part.
  */
-export const heapPerGrantBytes = 2_304;
+export const heapPerGrantBytes = 2_560;
 
 export const timeout = isLong ? 600_000 : 90_000;
