@@ -43,6 +43,7 @@ export class AutomaticExtension<L extends Extendable<L>> {
     this.context = { lock, extensions: 0 };
     this.#durationMs = of.durationMs;
     this.#thresholdMs = of.thresholdMs;
+    lookFirst(this.#controller.signal, () => this.context.lock.signal);
     lock.signal.addEventListener("abort", this.#lost, { once: true }); // it is that of each extension, too
     if (lock.signal.aborted) this.#lost();
     else this.#extendInTime();
@@ -89,6 +90,26 @@ export class AutomaticExtension<L extends Extendable<L>> {
     this.signal.error = error;
     this.#controller.abort(error);
   }
+}
+
+/** The signal looks at the lock before it says whether it has aborted: after a pause, no timer may have fired yet [L5]. */
+function lookFirst(signal: AbortSignal, look: () => unknown): void {
+  Object.defineProperties(signal, {
+    aborted: {
+      configurable: true,
+      get: () => {
+        look();
+        return Reflect.get(AbortSignal.prototype, "aborted", signal);
+      },
+    },
+    throwIfAborted: {
+      configurable: true,
+      value: () => {
+        look();
+        AbortSignal.prototype.throwIfAborted.call(signal);
+      },
+    },
+  });
 }
 
 /** As if an extension had failed: programs look for its class. */

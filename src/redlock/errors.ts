@@ -9,6 +9,7 @@ import type {
   RedisClientLike,
   SentinelClientLike,
 } from "../open.ts";
+import { adviceToOwner } from "../scheduling/timeouts/timeout-error.ts";
 
 /** A client that `Redlock` takes: of one server, of Sentinels or of a cluster. */
 export type RedlockClient =
@@ -94,4 +95,11 @@ export function attemptsOf(client: RedlockClient, against?: Error): readonly Pro
     votesAgainst: new Map(against === undefined ? [] : [[client, against]]),
   };
   return [Promise.resolve(stats)];
+}
+
+/** Without the names of options and calls that this interface does not have. */
+export function inItsTerms(message: string): string {
+  return message
+    .replace(/within waitMs \((\d+ ms)\)/, "within $1")
+    .replace(adviceToOwner, ". Locks of holdfast/redlock are not re-entrant");
 }

@@ -8,11 +8,10 @@ import { randomBytes } from "node:crypto";
 import { EventEmitter } from "node:events";
 import { InvalidArgumentError, isError, LockLostError, LockTimeoutError, quoted } from "../errors.ts";
 import { show } from "../options.ts";
-import { adviceToOwner } from "../scheduling/timeouts/timeout-error.ts";
 import { wallNow } from "../timers.ts";
 import { acquireEach } from "./acquire.ts";
 import { AutomaticExtension, type RedlockAbortSignal, type UsingContext } from "./automatic-extension.ts";
-import { attemptsOf, ExecutionError, ResourceLockedError } from "./errors.ts";
+import { attemptsOf, ExecutionError, inItsTerms, ResourceLockedError } from "./errors.ts";
 import type { ExecutionResult, ExecutionStats, RedlockClient } from "./errors.ts";
 import { Holding } from "./holding.ts";
 import { closePlaceOf, placeOf, theClient } from "./place.ts";
@@ -51,8 +50,7 @@ export class Lock {
    * stale holder. Not in `redlock`.
    */
   readonly fences: Readonly<Record<string, number>>;
-  /** Aborts when the lock is lost, or its time is over; never after a release. Not in `redlock`. */
-  readonly signal: AbortSignal;
+  readonly #held: Pick<Holding, "signal">;
 
   // eslint-disable-next-line max-params -- the constructor of `redlock`
   constructor(
@@ -69,7 +67,12 @@ export class Lock {
     this.expiration = expiration;
     const holding = placeOf(redlock.client).held.get(value);
     this.fences = holding?.fences ?? {};
-    this.signal = holding?.signal ?? AbortSignal.abort(notHeld(resources));
+    this.#held = holding ?? { signal: AbortSignal.abort(notHeld(resources)) };
+  }
+
+  /** Aborts when the lock is lost, or its time is over; never after a release. Not in `redlock`. */
+  get signal(): AbortSignal {
+    return this.#held.signal;
   }
 
   /**
@@ -136,12 +139,12 @@ export class Redlock extends EventEmitter {
   }
 
   /**
-   * Releases all locks that were acquired with this client, and calls its `quit()`.
+   * Releases all locks that were acquired with this client, and calls its `quit()`, or its `close()` if it has no `quit()`.
    */
   async quit(): Promise<void> {
     await closePlaceOf(this.client);
-    const client = this.client as { quit?(): Promise<unknown> };
-    await client.quit?.();
+    const client = this.client as { quit?(): Promise<unknown>; close?(): Promise<unknown> };
+    await (client.quit ?? client.close)?.call(client);
   }
 
   /**
@@ -166,7 +169,7 @@ export class Redlock extends EventEmitter {
     return this.#lock({ resources: [...resources], value, attempts }, leaseMs, own);
   }
 
-  /** See {@link Lock.release}. The settings are those of all calls, and make no difference: nothing is retried. */
+  /** See {@link Lock.release}. The settings make no difference: nothing is retried. */
   async release(lock: Lock, settings?: GivenSettings): Promise<ExecutionResult> {
     settingsOf("release()", settings, this.settings);
     const { held } = placeOf(this.client);
@@ -184,16 +187,19 @@ export class Redlock extends EventEmitter {
     const own = settingsOf("extend()", settings, this.settings);
     const leaseMs = durationOf("extend()", duration);
     if (existing.expiration < wallNow()) {
-      throw new ExecutionError(
-        `The lock of ${named(existing.resources)} cannot be extended: it has expired, or was released or extended before.`,
-        [],
-      );
+      const message = `The lock of ${named(existing.resources)} cannot be extended: it has expired, or was released or extended before.`;
+      throw new ExecutionError(message, [], { cause: new LockLostError(message) });
     }
     const { resources, value } = existing;
     const holding = placeOf(this.client).held.get(value);
     const attempts = await this.#attempt(async () => {
       if (holding === undefined) throw lossOf(existing);
       await holding.extend(leaseMs);
+    }).catch((error: unknown) => {
+      // Without an answer, the lock may have the new lease or the old one, whichever is shorter.
+      const safeUntil = wallNow() + (holding?.expiresInMs ?? 0) - driftMsOf(own, leaseMs);
+      existing.expiration = Math.min(existing.expiration, holding?.signal.aborted === false ? safeUntil : 0);
+      throw error;
     });
     existing.expiration = 0;
     return this.#lock({ resources, value, attempts }, leaseMs, own);
@@ -256,13 +262,6 @@ export class Redlock extends EventEmitter {
       throw new ExecutionError(message, attemptsOf(this.client, reason), { cause });
     }
   }
-}
-
-/** Without the names of options and calls that this interface does not have. */
-function inItsTerms(message: string): string {
-  return message
-    .replace(/within waitMs \((\d+ ms)\)/, "within $1")
-    .replace(adviceToOwner, ". Locks of holdfast/redlock are not re-entrant");
 }
 
 async function runUnder<T>(extension: AutomaticExtension<Lock>, routine: Routine<T>): Promise<T> {

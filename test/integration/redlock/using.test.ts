@@ -55,6 +55,26 @@ test("the lock is lost: the signal aborts at once, with an ExecutionError, and u
   expect(seen[1]).toBe(seen[0]);
 });
 
+test("the process is blocked beyond the lease: the signals have aborted before any timer has fired", async () => {
+  const redlock = await world.redlock();
+  const block = (): void => {
+    const until = performance.now() + 1_300;
+    while (performance.now() < until);
+  };
+  const lock = await redlock.acquire(["by hand"], 1_000);
+  block();
+  expect(lock.signal.aborted).toBe(true);
+  const error = await failureOf(
+    redlock.using(["blocked"], 1_100, { automaticExtensionThreshold: 500 }, async (signal) => {
+      block();
+      expect(signal.aborted).toBe(true);
+      expect(signal.error).toBeInstanceOf(ExecutionError);
+      signal.throwIfAborted();
+    }),
+  );
+  expect(error).toBeInstanceOf(ExecutionError);
+});
+
 test("a routine that throws signal.error fails using() with it", async () => {
   const redlock = await world.hearing();
   let thrown: unknown;
