@@ -22,7 +22,9 @@ const apart = [
   "test/integration/processes/{contention,crossed-orders,defaults,leader,once,readers-and-writers,updates}.test.ts",
   "test/integration/processes/{dying,shares,watching}/**",
   "test/integration/recipes/**",
-  "test/integration/redlock/processes.test.ts",
+  "test/integration/redis/{durability,read-only}.test.ts",
+  "test/integration/redlock/{processes,using}.test.ts",
+  "test/integration/statefulpy/{faults,found,stateful}.test.ts",
   "test/integration/cli/{child,transfer}/**",
   "test/integration/statefulpy/node-versions.test.ts",
   "test/property/fuzz/huge.test.ts",
@@ -34,7 +36,7 @@ const apart = [
   "test/integration/statefulpy/python/**",
   "test/property/pickle/python.test.ts",
   "test/unit/serializers/pickle/hostile-sizes.test.ts",
-  "test/integration/cli/data/{index-command,refusals,serializers,states}.test.ts",
+  "test/integration/cli/data/**",
 ];
 
 /** What `npm run test:apart` runs on a cluster of three primaries and three replicas as well. */

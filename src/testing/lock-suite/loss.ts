@@ -80,10 +80,10 @@ export const lossCases: readonly Case[] = [
   proof(
     "[L5] renewals that are answered after more than a quarter of the lease keep the lock",
     async (fixture) => {
-      const { store, faults } = await fixture.faultyStore({ leaseMs: 1_500 });
+      const { store, faults } = await fixture.faultyStore({ leaseMs: 3_000 });
       const grant = await store.lock(fixture.id()).acquire();
-      faults.always("renewLocks", delay(0, 600));
-      await pause(4_000);
+      faults.always("renewLocks", delay(0, 1_200));
+      await pause(5_000);
       assert.equal(grant.signal.aborted, false);
       assert.equal(await grant.release(), true);
       await fixture.becomesFree(grant.id);
