@@ -22,7 +22,6 @@ const apart = [
   "test/integration/processes/{contention,crossed-orders,defaults,leader,once,readers-and-writers,updates}.test.ts",
   "test/integration/processes/{dying,shares,watching}/**",
   "test/integration/recipes/**",
-  "test/integration/redis/{durability,read-only}.test.ts",
   "test/integration/redlock/{processes,using}.test.ts",
   "test/integration/statefulpy/{faults,found,stateful}.test.ts",
   "test/integration/cli/{child,transfer}/**",
