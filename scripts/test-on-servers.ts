@@ -1,7 +1,7 @@
 // Runs what depends on the server on other servers than the installed one, one after another: what is in
 // test/integration/redis, the contract suites, the oracle, and a minute of torture. A server that cannot be got is skipped,
 // which is said.
-//   npm run test:servers [-- names] [--seconds 30] [--report file]
+//   npm run test:servers [-- names] [--seconds 20] [--report file]
 //   npm run test:servers -- --get [names]     gets them, and says where they are; --all for those that are seldom run
 // Names: test/support/programs/server-packages.ts. --report: what vitest writes as JSON, for one name.
 
@@ -17,7 +17,7 @@ const { values, positionals } = parseArgs({
   options: {
     get: { type: "boolean", default: false },
     all: { type: "boolean", default: false },
-    seconds: { type: "string", default: "30" },
+    seconds: { type: "string", default: "20" },
     report: { type: "string" },
   },
 });
