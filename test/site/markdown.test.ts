@@ -29,6 +29,14 @@ test("links of other sites and of the page, code and headings stay as they are",
   expect(rewriteMarkdown(text, rewriting)).toBe(text.replace("](x)", "](to/x)").replace("[L9]", "[L9]"));
 });
 
+const page = (path: string) => ({
+  path,
+  file: `${path}.md`,
+  title: path,
+  summary: "",
+  kind: "page" as const,
+});
+
 test("a promise is the first sentence of its quote", () => {
   const text =
     "### [L7]\n\n> A caller that stops\n> waiting `leaves` nothing; and\n> so on.\n\n- Core: …\n\n### [L8]\n\nNone.\n";
@@ -36,13 +44,6 @@ test("a promise is the first sentence of its quote", () => {
 });
 
 test("recipes are grouped by the headings of their list; one that it does not name is with the list", () => {
-  const page = (path: string) => ({
-    path,
-    file: `${path}.md`,
-    title: path,
-    summary: "",
-    kind: "page" as const,
-  });
   const names = ["README", "cron", "leader", "other", "rate-limit"];
   const list =
     "# Recipes\n\n## Jobs\n\n- [Leader](leader.md)\n- [Cron](cron.md)\n\n## Web\n\n| [Rate](rate-limit.md#a) | [Cron](cron.md) |\n";
@@ -61,13 +62,6 @@ test("recipes are grouped by the headings of their list; one that it does not na
 });
 
 test("a page that the menu does not name is under More, and recipes are together", () => {
-  const page = (path: string) => ({
-    path,
-    file: `${path}.md`,
-    title: path,
-    summary: "",
-    kind: "page" as const,
-  });
   const paths = ["docs/new", "docs/recipes/cron", "docs/recipes/README", "docs/decisions/0001-x", "index"];
   const sections = sectionsOf(paths.map(page));
   expect(sections.map(({ title, pages }) => [title, pages.map(({ path }) => path)])).toEqual([
