@@ -189,21 +189,22 @@ export const leaderCases: readonly Case[] = [
   proof(
     "[E1] the record cannot be deleted at the end of a term: it is not taken for the next one",
     async (fixture) => {
-      const { store, faults } = await fixture.faultyStore({ operationMs: 90 }); // less than a hold may serve
+      const { store, faults } = await fixture.faultyStore();
       const [other, id] = [await fixture.store(), fixture.id()];
       const [one, two] = [leading(), leading()];
       const runs = [one, two].map(({ fn }) => store.leader(id).run(fn, { value: "old" }));
       const first = await one.inOffice;
-      const failing = faults.always("writeState", failBefore());
+      const during: unknown[] = [];
+      const look = async (): Promise<void> => {
+        const lock = await (await fixture.client()).backend.inspectLock(internalId("leader", id));
+        during.push(lock !== null && (lock.fence ?? 0) > first.fence, await other.leader(id).current());
+      };
+      faults.once("writeState", () => Promise.reject(new Error("the record of the first is not deleted")));
+      faults.once("writeState", meanwhile({ before: look }), 2); // the second has the lock, and proclaims itself
       one.end();
       await runs[0];
-      await eventually(async () => {
-        const lock = await (await fixture.client()).backend.inspectLock(internalId("leader", id));
-        assert.ok(lock !== null && (lock.fence ?? 0) > first.fence);
-      });
-      assert.equal(await other.leader(id).current(), null);
-      failing.cancel();
       const second = await inTime(two.inOffice);
+      assert.deepEqual(during, [true, null]);
       assert.equal((await other.leader(id).current())?.fence, second.fence);
       two.end();
       await runs[1];

@@ -160,7 +160,7 @@ export const watchCases: readonly Case[] = [
     assert.deepEqual([await last, await closed.step()], [over, over]);
   }),
   proof("[E2] an outage does not end the loop; without a first value, it throws", async (fixture) => {
-    const [{ store, faults }, id] = [await fixture.faultyStore({ operationMs: 100 }), fixture.id()];
+    const [{ store, faults }, id] = [await fixture.faultyStore({ operationMs: 500 }), fixture.id()];
     const state = store.state<number>(id);
     const watch = new Watching(state, { intervalMs: 10 });
     assert.equal(await watch.next(), undefined);
