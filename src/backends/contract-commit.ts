@@ -64,8 +64,8 @@ export type EntryResult = "saved" | "deleted" | "absent" | "busy" | Conflict | U
 export interface EntriesDone {
   /** "refused": none of them was carried out. */
   readonly status: "written" | "refused";
-  /** The revision of the first entry that was saved; `null` if none was. Each later one has the next revision. */
-  readonly firstRevision: number | null;
+  /** The revision of all entries that were saved; `null` if none was. */
+  readonly revision: number | null;
   /** By entry. */
   readonly results: readonly EntryResult[];
 }

@@ -34,7 +34,7 @@ export interface Comparison {
 /** A pair of values that mean the same on each side. */
 export type Both<T> = readonly [T, T];
 
-const stampKeys = new Set(["revision", "firstRevision", "fence", "lastFence"]);
+const stampKeys = new Set(["revision", "fence", "lastFence"]);
 const durationKeys = new Set(["retryInMs", "expiresInMs", "heldForMs"]);
 /** Which of several holders they are about depends on whose lease ends first: on two clocks, not always the same one. */
 const ofOneHolder = new Set(["holder", "fence", "lastFence", "heldForMs"]);

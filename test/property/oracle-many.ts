@@ -38,10 +38,8 @@ export function manyOf(op: ManyOp, of: Comparison, { all, writes }: { all: strin
 
 /** One for each entry. */
 export function revisionsOfMany(reply: unknown): readonly unknown[] {
-  const { firstRevision, results = [] } = reply as {
-    firstRevision?: number | null;
-    results?: readonly unknown[];
-  };
-  let next = firstRevision ?? 0;
-  return results.map((result) => (result === "saved" ? next++ : (result as { revision?: unknown }).revision));
+  const { revision, results = [] } = reply as { revision?: number | null; results?: readonly unknown[] };
+  return results.map((result) =>
+    result === "saved" ? revision : (result as { revision?: unknown }).revision,
+  );
 }

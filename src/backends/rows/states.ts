@@ -57,8 +57,12 @@ export function refusalOf(
   return { status: "unreadable", unreadable: otherFormat(head.serializer) }; // [S6]
 }
 
-/** Carries out a write that is not refused. */
-export function changeState(item: Item, write: StateWrite): Exclude<Written, Conflict | Unreadable> {
+/** Carries out a write that is not refused. `reserved`: the revision of a save, if it has one already. */
+export function changeState(
+  item: Item,
+  write: StateWrite,
+  reserved?: number,
+): Exclude<Written, Conflict | Unreadable> {
   const head = liveHead(item);
   if (write.kind === "delete") {
     item.setState(null);
@@ -71,7 +75,7 @@ export function changeState(item: Item, write: StateWrite): Exclude<Written, Con
   }
   const { bytes, serializer, ttlMs, above } = write;
   const expiresAt = endOf(ttlMs, head, item.pending);
-  const saved = item.pending.reserveStamps(1, above);
+  const saved = reserved ?? item.pending.reserveStamps(1, above);
   item.setState({ revision: saved, serializer, bytes, expiresAt });
   return { status: "saved", revision: saved };
 }

@@ -136,10 +136,10 @@ export class ManyWrites {
     const entries = places.flatMap((place) => this.#entries[place] ?? []);
     try {
       const { reply, shortage } = await this.#call(entries);
-      let revision = reply.firstRevision ?? 0;
+      const revision = reply.revision ?? 0;
       for (const [nth, place] of places.entries()) {
         const result = reply.results[nth];
-        if (result === "saved") this.#done(place, shortage ?? revision++);
+        if (result === "saved") this.#done(place, shortage ?? revision);
         else if (result === "deleted" || result === "absent")
           this.#done(place, shortage ?? result === "deleted");
         else this.#wait(result === "busy" ? this.#writeAlone(place) : this.#refuse(place, result));

@@ -12,50 +12,29 @@ interface EncodedWrites {
   readonly ahead: readonly AheadCommand[];
 }
 
-/** Of one entry, and of one set of terms: see the header of the script. */
-const [entryWidth, termsWidth] = [5, 3];
-
 /** `stagingKey`: the key to which the value of this id is sent ahead, if it is large. */
 export function encodeWriteStates(
   entries: readonly WriteEntry[],
   stagingKey: (id: string) => string,
 ): EncodedWrites {
-  const operations: (string | number)[] = [entries.length];
-  const payload: Buffer[] = [];
-  const ahead: AheadCommand[] = [];
-  const terms = new Terms(1 + entryWidth * entries.length);
-  for (const { id, write } of entries) {
-    const encoded = encodeWrite(write, () => stagingKey(id));
-    const { bytes, staged, ifRevision } = encoded;
-    operations.push(id, ifRevision, bytes?.byteLength ?? 0, staged, terms.place(encoded.terms));
-    if (bytes !== undefined) payload.push(bytes);
-    if (encoded.ahead !== undefined) ahead.push(encoded.ahead);
-  }
+  const writes = entries.map(({ id, write }) => encodeWrite(write, () => stagingKey(id)));
+  const columns = [
+    ...[0, 1, 2].map((term) => writes.map(({ terms }) => terms[term])), // kind serializer ttl
+    writes.map(({ ifRevision }) => ifRevision),
+    writes.map(({ staged }) => staged),
+    writes.map(({ bytes }) => bytes?.byteLength ?? 0),
+  ];
+  const ids = entries.map(({ id }) => id);
   return {
-    operations: JSON.stringify([...operations, ...terms.all]),
-    payload: payload.length === 0 ? "" : Buffer.concat(payload),
-    ahead,
+    operations: JSON.stringify([ids, ...columns.map(oneOrAll)]),
+    payload: Buffer.concat(writes.flatMap(({ bytes }) => bytes ?? [])),
+    ahead: writes.flatMap(({ ahead }) => ahead ?? []),
   };
 }
 
-/** The terms of all entries; most have those of the entry before. */
-class Terms {
-  readonly all: string[] = [];
-  readonly #from: number;
-  #last: readonly string[] = [];
-
-  /** `from`: where the terms begin. */
-  constructor(from: number) {
-    this.#from = from;
-  }
-
-  /** Where these terms are. */
-  place(terms: readonly string[]): number {
-    const isLast = this.#last.length > 0 && terms.every((term, index) => term === this.#last[index]);
-    if (!isLast) this.all.push(...terms);
-    this.#last = terms;
-    return this.#from + this.all.length - termsWidth;
-  }
+/** One value, if all are the same. */
+function oneOrAll(column: readonly unknown[]): unknown {
+  return column.every((value) => value === column[0]) ? column[0] : column;
 }
 
 const results: Readonly<Record<string, EntryResult>> = {
@@ -67,14 +46,14 @@ const results: Readonly<Record<string, EntryResult>> = {
 
 export function readWriteStates(reply: RedisReply, count: number): WriteStatesReply {
   const [head = "", ...reasons] = text(reply).split("\n");
-  const [word, first, letters = ""] = head.split(" ");
+  const [word, revision, letters = ""] = head.split(" ");
   const status = oneOf(word, "written", "refused", "forgotten");
   if (status === "forgotten") return { status };
   const marks = letters.length === 1 ? letters.repeat(count) : letters;
   if (marks.length !== count)
     throw unexpected(`${String(count)} answers expected, got ${String(marks.length)}`);
   const all = Array.from(marks, (mark) => results[mark] ?? refusalOf(reasons.shift()));
-  return { status, firstRevision: first === "-" ? null : parseNumber(first), results: all };
+  return { status, revision: revision === "-" ? null : parseNumber(revision), results: all };
 }
 
 function refusalOf(reason = ""): EntryResult {

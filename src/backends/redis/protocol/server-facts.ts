@@ -6,7 +6,6 @@ import type {
   AcquireReply,
   CancelReply,
   CommitReply,
-  EntriesDone,
   Forgotten,
   LoadedState,
   Receipt,
@@ -60,7 +59,6 @@ export class ServerFacts {
   noteRecorded<T extends RecordedReply>(reply: T, receipt: Receipt, expiry: ReceiptExpiry): T {
     if (recordedStatuses.has(reply.status)) this.receipts.noteRecorded(receipt, expiry);
     if ("revision" in reply) this.#noteReplied(reply.revision ?? 0);
-    if ("firstRevision" in reply) this.#noteWritten(reply);
     if ("revisions" in reply) for (const revision of reply.revisions) this.#noteReplied(revision ?? 0);
     if ("fence" in reply) this.#noteReplied((reply.fence ?? 0) + (reply.fences ?? 1) - 1);
     return reply;
@@ -95,11 +93,6 @@ export class ServerFacts {
     if (last > this.#highestInReply + dayMicros) return { kind: "again" };
     this.#noteStamp(last);
     return wake;
-  }
-
-  #noteWritten({ firstRevision, results }: EntriesDone): void {
-    if (firstRevision === null) return;
-    this.#noteReplied(firstRevision + results.filter((result) => result === "saved").length - 1);
   }
 
   #noteReplied(stamp: number): void {

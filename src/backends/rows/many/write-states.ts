@@ -5,29 +5,24 @@ import type { PendingChanges } from "../pending-changes.ts";
 import { nextWaiter } from "../queue.ts";
 import { changeState, liveHead, refusalOf } from "../states.ts";
 
-/** Their revisions follow one another, since the clock is read once for all of them. */
 export function writeStates(pending: PendingChanges, entries: readonly WriteEntry[]): EntriesDone {
-  let firstRevision: number | null = null;
-  const results: EntryResult[] = [];
-  for (const entry of entries) {
-    const { result, revision } = writeOne(pending, entry);
-    results.push(result);
-    if (revision !== null) firstRevision ??= revision;
-  }
+  const results = entries.map((entry) => resultOf(pending, entry));
+  const revision = results.includes("saved") ? pending.reserveStamps(1) : null;
+  entries.forEach(({ id, write }, nth) => {
+    const result = results[nth];
+    if (result === "saved" || result === "deleted")
+      changeState(pending.item(id), write, revision ?? undefined);
+  });
   const isDone = results.some((result) => typeof result === "string" && result !== "busy");
-  return { status: isDone ? "written" : "refused", firstRevision, results };
+  return { status: isDone ? "written" : "refused", revision, results };
 }
 
-function writeOne(
-  pending: PendingChanges,
-  { id, write }: WriteEntry,
-): { readonly result: EntryResult; readonly revision: number | null } {
+/** What is to become of it. Changes nothing. */
+function resultOf(pending: PendingChanges, { id, write }: WriteEntry): EntryResult {
   const item = pending.item(id);
-  if (currentLock(item) !== null || nextWaiter(item) !== undefined) return { result: "busy", revision: null }; // [S8]
+  if (currentLock(item) !== null || nextWaiter(item) !== undefined) return "busy"; // [S8]
   const refused = refusalOf(item, write, write.ifRevision);
-  if (refused !== undefined) return { result: refused, revision: null };
-  const existed = liveHead(item) !== undefined;
-  const written = changeState(item, write);
-  if (written.status === "saved") return { result: "saved", revision: written.revision };
-  return { result: existed ? "deleted" : "absent", revision: null };
+  if (refused !== undefined) return refused;
+  if (write.kind === "save") return "saved";
+  return liveHead(item) === undefined ? "absent" : "deleted";
 }

@@ -56,20 +56,43 @@ const loads: readonly Case[] = [
 ];
 
 const writes: readonly Case[] = [
-  proof("[S2] many writes: each state is saved or deleted, with a revision of its own", async (fixture) => {
+  proof(
+    "[S2] many writes: each state is saved or deleted, and all saves have one revision, above all earlier ones",
+    async (fixture) => {
+      const [a, b] = await fixture.clients(2);
+      const ids = idsOf(fixture, 4);
+      const [one = "", two = "", three = "", four = ""] = ids;
+      const before = [await a.saved(one, save("1")), await a.saved(two, save("2"))];
+      const reply = await written(a, ids, [save("one"), remove(), remove(), save("four")]);
+      const { revision } = reply;
+      assert.deepEqual(reply.results, ["saved", "deleted", "absent", "saved"]);
+      assert.ok(revision !== null && revision > Math.max(...before));
+      assert.deepEqual(await load(b, ids), ["one", null, null, "four"]);
+      assert.equal((await b.stored(one)).revision, revision);
+      assert.equal((await b.stored(four)).revision, revision);
+      assert.ok((await b.saved(three, save("3"))) > revision);
+      assert.deepEqual((await written(b, [two, one], [remove(), remove()])).results, ["absent", "deleted"]);
+    },
+  ),
+  proof("[S2] [S6] [S7] saves of one call have formats, lives and sizes of their own", async (fixture) => {
     const [a, b] = await fixture.clients(2);
-    const ids = idsOf(fixture, 4);
-    const [one = "", two = "", three = "", four = ""] = ids;
-    const before = [await a.saved(one, save("1")), await a.saved(two, save("2"))];
-    const reply = await written(a, ids, [save("one"), remove(), remove(), save("four")]);
-    const { firstRevision } = reply;
-    assert.deepEqual(reply.results, ["saved", "deleted", "absent", "saved"]);
-    assert.ok(firstRevision !== null && firstRevision > Math.max(...before));
-    assert.deepEqual(await load(b, ids), ["one", null, null, "four"]);
-    assert.equal((await b.stored(one)).revision, firstRevision);
-    assert.equal((await b.stored(four)).revision, firstRevision + 1);
-    assert.ok((await b.saved(three, save("3"))) > firstRevision + 1);
-    assert.deepEqual((await written(b, [two, one], [remove(), remove()])).results, ["absent", "deleted"]);
+    const ids = idsOf(fixture, 5);
+    const forms = ["json", "json", "other", "json", "other"];
+    const lives = ["none", 60_000, "none", { whenNew: 60_000 }, 60_000] as const;
+    const texts = ["1", "two", "", "four".repeat(2_000), "five"];
+    const writes = texts.map((text, n) =>
+      save(text, { serializer: forms[n] ?? "", ttlMs: lives[n] ?? "none" }),
+    );
+    const { revision } = await written(a, ids, writes);
+    const stored = await Promise.all(ids.map((id) => b.backend.loadState(id, { expiry: true })));
+    const seen = stored.map((one) => {
+      assert.ok(one && "bytes" in one, JSON.stringify(one));
+      return [textOf(one), one.serializer, typeof one.expiresInMs === "number", one.revision];
+    });
+    assert.deepEqual(
+      seen,
+      texts.map((text, n) => [text, forms[n], lives[n] !== "none", revision]),
+    );
   }),
   proof("[S8] what is locked or waited for is busy, and the others are written", async (fixture) => {
     const [a, b] = await fixture.clients(2);
@@ -86,7 +109,7 @@ const writes: readonly Case[] = [
     assert.deepEqual(await load(a, ids), [null, null, ended.id, free.id]);
     const [heldId = "", sharedId = ""] = ids;
     const entries = [heldId, sharedId].map((id) => ({ id, write: remove() }));
-    const refused = { status: "refused", firstRevision: null, results: ["busy", "busy"] };
+    const refused = { status: "refused", revision: null, results: ["busy", "busy"] };
     assert.deepEqual(await a.backend.writeStates(entries, a.receipt()), refused);
     const waits = a.ticketFor(heldId);
     await waits.queued();
@@ -132,7 +155,7 @@ const writes: readonly Case[] = [
     );
     assert.deepEqual(rest, ["saved", { status: "conflict", revision: null }]);
     assert.deepEqual(await load(client, ids), ["1", "2", "3", "4", null]);
-    assert.equal((await client.stored(ids[3] ?? "")).revision, reply.firstRevision);
+    assert.equal((await client.stored(ids[3] ?? "")).revision, reply.revision);
     const again = await written(client, [one, three], [save("x", { ifRevision: revision }), remove()]);
     assert.deepEqual(again.results, ["saved", "deleted"]);
   }),
@@ -178,8 +201,9 @@ const writes: readonly Case[] = [
     );
     assert.ok(reply.results.every((result) => result === "saved"));
     assert.deepEqual(await load(b, ids), texts);
-    const last = (reply.firstRevision ?? 0) + maxStatesPerCall - 1;
-    assert.equal((await b.stored(ids.at(-1) ?? "")).revision, last);
+    assert.equal((await b.stored(ids.at(-1) ?? "")).revision, reply.revision);
+    const large = await written(a, ids.slice(0, 1), [save("x".repeat(100_000))]);
+    assert.equal((await b.stored(ids[0] ?? "")).revision, large.revision);
   }),
 ];
 
@@ -214,7 +238,7 @@ const receipts: readonly Case[] = [
       for (const hold of holds) await hold.granted();
       const entries = [one, two].map((id) => ({ id, write: save("1") }));
       const [receipt, other] = [a.receipt(), a.receipt()];
-      const refused = { status: "refused", firstRevision: null, results: ["busy", "busy"] };
+      const refused = { status: "refused", revision: null, results: ["busy", "busy"] };
       assert.deepEqual(await a.backend.writeStates(entries, receipt), refused);
       assert.deepEqual(await a.backend.writeStates(entries, receipt), refused); // the retry
       assert.deepEqual(await a.backend.writeStates(entries, other), refused);

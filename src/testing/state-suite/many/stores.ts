@@ -43,7 +43,6 @@ const answers: readonly Case[] = [
       loaded.map(({ id, value, revision }) => [id, value?.n, revision]).reverse(),
       saved.map(({ id, revision }, n) => [id, n, revision]),
     );
-    assert.equal(new Set(saved.map(({ revision }) => revision)).size, ids.length);
     const deleted = await two.deleteMany(new Set(ids.slice(1)));
     assert.ok(deleted.every((result) => result.deleted));
     const [first = "", second = ""] = ids;

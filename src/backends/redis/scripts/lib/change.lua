@@ -4,16 +4,18 @@
 -- `ttl`: milliseconds, `keep`, `none`, `new:<milliseconds>` for a new state and `keep` for another, or
 -- `until:<milliseconds since 1970>`; a touch has the first, the second but one, or the last. `if_revision`: a revision,
 -- `absent`, or empty for any.
-local function may_replace(format)
-  return string.find(',' .. serializer .. ',', ',' .. format .. ',', 1, true) ~= nil
-end
 local function refusal(revision, written_by, unreadable)
   if unreadable then return 'unreadable ' .. unreadable end
   if if_revision ~= '' or kind == 'touch' then
     local at = revision and text(revision) or 'absent'
     if if_revision ~= '' and if_revision ~= at or not revision and kind == 'touch' then return 'conflict ' .. at end
   end
-  if kind == 'save' and revision and written_by ~= serializer and not may_replace(written_by) then
+  if
+    kind == 'save'
+    and revision
+    and written_by ~= serializer
+    and not string.find(',' .. serializer .. ',', ',' .. written_by .. ',', 1, true)
+  then
     return 'unreadable a state of the serializer "' .. written_by .. '"'
   end
   return nil
@@ -45,8 +47,9 @@ local function put_in_place(revision_text, life, now)
 end
 -- Returns the revision as text ('-' for a delete) and as a number, or nil and Redis's error (out of memory: nothing was
 -- written). That of a touch is the old one.
--- `stamped`: a stamp reserved for this change, used unless the state's revision is higher; or nil.
-local function change(now, revision, stamped)
+-- `stamped`: a stamp reserved for this change, used unless the state's revision is higher; or nil. `head`: where several
+-- saves have the same stamp and terms, what stands before their bytes.
+local function change(now, revision, stamped, head)
   if kind == 'delete' then
     if INDEXED then redis.call('ZREM', string.sub(stamp, 1, -7), string.sub(state, #stamp - 3, -2)) end
     redis.call('DEL', state)
@@ -72,15 +75,15 @@ local function change(now, revision, stamped)
   if INDEXED and not revision then
     redis.call('ZADD', string.sub(stamp, 1, -7), '0', string.sub(state, #stamp - 3, -2))
   end
-  local revision_text = text(stamped)
   local life = ttl
-  if string.sub(ttl, 1, 4) == 'new:' then life = revision and 'keep' or string.sub(ttl, 5) end
+  if life ~= 'keep' and string.sub(life, 1, 4) == 'new:' then life = revision and 'keep' or string.sub(life, 5) end
   if staged ~= '' then
-    local failure = put_in_place(revision_text, life, now)
+    local failure = put_in_place(text(stamped), life, now)
     if failure then return nil, failure end
-    return revision_text, stamped
+    return text(stamped), stamped
   end
-  local value = 'hf1 ' .. revision_text .. ' ' .. string.match(serializer, '^[^,]*') .. '\n' .. bytes
+  local revision_text = head and '' or text(stamped)
+  local value = (head or 'hf1 ' .. revision_text .. ' ' .. string.match(serializer, '^[^,]*') .. '\n') .. bytes
   if life == 'keep' then
     redis.call('SET', state, value, 'KEEPTTL')
   elseif life == 'none' then

@@ -7,6 +7,8 @@ local function describe(head)
   if format and format ~= 'hf1' then return 'format ' .. format end
   return 'data that Holdfast did not write'
 end
+-- A conversion takes as long as a short command, and states that were saved in one call have the same revision.
+local read_revision, read_number
 -- Returns revision and format (both nil if it is absent); or a third result: why it cannot be read.
 local function read_head()
   local head = redis.pcall('GETRANGE', state, '0', HEAD_END)
@@ -14,7 +16,7 @@ local function read_head()
   if head == '' and redis.call('EXISTS', state) == 0 then return nil, nil, nil end
   local revision, format = string.match(head, '^hf1 (%d+) ([%w._@-]+)\n')
   -- Holdfast never makes a revision after which none could rise [S2].
-  local number = revision and tonumber(revision)
-  if not number or number >= LAST then return nil, nil, describe(head) end
-  return number, format, nil
+  if revision ~= read_revision then read_revision, read_number = revision, tonumber(revision) end
+  if not revision or read_number >= LAST then return nil, nil, describe(head) end
+  return read_number, format, nil
 end
