@@ -114,6 +114,35 @@ test("an update's function runs under its span; a save is linked to the updates 
   });
 });
 
+test("every method that changes states has its name as the kind of its update, and no kind of lock", async () => {
+  instrument({ tracerProvider });
+  const [a, b] = [store.state<number>("a"), store.state<object>("b")];
+  await a.save(1);
+  await a.update(() => 2);
+  await b.save({});
+  await b.run((draft) => void Object.assign(draft ?? {}, { n: 1 }));
+  await store.transact([a, b], () => undefined);
+  await a.take();
+  await b.delete();
+  await store.once("c", { keepMs: 60_000 }).run(() => "done");
+  await store.saveMany([{ id: "a", value: 1 }]);
+  await store.deleteMany(["a"]);
+  const attributes = spans("holdfast update").map((span) => span.attributes);
+  for (const each of attributes) expect(each).not.toHaveProperty("holdfast.lock.kind");
+  expect(attributes.map((each) => each["holdfast.update.kind"])).toEqual([
+    "save",
+    "update",
+    "save",
+    "run",
+    "transact",
+    "take",
+    "delete",
+    "once",
+    "save",
+    "delete",
+  ]);
+});
+
 test("errors are recorded with the stack of the call; a try that finds the lock busy is no error", async () => {
   instrument({ tracerProvider });
   await store.lock("x").acquire();
