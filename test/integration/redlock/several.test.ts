@@ -108,6 +108,16 @@ test("one is lost: the errors of extend(), release() and using() name that one",
   namesOnlyTheLost(await failureOf(call));
 });
 
+test("one is lost, and release() is the first to notice: its error names that one", async () => {
+  const lock = await (await world.redlock()).acquire(["d:1", "d:2", "d:3"], 60_000);
+  await world.server.command("DEL", "holdfast:lock:{d:2}"); // tells nobody
+  const error = await failureOf(lock.release());
+  expect(error.cause).toMatchObject({ code: "LOCK_LOST" });
+  expect(error.message).toContain(`"d:2"`);
+  expect(error.message).not.toMatch(/"d:[13]"/);
+  for (const id of ["d:1", "d:3"]) expect(await world.isFree(id)).toBe(true);
+});
+
 test("one is lost while the next is waited for: the call fails, and holds none", async () => {
   const blocker = await (await world.redlock()).acquire(["m:2"], 60_000);
   const waiting = failureOf((await world.hearing({ retryCount: -1 })).acquire(["m:1", "m:2"], 60_000));
