@@ -4,6 +4,7 @@
  */
 import { lockLost } from "../ownership/grant.ts";
 import type { Grant } from "../ownership/public-grant.ts";
+import type { Store } from "../store/store.ts";
 import { giveBack } from "./acquire.ts";
 
 /** What is held, by the value of its `Lock`. */
@@ -26,9 +27,12 @@ export class Holding {
   readonly #signal: AbortSignal;
   readonly #value: string;
   readonly #end: () => void;
+  /** Not collected while it has a lock, so that `quit()` finds it. */
+  readonly store: Store;
 
-  constructor(value: string, grants: readonly Grant[]) {
+  constructor(value: string, store: Store, grants: readonly Grant[]) {
     this.#value = value;
+    this.store = store;
     this.#grants = grants;
     const fences = Object.create(null) as Record<string, number>; // a resource may be any text, such as "__proto__"
     for (const { id, fence } of grants) fences[id] = fence;

@@ -1,23 +1,26 @@
 /**
  * Where the locks of a client are: one store for all `Redlock` objects on it, so that making one for each request costs no
- * connection.
+ * connection. They keep it. If none is left, and none of its locks is held, it is collected and closes: what refers to a
+ * store's client would otherwise keep both.
  */
 import { InvalidArgumentError } from "../errors.ts";
 import { open } from "../open.ts";
 import type { Store } from "../store/store.ts";
 import type { RedlockClient } from "./errors.ts";
 
-const stores = new WeakMap<RedlockClient, Store>();
+const stores = new WeakMap<RedlockClient, WeakRef<Store>>();
 
 export function storeOf(client: RedlockClient): Store {
-  let store = stores.get(client);
-  if (store === undefined) stores.set(client, (store = open(client)));
+  const present = stores.get(client)?.deref();
+  if (present !== undefined) return present;
+  const store = open(client);
+  stores.set(client, new WeakRef(store));
   return store;
 }
 
 /** Closes its store, which releases its locks. A later call opens another one. */
 export async function closeStoreOf(client: RedlockClient): Promise<void> {
-  const store = stores.get(client);
+  const store = stores.get(client)?.deref();
   stores.delete(client);
   await store?.close();
 }

@@ -8,6 +8,7 @@ import { randomBytes } from "node:crypto";
 import { EventEmitter } from "node:events";
 import { InvalidArgumentError, isError, LockLostError, LockTimeoutError } from "../errors.ts";
 import { show } from "../options.ts";
+import type { Store } from "../store/store.ts";
 import { wallNow } from "../timers.ts";
 import { acquireEach } from "./acquire.ts";
 import { runExtending, type RedlockAbortSignal, type UsingContext } from "./automatic-extension.ts";
@@ -127,6 +128,8 @@ export class Redlock extends EventEmitter {
   readonly settings: Settings;
   /** The only one of `clients`. */
   readonly client: RedlockClient;
+  /** Keeps it: see place.ts. */
+  #store: Store;
 
   /**
    * @param clients one client of `ioredis` or `@redis/client`, as `open()` takes it. It stays yours.
@@ -143,7 +146,7 @@ export class Redlock extends EventEmitter {
         "new Redlock() of holdfast/redlock takes no scripts: its locks have scripts of their own. Leave the third argument out.",
       );
     }
-    storeOf(this.client); // refuses a client that cannot work
+    this.#store = storeOf(this.client); // refuses a client that cannot work
   }
 
   /**
@@ -167,10 +170,11 @@ export class Redlock extends EventEmitter {
     const own = settingsOf("acquire()", settings, this.settings);
     const leaseMs = durationOf("acquire()", duration);
     const ids = resourcesOf("acquire()", resources);
-    const store = storeOf(this.client);
+    this.#store = storeOf(this.client); // another one after quit()
+    const store = this.#store;
     const value = randomBytes(16).toString("hex");
     const attempts = await this.#attempt(async () => {
-      new Holding(value, await acquireEach(store, ids, { leaseMs, waitMs: waitMsOf(own) }));
+      new Holding(value, store, await acquireEach(store, ids, { leaseMs, waitMs: waitMsOf(own) }));
     });
     return this.#lock({ resources: [...resources], value, attempts }, leaseMs, own);
   }
