@@ -1,9 +1,10 @@
 /**
- * Extends the lock of `using` while its routine runs: when less than the threshold is left, and again after a failure, until
- * the lock is over. Then, or as soon as the lock is lost, the signal aborts.
+ * Runs the routine of `using` and extends its lock meanwhile: when less than the threshold is left, and again after a
+ * failure, until the lock is over. Then, or as soon as the lock is lost, the signal aborts. What counts is the monotonic
+ * clock: the time of day may be set meanwhile.
  */
 import { isError } from "../errors.ts";
-import { after, pause, wallNow, type Stoppable } from "../timers.ts";
+import { after, pause, type Stoppable } from "../timers.ts";
 import { ExecutionError } from "./errors.ts";
 
 /** An AbortSignal that says why it aborted in `error`, too. */
@@ -20,29 +21,55 @@ export interface UsingContext<L> {
   extensions: number;
 }
 
-interface Extendable<L> {
-  readonly expiration: number;
+interface Held {
   readonly signal: AbortSignal;
-  extend(duration: number): Promise<L>;
+  release(): Promise<unknown>;
 }
 
-/** After a call that failed at once, such as without a connection. */
+interface How<L> {
+  readonly thresholdMs: number;
+  /** For how long it is safe to rely on the lock; 0: no longer. */
+  readonly leftMs: () => number;
+  /** Gives the lock its whole duration again. */
+  readonly extend: (lock: L) => Promise<L>;
+}
+
+/** After a call that failed at once, such as without a connection; and if less than the threshold is left at once. */
 const pauseMs = 50;
 
-export class AutomaticExtension<L extends Extendable<L>> {
+/** Returns or throws what the routine does, but throws if the lock was lost although the routine succeeded. */
+export async function runExtending<L extends Held, T>(
+  lock: L,
+  how: How<L>,
+  routine: (signal: RedlockAbortSignal, context: UsingContext<L>) => Promise<T> | T,
+): Promise<T> {
+  const extension = new AutomaticExtension(lock, how);
+  const { context, signal } = extension;
+  let result: T;
+  try {
+    result = await routine(signal, context);
+  } catch (error) {
+    await extension.stop();
+    await context.lock.release().catch(() => undefined); // it was emitted; the caller learns the routine's error
+    throw error;
+  }
+  await extension.stop();
+  await context.lock.release();
+  return result;
+}
+
+class AutomaticExtension<L extends Held> {
   readonly context: UsingContext<L>;
   readonly #controller = new AbortController();
-  readonly #durationMs: number;
-  readonly #thresholdMs: number;
+  readonly #how: How<L>;
   #timer: Stoppable | undefined;
   #extending: Promise<void> | undefined;
   readonly #lost = (): void => this.#abort(lossOf(this.context.lock.signal));
   #isOver = false;
 
-  constructor(lock: L, of: { readonly durationMs: number; readonly thresholdMs: number }) {
+  constructor(lock: L, how: How<L>) {
     this.context = { lock, extensions: 0 };
-    this.#durationMs = of.durationMs;
-    this.#thresholdMs = of.thresholdMs;
+    this.#how = how;
     lookFirst(this.#controller.signal, () => this.context.lock.signal);
     lock.signal.addEventListener("abort", this.#lost, { once: true }); // it is that of each extension, too
     if (lock.signal.aborted) this.#lost();
@@ -63,8 +90,9 @@ export class AutomaticExtension<L extends Extendable<L>> {
 
   #extendInTime(): void {
     if (this.#isOver) return;
-    const leftMs = this.context.lock.expiration - wallNow();
-    this.#timer = after(Math.max(0, leftMs - this.#thresholdMs), () => {
+    const leftMs = this.#how.leftMs();
+    const dueMs = Math.max(leftMs - this.#how.thresholdMs, Math.min(pauseMs, leftMs / 2));
+    this.#timer = after(dueMs, () => {
       this.#extending = this.#extend();
     });
   }
@@ -72,12 +100,12 @@ export class AutomaticExtension<L extends Extendable<L>> {
   async #extend(): Promise<void> {
     while (!this.#isOver) {
       try {
-        this.context.lock = await this.context.lock.extend(this.#durationMs);
+        this.context.lock = await this.#how.extend(this.context.lock);
         this.context.extensions += 1;
         this.#extendInTime();
         return;
       } catch (error) {
-        if (this.context.lock.expiration <= wallNow()) this.#abort(error as Error);
+        if (this.#how.leftMs() === 0) this.#abort(error as Error);
         else await pause(pauseMs);
       }
     }

@@ -9,6 +9,7 @@ import type {
   RedisClientLike,
   SentinelClientLike,
 } from "../open.ts";
+import { isError, LockLostError, quoted } from "../errors.ts";
 import { adviceToOwner } from "../scheduling/timeouts/timeout-error.ts";
 
 /** A client that `Redlock` takes: of one server, of Sentinels or of a cluster. */
@@ -102,4 +103,20 @@ export function inItsTerms(message: string): string {
   return message
     .replace(/within waitMs \((\d+ ms)\)/, "within $1")
     .replace(adviceToOwner, ". Locks of holdfast/redlock are not re-entrant");
+}
+
+/** Why a lock that this process does not hold is lost, as far as it knows. */
+export function lossOf({ signal, resources }: { signal: AbortSignal; resources: readonly string[] }): Error {
+  return isError(signal.reason) ? signal.reason : notHeld(resources);
+}
+
+export function notHeld(resources: readonly string[]): LockLostError {
+  return new LockLostError(
+    `The lock of ${named(resources)} is not held by this process: it was released before, its time is over, or it was ` +
+      `acquired in another process.`,
+  );
+}
+
+export function named(resources: readonly string[]): string {
+  return resources.map(quoted).join(", ");
 }

@@ -1,32 +1,28 @@
 /**
  * Where the locks of a client are: one store for all `Redlock` objects on it, so that making one for each request costs no
- * connection, and each of them can release what another has acquired.
+ * connection. They keep it. If none is left, and none of its locks is held, it is collected and closes: what refers to a
+ * store's client would otherwise keep both.
  */
 import { InvalidArgumentError } from "../errors.ts";
 import { open } from "../open.ts";
 import type { Store } from "../store/store.ts";
 import type { RedlockClient } from "./errors.ts";
-import type { Holding } from "./holding.ts";
 
-export interface Place {
-  readonly store: Store;
-  /** What is held, by the value of its `Lock`. */
-  readonly held: Map<string, Holding>;
-}
+const stores = new WeakMap<RedlockClient, WeakRef<Store>>();
 
-const places = new WeakMap<RedlockClient, Place>();
-
-export function placeOf(client: RedlockClient): Place {
-  let place = places.get(client);
-  if (place === undefined) places.set(client, (place = { store: open(client), held: new Map() }));
-  return place;
+export function storeOf(client: RedlockClient): Store {
+  const present = stores.get(client)?.deref();
+  if (present !== undefined) return present;
+  const store = open(client);
+  stores.set(client, new WeakRef(store));
+  return store;
 }
 
 /** Closes its store, which releases its locks. A later call opens another one. */
-export async function closePlaceOf(client: RedlockClient): Promise<void> {
-  const place = places.get(client);
-  places.delete(client);
-  await place?.store.close();
+export async function closeStoreOf(client: RedlockClient): Promise<void> {
+  const store = stores.get(client)?.deref();
+  stores.delete(client);
+  await store?.close();
 }
 
 /** The one client of a list. */

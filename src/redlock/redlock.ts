@@ -6,15 +6,24 @@
  */
 import { randomBytes } from "node:crypto";
 import { EventEmitter } from "node:events";
-import { InvalidArgumentError, isError, LockLostError, LockTimeoutError, quoted } from "../errors.ts";
+import { InvalidArgumentError, isError, LockLostError, LockTimeoutError } from "../errors.ts";
 import { show } from "../options.ts";
+import type { Store } from "../store/store.ts";
 import { wallNow } from "../timers.ts";
 import { acquireEach } from "./acquire.ts";
-import { AutomaticExtension, type RedlockAbortSignal, type UsingContext } from "./automatic-extension.ts";
-import { attemptsOf, ExecutionError, inItsTerms, ResourceLockedError } from "./errors.ts";
+import { runExtending, type RedlockAbortSignal, type UsingContext } from "./automatic-extension.ts";
+import {
+  attemptsOf,
+  ExecutionError,
+  inItsTerms,
+  lossOf,
+  named,
+  notHeld,
+  ResourceLockedError,
+} from "./errors.ts";
 import type { ExecutionResult, ExecutionStats, RedlockClient } from "./errors.ts";
-import { Holding } from "./holding.ts";
-import { closePlaceOf, placeOf, theClient } from "./place.ts";
+import { Holding, holdingOf, safeMsOf } from "./holding.ts";
+import { closeStoreOf, storeOf, theClient } from "./place.ts";
 import { driftMsOf, durationOf, resourcesOf, settingsOf, waitMsOf } from "./settings.ts";
 import type { GivenSettings, Settings } from "./settings.ts";
 
@@ -65,7 +74,7 @@ export class Lock {
     this.value = value;
     this.attempts = attempts;
     this.expiration = expiration;
-    const holding = placeOf(redlock.client).held.get(value);
+    const holding = holdingOf(value);
     this.fences = holding?.fences ?? {};
     this.#held = holding ?? { signal: AbortSignal.abort(notHeld(resources)) };
   }
@@ -119,6 +128,8 @@ export class Redlock extends EventEmitter {
   readonly settings: Settings;
   /** The only one of `clients`. */
   readonly client: RedlockClient;
+  /** Keeps it: see place.ts. */
+  #store: Store;
 
   /**
    * @param clients one client of `ioredis` or `@redis/client`, as `open()` takes it. It stays yours.
@@ -135,14 +146,14 @@ export class Redlock extends EventEmitter {
         "new Redlock() of holdfast/redlock takes no scripts: its locks have scripts of their own. Leave the third argument out.",
       );
     }
-    placeOf(this.client); // refuses a client that cannot work
+    this.#store = storeOf(this.client); // refuses a client that cannot work
   }
 
   /**
    * Releases all locks that were acquired with this client, and calls its `quit()`, or its `close()` if it has no `quit()`.
    */
   async quit(): Promise<void> {
-    await closePlaceOf(this.client);
+    await closeStoreOf(this.client);
     const client = this.client as { quit?(): Promise<unknown>; close?(): Promise<unknown> };
     await (client.quit ?? client.close)?.call(client);
   }
@@ -159,12 +170,11 @@ export class Redlock extends EventEmitter {
     const own = settingsOf("acquire()", settings, this.settings);
     const leaseMs = durationOf("acquire()", duration);
     const ids = resourcesOf("acquire()", resources);
-    const { store, held } = placeOf(this.client);
+    this.#store = storeOf(this.client); // another one after quit()
+    const store = this.#store;
     const value = randomBytes(16).toString("hex");
     const attempts = await this.#attempt(async () => {
-      const grants = await acquireEach(store, ids, { leaseMs, waitMs: waitMsOf(own) });
-      const holding = new Holding(grants, () => held.delete(value));
-      if (!holding.signal.aborted) held.set(value, holding);
+      new Holding(value, store, await acquireEach(store, ids, { leaseMs, waitMs: waitMsOf(own) }));
     });
     return this.#lock({ resources: [...resources], value, attempts }, leaseMs, own);
   }
@@ -172,12 +182,11 @@ export class Redlock extends EventEmitter {
   /** See {@link Lock.release}. The settings make no difference: nothing is retried. */
   async release(lock: Lock, settings?: GivenSettings): Promise<ExecutionResult> {
     settingsOf("release()", settings, this.settings);
-    const { held } = placeOf(this.client);
-    const holding = held.get(lock.value);
-    held.delete(lock.value);
     lock.expiration = 0;
-    const attempts = await this.#attempt(async () => {
-      if ((await holding?.release()) !== true) throw lossOf(lock);
+    const attempts = await this.#attempt(() => {
+      const holding = holdingOf(lock.value);
+      if (holding === undefined) throw lossOf(lock);
+      return holding.release();
     });
     return { attempts };
   }
@@ -186,19 +195,18 @@ export class Redlock extends EventEmitter {
   async extend(existing: Lock, duration: number, settings?: GivenSettings): Promise<Lock> {
     const own = settingsOf("extend()", settings, this.settings);
     const leaseMs = durationOf("extend()", duration);
-    if (existing.expiration < wallNow()) {
+    if (existing.expiration === 0) {
       const message = `The lock of ${named(existing.resources)} cannot be extended: it has expired, or was released or extended before.`;
       throw new ExecutionError(message, [], { cause: new LockLostError(message) });
     }
     const { resources, value } = existing;
-    const holding = placeOf(this.client).held.get(value);
-    const attempts = await this.#attempt(async () => {
+    const attempts = await this.#attempt(() => {
+      const holding = holdingOf(value);
       if (holding === undefined) throw lossOf(existing);
-      await holding.extend(leaseMs);
+      return holding.extend(leaseMs);
     }).catch((error: unknown) => {
       // Without an answer, the lock may have the new lease or the old one, whichever is shorter.
-      const safeUntil = wallNow() + (holding?.expiresInMs ?? 0) - driftMsOf(own, leaseMs);
-      existing.expiration = Math.min(existing.expiration, holding?.signal.aborted === false ? safeUntil : 0);
+      existing.expiration = Math.min(existing.expiration, expirationOf(value, driftMsOf(own, leaseMs)));
       throw error;
     });
     existing.expiration = 0;
@@ -232,20 +240,25 @@ export class Redlock extends EventEmitter {
       throw new InvalidArgumentError(`using() takes a function to run; got ${show(routine)}.`);
     }
     const given = typeof settings === "function" ? undefined : settings;
-    const { automaticExtensionThreshold: thresholdMs } = settingsOf("using()", given, this.settings);
+    const own = settingsOf("using()", given, this.settings);
+    const { automaticExtensionThreshold: thresholdMs } = own;
     if (thresholdMs > durationOf("using()", duration) - 100) {
       throw new InvalidArgumentError(
         `using()'s duration (${duration} ms) must be at least 100 ms longer than automaticExtensionThreshold (${thresholdMs} ms).`,
       );
     }
     const lock = await this.acquire(resources, duration, given);
-    return runUnder(new AutomaticExtension(lock, { durationMs: duration, thresholdMs }), routine);
+    const how = {
+      thresholdMs,
+      leftMs: () => safeMsOf(lock.value, driftMsOf(own, duration)),
+      extend: (last: Lock) => this.extend(last, duration, given),
+    };
+    return runExtending(lock, how, routine);
   }
 
   #lock(of: Pick<Lock, "resources" | "value" | "attempts">, leaseMs: number, settings: Settings): Lock {
-    const leftMs = placeOf(this.client).held.get(of.value)?.expiresInMs ?? 0;
-    const expiration = wallNow() + leftMs - driftMsOf(settings, leaseMs);
-    return new Lock(this, of.resources, of.value, of.attempts, leftMs === 0 ? 0 : expiration);
+    const expiration = expirationOf(of.value, driftMsOf(settings, leaseMs));
+    return new Lock(this, of.resources, of.value, of.attempts, expiration);
   }
 
   /** A mistake of the caller is thrown as it is; every other failure is emitted, and thrown as an ExecutionError. */
@@ -264,32 +277,8 @@ export class Redlock extends EventEmitter {
   }
 }
 
-async function runUnder<T>(extension: AutomaticExtension<Lock>, routine: Routine<T>): Promise<T> {
-  const { context, signal } = extension;
-  let result: T;
-  try {
-    result = await routine(signal, context);
-  } catch (error) {
-    await extension.stop();
-    await context.lock.release().catch(() => undefined); // it was emitted; the caller learns the routine's error
-    throw error;
-  }
-  await extension.stop();
-  await context.lock.release();
-  return result;
-}
-
-function lossOf({ signal, resources }: Lock): Error {
-  return isError(signal.reason) ? signal.reason : notHeld(resources);
-}
-
-function notHeld(resources: readonly string[]): LockLostError {
-  return new LockLostError(
-    `The lock of ${named(resources)} is not held by this Redlock: it was released before, its time is over, or it was ` +
-      `acquired in another process.`,
-  );
-}
-
-function named(resources: readonly string[]): string {
-  return resources.map(quoted).join(", ");
+/** By the wall clock, for others to see: it may be set at any time. */
+function expirationOf(value: string, driftMs: number): number {
+  const safeMs = safeMsOf(value, driftMs);
+  return safeMs === 0 ? 0 : wallNow() + safeMs;
 }

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { createClient } from "@redis/client";
 import { Redis } from "ioredis";
 import { Redis as Redis6 } from "ioredis-6";
+import { createClient as createClient5 } from "redis-client-5";
 import { Redlock, type ExecutionError, type GivenSettings, type RedlockClient } from "holdfast/redlock";
 
 import { open, type Store } from "../../../src/index.ts";
@@ -13,13 +14,17 @@ import { startRedis, type RedisServer } from "../../support/redis-server.ts";
 const connect = {
   "ioredis 5": (url: string): RedlockClient => new Redis(url),
   "ioredis 6": (url: string): RedlockClient => new Redis6(url),
-  "@redis/client 6": async (url: string): Promise<RedlockClient> => {
-    const client = createClient({ url });
-    client.on("error", () => {});
-    await client.connect();
-    return client;
-  },
+  "@redis/client 5": (url: string): Promise<RedlockClient> =>
+    official(createClient5 as unknown as typeof createClient, url),
+  "@redis/client 6": (url: string): Promise<RedlockClient> => official(createClient, url),
 } as const;
+
+async function official(create: typeof createClient, url: string): Promise<RedlockClient> {
+  const client = create({ url });
+  client.on("error", () => {});
+  await client.connect();
+  return client;
+}
 
 export type ClientKind = keyof typeof connect;
 export const clientKinds = Object.keys(connect) as ClientKind[];

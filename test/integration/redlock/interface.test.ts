@@ -202,6 +202,17 @@ describe("as in redlock", () => {
     expect(error.message).toContain("in another process");
   });
 
+  test("a lock is extended and released by the Redlock of another client, too", async () => {
+    const [one, other] = [await world.redlock(), await world.redlock()];
+    const lock = await one.acquire(["across"], 60_000);
+    const next = await other.extend(lock, 60_000);
+    expect(next.redlock).toBe(other);
+    expect(next.fences).toEqual(lock.fences);
+    await other.release(next);
+    expect(await world.isFree("across")).toBe(true);
+    expect((await failureOf(one.release(lock))).message).toContain("released before");
+  });
+
   test("locks are not re-entrant, and exclude those of store.lock()", async () => {
     const redlock = await world.redlock({ retryCount: 0 });
     const lock = await redlock.acquire(["same"], 60_000);

@@ -1,7 +1,8 @@
 // Locks of several resources: all or none, without deadlock, and without a lease that runs out while others are waited for.
 //
 // Seen failing: src/redlock/acquire.ts that extends nothing while it waits, or in the end; that gives nothing back; that takes the
-// resources in the order in which they are given; src/redlock/holding.ts that keeps the others when one is lost.
+// resources in the order in which they are given; src/redlock/holding.ts that keeps the others when one is lost; an error that
+// names all resources, or the first, when one is lost.
 
 import { getEventListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -83,6 +84,38 @@ test("one is lost: the signal aborts, and the others are released", async () => 
   await aborted(lock.signal);
   for (const id of ["l:1", "l:3"]) await poll(() => world.isFree(id)).toBe(true);
   expect(await failureOf(lock.release())).toBeInstanceOf(ExecutionError);
+});
+
+test("one is lost: the errors of extend(), release() and using() name that one", async () => {
+  const redlock = await world.hearing();
+  const namesOnlyTheLost = (error: Error | undefined): void => {
+    expect(error).toBeInstanceOf(ExecutionError);
+    expect(error?.cause).toMatchObject({ code: "LOCK_LOST" });
+    expect(error?.message).toContain(`"n:2"`);
+    expect(error?.message).not.toMatch(/"n:[13]"/);
+  };
+  for (const end of ["extend", "release"] as const) {
+    const lock = await redlock.acquire(["n:1", "n:2", "n:3"], 60_000);
+    await world.store.lock("n:2").forceRelease();
+    await aborted(lock.signal);
+    namesOnlyTheLost(await failureOf(lock[end](60_000)));
+  }
+  const call = redlock.using(["n:1", "n:2", "n:3"], 60_000, async (signal) => {
+    await world.store.lock("n:2").forceRelease();
+    await aborted(signal);
+    namesOnlyTheLost(signal.error);
+  });
+  namesOnlyTheLost(await failureOf(call));
+});
+
+test("one is lost, and release() is the first to notice: its error names that one", async () => {
+  const lock = await (await world.redlock()).acquire(["d:1", "d:2", "d:3"], 60_000);
+  await world.server.command("DEL", "holdfast:lock:{d:2}"); // tells nobody
+  const error = await failureOf(lock.release());
+  expect(error.cause).toMatchObject({ code: "LOCK_LOST" });
+  expect(error.message).toContain(`"d:2"`);
+  expect(error.message).not.toMatch(/"d:[13]"/);
+  for (const id of ["d:1", "d:3"]) expect(await world.isFree(id)).toBe(true);
 });
 
 test("one is lost while the next is waited for: the call fails, and holds none", async () => {
