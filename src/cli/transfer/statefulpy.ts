@@ -24,6 +24,7 @@ import type { Importing } from "./import-lines.ts";
 import { inOrder } from "./in-order.ts";
 import { failed, putState, type Result } from "./put-state.ts";
 import type { statefulpyOptions } from "./options.ts";
+import type { Tally } from "./tally.ts";
 
 type StatefulpyValues = Values<typeof statefulpyOptions>;
 
@@ -61,17 +62,23 @@ export async function importStatefulpy(
     return { id, result };
   };
   try {
-    for await (const { id, result } of inOrder(idsOf(core), () => 0, copy))
+    for await (const { id, result } of inOrder(idsOf(core, tally), () => 0, copy))
       if (result !== undefined) await tally.add(id, result);
   } finally {
     await core.close();
   }
 }
 
-/** Each once, which a SCAN does not promise. */
-async function* idsOf(core: Core): AsyncGenerator<{ readonly id: string }> {
+/** Each once, which a SCAN does not promise. What has no id is counted as failed. */
+async function* idsOf(core: Core, tally: Tally): AsyncGenerator<{ readonly id: string }> {
   const seen = new Set<string>();
-  for await (const { id } of core.list("")) if (seen.size !== seen.add(id).size) yield { id };
+  const labels = new Set<string>();
+  for await (const { entries, skipped = [] } of core.pages("")) {
+    for (const label of skipped)
+      if (labels.size !== labels.add(label).size)
+        tally.fail(label, "it has no id: an id is text in UTF-8 that is not empty");
+    for (const { id } of entries) if (seen.size !== seen.add(id).size) yield { id };
+  }
 }
 
 /** `undefined`: it was gone by the time. */

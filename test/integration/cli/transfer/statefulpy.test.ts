@@ -155,6 +155,16 @@ describe("from Redis", () => {
     expect(Object.keys(await contents(target))).toEqual(["good"]);
   });
 
+  test("a key that is the name of no id is named, too", async () => {
+    await set("", "1");
+    const script = "return redis.call('SET', 'statefulpy:state:a' .. string.char(255), '1')";
+    await stores.server.command("EVAL", script, "0");
+    const { code, stdout, stderr } = await importFrom(source, "--serializer", "json");
+    expect([code, stdout]).toEqual([1, "0 written, 2 failed.\n"]);
+    expect(stderr).toMatch(/^the key "statefulpy:state:": it has no id/m);
+    expect(stderr).toMatch(/^the key "statefulpy:state:a\u00ff": it has no id/m);
+  });
+
   test("another prefix; what is there is kept without --overwrite; a dry run writes nothing", async () => {
     await stores.server.command("SET", "mine:state:a", "1");
     await stores.server.command("SET", "mine:state:b", "2");
@@ -203,6 +213,17 @@ describe("from a SQLite file", () => {
     expect(await load("m.f")).toEqual(value);
     expect(readFileSync(path).equals(bytes)).toBe(true);
     expect(beside()).toEqual(before);
+  });
+
+  test("a row without an id is named, too", async () => {
+    const path = pythonFile({ "m.f": "1", "": "2" });
+    const db = new DatabaseSync(path);
+    db.exec("INSERT INTO stateful_state (fn_id, state) VALUES (NULL, '3'), (x'00ff', '4')");
+    db.close();
+    const { code, stdout, stderr } = await importFrom(`sqlite:${path}`, "--serializer", "json");
+    expect([code, stdout]).toEqual([1, "1 written, 3 failed.\n"]);
+    for (const name of ["''", "NULL", "X'00FF'"])
+      expect(stderr).toContain(`the row with the fn_id ${name}: it has no id`);
   });
 
   const python = spawnSync("python3", ["-c", "import sqlite3, pickle"]).status === 0;
