@@ -8,7 +8,7 @@
  * | pickle, json | json | the value, if it is plain; a float such as 1.0 becomes 1 |
  * | json | pickle | the value |
  */
-import { HoldfastError, UnavailableError } from "../../errors.ts";
+import { CorruptStateError, HoldfastError, UnavailableError } from "../../errors.ts";
 import { defaults } from "../../options.ts";
 import { json } from "../../serializers/json.ts";
 import { createPickle, pickle } from "../../serializers/pickle/pickle.ts";
@@ -16,6 +16,7 @@ import type { Serializer } from "../../serializers/serializer.ts";
 import { Core } from "../../statefulpy/core.ts";
 import { redisPlace, sqlitePlace, type Place } from "../../statefulpy/places.ts";
 import { pythonJson } from "../../statefulpy/python-json.ts";
+import { isJsonInsteadOf } from "../../statefulpy/serializers.ts";
 import type { Values } from "../command.ts";
 import { UsageError } from "../exit-codes.ts";
 import { sqliteFileOf } from "../store-options.ts";
@@ -104,8 +105,22 @@ async function copyState(
 
 /** Throws CorruptStateError or SerializationError. */
 function converted(bytes: Uint8Array, { from, to }: Conversion): { bytes: Uint8Array; serializer: string } {
-  const value = from.deserialize(bytes);
+  const value = read(bytes, from);
   return { bytes: from.name === to.name ? bytes : to.serialize(value), serializer: to.name };
+}
+
+/** Its errors name the options of this command, not those of the library. */
+function read(bytes: Uint8Array, from: Serializer): unknown {
+  try {
+    return from.deserialize(bytes);
+  } catch (error) {
+    if (!(error instanceof CorruptStateError)) throw error;
+    const message = error.message
+      .replace("pass { allowNaN: true }; it cannot be written back", "use --to-serializer pickle --allow-nan")
+      .replace('use serializer: "pickle"', "use --serializer pickle");
+    const advice = isJsonInsteadOf(from, bytes) ? "; it begins like JSON: then use --serializer json" : "";
+    throw new CorruptStateError(`${message}${advice}`, { cause: error });
+  }
 }
 
 function placeOf({ source, "source-prefix": prefix }: StatefulpyValues): Place {
