@@ -3,13 +3,15 @@
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 
 import { open } from "../../../../src/index.ts";
 import { runCli, type CliResult } from "../../../support/cli.ts";
 import { poll } from "../../../support/poll.ts";
 import { freePort, startRedis, type RedisServer } from "../../../support/redis-server.ts";
 import { killSupervised, Place, Supervised } from "./supervised.ts";
+
+vi.setConfig({ testTimeout: 60_000 }); // processes, each of which starts and ends
 
 const place = new Place();
 const env = { HOLDFAST_URL: place.url };

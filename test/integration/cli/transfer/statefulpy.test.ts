@@ -292,7 +292,7 @@ describe("wrong usage", () => {
       "127.0.0.1:1",
     ],
   ])("%j", async (args, exitCode, message) => {
-    const { code, text } = await failureOf(importCommand, ["--url", "memory:", ...args]);
+    const { code, text } = await failureOf(importCommand, ["--url", target, ...args]);
     expect([code, text]).toEqual([exitCode, expect.stringContaining(message)]);
     expect(text).not.toContain("s3cret");
   });
