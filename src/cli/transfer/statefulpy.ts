@@ -56,15 +56,21 @@ export async function importStatefulpy(
 ): Promise<void> {
   const core = new Core({ place, serializer: conversion.from, leaseMs: defaults.leaseMs });
   const copy = async ({ id }: { readonly id: string }): Promise<Done> => {
+    let size = 0;
     const result = await copyState(core, id, (bytes, stored) => {
       const wanted = { ...converted(bytes, conversion), expiresAt: null, above: 0 };
+      size = wanted.bytes.length;
       return putState(part, { id: stored, wanted }, how);
     });
-    return { id, result };
+    return { id, result, isLarge: size > defaults.maxStateBytes };
   };
   try {
-    for await (const { id, result } of inOrder(idsOf(core, tally), () => 0, copy))
-      if (result !== undefined) await tally.add(id, result);
+    for await (const { id, result, isLarge } of inOrder(idsOf(core, tally), () => 0, copy)) {
+      if (result === undefined) continue;
+      await tally.add(id, result);
+      if (isLarge && result.outcome !== "failed")
+        tally.remark(id, `it takes more than ${String(defaults.maxStateBytes)} bytes: ${whereToRaise}`);
+    }
   } finally {
     await core.close();
   }
@@ -86,7 +92,11 @@ async function* idsOf(core: Core, tally: Tally): AsyncGenerator<{ readonly id: s
 interface Done {
   readonly id: string;
   readonly result: Result | undefined;
+  /** A store with default options does not load it. */
+  readonly isLarge: boolean;
 }
+
+const whereToRaise = "to load it, programs must open the store with a greater maxStateBytes";
 
 async function copyState(
   core: Core,

@@ -8,9 +8,8 @@ import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 
 import { open, type Serializer } from "../../../../src/index.ts";
-import { importCommand } from "../../../../src/cli/transfer/import.ts";
 import { pickle, PyTuple } from "../../../../src/pickle.ts";
-import { failureOf, runCli, type CliResult } from "../../../support/cli.ts";
+import { runCli, type CliResult } from "../../../support/cli.ts";
 import { contents, dumpOfRedis, dumpOfSqlite, startStores, type Stores } from "./stores.ts";
 
 /** `{"count": 3, "ratio": 1.5, "name": "Zoë"}` by `pickle.dumps`, in the protocols 0 to 5. */
@@ -196,6 +195,17 @@ describe("from Redis", () => {
     });
     expect(((await load("large", "json")) as string).length).toBe(8 * 1024 * 1024 - 2);
   });
+
+  test("a larger state is imported, with a remark; get shows it, and programs raise maxStateBytes", async () => {
+    const text = "x".repeat(8 * 1024 * 1024 - 1);
+    await set("larger", JSON.stringify(text));
+    const { code, stdout, stderr } = await importFrom(source, "--serializer", "json");
+    expect([code, stdout]).toEqual([0, "1 written.\n"]);
+    expect(stderr).toMatch(/^"larger": it takes more than 8388608 bytes: .* greater maxStateBytes\.\n$/);
+    await expect(load("larger", "json")).rejects.toThrow("more than maxStateBytes");
+    const shown = await runCli(["get", "larger", "--url", target]);
+    expect([shown.code, shown.stdout.length, shown.stderr]).toEqual([0, text.length + 3, ""]);
+  });
 });
 
 describe("from a SQLite file", () => {
@@ -254,63 +264,19 @@ for n in range(100):
 db.commit()
 `;
 
-describe("wrong usage", () => {
-  test.each([
-    [["--from", "elsewhere"], 2, "--from must be statefulpy"],
-    [["--source", "redis://a", "--serializer", "json"], 2, "--from must be statefulpy"],
-    [["--from", "statefulpy", "--serializer", "json"], 2, "--source is needed"],
-    [["--from", "statefulpy", "--source", "redis://a"], 2, "--serializer must be pickle or json"],
-    [
-      ["--from", "statefulpy", "--source", "redis://a", "--serializer", "yaml"],
-      2,
-      "--serializer must be pickle or json",
-    ],
-    [
-      ["--from", "statefulpy", "--source", "redis://a", "--serializer", "json", "--allow-nan"],
-      2,
-      "--allow-nan needs",
-    ],
-    [["file", "--from", "statefulpy", "--source", "redis://a", "--serializer", "json"], 2, "no FILE is read"],
-    [
-      ["--from", "statefulpy", "--source", "redis://u:s3cret@a?x=1", "--serializer", "json"],
-      2,
-      "only one db=number",
-    ],
-    [
-      ["--from", "statefulpy", "--source", "redis+cluster://u:s3cret@a", "--serializer", "json"],
-      2,
-      "Redis Cluster",
-    ],
-    [
-      ["--from", "statefulpy", "--source", "sqlite:absent.db", "--serializer", "json"],
-      3,
-      "There is no file ",
-    ],
-    [
-      ["--from", "statefulpy", "--source", "redis://u:s3cret@127.0.0.1:1", "--serializer", "json"],
-      3,
-      "127.0.0.1:1",
-    ],
-  ])("%j", async (args, exitCode, message) => {
-    const { code, text } = await failureOf(importCommand, ["--url", target, ...args]);
-    expect([code, text]).toEqual([exitCode, expect.stringContaining(message)]);
-    expect(text).not.toContain("s3cret");
-  });
-
-  test("a file of Holdfast, and one of neither, are no files of statefulpy", async () => {
-    const store = open(stores.sqlite("holdfast.db"));
-    await store.state("a").save(1);
-    await store.close();
-    writeFileSync(
-      join(stores.folder, "text.db"),
-      "this is no database, but a text that is long enough for one\n".repeat(99),
-    );
-    const [holdfast, text] = [stores.sqlite("holdfast.db"), stores.sqlite("text.db")];
-    const asJson = ["--serializer", "json"];
-    const refused = [await importFrom(holdfast, ...asJson), await importFrom(text, ...asJson)];
-    expect(refused).toMatchObject([
-      { code: 2, stdout: "", stderr: expect.stringContaining("no table stateful_state") as string },
-      { code: 1, stdout: "", stderr: expect.stringContaining("file is not a database") as string },
-    ]);
-  });
+test("a file of Holdfast, and one of neither, are no files of statefulpy", async () => {
+  const store = open(stores.sqlite("holdfast.db"));
+  await store.state("a").save(1);
+  await store.close();
+  writeFileSync(
+    join(stores.folder, "text.db"),
+    "this is no database, but a text that is long enough for one\n".repeat(99),
+  );
+  const [holdfast, text] = [stores.sqlite("holdfast.db"), stores.sqlite("text.db")];
+  const asJson = ["--serializer", "json"];
+  const refused = [await importFrom(holdfast, ...asJson), await importFrom(text, ...asJson)];
+  expect(refused).toMatchObject([
+    { code: 2, stdout: "", stderr: expect.stringContaining("no table stateful_state") as string },
+    { code: 1, stdout: "", stderr: expect.stringContaining("file is not a database") as string },
+  ]);
 });
