@@ -32,6 +32,8 @@ export interface PlainEntry {
 
 export interface PlainPage {
   readonly entries: readonly PlainEntry[];
+  /** What has no id that Python can name, as a text for messages: each once, and only without a prefix. */
+  readonly skipped?: readonly string[];
   /** `null`: this was the last page. */
   readonly cursor: string | null;
 }

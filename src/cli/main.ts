@@ -20,7 +20,9 @@ async function main([name, ...args]: readonly string[]): Promise<number> {
     return exitCodes.done;
   }
   if (!isCommand(name)) {
-    const advice = "holdfast --help lists the commands.";
+    const other = Object.hasOwn(namesOfStatefulpy, name) ? namesOfStatefulpy[name] : undefined;
+    const advice =
+      other === undefined ? "holdfast --help lists the commands." : `holdfast ${other} is the one you mean.`;
     const shown = printable(withoutPasswords(JSON.stringify(name)));
     process.stderr.write(`holdfast: There is no command ${shown}; ${advice}\n`);
     return exitCodes.usage;
@@ -36,6 +38,9 @@ async function main([name, ...args]: readonly string[]): Promise<number> {
     return exitCodeOf(error);
   }
 }
+
+/** Of the command line of the Python library, where ours differ. */
+const namesOfStatefulpy: Readonly<Record<string, string>> = { list: "ls", healthcheck: "doctor" };
 
 /** What is thrown on purpose says what to do; a stack is for a defect. */
 function messageOf(error: unknown, name: string): string {

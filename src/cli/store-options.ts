@@ -113,6 +113,13 @@ export function sqliteFileOf(
 }
 
 function targetOf({ url = [] }: StoreValues): Target | readonly Target[] | undefined {
+  const given = url.length > 0 ? url : [process.env["HOLDFAST_URL"] ?? ""];
+  if (given.some((one) => /^memory:/i.test(one))) {
+    throw new UsageError(
+      "memory: is a store of one process alone: when this command ended, nothing would be left of it. " +
+        "Give redis://… or sqlite:PATH with --url, or in HOLDFAST_URL.",
+    );
+  }
   return url.length > 1 ? url : url[0];
 }
 

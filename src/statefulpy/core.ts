@@ -80,6 +80,11 @@ export class Core {
   }
 
   async *list(idPrefix: string): AsyncGenerator<PlainEntry> {
+    for await (const { entries } of this.pages(idPrefix)) yield* entries;
+  }
+
+  /** A listing, with what it skips. */
+  async *pages(idPrefix: string): AsyncGenerator<PlainPage> {
     let cursor: string | null = null;
     do {
       this.refuseClosed();
@@ -87,7 +92,7 @@ export class Core {
       const page: PlainPage = await this.#calls.run("listing the states", (store) =>
         store.list(from, idPrefix),
       );
-      yield* page.entries;
+      yield page;
       ({ cursor } = page);
     } while (cursor !== null);
   }

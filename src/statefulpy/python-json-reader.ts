@@ -7,8 +7,16 @@
 import { CorruptStateError } from "../errors.ts";
 
 export const maxDepth = 512;
-/** Python reads no more digits than this, since reading them takes quadratic time. */
+/** Python neither reads nor writes more digits than this, since reading them takes quadratic time. */
 const maxDigits = 4_300;
+
+/** Whether an int in decimal has more digits than are read. The sign is none. */
+export function isTooLong(token: string): boolean {
+  return token.length - (token.startsWith("-") ? 1 : 0) > maxDigits;
+}
+
+/** What is wrong with such an int. */
+export const tooLong = `a number of more than ${maxDigits} digits`;
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -186,6 +194,6 @@ class Reader {
 function whole(token: string): number | bigint {
   const value = Number(token);
   if (Number.isSafeInteger(value)) return value === 0 ? 0 : value;
-  if (token.length <= maxDigits) return BigInt(token);
-  throw new CorruptStateError(`the stored data has a number of more than ${maxDigits} digits`);
+  if (!isTooLong(token)) return BigInt(token);
+  throw new CorruptStateError(`the stored data has ${tooLong}`);
 }

@@ -8,15 +8,19 @@
 import { SerializationError } from "../errors.ts";
 import { show } from "../options.ts";
 import type { Serializer } from "../serializers/serializer.ts";
-import { maxDepth, readPythonJson } from "./python-json-reader.ts";
+import { isTooLong, maxDepth, readPythonJson, tooLong } from "./python-json-reader.ts";
 
 export interface PythonJsonOptions {
   /** Reads `NaN`, `Infinity` and `-Infinity`. Default: they are refused, with an error that names this option. */
   readonly allowNaN?: boolean | undefined;
 }
 
-/** The largest string of a Redis. A value whose parts are shared can be endless. */
+/** The largest string of a Redis. */
 const maxCharacters = 512 * 1024 * 1024;
+/** Those of the pickle serializer. A shared part is written at each of its places: with 40 levels of them, endlessly. */
+const maxValues = 10_000_000;
+const maxContainers = 1_000_000;
+const shared = ", a shared one counted at each of its places";
 
 /** The serializer for states of `serializer: "json"`. */
 export function pythonJson({ allowNaN = false }: PythonJsonOptions = {}): Serializer {
@@ -31,6 +35,8 @@ export function pythonJson({ allowNaN = false }: PythonJsonOptions = {}): Serial
 class Writer {
   readonly #parts: string[] = [];
   #characters = 0;
+  #values = 0;
+  #containers = 0;
 
   /** In ASCII, with the separators of `json.dumps`. */
   write(value: unknown): string {
@@ -39,6 +45,7 @@ class Writer {
   }
 
   #value(value: unknown, path: string, depth: number): void {
+    if ((this.#values += 1) > maxValues) throw refused("$", `has more than ${maxValues} values${shared}`);
     if (value === null) return this.#add("null");
     switch (typeof value) {
       case "string":
@@ -46,11 +53,13 @@ class Writer {
       case "boolean":
         return this.#add(String(value));
       case "bigint":
-        return this.#add(value.toString());
+        return this.#add(digits(value, path));
       case "number":
         return this.#add(number(value, path));
       case "object":
         if (depth > maxDepth) throw refused(path, `is nested deeper than ${maxDepth}, or contains itself`);
+        if ((this.#containers += 1) > maxContainers)
+          throw refused("$", `has more than ${maxContainers} lists and objects${shared}`);
         return Array.isArray(value) ? this.#array(value, path, depth) : this.#object(value, path, depth);
       default:
         throw refused(path, `is ${value === undefined ? "undefined" : show(value)}`);
@@ -87,6 +96,13 @@ class Writer {
     if (this.#characters > maxCharacters) throw refused("$", "takes more than 512 MiB");
     this.#parts.push(text);
   }
+}
+
+/** What would not be read again is not written. */
+function digits(value: bigint, path: string): string {
+  const text = value.toString();
+  if (isTooLong(text)) throw refused(path, `is ${tooLong}`);
+  return text;
 }
 
 /** A float stays one where Python would otherwise read it as an int. */

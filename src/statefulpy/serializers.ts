@@ -65,8 +65,11 @@ export function decode(serializer: Serializer, id: string, bytes: Uint8Array): u
     value = serializer.deserialize(serializer.isolated === true ? bytes : new Uint8Array(bytes));
   } catch (cause) {
     const message = isError(cause) ? cause.message : String(cause);
+    const advice = isJsonInsteadOf(serializer, bytes)
+      ? ' It begins like JSON, which Python\'s @stateful writes by default: then use serializer: "json".'
+      : "";
     throw new CorruptStateError(
-      `The state ${quoted(id)} cannot be read with serializer ${JSON.stringify(serializer.name)}: ${clause(message)}. It was left as it is.`,
+      `The state ${quoted(id)} cannot be read with serializer ${JSON.stringify(serializer.name)}: ${clause(message)}. It was left as it is.${advice}`,
       { id, cause },
     );
   }
@@ -75,4 +78,9 @@ export function decode(serializer: Serializer, id: string, bytes: Uint8Array): u
     `The state ${quoted(id)} is Python's None, which cannot be told from an absent state. It was left as it is.`,
     { id },
   );
+}
+
+/** Whether pickles were expected, and these bytes begin as JSON does and no pickle can: with a brace, a bracket or a quote. */
+export function isJsonInsteadOf({ name }: Serializer, [first = 0]: Uint8Array): boolean {
+  return name === pickle.name && '{["'.includes(String.fromCharCode(first));
 }

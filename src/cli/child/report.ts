@@ -3,7 +3,7 @@
  * alone. With `--json` it is one object on a line, and the end of the command is told as well.
  */
 import type { Output } from "../output.ts";
-import { jsonLine, printable } from "../printable.ts";
+import { jsonLine, printable, withoutPasswords } from "../printable.ts";
 
 export type Event =
   /** The command ended by itself, or by a signal that was not ours. */
@@ -16,6 +16,8 @@ export type Event =
   | { readonly event: "not-started" }
   /** A signal ended the waiting. */
   | { readonly event: "stopped"; readonly signal: NodeJS.Signals }
+  /** The store cannot be used; `error` is the code of the library's error. */
+  | { readonly event: "failed"; readonly error: string }
   /** `once`: the command has succeeded before; `doneAt`: an ISO time, if it is known. */
   | { readonly event: "already-done"; readonly doneAt: string | undefined };
 
@@ -40,7 +42,8 @@ export class Report {
 
   say(event: Event & { readonly code?: number }, text?: string): void {
     const message = text === undefined ? {} : { message: text };
-    if (this.#isJson) this.#stderr.write(`${jsonLine({ ...event, id: this.#id, ...message })}\n`);
+    const all = { ...event, id: this.#id, ...message };
+    if (this.#isJson) this.#stderr.write(`${withoutPasswords(jsonLine(all))}\n`);
     else if (text !== undefined) this.#stderr.write(`holdfast ${this.#name}: ${printable(text)}\n`);
   }
 }

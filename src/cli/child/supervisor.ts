@@ -2,9 +2,9 @@
  * Runs a command under something that is held (a lock, permits, an attempt, a term), and turns what came of it into the exit
  * code and a message. `run`, `once` and `leader` differ only in what they hold.
  */
-import { LockLostError, LockTimeoutError } from "../../errors.ts";
+import { HoldfastError, LockLostError, LockTimeoutError, sentence } from "../../errors.ts";
 import type { Output } from "../output.ts";
-import { exitCodes } from "../exit-codes.ts";
+import { exitCodeOf, exitCodes } from "../exit-codes.ts";
 import { ChildCommand, type Held } from "./child-command.ts";
 import type { ChildTimes } from "./child-options.ts";
 import { Report } from "./report.ts";
@@ -80,10 +80,17 @@ export class Supervisor {
     }
     if (error instanceof LockTimeoutError)
       return this.report.end({ event: "busy" }, conflictCode, error.message);
-    if (!(error instanceof LockLostError)) throw error;
+    if (!(error instanceof LockLostError)) return this.#failed(error);
     const status = this.#status;
     const text = status && `${whyLost(error)} The command had ended by itself, with ${status.code}.`;
     return status === undefined ? exitCodes.lost : this.report.end({ event: "lost" }, exitCodes.lost, text);
+  }
+
+  /** The store could not be used. Programs are told here, and people by the caller, as by every command. */
+  #failed(error: unknown): number {
+    if (!this.#of.output.isJson || !(error instanceof HoldfastError)) throw error;
+    const event = { event: "failed", error: error.code } as const;
+    return this.report.end(event, exitCodeOf(error), sentence(error.message));
   }
 }
 

@@ -1,4 +1,7 @@
-/** `holdfast watch`: asks again and again, and prints a line each time a state, or the holder of its lock, has changed. */
+/**
+ * `holdfast watch`: prints a line each time a state, or the holder of its lock, has changed. The backend gives a hint when
+ * the state changes; locks have none, so it also asks again and again.
+ */
 import { setTimeout as sleep } from "node:timers/promises";
 import { defineCommand } from "../command.ts";
 import { lockOf, stateOf, type StateView } from "../data/everything.ts";
@@ -16,8 +19,9 @@ const longestMs = 86_400_000;
 export const watchCommand = defineCommand({
   usage: "ID [options]",
   description: `Prints what is under an id now, and then a line each time the revision of the state, or who holds the lock, has changed.
-It asks at an interval, so what changes twice in between is one change. Ends with 0 when it is interrupted (SIGINT or
-SIGTERM), and with 3 when the store does not answer. Each time it asks, it reads the whole state.
+A change of the state is seen at once. The lock is asked for at an interval, so what changes twice in between is one
+change. Ends with 0 when it is interrupted (SIGINT or SIGTERM), and with 3 when the store does not answer. Each time it
+asks, it reads the whole state.
 As JSON: {"at","id","changed","state","lock"}; "changed" is a list of "state" and "lock", empty in the first line.`,
   options: {
     interval: {
@@ -67,9 +71,11 @@ async function watch(watching: Watching, interrupted: AbortSignal): Promise<void
   const { output, id, intervalMs, count } = watching;
   let before = await look(watching);
   await print(output, id, { ...before, changed: [] });
+  const hints = new Hints(watching);
   let changes = 0;
   while (changes < count) {
-    if (await isInterrupted(intervalMs, interrupted)) return;
+    await hints.wait(intervalMs, interrupted);
+    if (interrupted.aborted) return;
     const seen = await look(watching);
     const changed = [
       ...(stateMark(seen) === stateMark(before) ? [] : ["state"]),
@@ -82,9 +88,45 @@ async function watch(watching: Watching, interrupted: AbortSignal): Promise<void
   }
 }
 
-/** Whether that is so within this time. */
-function isInterrupted(ms: number, signal: AbortSignal): Promise<boolean> {
-  return sleep(ms, false, { signal }).catch(() => true);
+/** What the backend says about the state. It may say nothing: then only the interval counts. */
+class Hints {
+  readonly #watching: Watching;
+  #isSubscribed = false;
+  #isHinted = false;
+  #sleeping: AbortController | undefined;
+
+  /** In the place of the store, which listens for its locks and watchers, and has none here. */
+  constructor(watching: Watching) {
+    this.#watching = watching;
+    watching.opened.backend.onWake((wake) => {
+      if (wake.kind === "again" || (wake.kind === "changed" && wake.id === watching.id)) this.#hint();
+    });
+  }
+
+  /** Until there is a hint, the time has passed, or it is interrupted. */
+  async wait(ms: number, interrupted: AbortSignal): Promise<void> {
+    if (!this.#isSubscribed) await this.#subscribe();
+    this.#sleeping = new AbortController();
+    const signal = AbortSignal.any([interrupted, this.#sleeping.signal]);
+    if (!this.#isHinted) await sleep(ms, undefined, { signal }).catch(() => undefined);
+    this.#sleeping = undefined;
+    this.#isHinted = false; // what is hinted from here on may be later than the next look
+  }
+
+  #hint(): void {
+    this.#isHinted = true;
+    this.#sleeping?.abort();
+  }
+
+  /** Once: where it fails, for want of a right, the interval is all that there is. */
+  async #subscribe(): Promise<void> {
+    const { backend, calls } = this.#watching.opened;
+    const { id } = this.#watching;
+    this.#isSubscribed = true;
+    const subscribe = async (): Promise<void> => backend.watch?.(id);
+    await calls.read({ doing: "Watching the state", id }, subscribe).catch(() => undefined);
+    this.#hint(); // for changes since the last look
+  }
 }
 
 async function look({ opened, id }: Watching): Promise<Seen> {

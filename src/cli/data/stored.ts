@@ -5,7 +5,6 @@
 import type { StoredState } from "../../backends/contract.ts";
 import { clause, CorruptStateError, SerializationError } from "../../errors.ts";
 import * as names from "../../names.ts";
-import { defaults } from "../../options.ts";
 import { bytes } from "../../serializers/bytes.ts";
 import { json } from "../../serializers/json.ts";
 import { createPickle } from "../../serializers/pickle/pickle.ts";
@@ -49,7 +48,7 @@ export async function readStored({ backend, calls }: Opened, id: string): Promis
 export function valueOf(id: string, stored: StoredState): unknown {
   const { serializer } = parseFormat(stored.serializer);
   const known = Object.hasOwn(serializers, serializer) ? serializers[serializer] : undefined;
-  if (known !== undefined) return asJson(id, new Codec(id, known, defaults.maxStateBytes).valueOf(stored));
+  if (known !== undefined) return asJson(id, new Codec(id, known, Infinity).valueOf(stored));
   if (serializer.startsWith(sealedPrefix))
     throw new CorruptStateError(
       `The state ${JSON.stringify(id)} is sealed ("${serializer}"), and this command has no keys. What is stored can be had with --raw.`,

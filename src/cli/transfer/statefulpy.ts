@@ -8,7 +8,7 @@
  * | pickle, json | json | the value, if it is plain; a float such as 1.0 becomes 1 |
  * | json | pickle | the value |
  */
-import { HoldfastError, UnavailableError } from "../../errors.ts";
+import { CorruptStateError, HoldfastError, UnavailableError } from "../../errors.ts";
 import { defaults } from "../../options.ts";
 import { json } from "../../serializers/json.ts";
 import { createPickle, pickle } from "../../serializers/pickle/pickle.ts";
@@ -16,6 +16,7 @@ import type { Serializer } from "../../serializers/serializer.ts";
 import { Core } from "../../statefulpy/core.ts";
 import { redisPlace, sqlitePlace, type Place } from "../../statefulpy/places.ts";
 import { pythonJson } from "../../statefulpy/python-json.ts";
+import { isJsonInsteadOf } from "../../statefulpy/serializers.ts";
 import type { Values } from "../command.ts";
 import { UsageError } from "../exit-codes.ts";
 import { sqliteFileOf } from "../store-options.ts";
@@ -24,6 +25,7 @@ import type { Importing } from "./import-lines.ts";
 import { inOrder } from "./in-order.ts";
 import { failed, putState, type Result } from "./put-state.ts";
 import type { statefulpyOptions } from "./options.ts";
+import type { Tally } from "./tally.ts";
 
 type StatefulpyValues = Values<typeof statefulpyOptions>;
 
@@ -54,31 +56,47 @@ export async function importStatefulpy(
 ): Promise<void> {
   const core = new Core({ place, serializer: conversion.from, leaseMs: defaults.leaseMs });
   const copy = async ({ id }: { readonly id: string }): Promise<Done> => {
+    let size = 0;
     const result = await copyState(core, id, (bytes, stored) => {
       const wanted = { ...converted(bytes, conversion), expiresAt: null, above: 0 };
+      size = wanted.bytes.length;
       return putState(part, { id: stored, wanted }, how);
     });
-    return { id, result };
+    return { id, result, isLarge: size > defaults.maxStateBytes };
   };
   try {
-    for await (const { id, result } of inOrder(idsOf(core), () => 0, copy))
-      if (result !== undefined) await tally.add(id, result);
+    for await (const { id, result, isLarge } of inOrder(idsOf(core, tally), () => 0, copy)) {
+      if (result === undefined) continue;
+      await tally.add(id, result);
+      if (isLarge && result.outcome !== "failed")
+        tally.remark(id, `it takes more than ${String(defaults.maxStateBytes)} bytes: ${whereToRaise}`);
+    }
   } finally {
     await core.close();
   }
 }
 
-/** Each once, which a SCAN does not promise. */
-async function* idsOf(core: Core): AsyncGenerator<{ readonly id: string }> {
+/** Each once, which a SCAN does not promise. What has no id is counted as failed. */
+async function* idsOf(core: Core, tally: Tally): AsyncGenerator<{ readonly id: string }> {
   const seen = new Set<string>();
-  for await (const { id } of core.list("")) if (seen.size !== seen.add(id).size) yield { id };
+  const labels = new Set<string>();
+  for await (const { entries, skipped = [] } of core.pages("")) {
+    for (const label of skipped)
+      if (labels.size !== labels.add(label).size)
+        tally.fail(label, "it has no id: an id is text in UTF-8 that is not empty");
+    for (const { id } of entries) if (seen.size !== seen.add(id).size) yield { id };
+  }
 }
 
 /** `undefined`: it was gone by the time. */
 interface Done {
   readonly id: string;
   readonly result: Result | undefined;
+  /** A store with default options does not load it. */
+  readonly isLarge: boolean;
 }
+
+const whereToRaise = "to load it, programs must open the store with a greater maxStateBytes";
 
 async function copyState(
   core: Core,
@@ -97,8 +115,22 @@ async function copyState(
 
 /** Throws CorruptStateError or SerializationError. */
 function converted(bytes: Uint8Array, { from, to }: Conversion): { bytes: Uint8Array; serializer: string } {
-  const value = from.deserialize(bytes);
+  const value = read(bytes, from);
   return { bytes: from.name === to.name ? bytes : to.serialize(value), serializer: to.name };
+}
+
+/** Its errors name the options of this command, not those of the library. */
+function read(bytes: Uint8Array, from: Serializer): unknown {
+  try {
+    return from.deserialize(bytes);
+  } catch (error) {
+    if (!(error instanceof CorruptStateError)) throw error;
+    const message = error.message
+      .replace("pass { allowNaN: true }; it cannot be written back", "use --to-serializer pickle --allow-nan")
+      .replace('use serializer: "pickle"', "use --serializer pickle");
+    const advice = isJsonInsteadOf(from, bytes) ? "; it begins like JSON: then use --serializer json" : "";
+    throw new CorruptStateError(`${message}${advice}`, { cause: error });
+  }
 }
 
 function placeOf({ source, "source-prefix": prefix }: StatefulpyValues): Place {

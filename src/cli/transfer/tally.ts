@@ -53,6 +53,11 @@ export class Tally {
     this.#output.note(`${label}: ${problem.replace(/\.$/, "")}.`);
   }
 
+  /** What is to be known of a record that was written. */
+  remark(id: string, text: string): void {
+    this.#output.note(`${labelOf(id)}: ${text}.`);
+  }
+
   /** Prints the sum. Returns the exit code. */
   async sum(more: Readonly<Record<string, number>> = {}): Promise<number> {
     const counts = { ...this.#counts, ...more };

@@ -31,6 +31,9 @@ test.each(Object.keys(summaries))("%s --help shows its usage, its options and an
 test.each([
   [[], "Usage: holdfast COMMAND"],
   [["nonsense"], 'There is no command "nonsense"'],
+  [["list"], 'There is no command "list"; holdfast ls is the one you mean.'],
+  [["healthcheck"], "holdfast doctor is the one you mean."],
+  [["constructor"], "holdfast --help lists the commands."],
   [["no\u001b[2Jsense"], String.raw`There is no command "no\u001b[2Jsense"`],
   [["reshard", "--nonsense"], "Unknown option '--nonsense'. See holdfast reshard --help."],
   [["reshard", "more"], 'Unexpected argument "more"'],

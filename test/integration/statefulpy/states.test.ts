@@ -55,4 +55,14 @@ describe.each(cases)("$kind, $serializer", ({ kind, serializer }) => {
     if (kind === "redis")
       expect((await world.redis.keys()).filter((key) => key.includes("lock:"))).toEqual([]);
   });
+
+  test("a state of the other serializer is refused, and the error names that one", async () => {
+    const other = serializer === "json" ? "pickle" : "json";
+    await world.open({ serializer: other }).saveState("mixed", { n: 1 });
+    await expect(world.open({ serializer }).loadState("mixed")).rejects.toMatchObject({
+      code: "CORRUPT_STATE",
+      message: expect.stringMatching(other === "json" ? /serializer: "json"\.$/ : /pickle/) as unknown,
+    });
+    expect(await world.open({ serializer: other }).loadState("mixed")).toEqual({ n: 1 });
+  });
 });

@@ -102,6 +102,18 @@ test("deep, but not too deep; long, in linear time", () => {
   expect(performance.now() - began).toBeLessThan(5_000);
 });
 
+test("ints of as many digits as Python has are kept, and longer ones are not written", () => {
+  for (const int of [10n ** 4_300n - 1n, 1n - 10n ** 4_300n]) expect(read(write(int))).toBe(int);
+  for (const int of [10n ** 4_300n, -(10n ** 4_300n)])
+    expect(() => write({ int })).toThrow("$.int is a number of more than 4300 digits");
+});
+
+test("a value whose shared parts would make it endless is refused, with its reason", () => {
+  let value: unknown = ["part"];
+  for (let level = 0; level < 40; level += 1) value = [value, value];
+  expect(() => write(value)).toThrow(/more than 1000000 lists and objects, a shared one counted at each/);
+});
+
 test.each([
   ["undefined in a list", [undefined]],
   ["a Date", { a: new Date() }],

@@ -19,11 +19,8 @@ export async function protocolCheck(inquiry: Inquiry): Promise<Check> {
   } catch (error) {
     if (!(error instanceof HoldfastError)) throw error;
     await inquiry.ask("TIME"); // without an answer, this is the end
-    return fail(
-      "protocol",
-      error.message,
-      "A store cannot be opened here. Use Redis 6.2 or later, or Valkey.",
-    );
+    // The message says what to do: a server that is too old needs something else than a URL of one node of a cluster.
+    return fail("protocol", error.message, "No store can be opened here before that is changed.");
   }
 }
 

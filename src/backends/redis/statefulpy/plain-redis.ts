@@ -96,7 +96,7 @@ class PlainRedis implements PlainStore {
   list(cursor: string | null, idPrefix: string): Promise<PlainPage> {
     const match = `${escapeGlob(this.#state(idPrefix))}*`;
     const args = ["SCAN", cursor ?? "0", "MATCH", match, "COUNT", String(pageSize)];
-    return this.#command({ args, read: (reply) => this.#readPage(reply) });
+    return this.#command({ args, read: (reply) => this.#readPage(reply, idPrefix === "") });
   }
 
   close(): Promise<void> {
@@ -129,14 +129,19 @@ class PlainRedis implements PlainStore {
     this.#isChecked = true;
   }
 
-  #readPage(reply: RedisReply): PlainPage {
+  #readPage(reply: RedisReply, isWhole: boolean): PlainPage {
     const [next, keys] = list(reply);
     const start = this.#state("").length;
-    const names = list(keys).map((key) => decode(bytesOf(key)));
-    const ids = new Set(names.flatMap((name) => (name === undefined ? [] : [name.slice(start)])));
-    const entries = [...ids].filter((id) => id !== "").map((id): PlainEntry => ({ id }));
+    const ids = new Set<string>();
+    const skipped = new Set<string>();
+    for (const key of list(keys).map(bytesOf)) {
+      const id = decode(key)?.slice(start) ?? "";
+      if (id !== "") ids.add(id);
+      else skipped.add(`the key ${JSON.stringify(key?.toString("latin1"))}`);
+    }
+    const entries = [...ids].map((id): PlainEntry => ({ id }));
     const cursor = text(next);
-    return { entries, cursor: cursor === "0" ? null : cursor };
+    return { entries, skipped: isWhole ? [...skipped] : [], cursor: cursor === "0" ? null : cursor };
   }
 
   #run<T>(call: ScriptCall<T>): Promise<T> {

@@ -44,6 +44,8 @@ const sql = {
   list:
     "SELECT fn_id, updated_at FROM stateful_state WHERE fn_id > ? AND typeof(fn_id) = 'text' " +
     "AND substr(CAST(fn_id AS BLOB), 1, ?) = CAST(? AS BLOB) ORDER BY fn_id LIMIT ?",
+  skipped:
+    "SELECT substr(quote(fn_id), 1, 80) AS name FROM stateful_state WHERE typeof(fn_id) IS NOT 'text' OR fn_id = ''",
   holder: "SELECT token, since, lease_ms FROM holdfast_locks WHERE fn_id = ?",
   lock: "INSERT OR REPLACE INTO holdfast_locks (fn_id, token, since, lease_ms) VALUES (?, ?, ?, ?)",
   unlock: "DELETE FROM holdfast_locks WHERE fn_id = ?",
@@ -150,7 +152,8 @@ class PlainSqlite implements PlainStore {
       const entries = (rows as { fn_id: string; updated_at: unknown }[]).map(
         ({ fn_id: id, updated_at: at }): PlainEntry => ({ id, updatedAt: dateOf(at) }),
       );
-      return { entries, cursor: entries.length < pageSize ? null : (entries.at(-1)?.id ?? null) };
+      const skipped = cursor === null && idPrefix === "" ? skippedRows(file) : [];
+      return { entries, skipped, cursor: entries.length < pageSize ? null : (entries.at(-1)?.id ?? null) };
     });
   }
 
@@ -215,6 +218,10 @@ class PlainSqlite implements PlainStore {
   #leftMs({ since, lease_ms: leaseMs }: LockRow): number {
     return Math.min(since + leaseMs - this.#wallMs(), leaseMs);
   }
+}
+
+function skippedRows(file: PlainFile): readonly string[] {
+  return (file.all(sql.skipped) as { name: string }[]).map(({ name }) => `the row with the fn_id ${name}`);
 }
 
 function busy({ token }: LockRow, leftMs: number): PlainAnswer {

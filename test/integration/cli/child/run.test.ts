@@ -3,13 +3,15 @@
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 
 import { open } from "../../../../src/index.ts";
-import { runCli } from "../../../support/cli.ts";
+import { runCli, type CliResult } from "../../../support/cli.ts";
 import { poll } from "../../../support/poll.ts";
 import { freePort, startRedis, type RedisServer } from "../../../support/redis-server.ts";
 import { killSupervised, Place, Supervised } from "./supervised.ts";
+
+vi.setConfig({ testTimeout: 60_000 }); // processes, each of which starts and ends
 
 const place = new Place();
 const env = { HOLDFAST_URL: place.url };
@@ -72,9 +74,16 @@ describe("exit codes", () => {
     const { port } = silent.address() as { port: number };
     const ports = [await freePort(), port];
     const urls = ports.map((at) => `redis://:secret@127.0.0.1:${String(at)}`);
-    const all = await Promise.all(
-      urls.map((url) => runCli(["run", "--url", url, "id", "--", "echo", "ran"])),
-    );
+    const run = (url: string, ...options: string[]): Promise<CliResult> =>
+      runCli(["run", ...options, "--url", url, "id", "--", "echo", "ran"]);
+    const inJson = await run(urls[0]!, "--json");
+    expect(JSON.parse(inJson.stderr)).toMatchObject({
+      event: "failed",
+      error: "UNREACHABLE",
+      code: 3,
+      id: "id",
+    });
+    const all = [...(await Promise.all(urls.map((url) => run(url)))), inJson];
     for (const { code, stdout, stderr } of all) {
       expect({ code, stdout }).toEqual({ code: 3, stdout: "" });
       expect(stderr).not.toContain("secret");

@@ -1,12 +1,17 @@
 // holdfast index, and what other commands do on a store with an index.
 
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 
 import { open } from "../../../../src/index.ts";
 import { documentedIndexRights } from "../../../support/acl.ts";
 import { runCli, type CliResult } from "../../../support/cli.ts";
 import { startRedis, type RedisServer } from "../../../support/redis-server.ts";
 import { jsonLines } from "./places.ts";
+
+vi.setConfig({ testTimeout: 60_000 }); // processes, each of which starts and ends
 
 let server: RedisServer;
 beforeAll(async () => {
@@ -42,6 +47,8 @@ test("it is built, used by all commands, and dropped", async () => {
 
 test("wrong usage, and stores that are ordered anyway", async () => {
   expect(await run("index", "make")).toMatchObject({ code: 2 });
-  const { code, stderr } = await runCli(["index", "build", "--url", "memory:"]);
+  const folder = mkdtempSync(join(tmpdir(), "holdfast-index-"));
+  const { code, stderr } = await runCli(["index", "build", "--url", `sqlite:${join(folder, "store.db")}`]);
+  rmSync(folder, { recursive: true });
   expect([code, stderr]).toEqual([2, expect.stringContaining("in order anyway")]);
 });

@@ -129,6 +129,20 @@ onEachPlace((place) => {
     await place.store.state("seen").delete();
     expect(await once(counted, "close")).toEqual([0, null]);
   });
+
+  test("[E2] watch sees a change of the state long before it asks again", async () => {
+    const child = startCli(["watch", "hinted", "--interval", "24h", "--count", "1", "--json"], {
+      env: { HOLDFAST_URL: place.url },
+    });
+    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+    await lines.next();
+    const revision = await place.store.state("hinted").save(1);
+    expect(JSON.parse(String((await lines.next()).value))).toMatchObject({
+      changed: ["state"],
+      state: { revision },
+    });
+    expect(await once(child, "close")).toEqual([0, null]);
+  });
 });
 
 /** A process that holds a lock in shares, until it is killed. */

@@ -45,11 +45,22 @@ test.each([
   [["ls", "--shards", "1000"], "--shards must be"],
   [["doctor", "--shards", "x"], "--shards must be"],
   [["ls", "--url", "mysql://host"], "mysql"],
+  [["set", "a", "1", "--url", "memory:"], "memory: is a store of one process alone"],
+  [["doctor", "--url", "memory:"], "memory: is a store of one process alone"],
+  [["run", "--url", "MEMORY:", "a", "--", "echo", "ran"], "memory: is a store of one process alone"],
 ])("%j is wrong usage, and opens nothing", async (args, message) => {
   const { code, stdout, stderr } = await runCli(args, { env: { HOLDFAST_URL: url }, cwd: folder });
   expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
   expect(stderr).toContain(message);
   expect(readdirSync(folder)).toEqual([]);
+});
+
+test("memory: in HOLDFAST_URL is refused, too: a lock there would exclude no other process", async () => {
+  const { code, stdout, stderr } = await runCli(["run", "a", "--", "echo", "ran"], {
+    env: { HOLDFAST_URL: "memory:" },
+  });
+  expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  expect(stderr).toContain("memory: is a store of one process alone");
 });
 
 test("[P3] a password appears nowhere, wherever it was given", async () => {

@@ -150,7 +150,11 @@ test.each([
   [["a", "--wait", "long"], "--wait must be a number of seconds"],
   [["a", "--shards", "0"], "shards must be a whole number"],
 ])("import %j is wrong usage", async (args, message) => {
-  const { code, text } = await failureOf(importCommand, ["--url", "memory:", ...args]);
+  const { code, text } = await failureOf(importCommand, [
+    "--url",
+    `sqlite:${join(folder, "none.db")}`,
+    ...args,
+  ]);
   expect([code, text]).toEqual([2, expect.stringContaining(message)]);
 });
 
@@ -158,12 +162,14 @@ test("a password is shown nowhere, and a server that does not answer has an exit
   const url = "redis://user:s3cret@127.0.0.1:1/";
   const file = join(folder, "empty.jsonl");
   writeFileSync(file, `${header}\n${end(0)}\n`);
+  const other = `sqlite:${join(folder, "other.db")}`;
+  await runCli(["init", "--url", other]);
   const calls: [Command, string[]][] = [
     [importCommand, [file, "--url", url]],
     [importCommand, [file, "--dry-run", "--url", url]],
     [exportCommand, ["--url", url]],
-    [migrateCommand, ["--from", url, "--to", "memory:"]],
-    [migrateCommand, ["--from", "memory:", "--to", url]],
+    [migrateCommand, ["--from", url, "--to", other]],
+    [migrateCommand, ["--from", other, "--to", url]],
   ];
   for (const [command, args] of calls) {
     const { code, text } = await failureOf(command, args);

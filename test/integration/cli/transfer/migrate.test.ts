@@ -178,14 +178,17 @@ describe("a store that is in use", () => {
   });
 });
 
+const redisThatIsNotAsked = "redis://127.0.0.1:1";
+
 describe("refused", () => {
   test.each([
-    [["--from", "memory:"], "--from and --to are needed"],
-    [["--from", "memory:", "--to", "nonsense://user:s3cret@a"], "nonsense:"],
-    [["--from", "memory:", "--to", "memory:", "--to-prefix", "a{"], "--prefix must have no braces"],
-    [["--from", "memory:", "--to", "memory:", "--id-prefix", "}"], '--id-prefix must not begin with "}"'],
-  ])("%j is wrong usage", async (args, message) => {
-    const { code, text } = await failureOf(migrateCommand, args);
+    [[], "--from and --to are needed"],
+    [["--to", "nonsense://user:s3cret@a"], "nonsense:"],
+    [["--to", "memory:"], "memory: is a store of one process alone"],
+    [["--to", redisThatIsNotAsked, "--to-prefix", "a{"], "--prefix must have no braces"],
+    [["--to", redisThatIsNotAsked, "--id-prefix", "}"], '--id-prefix must not begin with "}"'],
+  ])("--from a store %j is wrong usage", async (args, message) => {
+    const { code, text } = await failureOf(migrateCommand, ["--from", redis, ...args]);
     expect([code, text]).toEqual([2, expect.stringContaining(message)]);
     expect(text).not.toContain("s3cret");
   });
@@ -199,7 +202,7 @@ describe("refused", () => {
   });
 
   test("a file that does not exist is not made", async () => {
-    const { code, stderr } = await migrate("--from", file, "--to", "memory:");
+    const { code, stderr } = await migrate("--from", file, "--to", redis);
     expect([code, stderr]).toEqual([3, expect.stringContaining("There is no file ")]);
     expect(existsSync(file.slice("sqlite:".length))).toBe(false);
   });
