@@ -15,12 +15,13 @@ const searches: readonly (readonly [words: string, page: string])[] = [
   ["leader", "docs/guide.html#leader"],
   ["deadlock", "docs/guide.html#deadlocks"],
   ["failure modes", "docs/failure-modes.html"],
+  ["throttle", "docs/words.html#throttle"],
   ["tryAcquire", "api/interfaces/holdfast.Lock.html#tryacquire"],
 ];
 /** Words whose first result must be a page for users. */
 const words: readonly string[] = [
   ...["mutex", "redlock", "cron", "idempotency", "rate limit", "single flight", "advisory lock"],
-  ...["fencing token", "jest", "nest", "docker", "bundler", "sessions"],
+  ...["fencing token", "jest", "nest", "docker", "bundler", "sessions", "rate limiting"],
 ];
 
 const tabs = 3;
@@ -140,6 +141,18 @@ test("the copy button copies the code", async () => {
   const written = /```ts\n(.*?)\n```/s.exec(readFileSync(join(root, "docs/memory.md"), "utf8"))?.[1];
   expect(copied).toBe(written);
   await page.close();
+});
+
+test("on a phone, the copy button can be seen and tapped", async () => {
+  const phone = await browser.newContext({ viewport: viewports[0]!, hasTouch: true, isMobile: true });
+  await phone.grantPermissions(["clipboard-read", "clipboard-write"]);
+  const page = await phone.newPage();
+  await page.goto(`${site.url}docs/memory.html`);
+  const button = page.locator("pre > button").first();
+  expect(await page.evaluate("getComputedStyle(document.querySelector('pre > button')).opacity")).toBe("1");
+  await button.tap();
+  expect(await page.evaluate("navigator.clipboard.readText()")).toContain('from "holdfast"');
+  await phone.close();
 });
 
 test("the menu has the guide and the failure modes first, and what is for contributors last", async () => {
