@@ -1,2 +1,6 @@
-/** The public API `holdfast/backend`: the types of the contract, for backends of your own. */
+/**
+ * The public API `holdfast/backend`: the types of the contract, for backends of your own.
+ *
+ * @packageDocumentation
+ */
 export type * from "./backends/contract.ts";

@@ -133,7 +133,7 @@ export class LockTimeoutError extends HoldfastError {
 
 /**
  * The lock was lost before the work under it was done: its lease ended, it was force-released, or it was deleted. The
- * backend refuses everything that is saved under it [S4].
+ * backend refuses everything that is saved under it.
  */
 export class LockLostError extends HoldfastError {
   readonly code = "LOCK_LOST";
@@ -196,7 +196,7 @@ export class SerializationError extends HoldfastError {
 
 /**
  * The stored data cannot be read: it is damaged, in a newer format, or was written by another program or with another
- * serializer. It is left as it is [S6].
+ * serializer. It is left as it is.
  */
 export class CorruptStateError extends HoldfastError {
   readonly code = "CORRUPT_STATE";

@@ -1,5 +1,9 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-/** The public API of the package: re-exports, no code. */
+/**
+ * The main entry point: {@link open} opens a store, which has all else.
+ *
+ * @packageDocumentation
+ */
 export { open } from "./open.ts";
 export type {
   ClusterClientLike,

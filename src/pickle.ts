@@ -1,6 +1,8 @@
 /**
  * The public API `holdfast/pickle`: reads and writes pickles of Python that hold plain data, and runs none of their code.
  * The same serializer as `serializer: "pickle"`, its options, and the types for what JavaScript has no type for.
+ *
+ * @packageDocumentation
  */
 export { createPickle, pickle } from "./serializers/pickle/pickle.ts";
 export type { PickleOptions } from "./serializers/pickle/pickle-options.ts";

@@ -50,7 +50,7 @@ export class ValidationError extends HoldfastError {
 
 /**
  * The stored value has a version that this handle cannot use: a newer release wrote it, it is older than the oldest
- * migration, or its migration failed. It was left as it is [S6].
+ * migration, or its migration failed. It was left as it is.
  */
 export class VersionError extends HoldfastError {
   readonly code = "VERSION";

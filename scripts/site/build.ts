@@ -15,6 +15,7 @@ import {
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 
+import { apiDocuments } from "./api-markdown.ts";
 import { sectionsOf } from "./navigation.ts";
 import { llmsFull, llmsList } from "./llms.ts";
 import { searchIndex } from "./search-index.ts";
@@ -47,7 +48,9 @@ async function build(out: string): Promise<void> {
     writeFileSync(join(out, "assets/search.js"), "// The search is in custom.js and search-index.js.\n");
     copyOriginals(sources, folder, out);
     const text = (file: string): string => readFileSync(join(root, file), "utf8");
-    writeFileSync(join(out, "llms.txt"), llmsList(sections, text("package.json")));
+    const api = apiDocuments(root, entries);
+    for (const document of api) writeFileSync(join(out, document.path), document.text);
+    writeFileSync(join(out, "llms.txt"), llmsList(sections, api, text("package.json")));
     writeFileSync(join(out, "llms-full.txt"), llmsFull(sections, text));
     console.log(`${out}: ${pages.length} pages and the API. Open index.html.`);
     if (isClean) return;

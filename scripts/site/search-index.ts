@@ -14,7 +14,7 @@ interface SearchEntry {
   readonly where: string;
   readonly url: string;
   readonly text: string;
-  /** What comes first among equals: 2 a page for users, 1 the API, 0 what is for contributors. */
+  /** What comes first among equals: 2 a page for users, 1 the API, 0 what is for contributors, and the changes. */
   readonly rank: number;
 }
 
@@ -34,7 +34,7 @@ export function searchIndex({ out, pages, api }: IndexOptions): string {
       where: index === 0 ? "" : page.title,
       url: index === 0 ? `${page.path}.html` : `${page.path}.html#${anchor}`,
       text,
-      rank: page.forUsers ? 2 : 0,
+      rank: page.forUsers && page.path !== "CHANGELOG" ? 2 : 0,
     }));
   });
   const declarations = api.map(({ name, ...entry }) => ({

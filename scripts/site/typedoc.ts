@@ -18,6 +18,7 @@ import {
   type Router,
 } from "typedoc";
 
+import { markdownOf } from "./api-markdown.ts";
 import { entryPoints } from "./entry-points.ts";
 import { type ApiModule, menuHtml } from "./menu.ts";
 import type { Section } from "./navigation.ts";
@@ -92,6 +93,7 @@ function configuration({
     darkHighlightTheme: "github-dark-high-contrast",
     disableGit: true,
     disableSources: true,
+    excludeExternals: true, // what classes inherit from Node's own
     excludePrivate: true,
     excludeInternal: true,
     hideGenerator: true,
@@ -143,8 +145,9 @@ function themeOf({ pages, sections }: TypedocOptions): typeof DefaultTheme {
     constructor(renderer: ConstructorParameters<typeof DefaultTheme>[0]) {
       super(renderer);
       renderer.hooks.on("content.begin", ({ page }) => {
-        const name = markdown.get(page.url)?.split("/").at(-1);
-        return raw(name === undefined ? "" : `<a class="as-markdown" href="${name}">Markdown</a>`);
+        const path = page.url.startsWith("api/") ? `../../${markdownOf(page.url)}` : markdown.get(page.url);
+        const link = path?.startsWith("../") ? path : path?.split("/").at(-1);
+        return raw(link === undefined ? "" : `<a class="as-markdown" href="${link}">Markdown</a>`);
       });
     }
   };
@@ -194,7 +197,8 @@ function whereOf(member: Reflection): string {
 function summaryOf(member: DeclarationReflection): string {
   const comments = [member.comment, ...(member.signatures ?? []).map((signature) => signature.comment)];
   return comments
-    .flatMap((comment) => comment?.summary.map((part) => part.text) ?? [])
-    .join("")
-    .replaceAll("`", "");
+    .map((comment) => comment?.summary.map((part) => part.text).join("") ?? "")
+    .join(" ")
+    .replaceAll("`", "")
+    .trim();
 }

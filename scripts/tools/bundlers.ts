@@ -1,12 +1,14 @@
 // The bundlers: each builds the programs of test/tools with no configuration for holdfast, and what it built runs alone, on
 // memory, SQLite and Redis, in the oldest and the newest Node. None of the optional packages is installed then. Once more
 // with them: the user's clients in the bundle, and Node 20's SQLite left outside by the line of docs/supported-versions.md.
+// The command of docs/recipes/bundlers.md is run as it stands there.
 
-import { existsSync, mkdtempSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { configs, type Bundler, type Format } from "./bundler-configs.ts";
 import * as project from "./project.ts";
+import { writeBundled } from "./recipe-files.ts";
 import type { Tool, Workplace } from "./tool.ts";
 
 export const bundlers: readonly Tool[] = configs.map((bundler) => ({
@@ -30,8 +32,23 @@ async function testBundler(bundler: Bundler, folder: string, workplace: Workplac
         await expectEveryday(built, node, target);
     }
   }
+  await testRecipe(bundler, shop, workplace);
   await testOptionalPackages(bundler, shop, workplace);
   return bundler.formats.map(({ name }) => name).join("; ");
+}
+
+/** In a project as `npm init -y` makes it, which is CommonJS. */
+async function testRecipe({ name }: Bundler, shop: string, workplace: Workplace): Promise<void> {
+  const recipe = join(shop, "../recipe");
+  project.writeManifest(recipe, { type: "commonjs" });
+  symlinkSync(join(shop, "node_modules"), join(recipe, "node_modules"), "dir");
+  await project.command(recipe, ["sh", "-c", writeBundled(recipe, name)]);
+  const built = readdirSync(join(recipe, "dist")).find((file) => file.startsWith("worker."));
+  const url = `HOLDFAST_URL=${workplace.redisUrl}`;
+  for (const major of [20, 24]) {
+    const args = ["env", url, workplace.node(major), join("dist", built ?? "worker")];
+    await project.expectLine(recipe, args, "did 2 parts");
+  }
 }
 
 async function testOptionalPackages(bundler: Bundler, shop: string, workplace: Workplace): Promise<void> {

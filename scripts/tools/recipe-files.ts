@@ -1,5 +1,6 @@
 // The files of a recipe whose code needs a framework: its blocks have a mark behind `ts`, such as "```ts nest", and begin with
-// a comment that names the file. A recipe without such a block fails.
+// a comment that names the file. A recipe without such a block fails. And the commands by which the recipe for bundlers builds
+// its program.
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -21,4 +22,15 @@ export function writeRecipe(
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, changed(code));
   }
+}
+
+/** Writes the program of the recipe for bundlers, and returns the command that the page has for this one. */
+export function writeBundled(shop: string, bundler: string): string {
+  const text = readFileSync(join(recipes, "bundlers.md"), "utf8");
+  const [, file, program] = /^```ts\n\/\/ (\S+)\n(.*?)^```$/ms.exec(text) ?? [];
+  const [, command] = new RegExp(`^\\| ${bundler} \\| \`([^\`]+)\``, "im").exec(text) ?? [];
+  if (file === undefined || program === undefined) throw new Error("bundlers.md has no program with a file");
+  if (command === undefined) throw new Error(`bundlers.md has no command for ${bundler}`);
+  writeFileSync(join(shop, file), program);
+  return command;
 }

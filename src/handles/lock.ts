@@ -54,7 +54,7 @@ export interface AcquireOptions extends LockOptions {
   /** Re-enter this grant; needed only outside `run(fn)`. A re-entry keeps the outer lease and fence. */
   grant?: Grant | GrantSet | undefined;
   /**
-   * Holds the lock together with others that share it, and with no exclusive holder [L12]. The state of the same id can be
+   * Holds the lock together with others that share it, and with no exclusive holder. The state of the same id can be
    * read under it, not written. Default: false.
    */
   shared?: boolean | undefined;

@@ -86,7 +86,7 @@ export interface SemaphoreInfo {
 /**
  * A semaphore: at most `permits` at a time, in all processes together.
  *
- * Grants are given first come, first served, whatever their weights [L13]. Within a process, permits that are given back
+ * Grants are given first come, first served, whatever their weights. Within a process, permits that are given back
  * may go to its next caller for 10 ms, before those of other processes get them. It is not re-entrant: a call inside `run`
  * takes permits of its own.
  *

@@ -1,6 +1,8 @@
 /**
  * The public API `holdfast/redlock`: the interface of the package `redlock` 5, on the locks of Holdfast, so that a program
  * changes one import. docs/from-redlock.md is its guide.
+ *
+ * @packageDocumentation
  */
 export { Lock, Redlock, Redlock as default } from "./redlock.ts";
 export type { Routine } from "./redlock.ts";

@@ -1,4 +1,8 @@
-/** The public API `holdfast/reshard`: changes the number of shards of a store. Also `npx holdfast reshard`. */
+/**
+ * The public API `holdfast/reshard`: changes the number of shards of a store. Also `npx holdfast reshard`.
+ *
+ * @packageDocumentation
+ */
 export { reshard } from "./reshard.ts";
 export type {
   ClusterClientLike,

@@ -1,6 +1,8 @@
 /**
  * The public API `holdfast/statefulpy`: the interface of the Python library statefulpy, on the same keys and bytes, for
  * programs that share a Redis or a SQLite file with Python ones. docs/from-statefulpy.md is its guide.
+ *
+ * @packageDocumentation
  */
 export { RedisBackend } from "./redis-backend.ts";
 export { SqliteBackend } from "./sqlite-backend.ts";

@@ -185,7 +185,7 @@ export interface Store extends AsyncDisposable {
     fn: (state: S, ...args: A) => R,
   ): (...args: A) => Promise<Awaited<R>>;
   /**
-   * Changes several states, up to 32, in one commit: all or none of the changes are saved [S9]. `fn` gets a draft of each
+   * Changes several states, up to 32, in one commit: all or none of the changes are saved. `fn` gets a draft of each
    * state, in the same order, and changes it, replaces it (`drafts[0] = …`) or deletes it (`undefined`, or
    * `context.delete(state)`). If it throws, nothing changes. It may be called again if a state has changed without its lock.
    * With `shards`, all must be on one shard: give their ids a common tag in braces.

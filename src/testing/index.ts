@@ -1,6 +1,8 @@
 /**
  * The public API `holdfast/testing`: contract suites for any backend, a backend that fails on command, and a suite for
  * adapters of Redis clients with the port that they implement; and a world for the tests of applications.
+ *
+ * @packageDocumentation
  */
 export { createTestWorld } from "./applications/test-world.ts";
 export type { Held } from "./applications/held.ts";

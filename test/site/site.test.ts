@@ -15,12 +15,13 @@ const searches: readonly (readonly [words: string, page: string])[] = [
   ["leader", "docs/guide.html#leader"],
   ["deadlock", "docs/guide.html#deadlocks"],
   ["failure modes", "docs/failure-modes.html"],
+  ["throttle", "docs/words.html#throttle"],
   ["tryAcquire", "api/interfaces/holdfast.Lock.html#tryacquire"],
 ];
 /** Words whose first result must be a page for users. */
 const words: readonly string[] = [
   ...["mutex", "redlock", "cron", "idempotency", "rate limit", "single flight", "advisory lock"],
-  ...["fencing token", "jest", "nest", "docker", "bundler", "sessions"],
+  ...["fencing token", "jest", "nest", "docker", "bundler", "sessions", "rate limiting"],
 ];
 
 const tabs = 3;
@@ -142,6 +143,18 @@ test("the copy button copies the code", async () => {
   await page.close();
 });
 
+test("on a phone, the copy button can be seen and tapped", async () => {
+  const phone = await browser.newContext({ viewport: viewports[0]!, hasTouch: true, isMobile: true });
+  await phone.grantPermissions(["clipboard-read", "clipboard-write"]);
+  const page = await phone.newPage();
+  await page.goto(`${site.url}docs/memory.html`);
+  const button = page.locator("pre > button").first();
+  expect(await page.evaluate("getComputedStyle(document.querySelector('pre > button')).opacity")).toBe("1");
+  await button.tap();
+  expect(await page.evaluate("navigator.clipboard.readText()")).toContain('from "holdfast"');
+  await phone.close();
+});
+
 test("the menu has the guide and the failure modes first, and what is for contributors last", async () => {
   const page = await context.newPage();
   await page.goto(`${site.url}index.html`);
@@ -173,7 +186,7 @@ test("llms.txt lists the pages as Markdown, and each page leads to its own", asy
   const paths = [...list.matchAll(/^- \[[^\]]+\]\(([^)]+)\)(?:: .+)?$/gm)].map(([, path = ""]) => path);
   expect(paths).toContain("docs/guide.md");
   expect(paths.slice(0, 2)).toEqual(["index.md", "docs/guide.md"]);
-  for (const path of paths) {
+  for (const path of paths.filter((one) => !one.startsWith("api/"))) {
     const text = readFileSync(join(site.folder, path), "utf8");
     expect(text).toBe(readFileSync(join(root, path === "index.md" ? "README.md" : path), "utf8"));
     expect(readFileSync(join(site.folder, path.replace(/md$/, "html")), "utf8")).toContain(
@@ -181,4 +194,21 @@ test("llms.txt lists the pages as Markdown, and each page leads to its own", asy
     );
   }
   expect(readFileSync(join(site.folder, "llms-full.txt"), "utf8")).toContain("# Failure modes\n");
+});
+
+test("the API is there as Markdown: the declarations of each entry point, and what its docstrings say", () => {
+  const list = readFileSync(join(site.folder, "llms.txt"), "utf8");
+  const { exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { exports: object };
+  for (const path of Object.keys(exports).filter((one) => one !== "./package.json")) {
+    const name = `holdfast${path.slice(1)}`;
+    expect(list).toContain(`- [${name}](api/modules/${name.replace("/", "_")}.md)\n`);
+  }
+  const text = readFileSync(join(site.folder, "api/modules/holdfast.md"), "utf8");
+  expect(text).toContain("export interface Lock {");
+  expect(text).not.toMatch(/@public|ae-forgotten-export|captureStackTrace/);
+  expect(text).toMatch(/^- `Lock\.tryAcquire`: \S.+/m);
+  const page = readFileSync(join(site.folder, "api/interfaces/holdfast.Lock.html"), "utf8");
+  expect(page).toContain('href="../../api/modules/holdfast.md"');
+  const about = readFileSync(join(site.folder, "api/functions/holdfast.open.html"), "utf8");
+  expect(/<div class="tsd-comment[^>]*>(.*?)<\/div>/s.exec(about)?.[1]).toMatch(/^<p>Opens a store/);
 });

@@ -1,5 +1,6 @@
 // What the pages do in the browser. The search: every word that is typed must occur in a section, and words of its heading count
-// most. The index is loaded when the search is opened for the first time.
+// most. Sections with another form of a word come after those: "limiting" also finds "limit". The index is loaded when the
+// search is opened for the first time.
 /* global document, window, location */
 
 const base = document.documentElement.dataset.base;
@@ -72,12 +73,30 @@ function show() {
     status.textContent = words.length === 0 ? "" : "Loading …";
     return;
   }
-  const found = window.holdfastSearch
+  const stems = words.map(stemOf);
+  const exact = entriesWith(words);
+  const others = entriesWith(stems).filter((entry) => !exact.includes(entry));
+  const items = [
+    ...exact.map((entry) => itemOf(entry, words)),
+    ...others.map((entry) => itemOf(entry, stems)),
+  ];
+  status.textContent = items.length === 0 ? "Nothing found." : "";
+  list.append(...items.slice(0, limit));
+}
+
+/** Best first. */
+function entriesWith(words) {
+  return window.holdfastSearch
     .map((entry) => ({ entry, score: scoreOf(entry, words) }))
     .filter(({ score }) => score > 0)
-    .sort((a, b) => b.score - a.score);
-  status.textContent = found.length === 0 ? "Nothing found." : "";
-  list.append(...found.slice(0, limit).map(({ entry }) => itemOf(entry, words)));
+    .sort((a, b) => b.score - a.score)
+    .slice(0, limit)
+    .map(({ entry }) => entry);
+}
+
+/** Without the commonest endings. */
+function stemOf(word) {
+  return word.length < 6 ? word : word.replace(/(?:ing|ed|e?s)$/, "");
 }
 
 /** 0: a word is missing. */

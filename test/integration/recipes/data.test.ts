@@ -54,6 +54,7 @@ const programs = {
       const verdicts = await Promise.all(Array.from({ length: 25 }, limit));
       tell({ allowed: verdicts.filter(({ allowed }) => allowed).length });
     }
+    for (const intervalMs of [100, 3_600]) await gcra(\`\${intervalMs}\`, 5, intervalMs);
     await store.close();`,
   ),
   sessions: new RecipeProgram(
@@ -195,6 +196,7 @@ describe.each(["Redis", "SQLite"] as const)("%s", (name) => {
     await ended(workers);
     const allowed = told(workers, "allowed").map(Number);
     expect(allowed.reduce((sum, n) => sum + n)).toBe(10 + 10);
+    expect(workers.map(({ errors }) => errors)).toEqual(["", "", "", ""]); // no warning of a life that looks like seconds
   });
 
   test("sessions: changes of one session in four processes are all kept", async () => {

@@ -107,6 +107,18 @@ test("messages cite only pages that users have, by the path where they have them
   expect(texts.filter((text) => !shipped(text))).toEqual([]);
 });
 
+describe("words that people search for", () => {
+  const words = ["mutex", "semaphore", "redlock", "cron", "idempotency", "leader", "rate limit", "deadlock"];
+  const more = ["single flight", "advisory lock"];
+
+  test.each([...words, ...more])("%s is among the words, in README, and a keyword for npm", (word) => {
+    expect(read("docs/words.md").toLowerCase()).toMatch(new RegExp(`^## ${word}`, "m"));
+    const { keywords } = JSON.parse(read("package.json")) as { keywords: string[] };
+    expect(keywords.join(" ").replaceAll("-", " ")).toContain(word);
+    expect(read("README.md").toLowerCase().replaceAll(/\s+/g, " ")).toContain(word);
+  });
+});
+
 describe("lists", () => {
   test("docs/promises.md has every promise, once, and no other", () => {
     const listed = [...read("docs/promises.md").matchAll(/^### \[(\w+)\]$/gm)].map(([, id]) => id);
