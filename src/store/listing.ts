@@ -3,7 +3,7 @@ import type { ListRequest, Page, StateCount, StateEntry, StoredState } from "../
 import type { Scope } from "../handles/scope.ts";
 import type { Session } from "../session.ts";
 import { withCallersStack } from "../caller-stacks.ts";
-import { HoldfastError } from "../errors.ts";
+import { HoldfastError, InvalidArgumentError } from "../errors.ts";
 import * as parse from "../options.ts";
 import type { ListOptions } from "../options.ts";
 import * as names from "../names.ts";
@@ -46,12 +46,32 @@ export function listStates(
   const { idPrefix = scope.prefix } = given;
   const isOrdered = order !== undefined || after !== undefined;
   const request = { idPrefix, values, order: isOrdered ? (order ?? ("asc" as const)) : undefined };
-  const page: Listing<StateEntry>["page"] = (...args) => session.backend.listStates(...args);
+  const page: Listing<StateEntry>["page"] =
+    isOrdered || session.backend.shardOf === undefined
+      ? (...args) => session.backend.listStates(...args)
+      : inOrderIfKept(session);
   const entries = entriesOf(session, { request, after, limit, page });
   return shown(
     scope,
     values ? withValues(entries, session, serializer ?? session.settings.serializer) : infos(entries),
   );
+}
+
+/**
+ * Shards that keep an order are listed in it, as one store is: otherwise, a first page with a `limit` and the next one
+ * with `after` would leave out states. Shards that keep none say so, before they are asked for anything.
+ */
+function inOrderIfKept({ backend }: Session): Listing<StateEntry>["page"] {
+  let order: "asc" | undefined = "asc";
+  return async (cursor, request) => {
+    try {
+      return await backend.listStates(cursor, { ...request, order });
+    } catch (error) {
+      if (order === undefined || cursor !== null || !(error instanceof InvalidArgumentError)) throw error;
+      order = undefined;
+      return backend.listStates(null, request);
+    }
+  };
 }
 
 /** `store.count()`. Where only a listing can tell, it is counted by one. */
