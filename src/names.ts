@@ -47,6 +47,9 @@ export function isInternal(id: string): boolean {
   return id.startsWith(internalMark);
 }
 
+/** In the order of ids, after all internal ones and before all others: a listing may begin here. */
+export const afterInternal = "\u0002";
+
 /** A prefix: like an id, but it may be empty, and have one hash tag, which puts all keys into one slot of a cluster. */
 export const prefix: Parser<string> = (value, name) => {
   if (typeof value !== "string" || Buffer.byteLength(value) > maxIdBytes) {

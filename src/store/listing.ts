@@ -3,7 +3,7 @@ import type { ListRequest, Page, StateCount, StateEntry, StoredState } from "../
 import type { Scope } from "../handles/scope.ts";
 import type { Session } from "../session.ts";
 import { withCallersStack } from "../caller-stacks.ts";
-import { HoldfastError } from "../errors.ts";
+import { HoldfastError, InvalidArgumentError } from "../errors.ts";
 import * as parse from "../options.ts";
 import type { ListOptions } from "../options.ts";
 import * as names from "../names.ts";
@@ -44,14 +44,34 @@ export function listStates(
   const { session } = scope;
   const { values = false, limit, after, order, serializer, ...given } = parseStatesOptions(scope, options);
   const { idPrefix = scope.prefix } = given;
-  const isOrdered = order !== undefined || after !== undefined;
-  const request = { idPrefix, values, order: isOrdered ? (order ?? ("asc" as const)) : undefined };
-  const page: Listing<StateEntry>["page"] = (...args) => session.backend.listStates(...args);
-  const entries = entriesOf(session, { request, after, limit, page });
+  const request = { idPrefix, values, order: order ?? (after === undefined ? undefined : ("asc" as const)) };
+  const entries = entriesOf(session, { request, after, limit, page: inOrderIfKept(session) });
   return shown(
     scope,
     values ? withValues(entries, session, serializer ?? session.settings.serializer) : infos(entries),
   );
+}
+
+/**
+ * Without an order, that of the ids where there is one: otherwise, a first page with a `limit` and the next one with `after`
+ * would leave out states of a store with shards. A backend that keeps none says so, before it asks for anything. An order
+ * also allows to begin after the internal ids, of which there may be many more than a page.
+ */
+function inOrderIfKept({ backend }: Session): Listing<StateEntry>["page"] {
+  let keepsOrder = true;
+  return async (cursor, request) => {
+    const order = request.order ?? "asc";
+    const isFirst = cursor === null && order === "asc" && request.idPrefix === "";
+    try {
+      if (keepsOrder)
+        return await backend.listStates(isFirst ? names.afterInternal : cursor, { ...request, order });
+    } catch (error) {
+      if (request.order !== undefined || cursor !== null || !(error instanceof InvalidArgumentError))
+        throw error;
+      keepsOrder = false;
+    }
+    return backend.listStates(cursor, request);
+  };
 }
 
 /** `store.count()`. Where only a listing can tell, it is counted by one. */
@@ -95,7 +115,10 @@ async function* entriesOf<Entry extends { readonly id: string }>(
       return session.calls.read("Listing", () => page(from, asked));
     });
     for (const entry of answer.entries) {
-      if (names.isInternal(entry.id)) continue;
+      if (names.isInternal(entry.id)) {
+        if (request.order === "desc") return; // all that follow are internal, too
+        continue;
+      }
       if (request.order === undefined && seen.size === seen.add(entry.id).size) continue;
       left -= 1;
       yield entry;

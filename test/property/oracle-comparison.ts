@@ -29,6 +29,8 @@ export interface Comparison {
   readonly placeOf?: (id: string) => number;
   /** Whether the subject can wake. */
   readonly wakes: boolean;
+  /** Whether the subject lists and counts states as memory does: in the order of ids. */
+  readonly keepsOrder?: boolean;
 }
 
 /** A pair of values that mean the same on each side. */
@@ -114,8 +116,21 @@ export class Answers {
   }
 }
 
-/** A listing, page by page, in an order that both sides share. */
-export async function everyPage<Entry extends { id: string }>(
+/** All listings, page by page, in an order that both sides share. */
+export async function listings(
+  backend: Backend,
+  { keepsOrder }: Pick<Comparison, "keepsOrder">,
+): Promise<unknown> {
+  const every = { idPrefix: "", limit: 1 };
+  const states = await everyPage((cursor) => backend.listStates(cursor, { ...every, values: true }));
+  const locks = inOrder(await everyPage((cursor) => backend.listLocks(cursor, every)));
+  if (keepsOrder !== true) return { states: inOrder(states), locks };
+  const order = "desc" as const;
+  const descending = await everyPage((cursor) => backend.listStates(cursor, { ...every, limit: 2, order }));
+  return { states, locks, descending, count: (await backend.countStates(""))?.count };
+}
+
+async function everyPage<Entry>(
   page: (cursor: string | null) => Promise<{ entries: readonly Entry[]; cursor: string | null }>,
 ): Promise<Entry[]> {
   const entries: Entry[] = [];
@@ -125,7 +140,11 @@ export async function everyPage<Entry extends { id: string }>(
     entries.push(...next.entries);
     cursor = next.cursor;
   } while (cursor !== null);
-  return entries.sort((one, two) => (one.id < two.id ? -1 : 1));
+  return entries;
+}
+
+function inOrder<Entry extends { id: string }>(entries: readonly Entry[]): Entry[] {
+  return entries.toSorted((one, two) => (one.id < two.id ? -1 : 1));
 }
 
 /** Those that come too many need a moment, those that are missing get a second. */

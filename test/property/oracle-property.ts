@@ -21,7 +21,8 @@ interface Time extends Pick<Comparison, "leases" | "ttls" | "advance" | "keepsPa
 }
 
 /** One new store, and the time in which a sequence of calls is made. */
-export interface Trial extends Time, Partial<Pick<Comparison, "exactTimes" | "wakes" | "placeOf">> {
+export interface Trial
+  extends Time, Partial<Pick<Comparison, "exactTimes" | "wakes" | "placeOf" | "keepsOrder">> {
   /** Three of the store. */
   readonly clients: readonly Backend[];
   readonly limits?: Limits;
@@ -120,14 +121,14 @@ export function threeListening<T extends Backend>(make: () => T): Promise<T[]> {
 }
 
 /** Stores of one Redis, one after another. */
-export function redisTrials(server: Server, within: string): () => Promise<Trial> {
+export function redisTrials(server: Server, within: string, index = false): () => Promise<Trial> {
   let stores = 0;
   return async () => {
     const prefix = `${within}oracle-${String((stores += 1))}:`;
-    const options = { target: server.url, prefix, operationMs: 5_000 };
+    const options = { target: server.url, prefix, operationMs: 5_000, index };
     const clients = await threeListening(() => createRedisBackend(options));
     const receipts = clients.map(({ clientId }) => `${prefix}done:${clientId}`);
     const forget = (): Promise<unknown> => server.command("DEL", ...receipts);
-    return { clients, forget, ...realTime() };
+    return { clients, forget, keepsOrder: index, ...realTime() };
   };
 }

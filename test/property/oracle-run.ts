@@ -13,7 +13,7 @@ import {
   type Wake,
 } from "../../src/backends/contract.ts";
 import { commitOf } from "./oracle-commits.ts";
-import { Answers, byPlace, everyPage, wakesSettle, type Both, type Comparison } from "./oracle-comparison.ts";
+import { Answers, byPlace, listings, wakesSettle, type Both, type Comparison } from "./oracle-comparison.ts";
 import { manyOf } from "./oracle-many.ts";
 import { History, type Entry } from "./oracle-history.ts";
 import type { Op, WriteOp } from "./oracle-ops.ts";
@@ -246,10 +246,7 @@ export class OracleRun {
       if (op.op === "describe") return backend.describeState(id);
       if (op.op === "load") return backend.loadState(id, { expiry: true });
       if (op.op === "inspect") return backend.inspectLock(id);
-      return [
-        await everyPage((cursor) => backend.listStates(cursor, { idPrefix: "", limit: 1 })),
-        await everyPage((cursor) => backend.listLocks(cursor, { idPrefix: "", limit: 1 })),
-      ];
+      return listings(backend, this.#options);
     });
   }
 

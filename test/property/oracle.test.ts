@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { test } from "vitest";
 
 import { createSqliteBackend, sqliteLimits } from "../../src/backends/sqlite/backend.ts";
+import { documentedIndexRights } from "../support/acl.ts";
 import { startRedis } from "../support/redis-server.ts";
 import { answersAsMemory, redisTrials, three, timeByHand } from "./oracle-property.ts";
 
@@ -31,21 +32,37 @@ test("[S1] [S2] [S3] [S4] [S5] [S8] [S9] [L1] [L2] [L3] [L6] [L7] [L9] [L10] [L1
       db.close();
     };
     const end = (): void => rmSync(folder, { recursive: true });
-    return { ...time, clients, limits: sqliteLimits, exactTimes: true, wakes: false, forget, end };
+    return {
+      ...time,
+      clients,
+      limits: sqliteLimits,
+      exactTimes: true,
+      wakes: false,
+      keepsOrder: true,
+      forget,
+      end,
+    };
   };
   await answersAsMemory(begin, { runs: 300, calls: 80, advances: 6, shares: true });
 }, 300_000);
 
-test("[S1] [S2] [S3] [S4] [S5] [S8] [S9] [L1] [L2] [L3] [L6] [L7] [L8] [L9] [L10] [L15] Redis answers and wakes as memory does", async () => {
-  const server = await startRedis();
-  try {
-    await answersAsMemory(redisTrials(server, "holdfast:"), {
-      runs: 60,
-      calls: 60,
-      advances: 1,
-      shares: true,
-    });
-  } finally {
-    await server.stop();
-  }
-}, 300_000);
+test.each([
+  ["Redis", false, 60],
+  ["Redis with an index", true, 20],
+])(
+  "[S1] [S2] [S3] [S4] [S5] [S8] [S9] [L1] [L2] [L3] [L6] [L7] [L8] [L9] [L10] [L15] %s answers and wakes as memory does",
+  async (_, index, runs) => {
+    const server = await startRedis({ rights: index ? documentedIndexRights() : [] });
+    try {
+      await answersAsMemory(redisTrials(server, "holdfast:", index), {
+        runs,
+        calls: 60,
+        advances: 1,
+        shares: true,
+      });
+    } finally {
+      await server.stop();
+    }
+  },
+  300_000,
+);

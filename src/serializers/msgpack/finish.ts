@@ -8,14 +8,21 @@ import { CorruptStateError } from "../../errors.ts";
 import { constructorName } from "../plain.ts";
 import { largestBigint, maxContainers, maxDepth, smallestBigint } from "./limits.ts";
 
-export function finish(read: unknown): unknown {
+/** `bytes`: what msgpackr has read it from. */
+export function finish(read: unknown, bytes: Uint8Array): unknown {
   if (read === undefined) throw unkept("undefined as the whole value");
-  return finished(read, { depth: 0, containers: 0 });
+  const walk = { depth: 0, containers: 0, replacements: 0 };
+  const value = finished(read, walk);
+  if (walk.replacements > 0 && walk.replacements > replacementsIn(bytes))
+    throw unkept("text that is not UTF-8");
+  return value;
 }
 
 interface Walk {
   depth: number;
   containers: number;
+  /** How often U+FFFD occurs, which msgpackr puts in the place of bytes that are not UTF-8. */
+  replacements: number;
 }
 
 function finished(read: unknown, walk: Walk): unknown {
@@ -28,6 +35,7 @@ function finished(read: unknown, walk: Walk): unknown {
       return read;
     case "string":
       if (!read.isWellFormed()) throw unkept("text that is not UTF-8");
+      walk.replacements += occurrences(read, replacement);
       return read;
     case "object":
       return read === null ? null : finishedObject(read, walk);
@@ -62,9 +70,23 @@ function objectOf(map: ReadonlyMap<unknown, unknown>, walk: Walk): object {
   for (const [key, value] of map) {
     if (typeof key !== "string") throw unkept(`a map with a key that is a ${typeof key}, not a string`);
     if (key === "__proto__" || !key.isWellFormed()) throw unkept(`the key ${JSON.stringify(key)}`);
+    walk.replacements += occurrences(key, replacement);
     object[key] = finished(value, walk);
   }
   return object;
+}
+
+const replacement = "\ufffd";
+
+/** Those that were stored as such. */
+function replacementsIn(bytes: Uint8Array): number {
+  return occurrences(Buffer.from(bytes).toString("latin1"), Buffer.from(replacement).toString("latin1"));
+}
+
+function occurrences(text: string, part: string): number {
+  let count = 0;
+  for (let at = text.indexOf(part); at >= 0; at = text.indexOf(part, at + part.length)) count += 1;
+  return count;
 }
 
 function unkept(found: string): CorruptStateError {

@@ -59,16 +59,17 @@ function serialize(value: unknown): Uint8Array {
 }
 
 function deserialize({ buffer, byteOffset, byteLength }: Uint8Array): unknown {
+  const bytes = new Uint8Array(buffer, byteOffset, byteLength); // of a Buffer, msgpackr would return Buffers
   let read: unknown;
   try {
-    read = packr.unpack(new Uint8Array(buffer, byteOffset, byteLength)); // of a Buffer, it would return Buffers
+    read = packr.unpack(bytes);
   } catch {
     // Not as the cause: its message may have parts of the value.
     throw new CorruptStateError(
       "the stored data is not one value in MessagePack, or has types that cannot be kept",
     );
   }
-  return finish(read);
+  return finish(read, bytes);
 }
 
 function messageOf(cause: unknown): string {

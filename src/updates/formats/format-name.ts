@@ -45,7 +45,7 @@ export function cannotRead(known: Known, name: string): HoldfastError {
   if (serializer === format.serializer || previous.includes(serializer)) return otherVersion(known, version);
   return new CorruptStateError(
     `The state ${quoted(id)} cannot be read and was left as it is: it was written by the serializer "${serializer}", and ` +
-      `this handle uses "${format.serializer}".`,
+      `this handle uses "${format.serializer}". Use that serializer here, or name it in previousSerializers of store.state().`,
     { id: shownId(id) },
   );
 }
@@ -60,9 +60,10 @@ function otherVersion({ id, format: { version }, oldest }: Known, stored: number
       details,
     );
   }
+  const last = oldest - 1 === stored ? "" : ` to migrate[${oldest - 1}]`;
   return new VersionError(
     `${state}: it has version ${stored}, and this handle, which has version ${version}, reads versions from ${oldest}. Add ` +
-      `migrate[${stored}] … migrate[${oldest - 1}], which earlier releases had, or delete the state.`,
+      `migrate[${stored}]${last}, which earlier releases had, or delete the state.`,
     details,
   );
 }

@@ -263,7 +263,7 @@ const mistakes: Record<string, Told> = {
       await store.state("pickled").load();
     },
     code: "CORRUPT_STATE",
-    says: /"pickled".*written by the serializer "pickle", and this handle uses "json"/,
+    says: /"pickled".*written by the serializer "pickle", and this handle uses "json"\. Use that serializer here, or/,
   },
   "a revision that is not the stored one": {
     make: () => store.state("moved").save(1, { ifRevision: 7 }),

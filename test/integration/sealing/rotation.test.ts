@@ -80,6 +80,23 @@ describe.each(backendNames)("on %s", (name) => {
     expect(await raw.load()).not.toEqual(bytes);
   });
 
+  test("a state without a seal is sealed by its next save, and a sealed one laid open", async () => {
+    const store = stores.open();
+    await store.state<Count>("clear").save({ n: 1 }, { ttlMs: 60_000 });
+    const serializer = sealing(first);
+    const state = store.state<Count>("clear", { serializer, previousSerializers: ["json"] });
+    expect(await state.load()).toEqual({ n: 1 });
+    await state.update(() => undefined);
+    expect(keyIdOf(await stores.raw("clear").load())).toBe("2026-10");
+    expect((await state.read())?.expiresInMs).toBeLessThanOrEqual(60_000);
+    expect(await store.state("clear", { serializer }).load()).toEqual({ n: 1 });
+    await expect(store.state("clear").load()).rejects.toMatchObject({ code: "CORRUPT_STATE" });
+
+    const open = store.state<Count>("clear", { previousSerializers: [serializer] });
+    await open.update(() => undefined);
+    expect(await store.state("clear").load()).toEqual({ n: 1 });
+  });
+
   test("a missing key is named, and nothing is written", async () => {
     const raw = stores.raw("missing");
     await stores

@@ -6,7 +6,8 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 
 import { shardOf } from "../../../src/backends/shard-of.ts";
-import { open, type OpenOptions, type Store } from "../../../src/index.ts";
+import { open, type OpenOptions, type StatesOptions, type Store } from "../../../src/index.ts";
+import { documentedIndexRights } from "../../support/acl.ts";
 import { startRedis, type RedisServer } from "../../support/redis-server.ts";
 
 let servers: RedisServer[] = [];
@@ -38,9 +39,9 @@ async function refusal(target: string | string[], options?: OpenOptions): Promis
   return (error as Error).message;
 }
 
-async function everyId(store: Store): Promise<string[]> {
+async function everyId(store: Store, options?: StatesOptions): Promise<string[]> {
   const ids: string[] = [];
-  for await (const { id } of store.states()) ids.push(id);
+  for await (const { id } of store.states(options)) ids.push(id);
   return ids;
 }
 
@@ -102,6 +103,19 @@ test("[S1] shards on one server have prefixes of their own, with a hash tag each
   const states = (await servers[0]!.keys()).filter((key) => key.includes("state:{id"));
   expect(states.sort()).toEqual([0, 1, 2].map((shard) => `{holdfast:${shard + 1}}:state:{${idOn(shard)}}`));
   expect(await refusal(urls[0]!, { shards: 2 })).toMatch(/is shard [12] of 3/);
+});
+
+test.each([true, false])("[S1] a listing of shards without an order, index: %s", async (index) => {
+  const server = await startRedis({ prefixes: ["{holdfast:"], rights: documentedIndexRights() });
+  onTestFinished(() => server.stop());
+  const store = opened(server.url, { shards: 3, index });
+  const ids = Array.from({ length: 30 }, (_, n) => `id-${String(n).padStart(2, "0")}`);
+  await store.saveMany(ids.map((id) => ({ id, value: 1 })));
+  const listed = await everyId(store);
+  expect(index ? listed : listed.toSorted()).toEqual(ids);
+  const first = await everyId(store, { limit: 7 });
+  expect(first).toHaveLength(7);
+  if (index) expect(first).toEqual(ids.slice(0, 7));
 });
 
 describe("one server of three is down", () => {

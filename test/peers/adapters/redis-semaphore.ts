@@ -1,7 +1,7 @@
 // The interface of redis-semaphore 5: Mutex, Semaphore and MultiSemaphore.
 //
-// Not there: `identifier` with `acquiredExternally`, since a grant cannot be passed to another process; the Redlock classes,
-// which need a majority of servers. Attempts are not made every `retryInterval`; a call waits in the queue for as long.
+// Not there: `identifier` with `acquiredExternally`, since the caller chooses it, and the token of a grant cannot be chosen; the
+// Redlock classes, which need a majority of servers. Attempts are not made every `retryInterval`; a call waits in the queue for as long.
 
 import type { Store } from "../../../src/index.ts";
 import { Expiring, leaseFor, orNull, type Held } from "./expiring.ts";

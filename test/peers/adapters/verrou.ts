@@ -1,9 +1,8 @@
-// The interface of verrou: named locks with an owner and a time to live, in milliseconds.
-//
-// Not there: a lock that was acquired in one process and restored in another, since a grant cannot be passed on.
+// The interface of verrou: named locks with an owner and a time to live, in milliseconds. The owner of a lock that is held is the
+// token of its grant, so that the lock can be restored in another process, which then has it.
 
-import type { Store } from "../../../src/index.ts";
-import { Expiring, leaseFor, orNull } from "./expiring.ts";
+import { HoldfastError, type Grant, type Lock as HoldfastLock, type Store } from "../../../src/index.ts";
+import { leaseFor, orNull } from "./expiring.ts";
 
 /** How long to go on trying; the least of them counts. */
 export type Retry = Readonly<Partial<Record<"attempts" | "delay" | "timeout", number>>>;
@@ -19,17 +18,17 @@ export class NotOwnedError extends Error {
 }
 
 /** What the owners of this process hold. */
-const heldOn = new WeakMap<Store, Map<string, Expiring>>();
+const heldOn = new WeakMap<Store, Map<string, Grant>>();
 
 export class LockFactory {
   readonly store: Store;
   readonly retry: Retry;
-  readonly held: Map<string, Expiring>;
+  readonly held: Map<string, Grant>;
 
   constructor(store: Store, { retry = {} }: { readonly retry?: Retry } = {}) {
     this.store = store;
     this.retry = retry;
-    this.held = heldOn.get(store) ?? new Map<string, Expiring>();
+    this.held = heldOn.get(store) ?? new Map<string, Grant>();
     heldOn.set(store, this.held);
   }
 
@@ -45,31 +44,36 @@ export class LockFactory {
 
 export class Lock {
   readonly #factory: LockFactory;
-  readonly #own: SerializedLock;
+  #own: SerializedLock;
 
   constructor(factory: LockFactory, own: SerializedLock) {
     this.#factory = factory;
     this.#own = own;
   }
 
-  get #held(): Expiring | undefined {
+  get #lock(): HoldfastLock {
+    const { key, ttl } = this.#own;
+    return this.#factory.store.lock(key, { leaseMs: leaseFor(ttl) });
+  }
+
+  get #grant(): Grant | undefined {
     return this.#factory.held.get(this.#own.owner);
   }
 
   getOwner = (): string => this.#own.owner;
   serialize = (): SerializedLock => this.#own;
-  isExpired = (): boolean => (this.#held?.remainingMs ?? Infinity) <= 0;
-  getRemainingTime = (): number | null => this.#held?.remainingMs ?? null;
-  isLocked = async (): Promise<boolean> => (await this.#factory.store.lock(this.#own.key).inspect()) !== null;
-  forceRelease = (): Promise<boolean> => this.#factory.store.lock(this.#own.key).forceRelease();
+  isExpired = (): boolean => this.#grant?.held === false;
+  getRemainingTime = (): number | null =>
+    this.#own.ttl === null ? null : (this.#grant?.expiresInMs ?? null);
+  isLocked = async (): Promise<boolean> => (await this.#lock.inspect()) !== null;
+  forceRelease = (): Promise<boolean> => this.#lock.forceRelease();
   acquireImmediately = (): Promise<boolean> => this.acquire({ retry: { attempts: 1 } });
 
   async acquire({ retry = {} }: { readonly retry?: Retry } = {}): Promise<boolean> {
     const { attempts = Infinity, delay = 250, timeout = Infinity } = { ...this.#factory.retry, ...retry };
-    const { key, owner, ttl } = this.#own;
-    const how = { leaseMs: leaseFor(ttl), waitMs: Math.min(timeout, (attempts - 1) * delay) };
-    const grant = await orNull(this.#factory.store.lock(key).acquire(how));
-    if (grant !== null) this.#factory.held.set(owner, new Expiring(grant, ttl));
+    const waitMs = Math.min(timeout, (attempts - 1) * delay);
+    const grant = await orNull(this.#lock.acquire({ renew: this.#own.ttl === null, waitMs }));
+    if (grant !== null) this.#hold(grant);
     return grant !== null;
   }
 
@@ -87,13 +91,39 @@ export class Lock {
 
   async extend(ttl = this.#own.ttl): Promise<void> {
     if (ttl === null) throw new Error("it does not end by itself");
-    if (this.#held?.isHeld !== true) throw new NotOwnedError("it is not held by this owner");
-    this.#held.extend(ttl);
+    const grant = await this.#owned();
+    await ifOwned(grant.extend(leaseFor(ttl)));
   }
 
   async release(): Promise<void> {
-    const held = this.#held;
+    const grant = await this.#owned();
     this.#factory.held.delete(this.#own.owner);
-    if ((await held?.release()) !== true) throw new NotOwnedError("it is not held by this owner");
+    if (!(await grant.release())) throw notOwned();
   }
+
+  /** Of this process, or taken over from another one. */
+  async #owned(): Promise<Grant> {
+    if (this.#grant === undefined)
+      this.#hold(await ifOwned(this.#lock.adopt(this.#own.owner, { renew: this.#own.ttl === null })));
+    return this.#grant ?? Promise.reject(notOwned());
+  }
+
+  #hold(grant: Grant): void {
+    this.#own = { ...this.#own, owner: grant.token() };
+    this.#factory.held.set(this.#own.owner, grant);
+  }
+}
+
+async function ifOwned<T>(call: Promise<T>): Promise<T> {
+  try {
+    return await call;
+  } catch (error) {
+    if (error instanceof HoldfastError && ["LOCK_LOST", "INVALID_ARGUMENT"].includes(error.code))
+      throw notOwned();
+    throw error;
+  }
+}
+
+function notOwned(): NotOwnedError {
+  return new NotOwnedError("it is not held by this owner");
 }

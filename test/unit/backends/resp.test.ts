@@ -1,10 +1,10 @@
 // The wire format: any replies, in any chunks, come out as they were; what is no reply of a Redis server is refused.
 //
 // Seen failing: a bulk string that is cut off is read to the end of the chunk; `needed` counts from the start of the chunk and not
-// of the reply; the rest of a chunk is kept without being copied.
+// of the reply; the rest of a chunk is kept without being copied; an array is read again from its start with each element.
 
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 
 import type { RedisReply } from "../../../src/backends/redis/client/client-port.ts";
 import { isErrorReply } from "../../../src/backends/redis/client/node-redis-types.ts";
@@ -69,6 +69,20 @@ describe("replies", () => {
     const cuts = Array.from({ length: 40 }, (_, n) => n * 13_001);
     const replies = [[all, null, 7], long, [long, [long]]] as RedisReply[];
     expect(readAll(Buffer.concat(replies.map(written)), cuts, true)).toEqual(replies);
+  });
+
+  test("an array of large strings is copied once or twice, not once for each of them", () => {
+    const strings = Array.from({ length: 200 }, (_, n) => Buffer.alloc(100_000, n));
+    const bytes = written(["before", [7, strings], "after"]);
+    const concat = vi.spyOn(Buffer, "concat");
+    const copied = (): number =>
+      concat.mock.results.reduce((sum, { value }) => sum + (value as Buffer).length, 0);
+    onTestFinished(() => concat.mockRestore());
+    const cuts = Array.from({ length: bytes.length / 65_536 }, (_, n) => n * 65_536);
+    const [reply] = readAll(bytes, cuts, true);
+    expect(copied()).toBeLessThan(2 * bytes.length);
+    expect(Buffer.concat((reply as [Buffer, [number, Buffer[]]])[1][1])).toEqual(Buffer.concat(strings));
+    expect((reply as RedisReply[]).at(-1)).toEqual(Buffer.from("after"));
   });
 
   test("each byte in a chunk of its own", () => {

@@ -1,7 +1,8 @@
 // store.states() and store.count(): values, limits, where to begin, and what cannot be read.
 //
 // Seen failing: the limit counts ids that Holdfast made; ids are compared by `<`; a value that cannot be read is left out; the
-// rest of a listing in memory is used for another one; `index` is accepted for a backend of one's own.
+// rest of a listing in memory is used for another one; `index` is accepted for a backend of one's own; a listing with a limit
+// asks for page after page of what `once` keeps.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,6 +10,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import {
+  InvalidArgumentError,
   open,
   type CorruptStateError,
   type Serializer,
@@ -132,6 +134,53 @@ test("[S1] two listings at once, and states that change meanwhile, in memory", a
   expect(found[0].slice(0, 1_099)).toEqual(all.slice(0, 1_099));
   expect(found[1].toReversed()).toEqual(all);
   await store.close();
+});
+
+/** Counts the pages. Without an order, as Redis without an index. */
+class Counted extends MemoryBackend {
+  pages = 0;
+  readonly #keepsOrder: boolean;
+
+  constructor(keepsOrder: boolean) {
+    super();
+    this.#keepsOrder = keepsOrder;
+  }
+
+  override listStates(
+    ...args: Parameters<MemoryBackend["listStates"]>
+  ): ReturnType<MemoryBackend["listStates"]> {
+    if (!this.#keepsOrder && args[1].order !== undefined)
+      return Promise.reject(new InvalidArgumentError("It keeps no order."));
+    this.pages += 1;
+    return super.listStates(...args);
+  }
+}
+
+test.each<[StatesOptions, string[]]>([
+  [{ limit: 1 }, ["a"]],
+  [{ limit: 1, values: true }, ["a"]],
+  [{ limit: 1, order: "asc" }, ["a"]],
+  [{ limit: 3, order: "desc" }, ["b", "a"]],
+])("[S1] %o walks through no page of ids that Holdfast made", async (options, found) => {
+  const backend = new Counted(true);
+  await using store = open(backend);
+  for (let n = 0; n < 30; n += 1) await store.once(`o${String(n)}`, { keepMs: 60_000 }).run(() => 1);
+  await store.saveMany(["b", "a"].map((id) => ({ id, value: id })));
+  backend.pages = 0;
+  expect(await ids(store, options)).toEqual(found);
+  expect(backend.pages).toBe(1);
+});
+
+test("[S1] a backend that keeps no order is listed all the same, unless an order is asked for", async () => {
+  const backend = new Counted(false);
+  await using store = open(backend);
+  const all = Array.from({ length: 1_100 }, (_, n) => `id-${String(n)}`);
+  await store.saveMany(all.map((id) => ({ id, value: 1 })));
+  expect((await ids(store)).toSorted()).toEqual(all.toSorted());
+  expect(backend.pages).toBe(3);
+  expect(await ids(store, { limit: 2 })).toHaveLength(2);
+  for (const options of [{ order: "asc" }, { after: "id-1" }] as const)
+    await expect(ids(store, options)).rejects.toThrow("It keeps no order.");
 });
 
 test("[P1] options that cannot work are refused", async () => {

@@ -88,3 +88,18 @@ test("[S1] a store of three shards in memory lists what it saved", async () => {
   for await (const { id } of store.states()) listed.push(id);
   expect(listed.sort()).toEqual(ids.sort());
 });
+
+test("[S1] shards that keep an order are listed in it, so that pages by limit and after are complete", async () => {
+  await using store = open(["memory:", "memory:", "memory:"]);
+  const ids = Array.from({ length: 30 }, (_, n) => `id-${String(n).padStart(2, "0")}`);
+  await store.saveMany(ids.map((id) => ({ id, value: 1 })));
+  const page = async (after?: string): Promise<string[]> => {
+    const listed: string[] = [];
+    for await (const { id } of store.states({ idPrefix: "id-", limit: 7, after })) listed.push(id);
+    return listed;
+  };
+  const pages: string[][] = [];
+  do pages.push(await page(pages.at(-1)?.at(-1)));
+  while (pages.at(-1)?.length === 7);
+  expect(pages.flat()).toEqual(ids);
+});

@@ -49,7 +49,21 @@ export interface ReplyListener {
   reply(reply: RedisReply): void;
 }
 
-/** Reads replies from the chunks in which they arrive. A reply that is not complete is read again with the next chunk. */
+/** An array of which not all elements have arrived. */
+interface OpenArray {
+  readonly elements: RedisReply[];
+  readonly length: number;
+  /** The one that it is an element of. */
+  readonly outer: OpenArray | undefined;
+}
+
+/** In the place of a reply: an array has begun, and its elements follow. */
+const begun = Symbol("begun");
+
+/**
+ * Reads replies from the chunks in which they arrive. What is not complete is read again with the next chunk: a line or a
+ * string, but not the elements before it, or an array of many large strings would be read once for each of them.
+ */
 export class ReplyReader {
   readonly #listener: ReplyListener;
   /** What is being read: up to `#end`, from `#at` on. */
@@ -57,7 +71,9 @@ export class ReplyReader {
   #end = 0;
   #at = 0;
   #asBytes = false;
-  /** The start of a reply that is not complete, in pieces, and the least length with which it could be. */
+  /** The innermost array that is not complete. */
+  #array: OpenArray | undefined;
+  /** The start of a line or string that is not complete, in pieces, and the least length with which it could be. */
   #pieces: Buffer[] = [];
   #length = 0;
   #needed = 0;
@@ -81,11 +97,11 @@ export class ReplyReader {
     let start = 0;
     while (start < this.#end) {
       this.#at = start;
-      this.#asBytes = this.#listener.wantsBytes();
-      const reply = this.#reply();
+      if (this.#array === undefined) this.#asBytes = this.#listener.wantsBytes();
+      const reply = this.#next();
       if (reply === undefined) break;
       start = this.#at;
-      this.#listener.reply(reply);
+      if (reply !== begun) this.#done(reply);
     }
     if (start < this.#end) {
       this.#needed -= start;
@@ -105,16 +121,29 @@ export class ReplyReader {
     this.#length += piece.length;
   }
 
+  /** Completes the arrays of which it is the last element. */
+  #done(reply: RedisReply): void {
+    let complete = reply;
+    for (let array = this.#array; array !== undefined; array = array.outer) {
+      if (array.elements.push(complete) < array.length) {
+        this.#array = array;
+        return;
+      }
+      complete = array.elements;
+    }
+    this.#array = undefined;
+    this.#listener.reply(complete);
+  }
+
   /** `undefined`: it is not complete. */
-  #reply(): RedisReply | undefined {
-    if (this.#at >= this.#end) return undefined;
+  #next(): RedisReply | typeof begun | undefined {
     const type = this.#bytes[this.#at];
     this.#at += 1;
     switch (type) {
       case code.bulk:
         return this.#bulk();
       case code.array:
-        return this.#array();
+        return this.#begin();
       case code.integer:
         return this.#integer();
       case code.simple:
@@ -146,17 +175,13 @@ export class ReplyReader {
       : this.#bytes.toString("utf8", start, end);
   }
 
-  #array(): RedisReply | undefined {
+  #begin(): RedisReply | typeof begun | undefined {
     const length = this.#integer();
     if (length === undefined) return undefined;
     if (length < 0) return null;
-    const elements: RedisReply[] = [];
-    for (let index = 0; index < length; index += 1) {
-      const element = this.#reply();
-      if (element === undefined) return undefined;
-      elements.push(element);
-    }
-    return elements;
+    if (length === 0) return [];
+    this.#array = { elements: [], length, outer: this.#array };
+    return begun;
   }
 
   #line(): string | Buffer | undefined {

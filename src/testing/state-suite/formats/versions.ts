@@ -113,7 +113,10 @@ export const versionCases: readonly Case[] = [
     const [store, id] = [await fixture.store(), fixture.id()];
     await first(store, id).save(ada);
     const state = store.state<Person>(id, { version: 3, migrate: { 2: toThird } });
-    assert.match((await rejectsWith(state.load(), "VERSION")).message, /reads versions from 2/);
+    assert.match(
+      (await rejectsWith(state.load(), "VERSION")).message,
+      /reads versions from 2\. Add migrate\[1\], which/,
+    );
     await rejectsWith(state.save({ ...names, visits: 0 }), "VERSION");
     assert.deepEqual(await first(store, id).load(), ada);
   }),

@@ -198,6 +198,10 @@ describe("[S6] stored data that is refused", () => {
     "an integer of 9 bytes of msgpackr": "c70942010000000000000000",
     "an unknown extension": "d46301",
     "an invalid date": "d4ffff",
+    "a text that is not UTF-8": "a1ff",
+    "one beside the character that stands for it": "92a3efbfbda1ff",
+    "a long text that is not UTF-8": `d928${"61".repeat(39)}ff`,
+    "a key that is not UTF-8": "81a1ff01",
     "513 levels": `${"91".repeat(513)}00`,
     "100 000 levels": `${"91".repeat(100_000)}00`,
   };
@@ -214,6 +218,11 @@ describe("[S6] stored data that is refused", () => {
     expect(
       Buffer.from((await store.state<Uint8Array>("x", { serializer: raw }).load()) ?? []).toString("hex"),
     ).toBe(bytes);
+  });
+
+  test("but not the character U+FFFD, which stands for such bytes elsewhere", () => {
+    const value = { "\ufffd": ["\ufffda\ufffd", new Uint8Array([0xff])] };
+    expect(msgpack.deserialize(msgpack.serialize(value))).toEqual(value);
   });
 
   test("no bytes make it throw anything else, or return what it cannot save again", () => {

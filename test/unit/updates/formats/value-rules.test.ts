@@ -74,6 +74,20 @@ test("version 1 is what a state without a version has", async () => {
   expect(await plain.load()).toBe(2);
 });
 
+test.each([
+  [3, "Add migrate[2], which"],
+  [4, "Add migrate[2] to migrate[3], which"],
+])("[S6] a migration from version 2 that begins with %i is told what to add", async (oldest, advice) => {
+  await store.state<number>("old", { version: 2 }).save(1);
+  const state = store.state<number>("old", { version: 5, migrate: Object.fromEntries(fromTo(oldest, 4)) });
+  await expect(state.load()).rejects.toThrow(advice);
+  await store.state("old").delete();
+});
+
+function fromTo(first: number, last: number): [number, (value: number) => number][] {
+  return Array.from({ length: last - first + 1 }, (_, n) => [first + n, (value: number) => value]);
+}
+
 test.each<[string, string, number]>([
   ["json", "json", 1],
   ["json@2", "json", 2],
