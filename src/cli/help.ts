@@ -16,7 +16,7 @@ ${lines.join("\n")}
 holdfast COMMAND --help describes a command; holdfast --version prints the version.
 Without --url, a command uses $HOLDFAST_URL, otherwise .holdfast/store.db of the project.
 
-Exit codes: 0 done; 1 no (absent, held by another, not fit, failed); 2 wrong usage; 3 unreachable.
+Exit codes: 0 success; 1 absent, held by another, not fit, or failed; 2 wrong usage; 3 the store cannot be used.
 `;
 }
 

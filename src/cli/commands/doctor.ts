@@ -13,12 +13,13 @@ interface PlacedCheck extends Check {
 
 export const doctorCommand = defineCommand({
   usage: "[options]",
-  description: `Examines the server, or the file, and says what to change. On Redis: kind and version, what is in between, the user's
+  description: `Checks the server, or the file, and says what to change. On Redis: its kind and version, proxies in between, the user's
 rights, eviction, persistence, replicas, wakes, clocks, round trips, and what is stored under the prefix. On SQLite: the
-file, its permissions, the disk, the version of SQLite, damage, and what is stored. It leaves nothing behind. What the
-user may not ask is "unknown". If a check fails, the exit code is 1; a warning leaves it at 0; 3: it cannot be reached.
+file, its permissions, the disk, the version of SQLite, damage, and what is stored. It leaves nothing behind. A check that
+the user's rights do not allow is "unknown". The exit code is 1 if a check fails, 0 with warnings only, and 3 if the store
+cannot be reached.
 As JSON, one object: {"store","fit","checks":[{"name","status","found","advice"}]}; the status is "ok", "warning", "fail"
-or "unknown". Checks of a store of several shards have a "shard", from 1.`,
+or "unknown". In a store of several shards, a check has a "shard", from 1.`,
   options: storeOptions,
   operands: { min: 0, max: 0 },
   examples: ["holdfast doctor", "holdfast doctor --url redis://localhost --json | jq .fit"],

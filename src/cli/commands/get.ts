@@ -8,12 +8,12 @@ import { storeOptions, withBackend } from "../store-options.ts";
 
 export const getCommand = defineCommand({
   usage: "ID [options]",
-  description: `Prints the value of a state as JSON text. If it is absent, says so on the standard error, and ends with 1. The bytes of
-a state that was written by the serializer bytes, or by one of your own, can be had with --raw. Sealed states have their
-keys in your programs only.
+  description: `Prints the value of a state as JSON text. If the state is absent, it says so on the standard error, and the exit code is
+1. For a state of the serializer "bytes", or of a serializer of your own, use --raw. Only your programs have the keys of
+sealed states.
 As JSON: {"id","revision","version","value","expiresInMs"} on one line.`,
   options: {
-    raw: { type: "boolean", help: "the stored bytes as they are, whatever they may do to a terminal" },
+    raw: { type: "boolean", help: "print the stored bytes unchanged, even to a terminal" },
     ...storeOptions,
   },
   operands: { min: 1, max: 1 },

@@ -8,11 +8,11 @@ const operationMs = 60_000;
 
 export const indexCommand = defineCommand({
   usage: "build|drop [options]",
-  description: `Builds the index of a store on Redis that is in use without one, so that open() can take index: true, or drops it. Close
-the store in every process first: it is refused while a lock is held. From its first step on, a process that still runs
-as before may save and lock nothing. If "build" is interrupted, run it again; it may also be run on a store that has an
-index, and adds what is missing. As JSON: {"changed","ids"}: whether there was something to do, and how many ids were
-added.`,
+  description: `"build" adds an index to a store on Redis that is in use without one, so that open() can have index: true. "drop" removes
+it. First close the store in every process: the command is refused while a lock is held. From its first step on, a process
+that still runs with the old setting can neither save nor lock. If "build" is interrupted, run it again. On a store that
+has an index, it adds what is missing.
+As JSON: {"changed","ids"}: whether there was something to do, and how many ids were added.`,
   options: storeOptions,
   operands: { min: 1, max: 1 },
   examples: ["holdfast index build --url redis://localhost", "holdfast index drop --url redis://localhost"],

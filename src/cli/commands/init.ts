@@ -5,9 +5,9 @@ import { storeOptions, withBackend, type Opened } from "../store-options.ts";
 
 export const initCommand = defineCommand({
   usage: "[options]",
-  description: `Opens the store and says where it is. A SQLite file is created with its folder, unless it is there already. On Redis,
-nothing has to be created: the connection, the rights of the user and what else is needed of the server are checked. May
-be repeated. As JSON: {"store"}.`,
+  description: `Opens the store and says where it is. Creates a SQLite file and its folder if they are not there yet. On Redis, nothing
+has to be created: it checks the connection, the user's rights, and the settings of the server. It can be repeated.
+As JSON: {"store"}.`,
   options: storeOptions,
   operands: { min: 0, max: 0 },
   examples: ["holdfast init", "holdfast init --url sqlite:data/store.db"],

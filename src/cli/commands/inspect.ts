@@ -10,9 +10,9 @@ import { storeOptions, withBackend } from "../store-options.ts";
 
 export const inspectCommand = defineCommand({
   usage: "ID [options]",
-  description: `Shows all that is known under an id: the state without its value, the lock with all its holders, and a semaphore, a once
-and a leader of that name. If there is none of them, the exit code is 1.
-As JSON: {"id","lock","state","semaphore","once","leader"}, each null if there is none.`,
+  description: `Shows everything under an id: the state without its value, the lock with all its holders, and a semaphore, a once and a
+leader of that name. If there is nothing, the exit code is 1.
+As JSON: {"id","lock","state","semaphore","once","leader"}; each part is null if it does not exist.`,
   options: storeOptions,
   operands: { min: 1, max: 1 },
   examples: ["holdfast inspect report", "holdfast inspect report --json | jq .lock.waiters"],

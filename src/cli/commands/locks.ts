@@ -8,9 +8,9 @@ import { requireFiles, storeOptions, withStore } from "../store-options.ts";
 
 export const locksCommand = defineCommand({
   usage: "[ID-PREFIX] [options]",
-  description: `Lists the locks that are held, or those whose ids begin with ID-PREFIX: the holder as host:pid, or the token of another
-program; its fence; the remaining lease; how many processes wait; and how many hold it if it is shared (then the holder
-is the one whose lease ends first, and holdfast inspect shows all). They come in no particular order.
+  description: `Lists the locks that are held; with ID-PREFIX, only those whose ids begin with it. For each: the holder as host:pid, or
+the token of another program; its fence; the remaining lease; how many processes wait; and how many hold it if it is
+shared. Of a shared lock, the holder is the one whose lease ends first; holdfast inspect shows all. The order is arbitrary.
 As JSON: {"id","holder","fence","expiresInMs","waiters"}, and "holders" if it is shared.`,
   options: storeOptions,
   operands: { min: 0, max: 1 },

@@ -6,8 +6,9 @@ import { requireFiles, storeOptions, withStore } from "../store-options.ts";
 
 export const lsCommand = defineCommand({
   usage: "[ID-PREFIX] [options]",
-  description: `Lists the states, or those whose ids begin with ID-PREFIX: revision, size in bytes, serializer, version and
-remaining time to live. They are printed while they are read, so a large store takes no memory.
+  description: `Lists the states; with ID-PREFIX, only those whose ids begin with it. For each: the revision, the size in bytes, the
+serializer, the version and the remaining time to live. Lines are printed as they are read, so even a large store needs
+little memory.
 As JSON: {"id","revision","bytes","serializer","version","expiresInMs"}.`,
   options: storeOptions,
   operands: { min: 0, max: 1 },

@@ -13,9 +13,10 @@ import { stamp, storeOptions, withBackend, type Opened } from "../store-options.
 
 export const rmCommand = defineCommand({
   usage: "ID… | --id-prefix TEXT [options]",
-  description: `Deletes states. An id that has none is reported, and the exit code is 1. With --id-prefix, deletes all states whose ids
-begin with TEXT: asks before, or needs --yes where there is no terminal. While others hold the lock of a state, waits for
-it. As JSON: {"id","removed"} for each, and "why" where nothing was removed.`,
+  description: `Deletes states. If a state does not exist, it says so, and the exit code is 1. With --id-prefix, it deletes all states
+whose ids begin with TEXT. It asks first; without a terminal, --yes is required. It waits while others hold the lock of a
+state.
+As JSON: {"id","removed"} for each, and "why" if nothing was removed.`,
   options: {
     ...idsOption,
     "if-revision": { type: "string", value: "N", help: "only if the state is at this revision; for one ID" },

@@ -17,10 +17,10 @@ function versionOf(text: string | undefined): number | undefined {
 
 export const setCommand = defineCommand({
   usage: "ID VALUE|- [options]",
-  description: `Saves VALUE, which is JSON, or what the standard input has (-). A value that begins with "-" follows after --. While
-others hold the lock of the state, waits for it. A state that another serializer wrote is left as it is.
-With --serializer text, VALUE is the text itself; with bytes, they come from the standard input. A state that is sealed
-cannot be set.
+  description: `Saves VALUE, which is JSON; with - it is read from the standard input. A value that begins with "-" must follow --. It
+waits while others hold the lock of the state. A state that another serializer wrote is not changed.
+With --serializer text, VALUE is the text itself. With bytes, it is read from the standard input. A sealed state cannot be
+set.
 As JSON: {"id","revision"}.`,
   options: {
     "if-revision": {

@@ -12,10 +12,10 @@ import { stamp, storeOptions, withBackend, type Opened } from "../store-options.
 
 export const unlockCommand = defineCommand({
   usage: "ID (--fence N | --force) | --id-prefix TEXT [options]",
-  description: `Takes a lock from its holder, or from all holders if it is shared, and hands it to the first waiter. What the old holder
-saves from then on is refused. With --fence, only from the holder that has this fence, so that a lock which has
-changed hands since you looked is left alone. Prints who lost it; if it was not held so, the exit code is 1. With
---id-prefix, takes all locks whose ids begin with TEXT: asks before, or needs --yes where there is no terminal.
+  description: `Takes a lock from its holder, or from all holders if it is shared, and gives it to the first process that waits. Later
+saves of the old holder are refused. With --fence, it takes the lock only from the holder with this fence, so that a lock
+that has changed hands since you looked is left alone. It prints who lost the lock; if nobody held it so, the exit code is
+1. With --id-prefix, it takes all locks whose ids begin with TEXT. It asks first; without a terminal, --yes is required.
 As JSON: {"id","lost":[{"holder","fence","lastFence","expiresInMs"}]} for each lock.`,
   options: {
     fence: { type: "string", value: "N", help: "only from the holder with this fence" },

@@ -18,10 +18,10 @@ const longestMs = 86_400_000;
 
 export const watchCommand = defineCommand({
   usage: "ID [options]",
-  description: `Prints what is under an id now, and then a line each time the revision of the state, or who holds the lock, has changed.
-A change of the state is seen at once. The lock is asked for at an interval, so what changes twice in between is one
-change. Ends with 0 when it is interrupted (SIGINT or SIGTERM), and with 3 when the store does not answer. Each time it
-asks, it reads the whole state.
+  description: `Prints what is under an id now, and then a line each time the revision of the state or the holder of the lock has changed.
+A change of the state is printed at once. It looks at the lock at an interval, so several changes in between count as one,
+and reads the whole state each time. The exit code is 0 when it is interrupted (SIGINT or SIGTERM), and 3 when the store
+does not answer.
 As JSON: {"at","id","changed","state","lock"}; "changed" is a list of "state" and "lock", empty in the first line.`,
   options: {
     interval: {

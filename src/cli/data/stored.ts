@@ -51,12 +51,12 @@ export function valueOf(id: string, stored: StoredState): unknown {
   if (known !== undefined) return asJson(id, new Codec(id, known, Infinity).valueOf(stored));
   if (serializer.startsWith(sealedPrefix))
     throw new CorruptStateError(
-      `The state ${JSON.stringify(id)} is sealed ("${serializer}"), and this command has no keys. What is stored can be had with --raw.`,
+      `The state ${JSON.stringify(id)} is sealed ("${serializer}"), and this command has no keys. Use --raw to print what is stored.`,
       { id },
     );
   throw new CorruptStateError(
     `The state ${JSON.stringify(id)} was written by the serializer "${serializer}", which this command cannot read. ` +
-      `Its bytes can be had with --raw.`,
+      `Use --raw to print its bytes.`,
     { id },
   );
 }
@@ -68,7 +68,7 @@ function asJson(id: string, value: unknown): unknown {
   } catch (error) {
     if (!(error instanceof SerializationError)) throw error;
     throw new CorruptStateError(
-      `The state ${JSON.stringify(id)} cannot be shown as JSON (${clause(error.message)}). Its bytes can be had with --raw.`,
+      `The state ${JSON.stringify(id)} cannot be shown as JSON (${clause(error.message)}). Use --raw to print its bytes.`,
       { id, cause: error },
     );
   }

@@ -14,7 +14,7 @@ export const putOptions = {
     value: "DURATION",
     help: "how long to wait while others hold the lock of a state (10, 250ms, 5m). Default: 15",
   },
-  progress: { type: "boolean", help: "show progress on the standard error, also without a terminal" },
+  progress: { type: "boolean", help: "show progress on the standard error, even without a terminal" },
 } as const;
 
 export const statefulpyOptions = {
