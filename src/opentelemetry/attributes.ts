@@ -4,7 +4,14 @@
  */
 import { diag, type Attributes } from "@opentelemetry/api";
 import { HoldfastError } from "../errors.ts";
-import type { AcquireTrace, HoldTrace, SaveTrace, TraceOutcome, UpdateTrace } from "../diagnostics/traces.ts";
+import type {
+  AcquireTrace,
+  HoldTrace,
+  SaveTrace,
+  TraceOutcome,
+  UpdateKind,
+  UpdateTrace,
+} from "../diagnostics/traces.ts";
 
 export type GroupOf = (id: string) => string | undefined;
 
@@ -54,17 +61,19 @@ function kindOf(trace: AnyTrace): Attributes {
   return isUpdate(trace) ? { "holdfast.update.kind": trace.kind } : { "holdfast.lock.kind": trace.kind };
 }
 
-const updates: ReadonlySet<string> = new Set<UpdateTrace["kind"]>([
-  "update",
-  "run",
-  "save",
-  "delete",
-  "transact",
-  "once",
-]);
+/** A record, so that the compiler notices a kind that is missing. */
+const updates: Readonly<Record<UpdateKind, true>> = {
+  update: true,
+  run: true,
+  save: true,
+  delete: true,
+  take: true,
+  transact: true,
+  once: true,
+};
 
 function isUpdate({ kind }: { readonly kind: string }): boolean {
-  return updates.has(kind);
+  return Object.hasOwn(updates, kind);
 }
 
 /** The groups of all its ids, each once. An error in the application's function must not end its calls. */

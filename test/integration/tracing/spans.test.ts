@@ -114,6 +114,23 @@ test("an update's function runs under its span; a save is linked to the updates 
   });
 });
 
+test("each method that changes states is the kind of an update", async () => {
+  instrument({ tracerProvider });
+  const state = store.state("x", { initial: () => ({ n: 0 }) });
+  await state.save({ n: 1 });
+  await state.update((draft) => void (draft.n = 2));
+  await state.run((draft) => void (draft.n = 3));
+  await state.take();
+  await state.delete();
+  await store.transact([state], ([draft]) => void (draft.n = 4));
+  await store.once("x", { keepMs: 60_000 }).run(() => undefined);
+  const kinds = ["save", "update", "run", "take", "delete", "transact", "once"];
+  expect(spans("holdfast update").map(({ attributes }) => attributes["holdfast.update.kind"])).toEqual(kinds);
+  for (const { attributes } of spans("holdfast update")) {
+    expect(attributes).not.toHaveProperty(["holdfast.lock.kind"]);
+  }
+});
+
 test("errors are recorded with the stack of the call; a try that finds the lock busy is no error", async () => {
   instrument({ tracerProvider });
   await store.lock("x").acquire();
