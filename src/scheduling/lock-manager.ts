@@ -129,9 +129,8 @@ export class LockManager {
   }
 }
 
-function closingError(id: string): ClosedError {
-  const instead = "Make the call again on a store that is open.";
-  return new ClosedError(
-    `The store is closing, and this call has not got the lock ${quoted(id)} yet. ${instead}`,
-  );
+/** For a call that waits for this lock while its store begins to close. */
+export function closingError(id: string): ClosedError {
+  const text = `The store is closing, so this call for the lock ${quoted(id)} was ended.`;
+  return new ClosedError(`${text} Make it again on a store that is open.`);
 }

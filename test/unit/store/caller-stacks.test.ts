@@ -16,7 +16,7 @@ import {
   type Grant,
   type Store,
 } from "../../../src/index.ts";
-import { FaultyBackend, hang } from "../../../src/testing/index.ts";
+import { FaultyBackend, hang, meanwhile } from "../../../src/testing/index.ts";
 
 let faulty: FaultyBackend;
 let store: Store;
@@ -126,6 +126,24 @@ describe("the stack names the function that waits for the call", () => {
     expect(error).toMatchObject({ code });
     expect(error.stack).toContain(`${error.name}: ${error.message}\n`);
     expect(error.stack).toContain("theUsersFunction");
+  });
+
+  test("of a leader, also if the office could not be taken, or the store closes by then", async () => {
+    async function theUsersFunction(): Promise<void> {
+      await store.leader("x").run(() => undefined);
+    }
+    const full = new UnavailableError("memory: is full", { code: "OUT_OF_MEMORY", lasting: true });
+    faulty.once("writeState", () => Promise.reject(full));
+    const refused = await fail(theUsersFunction());
+    expect(refused).toMatchObject({ code: "OUT_OF_MEMORY" });
+    expect(refused.stack).toContain("theUsersFunction");
+
+    let closed: Promise<void> | undefined;
+    faulty.once("writeState", meanwhile({ before: () => void (closed = store.close()) }));
+    const ended = await fail(theUsersFunction());
+    await closed;
+    expect(ended).toMatchObject({ code: "CLOSED", message: expect.stringContaining('leader "x"') as string });
+    expect(ended.stack).toContain("theUsersFunction");
   });
 
   test("each of those who share one failure has an object and a stack of his own", async () => {

@@ -102,7 +102,7 @@ test("[P2] a call that waits is told for which lock", async () => {
     calls.map((call) =>
       expect(call).rejects.toMatchObject({
         code: "CLOSED",
-        message: expect.stringContaining(`has not got the lock ${lock} yet`) as string,
+        message: expect.stringContaining(`this call for the lock ${lock} was ended`) as string,
       }),
     ),
   );
