@@ -180,6 +180,9 @@ test("a copy has all that the error had, and is an error to Node", async () => {
     }),
   );
   expect(failed).toBeInstanceOf(errors.LockLostError);
+  expect(failed.message).toMatch(
+    /ran under the lock "x" \(fence \d+\), which had been lost before its release/,
+  );
   expect(failed).toMatchObject({ code: "LOCK_LOST", outcome: "none", result: { sent: true } });
   expect(Object.prototype.toString.call(failed)).toBe("[object Error]");
   expect(structuredClone(failed).message).toBe(failed.message);
