@@ -115,7 +115,8 @@ function stopListening(signal: CloseSignal, { listener }: Entry): void {
 
 async function onSignal(signal: CloseSignal, entry: Entry): Promise<void> {
   const isOurs = isLeftToUs(signal, entry);
-  if (entry.isEnding && isOurs) {
+  // The second signal may be another one, as Ctrl-C after a SIGTERM.
+  if (isOurs && [...entries.values()].some(({ isEnding }) => isEnding)) {
     endProcess(signal, entry);
     return;
   }
