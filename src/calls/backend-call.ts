@@ -10,7 +10,7 @@ import { traces, type CallTrace } from "../diagnostics/traces.ts";
 import { HoldfastError, UnavailableError, type Outcome } from "../errors.ts";
 import { userId } from "../names.ts";
 import { now, pause, spread, type Deadline, type Deadlines } from "../timers.ts";
-import { doingOf, idOf, noAnswer, outOfTime, withOutcome, type Subject } from "./call-errors.ts";
+import { doingOf, ended, idOf, noAnswer, outOfTime, withOutcome, type Subject } from "./call-errors.ts";
 
 /** The first pause between two attempts; it doubles up to the longest. */
 const firstPauseMs = 1;
@@ -140,7 +140,8 @@ export class BackendCall<R> {
     this.#isSent = false;
     if (!(error instanceof HoldfastError)) return this.#giveUp(error);
     if (outcome === "unknown") this.#outcome = "unknown";
-    if (!isPassing(error) || this.#calls.isClosed) return this.#giveUp(withOutcome(error, this.#outcome));
+    if (!isPassing(error) || this.#calls.isClosed)
+      return this.#giveUp(ended(this.#subject, withOutcome(error, this.#outcome)));
     this.#cause = error;
     const waitMs = this.#pauseMs * (0.5 + spread() / 2);
     if (!this.#hasTimeFor(waitMs)) return this.#giveUp(this.#outOfTime());

@@ -2,6 +2,7 @@
 import {
   CorruptStateError,
   type HoldfastError,
+  isOfOurs,
   type Outcome,
   quoted,
   sentence,
@@ -37,6 +38,14 @@ export function outOfTime(call: {
   const text = `${textOf(subject)} did not succeed within operationMs (${operationMs} ms): ${sentence(cause.message)}`;
   const message = outcome === "unknown" ? `${text} ${loadFirst}` : text;
   return new UnavailableError(message, { code, outcome, cause });
+}
+
+/** A failure that will not go away by itself, with what was tried. An error of a class of the user's own stays as it is. */
+export function ended(subject: Subject, error: HoldfastError): HoldfastError {
+  if (typeof subject === "string" || !(error instanceof UnavailableError) || !isOfOurs(error)) return error;
+  const { code, lasting, outcome, cause } = error;
+  const message = `${textOf(subject)} failed: ${sentence(error.message)}`;
+  return new UnavailableError(message, { code, lasting, outcome, cause });
 }
 
 /** No answer came in time, and no failure has a specific reason. */

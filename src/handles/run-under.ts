@@ -12,6 +12,8 @@ export interface Held extends Traceable {
   readonly title: string;
   /** Releases it. Returns whether it was still held. */
   end(): Promise<boolean>;
+  /** Of several locks: which one had been lost when they were released. */
+  readonly lostByRelease?: Error | undefined;
 }
 
 export function checkFunction(fn: unknown): void {
@@ -35,8 +37,11 @@ export async function runUnder<R>(
     } catch (error) {
       throw fromCaller(error);
     }
+    const known = held.lossError; // it has been released from here on, and says so
     if (await release(held)) return result;
-    const message = held.lossError?.message ?? `${held.title} was lost while the function ran.`;
+    const message =
+      (known ?? held.lostByRelease)?.message ??
+      `The function ran under ${held.title}, which had been lost before its release.`;
     throw new LockLostError(`${message} The function did finish; its return value is in error.result.`, {
       result,
     });

@@ -37,9 +37,11 @@ const numbers: Partial<Record<string, number>> = constants.signals;
 const entries = onePerProcess("closeOn", 1, () => new Map<CloseSignal, Entry>());
 
 export const closeOn: Parser<readonly CloseSignal[]> = (value, name) => {
-  const isList = Array.isArray(value) && value.every((one) => allowed.includes(one as string));
-  if (!isList)
-    throw new InvalidArgumentError(`${name} must be an array of ${allowed.join(", ")}; got ${show(value)}.`);
+  const isWrong = (one: unknown): boolean => !allowed.includes(one as string);
+  if (!Array.isArray(value) || value.some(isWrong)) {
+    const got = Array.isArray(value) ? `${show(value.find(isWrong))} in it` : show(value);
+    throw new InvalidArgumentError(`${name} must be an array of ${allowed.join(", ")}; got ${got}.`);
+  }
   if (isMainThread) return value as readonly CloseSignal[];
   throw new InvalidArgumentError(
     `${name} works in the main thread only, since worker threads get no signals: close the store when the main thread tells you to.`,
@@ -113,7 +115,8 @@ function stopListening(signal: CloseSignal, { listener }: Entry): void {
 
 async function onSignal(signal: CloseSignal, entry: Entry): Promise<void> {
   const isOurs = isLeftToUs(signal, entry);
-  if (entry.isEnding && isOurs) {
+  // The second signal may be another one, as Ctrl-C after a SIGTERM.
+  if (isOurs && [...entries.values()].some(({ isEnding }) => isEnding)) {
     endProcess(signal, entry);
     return;
   }

@@ -103,6 +103,10 @@ export class HeldSet<Id extends string = string> implements GrantSet<Id>, Limite
     return this.#lossError;
   }
 
+  get lostByRelease(): Error | undefined {
+    return this.#lossError;
+  }
+
   release(): Promise<boolean> {
     return (this.#answer ??= withCallersStack(() => this.end()));
   }

@@ -28,7 +28,7 @@ export function warnIfOutlived(store: object, id: string, context: Held): void {
     "outlived-run",
     grant.id,
     () =>
-      `A call for ${quoted(id)} comes from work that run() of the lock ${quoted(grant.id)} began, and that has outlived it: ` +
+      `A call for the lock ${quoted(id)} comes from work that run() of the lock ${quoted(grant.id)} began, and that has outlived it: ` +
       `the function had ended, and the lock was released. ${advice}.`,
   );
 }

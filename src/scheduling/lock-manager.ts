@@ -2,7 +2,7 @@
  * The locks that callers of one opened store want: an acquirer for each id, and how waiting and serving end on close.
  */
 import type { Share, TakenFrom } from "../backends/contract.ts";
-import { ClosedError } from "../errors.ts";
+import { ClosedError, quoted } from "../errors.ts";
 import { InFlight } from "../calls/in-flight-counter.ts";
 import type { TicketRegistry } from "../leases/ticket-registry.ts";
 import type { HeldGrant } from "../ownership/grant.ts";
@@ -92,8 +92,8 @@ export class LockManager {
 
   /** Fails all requests that wait. Requests that are being served go on [P2]. */
   rejectWaiters(): void {
-    for (const queues of [this.#semaphores.values(), this.#acquirers.values(), this.#shared.values()])
-      for (const queue of queues) queue.rejectAll(new ClosedError("The store is closing."));
+    for (const queues of [this.#semaphores, this.#acquirers, this.#shared])
+      for (const [id, queue] of queues) queue.rejectAll(closingError(id));
   }
 
   /** Resolves when no caller's function is running: no caller has a grant, and no change is being applied. */
@@ -127,4 +127,10 @@ export class LockManager {
     this.#acquirers = new Map([...this.#acquirers].filter(([, acquirer]) => !acquirer.isIdle));
     this.#idle = 0;
   }
+}
+
+/** For a call that waits for this lock while its store begins to close. */
+export function closingError(id: string): ClosedError {
+  const text = `The store is closing, so this call for the lock ${quoted(id)} was ended.`;
+  return new ClosedError(`${text} Make it again on a store that is open.`);
 }

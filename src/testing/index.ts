@@ -12,6 +12,7 @@ export type {
   TestProcess,
   TestWorld,
   TestWorldOptions,
+  UntilOptions,
 } from "./applications/types.ts";
 export { stateSuite } from "./state-suite.ts";
 export { lockSuite } from "./lock-suite.ts";

@@ -52,6 +52,7 @@ import type {
   SuiteHooks,
   SuiteOptions,
   TestWorldOptions,
+  UntilOptions,
 } from "holdfast/testing";
 import type * as statefulpy from "holdfast/statefulpy";
 
@@ -107,6 +108,7 @@ interface Exacts {
   SuiteOptions: Exact<SuiteOptions>;
   OutageOptions: Exact<OutageOptions>;
   TestWorldOptions: Exact<TestWorldOptions>;
+  UntilOptions: Exact<UntilOptions>;
   "statefulpy.AcquireOptions": Exact<statefulpy.AcquireOptions>;
   "statefulpy.BackendOptions": Exact<statefulpy.BackendOptions>;
   "statefulpy.ListOptions": Exact<statefulpy.ListOptions>;

@@ -3,7 +3,7 @@
  * waited for without end, and the state of the same id, which proclaims its holder.
  */
 import type { Durability } from "../../backends/contract.ts";
-import { fromCaller, isFromCaller, runForCaller, withCallersStack } from "../../caller-stacks.ts";
+import { fromCaller, isFromCaller, withCallersStack } from "../../caller-stacks.ts";
 import { whileHolding } from "../../diagnostics/hold-tracing.ts";
 import { traces } from "../../diagnostics/traces.ts";
 import { warn } from "../../diagnostics/events.ts";
@@ -14,6 +14,7 @@ import { someOf, type Parsed } from "../../options.ts";
 import { throwIfAborted } from "../../ownership/abort-listeners.ts";
 import type { HeldGrant } from "../../ownership/grant.ts";
 import { liveGrant, runHolding } from "../../ownership/held-grants.ts";
+import { closingError } from "../../scheduling/lock-manager.ts";
 import { GrantRequest } from "../../scheduling/request.ts";
 import type { Session } from "../../session.ts";
 import { pause } from "../../timers.ts";
@@ -105,7 +106,7 @@ export class LeaderHandle<T> implements Leader<T> {
     const leaseMs = how.leaseMs ?? this.#options.leaseMs ?? settings.leaseMs;
     for (let failures = 0; ; failures += 1) {
       throwIfAborted(signal);
-      this.#session.ending.throwIfAborted();
+      this.#throwIfClosing();
       if (liveGrant(store, this.#key) !== undefined) {
         const text = `run() of ${shownId(this.#key)} inside its own term would wait for itself.`;
         throw new InvalidArgumentError(text);
@@ -141,16 +142,30 @@ export class LeaderHandle<T> implements Leader<T> {
       // It may have been lost by the time of the reply: a function is never called with a term that is over.
       if (!(await this.#takeOffice(term, how.value)) || term.isLost()) return undefined;
       throwIfAborted(how.signal);
-      session.ending.throwIfAborted();
-      const link = { store: session.store, grant, draft: false };
-      const value = await runForCaller(() => whileHolding(grant, () => runHolding(link, () => fn(term))));
+      this.#throwIfClosing();
+      const value = await this.#inOffice(grant, () => fn(term));
       return term.isLost() ? undefined : { value };
     } catch (error) {
       if (term.isLost() && comesFrom(error, term.signal.reason)) return undefined;
-      throw fromCaller(error);
+      throw error;
     } finally {
       await term.end();
     }
+  }
+
+  /** Whatever it throws is the caller's own. */
+  async #inOffice<R>(grant: HeldGrant, fn: () => R | Promise<R>): Promise<R> {
+    const link = { store: this.#session.store, grant, draft: false };
+    try {
+      return await whileHolding(grant, () => runHolding(link, fn));
+    } catch (error) {
+      throw fromCaller(error);
+    }
+  }
+
+  /** An error of this call's own: functions may have thrown the reason of `closing`, which is theirs then. */
+  #throwIfClosing(): void {
+    if (this.#session.ending.aborted) throw closingError(this.#key);
   }
 
   /** Returns whether it was proclaimed: before that, no one can know the term. */

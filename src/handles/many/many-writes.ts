@@ -11,6 +11,7 @@ import { ClosedError, HoldfastError, InvalidArgumentError, quoted, UnavailableEr
 import { throwIfAborted } from "../../ownership/abort-listeners.ts";
 import type { HeldGrant } from "../../ownership/grant.ts";
 import { heldHere, insideDraft, nearestHeld } from "../../ownership/held-grants.ts";
+import { warnIfOutlived } from "../../ownership/outlived.ts";
 import { parseGrantsFor } from "../../ownership/parse-grant.ts";
 import { someOf } from "../../options.ts";
 import type { Session } from "../../session.ts";
@@ -47,7 +48,10 @@ export class ManyWrites {
   readonly #entries: readonly Entry[];
   readonly #how: How;
   readonly #durability: Durability | undefined;
+  /** Those of the option. */
   readonly #grants = new Map<string, HeldGrant>();
+  /** What the context holds, or has held. */
+  readonly #inherited = new Set<string>();
   readonly #answers: Answer[] = [];
   readonly #waiting: Promise<void>[] = [];
   readonly #begunAt = now();
@@ -102,15 +106,17 @@ export class ManyWrites {
       const isOne = (id: string): boolean => call === "deleteAll()" || ids.has(id);
       for (const one of parseGrantsFor(grant, { store, isOne, call })) this.#grants.set(one.id, one);
     }
-    if (heldHere() === undefined) return;
+    const context = heldHere();
+    if (context === undefined) return;
+    const [other] = this.#entries.filter(({ id }) => id !== context.grant.id);
+    if (other !== undefined) warnIfOutlived(store, other.id, context);
     for (const { id } of this.#entries) {
       if (insideDraft(store, id)) {
         throw new InvalidArgumentError(
           `${call} of ${quoted(id)} inside a function that is changing the same state: change the draft instead.`,
         );
       }
-      const held = nearestHeld(store, id);
-      if (held !== undefined && !this.#grants.has(id)) this.#grants.set(id, held.grant);
+      if (nearestHeld(store, id) !== undefined) this.#inherited.add(id);
     }
   }
 
@@ -118,7 +124,8 @@ export class ManyWrites {
   #chunks(ids: readonly string[]): (readonly number[])[] {
     const bytesAt = (place: number): number => sizeOf(this.#entries[place]);
     const { backend, locks } = this.#session;
-    const isAlone = (id: string): boolean => this.#grants.has(id) || locks.isInUse(id);
+    const isAlone = (id: string): boolean =>
+      this.#grants.has(id) || this.#inherited.has(id) || locks.isInUse(id);
     if (!ids.some(isAlone)) return chunksOf(ids, backend, bytesAt);
     const others: number[] = [];
     for (const [place, id] of ids.entries()) {
@@ -187,7 +194,7 @@ export class ManyWrites {
     await this.#answerOf(place, change.promise);
   }
 
-  /** In the queue of its id, or under the caller's grant. */
+  /** In the queue of its id, or under the caller's grant: that of the option, or the one that it finds in this context. */
   async #writeAlone(place: number): Promise<void> {
     const { id = "", write } = this.#entries[place] ?? {};
     const { signal } = this.#how;

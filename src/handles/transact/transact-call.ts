@@ -13,6 +13,7 @@ import type { HeldGrant } from "../../ownership/grant.ts";
 import type { HeldSet } from "../../ownership/grant-set.ts";
 import { fencesById } from "../../ownership/views/grant-views.ts";
 import { insideDraft, nearestHeld } from "../../ownership/held-grants.ts";
+import { outlivedError } from "../../ownership/outlived.ts";
 import { parseGrantsFor } from "../../ownership/parse-grant.ts";
 import { warnOfUnanswered } from "../../ownership/unanswered-release.ts";
 import type { WaitOptions } from "../../ownership/wait-options.ts";
@@ -236,6 +237,8 @@ function checkContext({ store }: Session, id: string, given: readonly HeldGrant[
     throw new InvalidArgumentError(
       `transact() of ${quoted(id)} inside a function that is changing the same state: change the draft instead.`,
     );
-  const grant = given.find((one) => one.id === id) ?? nearestHeld(store, id)?.grant;
-  if (grant?.lossError !== undefined) throw grant.lossError;
+  const own = given.find((one) => one.id === id);
+  const grant = own ?? nearestHeld(store, id)?.grant;
+  const lost = grant?.lossError;
+  if (grant !== undefined && lost !== undefined) throw own === undefined ? outlivedError(grant, lost) : lost;
 }

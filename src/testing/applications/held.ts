@@ -1,6 +1,8 @@
 /** Finds what a test holds, by its fences, among the rows of the memory backend. */
 import type { Ticket } from "../../backends/contract.ts";
 import type { Memory } from "../../backends/memory/backend.ts";
+import { InvalidArgumentError } from "../../errors.ts";
+import { show } from "../../parse-options.ts";
 
 /** What can be lost: a grant of a lock, of several, or of a semaphore; an attempt of a once; a term of a leader. */
 export type Held =
@@ -14,7 +16,13 @@ export type Held =
     };
 
 export function fencesOf(held: Held): readonly number[] {
-  return "fence" in held ? [held.fence] : Object.values(held.fences);
+  const { fence, fences, then } = Object(held) as Readonly<Record<string, unknown>>; // also of `undefined`
+  if (typeof fence === "number") return [fence];
+  if (typeof fences === "object" && fences !== null) return Object.values(fences as Record<string, number>);
+  const got = typeof then === "function" ? "a promise; await it" : show(held);
+  throw new InvalidArgumentError(
+    `lose() takes a grant, an attempt of a once, a term of a leader, or the context of an update; got ${got}.`,
+  );
 }
 
 /** The tickets that hold something with one of these fences. Each hold has reserved a range of them for itself [L3]. */

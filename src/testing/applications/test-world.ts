@@ -18,7 +18,14 @@ import { useTimeSource } from "../../timers.ts";
 import { FakeTimersTime } from "./global-time.ts";
 import { fencesOf, ticketsOf, type Held } from "./held.ts";
 import { ProcessBackend } from "./process-backend.ts";
-import type { Outage, OutageOptions, TestProcess, TestWorld, TestWorldOptions } from "./types.ts";
+import type {
+  Outage,
+  OutageOptions,
+  TestProcess,
+  TestWorld,
+  TestWorldOptions,
+  UntilOptions,
+} from "./types.ts";
 import { VirtualTime, type MovedTime } from "./virtual-time.ts";
 
 const firstProcess = "main";
@@ -119,15 +126,17 @@ class World implements TestWorld {
     await this.#time.settle();
   }
 
-  async until<T>(
-    promise: PromiseLike<T>,
-    { withinMs = defaultWithinMs }: { withinMs?: number } = {},
-  ): Promise<T> {
+  async until<T>(promise: PromiseLike<T>, options?: UntilOptions): Promise<T> {
     this.#check();
+    const { withinMs = defaultWithinMs } = parseOptions<UntilOptions>("until()", options, {
+      withinMs: (value, name) => milliseconds(value as number, name),
+    });
+    if (typeof (promise as { then?: unknown } | null | undefined)?.then !== "function")
+      throw new InvalidArgumentError(`until() takes a promise, which it waits for; got ${show(promise)}.`);
     let isSettled = false;
     const settled = (): void => void (isSettled = true);
     promise.then(settled, settled);
-    if (!(await this.#time.advanceUntil(() => isSettled, milliseconds(withinMs, "withinMs"))))
+    if (!(await this.#time.advanceUntil(() => isSettled, withinMs)))
       assert.fail(
         `The promise has not settled within ${String(withinMs)} ms of the world's time. Does it wait for something ` +
           "outside of the world, such as a real timer, a file or a crashed process?",

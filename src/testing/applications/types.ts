@@ -20,6 +20,12 @@ export interface OutageOptions {
   forMs?: number | undefined;
 }
 
+/** Options of `until()`. */
+export interface UntilOptions {
+  /** By how many milliseconds the time is moved at most. Default: 600 000. */
+  withinMs?: number | undefined;
+}
+
 /** The backend cannot be reached until it ends. */
 export interface Outage extends Disposable {
   /** Ends it. May be repeated. */
@@ -65,9 +71,9 @@ export interface TestWorld extends AsyncDisposable {
   /**
    * Moves the time until the promise has settled, by `withinMs` at most (default 600 000), and returns its value.
    *
-   * @throws what it was rejected with; AssertionError if it has not settled.
+   * @throws what it was rejected with; AssertionError if it has not settled; InvalidArgumentError if it is no promise.
    */
-  until<T>(promise: PromiseLike<T>, options?: { withinMs?: number }): Promise<T>;
+  until<T>(promise: PromiseLike<T>, options?: UntilOptions): Promise<T>;
   /** Resolves after `ms` milliseconds of the world's time: for functions of your test that take a while. */
   sleep(ms: number): Promise<void>;
   /**
@@ -75,7 +81,7 @@ export interface TestWorld extends AsyncDisposable {
    * is refused with LOCK_LOST, and the next waiter gets the lock.
    *
    * @param held a grant of a lock, of several or of a semaphore, an attempt of a once, a term of a leader.
-   * @throws InvalidArgumentError if it is not held in this world.
+   * @throws InvalidArgumentError if it is none of these, or is not held in this world.
    */
   lose(held: Held): Promise<void>;
   /** The backend cannot be reached by any process that runs now: calls are retried, and then fail with UNREACHABLE. */

@@ -10,6 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createServer as createTls } from "node:tls";
 import { spawn } from "node:child_process";
+import { Redis } from "ioredis";
 import { afterEach, describe, expect, test, vi } from "vitest";
 
 import { notConnected } from "../../../src/backends/redis/client/errors.ts";
@@ -71,9 +72,18 @@ const cases: Record<string, Case> = {
     url: async () => "redis+unix:///no/such/socket",
     says: /ENOENT.*Check the path of the socket/,
   },
+  "a path that no server listens on": {
+    url: async () => {
+      const folder = mkdtempSync(join(tmpdir(), "holdfast-socket-"));
+      ends.push(() => rmSync(folder, { recursive: true, force: true }));
+      writeFileSync(join(folder, "redis.sock"), "");
+      return Promise.resolve(`redis+unix://${join(folder, "redis.sock")}`);
+    },
+    says: /ECONNREFUSED.*Nothing is listening on that socket\. .* check the path in the URL/,
+  },
   "a web server": {
     url: async () => `redis://${await listen(createHttp())}`,
-    says: /Unknown RESP type 72 "H"\)\. Whatever is listening there is not a Redis server/,
+    says: /Unknown RESP type 72 "H"\)\. What is listening there is not a Redis server/,
     lasting: true,
   },
   "a port that speaks TLS": {
@@ -123,6 +133,18 @@ function causes(error: unknown): unknown[] {
   for (let one = error; one instanceof Error && one.cause !== undefined; one = one.cause) all.push(one.cause);
   return all;
 }
+
+test("a client of the user's own, on a port that speaks HTTP: it is not a Redis server", async () => {
+  const [host = "", port = ""] = (await listen(createHttp())).split(":");
+  const client = new Redis({ host, port: Number(port) });
+  client.on("error", () => undefined);
+  ends.push(() => client.disconnect());
+  const store = open(client, { operationMs: 1_500 });
+  ends.push(() => store.close({ drainMs: 0 }));
+  const error = await failure(store.ready());
+  expect(error).toMatchObject({ code: "UNREACHABLE" });
+  expect(error.message).toMatch(/Protocol error.*What is listening there is not a Redis server/);
+});
 
 test("a name with two addresses: the causes of both", () => {
   const cause = new AggregateError([

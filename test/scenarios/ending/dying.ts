@@ -4,7 +4,8 @@
 import { open } from "../../../src/index.ts";
 
 const [url = "", death = ""] = process.argv.slice(2);
-const store = open(url, { leaseMs: Number(process.env["DYING_LEASE_MS"]), operationMs: 20_000 });
+const leaseMs = Number(process.env["DYING_LEASE_MS"]);
+const store = open(url, { leaseMs, operationMs: 20_000, passOverDead: false }); // its leases decide
 
 const deaths: Readonly<Record<string, () => void>> = {
   "process.exit": () => process.exit(7),

@@ -179,6 +179,21 @@ describe("[S5] a backend that connects first", () => {
   });
 });
 
+test("what cannot pass says what was tried with which id, and keeps its code and its cause", async () => {
+  const calls = new BackendCalls(new MemoryBackend(), 200);
+  const cause = new Error("OOM");
+  const full = new UnavailableError("memory: is full", { code: "OUT_OF_MEMORY", cause });
+  const failing = calls.idempotent({ doing: "Writing the state", id: "order" }, () => Promise.reject(full));
+  await expect(failing).rejects.toMatchObject({
+    code: "OUT_OF_MEMORY",
+    outcome: "none",
+    lasting: true,
+    message: 'Writing the state "order" failed: memory: is full.',
+    cause,
+  });
+  calls.close();
+});
+
 describe("[S5] a call with a receipt", () => {
   let calls: BackendCalls;
   beforeEach(() => {

@@ -150,8 +150,22 @@ describe("work that outlives lock.run", () => {
     await outlive("shared", () => store.lock("other").run(() => 1, { shared: true }));
     expect(warnings.map(({ cause }) => cause)).toEqual(["outlived-run", "outlived-run"]);
     expect(warnings[0]?.message).toMatch(
-      /^A call for "stock" comes from work that run\(\) of the lock "order" began, and that has outlived it: .*\. Await all promises/,
+      /^A call for the lock "stock" comes from work that run\(\) of the lock "order" began, and that has outlived it: .*\. Await all promises/,
     );
+  });
+
+  test("the same for calls of other kinds, and for many at once", async () => {
+    const calls: Record<string, [says: string, call: () => Promise<unknown>]> = {
+      saveMany: ['"stock"', () => store.saveMany([{ id: "stock", value: 1 }])],
+      deleteMany: ['"stock"', () => store.deleteMany(["stock"])],
+      transact: ['"stock"', () => store.transact([store.state("stock")], () => undefined)],
+      once: ['of once "mail"', () => store.once("mail", { keepMs: 60_000 }).run(() => undefined)],
+      semaphore: ['of semaphore "gpu"', () => store.semaphore("gpu", { permits: 1 }).run(() => undefined)],
+    };
+    for (const [kind, [says, call]] of Object.entries(calls)) {
+      await outlive(`before ${kind}`, call);
+      expect(warnings.pop()?.message).toMatch(`A call for the lock ${says} comes from`);
+    }
   });
 
   test("a call that a timer or a listener makes, or one that comes much later: nothing", async () => {
@@ -194,6 +208,13 @@ describe("work that outlives lock.run", () => {
     expect((error as Error).message).toMatch(
       /^The lock "guarded" \(fence \d+\) .*work that has outlived .*Await all/,
     );
+    expect(await store.state("guarded").load()).toBeUndefined();
+    const told = expect.stringContaining("comes from work that has outlived") as string;
+    const results = await outlive("guarded", () => store.saveMany([{ id: "guarded", value: 1 }]));
+    expect(results).toMatchObject([{ error: { code: "LOCK_LOST", message: told } }]);
+    const both = [store.state("guarded"), store.state("other")] as const;
+    const transacted = await outlive("guarded", () => store.transact(both, () => undefined));
+    expect(transacted).toMatchObject({ code: "LOCK_LOST", message: told });
     expect(await store.state("guarded").load()).toBeUndefined();
   });
 

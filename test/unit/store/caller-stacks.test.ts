@@ -16,7 +16,7 @@ import {
   type Grant,
   type Store,
 } from "../../../src/index.ts";
-import { FaultyBackend, hang } from "../../../src/testing/index.ts";
+import { FaultyBackend, hang, meanwhile } from "../../../src/testing/index.ts";
 
 let faulty: FaultyBackend;
 let store: Store;
@@ -128,6 +128,24 @@ describe("the stack names the function that waits for the call", () => {
     expect(error.stack).toContain("theUsersFunction");
   });
 
+  test("of a leader, also if the office could not be taken, or the store closes by then", async () => {
+    async function theUsersFunction(): Promise<void> {
+      await store.leader("x").run(() => undefined);
+    }
+    const full = new UnavailableError("memory: is full", { code: "OUT_OF_MEMORY", lasting: true });
+    faulty.once("writeState", () => Promise.reject(full));
+    const refused = await fail(theUsersFunction());
+    expect(refused).toMatchObject({ code: "OUT_OF_MEMORY" });
+    expect(refused.stack).toContain("theUsersFunction");
+
+    let closed: Promise<void> | undefined;
+    faulty.once("writeState", meanwhile({ before: () => void (closed = store.close()) }));
+    const ended = await fail(theUsersFunction());
+    await closed;
+    expect(ended).toMatchObject({ code: "CLOSED", message: expect.stringContaining('leader "x"') as string });
+    expect(ended.stack).toContain("theUsersFunction");
+  });
+
   test("each of those who share one failure has an object and a stack of his own", async () => {
     faulty.always("writeState", hang());
     faulty.always("releaseLock", hang());
@@ -162,6 +180,9 @@ test("a copy has all that the error had, and is an error to Node", async () => {
     }),
   );
   expect(failed).toBeInstanceOf(errors.LockLostError);
+  expect(failed.message).toMatch(
+    /ran under the lock "x" \(fence \d+\), which had been lost before its release/,
+  );
   expect(failed).toMatchObject({ code: "LOCK_LOST", outcome: "none", result: { sent: true } });
   expect(Object.prototype.toString.call(failed)).toBe("[object Error]");
   expect(structuredClone(failed).message).toBe(failed.message);

@@ -87,3 +87,27 @@ test("[P2] [S5] drainMs ends while a release is under way that keeps the lock: t
   expect(await other.state("x").read()).toMatchObject({ value: 7, revision });
   expect(await other.lock("x").inspect()).toBeNull();
 });
+
+test("[P2] a call that waits is told for which lock", async () => {
+  const store = open("memory:");
+  await store.lock("x").acquire();
+  await store.semaphore("permits", { permits: 1 }).acquire();
+  const reading = await store.lock("shared").acquire({ shared: true });
+  const waiting = {
+    '"x"': [store.lock("x").acquire(), store.state("x").save(1), store.lockAll(["a", "x"]).acquire()],
+    'of semaphore "permits"': [store.semaphore("permits", { permits: 1 }).acquire()],
+    '"shared"': [store.lock("shared").acquire()],
+  };
+  const told = Object.entries(waiting).flatMap(([lock, calls]) =>
+    calls.map((call) =>
+      expect(call).rejects.toMatchObject({
+        code: "CLOSED",
+        message: expect.stringContaining(`this call for the lock ${lock} was ended`) as string,
+      }),
+    ),
+  );
+  await poll(async () => (await store.lock("shared").inspect())?.waiters).toBe(1);
+  await store.close({ drainMs: 0 });
+  await Promise.all(told);
+  expect(reading.signal.aborted).toBe(true);
+});

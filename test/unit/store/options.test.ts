@@ -64,6 +64,16 @@ describe("options of open()", () => {
     }
   });
 
+  test("closeOn names the signal that it cannot take", () => {
+    const refused = (closeOn: unknown): unknown => refuses(() => open("memory:", { closeOn: closeOn as [] }));
+    expect(refused(["SIGTERM", "SIGKILL"])).toMatchObject({
+      message: expect.stringMatching(/; got "SIGKILL" in it/) as string,
+    });
+    expect(refused("SIGTERM")).toMatchObject({
+      message: expect.stringMatching(/; got "SIGTERM"\.$/) as string,
+    });
+  });
+
   test("serializer", async () => {
     for (const serializer of ["json", text] as const) await open("memory:", { serializer }).close();
     const name = (given: unknown): Serializer => ({ ...text, name: given as string });

@@ -128,3 +128,22 @@ inWorld("permits, several locks, attempts and terms can be lost as well", async 
   });
   expect(await world.until(led)).toBe(2);
 });
+
+inWorld("what cannot be awaited or lost is refused, with what is allowed", async (world) => {
+  const refused = (call: Promise<unknown>, message: string) =>
+    expect(call).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: expect.stringContaining(message) as string,
+    });
+  for (const wrong of [undefined, null, 5, {}])
+    await refused(world.until(wrong as never), "until() takes a promise");
+  const within = { within: 5 } as object;
+  await refused(world.until(Promise.resolve(), within), 'until() has no option "within"');
+  await refused(world.until(Promise.resolve(), { withinMs: -1 }), "withinMs");
+  expect(await world.until(Promise.resolve(1), { withinMs: undefined })).toBe(1);
+  for (const wrong of [undefined, null, 5, {}, { fence: "1" }, { fences: null }])
+    await refused(world.lose(wrong as never), "lose() takes a grant");
+  const acquiring = world.store.lock("x").acquire();
+  await refused(world.lose(acquiring as never), "got a promise; await it");
+  await acquiring;
+});

@@ -16,6 +16,8 @@ const ownAuthority =
   "If its certificate was issued by your own CA, start this process with NODE_EXTRA_CA_CERTS=<file>, or pass your " +
   "own client with the certificate of that CA";
 
+const noServer = "What is listening there is not a Redis server. Check the host and port in the URL";
+
 /** The first match counts. */
 const causes: readonly Cause[] = [
   {
@@ -51,12 +53,21 @@ const causes: readonly Cause[] = [
   },
   {
     is: /Unknown RESP type/,
-    advice: "Whatever is listening there is not a Redis server. Check the host and port in the URL",
+    advice: noServer,
     lasting: true,
+  },
+  {
+    is: /^Protocol error, got /, // from ioredis, which connects again by itself
+    advice: noServer,
   },
   {
     is: /^(ENOTFOUND|EAI_)|getaddrinfo/,
     advice: "The host name could not be resolved. Check the URL and this machine's DNS",
+  },
+  {
+    is: /^connect ECONNREFUSED \//,
+    advice:
+      "Nothing is listening on that socket. Check that a Redis server runs, and check the path in the URL",
   },
   {
     is: /^ECONNREFUSED/,
