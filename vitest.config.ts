@@ -22,7 +22,7 @@ const apart = [
   "test/integration/processes/{contention,crossed-orders,defaults,leader,once,readers-and-writers,updates}.test.ts",
   "test/integration/processes/{dying,shares,watching}/**",
   "test/integration/recipes/**",
-  "test/integration/redlock/{cluster,processes,sentinels,using}.test.ts",
+  "test/integration/redlock/{clocks,cluster,interface,processes,sentinels,using}.test.ts",
   "test/integration/statefulpy/{faults,found,stateful}.test.ts",
   "test/integration/cli/{child,transfer}/**",
   "test/integration/statefulpy/node-versions.test.ts",

@@ -81,7 +81,8 @@ describe("replies", () => {
     const cuts = Array.from({ length: bytes.length / 65_536 }, (_, n) => n * 65_536);
     const [reply] = readAll(bytes, cuts, true);
     expect(copied()).toBeLessThan(2 * bytes.length);
-    expect(Buffer.concat((reply as [Buffer, [number, Buffer[]]])[1][1])).toEqual(Buffer.concat(strings));
+    const read = (reply as [Buffer, [number, Buffer[]]])[1][1];
+    expect(Buffer.concat(read).equals(Buffer.concat(strings))).toBe(true); // toEqual() takes seconds
     expect((reply as RedisReply[]).at(-1)).toEqual(Buffer.from("after"));
   });
 
