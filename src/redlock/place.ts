@@ -6,6 +6,7 @@
 import { InvalidArgumentError } from "../errors.ts";
 import { open } from "../open.ts";
 import type { Store } from "../store/store.ts";
+import { pause } from "../timers.ts";
 import type { RedlockClient } from "./errors.ts";
 
 const stores = new WeakMap<RedlockClient, WeakRef<Store>>();
@@ -23,6 +24,18 @@ export async function closeStoreOf(client: RedlockClient): Promise<void> {
   const store = stores.get(client)?.deref();
   stores.delete(client);
   await store?.close();
+}
+
+type Endable = Partial<Record<"quit" | "close" | "destroy" | "disconnect", () => unknown>>;
+
+/** How long a client may take to end in good order. One of `@redis/client` waits for a server that is gone without end. */
+const endMs = 5_000;
+
+export async function endClient(client: RedlockClient): Promise<void> {
+  const { quit, close, destroy, disconnect } = client as Endable;
+  const late = pause(endMs).then(() => true);
+  const isLate = await Promise.race([late, Promise.resolve((quit ?? close)?.call(client)).then(() => false)]);
+  if (isLate) (destroy ?? disconnect)?.call(client);
 }
 
 /** The one client of a list. */

@@ -23,7 +23,7 @@ import {
 } from "./errors.ts";
 import type { ExecutionResult, ExecutionStats, RedlockClient } from "./errors.ts";
 import { Holding, holdingOf, safeMsOf } from "./holding.ts";
-import { closeStoreOf, storeOf, theClient } from "./place.ts";
+import { closeStoreOf, endClient, storeOf, theClient } from "./place.ts";
 import { driftMsOf, durationOf, resourcesOf, settingsOf, waitMsOf } from "./settings.ts";
 import type { GivenSettings, Settings } from "./settings.ts";
 
@@ -151,11 +151,11 @@ export class Redlock extends EventEmitter {
 
   /**
    * Releases all locks that were acquired with this client, and calls its `quit()`, or its `close()` if it has no `quit()`.
+   * A client that has not ended after 5 s, since a server of it is gone, is cut off.
    */
   async quit(): Promise<void> {
     await closeStoreOf(this.client);
-    const client = this.client as { quit?(): Promise<unknown>; close?(): Promise<unknown> };
-    await (client.quit ?? client.close)?.call(client);
+    await endClient(this.client);
   }
 
   /**

@@ -1,7 +1,7 @@
 // On a cluster: clients of all kinds, resources without a hash tag, and what happens to a lock when its slot moves and when the
 // owner of the slot is killed. One node alone is refused.
 //
-// Seen failing: src/redlock/redlock.ts whose quit() ends no client.
+// Seen failing: src/redlock/redlock.ts whose quit() ends no client, or waits for one of @redis/client without a limit.
 
 import { createCluster as createCluster6 } from "@redis/client";
 import { Cluster as Cluster5, Redis } from "ioredis";
