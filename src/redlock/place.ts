@@ -1,7 +1,7 @@
 /**
  * Where the locks of a client are: one store for all `Redlock` objects on it, so that making one for each request costs no
  * connection. They keep it. If none is left, and none of its locks is held, it is collected and closes: what refers to a
- * store's client would otherwise keep both.
+ * store's client would otherwise keep both. And how a client ends.
  */
 import { InvalidArgumentError } from "../errors.ts";
 import { open } from "../open.ts";
